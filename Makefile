@@ -1,0 +1,20 @@
+# Aliases only: everything is done by `python -m chapters`, which works on Windows too.
+PYTHON ?= python3
+
+.PHONY: course test test-slow book clean
+
+course:
+	$(PYTHON) -m chapters course $(if $(filter no,$(SERVE)),--no-serve)
+
+test:
+	$(PYTHON) -m chapters test
+
+test-slow:
+	$(PYTHON) -m chapters test --slow
+
+book:
+	$(PYTHON) -m chapters book
+
+# Removes what was built, never what was written: the learner's answers and progress stay.
+clean:
+	rm -rf .venv .venv.broken* site build *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
