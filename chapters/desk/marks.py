@@ -50,6 +50,8 @@ def find_answers(source: str) -> list[Answer]:
         qualname, node = _innermost(functions, line, lines, number)
         if any(answer.qualname == qualname for answer in answers):
             raise ValueError(f"line {line}: {qualname} has a second mark; one function, one mark")
+        if [name for name, _ in functions].count(qualname) > 1:
+            raise ValueError(f"line {line}: {qualname} is defined twice in this file")
         first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
         indent = lines[line - 1][: -len(lines[line - 1].lstrip())]
         answers.append(Answer(number, qualname, first, line, _last_line(node, lines), indent))
