@@ -1,0 +1,133 @@
+"""`mi reset 2.4`: put one exercise's stub back, and keep what stood there in chapters/backups/.
+
+The stub is the reference's function with its answer cut, so a signature that was changed comes
+back too. In a copy of the course without solutions/, the learner's own function is cut instead. A
+file that is not Python at the moment, when a fresh start is wanted most, is cut by its indents.
+"""
+
+import ast
+from datetime import datetime
+from pathlib import Path
+
+from .marks import MARK, find_answers, functions_of, make_stub, stub_line
+from .paper import say
+from .steps import DeskError
+from .where import CHAPTERS, ROOT, chapter_folder, find, shown
+
+BACKUPS = CHAPTERS / "backups"
+
+
+def reset(number: str) -> None:
+    """Put the committed stub of an exercise back into each file that it stands in.
+
+    Raises: DeskError when the exercise cannot be found in a file any more.
+    """
+    number = find(number).number
+    for path in files_of(number):
+        before = path.read_text("utf-8")
+        after = restore(before, stubs_for(path, number), number, shown(path))
+        if after == before:
+            say(f"{shown(path)}: {number} is a stub already.")
+            continue
+        backup = keep(path, number)
+        path.write_text(after, "utf-8", newline="\n")
+        say(f"{shown(path)}: {number} is a stub again. What stood there is kept in {shown(backup)}")
+
+
+def reference_of(path: Path) -> Path:
+    """The solution's file that a learner's file was made from, whether or not it is there."""
+    return ROOT / "solutions" / path.relative_to(CHAPTERS)
+
+
+def files_of(number: str) -> list[Path]:
+    """The learner's files that hold an exercise, by the reference's marks or by the learner's.
+
+    Raises: DeskError when the exercise is marked in none.
+    """
+    files = []
+    for path in sorted(chapter_folder(number).rglob("*.py")):
+        marked = [file for file in (path, reference_of(path)) if file.exists()]
+        if any(_mark_lines(file.read_text("utf-8").split("\n"), number) for file in marked):
+            files.append(path)
+    if not files:
+        folder = shown(chapter_folder(number))
+        raise DeskError(f"No file in {folder} has the comment `# exercise {number}`.")
+    return files
+
+
+def stubs_for(path: Path, number: str) -> dict[str, str]:
+    """The stub of every function of the exercise, by its name; empty where none can be read."""
+    source = reference_of(path) if reference_of(path).exists() else path
+    try:
+        stub = make_stub(source.read_text("utf-8"))
+    except (SyntaxError, ValueError):
+        return {}
+    lines = stub.split("\n")
+    answers = [answer for answer in find_answers(stub) if answer.number == number]
+    return {
+        answer.qualname: "\n".join(lines[answer.first_line - 1 : answer.last_line])
+        for answer in answers
+    }
+
+
+def restore(source: str, stubs: dict[str, str], number: str, name: str) -> str:
+    """Put the stubs in place of the functions of the same name; the rest stays to the letter.
+
+    Raises: DeskError naming the file when a function, or its mark, is gone.
+    """
+    lines = source.split("\n")
+    try:
+        functions = functions_of(ast.parse(source))
+    except SyntaxError as error:
+        return "\n".join(_cut_by_indent(lines, number, name, error))
+    gone = sorted(stubs.keys() - functions.keys())
+    if gone or not stubs:
+        what = f"the function {gone[0]}" if gone else f"the comment `# exercise {number}`"
+        raise DeskError(f"{name}: {what} is gone, so there is nowhere to put the stub.")
+    for qualname in sorted(stubs, key=lambda name: -functions[name].lineno):
+        node = functions[qualname]
+        first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+        last = _last_lines(source).get(qualname, node.end_lineno)
+        lines[first - 1 : last] = stubs[qualname].split("\n")
+    return "\n".join(lines)
+
+
+def keep(path: Path, number: str) -> Path:
+    """Copy a file to chapters/backups/ under a name that says when and why."""
+    BACKUPS.mkdir(exist_ok=True)
+    when = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    backup = BACKUPS / f"{when}_{number}_{path.name}"
+    backup.write_bytes(path.read_bytes())
+    return backup
+
+
+def _last_lines(source: str) -> dict[str, int]:
+    """Where the marked answers end, comments that trail them included."""
+    try:
+        return {answer.qualname: answer.last_line for answer in find_answers(source)}
+    except ValueError:
+        return {}
+
+
+def _cut_by_indent(lines: list[str], number: str, name: str, error: SyntaxError) -> list[str]:
+    marks = _mark_lines(lines, number)
+    if not marks:
+        raise DeskError(
+            f"{name}, line {error.lineno}, is not Python ({error.msg}), and the comment "
+            f"`# exercise {number}` is gone. Put it back, or mend that line, and try again."
+        )
+    for mark in reversed(marks):
+        indent = lines[mark][: -len(lines[mark].lstrip())]
+        end = mark + 1
+        while end < len(lines) and (not lines[end].strip() or lines[end].startswith(indent)):
+            end += 1
+        while not lines[end - 1].strip():
+            end -= 1
+        lines[mark + 1 : end] = [indent + stub_line(number)]
+    return lines
+
+
+def _mark_lines(lines: list[str], number: str) -> list[int]:
+    """The indices of the lines that mark an exercise, whether or not they parse."""
+    found = [(index, MARK.match(line.strip())) for index, line in enumerate(lines)]
+    return [index for index, mark in found if mark is not None and mark[1] == number]
