@@ -186,11 +186,9 @@ class Attention(nn.Module):
         cap = self.cap or (lambda scores: scores)
         hidden = ~self.mask(q.shape[1], k.shape[1]).to(q.device)
         # exercise 2.9
-        scores = einsum(
-            q, k, "batch query head d_head, batch key head d_head -> batch head query key"
-        )
-        scores = cap(scores / math.sqrt(q.shape[-1])).masked_fill(hidden, -torch.inf)
-        scores = self.hook_attn_scores(scores)
+        axes = "batch query head d_head, batch key head d_head -> batch head query key"
+        scores = cap(einsum(q / math.sqrt(q.shape[-1]), k, axes))
+        scores = self.hook_attn_scores(scores.masked_fill_(hidden, -torch.inf))
         return self.hook_pattern(lift(scores).softmax(dim=-1).to(q.dtype))
 
     def move(self, pattern: Pattern, v: Keys) -> Queries:
