@@ -7,9 +7,9 @@ import sys
 
 if sys.version_info < (3, 11):  # noqa: UP036
     sys.exit(
-        "This course needs Python 3.11 or newer; this is Python %d.%d. Install a newer one "
-        "(python.org, or your package manager) and start it by name: python3.11 -m chapters course"
-        % sys.version_info[:2]
+        "This course needs Python 3.11 or newer, and this is Python "
+        f"{sys.version_info[0]}.{sys.version_info[1]}: install a newer one and start it by its "
+        "name, as in python3.12 -m chapters course"
     )
 
 from chapters.desk.commands import main

@@ -33,6 +33,19 @@ def bar(done: int, total: int, width: int = 24) -> str:
     return "█" * full + "░" * (width - full)
 
 
+def points(count: int) -> str:
+    """A number of points, in words that agree with it."""
+    return f"{count} point" + "s" * (count != 1)
+
+
+def say_code(text: str) -> None:
+    """Write Python, coloured in a terminal."""
+    if in_colour():
+        say_markdown(f"```python\n{text}\n```")
+    else:
+        say(text)
+
+
 def say_markdown(text: str) -> None:
     """Write Markdown: rendered in a terminal, as it stands elsewhere."""
     if in_colour():

@@ -49,23 +49,39 @@ def prepare(extras: Sequence[str], venv: Path = VENV, run: Run = run_quietly) ->
     Raises: DeskError when a command fails; what was made so far is then thrown away next time.
     """
     refuse_unsupported()
-    stamp = read_stamp(venv)
-    extras = sorted({*extras, *stamp.get("extras", [])})
-    python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    made_for = {"python": python, "folder": str(venv.resolve())}
-    goal = {"state": "finished", **made_for, "files": files_hash(venv.parent), "extras": extras}
-    if stamp == goal and python_of(venv).exists():
+    if up_to_date(extras, venv):
         return False
-    uv = find_uv()
-    if not usable(venv, made_for):
+    goal, uv = goal_of(extras, venv), find_uv()
+    if not usable(venv):
         set_aside(venv)
         venv.mkdir()
         write_stamp(venv, {"state": "unfinished"})
         run("the environment .venv", creation(venv, uv))
-    write_stamp(venv, {"state": "unfinished", "extras": extras})
-    install(venv, uv, extras, run)
+    write_stamp(venv, {**goal, "state": "unfinished"})
+    install(venv, uv, goal["extras"], run)
     write_stamp(venv, goal)
     return True
+
+
+def up_to_date(extras: Sequence[str], venv: Path = VENV) -> bool:
+    """Say whether everything asked for is installed, as pyproject and constraints have it now."""
+    return read_stamp(venv) == goal_of(extras, venv) and python_of(venv).exists()
+
+
+def goal_of(extras: Sequence[str], venv: Path) -> dict:
+    """The stamp of a finished environment; extras that are there stay."""
+    return {
+        "state": "finished",
+        **made_for(venv),
+        "files": files_hash(venv.parent),
+        "extras": sorted({*extras, *read_stamp(venv).get("extras", [])}),
+    }
+
+
+def made_for(venv: Path) -> dict[str, str]:
+    """What an environment cannot change once it is made: its Python and its place."""
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return {"python": python, "folder": str(venv.resolve())}
 
 
 def install(venv: Path, uv: str | None, extras: Sequence[str], run: Run) -> None:
@@ -123,7 +139,7 @@ def find_uv() -> str | None:
     return uv
 
 
-def usable(venv: Path, made_for: dict[str, str]) -> bool:
+def usable(venv: Path) -> bool:
     """Say whether an environment can be installed into rather than made anew.
 
     One that this process runs in always is; one without a stamp is the user's own.
@@ -131,7 +147,7 @@ def usable(venv: Path, made_for: dict[str, str]) -> bool:
     if inside(venv):
         return True
     stamp = read_stamp(venv)
-    if stamp and any(stamp.get(name) != value for name, value in made_for.items()):
+    if stamp and not {"state": "finished", **made_for(venv)}.items() <= stamp.items():
         return False
     python = python_of(venv)
     return python.exists() and subprocess.run([str(python), "-c", ""]).returncode == 0

@@ -8,7 +8,7 @@ import tomllib
 
 from .exercises import Exercise
 from .marks import answer_text
-from .paper import heading, say, say_markdown
+from .paper import heading, points, say, say_code, say_markdown
 from .reset import reference_of
 from .steps import DeskError
 from .where import CHAPTERS, attempted, find, next_exercise, places, shown
@@ -27,16 +27,18 @@ def show_next(core: bool = False) -> None:
 
 def show_statement(exercise: Exercise) -> None:
     """Show what an exercise asks, where its answer goes and what to type afterwards."""
-    heading(f"{exercise.number} {exercise.title}" + (" *" if exercise.core else ""))
+    star = "  (core path)" if exercise.core else ""
+    heading(f"{exercise.number} {exercise.title}{star}")
     say(
         f"difficulty {exercise.difficulty} of 5, importance {exercise.importance} of 5, "
-        f"about {exercise.minutes} minutes, {exercise.points} points"
+        f"about {exercise.minutes} minutes, {points(exercise.points)}\n"
     )
     say_markdown(exercise.text)
+    say()
     for place in places(exercise.number):
-        say(f"Write it here:  {place}")
-    say(f"The whole page: {shown(exercise.page)} (`mi book` shows it in a browser)")
-    say(f"Then:           mi check {exercise.number}   (stuck? mi hint {exercise.number})")
+        say(f"write it in   {place}")
+    say(f"then type     mi check {exercise.number}     (or mi hint {exercise.number})")
+    say(f"the page      {shown(exercise.page)}     (mi book opens all of it to a browser)")
 
 
 def hint(number: str | None, everything: bool = False) -> None:
@@ -85,4 +87,4 @@ def solution(number: str | None) -> None:
         if not reference.exists():
             raise DeskError("This copy of the course keeps its solutions back.")
         heading(f"{exercise.number} {exercise.title}: {shown(reference)}")
-        say_markdown(f"```python\n{answer_text(reference.read_text('utf-8'), exercise.number)}```")
+        say_code(answer_text(reference.read_text("utf-8"), exercise.number).rstrip())

@@ -4,7 +4,7 @@ Reads text files only, and no Python of the learner's is parsed for it, so a pag
 the middle of an edit can still be found.
 """
 
-import difflib
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,6 +62,8 @@ def find(number: str | None) -> Exercise:
             raise DeskError("Every exercise is passed. Name the one you mean, as in 2.4.")
         return following
     if number not in found:
+        if not re.fullmatch(r"\d+(\.\d*)?", number):
+            raise DeskError(f"An exercise is named by its number, as in 2.4; {number} is none.")
         close = ", ".join(nearest(number, list(found)))
         raise DeskError(f"There is no exercise {number}. The nearest ones are {close}.")
     return found[number]
@@ -69,18 +71,14 @@ def find(number: str | None) -> Exercise:
 
 def nearest(wanted: str, numbers: list[str], count: int = 3) -> list[str]:
     """The numbers most like one that is none: the same digits first, then the same chapter."""
-    try:
-        chapter, place = (int(part) for part in wanted.split("."))
-    except ValueError:
-        alike = [number for number in numbers if number.replace(".", "") == wanted]
-        alike += difflib.get_close_matches(wanted, numbers, count, cutoff=0.0)
-        return list(dict.fromkeys(alike))[:count]
+    chapter, _, place = wanted.partition(".")
 
-    def distance(number: str) -> tuple[int, int]:
-        other_chapter, other_place = numeric(number)
-        return abs(other_chapter - chapter), abs(other_place - place)
+    def distance(number: str) -> tuple[bool, int, int]:
+        of_chapter, of_place = numeric(number)
+        same_digits = number.replace(".", "") == wanted.replace(".", "")
+        return not same_digits, abs(of_chapter - int(chapter)), abs(of_place - int(place or 0))
 
-    return sorted(sorted(numbers, key=distance)[:count], key=numeric)
+    return sorted(numbers, key=distance)[:count]
 
 
 def passes() -> set[str]:

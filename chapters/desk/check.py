@@ -1,0 +1,168 @@
+"""`mi check`: runs the graders of an exercise or a chapter by pytest, and says what they found.
+
+pytest runs in this very process, quietly, with none but the course's own plugin; a tally of its
+reports is all the desk looks at. Passes are recorded by the grading plugin, not here.
+"""
+
+import contextlib
+import io
+import os
+import re
+import sys
+import time
+from typing import TextIO
+
+from .exercises import Exercise, numeric
+from .paper import heading, paint, points, say
+from .steps import DeskError
+from .where import ROOT, chapter_folder, exercises, find, next_exercise, places
+
+PYTEST = ("--quiet", "--capture=sys", "-p", "no:cacheprovider")
+BROKEN = (2, 3, 4)  # pytest's codes for an interrupt, an internal error, a wrong command line
+SHOWN = 3  # refusals printed in full; the rest by name
+
+
+def check(what: str | None = None, own: bool = False) -> int:
+    """Grade one exercise, or a whole chapter and then all of it on the learner's own code."""
+    if what is None or "." in what:
+        return check_exercise(find(what), own)
+    if not what.isdigit():
+        raise DeskError(f"An exercise is written as in 2.4 and a chapter as in 2; came {what}.")
+    return check_chapter(int(what), own)
+
+
+def check_exercise(exercise: Exercise, own: bool = False) -> int:
+    """Grade one exercise; 0 only when it passes."""
+    heading(f"{exercise.number} {exercise.title}")
+    tally = run(["-m", exercise.number], exercise.number, own)
+    if not tally.outcomes:
+        raise DeskError(f"No grader of exercise {exercise.number} was found in tests/.")
+    if tally.refusals:
+        _say_refusals(tally)
+        say(paint(f"{exercise.number} is not right yet.", "31") + _help(exercise.number))
+        return 1
+    if tally.todo:
+        say(f"{exercise.number} is not written yet. Its answer goes below the mark in")
+        for place in places(exercise.number):
+            say(f"  {place}")
+        return 1
+    _congratulate(exercise, own)
+    return 0
+
+
+def check_chapter(chapter: int, own: bool = False) -> int:
+    """Grade every exercise of a chapter, then the chapter on nothing but the learner's code."""
+    heading(chapter_folder(chapter).name + (", on nothing but your own code" if own else ""))
+    tally = run([], str(chapter), own, live=True)
+    here = [found for found in exercises().values() if numeric(found.number)[0] == chapter]
+    for found in here:
+        say(f"  {tally.verdict(found.number)}  {found.number:>5} {found.title}")
+    _say_refusals(tally)
+    if own or tally.refusals or all(tally.todo.get(found.number) for found in here):
+        return 1 if tally.refusals else 0
+    return check_chapter(chapter, own=True)
+
+
+def run(selection: list[str], number: str, own: bool = False, live: bool = False) -> "Tally":
+    """Run the graders of one chapter that a selection names, and count what they say.
+
+    Raises: DeskError with pytest's own words when it could not run them.
+    """
+    folder = ROOT / "tests" / chapter_folder(number).name
+    if not folder.is_dir():
+        raise DeskError(f"There are no graders in tests/{folder.name} yet.")
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    import pytest
+
+    tally, said = Tally(sys.stdout if live else None), io.StringIO()
+    words = [*PYTEST, *selection, *["--own"] * own, f"--rootdir={ROOT}", str(folder)]
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), _at_home():
+        code = pytest.main(words, plugins=[tally])
+    if code in BROKEN and not tally.refusals:
+        raise DeskError(f"The graders could not run. pytest says:\n{said.getvalue().strip()}")
+    tally.clear_line()
+    return tally
+
+
+@contextlib.contextmanager
+def _at_home():
+    """Stand in the course's folder, where pytest finds its settings, wherever `mi` was typed."""
+    before = os.getcwd()
+    os.chdir(ROOT)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+class Tally:
+    """A pytest plugin that counts outcomes by exercise and keeps what each refusal said."""
+
+    def __init__(self, screen: TextIO | None = None):
+        self.screen = screen if screen is not None and screen.isatty() else None
+        self.outcomes: dict[str, list[str]] = {}
+        self.todo: dict[str, bool] = {}
+        self.refusals: list[tuple[str, str, str]] = []
+        self.start = time.perf_counter()
+
+    def pytest_runtest_logreport(self, report) -> None:
+        """Note one report: of the test itself, or of a fixture that failed."""
+        number = next((word for word in report.keywords if re.fullmatch(r"\d+\.\d+", word)), "")
+        if report.when == "call" or not report.passed:
+            todo = bool(getattr(report, "todo", None))
+            self.outcomes.setdefault(number, []).append("todo" if todo else report.outcome)
+            if todo:
+                self.todo[number] = True
+            if report.failed:
+                printed = f"\nYour code printed:\n{report.capstdout}" if report.capstdout else ""
+                self.refusals.append((number, report.nodeid, report.longreprtext + printed))
+        if self.screen:
+            seconds = time.perf_counter() - self.start
+            done = sum(map(len, self.outcomes.values()))
+            print(f"\r  {done} graders, {seconds:.0f} s", end="", file=self.screen, flush=True)
+
+    def pytest_collectreport(self, report) -> None:
+        """Note a file of graders that could not even be read."""
+        if report.failed:
+            self.refusals.append(("", report.nodeid, report.longreprtext))
+
+    def clear_line(self) -> None:
+        """Wipe the counter."""
+        if self.screen:
+            print("\r" + " " * 40 + "\r", end="", file=self.screen, flush=True)
+
+    def verdict(self, number: str) -> str:
+        """One word on an exercise."""
+        outcomes = self.outcomes.get(number, [])
+        if "failed" in outcomes:
+            return paint("refused", "31")
+        if "todo" in outcomes:
+            return paint("todo   ", "36")
+        return paint("passed ", "32") if "passed" in outcomes else "-      "
+
+
+def _say_refusals(tally: Tally) -> None:
+    """Print the first few refusals in full; what is said again, or comes later, by name only."""
+    said: list[str] = []
+    for number, test, text in tally.refusals:
+        claim = test.rpartition("::")[2].removeprefix("test_").replace("_", " ")
+        if text in said or len(said) == SHOWN:
+            why = "for the same reason" if text in said else "too"
+            say(f"\n{number}  {claim}: refused {why}")
+            continue
+        said.append(text)
+        say(f"\n{number}  {paint(claim, '1')}")
+        say("\n".join("  " + line for line in text.strip().splitlines()))
+    if tally.refusals:
+        say()
+
+
+def _help(number: str) -> str:
+    return f" mi hint {number} helps; mi watch {number} grades on every save."
+
+
+def _congratulate(exercise: Exercise, own: bool) -> None:
+    following = next_exercise()
+    then = f"Next: {following.number} {following.title} (mi next)." if following else "That is all!"
+    way = " on nothing but your own code" if own else f": {points(exercise.points)}"
+    say(paint(f"{exercise.number} is right{way}.", "32") + f" {then}")

@@ -1,0 +1,142 @@
+"""A whole course of three exercises in a temporary folder, to try the desk on as a learner would.
+
+The desk, the switch and the grading plugin are the real ones, copied; the chapter is small.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SOLUTION = '''"""Sums, so small that the desk can be tried on them."""
+
+
+def double(number: float) -> float:
+    """Twice a number."""
+    # exercise 2.1
+    return 2 * number
+
+
+class Sum:
+    """A running sum."""
+
+    def __init__(self):
+        self.total = 0.0
+
+    def add(self, number: float) -> float:
+        """Adds a number and returns the sum so far."""
+        # exercise 2.2
+        self.total += number
+        return self.total
+
+    def mean(self, count: int) -> float:
+        """The sum shared among a count."""
+        # exercise 2.10
+        return self.total / count
+'''
+
+PAGE = """# Sums
+
+### 2.1 Twice { .exercise .core difficulty=1 importance=2 minutes=5 points=1 }
+
+Return twice the number.
+
+??? hint "What is twice?"
+    Think of two of them.
+
+??? hint "In Python"
+    The sign is `*`.
+
+### 2.2 Running { .exercise difficulty=1 importance=2 minutes=5 points=2 }
+
+Keep the sum.
+
+??? hint "Where"
+    In `self.total`.
+
+### 2.10 Mean { .exercise .core difficulty=1 importance=2 minutes=5 points=3 }
+
+Share it.
+
+??? hint "How"
+    Divide.
+"""
+
+GRADERS = '''from tests.grading import exercise
+
+
+@exercise("2.1")
+def test_double_is_twice(impl):
+    doubled = impl("ch02_sums.sums").double(3.0)
+    print("seen", doubled)
+    assert doubled == 6.0, f"expected 6.0, twice 3.0; came {doubled}; did you add 2?"
+
+
+@exercise("2.2")
+def test_sum_runs(impl):
+    running = impl("ch02_sums.sums").Sum()
+    running.add(1.0)
+    assert running.add(2.0) == 3.0, "the sum forgets"
+
+
+@exercise("2.10")
+def test_mean_divides(impl):
+    running = impl("ch02_sums.sums").Sum()
+    running.add(6.0)
+    assert running.mean(2) == 3.0, "the mean is the sum over the count"
+'''
+
+
+class SmallCourse:
+    """The folder, and the desk in it."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self.page = root / "chapters/ch02_sums/sums.py"
+
+    def mi(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Type a command at the desk."""
+        return subprocess.run(
+            [sys.executable, "-m", "chapters", *words], **self.options(), capture_output=True
+        )
+
+    def options(self) -> dict:
+        """How any process of the course is started: in its folder, with none of our variables."""
+        env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+        return {"cwd": self.root, "env": env, "encoding": "utf-8", "stdin": subprocess.DEVNULL}
+
+    def answer(self, number: str, *lines: str) -> None:
+        """Write an answer in place of a stub, as a learner would."""
+        stub = f'raise NotImplementedError("exercise {number}")'
+        text = self.page.read_text("utf-8")
+        indent = next(line for line in text.split("\n") if stub in line).replace(stub, "")
+        self.page.write_text(text.replace(indent + stub, "\n".join(indent + x for x in lines)))
+
+
+def make(root: Path) -> SmallCourse:
+    """Lay the course out in an empty folder."""
+    from chapters.desk.marks import make_stub
+
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "chapters/desk", root / "chapters/desk", ignore=ignore)
+    shutil.copytree(ROOT / "tests/grading", root / "tests/grading", ignore=ignore)
+    for name in ("chapters/__init__.py", "chapters/__main__.py", "tests/__init__.py"):
+        shutil.copy(ROOT / name, root / name)
+    for name in ("tests/conftest.py", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, root / name)
+    files = {
+        "solutions/__init__.py": "",
+        "solutions/ch02_sums/__init__.py": "",
+        "solutions/ch02_sums/sums.py": SOLUTION,
+        "chapters/ch02_sums/__init__.py": "",
+        "chapters/ch02_sums/sums.py": make_stub(SOLUTION),
+        "docs/ch02_sums.md": PAGE,
+        "tests/ch02_sums/test_sums.py": GRADERS,
+    }
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, "utf-8")
+    return SmallCourse(root)
