@@ -1,0 +1,79 @@
+"""`python -m toy_models list|verify|train NAME|fetch [model|text]`."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable
+from functools import partial
+
+from toy_models import fetch, text, toys
+from toy_models.cache import cache_folder
+
+
+def list_toys() -> None:
+    """Print each toy with the first sentence of its card, and whether the real model is there."""
+    for name in toys.checksums():
+        card = (toys.ROOT / name / "card.md").read_text(encoding="utf-8")
+        print(f"{name:15} {card.splitlines()[2]}")
+    folder = cache_folder() / fetch.SMOLLM2.folder
+    state = folder if fetch.is_converted(folder) else "not fetched: python -m toy_models fetch"
+    print(f"{fetch.SMOLLM2.folder:15} The real language model ({state}).")
+
+
+def verify() -> None:
+    """Compare every committed file, and the fetched model, with its checksum.
+
+    Raises: ValueError listing each file that is not what it should be.
+    """
+    checks: dict[str, Callable[[], object]] = {
+        name: partial(toys.check, name) for name in toys.checksums()
+    }
+    checks |= {f"excerpt/{split}": partial(text.excerpt, split) for split in text.EXCERPT_SHA256}
+    folder = cache_folder() / fetch.SMOLLM2.folder
+    if folder.exists():
+        checks[fetch.SMOLLM2.folder] = partial(fetch.check_converted, folder)
+    wrong = []
+    for name, is_right in checks.items():
+        try:
+            is_right()
+            print(f"{name:20} as it should be")
+        except ValueError as error:
+            print(f"{name:20} CHANGED")
+            wrong.append(str(error))
+    if wrong:
+        raise ValueError("\n".join(wrong))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return 1 after a one-paragraph error."""
+    parser = argparse.ArgumentParser(prog="python -m toy_models", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="the models, one line each")
+    commands.add_parser("verify", help="compare every file with its checksum")
+    train = commands.add_parser("train", help="remake a toy in the cache", add_help=False)
+    train.add_argument("name")
+    fetching = commands.add_parser("fetch", help="bring the real model, or the training text")
+    fetching.add_argument("what", nargs="?", choices=("model", "text"), default="model")
+    chosen, rest = parser.parse_known_args(arguments)
+    if rest and chosen.command != "train":
+        parser.error(f"unknown arguments: {' '.join(rest)}")
+    try:
+        if chosen.command == "list":
+            list_toys()
+        elif chosen.command == "verify":
+            verify()
+        elif chosen.command == "train":
+            toys.files_of(chosen.name)
+            importlib.import_module(f"toy_models.{chosen.name}.train").main(rest)
+        elif chosen.what == "model":
+            fetch.fetch()
+        else:
+            text.fetch_text()
+    except (ValueError, OSError, KeyError) as error:
+        print(error.args[0] if isinstance(error, KeyError) else error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
