@@ -33,9 +33,18 @@ checked = None
 
 
 def install(package: str = "chapters", folder: Path | None = None, solutions: Path | None = None):
-    """Switches every `ch*` package below a package; only tests name another one than chapters."""
+    """Switches every `ch*` package below a package, and returns the finder that now answers for it.
+
+    Only tests name another package than chapters.
+    """
     finder = _Finder(package, folder or ROOT / package, solutions or ROOT / "solutions")
     sys.meta_path.insert(0, finder)
+    return finder
+
+
+def is_installed(package: str) -> bool:
+    """Whether a package's chapters go through the loader below."""
+    return any(isinstance(f, _Finder) and f.package == package for f in sys.meta_path)
 
 
 def check_shapes() -> None:
@@ -75,6 +84,7 @@ class _Finder:
     """Finds the modules of the workbook and gives them the loader below."""
 
     def __init__(self, package: str, folder: Path, solutions: Path):
+        self.package = package
         self.names = re.compile(rf"{re.escape(package)}\.ch\d\d_\w+(\.\w+)*")
         self.folder, self.solutions = folder, solutions
 

@@ -1,0 +1,1 @@
+"""Graders of the exercises, and the project's own tests."""

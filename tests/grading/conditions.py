@@ -1,0 +1,80 @@
+"""Where and how a test runs: what it needs, how long it may take, and no network.
+
+`slow` tests wait for --slow and `project` tests for --impl=solutions; tests that need a GPU, the
+real model's weights or the transformers library are skipped with a sentence that says what to do.
+"""
+
+import importlib.util
+import os
+import socket
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+SECONDS = 60
+SECONDS_IF_SLOW = 1200
+
+
+def leaves_out(item: pytest.Item) -> bool:
+    """Whether a test is deselected: it waits for an option that was not given."""
+    options = item.config.option
+    if item.get_closest_marker("project") and options.impl != "solutions":
+        return True
+    return item.get_closest_marker("slow") is not None and not options.slow
+
+
+def skips(item: pytest.Item) -> bool:
+    """Marks a test to be skipped where what it needs is missing; says whether it did."""
+    for name, missing in MISSING.items():
+        reason = item.get_closest_marker(name) and missing()
+        if reason:
+            item.add_marker(pytest.mark.skip(reason=reason))
+            return True
+    return False
+
+
+def limit_time(item: pytest.Item) -> None:
+    """Stops a test that hangs, where pytest-timeout is there to do it."""
+    if item.config.pluginmanager.hasplugin("timeout") and not item.get_closest_marker("timeout"):
+        slow = item.get_closest_marker("slow")
+        item.add_marker(pytest.mark.timeout(SECONDS_IF_SLOW if slow else SECONDS))
+
+
+@contextmanager
+def offline():
+    """Closes the network, loopback too: an answer is graded on what it computes."""
+
+    def refuse(*where, **_):
+        raise ConnectionRefusedError(f"graders run without a network; asked for {where[-1]!r}")
+
+    doors = [(socket.socket, "connect"), (socket.socket, "connect_ex"), (socket, "getaddrinfo")]
+    open_doors = [(owner, name, owner.__dict__.get(name)) for owner, name in doors]
+    for owner, name in doors:
+        setattr(owner, name, refuse)
+    try:
+        yield
+    finally:
+        for owner, name, door in open_doors:
+            delattr(owner, name) if door is None else setattr(owner, name, door)
+
+
+def _no_gpu() -> str:
+    import torch
+
+    there = torch.cuda.is_available() or torch.backends.mps.is_available()
+    return "" if there else "needs a GPU"
+
+
+def _no_weights() -> str:
+    cache = os.environ.get("MI_CACHE") or Path.home() / ".cache" / "mechinterp-from-scratch"
+    there = (Path(cache) / "smollm2-135m" / "source.json").is_file()
+    return "" if there else "needs the real model: `mi model` fetches it"
+
+
+def _no_transformers() -> str:
+    there = importlib.util.find_spec("transformers")
+    return "" if there else "needs transformers: pip install -e '.[crosscheck]'"
+
+
+MISSING = {"gpu": _no_gpu, "weights": _no_weights, "crosscheck": _no_transformers}

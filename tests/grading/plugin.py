@@ -1,0 +1,171 @@
+"""The pytest plugin that turns tests into graders.
+
+1. `--impl` says which package is graded: chapters (the default), solutions, or a variant of them.
+2. Around each grader the switch is told the exercise, and the network is closed.
+3. A stub that is reached makes a test `todo`, which is neither a pass nor a failure.
+4. A failure becomes a refusal that can be read (`refusal.py`).
+5. When all graders of an exercise ran on chapters/ and passed, the desk is told (`record.py`).
+"""
+
+import re
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import chapters
+from chapters.desk import switch
+from chapters.desk.marks import MARK
+
+from . import conditions, refusal, submission
+from .record import Recorder
+
+ROOT = Path(__file__).resolve().parents[2]
+TESTS = ROOT / "tests"
+NUMBER = re.compile(r"\d+\.\d+")
+MARKERS = {
+    "project": "guards the project itself; runs only with --impl=solutions",
+    "slow": "trains something; runs only with --slow",
+    "gpu": "needs a GPU",
+    "weights": "needs the real model's weights",
+    "crosscheck": "compares with the transformers library",
+}
+RECORDER = pytest.StashKey[Recorder]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds the options of the course."""
+    group = parser.getgroup("course")
+    group.addoption("--impl", default="chapters", help="the package that is graded")
+    group.addoption("--own", action="store_true", help="grade on your own answers only")
+    group.addoption("--slow", action="store_true", help="run also what trains something")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Registers the markers, one of them an exercise each, and turns the shape checks on."""
+    config.stash[RECORDER] = Recorder(config)
+    config.pluginmanager.register(config.stash[RECORDER])
+    for name, meaning in MARKERS.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
+    for number in _numbers():
+        config.addinivalue_line("markers", f"{number}: graders of exercise {number}")
+    switch.check_shapes()
+    impl = config.getoption("--impl")
+    if not switch.is_installed(impl):
+        folder = Path(import_module(impl).__path__[0])
+        finder = switch.install(impl, folder, solutions=folder / "no reference stands in here")
+        config.add_cleanup(lambda: sys.meta_path.remove(finder))
+
+
+def _numbers() -> set[str]:
+    """Every exercise that a heading of the book or a mark in the code names."""
+    pages = [path.read_text("utf-8") for path in (ROOT / "docs").glob("ch*.md")]
+    found = {number for page in pages for number in re.findall(r"(?m)^###\s+(\d+\.\d+)\b", page)}
+    for tree in ("solutions", "chapters"):
+        for path in (ROOT / tree).glob("ch*/**/*.py"):
+            found.update(re.findall(f"(?m){MARK.pattern}", path.read_text("utf-8")))
+    return found
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Says what is graded."""
+    own = ", all of your own" if config.getoption("--own") else ""
+    return f"graded: {config.getoption('--impl')}{own}"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves the folders of the project's own tests unread while something else is graded."""
+    if config.getoption("--impl") == "solutions" or not collection_path.is_dir():
+        return None
+    return True if _is_project_folder(collection_path) else None
+
+
+def _is_project_folder(path: Path) -> bool:
+    inside = path.relative_to(TESTS).parts if path.is_relative_to(TESTS) else ()
+    return bool(inside) and not re.match(r"ch\d\d_", inside[0])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Notes the graders of each exercise, and deselects or skips what cannot run here."""
+    recorder = config.stash[RECORDER]
+    left_out = []
+    for item in items:
+        number = number_of(item)
+        if number is None or _is_project_folder(item.path):
+            item.add_marker("project")
+        if conditions.leaves_out(item):
+            left_out.append(item)
+        elif number is not None:
+            recorder.expect(number, item, conditional=conditions.skips(item))
+        conditions.limit_time(item)
+    if left_out:
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+
+
+def number_of(item: pytest.Item) -> str | None:
+    """The exercise that a test grades; a test of none guards the project.
+
+    Raises: UsageError when a test claims several.
+    """
+    numbers = {mark.name for mark in item.iter_markers() if NUMBER.fullmatch(mark.name)}
+    if len(numbers) > 1:
+        raise pytest.UsageError(f"{item.nodeid} grades {sorted(numbers)}; a grader grades one")
+    return next(iter(numbers), None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item):
+    """Tells the switch which exercise is graded, fixtures included, and closes the network."""
+    number = number_of(item)
+    if number is None:
+        return (yield)
+    before = chapters.graded
+    chapters.graded = switch.ALL_OF_MY_OWN if item.config.getoption("--own") else number
+    try:
+        with conditions.offline():
+            return (yield)
+    finally:
+        chapters.graded = before
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Refuses a submission that looks the answers up, before any line of it runs."""
+    impl = item.config.getoption("--impl")
+    if number_of(item) is not None and impl != "solutions":
+        offence = submission.offence(Path(import_module(impl).__path__[0]), ROOT / "solutions")
+        if offence:
+            pytest.fail(offence, pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    """Turns a stub that was reached into `todo`, and a failure into a refusal."""
+    report = yield
+    if number_of(item) is None or call.excinfo is None or not report.failed:
+        return report
+    missing = refusal.unwritten(call.excinfo.value)
+    if missing:
+        report.outcome, report.todo = "skipped", missing
+        path, line, _ = item.location
+        report.longrepr = (path, (line or 0) + 1, f"todo: exercise {missing}")
+    elif item.config.getoption("tbstyle") == "auto":
+        report.longrepr = refusal.explain(call.excinfo, item)
+    return report
+
+
+def pytest_report_teststatus(report: pytest.TestReport):
+    """Shows a todo as its own outcome, with its own letter and colour."""
+    if getattr(report, "todo", None):
+        return "todo", "t", ("TODO", {"cyan": True})
+    return None
+
+
+@pytest.fixture(scope="session")
+def impl(request: pytest.FixtureRequest):
+    """Imports a module of the package that is graded: `impl("ch02_transformer.layers")`."""
+    package = request.config.getoption("--impl")
+    return lambda name: import_module(f"{package}.{name}")

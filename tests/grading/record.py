@@ -1,0 +1,44 @@
+"""Tell the desk which exercises are passed.
+
+An exercise is passed when every one of its graders ran on chapters/ and passed: not when a test was
+picked by name, not on another package, and not where a stub was reached. Graders that could not run
+here (no weights, no GPU) and those that wait for --slow do not hold a pass back.
+"""
+
+import pytest
+
+from chapters.desk import progress
+
+
+class Recorder:
+    """Notes how each grader of a session fared; the plugin tells it which ones there are."""
+
+    def __init__(self, config: pytest.Config):
+        self.config = config
+        self.graders: dict[str, set[str]] = {}
+        self.passed: set[str] = set()
+        self.failed: set[str] = set()
+
+    def expect(self, number: str, item: pytest.Item, conditional: bool) -> None:
+        """Notes a grader of an exercise; one that cannot run here is not waited for."""
+        if not conditional:
+            self.graders.setdefault(number, set()).add(item.nodeid)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Notes one phase of one test."""
+        if report.failed:
+            self.failed.add(report.nodeid)
+        elif report.when == "call" and report.passed:
+            self.passed.add(report.nodeid)
+
+    def pytest_sessionfinish(self) -> None:
+        """Writes down what this session settled."""
+        options = self.config.option
+        picked = any("::" in word for word in self.config.args) or getattr(options, "lf", False)
+        if options.impl != "chapters" or options.own or picked:
+            return
+        for number, graders in self.graders.items():
+            if graders & self.failed:
+                progress.forget_pass(number)
+            elif graders <= self.passed:
+                progress.record_pass(number)

@@ -1,0 +1,104 @@
+"""Say why an answer is refused: the assertion's own words first, never a wall of traceback.
+
+A failed assertion shows its message. A shape error shows the function, the argument, what was
+expected, what came and the sizes of the axes. Any other error shows the learner's line it came
+from. A file that Python cannot read shows its name, line and text.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+STUB = re.compile(r"exercise (\d+\.\d+)$")
+LINES, WIDTH = 12, 300
+
+
+def unwritten(error: BaseException) -> str | None:
+    """The exercise whose stub raised this error, if one did."""
+    match = STUB.match(str(error)) if isinstance(error, NotImplementedError) else None
+    return match and match[1]
+
+
+def explain(failure: pytest.ExceptionInfo, item: pytest.Item) -> str:
+    """The text of a refusal, a few lines long."""
+    error = failure.value
+    where = _learners_line(failure, item)
+    if isinstance(error, SyntaxError):
+        return _syntax(error, item.config.rootpath)
+    if type(error).__name__ == "TypeCheckError":
+        return "\n".join([*_shapes(str(error)), *where])
+    if isinstance(error, AssertionError):
+        return "\n".join([*_claim(str(error), item), *where])
+    if isinstance(error, pytest.fail.Exception):
+        return "\n".join(_short(str(error)))
+    return "\n".join([*_short(f"{type(error).__name__}: {error}"), *where])
+
+
+def _syntax(error: SyntaxError, root: Path) -> str:
+    """File, line, the text of the line, and what follows from it."""
+    name = _shown(error.filename or "?", root)
+    text = (error.text or "").rstrip("\n")
+    caret = " " * max((error.offset or 1) - 1, 0) + "^"
+    lines = [f"{name}, line {error.lineno}: {error.msg}", f"    {text}", f"    {caret}"]
+    return "\n".join([*lines, "Python cannot read this file, so no grader that needs it can run."])
+
+
+def _claim(message: str, item: pytest.Item) -> list[str]:
+    """The message of an assertion without pytest's own explanation of how it was computed."""
+    words, _, computed = message.partition("\nassert ")
+    if message.startswith("assert "):
+        words, computed = "", message
+    if words:
+        return _short(words)
+    name = getattr(item, "originalname", item.name)
+    return [name.removeprefix("test_").replace("_", " "), *_short(computed)[:3]]
+
+
+def _shapes(message: str) -> list[str]:
+    """A shape error, reduced to what was expected, what came, and how long each axis is."""
+    function = re.search(r"whilst checking (the .+?) of (\S+?)\.\n", message + "\n")
+    argument = re.search(r"typechecking parameter '(\w+)'", message)
+    came = re.search(r"Actual value: (.+?)\n(?:Expected|-----)", message, re.DOTALL)
+    expected = re.search(r"Expected type: (.+?)\.?\n", message + "\n")
+    axes = dict(re.findall(r"^(\w+)=(\d+)$", message, re.MULTILINE))
+    place = ".".join(function[2].split(".")[2:]) if function else "a function"
+    part = f"argument {argument[1]}" if argument else "return value"
+    lines = [f"wrong shape or type: the {part} of {place}"]
+    if expected:
+        hint = re.sub(r"^<class '(.+)'>$", r"\1", expected[1])
+        lines.append(f"    expected  {hint}{_sizes(hint, axes)}")
+    if came:
+        lines.append(f"    came      {came[1].replace('(torch)', '')[:WIDTH]}")
+    if axes:
+        lines.append("    axes      " + " ".join(f"{name}={size}" for name, size in axes.items()))
+    return lines
+
+
+def _sizes(hint: str, axes: dict[str, str]) -> str:
+    """The expected shape in numbers, where every axis is known."""
+    names = re.fullmatch(r"\w+\[Tensor, '([\w ]+)'\]", hint)
+    sizes = [axes.get(name, name) for name in names[1].split()] if names else []
+    return f" = [{','.join(sizes)}]" if sizes and all(size.isdigit() for size in sizes) else ""
+
+
+def _learners_line(failure: pytest.ExceptionInfo, item: pytest.Item) -> list[str]:
+    """The last line of the graded package that was running, and what stands there."""
+    package = item.config.getoption("--impl") + "."
+    for entry in reversed(failure.traceback):
+        names = entry.frame.f_globals
+        if names.get("__name__", "").startswith(package) and str(entry.path) == names["__file__"]:
+            place = f"{_shown(entry.path, item.config.rootpath)}, line {entry.lineno + 1}"
+            return [f"    in {place}: {str(entry.statement).strip()[:WIDTH]}"]
+    return []
+
+
+def _shown(path: str | Path, root: Path) -> str:
+    path = Path(path)
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+
+
+def _short(text: str) -> list[str]:
+    """A text cut to a screenful, each line to a few hundred letters."""
+    lines = [line[:WIDTH] for line in text.rstrip().splitlines()]
+    return lines if len(lines) <= LINES else [*lines[:LINES], "..."]

@@ -1,0 +1,72 @@
+"""Refuse a submission that looks its answers up instead of giving them.
+
+This reads the learner's files and runs nothing. It stops what somebody would try by accident or in
+a hurry (importing solutions, reading the tests, setting the switch), and is no sandbox: a class
+grades in a process of its own, against tests of its own.
+"""
+
+import ast
+import re
+from pathlib import Path
+
+MODULES = {"solutions", "tests", "pytest", "_pytest", "importlib", "inspect", "gc", "runpy"}
+NAMES = {"graded", "__import__", "__closure__", "__wrapped__", "__either__", "exec", "eval"}
+WORDS = re.compile(r"\b(solutions|tests|progress\.toml)\b")
+WORTH_READING = re.compile(rf"\b({'|'.join(sorted(MODULES | NAMES))}|modules|desk|progress)\b")
+
+
+def offence(folder: Path, solutions: Path) -> str | None:
+    """Says what a workbook does that none may do, or None; given code of solutions/ may do it."""
+    for path in sorted(folder.glob("ch[0-9][0-9]_*/**/*.py")):
+        source = path.read_text("utf-8", errors="replace")
+        if not WORTH_READING.search(source):
+            continue
+        given = solutions / path.relative_to(folder)
+        allowed = {what for what, _ in _uses(given.read_text("utf-8"))} if given.is_file() else ()
+        for what, line in _uses(source):
+            if what not in allowed:
+                shown = path.relative_to(folder.parent).as_posix()
+                return (
+                    f"{shown}, line {line}: {what} has no place in an answer, so nothing here is "
+                    "graded; an answer computes what it returns and neither looks the reference's "
+                    "up nor touches the grading"
+                )
+    return None
+
+
+def _uses(source: str):
+    """Yields (what, line) for everything in a file that an answer may not use."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:  # whoever imports the file says so
+        return
+    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        for what in _forbidden(node):
+            yield what, getattr(node, "lineno", 0)
+        text = getattr(node, "value", None) if isinstance(node, ast.Constant) else None
+        if isinstance(text, str) and WORDS.search(text) and id(node) not in prose:
+            yield f"the string {text[:40]!r}", node.lineno
+
+
+def _forbidden(node: ast.AST):
+    """Yields the imports and names of one node that an answer may not use."""
+    if isinstance(node, ast.Import):
+        modules = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        modules = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+        modules = [name for name in modules if not node.level] + ["desk"] * (
+            node.level > 1 and modules[0].split(".")[0] == "desk"
+        )
+    else:
+        modules = []
+    for module in modules:
+        root, _, rest = module.partition(".")
+        if root in MODULES or root == "desk" or (root == "chapters" and rest.startswith("desk")):
+            yield f"the import of {root}"
+    if isinstance(node, ast.Name) and node.id in NAMES:
+        yield f"the name {node.id}"
+    if isinstance(node, ast.Attribute):
+        whole = ast.unparse(node)
+        if whole == "sys.modules" or node.attr in NAMES - {"eval", "exec"}:
+            yield f"the name {whole}" if len(whole) < 40 else f"the name {node.attr}"

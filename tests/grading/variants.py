@@ -1,0 +1,176 @@
+"""Wrong answers that graders must refuse, right ones that they must accept, and trees of them.
+
+A variant changes the text of one exercise's answers and nothing else. `tree` writes the reference
+with some answers changed, as a package of a fresh name (a module imported twice under one name
+confuses the shape checks), and `grade` runs graders on a package within this process.
+"""
+
+import contextlib
+import io
+import itertools
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
+
+import pytest
+
+from chapters.desk import switch
+from chapters.desk.marks import Answer, find_answers, stub_line
+
+ROOT = Path(__file__).resolve().parents[2]
+SOLUTIONS = ROOT / "solutions"
+FRESH = itertools.count()
+# A nested session prints nothing, keeps nothing, and does not end in a garbage collection.
+QUIET = ["-q", "-s", "--no-header", "--no-summary"]
+QUIET += "-p no:cacheprovider -p no:faulthandler -p no:logging".split()
+QUIET += "-p no:unraisableexception -p no:threadexception".split()
+
+
+@dataclass(frozen=True)
+class Right:
+    """A correct answer, written another way than the reference's."""
+
+    number: str
+    name: str
+    replace: dict[str, str] = field(default_factory=dict)
+    """Text of the answer -> what stands there instead; each must be found exactly once."""
+    body: dict[str, str] = field(default_factory=dict)
+    """Function -> its whole answer, from the mark on, as in {"LayerNorm.forward": "return x"}."""
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.name}"
+
+    def answer(self, function: Answer, text: str) -> str:
+        """The text that stands in for one function's answer."""
+        if function.qualname in self.body:
+            body = textwrap.dedent(self.body[function.qualname]).strip("\n")
+            return textwrap.indent(body, function.indent)
+        for old, new in self.replace.items():
+            text = text.replace(old, new)
+        return text
+
+
+@dataclass(frozen=True)
+class Wrong(Right):
+    """A plausible mistake, and the words that its refusal must contain."""
+
+    says: str = field(default="", kw_only=True)
+
+
+class Stub(Right):
+    """The answer that a fresh workbook has."""
+
+    def __init__(self, number: str):
+        super().__init__(number, "stub")
+
+    def answer(self, function: Answer, text: str) -> str:  # noqa: ARG002
+        """The stub's one line."""
+        return function.indent + stub_line(self.number)
+
+
+class Outcome(NamedTuple):
+    """How one grader fared, and what it said."""
+
+    result: str
+    """passed, failed, todo or skipped; failed also where the grader could not even be read."""
+    text: str
+    """The refusal."""
+
+
+def chapter_of(number: str) -> Path:
+    """The folder of an exercise's chapter in the reference."""
+    return next(SOLUTIONS.glob(f"ch{int(number.split('.')[0]):02d}_*"))
+
+
+def numbers_of(chapter: Path) -> dict[str, Path]:
+    """The exercises that a chapter's files mark, each with its file, in order."""
+    found = {
+        answer.number: path
+        for path in sorted(chapter.rglob("*.py"))
+        for answer in find_answers(path.read_text("utf-8"))
+    }
+    return {number: found[number] for number in sorted(found, key=lambda n: int(n.split(".")[1]))}
+
+
+def change(source: str, variant: Right) -> str:
+    """Writes a variant into the text of the file that its exercise is in.
+
+    Raises: ValueError when something to replace is not there exactly once.
+    """
+    lines = source.split("\n")
+    own = [answer for answer in find_answers(source) if answer.number == variant.number]
+    texts = ["\n".join(lines[answer.mark_line : answer.last_line]) for answer in own]
+    counts = {old: sum(text.count(old) for text in texts) for old in variant.replace}
+    counts |= {name: sum(name == answer.qualname for answer in own) for name in variant.body}
+    for wanted, count in counts.items():
+        if count != 1:
+            raise ValueError(f"{variant}: {wanted!r} is there {count} times, expected once")
+    for answer, text in reversed(list(zip(own, texts, strict=True))):
+        lines[answer.mark_line : answer.last_line] = [variant.answer(answer, text)]
+    return "\n".join(lines)
+
+
+@contextlib.contextmanager
+def tree(folder: Path, variants: Iterable[Right], switched: bool = False) -> Iterator[str]:
+    """Writes the reference with some answers changed below a folder, and gives the package's name.
+
+    A switched tree is a workbook: the reference stands in for what is not graded. Chapters later
+    than those of the variants are left out. The package is forgotten again at the end.
+    """
+    package = f"variant_{next(FRESH)}"
+    variants = list(variants)
+    last = max(chapter_of(variant.number).name for variant in variants)
+    for chapter in sorted(SOLUTIONS.glob("ch*")):
+        if chapter.name <= last:
+            ignore = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(chapter, folder / package / chapter.name, ignore=ignore)
+    for variant in variants:
+        source = numbers_of(chapter_of(variant.number))[variant.number]
+        path = folder / package / source.relative_to(SOLUTIONS)
+        path.write_text(change(path.read_text("utf-8"), variant), "utf-8")
+    (folder / package / "__init__.py").touch()
+    finder = switch.install(package, folder / package, SOLUTIONS) if switched else None
+    sys.path.insert(0, str(folder))
+    try:
+        yield package
+    finally:
+        sys.path.remove(str(folder))
+        if finder:
+            sys.meta_path.remove(finder)
+        for name in [name for name in sys.modules if name.split(".")[0] == package]:
+            del sys.modules[name]
+
+
+def grade(package: str, tests: Path, *options: str) -> dict[str, Outcome]:
+    """Runs the graders of a folder or file on a package, here and silently: test -> outcome."""
+    listener = _Listener()
+    arguments = [str(tests), f"--impl={package}", *QUIET, *options]
+    silence = contextlib.redirect_stdout(io.StringIO())
+    no_plugins = mock.patch.dict(os.environ, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
+    with silence, contextlib.redirect_stderr(io.StringIO()), no_plugins:
+        status = pytest.main(arguments, plugins=[listener])
+    if status in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR):
+        raise RuntimeError(f"pytest {' '.join(arguments)} ended with {status!r}")
+    return listener.outcomes
+
+
+class _Listener:
+    """Collects the outcome of every grader of a nested session."""
+
+    def __init__(self) -> None:
+        self.outcomes: dict[str, Outcome] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call" or not report.passed:
+            result = "todo" if getattr(report, "todo", None) else report.outcome
+            self.outcomes[report.nodeid] = Outcome(result, report.longreprtext)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.outcomes[report.nodeid] = Outcome("failed", report.longreprtext)
