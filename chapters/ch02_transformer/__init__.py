@@ -1,0 +1,24 @@
+"""A transformer of your own: hooks, parts, model, training, sampling, and real weights.
+
+Reading order: config, hooks, norms, layers, kv_cache, attention, unembed, model, train, sample,
+fold, pretrained.
+"""
+
+from .config import TransformerConfig
+from .hooks import HookedModule, HookPoint
+from .kv_cache import KVCache
+from .model import GPT2, LLAMA, HookedTransformer, Parts
+from .pretrained import load_pretrained, save_model
+
+__all__ = [
+    "GPT2",
+    "LLAMA",
+    "HookPoint",
+    "HookedModule",
+    "HookedTransformer",
+    "KVCache",
+    "Parts",
+    "TransformerConfig",
+    "load_pretrained",
+    "save_model",
+]

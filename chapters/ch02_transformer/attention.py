@@ -1,0 +1,220 @@
+"""Attention: each position asks a question, and copies from the earlier positions that answer it.
+
+1. Every head makes a query, a key and a value for each position (`project`).
+2. Positions come in by turning queries and keys (`Rotary`), or with the embedding.
+3. Query times key, scaled, masked, softmax over keys: the pattern (`pattern`).
+4. The pattern mixes values into z; W_O writes z to the residual stream (`move`, `write`).
+
+Axes: batch pos head d_head; query and key are both positions; kv_head counts the key heads.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from einops import einsum, repeat
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from .config import TransformerConfig
+from .hooks import HookPoint
+from .kv_cache import LayerCache
+from .layers import empty, zeros
+from .norms import lift
+
+Queries = Float[Tensor, "batch query head d_head"]
+Keys = Float[Tensor, "batch key head d_head"]
+Pattern = Float[Tensor, "batch head query key"]
+Mask = Callable[[int, int], Bool[Tensor, "query key"]]
+
+
+def causal_mask(n_queries: int, n_keys: int) -> Bool[Tensor, "query key"]:
+    """Which keys each query may see: its own position and all before it.
+
+    The queries are the last n_queries of the n_keys positions; fewer queries than keys happens
+    when earlier positions come from a cache.
+    """
+    # exercise 2.8
+    raise NotImplementedError("exercise 2.8")
+
+
+def share_heads(
+    x: Float[Tensor, "batch pos kv_head d_head"], n_heads: int
+) -> Float[Tensor, "batch pos head d_head"]:
+    """Hand each key (or value) head to its group of query heads.
+
+    With 6 query heads and 2 key heads, queries 0-2 use key head 0 and queries 3-5 key head 1.
+
+    Source: Ainslie et al. 2023, "GQA: Training Generalized Multi-Query Transformer Models".
+    """
+    group = n_heads // x.shape[2]
+    # exercise 2.11
+    raise NotImplementedError("exercise 2.11")
+
+
+class NoRotation(nn.Module):
+    """Leave queries and keys as they are: positions come in elsewhere, or not at all."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        del config
+
+    def forward(self, x: Keys, start: int) -> Keys:
+        """Return x."""
+        del start
+        return x
+
+
+class Rotary(nn.Module):
+    """Turn pairs of dimensions by an angle that grows with the position.
+
+    Dimension i is paired with i + n/2, n being the rotating dimensions, and the pair at position p
+    turns by p * base^(-2i/n). A query at p and a key at q then meet at an angle that depends on
+    p - q alone. Dimensions from n on stay as they are (partial rotary).
+
+    Source: Su et al. 2021, "RoFormer".
+    Differs: the paper pairs neighbours (2i, 2i + 1); checkpoints in Hugging Face's format pair
+        halves. The two are the same up to the order of W_Q's and W_K's columns.
+    """
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.n, self.base = config.rotating, config.rotary_base
+        if self.n % 2 or self.n < 2:
+            raise ValueError(f"rotary dimensions come in pairs, but {self.n} are to rotate")
+
+    def forward(self, x: Keys, start: int) -> Keys:
+        """Turn x, whose first position is number start."""
+        wide = lift(x)
+        position = torch.arange(start, start + x.shape[1]).to(wide)
+        pair = torch.arange(self.n // 2).to(wide)
+        # exercise 2.10
+        raise NotImplementedError("exercise 2.10")
+
+
+class Attention(nn.Module):
+    """Attention with n_heads query heads on kv_heads key and value heads.
+
+    What families do differently comes in as parts: `rotate` (positions), `mask` (a sliding window
+    has its own), `q_norm` and `k_norm` on queries and keys, `cap` on the scores.
+
+    Source: Vaswani et al. 2017, "Attention Is All You Need".
+    """
+
+    W_Q: Float[Tensor, "head d_model d_head"]
+    W_K: Float[Tensor, "kv_head d_model d_head"]
+    W_V: Float[Tensor, "kv_head d_model d_head"]
+    W_O: Float[Tensor, "head d_head d_model"]
+    b_Q: Float[Tensor, "head d_head"]
+    b_K: Float[Tensor, "kv_head d_head"]
+    b_V: Float[Tensor, "kv_head d_head"]
+    b_O: Float[Tensor, " d_model"]
+    readers = (("W_Q", "b_Q"), ("W_K", "b_K"), ("W_V", "b_V"))
+    writers = ("W_O", "b_O")
+
+    def __init__(
+        self,
+        config: TransformerConfig,
+        rotate: nn.Module | None = None,
+        mask: Mask = causal_mask,
+        qk_norms: tuple[nn.Module, nn.Module] | None = None,
+        cap: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        super().__init__()
+        heads, kv_heads = config.n_heads, config.kv_heads
+        d_model, d_head = config.d_model, config.d_head
+        # Laid out in memory as [d_model, head, d_head], so that x @ W needs no copy of W.
+        self.W_Q = nn.Parameter(torch.empty(d_model, heads, d_head).transpose(0, 1))
+        self.W_K = nn.Parameter(torch.empty(d_model, kv_heads, d_head).transpose(0, 1))
+        self.W_V = nn.Parameter(torch.empty(d_model, kv_heads, d_head).transpose(0, 1))
+        self.W_O = empty(heads, d_head, d_model)
+        self.b_Q, self.b_K = zeros(heads, d_head), zeros(kv_heads, d_head)
+        self.b_V, self.b_O = zeros(kv_heads, d_head), zeros(d_model)
+        self.rotate = NoRotation(config) if rotate is None else rotate
+        self.mask, self.cap = mask, cap
+        self.q_norm, self.k_norm = qk_norms or (nn.Identity(), nn.Identity())
+        self.hook_q = HookPoint()  # [batch, pos, head, d_head]
+        self.hook_k = HookPoint()  # [batch, pos, kv_head, d_head]
+        self.hook_v = HookPoint()  # [batch, pos, kv_head, d_head]
+        self.hook_rot_q = HookPoint()  # [batch, pos, head, d_head]
+        self.hook_rot_k = HookPoint()  # [batch, pos, kv_head, d_head]
+        self.hook_attn_scores = HookPoint(pos_axis=2)  # [batch, head, query, key]
+        self.hook_pattern = HookPoint(pos_axis=2)  # [batch, head, query, key]
+        self.hook_z = HookPoint()  # [batch, pos, head, d_head]
+        self.hook_result = HookPoint(on_request=True)  # [batch, pos, head, d_model]
+
+    def forward(
+        self, x: Float[Tensor, "batch pos d_model"], past: LayerCache | None = None
+    ) -> Float[Tensor, "batch pos d_model"]:
+        """What all heads together write, position by position.
+
+        past: keys and values of the tokens before x; the new ones are added to it.
+        """
+        start = 0 if past is None else past.length
+        q = self.hook_q(project(x, self.W_Q, self.b_Q))
+        k = self.hook_k(project(x, self.W_K, self.b_K))
+        v = self.hook_v(project(x, self.W_V, self.b_V))
+        q = self.hook_rot_q(self.rotate(self.q_norm(q), start))
+        k = self.hook_rot_k(self.rotate(self.k_norm(k), start))
+        if past is not None:
+            k, v = past.extend(k, v)
+        z = self.attend(q, share_heads(k, q.shape[2]), share_heads(v, q.shape[2]))
+        return self.write(self.hook_z(z))
+
+    def attend(self, q: Queries, k: Keys, v: Keys) -> Queries:
+        """Mix values by the pattern; fused, and without a pattern, when nobody asks for one."""
+        if self.hook_attn_scores.heard or self.hook_pattern.heard or self.cap is not None:
+            return self.move(self.pattern(q, k), v)
+        square = self.mask is causal_mask and q.shape[1] == k.shape[1]
+        mask = None if square else self.mask(q.shape[1], k.shape[1]).to(q.device)
+        q, k, v = (x.transpose(1, 2) for x in (q, k, v))
+        z = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=square)
+        return z.transpose(1, 2)
+
+    def pattern(self, q: Queries, k: Keys) -> Pattern:
+        """Where each query looks: softmax over keys of q . k / sqrt(d_head), the future masked.
+
+        `hook_attn_scores` sees the scores after the mask (-inf where a query may not look).
+        """
+        cap = self.cap or (lambda scores: scores)
+        hidden = ~self.mask(q.shape[1], k.shape[1]).to(q.device)
+        # exercise 2.9
+        raise NotImplementedError("exercise 2.9")
+
+    def move(self, pattern: Pattern, v: Keys) -> Queries:
+        """z: for each query, the values of all keys, weighted by the pattern."""
+        # exercise 2.12
+        raise NotImplementedError("exercise 2.12")
+
+    def write(self, z: Queries) -> Float[Tensor, "batch query d_model"]:
+        """Sum of what each head writes, plus the bias that they share.
+
+        Single heads (`hook_result`) are computed only when somebody asks for them.
+        """
+        if self.hook_result.heard:
+            axes = "batch pos head d_head, head d_head d_model -> batch pos head d_model"
+            return self.hook_result(einsum(z, self.W_O, axes)).sum(dim=2) + self.b_O
+        # exercise 2.12
+        raise NotImplementedError("exercise 2.12")
+
+
+def project(
+    x: Float[Tensor, "batch pos d_model"],
+    W: Float[Tensor, "head d_model d_head"],
+    b: Float[Tensor, "head d_head"],
+) -> Float[Tensor, "batch pos head d_head"]:
+    """Read one vector a head off the residual stream."""
+    return einsum(x, W, "batch pos d_model, head d_model d_head -> batch pos head d_head") + b
+
+
+def rotary_attention(config: TransformerConfig, layer: int) -> Attention:
+    """Attention with rotary positions, the same in every layer."""
+    del layer
+    return Attention(config, rotate=Rotary(config))
+
+
+def plain_attention(config: TransformerConfig, layer: int) -> Attention:
+    """Attention that knows nothing of positions, the same in every layer."""
+    del layer
+    return Attention(config)

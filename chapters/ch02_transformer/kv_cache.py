@@ -1,0 +1,48 @@
+"""Keys and values of the tokens that a model has already read.
+
+A token's keys and values never change once it is read, because nothing after it can reach back.
+So generation keeps them, and each step runs the model on the new token alone.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+Keys = Float[Tensor, "batch key kv_head d_head"]
+
+
+@dataclass
+class LayerCache:
+    """One layer's keys (turned to their positions already) and values, oldest first."""
+
+    k: Keys | None = None
+    v: Keys | None = None
+
+    def extend(self, k: Keys, v: Keys) -> tuple[Keys, Keys]:
+        """Append the new tokens' keys and values, and return all there are."""
+        # exercise 2.19
+        raise NotImplementedError("exercise 2.19")
+
+    @property
+    def length(self) -> int:
+        """How many tokens are remembered: the position at which the next one stands."""
+        # exercise 2.19
+        raise NotImplementedError("exercise 2.19")
+
+
+@dataclass
+class KVCache:
+    """A LayerCache for each layer of a model, grown by every forward that is given it."""
+
+    n_layers: int
+    layers: list[LayerCache] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.layers = [LayerCache() for _ in range(self.n_layers)]
+
+    @property
+    def length(self) -> int:
+        """How many tokens the model has read so far."""
+        return self.layers[0].length if self.layers else 0

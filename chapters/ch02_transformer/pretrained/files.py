@@ -1,0 +1,93 @@
+"""The tensors and settings of a checkpoint folder, read safely.
+
+Only JSON and safetensors are opened: nothing in a folder can run code. A `Weights` hands out
+tensors by name and remembers which were taken, so that a forgotten one cannot go unnoticed.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+READABLE = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The settings in a JSON file.
+
+    Raises: ValueError when the file is missing, or is not a JSON object.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path} is missing; a model folder needs {path.name}")
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not JSON ({error}); fetch it again") from error
+    if not isinstance(settings, dict):
+        raise ValueError(f"{path} should hold a JSON object, not a {type(settings).__name__}")
+    return settings
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of a folder: the one, or the shards that its index lists.
+
+    Raises: ValueError when there are none, or a shard is missing.
+    """
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        shards = sorted(set(read_json(index).get("weight_map", {}).values()))
+        paths = [folder / Path(shard).name for shard in shards]
+    else:
+        paths = [folder / "model.safetensors"]
+    for path in paths:
+        if not path.is_file():
+            raise ValueError(
+                f"{path} is missing; weights are read from safetensors files only "
+                f"(never from .bin or .pt files, which can run code)"
+            )
+    if not paths:
+        raise ValueError(f"{index} lists no weight files; fetch the folder again")
+    return paths
+
+
+class Weights:
+    """The tensors of a checkpoint by name, each read from disk when it is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.taken: set[str] = set()
+        self._files = {}
+        for path in weight_files(folder):
+            try:
+                file = safe_open(path, framework="pt")
+            except (SafetensorError, OSError) as error:
+                raise ValueError(
+                    f"{path} is truncated or damaged ({error}); fetch it again"
+                ) from error
+            self._files.update({name: file for name in file.keys()})  # noqa: SIM118 (not a dict)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._files
+
+    def __getitem__(self, name: str) -> Tensor:
+        """The tensor of that name, from now on counted as taken.
+
+        Raises: ValueError when the checkpoint lacks it, or it does not hold real numbers.
+        """
+        if name not in self._files:
+            raise ValueError(f"{self.folder} lacks the tensor {name!r}")
+        tensor = self._files[name].get_tensor(name)
+        if tensor.dtype not in READABLE:
+            raise ValueError(
+                f"{name!r} in {self.folder} holds {tensor.dtype}; float16, bfloat16, float32 or "
+                f"float64 is expected (quantised checkpoints are not supported)"
+            )
+        self.taken.add(name)
+        return tensor
+
+    def left(self, ignore: tuple[str, ...] = ()) -> list[str]:
+        """Names that nobody took, without those that end in one of `ignore`."""
+        return sorted(name for name in self._files.keys() - self.taken if not name.endswith(ignore))

@@ -1,0 +1,85 @@
+"""GPT-2: LayerNorm, learned positions, GELU, q, k and v in one matrix, tied embedding.
+
+Its linear layers are stored as [in, out], so nothing needs transposing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from einops import rearrange
+from torch import Tensor
+
+from ..config import TransformerConfig
+from ..model import GPT2, Parts
+from ..unembed import Unembed
+from .files import Weights
+from .settings import activation_name, refuse
+
+IGNORED = (".attn.bias", ".attn.masked_bias")  # the causal mask, saved as a tensor
+
+BLOCK = {
+    "ln1.w": "ln_1.weight",
+    "ln1.b": "ln_1.bias",
+    "ln2.w": "ln_2.weight",
+    "ln2.b": "ln_2.bias",
+    "mlp.W_in": "mlp.c_fc.weight",
+    "mlp.b_in": "mlp.c_fc.bias",
+    "mlp.W_out": "mlp.c_proj.weight",
+    "mlp.b_out": "mlp.c_proj.bias",
+}
+
+
+def config(settings: dict[str, Any]) -> TransformerConfig:
+    """Sizes from a GPT-2 config.json."""
+    refuse(settings, scale_attn_by_inverse_layer_idx=False, scale_attn_weights=True)
+    refuse(settings, add_cross_attention=False, reorder_and_upcast_attn=False)
+    d_model, n_heads = settings["n_embd"], settings["n_head"]
+    return TransformerConfig(
+        n_layers=settings["n_layer"],
+        d_model=d_model,
+        n_heads=n_heads,
+        d_head=d_model // n_heads,
+        d_mlp=settings.get("n_inner") or 4 * d_model,
+        d_vocab=settings["vocab_size"],
+        n_ctx=settings["n_positions"],
+        activation=activation_name(settings.get("activation_function", "gelu_new")),
+        eps=settings.get("layer_norm_epsilon", 1e-5),
+    )
+
+
+def parts(settings: dict[str, Any]) -> Parts:
+    """GPT-2's parts; the embedding is tied unless config.json says otherwise."""
+    return GPT2 if settings.get("tie_word_embeddings", True) else replace(GPT2, unembed=Unembed)
+
+
+def translate(weights: Weights, config: TransformerConfig) -> Iterator[tuple[str, Tensor]]:
+    """Each of our tensors with its name, made from GPT-2's."""
+    prefix = "transformer." if "transformer.wte.weight" in weights else ""
+    yield "embed.W_E", weights[f"{prefix}wte.weight"]
+    yield "pos_embed.W_pos", weights[f"{prefix}wpe.weight"]
+    for layer in range(config.n_layers):
+        yield from translate_attention(
+            weights, f"{prefix}h.{layer}.attn", f"blocks.{layer}.attn", config.n_heads
+        )
+        for ours, theirs in BLOCK.items():
+            yield f"blocks.{layer}.{ours}", weights[f"{prefix}h.{layer}.{theirs}"]
+    yield "ln_final.w", weights[f"{prefix}ln_f.weight"]
+    yield "ln_final.b", weights[f"{prefix}ln_f.bias"]
+    if "lm_head.weight" in weights:
+        yield "unembed.W_U", weights["lm_head.weight"].T
+
+
+def translate_attention(
+    weights: Weights, theirs: str, ours: str, n_heads: int
+) -> Iterator[tuple[str, Tensor]]:
+    """One layer's attention: its three projections lie side by side in `c_attn`."""
+    matrices = weights[f"{theirs}.c_attn.weight"].chunk(3, dim=1)
+    biases = weights[f"{theirs}.c_attn.bias"].chunk(3)
+    for letter, W, b in zip("QKV", matrices, biases, strict=True):
+        axes = "d_model (head d_head) -> head d_model d_head"
+        yield f"{ours}.W_{letter}", rearrange(W, axes, head=n_heads)
+        yield f"{ours}.b_{letter}", rearrange(b, "(head d_head) -> head d_head", head=n_heads)
+    axes = "(head d_head) d_model -> head d_head d_model"
+    yield f"{ours}.W_O", rearrange(weights[f"{theirs}.c_proj.weight"], axes, head=n_heads)
+    yield f"{ours}.b_O", weights[f"{theirs}.c_proj.bias"]

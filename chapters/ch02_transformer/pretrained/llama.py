@@ -1,0 +1,68 @@
+"""Llama, SmolLM2, TinyLlama: RMSNorm, rotary positions, grouped queries, gated MLP.
+
+Its linear layers are stored as [out, in], the transpose of how ours read (`x @ W`), and the heads
+lie one after the other along the projected axis.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from einops import rearrange
+from torch import Tensor
+
+from ..config import TransformerConfig
+from ..model import LLAMA, Parts
+from ..unembed import TiedUnembed
+from .files import Weights
+from .settings import activation_name, refuse
+
+IGNORED = (".rotary_emb.inv_freq",)  # a table that follows from rope_theta
+
+
+def config(settings: dict[str, Any]) -> TransformerConfig:
+    """Sizes from a Llama config.json.
+
+    Raises: ValueError for scaled rotary positions, which would silently be computed wrong.
+    """
+    refuse(settings, attention_bias=False, mlp_bias=False, pretraining_tp=1)
+    d_model, n_heads = settings["hidden_size"], settings["num_attention_heads"]
+    return TransformerConfig(
+        n_layers=settings["num_hidden_layers"],
+        d_model=d_model,
+        n_heads=n_heads,
+        d_head=settings.get("head_dim") or d_model // n_heads,
+        d_mlp=settings["intermediate_size"],
+        d_vocab=settings["vocab_size"],
+        n_ctx=settings["max_position_embeddings"],
+        n_kv_heads=settings.get("num_key_value_heads") or n_heads,
+        activation=activation_name(settings.get("hidden_act", "silu")),
+        eps=settings.get("rms_norm_eps", 1e-6),
+        rotary_base=rotary_base(settings),
+    )
+
+
+def rotary_base(settings: dict[str, Any]) -> float:
+    """The base of the rotations, from either of the two places where config.json keeps it."""
+    rope = settings.get("rope_parameters") or settings.get("rope_scaling") or {}
+    kind = rope.get("rope_type", rope.get("type", "default"))
+    if kind != "default":
+        raise ValueError(f"rope_scaling of type {kind!r} is not supported; only plain rotary is")
+    return float(rope.get("rope_theta", settings.get("rope_theta", 10_000.0)))
+
+
+def parts(settings: dict[str, Any]) -> Parts:
+    """Llama's parts, with a tied embedding where config.json says so."""
+    return replace(LLAMA, unembed=TiedUnembed) if settings.get("tie_word_embeddings") else LLAMA
+
+
+def translate(weights: Weights, config: TransformerConfig) -> Iterator[tuple[str, Tensor]]:
+    """Each of our tensors with its name, made from Llama's.
+
+    weights["model.norm.weight"] is that tensor; every tensor must be taken. Names, with {l} for
+    the layer: model.embed_tokens.weight, model.layers.{l}.input_layernorm.weight,
+    .self_attn.q_proj.weight (k_proj, v_proj, o_proj), .post_attention_layernorm.weight,
+    .mlp.gate_proj.weight (up_proj, down_proj), model.norm.weight, lm_head.weight (untied only).
+    """
+    # exercise 2.23
+    raise NotImplementedError("exercise 2.23")

@@ -1,0 +1,114 @@
+"""Write text with a model, one token at a time.
+
+1. Logits at the last position, divided by the temperature, become probabilities.
+2. Top-k keeps the k likeliest tokens; top-p keeps the fewest that hold probability p.
+3. Draw one of what is left, append it, and go on from the cache (`stream`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from .kv_cache import KVCache
+from .model import HookedTransformer
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    """How the next token is chosen. The default is greedy: always the likeliest.
+
+    Raises: ValueError for a negative temperature, k below 1, or p outside (0, 1].
+    """
+
+    temperature: float = 0.0
+    """0 takes the likeliest token; 1 draws from the model's own distribution; more is wilder."""
+    top_k: int | None = None
+    """Draw among the k likeliest tokens only."""
+    top_p: float | None = None
+    """Draw among the fewest tokens that together hold this probability."""
+    seed: int = 0
+    """Of the draws."""
+
+    def __post_init__(self) -> None:
+        if self.temperature < 0:
+            raise ValueError(f"temperature is 0 (greedy) or more, but it is {self.temperature}")
+        if self.top_k is not None and self.top_k < 1:
+            raise ValueError(f"top_k is at least 1, but it is {self.top_k}")
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p lies in (0, 1], but it is {self.top_p}")
+
+
+def top_k_probabilities(
+    logits: Float[Tensor, "batch d_vocab"], temperature: float, k: int | None = None
+) -> Float[Tensor, "batch d_vocab"]:
+    """Probabilities at a temperature above 0, all but the k likeliest tokens set to 0.
+
+    What is kept sums to 1. k may be larger than the vocabulary; None keeps everything.
+    """
+    # exercise 2.17
+    raise NotImplementedError("exercise 2.17")
+
+
+def keep_top_p(
+    probabilities: Float[Tensor, "batch d_vocab"], p: float
+) -> Float[Tensor, "batch d_vocab"]:
+    """Keep the fewest likeliest tokens whose probability reaches p, rescaled to sum to 1.
+
+    The token that crosses p is kept, so at least one always is.
+
+    Source: Holtzman et al. 2019, "The Curious Case of Neural Text Degeneration".
+    """
+    # exercise 2.18
+    raise NotImplementedError("exercise 2.18")
+
+
+def next_token(
+    logits: Float[Tensor, "batch d_vocab"], config: SampleConfig, generator: torch.Generator
+) -> Int[Tensor, "batch 1"]:
+    """Choose a token for each sequence of the batch."""
+    if config.temperature == 0:
+        return logits.argmax(dim=-1, keepdim=True)
+    probabilities = top_k_probabilities(logits, config.temperature, config.top_k)
+    if config.top_p is not None:
+        probabilities = keep_top_p(probabilities, config.top_p)
+    return torch.multinomial(probabilities.cpu(), 1, generator=generator).to(logits.device)
+
+
+def stream(
+    model: HookedTransformer,
+    tokens: Int[Tensor, "batch pos"],
+    n_new: int,
+    config: SampleConfig = SampleConfig(),  # noqa: B008 (frozen)
+) -> Iterator[Int[Tensor, "batch 1"]]:
+    """Yield n_new tokens a sequence, each as soon as it is chosen.
+
+    Each step reads the new token only, the rest comes from a KV cache: hooks see the whole prompt
+    once, and then one position at a time.
+
+    Raises: ValueError when prompt and new tokens exceed what the model can read.
+    """
+    if tokens.shape[1] + n_new - 1 > model.config.n_ctx:
+        raise ValueError(
+            f"{tokens.shape[1]} tokens of prompt and {n_new} new ones are more than the model "
+            f"reads, n_ctx={model.config.n_ctx}"
+        )
+    generator = torch.Generator().manual_seed(config.seed)
+    past = KVCache(model.config.n_layers)
+    for _ in range(n_new):
+        with torch.no_grad():
+            logits = model(tokens, past=past)[:, -1]
+        tokens = next_token(logits, config, generator)
+        yield tokens
+
+
+def generate(
+    model: HookedTransformer,
+    tokens: Int[Tensor, "batch pos"],
+    n_new: int,
+    config: SampleConfig = SampleConfig(),  # noqa: B008 (frozen)
+) -> Int[Tensor, "batch total"]:
+    """The prompt with n_new tokens after it."""
+    return torch.cat([tokens, *stream(model, tokens, n_new, config)], dim=1)
