@@ -52,6 +52,8 @@ def comfort() -> Iterator[Finding]:
 def environment() -> tuple[bool, str]:
     """Whether .venv stands, and whether this is it."""
     if not ready():
+        if version("torch")[0]:
+            return True, "no .venv of the course; this Python has PyTorch and serves instead"
         return False, "no finished .venv: `python -m chapters course` makes it"
     return True, f"{VENV}" + ("" if inside() else " (not the Python that runs now)")
 

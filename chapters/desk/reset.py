@@ -6,6 +6,7 @@ file that is not Python at the moment, when a fresh start is wanted most, is cut
 """
 
 import ast
+import contextlib
 from datetime import datetime
 from pathlib import Path
 
@@ -73,23 +74,43 @@ def stubs_for(path: Path, number: str) -> dict[str, str]:
 def restore(source: str, stubs: dict[str, str], number: str, name: str) -> str:
     """Put the stubs in place of the functions of the same name; the rest stays to the letter.
 
-    Raises: DeskError naming the file when a function, or its mark, is gone.
+    A function that is gone comes back at the end of its class, or of the file.
+
+    Raises: DeskError naming the file when there is nowhere to put a stub.
     """
     lines = source.split("\n")
     try:
-        functions = functions_of(ast.parse(source))
+        tree = ast.parse(source)
     except SyntaxError as error:
         return "\n".join(_cut_by_indent(lines, number, name, error))
-    gone = sorted(stubs.keys() - functions.keys())
-    if gone or not stubs:
-        what = f"the function {gone[0]}" if gone else f"the comment `# exercise {number}`"
-        raise DeskError(f"{name}: {what} is gone, so there is nowhere to put the stub.")
-    for qualname in sorted(stubs, key=lambda name: -functions[name].lineno):
-        node = functions[qualname]
-        first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-        last = _last_lines(source).get(qualname, node.end_lineno)
-        lines[first - 1 : last] = stubs[qualname].split("\n")
+    if not stubs:
+        raise DeskError(f"{name}: the comment `# exercise {number}` is gone; put it back first.")
+    spans = _spans(tree, source)
+    edits = []
+    for qualname, stub in stubs.items():
+        parent = qualname.rpartition(".")[0]
+        if qualname in spans:
+            edits.append((*spans[qualname], stub.split("\n")))
+        elif parent in spans:
+            end = spans[parent][1]
+            edits.append((end + 1, end, [""] * (1 if parent else 2) + stub.split("\n")))
+        else:
+            raise DeskError(f"{name}: {parent} is gone, and {qualname} stood in it.")
+    for first, last, text in sorted(edits, reverse=True):
+        lines[first - 1 : last] = text
     return "\n".join(lines)
+
+
+def _spans(tree: ast.Module, source: str) -> dict[str, tuple[int, int]]:
+    """First and last line of each function and class, and of the file itself under no name."""
+    spans = {"": (1, len(source.rstrip("\n").split("\n")))}
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    for qualname, node in {**functions_of(tree), **classes}.items():
+        first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+        spans[qualname] = (first, node.end_lineno)
+    with contextlib.suppress(ValueError):  # a mark in an odd place; the comments below it stay
+        spans |= {a.qualname: (a.first_line, a.last_line) for a in find_answers(source)}
+    return spans
 
 
 def keep(path: Path, number: str) -> Path:
@@ -99,14 +120,6 @@ def keep(path: Path, number: str) -> Path:
     backup = BACKUPS / f"{when}_{number}_{path.name}"
     backup.write_bytes(path.read_bytes())
     return backup
-
-
-def _last_lines(source: str) -> dict[str, int]:
-    """Where the marked answers end, comments that trail them included."""
-    try:
-        return {answer.qualname: answer.last_line for answer in find_answers(source)}
-    except ValueError:
-        return {}
 
 
 def _cut_by_indent(lines: list[str], number: str, name: str, error: SyntaxError) -> list[str]:
