@@ -1,0 +1,137 @@
+"""Draws the house: five rooms, which way the arrows point, and the order of the chapters.
+
+`python -m docs._figures.house` writes docs/figures/house.svg and house.dark.svg. The picture is
+plain SVG text, because boxes and words need no plotting library.
+"""
+
+from pathlib import Path
+from string import Template
+
+from docs._figures.write import FIGURES, replace_file, write_facts
+
+LIGHT = {
+    "ink": "#1c2530",
+    "soft": "#5a6672",
+    "wall": "#12324a",
+    "room": "#f5f6f3",
+    "yours": "#fdf3dd",
+    "gold": "#b26a00",
+    "green": "#00785a",
+}
+DARK = {
+    "ink": "#e3e8ec",
+    "soft": "#a3b0bb",
+    "wall": "#8fb4cc",
+    "room": "#1b232b",
+    "yours": "#332a16",
+    "gold": "#f2b134",
+    "green": "#4cc3a0",
+}
+
+CHAPTERS = (
+    *("looking", "superposition", "transformer", "circuits", "induction", "patching"),
+    *("discovery", "IOI", "SAEs", "sparsity", "features", "transcoders", "graphs", "auditing"),
+    "scale",
+)
+FINISHED = {2}
+
+FRAME = Template("""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 596" \
+font-family="system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif">
+<title>$title</title>
+<defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" \
+orient="auto-start-reverse"><path d="M0 0 10 5 0 10z" fill="$gold"/></marker></defs>
+<path d="M60 168 480 28l420 140z" fill="$room" stroke="$wall" stroke-width="3" \
+stroke-linejoin="round"/>
+$rooms
+<g stroke="$gold" stroke-width="2.5" fill="none" marker-end="url(#tip)">
+<path d="M336 226h42"/><path d="M624 226h-42"/></g>
+<g fill="$gold" font-size="13" text-anchor="middle">
+<text x="357" y="212">stubs</text><text x="603" y="212">grade</text></g>
+<text x="80" y="446" fill="$ink" font-size="17" font-weight="600">The chapters, in reading \
+order</text>
+<text x="880" y="446" fill="$soft" font-size="14" text-anchor="end">filled: finished &#183; \
+open: still to come</text>
+<path d="M80 482H880" stroke="$soft" stroke-width="2"/>
+$stops
+</svg>
+""")
+
+TITLE = (
+    "A house with five rooms. The roof is docs, the textbook. Below it solutions, the reference "
+    "library, gives stubs to chapters, your workbook, which tests grade. The ground floor is "
+    "toy_models, the models under study. Under the house a line of chapters 0 to 14."
+)
+
+
+def house(palette: dict[str, str]) -> str:
+    """Return the picture in the colours of `palette`."""
+    rooms = [
+        _words(480, 92, "docs/", ("the textbook: it may read", "from every room below"), palette),
+        _room((60, 168, 276, 130), "room", palette),
+        _words(198, 208, "solutions/", ("the reference library:", "every function, once"), palette),
+        _room((336, 168, 288, 130), "room", palette),
+        _room((380, 176, 200, 114), "yours", palette),
+        _words(480, 208, "chapters/", ("your workbook:", "here you write"), palette),
+        _room((624, 168, 276, 130), "room", palette),
+        _words(762, 208, "tests/", ("graders, and the wrong", "answers they refuse"), palette),
+        _room((60, 298, 840, 92), "room", palette),
+        _words(480, 330, "toy_models/", ("small models under study, their recipes, "
+                                         "and the fetcher of the real one",), palette),
+    ]  # fmt: skip
+    stops = [_stop(number, name, palette) for number, name in enumerate(CHAPTERS)]
+    return FRAME.substitute(palette, title=TITLE, rooms="\n".join(rooms), stops="\n".join(stops))
+
+
+def _room(box: tuple[int, int, int, int], fill: str, palette: dict[str, str]) -> str:
+    x, y, width, height = box
+    line = palette["gold"] if fill == "yours" else palette["wall"]
+    corner = 10 if fill == "yours" else 0
+    return (
+        f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="{corner}" '
+        f'fill="{palette[fill]}" stroke="{line}" stroke-width="3"/>'
+    )
+
+
+def _words(x: int, y: int, name: str, lines: tuple[str, ...], palette: dict[str, str]) -> str:
+    head = (
+        f'<text x="{x}" y="{y}" text-anchor="middle" font-size="21" font-weight="600" '
+        f'fill="{palette["ink"]}">{name}</text>'
+    )
+    body = [
+        f'<text x="{x}" y="{y + 27 + 20 * i}" text-anchor="middle" font-size="15" '
+        f'fill="{palette["soft"]}">{line}</text>'
+        for i, line in enumerate(lines)
+    ]
+    return "\n".join([head, *body])
+
+
+def _stop(number: int, name: str, palette: dict[str, str]) -> str:
+    x = 80 + round(number * 800 / 14)
+    done = number in FINISHED
+    fill = palette["green"] if done else palette["room"]
+    words = palette["ink"] if done else palette["soft"]
+    weight = "600" if done else "400"
+    return (
+        f'<circle cx="{x}" cy="482" r="13" fill="{fill}" stroke="{palette["green"]}" '
+        f'stroke-width="2.5"/>'
+        f'<text x="{x}" y="487" text-anchor="middle" font-size="13" font-weight="600" '
+        f'fill="{palette["room"] if done else palette["ink"]}">{number}</text>'
+        f'<text transform="translate({x - 4} 506) rotate(35)" font-size="14" '
+        f'font-weight="{weight}" fill="{words}">{name}</text>'
+    )
+
+
+def main() -> list[Path]:
+    """Write both variants and their facts, and return the paths."""
+    written = []
+    for suffix, palette in (("", LIGHT), (".dark", DARK)):
+        path = FIGURES / f"house{suffix}.svg"
+        replace_file(path, house(palette))
+        written.append(path)
+    write_facts(FIGURES / "house.json", TITLE, [__file__])
+    return [*written, FIGURES / "house.json"]
+
+
+if __name__ == "__main__":
+    for file in main():
+        print(file)
