@@ -1,0 +1,1 @@
+"""Graders of chapter 2, one file for each file of the chapter."""

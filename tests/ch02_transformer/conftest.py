@@ -1,0 +1,34 @@
+"""One fixture for each module of the chapter, from the tree that is graded."""
+
+import pytest
+
+
+def _module(name: str):
+    """A fixture that imports one module: `layers.Embed` in a grader is the graded tree's."""
+
+    @pytest.fixture(name=name.split(".")[-1])
+    def module(impl):
+        return impl(f"ch02_transformer.{name}")
+
+    return module
+
+
+config = _module("config")
+hooks = _module("hooks")
+norms = _module("norms")
+layers = _module("layers")
+kv_cache = _module("kv_cache")
+attention = _module("attention")
+unembed = _module("unembed")
+model = _module("model")
+train = _module("train")
+checkpoint = _module("checkpoint")
+sample = _module("sample")
+fold = _module("fold")
+pretrained = _module("pretrained")
+files = _module("pretrained.files")
+settings = _module("pretrained.settings")
+gpt2 = _module("pretrained.gpt2")
+llama = _module("pretrained.llama")
+own = _module("pretrained.own")
+loading = _module("pretrained.loading")

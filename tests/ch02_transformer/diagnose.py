@@ -1,0 +1,72 @@
+"""Refuse a wrong value by the mistake that gives it, where one is known.
+
+A grader works out what is right and what the usual mistakes would give:
+`match(got, right, "The rows must ...", {"Is the softmax over queries?": wrong})`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def match(
+    got: Any,
+    expected: Any,
+    claim: str,
+    mistakes: Mapping[str, Any] | None = None,
+    tolerance: float = 1e-10,
+) -> None:
+    """Raises AssertionError unless a value is the expected one up to a relative tolerance.
+
+    The message holds the claim, one entry that differs most, and every mistake (words -> the value
+    that it gives) whose value came. Tensors and numbers of any dtype are compared in float64.
+    """
+    if agree(got, expected, tolerance):
+        return
+    words = [claim, difference(got, expected)]
+    words += [text for text, value in (mistakes or {}).items() if agree(got, value, tolerance)]
+    raise AssertionError(" ".join(words))
+
+
+def agree(got: Any, expected: Any, tolerance: float = 1e-10) -> bool:
+    """Whether two values have one shape and the same numbers."""
+    if not isinstance(got, Tensor | bool | int | float):
+        return False
+    left, right = _wide(got), _wide(expected)
+    if left.shape != right.shape:
+        return False
+    return torch.allclose(left, right, rtol=tolerance, atol=tolerance, equal_nan=True)
+
+
+def difference(got: Any, expected: Any) -> str:
+    """Says where two values differ most, as one entry."""
+    if not isinstance(got, Tensor | bool | int | float):
+        return f"A tensor is expected, {type(got).__name__} came."
+    left, right = _wide(got), _wide(expected)
+    if left.shape != right.shape:
+        return f"Shape {list(right.shape)} is expected, {list(left.shape)} came."
+    gap = torch.where(left == right, 0.0, left - right).abs().nan_to_num(nan=torch.inf)
+    place = [int(index) for index in torch.unravel_index(gap.argmax(), gap.shape)]
+    where = f"At {place} " if place else ""
+    return f"{where}{right[tuple(place)]:.6g} is expected, {left[tuple(place)]:.6g} came."
+
+
+def normal(*shape: int, seed: int) -> Tensor:
+    """Random numbers in float64, the same for the same seed."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def randomise(module: nn.Module, seed: int) -> Any:
+    """Fills every parameter, gains and biases too, with random numbers in float64."""
+    module.double()
+    with torch.no_grad():
+        for number, parameter in enumerate(module.parameters()):
+            parameter.copy_(normal(*parameter.shape, seed=1000 * seed + number))
+    return module
+
+
+def _wide(value: Any) -> Tensor:
+    return torch.as_tensor(value).detach().to("cpu", torch.float64)
