@@ -49,19 +49,21 @@ def pip_find_links() -> list[str]:
 
 
 def pip_settings() -> dict[str, str]:
-    """What pip's configuration files say, by the bare name of the setting.
-
-    An empty dict where there is no pip to ask.
-    """
+    """What pip's configuration files say; empty where there is no pip to ask."""
     answer = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"],
         capture_output=True,
         encoding="utf-8",
         errors="replace",
     )
-    settings = {}
-    for line in answer.stdout.splitlines():
-        name, separator, value = line.partition("=")
-        if separator and not name.startswith(":env:"):
-            settings[name.rpartition(".")[2]] = ast.literal_eval(value)
-    return settings
+    return read_settings(answer.stdout)
+
+
+def read_settings(listing: str) -> dict[str, str]:
+    """The lines of `pip config list`, by the bare name of the setting; variables are left out."""
+    pairs = [line.partition("=")[::2] for line in listing.splitlines() if "='" in line]
+    return {
+        name.rpartition(".")[2]: ast.literal_eval(value)
+        for name, value in pairs
+        if not name.startswith(":env:")
+    }

@@ -65,7 +65,7 @@ Share it.
     Divide.
 """
 
-GRADERS = '''from tests.grading import exercise
+GRADERS = """from tests.grading import exercise
 
 
 @exercise("2.1")
@@ -87,7 +87,7 @@ def test_mean_divides(impl):
     running = impl("ch02_sums.sums").Sum()
     running.add(6.0)
     assert running.mean(2) == 3.0, "the mean is the sum over the count"
-'''
+"""
 
 
 class SmallCourse:

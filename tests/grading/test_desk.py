@@ -1,0 +1,204 @@
+"""The desk as a learner meets it: commands typed in a small course of three exercises."""
+
+import argparse
+import inspect
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib import import_module
+
+import pytest
+
+from chapters.desk import book, commands
+from chapters.desk.reset import restore
+from chapters.desk.steps import DeskError
+from chapters.desk.where import nearest
+
+from . import small_course
+
+FULL = 60.0  # seconds that a busy machine may need for what takes three
+
+
+@pytest.fixture
+def course(tmp_path):
+    return small_course.make(tmp_path)
+
+
+def _commands():
+    actions = commands.parser()._subparsers._group_actions[0]
+    return list(actions.choices.items())
+
+
+@pytest.mark.parametrize(("name", "command"), _commands())
+def test_every_command_hands_its_words_to_a_function_that_takes_them(name, command):
+    words = {action.dest for action in command._actions} - {"help"}
+    module, function = command.get_default("work").split(":")
+    work = getattr(import_module(f"chapters.desk.{module}"), function)
+    assert words == set(inspect.signature(work).parameters), f"mi {name}"
+    assert isinstance(command, argparse.ArgumentParser) and command.description
+
+
+def test_bare_mi_says_where_one_is_without_torch_or_rich():
+    code = (
+        "import sys; from chapters.__main__ import main; main([]); "
+        "heavy = {'torch', 'rich', 'pytest', 'numpy'} & set(sys.modules); assert not heavy, heavy"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
+    assert ended.returncode == 0, ended.stderr
+    assert "Next:" in ended.stdout or "Every exercise is passed" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("wanted", "first"), [("2.12", "2.10"), ("24", "2.4"), ("3.2", "3.1"), ("2.", "2.1")]
+)
+def test_nearest_numbers(wanted, first):
+    assert nearest(wanted, ["2.1", "2.2", "2.4", "2.10", "3.1"])[0] == first
+
+
+def test_wrong_number_names_the_nearest_ones_in_a_sentence(course):
+    ended = course.mi("check", "2.3")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("There is no exercise 2.3. The nearest ones are 2.2, 2.1, 2.10.")
+    assert "Traceback" not in course.mi("hint", "attention").stderr
+
+
+def test_next_shows_what_to_do_in_plain_text(course):
+    shown = course.mi("next").stdout
+    for part in ("2.1 Twice", "Return twice the number.", "chapters/ch02_sums/sums.py:6"):
+        assert part in shown
+    assert "Think of two of them" not in shown, "a hint was given away"
+    assert "\x1b" not in shown, "colours went where no terminal is"
+
+
+def test_hints_come_one_by_one_and_are_remembered_in_a_readable_file(course):
+    assert "Think of two" in course.mi("hint", "2.1").stdout
+    second = course.mi("hint", "2.1").stdout
+    assert "The sign is" in second and "Think of two" not in second
+    assert "That was the last hint" in course.mi("hint", "2.1").stdout
+    assert '"2.1" = 2' in (course.root / "chapters/hints.toml").read_text()
+    assert "Think of two" in course.mi("hint", "2.1", "--all").stdout
+
+
+def test_solution_is_the_tested_source(course):
+    assert "return self.total / count" in course.mi("solution", "2.10").stdout
+    (course.root / "solutions/ch02_sums/sums.py").unlink()
+    withheld = course.mi("solution", "2.10")
+    assert withheld.returncode == 1 and "keeps its solutions back" in withheld.stderr
+
+
+def test_check_goes_from_todo_over_refused_to_passed(course):
+    todo = course.mi("check")
+    assert todo.returncode == 1 and "2.1 is not written yet" in todo.stdout
+    course.answer("2.1", "return number + 2")
+    refused = course.mi("check", "2.1")
+    assert refused.returncode == 1
+    assert "expected 6.0, twice 3.0; came 5.0; did you add 2?" in refused.stdout
+    assert "seen 5.0" in refused.stdout, "what the learner printed is gone"
+    assert "Traceback" not in refused.stdout
+    course.page.write_text(course.page.read_text().replace("number + 2", "number * 2"))
+    right = course.mi("check", "2.1")
+    assert right.returncode == 0
+    assert "2.1 is right: 1 point. Next: 2.2 Running" in right.stdout
+    assert "1 of 3 exercises, 1 of 6 points" in course.mi().stdout
+    assert "passed    2.1 * Twice" in course.mi("progress").stdout
+    assert "2.10 Mean" in course.mi("next", "--core").stdout
+
+
+def test_check_of_a_chapter_ends_on_nothing_but_the_learners_code(course):
+    course.answer("2.1", "return 2 * number")
+    graded = course.mi("check", "2")
+    assert graded.returncode == 0, graded.stdout + graded.stderr
+    both, own = graded.stdout.split("on nothing but your own code")
+    for part in (both, own):
+        assert "passed     2.1 Twice" in part and "todo       2.2 Running" in part
+
+
+def test_broken_python_is_named_by_file_and_line_and_once(course):
+    course.answer("2.1", "return (2 * number")
+    refused = course.mi("check", "2").stdout
+    assert "chapters/ch02_sums/sums.py, line 7: '(' was never closed" in refused
+    assert refused.count("was never closed") == 1
+
+
+def test_reset_keeps_a_backup_and_touches_one_exercise(course):
+    stub = course.page.read_text()
+    course.answer("2.2", "return 7.0")
+    others = course.page.read_text()
+    course.answer("2.1", "x = 2", "", "return (x * number")
+    broken = course.page.read_text()
+    said = course.mi("reset", "2.1").stdout
+    assert course.page.read_text() == others, "reset changed more than its exercise"
+    (backup,) = (course.root / "chapters/backups").iterdir()
+    assert backup.read_text() == broken and backup.name in said
+    course.mi("reset", "2.2")
+    assert course.page.read_text() == stub
+    assert "is a stub already" in course.mi("reset", "2.2").stdout
+
+
+STUB = '    def add(self, x):\n        # exercise 2.2\n        raise NotImplementedError("2.2")'
+
+
+def test_reset_brings_back_a_changed_signature_and_a_function_that_is_gone():
+    changed = (
+        "class Sum:\n    def add(self):\n        return 1\n\n    def rest(self):\n        pass\n"
+    )
+    restored = restore(changed, {"Sum.add": STUB}, "2.2", "sums.py")
+    assert restored == f"class Sum:\n{STUB}\n\n    def rest(self): ...\n"
+    gone = "class Sum:\n    total = 0\n\n\nx = 1\n"
+    restored = restore(gone, {"Sum.add": STUB}, "2.2", "sums.py")
+    assert restored == f"class Sum:\n    total = 0\n\n{STUB}\n\n\nx = 1\n"
+    with pytest.raises(DeskError, match="Sum is gone"):
+        restore("x = 1\n", {"Sum.add": STUB}, "2.2", "sums.py")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to whole consoles only")
+def test_watch_grades_on_save_moves_on_and_leaves_nothing_behind(course):
+    log = course.root / "log"
+    with log.open("w") as out:
+        options = {**course.options(), "stdout": out, "stderr": out, "start_new_session": True}
+        watching = subprocess.Popen([sys.executable, "-m", "chapters", "watch"], **options)
+        try:
+            _wait(log, "2.1 is not written yet")
+            course.answer("2.1", "return number + 2")
+            _wait(log, "did you add 2?")
+            course.page.write_text(course.page.read_text().replace("number + 2", "number * 2"))
+            _wait(log, "2.1 is right")
+            _wait(log, "2.2 is not written yet")
+            spares = _children(watching.pid)
+        finally:
+            watching.send_signal(signal.SIGINT)
+            code = watching.wait(FULL)
+    assert code == 0 and "Traceback" not in log.read_text()
+    assert not [pid for pid in spares if _alive(pid)], "a spare process was left behind"
+
+
+def _wait(log, words):
+    end = time.monotonic() + FULL
+    while words not in log.read_text():
+        assert time.monotonic() < end, f"{words!r} never came; there was:\n{log.read_text()}"
+        time.sleep(0.05)
+
+
+def _children(pid):
+    """The processes below one, where the system tells (Linux)."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as file:
+            return [int(child) for child in file.read().split()]
+    except FileNotFoundError:
+        return []
+
+
+def _alive(pid):
+    return os.path.exists(f"/proc/{pid}")
+
+
+def test_book_is_served_to_this_machine_on_a_free_port(tmp_path):
+    (tmp_path / "index.html").write_text("the book")
+    first = book.server(tmp_path, 0)
+    second = book.server(tmp_path, first.server_port)
+    with first, second:
+        assert first.server_address[0] == second.server_address[0] == "127.0.0.1"
+        assert first.server_port != second.server_port
+        assert book._Pages.extensions_map[".js"] == "text/javascript"
