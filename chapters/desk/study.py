@@ -38,7 +38,7 @@ def show_statement(exercise: Exercise) -> None:
     for place in places(exercise.number):
         say(f"write it in   {place}")
     say(f"then type     mi check {exercise.number}     (or mi hint {exercise.number})")
-    say(f"the page      {shown(exercise.page)}     (mi book opens all of it to a browser)")
+    say(f"the page      {shown(exercise.page)}     (mi book shows it in a browser)")
 
 
 def hint(number: str | None, everything: bool = False) -> None:
