@@ -139,14 +139,17 @@ class _Join(ast.NodeTransformer):
         self.seen: set[str] = set()
 
     def visit_Module(self, node: ast.Module) -> ast.Module:
+        """The file as a whole."""
         return self._within(node, "")
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
+        """A class: its methods come next."""
         if self.checks:
             node.decorator_list.insert(0, ast.Name("__checked__", ast.Load()))
         return self._within(node, f"{self.prefix}{node.name}.")
 
     def visit_FunctionDef(self, node: ast.FunctionDef):
+        """A function; where it is an exercise, the reference's goes in front of it."""
         qualname = self.prefix + node.name
         # A check would be built anew at every call of the function around it.
         checks = [ast.Name("__checked__", ast.Load())] * (self.checks and "<" not in qualname)
@@ -197,7 +200,7 @@ def _add_imports(tree: ast.Module, theirs: ast.Module) -> None:
     if not missing:
         return
     first = ast.get_docstring(tree, clean=False) is not None
-    while getattr(tree.body[first], "module", None) == "__future__":
+    while any(getattr(node, "module", None) == "__future__" for node in tree.body[first:]):
         first += 1
     tree.body[first:first] = missing
 

@@ -1,0 +1,83 @@
+"""Every exercise is whole: mark, heading, hints, graders, wrong answers and right ones."""
+
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from chapters.desk.exercises import read_exercises
+from chapters.desk.marks import find_answers
+
+from .variants import SOLUTIONS, numbers_of
+
+TESTS = Path(__file__).resolve().parents[1]
+HINTS, WRONG, RIGHT = 2, 3, 1
+
+CHAPTERS = sorted(path for path in SOLUTIONS.glob("ch*") if numbers_of(path))
+each_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.name)
+
+
+def answers_of(chapter: Path, name: str) -> list[str]:
+    """The numbers of the exercises that a chapter's wrong or right answers belong to."""
+    module = import_module(f"tests.{chapter.name}.{name}_answers")
+    return [answer.number for answer in getattr(module, name.upper())]
+
+
+def graders_of(chapter: Path) -> dict[str, set[str]]:
+    """Exercise -> the files that grade it."""
+    found: dict[str, set[str]] = {}
+    for path in sorted((TESTS / chapter.name).rglob("test_*.py")):
+        for number in re.findall(r'@?\bexercise\("(\d+\.\d+)"\)', path.read_text("utf-8")):
+            found.setdefault(number, set()).add(path.name)
+    return found
+
+
+@each_chapter
+def test_marks_and_headings_name_the_same_exercises(chapter: Path):
+    number = str(int(chapter.name[2:4]))
+    headings = [key for key in read_exercises() if key.split(".")[0] == number]
+    assert headings == list(numbers_of(chapter)), "the book's exercises are not those of the code"
+
+
+@each_chapter
+def test_exercises_count_from_one_without_gaps(chapter: Path):
+    seconds = [int(number.split(".")[1]) for number in numbers_of(chapter)]
+    assert seconds == list(range(1, len(seconds) + 1))
+
+
+@each_chapter
+def test_an_exercise_is_in_one_file(chapter: Path):
+    files: dict[str, set[str]] = {}
+    for path in chapter.rglob("*.py"):
+        for answer in find_answers(path.read_text("utf-8")):
+            files.setdefault(answer.number, set()).add(path.name)
+    assert {number: names for number, names in files.items() if len(names) > 1} == {}
+
+
+@each_chapter
+def test_every_exercise_has_a_statement_and_two_hints(chapter: Path):
+    exercises = read_exercises()
+    short = [
+        f"{number}: {len(exercise.hints)} hints, {len(exercise.text.split())} words"
+        for number in numbers_of(chapter)
+        if (exercise := exercises.get(number))
+        and (len(exercise.hints) < HINTS or not all(exercise.hints) or not exercise.text)
+    ]
+    assert not short, f"expected a statement and {HINTS} hints: {short}"
+
+
+@each_chapter
+def test_every_exercise_is_graded_in_one_file(chapter: Path):
+    graders = graders_of(chapter)
+    assert set(graders) == set(numbers_of(chapter)), "graders and exercises differ"
+    assert {number: files for number, files in graders.items() if len(files) > 1} == {}
+
+
+@each_chapter
+@pytest.mark.parametrize("name, least", [("wrong", WRONG), ("right", RIGHT)])
+def test_every_exercise_has_wrong_and_right_answers(chapter: Path, name: str, least: int):
+    numbers = answers_of(chapter, name)
+    assert set(numbers) <= set(numbers_of(chapter)), "an answer to an exercise that is not there"
+    few = {n: numbers.count(n) for n in numbers_of(chapter) if numbers.count(n) < least}
+    assert not few, f"expected at least {least} {name} answers each; came {few}"

@@ -1,0 +1,199 @@
+"""The house rules that a machine can read: which way imports point, how long things may get.
+
+DESIGN in short: solutions <- toy_models' recipes, tests, docs; a chapter imports only earlier ones,
+relatively; nobody imports docs. A file has at most 250 lines, a function 40 and 7 parameters, a
+config 12 fields; everything public says what it is. An exception stands in ALLOWED with its reason.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from chapters.desk.marks import Function, functions_of
+
+ROOT = Path(__file__).resolve().parents[2]
+FILE, FUNCTION, PARAMETERS, FIELDS = 250, 40, 7, 12
+ROOMS = ("solutions", "chapters", "toy_models", "tests", "docs")
+#: "path: function" or "path" -> why it may break its budget.
+ALLOWED: dict[str, str] = {}
+
+Tree = tuple[str, ast.Module]
+
+
+def sources(*patterns: str) -> list[Tree]:
+    """(path, syntax tree) of the hand-written files; chapters/ch* mirrors solutions/."""
+    paths = {path for pattern in patterns for path in ROOT.glob(pattern)}
+    names = sorted(path.relative_to(ROOT).as_posix() for path in paths)
+    ours = [name for name in names if not re.match(r"chapters/(ch\d|backups)", name)]
+    return [(name, ast.parse((ROOT / name).read_text("utf-8"))) for name in ours]
+
+
+def everything() -> list[Tree]:
+    return sources(*(f"{room}/**/*.py" for room in ROOMS))
+
+
+def library() -> list[Tree]:
+    """What a reader reads and others call."""
+    return sources("solutions/**/*.py", "chapters/**/*.py", "toy_models/**/*.py", "docs/_*/**/*.py")
+
+
+def imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """(level, module) of every import of a file; level counts the dots of a relative one."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((0, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.level, node.module
+        elif isinstance(node, ast.ImportFrom):
+            yield from ((node.level, alias.name) for alias in node.names)
+
+
+def broken(rule: str, offences: list[str]) -> str:
+    return f"{rule}:\n" + "\n".join(offences)
+
+
+def forbidden(files: list[Tree], modules: set[str]) -> list[str]:
+    """The absolute imports of these modules in these files."""
+    return [
+        f"{name} imports {module}"
+        for name, tree in files
+        for level, module in imports(tree)
+        if level == 0 and module.split(".")[0] in modules
+    ]
+
+
+def test_solutions_import_no_other_room():
+    files = [file for file in sources("solutions/ch*/**/*.py", "solutions/__init__.py")]
+    offences = forbidden(files, {*ROOMS, "matplotlib", "rich", "pytest"})
+    assert not offences, broken("the reference stands alone", offences)
+
+
+def test_a_chapter_imports_only_earlier_chapters():
+    offences = []
+    for name, tree in sources("solutions/ch*/**/*.py"):
+        own, depth = name.split("/")[1], name.count("/") - 1
+        for level, module in imports(tree):
+            if level > depth and not ("ch" < module.split(".")[0] < own):
+                offences.append(f"{name} imports {'.' * level}{module}")
+    assert not offences, broken("a chapter rests on earlier ones", offences)
+
+
+def test_toy_models_import_nothing_of_ours_but_in_recipes():
+    models = sources("toy_models/**/*.py")
+    recipes = [file for file in models if file[0].endswith("/train.py")]
+    offences = forbidden([file for file in models if file not in recipes], {"solutions"})
+    offences += forbidden(models, {"chapters", "tests", "docs", "matplotlib"})
+    assert not offences, broken("load(name) gives tensors to whoever asks", offences)
+
+
+def test_the_desk_imports_nothing_of_ours():
+    offences = forbidden(sources("chapters/**/*.py"), {"solutions", "toy_models", "tests", "docs"})
+    assert not offences, broken("the desk talks to the graders through pytest", offences)
+
+
+def test_graders_import_neither_tree():
+    offences = forbidden(sources("tests/ch*/**/*.py"), {"solutions", "chapters", "docs"})
+    assert not offences, broken("--impl chooses what is graded", offences)
+
+
+def test_graders_expect_errors_that_no_stub_raises():
+    offences = [
+        f"{name}, line {node.lineno}: {ast.unparse(node)}"
+        for name, tree in sources("tests/ch*/**/*.py")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "pytest.raises"
+        and re.search(
+            r"\b(RuntimeError|Exception|BaseException|NotImplementedError)\b", ast.unparse(node)
+        )
+    ]
+    assert not offences, broken("NotImplementedError is a RuntimeError", offences)
+
+
+def test_no_file_is_called_after_nothing():
+    names = {"utils.py", "helpers.py", "common.py", "misc.py", "util.py", "helper.py"}
+    offences = [name for name, _ in everything() if name.split("/")[-1] in names]
+    assert not offences, broken("a file is called after its idea", offences)
+
+
+def test_files_stay_within_their_budget():
+    offences = [
+        f"{name} has {lines} lines, may have {FILE}"
+        for name, _ in everything()
+        if (lines := len((ROOT / name).read_text("utf-8").splitlines())) > FILE
+        and name not in ALLOWED
+    ]
+    assert not offences, broken("one file, one idea", offences)
+
+
+def test_functions_stay_within_their_budget():
+    offences = []
+    for name, tree in everything():
+        for qualname, node in functions_of(tree).items():
+            if f"{name}: {qualname}" not in ALLOWED:
+                offences += [f"{name}: {qualname} has {excess}" for excess in excesses(node)]
+    assert not offences, broken("a function fits on a screen", offences)
+
+
+def excesses(node: Function) -> Iterator[str]:
+    """What a function has too much of."""
+    lines = (node.end_lineno or node.lineno) - node.lineno + 1
+    if ast.get_docstring(node):
+        lines -= (node.body[0].end_lineno or 0) - node.body[0].lineno + 1
+    if lines > FUNCTION:
+        yield f"{lines} lines without its docstring, may have {FUNCTION}"
+    names = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args)]
+    own = len(names) - (names[:1] in (["self"], ["cls"])) + len(node.args.kwonlyargs)
+    if own > PARAMETERS and not node.name.startswith("test_"):
+        yield f"{own} parameters, may have {PARAMETERS}"
+
+
+def records(tree: ast.Module) -> Iterator[tuple[ast.ClassDef, list[ast.AnnAssign]]]:
+    """The dataclasses and NamedTuples of a file, with their fields."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            made = " ".join(map(ast.unparse, [*node.decorator_list, *node.bases]))
+            if "dataclass" in made or "NamedTuple" in made:
+                yield node, [part for part in node.body if isinstance(part, ast.AnnAssign)]
+
+
+def test_configs_stay_within_their_budget():
+    offences = [
+        f"{name}: {node.name} has {len(fields)} fields, may have {FIELDS}"
+        for name, tree in everything()
+        for node, fields in records(tree)
+        if len(fields) > FIELDS and f"{name}: {node.name}" not in ALLOWED
+    ]
+    assert not offences, broken("a config that grows is two configs", offences)
+
+
+def test_every_exception_is_still_needed():
+    names = {name for name, _ in everything()}
+    offences = [key for key in ALLOWED if key.split(": ")[0] not in names or not ALLOWED[key]]
+    assert not offences, broken("an exception names a file that is there, and a reason", offences)
+
+
+def test_everything_public_says_what_it_is():
+    offences = []
+    for name, tree in library():
+        documented = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+        functions = [node for path, node in functions_of(tree).items() if "<locals>" not in path]
+        for node in [*documented, *functions]:
+            if not node.name.startswith("_") and not ast.get_docstring(node):
+                offences.append(f"{name}, line {node.lineno}: {node.name}")
+        if not ast.get_docstring(tree):
+            offences.append(f"{name} as a whole")
+    assert not offences, broken("a docstring says what a thing is", offences)
+
+
+def test_every_field_of_a_record_says_what_it_is():
+    offences = []
+    for name, tree in library():
+        for node, fields in records(tree):
+            for field in fields:
+                after = node.body[node.body.index(field) + 1 :][:1]
+                said = after and isinstance(getattr(after[0], "value", None), ast.Constant)
+                if not said and not node.name.startswith("_"):
+                    offences.append(f"{name}, line {field.lineno}: {ast.unparse(field.target)}")
+    assert not offences, broken("a field has a docstring under it", offences)
