@@ -1,0 +1,88 @@
+"""A pass lasts as long as what it rests on, and no longer."""
+
+import pytest
+
+from chapters.desk import progress
+
+PAGE = '''\
+"""A file."""
+
+
+def double(x):
+    """Twice x."""
+    # exercise 2.1
+    return 2 * x
+
+
+def half(x):
+    """Half of x."""
+    given = 2
+    # exercise 2.2
+    return x / given
+'''
+
+
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "CHAPTERS", tmp_path)
+    page = tmp_path / "ch02_small" / "a.py"
+    page.parent.mkdir()
+    page.write_text(PAGE, "utf-8")
+    progress.record_pass("2.1")
+    assert progress.passed("2.1") and not progress.passed("2.2")
+    return page
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("# exercise 2.1", "# exercise 2.1\n    # because it is so"),
+        ("Twice x.", "Two times x."),
+        ("2 * x", "2  *  x"),
+        ("return x / given", 'raise NotImplementedError("exercise 2.2")'),
+        ("return x / given", "y = x\n    return y / given"),
+    ],
+    ids=["comment", "docstring", "blank", "another exercise unwritten", "another exercise edited"],
+)
+def test_a_pass_survives_what_does_not_matter(page, old, new):
+    page.write_text(page.read_text("utf-8").replace(old, new), "utf-8")
+    assert progress.passed("2.1")
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("return 2 * x", "return x + x"),
+        ("given = 2", "given = 3"),
+        ('"""A file."""', '"""A file."""\n\n\ndef helper():\n    return 1'),
+        ("def half(x)", "def half(x"),
+    ],
+    ids=["its answer", "a given line", "a new helper", "an unreadable file"],
+)
+def test_a_pass_ends_with_what_it_rests_on(page, old, new):
+    page.write_text(page.read_text("utf-8").replace(old, new), "utf-8")
+    assert not progress.passed("2.1")
+    page.write_text(PAGE, "utf-8")
+    assert progress.passed("2.1"), "the same answers are passed again"
+
+
+def test_a_new_file_and_answers_in_words_count_too(page):
+    for name, text in (("answers.toml", 'heads = "?"\n'), ("more.py", "x = 1\n")):
+        (page.parent / name).write_text(text, "utf-8")
+        assert not progress.passed("2.1")
+        (page.parent / name).unlink()
+
+
+def test_progress_is_a_file_that_a_person_can_read(page):
+    for number in ("2.10", "2.2"):
+        progress.record_pass(number)
+    progress.forget_pass("2.1")
+    lines = (page.parents[1] / "progress.toml").read_text("utf-8").splitlines()
+    assert [line.split(" = ")[0] for line in lines[1:]] == ['"2.2"', '"2.10"']
+    assert progress.read_progress().keys() == {"2.2", "2.10"}
+    assert [file.name for file in page.parents[1].iterdir()] != ["progress.toml.new"]
+
+
+def test_an_exercise_of_no_chapter_is_not_passed(page):
+    progress.record_pass("7.1")
+    assert not progress.passed("7.1") and page.exists()
