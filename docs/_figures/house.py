@@ -35,23 +35,23 @@ CHAPTERS = (
 )
 FINISHED = {2}
 
-FRAME = Template("""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 596" \
+FRAME = Template("""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 590" \
 font-family="system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif">
 <title>$title</title>
 <defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" \
 orient="auto-start-reverse"><path d="M0 0 10 5 0 10z" fill="$gold"/></marker></defs>
-<path d="M60 168 480 28l420 140z" fill="$room" stroke="$wall" stroke-width="3" \
+<path d="M20 168 380 24l360 144z" fill="$room" stroke="$wall" stroke-width="3" \
 stroke-linejoin="round"/>
 $rooms
 <g stroke="$gold" stroke-width="2.5" fill="none" marker-end="url(#tip)">
-<path d="M336 226h42"/><path d="M624 226h-42"/></g>
+<path d="M242 236h45"/><path d="M518 236h-45"/></g>
 <g fill="$gold" font-size="13" text-anchor="middle">
-<text x="357" y="212">stubs</text><text x="603" y="212">grade</text></g>
-<text x="80" y="446" fill="$ink" font-size="17" font-weight="600">The chapters, in reading \
+<text x="265" y="222">stubs</text><text x="495" y="222">grade</text></g>
+<text x="20" y="446" fill="$ink" font-size="17" font-weight="600">The chapters, in reading \
 order</text>
-<text x="880" y="446" fill="$soft" font-size="14" text-anchor="end">filled: finished &#183; \
+<text x="740" y="446" fill="$soft" font-size="14" text-anchor="end">filled: finished &#183; \
 open: still to come</text>
-<path d="M80 482H880" stroke="$soft" stroke-width="2"/>
+<path d="M34 484H706" stroke="$soft" stroke-width="2"/>
 $stops
 </svg>
 """)
@@ -66,18 +66,17 @@ TITLE = (
 def house(palette: dict[str, str]) -> str:
     """Return the picture in the colours of `palette`."""
     rooms = [
-        _words(480, 92, "docs/", ("the textbook: it may read", "from every room below"), palette),
-        _room((60, 168, 276, 130), "room", palette),
-        _words(198, 208, "solutions/", ("the reference library:", "every function, once"), palette),
-        _room((336, 168, 288, 130), "room", palette),
-        _room((380, 176, 200, 114), "yours", palette),
-        _words(480, 208, "chapters/", ("your workbook:", "here you write"), palette),
-        _room((624, 168, 276, 130), "room", palette),
-        _words(762, 208, "tests/", ("graders, and the wrong", "answers they refuse"), palette),
-        _room((60, 298, 840, 92), "room", palette),
-        _words(480, 330, "toy_models/", ("small models under study, their recipes, "
-                                         "and the fetcher of the real one",), palette),
-    ]  # fmt: skip
+        _words(380, 96, "docs/", ("the textbook:", "reads every room below"), palette),
+        _room((20, 168, 222, 134), "room", palette),
+        _words(131, 212, "solutions/", ("the reference library:", "every function, once"), palette),
+        _room((242, 168, 276, 134), "room", palette),
+        _room((288, 177, 184, 116), "yours", palette),
+        _words(380, 212, "chapters/", ("your workbook:", "here you write"), palette),
+        _room((518, 168, 222, 134), "room", palette),
+        _words(629, 212, "tests/", ("graders, and the wrong", "answers they refuse"), palette),
+        _room((20, 302, 720, 92), "room", palette),
+        _words(380, 338, "toy_models/", ("models under study, and how they came about",), palette),
+    ]
     stops = [_stop(number, name, palette) for number, name in enumerate(CHAPTERS)]
     return FRAME.substitute(palette, title=TITLE, rooms="\n".join(rooms), stops="\n".join(stops))
 
@@ -94,11 +93,11 @@ def _room(box: tuple[int, int, int, int], fill: str, palette: dict[str, str]) ->
 
 def _words(x: int, y: int, name: str, lines: tuple[str, ...], palette: dict[str, str]) -> str:
     head = (
-        f'<text x="{x}" y="{y}" text-anchor="middle" font-size="21" font-weight="600" '
+        f'<text x="{x}" y="{y}" text-anchor="middle" font-size="22" font-weight="600" '
         f'fill="{palette["ink"]}">{name}</text>'
     )
     body = [
-        f'<text x="{x}" y="{y + 27 + 20 * i}" text-anchor="middle" font-size="15" '
+        f'<text x="{x}" y="{y + 27 + 20 * i}" text-anchor="middle" font-size="16" '
         f'fill="{palette["soft"]}">{line}</text>'
         for i, line in enumerate(lines)
     ]
@@ -106,17 +105,17 @@ def _words(x: int, y: int, name: str, lines: tuple[str, ...], palette: dict[str,
 
 
 def _stop(number: int, name: str, palette: dict[str, str]) -> str:
-    x = 80 + round(number * 800 / 14)
+    x = 34 + round(number * 672 / 14)
     done = number in FINISHED
     fill = palette["green"] if done else palette["room"]
     words = palette["ink"] if done else palette["soft"]
     weight = "600" if done else "400"
     return (
-        f'<circle cx="{x}" cy="482" r="13" fill="{fill}" stroke="{palette["green"]}" '
+        f'<circle cx="{x}" cy="484" r="14" fill="{fill}" stroke="{palette["green"]}" '
         f'stroke-width="2.5"/>'
-        f'<text x="{x}" y="487" text-anchor="middle" font-size="13" font-weight="600" '
+        f'<text x="{x}" y="489" text-anchor="middle" font-size="13" font-weight="600" '
         f'fill="{palette["room"] if done else palette["ink"]}">{number}</text>'
-        f'<text transform="translate({x - 4} 506) rotate(35)" font-size="14" '
+        f'<text transform="translate({x - 5} 510) rotate(38)" font-size="15" '
         f'font-weight="{weight}" fill="{words}">{name}</text>'
     )
 

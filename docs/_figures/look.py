@@ -71,7 +71,7 @@ def look(name: str, palette: Palette) -> dict[str, Any]:
 
 
 def sequential() -> Colormap:
-    """Return the scale from the page's own colour (nothing looks like nothing) to the strong end."""
+    """Return the scale from the page's own colour (nothing looks like nothing) upwards."""
     series = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
     ends = [mpl.rcParams["axes.facecolor"], series[0], mpl.rcParams["hatch.color"]]
     return LinearSegmentedColormap.from_list("book", ends)

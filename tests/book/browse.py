@@ -1,0 +1,140 @@
+"""Opens every page of a built book in a real browser and writes down what it saw, as JSON.
+
+`python -m tests.book.browse SITE REPORT [SHOTS]`. A program of its own, because graders run with
+sockets blocked: it serves SITE on the loopback address and drives Chromium with playwright.
+"""
+
+import functools
+import json
+import sys
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+CHROMIUM = "/usr/bin/chromium"
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+WIDTHS = {"desk": 1280, "phone": 390}
+
+SEARCHES = ("residual stream", "qwertyzxcvb")
+
+# What the page says of itself: run once the formulas are set and the fonts are there.
+LOOK = """() => ({
+  overflow: document.documentElement.scrollWidth - window.innerWidth,
+  without_alt: [...document.images].filter(i => !i.alt.trim()).map(i => i.src),
+  broken: [...document.images].filter(i => i.complete && !i.naturalWidth
+    && getComputedStyle(i).display !== "none").map(i => i.src),
+  formulas: document.querySelectorAll(".arithmatex").length,
+  set: document.querySelectorAll(".arithmatex .katex").length,
+  cards: document.querySelectorAll("section.exercise").length,
+  solutions: document.querySelectorAll("details.solution").length,
+  open: document.querySelectorAll("details.solution[open]").length,
+  heading: document.querySelector("h1")?.textContent ?? "",
+})"""
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves the site without a line for each request."""
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Say nothing."""
+
+
+def visit(page: Page, address: str) -> dict[str, Any]:
+    """Open one page and return what it says, what went wrong and what it asked for."""
+    errors: list[str] = []
+    requests: list[str] = []
+    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("requestfailed", lambda request: errors.append(f"failed: {request.url}"))
+    # Figures load when they come into view: scroll through, so that a missing one is noticed.
+    page.goto(address, wait_until="load")
+    page.evaluate("document.fonts.ready")
+    page.evaluate("document.querySelectorAll('img').forEach(i => i.loading = 'eager')")
+    page.wait_for_load_state("networkidle")
+    seen = page.evaluate(LOOK)
+    home = address.split("/", 3)[:3]
+    outside = [r for r in requests if r.split("/", 3)[:3] != home and not r.startswith("data:")]
+    return {**seen, "errors": errors, "outside": outside, "requests": len(requests)}
+
+
+def click_through(page: Page, address: str) -> dict[str, bool]:
+    """Open a page's first solution with a click, and switch to the dark page and back."""
+    page.goto(address, wait_until="load")
+    facts = {}
+    solution = page.locator("details.solution").first
+    if solution.count():
+        facts["hidden_before"] = not solution.locator("pre").first.is_visible()
+        solution.locator("summary").click()
+        facts["visible_after"] = solution.locator("pre").first.is_visible()
+    before = page.evaluate("document.body.dataset.mdColorScheme")
+    page.locator("label[for^=__palette]:visible").first.click()
+    facts["palette_switches"] = page.evaluate("document.body.dataset.mdColorScheme") != before
+    return facts
+
+
+def shoot(browser: Browser, home: str, pages: list[str], folder: Path) -> None:
+    """Save a picture of each page: light, dark, and at phone width."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for look, width, scheme in (
+        ("light", 1280, "light"),
+        ("dark", 1280, "dark"),
+        ("phone", 390, "light"),
+    ):
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        for name in pages:
+            page.goto(f"{home}/{name}", wait_until="networkidle")
+            page.screenshot(path=folder / f"{Path(name).stem}.{look}.png", full_page=True)
+        page.close()
+
+
+def search(page: Page, home: str, words: str) -> int:
+    """Type into the book's search and return how many pages it offers."""
+    page.goto(f"{home}/index.html", wait_until="networkidle")
+    page.locator("label.md-header__button[for=__search]").dispatch_event("click")
+    page.locator(".md-search__input").focus()
+    page.locator(".md-search__input").press_sequentially(words)
+    page.wait_for_function(
+        "document.querySelector('.md-search-result__meta').textContent.trim()"
+        " && !/Initiali|Type to/.test(document.querySelector("
+        "'.md-search-result__meta').textContent)"
+    )
+    page.wait_for_timeout(500)
+    return page.locator("li.md-search-result__item").count()
+
+
+def browse(site: Path, shots: Path | None) -> dict[str, Any]:
+    """Serve the site, open every page at each width, and return the report."""
+    handler = functools.partial(Quiet, directory=str(site))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    home = f"http://127.0.0.1:{server.server_port}"
+    pages = sorted(p.relative_to(site).as_posix() for p in site.glob("*.html"))
+    pages.remove("404.html")
+    report: dict[str, Any] = {"pages": {}, "clicks": {}}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        for look, width in WIDTHS.items():
+            for name in pages:
+                page = browser.new_page(viewport={"width": width, "height": 900})
+                report["pages"][f"{name} ({look})"] = visit(page, f"{home}/{name}")
+                page.close()
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        for name in pages:
+            report["clicks"][name] = click_through(page, f"{home}/{name}")
+        report["search"] = {words: search(page, home, words) for words in SEARCHES}
+        if shots:
+            shoot(browser, home, pages, shots)
+        browser.close()
+    server.shutdown()
+    return report
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit("usage: python -m tests.book.browse SITE REPORT [SHOTS]")
+    found = browse(Path(sys.argv[1]), Path(sys.argv[3]) if len(sys.argv) > 3 else None)
+    Path(sys.argv[2]).write_text(json.dumps(found, indent=1), encoding="utf-8")

@@ -1,0 +1,64 @@
+"""The notation page against real models: every hook and weight, with its shape."""
+
+import re
+from dataclasses import replace
+
+import pytest
+import torch
+
+from solutions.ch02_transformer import GPT2, LLAMA, HookedTransformer, TransformerConfig
+from tests.book.program import ROOT
+
+SIZES = {
+    "batch": 2,
+    "pos": 5,
+    "query": 5,
+    "key": 5,
+    "d_model": 24,
+    "head": 6,
+    "kv_head": 3,
+    "d_head": 8,
+    "d_mlp": 17,
+    "d_vocab": 31,
+    "n_ctx": 11,
+    "1": 1,
+}
+CONFIG = TransformerConfig(
+    n_layers=1, d_model=24, n_heads=6, n_kv_heads=3, d_head=8, d_mlp=17, d_vocab=31, n_ctx=11
+)
+MODELS = {"gpt2": replace(GPT2, unembed=LLAMA.unembed), "llama": LLAMA}
+
+
+def tables():
+    """Name -> axes, for every row of the page that gives a shape."""
+    text = (ROOT / "docs" / "notation.md").read_text(encoding="utf-8")
+    found = {}
+    for names, shapes in re.findall(r"^\| (`[^|]+) \| (`\[[^|]+) \|", text, re.MULTILINE):
+        keys = re.findall(r"`([^`]+)`", names)
+        axes = [a.split(", ") for a in re.findall(r"`\[([^`]+)\]`", shapes)]
+        stem = keys[0].rpartition(".")[0]
+        for key, shape in zip(keys, axes * len(keys), strict=False):
+            found[key if key == keys[0] or not stem else f"{stem}.{key}"] = shape
+    return found
+
+
+def shapes_of(parts):
+    model = HookedTransformer(CONFIG, parts)
+    tokens = torch.randint(0, 31, (2, 5), generator=torch.Generator().manual_seed(0))
+    _, cache = model.run_with_cache(tokens, names=lambda name: True)
+    return {**dict(model.named_parameters()), **cache}
+
+
+@pytest.mark.parametrize("family", MODELS)
+def test_the_page_names_every_hook_and_weight_with_its_shape(family):
+    page, real = tables(), shapes_of(MODELS[family])
+    assert len(page) > 35, "the tables were not found"
+    assert sorted(set(real) - set(page)) == [], "a name is missing on the page"
+    for name, tensor in real.items():
+        expected = [SIZES[axis] for axis in page[name]]
+        assert list(tensor.shape) == expected, f"{name}: {page[name]} on the page"
+
+
+def test_the_page_names_nothing_that_is_not_there():
+    real = {name for parts in MODELS.values() for name in shapes_of(parts)}
+    assert sorted(set(tables()) - real) == []

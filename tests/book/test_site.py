@@ -1,0 +1,54 @@
+"""The built files: both builders take the pages, and the search index gives nothing away."""
+
+import importlib.util
+import json
+
+import pytest
+
+from chapters.desk.exercises import read_exercises
+from docs._extension.code import exercise_code
+from tests.book.program import ROOT, run
+
+
+def needs(package):
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    needs("material")
+    folder = tmp_path_factory.mktemp("mkdocs") / "site"
+    run("mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder))
+    return folder
+
+
+def test_no_python_file_and_no_script_is_published(site):
+    assert [p for p in site.rglob("*") if p.suffix == ".py" or p.name.startswith("_")] == []
+
+
+def test_every_exercise_is_a_card_with_a_folded_solution(site):
+    for number, exercise in read_exercises().items():
+        page = (site / f"{exercise.page.stem}.html").read_text(encoding="utf-8")
+        anchor = f'id="exercise-{number.replace(".", "-")}"'
+        assert page.count(anchor) == 1, f"{number} is no card of {exercise.page.name}"
+
+
+def test_the_search_index_holds_no_line_of_an_answer(site):
+    text = (site / "search" / "search_index.json").read_text(encoding="utf-8")
+    indexed = " ".join(entry["text"] for entry in json.loads(text)["docs"])
+    assert "residual stream" in indexed
+    for number in read_exercises():
+        for code in exercise_code(ROOT, number):
+            answer = code.solution.split(f"# exercise {number}\n")[1]
+            for line in answer.splitlines():
+                if len(line.strip()) > 24 and line.strip() not in code.given:
+                    assert line.strip() not in indexed, f"{number}: search would show {line!r}"
+
+
+def test_zensical_builds_the_same_pages(tmp_path):
+    needs("zensical")
+    config = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    assert "hooks:" not in config
+    said = run("zensical", "build", "--strict", "--config-file", str(ROOT / "mkdocs.yml"))
+    assert "error" not in said.lower(), said
