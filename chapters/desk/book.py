@@ -1,13 +1,12 @@
 """`mi book`: the pages built by mkdocs into site/, and served to this machine only."""
 
 import functools
-import os
 import sys
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from .paper import say
-from .steps import run_aloud
+from .steps import run_quietly
 from .where import ROOT
 
 SITE = ROOT / "site"
@@ -24,12 +23,8 @@ def book(no_serve: bool = False) -> None:
 def build(site: Path = SITE, strict: bool = False) -> None:
     """Build every page; strictly, a broken link or a warning is an error."""
     command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(site)]
-    run_aloud(
-        command + ["--strict"] * strict,
-        "The book could not be built.",
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    quiet = {"PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"}
+    run_quietly("every page", command + ["--strict"] * strict, quiet, cwd=ROOT)
 
 
 def serve(site: Path = SITE) -> None:

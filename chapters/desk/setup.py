@@ -121,7 +121,8 @@ def installation(venv: Path, uv: str | None, extras: Sequence[str]) -> list[str]
 def _installer(venv: Path, uv: str | None) -> list[str]:
     python, constraints = str(python_of(venv)), str(venv.parent / "constraints.txt")
     if uv is None:
-        return [python, "-m", "pip", "install", "--constraint", constraints]
+        plain = ["--progress-bar", "off", "--disable-pip-version-check"]
+        return [python, "-m", "pip", "install", *plain, "--constraint", constraints]
     return [uv, "pip", "install", "--python", python, "--constraint", constraints]
 
 

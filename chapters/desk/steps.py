@@ -12,7 +12,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+LAST_WORDS = 30  # lines of a failed command that are shown
 HEARTBEAT = 20.0  # seconds between signs of life where no terminal can be redrawn
 
 
@@ -71,7 +73,12 @@ def run_aloud(command: Sequence[str], wrong: str, **options: object) -> None:
         raise DeskError(f"{wrong} (it ended with code {code})")
 
 
-def run_quietly(title: str, command: Sequence[str], env: dict[str, str] | None = None) -> None:
+def run_quietly(
+    title: str,
+    command: Sequence[str],
+    env: dict[str, str] | None = None,
+    cwd: Path | None = None,
+) -> None:
     """Run a talkative command behind one line: its latest words and the seconds so far.
 
     Raises: DeskError with the end of what the command said, when it does not end well.
@@ -85,6 +92,7 @@ def run_quietly(title: str, command: Sequence[str], env: dict[str, str] | None =
         encoding="utf-8",
         errors="replace",
         env={**os.environ, **(env or {})},
+        cwd=cwd,
     ) as process:
         reader = threading.Thread(target=_listen, args=(process, said), daemon=True)
         reader.start()
@@ -95,7 +103,7 @@ def run_quietly(title: str, command: Sequence[str], env: dict[str, str] | None =
             raise
         reader.join()
     if process.returncode != 0:
-        end = "\n".join(f"     {line}" for line in said[-15:])
+        end = "\n".join(f"     {line}" for line in said[-LAST_WORDS:])
         raise DeskError(f"{title} went wrong; the last lines of `{command[0]}` were\n{end}")
     print(f"   {title}: {time.perf_counter() - start:.1f} s", flush=True)
 

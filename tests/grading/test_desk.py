@@ -141,9 +141,7 @@ STUB = '    def add(self, x):\n        # exercise 2.2\n        raise NotImplemen
 
 
 def test_reset_brings_back_a_changed_signature_and_a_function_that_is_gone():
-    changed = (
-        "class Sum:\n    def add(self):\n        return 1\n\n    def rest(self):\n        pass\n"
-    )
+    changed = "class Sum:\n    def add(self):\n        return 1\n\n    def rest(self): ...\n"
     restored = restore(changed, {"Sum.add": STUB}, "2.2", "sums.py")
     assert restored == f"class Sum:\n{STUB}\n\n    def rest(self): ...\n"
     gone = "class Sum:\n    total = 0\n\n\nx = 1\n"

@@ -105,7 +105,9 @@ def test_commands_for_uv_and_for_pip(monkeypatch):
     asked = ["--constraint", str(Path("c/constraints.txt"))]
     python = str(Path("c/.venv/python"))
     editable = ["--editable", "c[dev,docs]"]
-    pip, uv = [python, "-m", "pip", "install", *asked], ["uv", "pip", "install", "--python", python]
+    plain = ["--progress-bar", "off", "--disable-pip-version-check"]
+    pip = [python, "-m", "pip", "install", *plain, *asked]
+    uv = ["uv", "pip", "install", "--python", python]
     assert setup.creation(venv, None) == [sys.executable, "-m", "venv", str(venv)]
     assert setup.installation(venv, None, ["dev", "docs"]) == pip + editable
     assert setup.installation(venv, "uv", ["dev", "docs"]) == [*uv, *asked, *editable]
