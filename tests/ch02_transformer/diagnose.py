@@ -69,4 +69,6 @@ def randomise(module: nn.Module, seed: int) -> Any:
 
 
 def _wide(value: Any) -> Tensor:
-    return torch.as_tensor(value).detach().to("cpu", torch.float64)
+    if isinstance(value, Tensor):
+        return value.detach().to("cpu", torch.float64)
+    return torch.tensor(value, dtype=torch.float64)
