@@ -51,22 +51,25 @@ def _uses(source: str):
 
 def _forbidden(node: ast.AST):
     """Yields the imports and names of one node that an answer may not use."""
-    if isinstance(node, ast.Import):
-        modules = [alias.name for alias in node.names]
-    elif isinstance(node, ast.ImportFrom):
-        modules = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
-        modules = [name for name in modules if not node.level] + ["desk"] * (
-            node.level > 1 and modules[0].split(".")[0] == "desk"
-        )
-    else:
-        modules = []
-    for module in modules:
-        root, _, rest = module.partition(".")
-        if root in MODULES or root == "desk" or (root == "chapters" and rest.startswith("desk")):
-            yield f"the import of {root}"
+    for module in _imports(node):
+        root, *rest = module.split(".")
+        if root in MODULES or module == "sys.modules" or {"desk", "graded"} & {root, *rest[:1]}:
+            yield f"the import of {module}"
     if isinstance(node, ast.Name) and node.id in NAMES:
         yield f"the name {node.id}"
-    if isinstance(node, ast.Attribute):
-        whole = ast.unparse(node)
-        if whole == "sys.modules" or node.attr in NAMES - {"eval", "exec"}:
-            yield f"the name {whole}" if len(whole) < 40 else f"the name {node.attr}"
+    if isinstance(node, ast.Attribute) and node.attr in NAMES - {"eval", "exec"}:
+        yield f"the name {node.attr}"
+    if isinstance(node, ast.Attribute) and ast.unparse(node) == "sys.modules":
+        yield "the name sys.modules"
+
+
+def _imports(node: ast.AST) -> list[str]:
+    """The modules, and names in modules, that one import statement asks for."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if not isinstance(node, ast.ImportFrom):
+        return []
+    names = [alias.name for alias in node.names]
+    if not node.module:
+        return names
+    return [node.module] if node.level else [f"{node.module}.{name}" for name in names]
