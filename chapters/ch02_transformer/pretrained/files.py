@@ -37,20 +37,28 @@ def weight_files(folder: Path) -> list[Path]:
     Raises: ValueError when there are none, or a shard is missing.
     """
     index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        shards = sorted(set(read_json(index).get("weight_map", {}).values()))
-        paths = [folder / Path(shard).name for shard in shards]
-    else:
-        paths = [folder / "model.safetensors"]
+    paths = listed_shards(index) if index.is_file() else [folder / "model.safetensors"]
     for path in paths:
         if not path.is_file():
             raise ValueError(
                 f"{path} is missing; weights are read from safetensors files only "
                 f"(never from .bin or .pt files, which can run code)"
             )
-    if not paths:
-        raise ValueError(f"{index} lists no weight files; fetch the folder again")
     return paths
+
+
+def listed_shards(index: Path) -> list[Path]:
+    """The files that an index names; all of them lie beside it.
+
+    Raises: ValueError when it names none, or a file elsewhere, which is never opened.
+    """
+    where = read_json(index).get("weight_map")
+    if not isinstance(where, dict) or not where:
+        raise ValueError(f"{index} should list under weight_map which file holds which tensor")
+    for shard in where.values():
+        if not isinstance(shard, str) or Path(shard).name != shard or "\\" in shard:
+            raise ValueError(f"{index} names {shard!r}; a file in the same folder is expected")
+    return [index.parent / shard for shard in sorted(set(where.values()))]
 
 
 class Weights:
@@ -58,7 +66,7 @@ class Weights:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.taken: set[str] = set()
+        self.taken: dict[str, None] = {}  # a set that keeps the order
         self._files = {}
         for path in weight_files(folder):
             try:
@@ -78,16 +86,20 @@ class Weights:
         Raises: ValueError when the checkpoint lacks it, or it does not hold real numbers.
         """
         if name not in self._files:
-            raise ValueError(f"{self.folder} lacks the tensor {name!r}")
+            raise ValueError(
+                f"{self.folder} lacks the tensor {name!r}, which this family needs; "
+                f"is the folder whole, and does config.json belong to it?"
+            )
         tensor = self._files[name].get_tensor(name)
         if tensor.dtype not in READABLE:
             raise ValueError(
                 f"{name!r} in {self.folder} holds {tensor.dtype}; float16, bfloat16, float32 or "
                 f"float64 is expected (quantised checkpoints are not supported)"
             )
-        self.taken.add(name)
+        self.taken[name] = None
         return tensor
 
     def left(self, ignore: tuple[str, ...] = ()) -> list[str]:
         """Names that nobody took, without those that end in one of `ignore`."""
-        return sorted(name for name in self._files.keys() - self.taken if not name.endswith(ignore))
+        left = self._files.keys() - self.taken.keys()
+        return sorted(name for name in left if not name.endswith(ignore))

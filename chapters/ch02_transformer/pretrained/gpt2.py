@@ -17,6 +17,7 @@ from .files import Weights
 from .settings import activation_name, refuse
 
 IGNORED = (".attn.bias", ".attn.masked_bias")  # the causal mask, saved as a tensor
+MAY_LACK = ("b_U",)
 
 BLOCK = {
     "ln1.w": "ln_1.weight",

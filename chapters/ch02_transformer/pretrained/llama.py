@@ -18,6 +18,7 @@ from .files import Weights
 from .settings import activation_name, refuse
 
 IGNORED = (".rotary_emb.inv_freq",)  # a table that follows from rope_theta
+MAY_LACK = ("b_",)
 
 
 def config(settings: dict[str, Any]) -> TransformerConfig:
@@ -43,12 +44,18 @@ def config(settings: dict[str, Any]) -> TransformerConfig:
 
 
 def rotary_base(settings: dict[str, Any]) -> float:
-    """The base of the rotations, from either of the two places where config.json keeps it."""
-    rope = settings.get("rope_parameters") or settings.get("rope_scaling") or {}
-    kind = rope.get("rope_type", rope.get("type", "default"))
-    if kind != "default":
-        raise ValueError(f"rope_scaling of type {kind!r} is not supported; only plain rotary is")
-    return float(rope.get("rope_theta", settings.get("rope_theta", 10_000.0)))
+    """The base of the rotations, from wherever config.json keeps it.
+
+    Raises: ValueError for any way of stretching them over longer texts.
+    """
+    base = settings.get("rope_theta", 10_000.0)
+    for place in ("rope_scaling", "rope_parameters"):  # the older name and the newer
+        rope = settings.get(place) or {}
+        kind = rope.get("rope_type", rope.get("type", "default"))
+        if kind != "default":
+            raise ValueError(f"{place} of type {kind!r} is not supported; only plain rotary is")
+        base = rope.get("rope_theta", base)
+    return float(base)
 
 
 def parts(settings: dict[str, Any]) -> Parts:

@@ -3,17 +3,24 @@
 1. Find the folder: a local path, the converted model in the cache, or the hub (`find_folder`).
 2. Choose the adapter by the architecture that config.json names.
 3. Copy tensor after tensor into the model, and account for every one on both sides (`fill`).
+
+An adapter is a module with `config`, `parts` and `translate`; with IGNORED, endings of tensors in
+the file that are no weights, and MAY_LACK, how names of parameters begin that it leaves at zero.
 """
 
 import hashlib
 import importlib.util
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import torch
+from einops import EinopsError
 from tokenizers import Tokenizer
+from torch import Tensor
 
+from ..config import TransformerConfig
 from ..model import HookedTransformer
 from ..unembed import TiedUnembed
 from . import gpt2, llama, own
@@ -45,6 +52,8 @@ def load_pretrained(
         config = adapter.config(settings)
     except KeyError as error:
         raise ValueError(f"{folder / 'config.json'} lacks the setting {error}") from error
+    except (TypeError, AttributeError, ArithmeticError) as error:
+        raise ValueError(f"{folder / 'config.json'} cannot be understood: {error}") from error
     before = torch.get_default_dtype()
     try:
         torch.set_default_dtype(dtype)
@@ -52,8 +61,20 @@ def load_pretrained(
     finally:
         torch.set_default_dtype(before)
     fill(model, Weights(folder), adapter)
-    tokenizer = folder / "tokenizer.json"
-    return model.eval(), Tokenizer.from_file(str(tokenizer)) if tokenizer.is_file() else None
+    return model.eval(), read_tokenizer(folder / "tokenizer.json")
+
+
+def read_tokenizer(path: Path) -> Tokenizer | None:
+    """The tokenizer in a file, None where there is no file.
+
+    Raises: ValueError when the file is damaged.
+    """
+    if not path.is_file():
+        return None
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises nothing narrower
+        raise ValueError(f"{path} is damaged ({error}); fetch it again") from error
 
 
 def choose_adapter(settings: dict, folder: Path) -> ModuleType:
@@ -61,48 +82,66 @@ def choose_adapter(settings: dict, folder: Path) -> ModuleType:
 
     Raises: ValueError for an architecture without one.
     """
-    named = settings.get("architectures") or ["none"]
-    if named[0] not in ADAPTERS:
-        raise ValueError(
-            f"{folder} holds the architecture {named[0]!r}; known are {', '.join(ADAPTERS)}"
-        )
-    return ADAPTERS[named[0]]
+    named = settings.get("architectures")
+    for name, adapter in ADAPTERS.items():
+        if named == [name]:
+            return adapter
+    raise ValueError(
+        f"{folder} is of architecture {named}, which has no adapter; known are "
+        f"{', '.join(ADAPTERS)}"
+    )
 
 
 @torch.no_grad()
 def fill(model: HookedTransformer, weights: Weights, adapter: ModuleType) -> None:
     """Copy the checkpoint into the model, tensor after tensor.
 
-    Biases that the family does not have stay zero. A tied unembedding is the embedding, so a second
-    copy of it in the file is read, compared and dropped.
+    Parameters that the family does not have (`MAY_LACK`: biases) stay zero. A tied unembedding is
+    the embedding, so a second copy of it in the file is read, compared and dropped.
 
     Raises: ValueError for a tensor that is missing, left over, or of a wrong shape.
     """
-    parameters = dict(model.named_parameters())
-    needed = {name for name in parameters if name.rpartition(".")[2][:2] != "b_"}
+    targets: dict[str, Tensor] = dict(model.named_parameters())
+    needed = {name for name in targets if not name.rpartition(".")[2].startswith(adapter.MAY_LACK)}
+    if tied := model.parts.unembed is TiedUnembed:
+        targets["unembed.W_U"] = torch.empty_like(model.unembed.W_U)
     filled = set()
-    for name, tensor in adapter.translate(weights, model.config):
-        if name == "unembed.W_U" and model.parts.unembed is TiedUnembed:
-            same_as_embedding(tensor, model.embed.W_E)
-            continue
-        target = parameters.get(name)
+    for name, tensor in translated(weights, model.config, adapter):
+        target = targets.get(name)
         if target is None or target.shape != tensor.shape:
             expected = "no such parameter" if target is None else f"shape {tuple(target.shape)}"
             raise ValueError(
-                f"{name} came with shape {tuple(tensor.shape)}, but the model has {expected}"
+                f"{name} came with shape {tuple(tensor.shape)} from {weights.folder}, "
+                f"but the model that config.json describes has {expected}"
             )
         target.copy_(tensor)
         filled.add(name)
     if needed - filled:
         raise ValueError(f"{weights.folder} leaves {sorted(needed - filled)} without weights")
+    copy = targets["unembed.W_U"]
+    if tied and "unembed.W_U" in filled and not torch.equal(copy, model.unembed.W_U):
+        raise ValueError(
+            f"{weights.folder / 'config.json'} says that the embedding is tied, but the "
+            f"unembedding in the weights differs; set tie_word_embeddings to false"
+        )
     if left := weights.left(adapter.IGNORED):
         raise ValueError(f"{weights.folder} holds tensors that nobody took: {left}")
 
 
-def same_as_embedding(W_U: torch.Tensor, W_E: torch.Tensor) -> None:
-    """Refuse a tied checkpoint whose unembedding differs from its embedding."""
-    if W_U.shape != W_E.T.shape or not torch.equal(W_U.T.to(W_E.dtype), W_E):
-        raise ValueError("config.json says that the embedding is tied, but lm_head.weight differs")
+def translated(
+    weights: Weights, config: TransformerConfig, adapter: ModuleType
+) -> Iterator[tuple[str, Tensor]]:
+    """What the adapter makes of the checkpoint.
+
+    Raises: ValueError when a tensor cannot be split as config.json says, naming the last one read.
+    """
+    try:
+        yield from adapter.translate(weights, config)
+    except (EinopsError, IndexError) as error:
+        last = next(reversed(weights.taken), "nothing")
+        raise ValueError(
+            f"{weights.folder} does not fit its config.json; after reading {last!r}: {error}"
+        ) from error
 
 
 def find_folder(name: str) -> Path:
@@ -113,7 +152,7 @@ def find_folder(name: str) -> Path:
     if name == "smollm2-135m":
         check_converted(cached)
         return cached
-    if "/" not in name or Path(name).is_absolute() or name.startswith("."):
+    if name.count("/") != 1 or Path(name).is_absolute() or name.startswith("."):
         raise ValueError(
             f"no folder {name!r}; give a folder, smollm2-135m, or owner/name on the hub"
         )
@@ -121,13 +160,18 @@ def find_folder(name: str) -> Path:
         raise ValueError(f"{name!r} is no folder here; to fetch it: pip install -e '.[hub]'")
     from huggingface_hub import snapshot_download
 
-    return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors"]))
+    try:
+        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors"]))
+    except OSError as error:
+        raise ValueError(
+            f"{name!r} is no folder here, and it cannot be fetched: {error}"
+        ) from error
 
 
 def cache_folder() -> Path:
     """Where set-up puts what it fetches: $MI_CACHE, or .cache in the home folder."""
-    default = Path.home() / ".cache" / "mechinterp-from-scratch"
-    return Path(os.environ.get("MI_CACHE", default))
+    given = os.environ.get("MI_CACHE")
+    return Path(given).expanduser() if given else Path.home() / ".cache/mechinterp-from-scratch"
 
 
 def check_converted(folder: Path) -> None:
@@ -135,10 +179,15 @@ def check_converted(folder: Path) -> None:
     remedy = "run `mi model` (or `python -m toy_models fetch`)"
     if not (folder / "source.json").is_file():
         raise ValueError(f"smollm2-135m is not in the cache ({folder}); {remedy}")
-    expected = read_json(folder / "source.json").get("converted_sha256")
-    with (folder / "model.safetensors").open("rb") as file:
-        came = hashlib.file_digest(file, "sha256").hexdigest()
-    if came != expected:
-        raise ValueError(
-            f"{folder} is damaged: its checksum is {came[:12]}, not {str(expected)[:12]}; {remedy}"
-        )
+    recorded = read_json(folder / "source.json").get("sha256")
+    if not isinstance(recorded, dict) or "model.safetensors" not in recorded:
+        raise ValueError(f"{folder / 'source.json'} should list the files' checksums; {remedy}")
+    for name, expected in recorded.items():
+        if not (folder / name).is_file():
+            raise ValueError(f"{folder / name} is missing; {remedy}")
+        with (folder / name).open("rb") as file:
+            came = hashlib.file_digest(file, "sha256").hexdigest()
+        if came != expected:
+            raise ValueError(
+                f"{folder / name} is damaged: sha256 {expected} is expected, {came} came; {remedy}"
+            )

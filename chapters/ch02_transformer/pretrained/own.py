@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, fields, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from safetensors.torch import save_file
@@ -21,6 +22,7 @@ PARTS = {
     "llama-tied": replace(LLAMA, unembed=TiedUnembed),
 }
 IGNORED: tuple[str, ...] = ()
+MAY_LACK: tuple[str, ...] = ()
 
 
 def config(settings: dict[str, Any]) -> TransformerConfig:
@@ -49,6 +51,9 @@ def translate(weights: Weights, config: TransformerConfig) -> Iterator[tuple[str
 def save_model(model: HookedTransformer, folder: Path) -> None:
     """Write a model to a folder that `load_pretrained` opens.
 
+    Both files are made beside their places and then moved there, so an interrupted call leaves the
+    folder as it was.
+
     Raises: ValueError when the model's parts have no name in PARTS.
     """
     known = [name for name, parts in PARTS.items() if parts == model.parts]
@@ -57,7 +62,9 @@ def save_model(model: HookedTransformer, folder: Path) -> None:
     settings = {"architectures": ["HookedTransformer"], "parts": known[0], **asdict(model.config)}
     tensors = {name: w.detach().contiguous() for name, w in model.named_parameters()}
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, folder / "model.safetensors.part", metadata={"format": "pt"})
-    (folder / "config.json.part").write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
-    for name in ("model.safetensors", "config.json"):
-        (folder / f"{name}.part").replace(folder / name)
+    with TemporaryDirectory(dir=folder, prefix=".part-") as scratch:
+        beside = Path(scratch)
+        save_file(tensors, beside / "model.safetensors", metadata={"format": "pt"})
+        (beside / "config.json").write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
+        for name in ("model.safetensors", "config.json"):
+            (beside / name).replace(folder / name)
