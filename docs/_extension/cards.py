@@ -4,7 +4,7 @@
    first hint, the folded solution after the last one. The card ends there: what follows a
    solution is the page's own text again.
 2. On the tree (CardBuilder): heading, statement, hints and solution move into one section; the
-   heading's attributes become a line of facts; the solution is kept out of the search index.
+   heading's attributes become a line of facts; hints and solution stay out of the search index.
 """
 
 from pathlib import Path
@@ -106,7 +106,8 @@ class CardBuilder(Treeprocessor):
             for child in children[start : stop + 1]:
                 root.remove(child)
                 card.append(child)
-            card[-1].set("data-search-exclude", "")
+            for fold in card.iter("details"):
+                fold.set("data-search-exclude", "")
             _dress(heading, exercises[number])
             card.insert(1, _facts(exercises[number], exercise_code(self.root, number)))
             root.insert(start, card)

@@ -154,7 +154,7 @@ def heatmap(
         if np.isfinite(value):
             word = show_token(words[row][column]) if words else f"{value:.2f}"
             colour = readable(colours(scale(value)))
-            axes.text(column, row, word, color=colour, ha="center", va="center", fontsize=7.5)
+            axes.text(column, row, word, color=colour, ha="center", va="center", fontsize=8.5)
     axes.figure.colorbar(image, ax=axes, label=label, pad=0.015).outline.set_visible(False)
 
 

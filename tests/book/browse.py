@@ -42,23 +42,35 @@ class Quiet(SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
-def visit(page: Page, address: str) -> dict[str, Any]:
-    """Open one page and return what it says, what went wrong and what it asked for."""
+def visit(browser: Browser, width: int, addresses: list[str]) -> dict[str, dict[str, Any]]:
+    """Open pages at one width; return what each says, what went wrong, what it asked for."""
     errors: list[str] = []
     requests: list[str] = []
+    page = browser.new_page(viewport={"width": width, "height": 900})
     page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("request", lambda request: requests.append(request.url))
     page.on("requestfailed", lambda request: errors.append(f"failed: {request.url}"))
-    # Figures load when they come into view: scroll through, so that a missing one is noticed.
-    page.goto(address, wait_until="load")
-    page.evaluate("document.fonts.ready")
-    page.evaluate("document.querySelectorAll('img').forEach(i => i.loading = 'eager')")
-    page.wait_for_load_state("networkidle")
-    seen = page.evaluate(LOOK)
-    home = address.split("/", 3)[:3]
-    outside = [r for r in requests if r.split("/", 3)[:3] != home and not r.startswith("data:")]
-    return {**seen, "errors": errors, "outside": outside, "requests": len(requests)}
+    seen = {}
+    for address in addresses:
+        errors.clear()
+        requests.clear()
+        page.goto(address, wait_until="load")
+        # Figures wait until they come into view: ask for all, so that a missing one is noticed.
+        page.evaluate("document.querySelectorAll('img').forEach(i => i.loading = 'eager')")
+        page.evaluate(
+            "Promise.all([document.fonts.ready, ...[...document.images]"
+            ".map(i => i.complete || new Promise(done => i.onload = i.onerror = done))])"
+        )
+        page.wait_for_timeout(150)
+        home = address.split("/", 3)[:3]
+        away = [r for r in requests if r.split("/", 3)[:3] != home and not r.startswith("data:")]
+        seen[address] = {
+            **page.evaluate(LOOK),
+            **{"errors": [*errors], "outside": away, "requests": len(requests)},
+        }
+    page.close()
+    return seen
 
 
 def click_through(page: Page, address: str) -> dict[str, bool]:
@@ -118,10 +130,9 @@ def browse(site: Path, shots: Path | None) -> dict[str, Any]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         for look, width in WIDTHS.items():
-            for name in pages:
-                page = browser.new_page(viewport={"width": width, "height": 900})
-                report["pages"][f"{name} ({look})"] = visit(page, f"{home}/{name}")
-                page.close()
+            seen = visit(browser, width, [f"{home}/{name}" for name in pages])
+            for name, facts in zip(pages, seen.values(), strict=True):
+                report["pages"][f"{name} ({look})"] = facts
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         for name in pages:
             report["clicks"][name] = click_through(page, f"{home}/{name}")

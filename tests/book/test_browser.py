@@ -11,6 +11,9 @@ from tests.book.program import ROOT, run
 CHROMIUM = Path("/usr/bin/chromium")
 WIDTHS = ("desk", "phone")
 
+# The first test waits for the build and for a browser that opens every page three times.
+pytestmark = pytest.mark.timeout(540)
+
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
