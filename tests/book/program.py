@@ -8,12 +8,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run(module: str, *words: str) -> str:
-    """Runs `python -m module words` with the root importable; returns what it printed."""
-    settings = {"PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1", "PYTHONUTF8": "1"}
+def run(module: str, *words: str, root: Path = ROOT) -> str:
+    """Runs `python -m module words` in `root`, which is importable; returns what it printed."""
+    settings = {"PYTHONPATH": str(root), "NO_MKDOCS_2_WARNING": "1", "PYTHONUTF8": "1"}
     done = subprocess.run(
         [sys.executable, "-m", module, *words],
-        cwd=ROOT,
+        cwd=root,
         env={**os.environ, **settings},
         capture_output=True,
         encoding="utf-8",
