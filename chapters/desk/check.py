@@ -41,7 +41,7 @@ def check_exercise(exercise: Exercise, own: bool = False) -> int:
         _say_refusals(tally)
         say(paint(f"{exercise.number} is not right yet.", "31") + _help(exercise.number))
         return 1
-    if tally.todo:
+    if not tally.passed(exercise.number):
         say(f"{exercise.number} is not written yet. Its answer goes below the mark in")
         for place in places(exercise.number):
             say(f"  {place}")
@@ -58,7 +58,7 @@ def check_chapter(chapter: int, own: bool = False) -> int:
     for found in here:
         say(f"  {tally.verdict(found.number)}  {found.number:>5} {found.title}")
     _say_refusals(tally)
-    if own or tally.refusals or all(tally.todo.get(found.number) for found in here):
+    if own or tally.refusals or not any(tally.passed(found.number) for found in here):
         return 1 if tally.refusals else 0
     return check_chapter(chapter, own=True)
 
@@ -101,7 +101,6 @@ class Tally:
     def __init__(self, screen: TextIO | None = None):
         self.screen = screen if screen is not None and screen.isatty() else None
         self.outcomes: dict[str, list[str]] = {}
-        self.todo: dict[str, bool] = {}
         self.refusals: list[tuple[str, str, str]] = []
         self.start = time.perf_counter()
 
@@ -111,8 +110,6 @@ class Tally:
         if report.when == "call" or not report.passed:
             todo = bool(getattr(report, "todo", None))
             self.outcomes.setdefault(number, []).append("todo" if todo else report.outcome)
-            if todo:
-                self.todo[number] = True
             if report.failed:
                 printed = f"\nYour code printed:\n{report.capstdout}" if report.capstdout else ""
                 self.refusals.append((number, report.nodeid, report.longreprtext + printed))
@@ -131,14 +128,19 @@ class Tally:
         if self.screen:
             print("\r" + " " * 40 + "\r", end="", file=self.screen, flush=True)
 
+    def passed(self, number: str) -> bool:
+        """Say whether some grader of an exercise ran and none was against it."""
+        outcomes = self.outcomes.get(number, [])
+        return "passed" in outcomes and not {"failed", "todo"} & set(outcomes)
+
     def verdict(self, number: str) -> str:
         """One word on an exercise."""
+        if self.passed(number):
+            return paint("passed ", "32")
         outcomes = self.outcomes.get(number, [])
         if "failed" in outcomes:
             return paint("refused", "31")
-        if "todo" in outcomes:
-            return paint("todo   ", "36")
-        return paint("passed ", "32") if "passed" in outcomes else "-      "
+        return paint("todo   ", "36") if "todo" in outcomes else "-      "
 
 
 def _say_refusals(tally: Tally) -> None:
