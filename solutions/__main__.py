@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 from chapters.desk.marks import make_stub
@@ -89,7 +90,7 @@ def compare(root: Path, files: dict[str, bytes]) -> tuple[list[str], list[str]]:
         if path.is_file() and "__pycache__" not in path.parts
     }
     stale = [name for name in files if name not in there]
-    kept = []
+    kept: list[str] = []
     for name, path in there.items():
         now = path.read_bytes().replace(b"\r\n", b"\n")
         if name in files and now == files[name].replace(b"\r\n", b"\n"):
@@ -98,7 +99,7 @@ def compare(root: Path, files: dict[str, bytes]) -> tuple[list[str], list[str]]:
     return sorted(stale), kept
 
 
-def _earlier_stubs(root: Path, name: str):
+def _earlier_stubs(root: Path, name: str) -> Iterator[bytes]:
     """The stubs that earlier sources gave: a file equal to one of them is untouched."""
     source = name.replace("chapters/", "solutions/", 1)
     for commit in _git(root, "log", "--format=%H", "--", source).decode().split():
