@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+New = Float[Tensor, "batch new kv_head d_head"]
 Keys = Float[Tensor, "batch key kv_head d_head"]
 
 
@@ -20,7 +21,7 @@ class LayerCache:
     k: Keys | None = None
     v: Keys | None = None
 
-    def extend(self, k: Keys, v: Keys) -> tuple[Keys, Keys]:
+    def extend(self, k: New, v: New) -> tuple[Keys, Keys]:
         """Append the new tokens' keys and values, and return all there are."""
         # exercise 2.19
         raise NotImplementedError("exercise 2.19")

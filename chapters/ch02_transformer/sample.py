@@ -46,7 +46,8 @@ def top_k_probabilities(
 ) -> Float[Tensor, "batch d_vocab"]:
     """Probabilities at a temperature above 0, all but the k likeliest tokens set to 0.
 
-    What is kept sums to 1. k may be larger than the vocabulary; None keeps everything.
+    What is kept sums to 1; exactly k tokens are, whichever of several equals. k may be larger than
+    the vocabulary; None keeps everything.
     """
     # exercise 2.17
     raise NotImplementedError("exercise 2.17")

@@ -1,0 +1,207 @@
+"""Graders of train.py: one step down the slope of the loss."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.grading import exercise
+
+from .diagnose import agree, match, normal
+
+BATCH, POS, VOCAB = 3, 5, 7
+NO_CLIP = 1e6
+seeds = pytest.mark.parametrize("seed", [0, 1])
+
+
+class Bigram(nn.Module):
+    """A row of logits for each token plus one bias, so that the gradient is known by hand."""
+
+    def __init__(self, seed: int):
+        super().__init__()
+        self.W = nn.Parameter(normal(VOCAB, VOCAB, seed=seed))
+        self.b = nn.Parameter(normal(VOCAB, seed=seed + 100))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Scaled by ten, so that gradients are long."""
+        return 10 * (self.W[tokens] + self.b)
+
+    def state(self) -> Tensor:
+        """All weights as they are now, copied into one row."""
+        return torch.cat([self.W.detach().flatten(), self.b.detach()])
+
+
+class Descent(torch.optim.Optimizer):
+    """Plain gradient descent with momentum.
+
+    Written out, because torch's own optimizers import its compiler, which takes seconds.
+    """
+
+    def __init__(self, model: nn.Module, lr: float, momentum: float = 0.0):
+        self.momentum = momentum
+        self.param_groups = [{"params": list(model.parameters()), "lr": lr}]
+        self.state = {parameter: 0.0 for parameter in model.parameters()}
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        for parameter in self.state:
+            parameter.grad = None if set_to_none else torch.zeros_like(parameter)
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:
+        assert closure is None, "This optimizer takes no closure: call step() without arguments."
+        for parameter, velocity in self.state.items():
+            if parameter.grad is not None:
+                self.state[parameter] = self.momentum * velocity + parameter.grad
+                parameter.sub_(self.param_groups[0]["lr"] * self.state[parameter])
+
+
+def some_tokens(seed: int) -> Tensor:
+    """A batch of random tokens."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(VOCAB, (BATCH, POS), generator=generator)
+
+
+def loss_and_slope(state: Tensor, tokens: Tensor, shift: int = 1) -> tuple[float, Tensor]:
+    """A Bigram's loss and its gradient, one prediction at a time."""
+    W, b = state[: VOCAB * VOCAB].view(VOCAB, VOCAB), state[VOCAB * VOCAB :]
+    slope_W, slope_b, loss = torch.zeros_like(W), torch.zeros_like(b), 0.0
+    n = BATCH * (POS - shift)
+    for row in tokens.tolist():
+        for token, after in zip(row, row[shift:], strict=False):
+            p = (10 * (W[token] + b)).softmax(-1)
+            loss -= math.log(p[after].item()) / n
+            p[after] -= 1
+            slope_W[token] += 10 * p / n
+            slope_b += 10 * p / n
+    return loss, torch.cat([slope_W.flatten(), slope_b])
+
+
+def used(train, model: Bigram, tokens: Tensor, clip: float, lr: float = 0.3) -> Tensor:
+    """The gradient that one step of plain SGD used: how far the weights moved, over -lr."""
+    before = model.state()
+    train.train_step(model, tokens, Descent(model, lr=lr), clip)
+    return (before - model.state()) / lr
+
+
+def why_still(model: Bigram) -> str:
+    """The likely reason why the weights did not move."""
+    if all(p.grad is None or not p.grad.any() for p in model.parameters()):
+        return (
+            "The weights did not move: no gradient was left. Is there a backward(), and does "
+            "zero_grad() come before it?"
+        )
+    return (
+        "The weights did not move, though there is a gradient: call optimizer.step(), after "
+        "backward()."
+    )
+
+
+@exercise("2.16")
+@seeds
+def test_step_goes_against_the_gradient_of_the_loss(train, seed):
+    model, tokens = Bigram(seed), some_tokens(seed)
+    start = model.state()
+    slope, twice = loss_and_slope(start, tokens)[1], loss_and_slope(start, tokens, shift=2)[1]
+    moved = used(train, model, tokens, NO_CLIP)
+    mistakes = {
+        why_still(model): torch.zeros_like(slope),
+        "The step goes uphill: gradient descent lowers the loss.": -slope,
+        "The loss is shifted twice; next_token_loss shifts by itself.": twice,
+        "The sum is differentiated, not the mean.": slope * BATCH * (POS - 1),
+        "The step is taken twice.": 2 * slope,
+    }
+    match(moved, slope, "Plain SGD subtracts lr times the gradient.", mistakes, 1e-9)
+
+
+@exercise("2.16")
+@seeds
+def test_second_step_forgets_the_first_gradient(train, seed):
+    model, lr, momentum = Bigram(seed), 0.05, 0.9
+    optimizer = Descent(model, lr=lr, momentum=momentum)
+    first, second = some_tokens(seed), some_tokens(seed + 10)
+    start = model.state()
+    train.train_step(model, first, optimizer, NO_CLIP)
+    middle = model.state()
+    train.train_step(model, second, optimizer, NO_CLIP)
+    slope_1, slope_2 = (
+        loss_and_slope(start, first)[1],
+        loss_and_slope(middle, second)[1],
+    )
+    mistakes = {
+        "The old gradient was never cleared: backward() adds to what is there, so zero_grad() "
+        "belongs before it.": momentum * slope_1 + slope_1 + slope_2,
+        "The weights are moved by hand; the optimizer's own step() has momentum here.": slope_2,
+        "The optimizer steps before backward(), on the gradient of the batch before.": (
+            slope_1 if agree(middle, start) else math.nan
+        ),
+    }
+    claim = "The second step uses the gradient of its own batch only (plus momentum .9)."
+    match((middle - model.state()) / lr, momentum * slope_1 + slope_2, claim, mistakes, 1e-9)
+
+
+@exercise("2.16")
+@pytest.mark.parametrize("share", [0.05, 0.4])
+@seeds
+def test_long_gradient_is_shortened_to_clip(train, seed, share):
+    model, tokens = Bigram(seed), some_tokens(seed)
+    slope = loss_and_slope(model.state(), tokens)[1]
+    clip = share * slope.norm().item()
+    W, b = slope[: VOCAB * VOCAB], slope[VOCAB * VOCAB :]
+    moved = used(train, model, tokens, clip)
+    mistakes = {
+        why_still(model): torch.zeros_like(slope),
+        "The gradient was not shortened: clip between backward() and step().": slope,
+        "Each parameter was shortened by itself, which turns the gradient; clip is for all "
+        "parameters together.": torch.cat([x * min(1, clip / x.norm().item()) for x in (W, b)]),
+        "Each number was cut to [-clip, clip] by itself, which turns the gradient; clip is for "
+        "its length.": slope.clamp(-clip, clip),
+        "The gradient was divided by its length, but not multiplied by clip.": slope / slope.norm(),
+        "The gradient was multiplied by clip, but not divided by its length.": slope * clip,
+        "The length is the root of the sum of squares, not the sum of squares.": (
+            slope * clip / slope.norm() ** 2
+        ),
+        "The length is the root of the sum of squares, not the largest number.": (
+            slope * clip / slope.abs().max()
+        ),
+        "The length is the root of the sum of squares, not the sum of absolute numbers.": (
+            slope * clip / slope.abs().sum()
+        ),
+    }
+    claim = (
+        f"The gradient is {slope.norm():.3g} long, clip is {clip:.3g}, and the step used one "
+        f"of length {moved.norm():.3g}."
+    )
+    match(moved / clip, slope / slope.norm(), claim, scaled(mistakes, 1 / clip), 1e-5)
+
+
+def scaled(mistakes: dict[str, Tensor], factor: float) -> dict[str, Tensor]:
+    """The same mistakes in another unit."""
+    return {words: value * factor for words, value in mistakes.items()}
+
+
+@exercise("2.16")
+@seeds
+def test_short_gradient_stays_as_it_is(train, seed):
+    model, tokens = Bigram(seed), some_tokens(seed)
+    slope = loss_and_slope(model.state(), tokens)[1]
+    clip = 3 * slope.norm().item()
+    mistakes = {"It was lengthened to clip.": slope * 3}
+    claim = "A gradient shorter than clip is used as it is."
+    match(used(train, model, tokens, clip), slope, claim, mistakes, 1e-9)
+
+
+@exercise("2.16")
+@seeds
+def test_returns_the_loss_before_the_update(train, seed):
+    model, tokens = Bigram(seed), some_tokens(seed)
+    loss = loss_and_slope(model.state(), tokens)[0]
+    optimizer = Descent(model, lr=0.01)
+    returned = train.train_step(model, tokens, optimizer, clip=1.0)
+    after = loss_and_slope(model.state(), tokens)[0]
+    mistakes = {
+        "That is the loss after the update; compute it before the step.": after,
+        "That is the sum over the predictions, not their mean.": loss * BATCH * (POS - 1),
+        "That is minus the loss.": -loss,
+    }
+    match(returned, loss, "The loss of this batch before the update is returned.", mistakes, 1e-9)
