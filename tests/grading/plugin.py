@@ -97,8 +97,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("project")
         if conditions.leaves_out(item):
             left_out.append(item)
-        elif number is not None:
-            recorder.expect(number, item, conditional=conditions.skips(item))
+            continue
+        conditional = conditions.skips(item)
+        if number is not None:
+            recorder.expect(number, item, conditional=conditional)
         conditions.limit_time(item)
     if left_out:
         items[:] = [item for item in items if item not in left_out]
