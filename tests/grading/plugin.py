@@ -32,6 +32,7 @@ MARKERS = {
     "crosscheck": "compares with the transformers library",
 }
 RECORDER = pytest.StashKey[Recorder]()
+OFFENCE = pytest.StashKey[str | None]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -136,11 +137,14 @@ def pytest_runtest_protocol(item: pytest.Item):
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Refuses a submission that looks the answers up, before any line of it runs."""
-    impl = item.config.getoption("--impl")
-    if number_of(item) is not None and impl != "solutions":
-        offence = submission.offence(Path(import_module(impl).__path__[0]), ROOT / "solutions")
-        if offence:
-            pytest.fail(offence, pytrace=False)
+    impl, known = item.config.getoption("--impl"), item.config.stash
+    if number_of(item) is None or impl == "solutions":
+        return
+    if OFFENCE not in known:
+        folder = Path(import_module(impl).__path__[0])
+        known[OFFENCE] = submission.offence(folder, ROOT / "solutions")
+    if known[OFFENCE]:
+        pytest.fail(known[OFFENCE], pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,8 +1,8 @@
 """Tell the desk which exercises are passed.
 
-An exercise is passed when every one of its graders ran on chapters/ and passed: not when a test was
-picked by name, not on another package, and not where a stub was reached. Graders that could not run
-here (no weights, no GPU) and those that wait for --slow do not hold a pass back.
+An exercise is passed when every one of its graders ran on chapters/ and passed: not when a file or
+a test was picked by name, not on another package, and not where a stub was reached. Graders that
+could not run here (no weights, no GPU) and those that wait for --slow do not hold a pass back.
 """
 
 import pytest
@@ -34,8 +34,9 @@ class Recorder:
     def pytest_sessionfinish(self) -> None:
         """Writes down what this session settled."""
         options = self.config.option
-        picked = any("::" in word for word in self.config.args) or getattr(options, "lf", False)
-        if options.impl != "chapters" or options.own or picked:
+        here = self.config.invocation_params.dir
+        whole = all((here / word).is_dir() for word in self.config.args)
+        if options.impl != "chapters" or options.own or not whole or getattr(options, "lf", False):
             return
         for number, graders in self.graders.items():
             if graders & self.failed:

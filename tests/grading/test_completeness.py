@@ -24,13 +24,10 @@ def answers_of(chapter: Path, name: str) -> list[str]:
     return [answer.number for answer in getattr(module, name.upper())]
 
 
-def graders_of(chapter: Path) -> dict[str, set[str]]:
-    """Exercise -> the files that grade it."""
-    found: dict[str, set[str]] = {}
-    for path in sorted((TESTS / chapter.name).rglob("test_*.py")):
-        for number in re.findall(r'@?\bexercise\("(\d+\.\d+)"\)', path.read_text("utf-8")):
-            found.setdefault(number, set()).add(path.name)
-    return found
+def graded(chapter: Path) -> set[str]:
+    """The exercises that the graders of a chapter name."""
+    texts = [path.read_text("utf-8") for path in (TESTS / chapter.name).rglob("test_*.py")]
+    return {number for text in texts for number in re.findall(r'\bexercise\("([\d.]+)"\)', text)}
 
 
 @each_chapter
@@ -68,10 +65,8 @@ def test_every_exercise_has_a_statement_and_two_hints(chapter: Path):
 
 
 @each_chapter
-def test_every_exercise_is_graded_in_one_file(chapter: Path):
-    graders = graders_of(chapter)
-    assert set(graders) == set(numbers_of(chapter)), "graders and exercises differ"
-    assert {number: files for number, files in graders.items() if len(files) > 1} == {}
+def test_every_exercise_is_graded(chapter: Path):
+    assert graded(chapter) == set(numbers_of(chapter)), "graders and exercises differ"
 
 
 @each_chapter
