@@ -16,6 +16,7 @@ from markdown.treeprocessors import Treeprocessor
 
 from chapters.desk.exercises import HEADING, HINT, Exercise, read_exercises
 from docs._extension.code import Code, exercise_code
+from docs._extension.errors import plainly
 from docs._extension.pages import outside_fences
 
 WITHHELD = "This copy of the course comes without its solutions."
@@ -28,6 +29,7 @@ class CardWriter(Preprocessor):
         super().__init__(md)
         self.root = root
 
+    @plainly
     def run(self, lines: list[str]) -> list[str]:
         """Return the lines with code put into each exercise."""
         plain = dict(outside_fences(lines))
@@ -85,6 +87,7 @@ class CardBuilder(Treeprocessor):
         super().__init__(md)
         self.root = root
 
+    @plainly
     def run(self, root: Element) -> None:
         """Move each exercise heading, and all up to its solution, into a section."""
         headings = [h for h in root if h.tag == "h3" and "exercise" in _classes(h)]

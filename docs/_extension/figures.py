@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element, SubElement
 from markdown import Markdown
 from markdown.treeprocessors import Treeprocessor
 
+from docs._extension.errors import plainly
 from docs._extension.pages import place_of
 
 
@@ -22,6 +23,7 @@ class FigureBuilder(Treeprocessor):
         super().__init__(md)
         self.root = root
 
+    @plainly
     def run(self, root: Element) -> None:
         """Rewrite the tree in place.
 

@@ -7,6 +7,7 @@ from markdown import Markdown
 from markdown.preprocessors import Preprocessor
 
 from chapters.desk.exercises import Exercise, read_exercises
+from docs._extension.errors import plainly
 from docs._extension.pages import outside_fences
 
 LINE = re.compile(r"::: exercises (\d+)\s*$")
@@ -19,6 +20,7 @@ class TableWriter(Preprocessor):
         super().__init__(md)
         self.root = root
 
+    @plainly
     def run(self, lines: list[str]) -> list[str]:
         """Return the lines with each table in its place."""
         for index, line in reversed(list(outside_fences(lines))):

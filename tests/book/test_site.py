@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import shutil
 
 import pytest
@@ -17,11 +18,12 @@ def needs(package):
 
 
 def answer_lines(number):
-    """The lines of an answer that say something of their own."""
+    """The lines of an answer that say something of their own, and that no page spells out."""
+    pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md"))
     for code in exercise_code(ROOT, number):
         for function in code.solution.split(f"# exercise {number}\n")[1:]:
             for line in map(str.strip, function.splitlines()):
-                if len(line) > 24 and line not in code.given and not line.startswith("def "):
+                if len(line) > 24 and line not in code.given + pages:
                     yield line
 
 
@@ -51,6 +53,20 @@ def test_the_search_index_holds_no_line_of_an_answer(site):
     for number in read_exercises():
         for line in answer_lines(number):
             assert line not in indexed, f"{number}: search would show {line!r}"
+
+
+def test_a_fault_on_a_page_is_one_message_and_no_traceback(tmp_path):
+    needs("material")
+    for room in ("docs", "solutions", "chapters"):
+        shutil.copytree(ROOT / room, tmp_path / room)
+    shutil.copy(ROOT / "mkdocs.yml", tmp_path)
+    page = tmp_path / "docs" / "ch02_layers.md"
+    text = page.read_text(encoding="utf-8")
+    page.write_text(text.replace("difficulty=", "dificulty=", 1), encoding="utf-8")
+    with pytest.raises(AssertionError) as said:
+        run("mkdocs", "build", "--strict", root=tmp_path)
+    assert re.search(r"ch02_layers\.md:\d+", str(said.value)) and "dificulty" in str(said.value)
+    assert "Traceback" not in str(said.value)
 
 
 def test_zensical_builds_the_same_pages(site, tmp_path):

@@ -1,0 +1,28 @@
+"""How a fault on a page stops a build: with file, line and remedy, and without a traceback."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+try:
+    # Both builders are click programs: they print a ClickException as one message.
+    from click import ClickException
+except ImportError:
+    ClickException = Exception
+
+
+class PageError(ClickException, ValueError):
+    """Something on a page cannot be built."""
+
+
+def plainly(run: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a step of the extension fail with a PageError instead of a bare ValueError."""
+
+    @functools.wraps(run)
+    def step(*args: Any) -> Any:
+        try:
+            return run(*args)
+        except ValueError as error:
+            raise PageError(str(error)) from error
+
+    return step
