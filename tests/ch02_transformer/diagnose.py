@@ -27,6 +27,8 @@ def match(
         return
     words = [claim, difference(got, expected)]
     words += [text for text, value in (mistakes or {}).items() if agree(got, value, tolerance)]
+    if agree(got, expected, 1e-4):
+        words.append("They differ by rounding alone: is something computed in lower precision?")
     raise AssertionError(" ".join(words))
 
 

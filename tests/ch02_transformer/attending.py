@@ -1,0 +1,46 @@
+"""What the graders of attention share: a layer to try, its inputs, and a slow pattern."""
+
+import math
+from itertools import product
+
+from .diagnose import normal
+
+SIZES = dict(n_layers=1, d_model=9, n_heads=6, d_head=4, d_mlp=11, d_vocab=13, n_ctx=17)
+
+
+def build(attention, config, **parts):
+    """Attention whose every size is another, d_model / n_heads and d_head too."""
+    return attention.Attention(config.TransformerConfig(**SIZES), **parts)
+
+
+def queries_and_keys(queries: int, keys: int, seed: int, batch: int = 2):
+    heads, d_head = SIZES["n_heads"], SIZES["d_head"]
+    q = normal(batch, queries, heads, d_head, seed=seed)
+    return q, normal(batch, keys, heads, d_head, seed=seed + 100)
+
+
+def by_loop(q, k, sees=None, cap=lambda score: score):
+    """The pattern, one query and one head at a time; `sees` is the causal rule unless given."""
+    late = k.shape[1] - q.shape[1]
+    sees = sees or (lambda query, key: key <= query + late)
+    batch, queries, heads, d_head = q.shape
+    pattern = q.new_zeros(batch, heads, queries, k.shape[1])
+    for b, h, query in product(range(batch), range(heads), range(queries)):
+        seen = [key for key in range(k.shape[1]) if sees(query, key)]
+        dots = [math.fsum((q[b, query, h] * k[b, key, h]).tolist()) for key in seen]
+        weights = [math.exp(cap(dot / d_head**0.5)) for dot in dots]
+        for key, weight in zip(seen, weights, strict=True):
+            pattern[b, h, query, key] = weight / math.fsum(weights)
+    return pattern
+
+
+def edit(point, new):
+    """Puts a tensor in the place of what a hook point is called on."""
+    point.hooks.append(lambda x, point: new)
+
+
+def record(point) -> list:
+    """Fills a list with what a hook point passes on."""
+    seen = []
+    point.listeners.append(lambda x, point: seen.append(x))
+    return seen
