@@ -154,15 +154,17 @@ class HookedModule(nn.Module):
 
         names: which points (see `choose_names`). positions: keep only these token positions, as a
         copy, so that the rest can be freed. gradients: keep the graph, and let each cached tensor
-        collect its gradient in `.grad` when somebody calls backward. Other options go to forward,
-        such as `stop_after=3`. Cached tensors are the model's own, not copies: they cost no memory
-        beyond themselves.
+        collect its gradient in `.grad` when somebody calls backward; otherwise cached tensors are
+        detached. Other options go to forward, such as `stop_after=3`. Cached tensors are the
+        model's own, not copies: they cost no memory beyond themselves.
 
         Raises: KeyError for an unknown name; ValueError for gradients of selected positions, which
             would be copies that no output depends on.
         """
         if gradients and positions is not None:
             raise ValueError("positions and gradients exclude each other: cache all, then select")
+        if not (positions is None or isinstance(positions, slice)):
+            positions = list(positions)  # a tuple would index several axes
         cache: dict[str, Tensor] = {}
 
         def keep(x: Tensor, point: HookPoint) -> None:

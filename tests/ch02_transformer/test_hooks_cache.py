@@ -1,0 +1,192 @@
+"""Graders of the cache (2.3): what is kept, of which positions, and with or without its graph."""
+
+import pytest
+import torch
+from torch import nn
+
+from tests.grading import exercise
+
+from .diagnose import difference, match, normal
+
+BATCH, HEAD, POS, WIDTH = 2, 3, 5, 4
+STREAM, HEADS, TABLE = "stream.hook_x", "heads.hook_x", "table.hook_x"
+AXES = {"hook_in": 1, STREAM: 1, HEADS: 1, TABLE: 2}
+
+
+@pytest.fixture
+def toy(hooks):
+    """A model with [batch, pos, width], [batch, pos, head, width] and [batch, head, query, key].
+
+    `toy.own` holds the very tensors that passed the points.
+    """
+
+    class Part(nn.Module):
+        def __init__(self, pos_axis):
+            super().__init__()
+            self.hook_x = hooks.HookPoint(pos_axis)
+
+        def forward(self, x):
+            return self.hook_x(x)
+
+    class Toy(hooks.HookedModule):
+        def __init__(self):
+            super().__init__()
+            self.hook_in = hooks.HookPoint()
+            self.stream, self.heads, self.table = Part(1), Part(1), Part(2)
+            self.w = nn.Parameter(normal(HEAD, WIDTH, seed=1))
+            self.own = {}
+
+        def forward(self, x):
+            x = self.own["hook_in"] = self.hook_in(x)
+            x = self.own[STREAM] = self.stream(torch.sin(x))
+            q = self.own[HEADS] = self.heads(x[:, :, None] * self.w)
+            keys = x.flip(-1)[:, None].transpose(2, 3)
+            table = self.own[TABLE] = self.table(q.transpose(1, 2) @ keys)
+            return table.pow(2).sum()
+
+    return Toy()
+
+
+def what_passes(toy, x):
+    """The values at the four points for an input, entry by entry."""
+    x, w = x.detach().clone(), toy.w.detach()
+    stream = x.sin()
+    heads = torch.empty(BATCH, POS, HEAD, WIDTH, dtype=torch.float64)
+    table = torch.empty(BATCH, HEAD, POS, POS, dtype=torch.float64)
+    for head in range(HEAD):
+        for query in range(POS):
+            heads[:, query, head] = stream[:, query] * w[head]
+            for key in range(POS):
+                products = heads[:, query, head] * stream[:, key].flip(-1)
+                table[:, head, query, key] = products.sum(-1)
+    return {"hook_in": x, STREAM: stream, HEADS: heads, TABLE: table}
+
+
+def stored(cache, name):
+    """One entry of a cache."""
+    assert name in cache, (
+        f"The activation at {name!r} must be in the cache under that name, but the cache has "
+        f"{sorted(map(str, cache))}. The key is point.name."
+    )
+    return cache[name]
+
+
+def choose(x, positions, axis):
+    """The slices of a tensor at these positions of an axis, stacked along it."""
+    return torch.stack([x.select(axis, position) for position in positions], axis)
+
+
+@exercise("2.3")
+def test_the_cache_holds_what_passed_under_the_full_names(toy):
+    x = normal(BATCH, POS, WIDTH, seed=2)
+    _, cache = toy.run_with_cache(x)
+    for name, expected in what_passes(toy, x).items():
+        match(stored(cache, name), expected, f"The cache must hold what passed {name}.")
+    _, cache = toy.run_with_cache(x, names=TABLE)
+    assert list(cache) == [TABLE], (
+        f"Asked for {TABLE} alone, the cache must hold it alone, but it holds {sorted(cache)}."
+    )
+
+
+@exercise("2.3")
+@pytest.mark.parametrize(
+    "positions", [[-1], [0, 3], [4, -4, 1], slice(1, 4), slice(-2, None), (2,)]
+)
+def test_positions_are_taken_along_each_points_own_axis(toy, positions):
+    x = normal(BATCH, POS, WIDTH, seed=3)
+    _, cache = toy.run_with_cache(x, positions=positions)
+    chosen = list(range(POS))[positions] if isinstance(positions, slice) else positions
+    for name, whole in what_passes(toy, x).items():
+        axis = AXES[name]
+        expected = choose(whole, chosen, axis)
+        mistakes = {
+            "Nothing was selected.": whole,
+            "Do the positions come in the order asked for?": choose(whole, sorted(chosen), axis),
+            "The axis of positions must stay, of size 1.": choose(whole, chosen[:1], axis)[
+                (slice(None),) * axis + (0,)
+            ],
+        }
+        for other in range(whole.ndim):
+            if max(chosen) < whole.shape[other] and -min(chosen) <= whole.shape[other]:
+                words = (
+                    f"That is a selection along axis {other}. Not every tensor has its positions "
+                    "on the same axis: point.pos_axis says which it is here."
+                )
+                mistakes[words] = choose(whole, chosen, other)
+        claim = f"positions={positions} must keep these positions of {name} along axis {axis}."
+        match(stored(cache, name), expected, claim, mistakes)
+
+
+@exercise("2.3")
+@pytest.mark.parametrize("positions", [[-1], slice(1, 3), slice(4, None)])
+def test_selected_positions_do_not_keep_the_whole_in_memory(toy, positions):
+    _, cache = toy.run_with_cache(normal(BATCH, POS, WIDTH, seed=4), positions=positions)
+    for name in AXES:
+        kept = stored(cache, name)
+        own, held = kept.numel() * kept.element_size(), kept.untyped_storage().nbytes()
+        assert held <= own, (
+            f"With positions={positions} the cached {name} needs {own} bytes but holds on to "
+            f"{held}: it is a view, and keeps the whole activation in memory. It must be a copy of "
+            "the positions asked for (index_select copies, a slice does not)."
+        )
+
+
+@exercise("2.3")
+def test_without_positions_nothing_is_copied(toy):
+    _, cache = toy.run_with_cache(normal(BATCH, POS, WIDTH, seed=5))
+    for name in AXES:
+        assert stored(cache, name).data_ptr() == toy.own[name].data_ptr(), (
+            f"The cached {name} must share the memory of the model's own tensor, but it is a copy "
+            "(clone?), so that caching needs twice the memory of the activations."
+        )
+
+
+@exercise("2.3")
+@pytest.mark.parametrize("positions", [None, [1, -1]])
+def test_without_gradients_nothing_keeps_the_graph(toy, positions):
+    def with_graph(x, point):  # noqa: ARG001
+        with torch.enable_grad():
+            return x * toy.w[0]
+
+    x = normal(BATCH, POS, WIDTH, seed=6).requires_grad_()
+    with toy.hooks({STREAM: with_graph}):
+        _, cache = toy.run_with_cache(x, positions=positions)
+    for name in AXES:
+        assert not stored(cache, name).requires_grad, (
+            f"Without gradients=True what is cached must be detached, but the cached {name} "
+            "requires a gradient and keeps its graph alive. detach() lets go of it and copies "
+            "nothing."
+        )
+
+
+@exercise("2.3")
+@pytest.mark.parametrize("seed", [7, 8])
+def test_with_gradients_each_cached_tensor_collects_its_own(toy, seed):
+    x = normal(BATCH, POS, WIDTH, seed=seed)
+    values = what_passes(toy, x)
+    out, cache = toy.run_with_cache(x, gradients=True)
+    for name in AXES:
+        assert stored(cache, name).requires_grad, (
+            f"With gradients=True the cached {name} must be part of the graph, but it does not "
+            "require a gradient. Is it detached although gradients were asked for, or was "
+            "requires_grad_() forgotten?"
+        )
+    out.backward()
+    slopes = {TABLE: 2 * values[TABLE], HEADS: torch.zeros(BATCH, POS, HEAD, WIDTH).double()}
+    slopes[STREAM] = torch.zeros(BATCH, POS, WIDTH).double()
+    for head in range(HEAD):
+        above = slopes[TABLE][:, head]
+        slopes[HEADS][:, :, head] = above @ values[STREAM].flip(-1)
+        slopes[STREAM] += slopes[HEADS][:, :, head] * toy.w[head].detach()
+        slopes[STREAM] += (above.transpose(1, 2) @ values[HEADS][:, :, head]).flip(-1)
+    slopes["hook_in"] = slopes[STREAM] * values["hook_in"].cos()
+    for name, slope in slopes.items():
+        grad = cache[name].grad
+        assert grad is not None, (
+            f"After backward the cached {name} must have its gradient in .grad, but .grad is None. "
+            "Two causes: retain_grad() was not called, or a copy was cached, which the output does "
+            "not depend on."
+        )
+        assert (grad - slope).abs().max() < 1e-9, (
+            f"The cached {name} has the wrong gradient. {difference(grad, slope)}"
+        )
