@@ -1,0 +1,152 @@
+"""Graders of sample.py: temperature and top-k."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.grading import exercise
+
+from .diagnose import match, normal
+from .ranking import kept, ranked
+
+BATCH, VOCAB = 3, 8
+seeds = pytest.mark.parametrize("seed", [0, 1])
+
+
+def softmax(row: Tensor, temperature: float) -> Tensor:
+    """The definition, one number at a time."""
+    top = row.max().item()
+    powers = [math.exp((logit - top) / temperature) for logit in row.tolist()]
+    return torch.tensor([power / sum(powers) for power in powers], dtype=torch.float64)
+
+
+def top_k(logits: Tensor, temperature: float, k: int) -> Tensor:
+    """Softmax, sort, keep k, rescale: row by row."""
+    rows = [softmax(row, temperature) for row in logits]
+    return torch.stack([kept(p, ranked(p)[:k]) for p in rows])
+
+
+def top_k_mistakes(logits: Tensor, temperature: float, k: int) -> dict[str, Tensor]:
+    """What the usual mistakes give."""
+    right, all_p = top_k(logits, temperature, k), top_k(logits, temperature, VOCAB)
+    out = right == 0
+    best = logits.flatten().topk(k).indices
+    batch_out = torch.ones(logits.numel(), dtype=torch.bool).scatter(0, best, False)
+    below = logits < logits.topk(k).values.min()
+    return {
+        f"One token too many is kept: k is {k}.": top_k(logits, temperature, k + 1),
+        f"One token too few is kept: k is {k}.": top_k(logits, temperature, k - 1),
+        "The least likely tokens are kept.": torch.stack(
+            [kept(p, ranked(p)[VOCAB - k :]) for p in all_p]
+        ),
+        "The temperature multiplies the logits; it must divide them.": (
+            top_k(logits, 1 / temperature, k)
+        ),
+        "The temperature has no effect.": top_k(logits, 1.0, k),
+        "Probabilities are divided by the temperature; divide the logits, before the softmax.": (
+            top_k(logits, 1.0, k) / temperature
+        ),
+        "k has no effect: all tokens are kept.": all_p,
+        "What is left of each row does not sum to one: drop tokens before the softmax, or "
+        "rescale after it.": all_p.masked_fill(out, 0),
+        "The logits of dropped tokens are 0, which is a probability like others; -inf is none.": (
+            top_k((logits / temperature).masked_fill(out, 0), 1.0, VOCAB)
+        ),
+        "The k likeliest of the whole batch are kept; each row has its own k.": (
+            (logits / temperature).masked_fill(batch_out.view_as(out), -torch.inf).softmax(-1)
+        ),
+        "One threshold is used for the whole batch; each row has its own k-th logit.": (
+            (logits / temperature).masked_fill(below, -torch.inf).softmax(-1)
+        ),
+        "The tokens of the first row are kept in all rows.": torch.stack(
+            [kept(p, ranked(all_p[0])[:k]) for p in all_p]
+        ),
+        "These are sorted by probability; they belong at their tokens' places.": (
+            right.sort(dim=-1, descending=True).values
+        ),
+        "The softmax runs over the batch; it belongs over the vocabulary (dim=-1).": (
+            (logits / temperature).masked_fill(out, -torch.inf).softmax(0)
+        ),
+        "These are logits, not probabilities: the softmax is missing.": (
+            (logits / temperature).masked_fill(out, -torch.inf)
+        ),
+    }
+
+
+@exercise("2.17")
+def test_two_likeliest_of_one_two_three_four_have_three_and_four_sevenths(sample):
+    logits = torch.tensor([[3.0, 1.0, 4.0, 2.0]]).double().log()
+    claims = {
+        1.0: ([3 / 7, 0, 4 / 7, 0], "At temperature 1, weights 3 and 4 give 3/7 and 4/7."),
+        0.5: ([9 / 25, 0, 16 / 25, 0], "Temperature 1/2 squares weights: 9/25 and 16/25."),
+    }
+    for temperature, (row, claim) in claims.items():
+        got = sample.top_k_probabilities(logits, temperature, 2)
+        match(got, torch.tensor([row], dtype=torch.float64), claim)
+
+
+@exercise("2.17")
+@seeds
+@pytest.mark.parametrize("temperature, k", [(0.6, 3), (2.5, 5), (1.0, 2)])
+def test_k_likeliest_share_the_probability_at_this_temperature(sample, seed, temperature, k):
+    logits = 2 * normal(BATCH, VOCAB, seed=seed)
+    match(
+        sample.top_k_probabilities(logits.clone(), temperature, k),
+        top_k(logits, temperature, k),
+        f"At temperature {temperature}, each row keeps its own {k} likeliest tokens, softmaxed.",
+        top_k_mistakes(logits, temperature, k),
+        tolerance=1e-12,
+    )
+
+
+@exercise("2.17")
+@pytest.mark.parametrize("k", [None, VOCAB, VOCAB + 5])
+def test_no_k_and_a_large_k_keep_everything(sample, k):
+    logits = normal(BATCH, VOCAB, seed=5)
+    claim = f"k={k} of {VOCAB} tokens keeps them all: a plain softmax at that temperature."
+    match(sample.top_k_probabilities(logits, 0.7, k), top_k(logits, 0.7, VOCAB), claim)
+
+
+@exercise("2.17")
+def test_dropped_tokens_have_probability_exactly_zero(sample):
+    logits = 60 * normal(BATCH, VOCAB, seed=6)
+    p = sample.top_k_probabilities(logits, 30.0, 3)
+    count = (p != 0).sum(dim=-1).tolist()
+    assert count == [3, 3, 3], (
+        f"Exactly 3 tokens a row keep a probability above 0; here {count} do. "
+        f"A dropped token's logit must be -inf, not merely low."
+    )
+
+
+@exercise("2.17")
+def test_exactly_k_tokens_are_kept_among_equals(sample):
+    logits = torch.tensor([[1.0, 2.0, 2.0, 2.0, 0.0], [1.0, 1.0, 1.0, 1.0, 1.0]])
+    p = sample.top_k_probabilities(logits, 1.0, 2)
+    expected = torch.tensor([0.5, 0.5, 0.0, 0.0, 0.0]).expand(2, 5)
+    claim = (
+        "Of tokens that are equally likely, any will do, but k=2 leaves two a row. Comparing with "
+        "the k-th largest logit keeps all its equals (>=), or none of them (>)."
+    )
+    match(p.sort(dim=-1, descending=True).values, expected, claim, tolerance=1e-6)
+
+
+@exercise("2.17")
+def test_low_temperature_gives_all_to_the_likeliest(sample):
+    logits = torch.tensor([[30.0, 90.0, 60.0, 89.0]])
+    p = sample.top_k_probabilities(logits, 0.05, 3)
+    claim = (
+        "At temperature .05 a lead of one nat decides. NaN comes from exp of a large number: let "
+        "softmax do it, which takes the maximum away first."
+    )
+    match(p, torch.tensor([[0.0, 1.0, 0.0, 0.0]]), claim, tolerance=1e-6)
+
+
+@exercise("2.17")
+def test_logits_are_left_as_they_came(sample):
+    logits = normal(BATCH, VOCAB, seed=7)
+    before = logits.clone()
+    sample.top_k_probabilities(logits, 0.5, 2)
+    claim = "The logits that came in belong to the caller, but they were edited in place."
+    match(logits, before, claim)
