@@ -139,9 +139,9 @@ class HookedModule(nn.Module):
 
         names: which points (see `choose_names`). positions: keep only these token positions, as a
         copy, so that the rest can be freed. gradients: keep the graph, and let each cached tensor
-        collect its gradient in `.grad` when somebody calls backward. Other options go to forward,
-        such as `stop_after=3`. Without gradients cached tensors are detached; they are the model's
-        own, not copies, and cost no memory beyond themselves.
+        collect its gradient in `.grad` when somebody calls backward; otherwise cached tensors are
+        detached. Other options go to forward, such as `stop_after=3`. Cached tensors are the
+        model's own, not copies: they cost no memory beyond themselves.
 
         Raises: KeyError for an unknown name; ValueError for gradients of selected positions, which
             would be copies that no output depends on.
