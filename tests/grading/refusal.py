@@ -31,7 +31,7 @@ def explain(failure: pytest.ExceptionInfo, item: pytest.Item) -> str:
     if isinstance(error, AssertionError):
         return "\n".join([*_claim(str(error), item), *where])
     if isinstance(error, pytest.fail.Exception):
-        return "\n".join(_short(str(error)))
+        return "\n".join([*_failed(str(error), item), *where])
     return "\n".join([*_short(f"{type(error).__name__}: {error}"), *where])
 
 
@@ -51,8 +51,22 @@ def _claim(message: str, item: pytest.Item) -> list[str]:
         words, computed = "", message
     if words:
         return _short(words)
-    name = getattr(item, "originalname", item.name)
-    return [name.removeprefix("test_").replace("_", " "), *_short(computed)[:3]]
+    return [_name(item), *_short(computed)[:3]]
+
+
+def _failed(message: str, item: pytest.Item) -> list[str]:
+    """What a grader says by itself, what it waited for in vain, or that it waited too long."""
+    if message.startswith("Timeout"):
+        return [f"{_name(item)}: stopped after too long a time; does a loop never end?"]
+    if message.startswith("DID NOT RAISE"):
+        error = message.removeprefix("DID NOT RAISE ").replace("<class '", "").replace("'>", "")
+        return [f"{_name(item)}: expected {error}, came no error"]
+    return _short(message)
+
+
+def _name(item: pytest.Item) -> str:
+    """A grader's name, which is its claim."""
+    return getattr(item, "originalname", item.name).removeprefix("test_").replace("_", " ")
 
 
 def _shapes(message: str) -> list[str]:

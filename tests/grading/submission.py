@@ -16,7 +16,12 @@ WORTH_READING = re.compile(rf"\b({'|'.join(sorted(MODULES | NAMES))}|modules|des
 
 
 def offence(folder: Path, solutions: Path) -> str | None:
-    """Says what a workbook does that none may do, or None; given code of solutions/ may do it."""
+    """Says what a workbook does that none may do, or None; given code of solutions/ may do it.
+
+    Where solutions/ is withheld there is nothing to look up, and no telling what was given.
+    """
+    if not solutions.is_dir():
+        return None
     for path in sorted(folder.glob("ch[0-9][0-9]_*/**/*.py")):
         source = path.read_text("utf-8", errors="replace")
         if not WORTH_READING.search(source):
