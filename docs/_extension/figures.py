@@ -60,7 +60,6 @@ class FigureBuilder(Treeprocessor):
         caption = image.attrib.pop("title", "")
         source = Path(image.get("src", ""))
         dark = source.with_suffix(f".dark{source.suffix}")
-        image.set("loading", "lazy")
         image.tail = None
         figure.append(image)
         if (self.root / "docs" / dark).is_file():

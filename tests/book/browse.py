@@ -56,8 +56,6 @@ def visit(browser: Browser, width: int, addresses: list[str]) -> dict[str, dict[
         errors.clear()
         requests.clear()
         page.goto(address, wait_until="load")
-        # Figures wait until they come into view: ask for all, so that a missing one is noticed.
-        page.evaluate("document.querySelectorAll('img').forEach(i => i.loading = 'eager')")
         page.evaluate(
             "Promise.all([document.fonts.ready, ...[...document.images]"
             ".map(i => i.complete || new Promise(done => i.onload = i.onerror = done))])"
