@@ -17,7 +17,7 @@ from .paper import heading, paint, points, say
 from .steps import DeskError
 from .where import ROOT, chapter_folder, exercises, find, next_exercise, places
 
-PYTEST = ("--quiet", "--capture=sys", "-p", "no:cacheprovider")
+PYTEST = ("--quiet", "--capture=sys", "-p", "no:cacheprovider", "-p", "timeout")
 BROKEN = (2, 3, 4)  # pytest's codes for an interrupt, an internal error, a wrong command line
 SHOWN = 3  # refusals printed in full; the rest by name
 
@@ -34,26 +34,28 @@ def check(what: str | None = None, own: bool = False) -> int:
 def check_exercise(exercise: Exercise, own: bool = False) -> int:
     """Grade one exercise; 0 only when it passes."""
     heading(f"{exercise.number} {exercise.title}")
-    tally = run(["-m", exercise.number], exercise.number, own)
-    if not tally.outcomes:
-        raise DeskError(f"No grader of exercise {exercise.number} was found in tests/.")
+    tally = run(exercise.number, own)
     if tally.refusals:
         _say_refusals(tally)
         say(paint(f"{exercise.number} is not right yet.", "31") + _help(exercise.number))
         return 1
+    if tally.skips and set(tally.outcomes[exercise.number]) == {"skipped"}:
+        raise DeskError(f"{exercise.number} cannot be graded here: {tally.skips[0]}")
     if not tally.passed(exercise.number):
         say(f"{exercise.number} is not written yet. Its answer goes below the mark in")
         for place in places(exercise.number):
             say(f"  {place}")
         return 1
     _congratulate(exercise, own)
+    if tally.skips:
+        say(f"Not everything could be tried here: {tally.skips[0]}")
     return 0
 
 
 def check_chapter(chapter: int, own: bool = False) -> int:
     """Grade every exercise of a chapter, then the chapter on nothing but the learner's code."""
     heading(chapter_folder(chapter).name + (", on nothing but your own code" if own else ""))
-    tally = run([], str(chapter), own, live=True)
+    tally = run(str(chapter), own, live=True)
     here = [found for found in exercises().values() if numeric(found.number)[0] == chapter]
     for found in here:
         say(f"  {tally.verdict(found.number)}  {found.number:>5} {found.title}")
@@ -63,25 +65,37 @@ def check_chapter(chapter: int, own: bool = False) -> int:
     return check_chapter(chapter, own=True)
 
 
-def run(selection: list[str], number: str, own: bool = False, live: bool = False) -> "Tally":
-    """Run the graders of one chapter that a selection names, and count what they say.
+def run(number: str, own: bool = False, live: bool = False) -> "Tally":
+    """Run the graders of an exercise, or of a chapter, and count what they say.
 
     Raises: DeskError with pytest's own words when it could not run them.
     """
-    folder = ROOT / "tests" / chapter_folder(number).name
-    if not folder.is_dir():
-        raise DeskError(f"There are no graders in tests/{folder.name} yet.")
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     import pytest
 
     tally, said = Tally(sys.stdout if live else None), io.StringIO()
-    words = [*PYTEST, *selection, *["--own"] * own, f"--rootdir={ROOT}", str(folder)]
+    words = [*PYTEST, f"--rootdir={ROOT}", *["--own"] * own, *graders(number)]
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), _at_home():
         code = pytest.main(words, plugins=[tally])
     if code in BROKEN and not tally.refusals:
         raise DeskError(f"The graders could not run. pytest says:\n{said.getvalue().strip()}")
     tally.clear_line()
     return tally
+
+
+def graders(number: str) -> list[str]:
+    """What pytest is told to run: of one exercise, files that do not name it are not even read.
+
+    Raises: DeskError when there is none.
+    """
+    folder = ROOT / "tests" / chapter_folder(number).name
+    if "." not in number and folder.is_dir():
+        return [str(folder)]
+    files = set(folder.rglob("test_*.py"))
+    others = {path for path in files if f'"{number}"' not in path.read_text("utf-8")}
+    if files == others:
+        raise DeskError(f"There is no grader of {number} in tests/{folder.name}.")
+    return ["-m", number, *(f"--ignore={path}" for path in sorted(others)), str(folder)]
 
 
 @contextlib.contextmanager
@@ -101,6 +115,7 @@ class Tally:
     def __init__(self, screen: TextIO | None = None):
         self.screen = screen if screen is not None and screen.isatty() else None
         self.outcomes: dict[str, list[str]] = {}
+        self.skips: list[str] = []
         self.refusals: list[tuple[str, str, str]] = []
         self.start = time.perf_counter()
 
@@ -110,6 +125,8 @@ class Tally:
         if report.when == "call" or not report.passed:
             todo = bool(getattr(report, "todo", None))
             self.outcomes.setdefault(number, []).append("todo" if todo else report.outcome)
+            if report.skipped and not todo:
+                self.skips.append(str(report.longrepr[2]).removeprefix("Skipped: "))
             if report.failed:
                 printed = f"\nYour code printed:\n{report.capstdout}" if report.capstdout else ""
                 self.refusals.append((number, report.nodeid, report.longreprtext + printed))

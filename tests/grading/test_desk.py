@@ -18,7 +18,7 @@ from chapters.desk.where import nearest
 
 from . import small_course
 
-FULL = 60.0  # seconds that a busy machine may need for what takes three
+FULL = 120.0  # seconds that a very busy machine may need for what takes three
 
 
 @pytest.fixture
@@ -113,6 +113,15 @@ def test_check_of_a_chapter_ends_on_nothing_but_the_learners_code(course):
     both, own = graded.stdout.split("on nothing but your own code")
     for part in (both, own):
         assert "passed     2.1 Twice" in part and "todo       2.2 Running" in part
+
+
+def test_graders_that_cannot_run_here_say_what_they_need(course):
+    page = course.root / "tests/ch02_sums/test_sums.py"
+    skip = 'import pytest\n\n\n@pytest.mark.skip(reason="needs the real model: `mi model`")\n@'
+    page.write_text(page.read_text().replace("\n@", skip, 1))
+    ended = course.mi("check", "2.1")
+    assert ended.returncode == 1 and "2.1 is right" not in ended.stdout
+    assert "2.1 cannot be graded here: needs the real model: `mi model`" in ended.stderr
 
 
 def test_broken_python_is_named_by_file_and_line_and_once(course):
