@@ -1,4 +1,4 @@
-"""The notation page against real models: every hook and weight, with its shape."""
+"""Reference pages against the code: every hook, weight and shape; every file of a paper."""
 
 import re
 from dataclasses import replace
@@ -62,3 +62,11 @@ def test_the_page_names_every_hook_and_weight_with_its_shape(family):
 def test_the_page_names_nothing_that_is_not_there():
     real = {name for parts in MODELS.values() for name in shapes_of(parts)}
     assert sorted(set(tables()) - real) == []
+
+
+def test_every_file_that_the_papers_page_names_is_there():
+    text = (ROOT / "docs" / "papers.md").read_text(encoding="utf-8")
+    files = re.findall(r"`([\w/]+\.py)`", text)
+    assert len(files) > 8
+    missing = [f for f in files if not (ROOT / "solutions" / "ch02_transformer" / f).is_file()]
+    assert missing == []
