@@ -1,0 +1,169 @@
+"""Graders of kv_cache.py: what a layer remembers of the tokens it has read."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.grading import exercise
+
+from .diagnose import match, normal, randomise
+
+BATCH, KV_HEADS, D_HEAD = 3, 2, 5
+CHUNKS = (7, 1, 4)
+
+
+def chunks(seed: int) -> list[tuple[Tensor, Tensor]]:
+    """Keys and values of some tokens, then of one, then of some more."""
+    return [
+        (
+            normal(BATCH, size, KV_HEADS, D_HEAD, seed=seed + size),
+            normal(BATCH, size, KV_HEADS, D_HEAD, seed=seed + size + 50),
+        )
+        for size in CHUNKS
+    ]
+
+
+def joined(parts: list[Tensor]) -> Tensor:
+    """All positions in order, one at a time."""
+    return torch.stack([part[:, t] for part in parts for t in range(part.shape[1])], dim=1)
+
+
+def extend(cache, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """Extends a cache by copies, and explains what torch says when the axis is wrong."""
+    try:
+        return cache.extend(k.clone(), v.clone())
+    except RuntimeError as error:
+        if "Sizes of tensors must match except in dimension" not in str(error):
+            raise
+        words = "They are joined along the wrong axis: in [batch, pos, kv_head, d_head], axis 1"
+        raise AssertionError(f"{words} counts tokens.") from error
+
+
+def extend_mistakes(name: str, own: list[Tensor], other: list[Tensor]) -> dict[str, Tensor]:
+    """What the usual mistakes return for keys (or values) after these chunks, the last one new."""
+    return {
+        f"New {name} come after the old ones, not before them.": joined([own[-1], *own[:-1]]),
+        f"Each chunk of {name} was put before the older ones.": joined(own[::-1]),
+        f"Only the new {name} came back; return the old ones too.": own[-1],
+        f"Only the old {name} came back; return the new ones too.": joined(own[:-1] or own),
+        f"Only the last two chunks are there: store all {name}, not the new ones alone.": (
+            joined(own[-2:])
+        ),
+        f"The first chunk and the new one are there: store all {name} at every call.": (
+            joined([own[0], own[-1]])
+        ),
+        "Keys and values are exchanged.": joined(other),
+        "Keys and values were exchanged when they were stored.": joined([*other[:-1], own[-1]]),
+        f"The new {name} come from the wrong argument.": joined([*own[:-1], other[-1]]),
+        f"The new {name} are there twice.": joined([*own, own[-1]]),
+    }
+
+
+@exercise("2.19")
+@pytest.mark.parametrize("seed", [0, 1])
+def test_extend_returns_all_keys_and_values_oldest_first(kv_cache, seed):
+    cache, ks, vs = kv_cache.LayerCache(), [], []
+    for k, v in chunks(seed):
+        ks.append(k)
+        vs.append(v)
+        all_k, all_v = extend(cache, k, v)
+        read = f"After chunks of {', '.join(str(len(k[0])) for k in ks)} tokens:"
+        claim = f"{read} keys come back oldest first."
+        match(all_k, joined(ks), claim, extend_mistakes("keys", ks, vs))
+        claim = f"{read} values come back oldest first."
+        match(all_v, joined(vs), claim, extend_mistakes("values", vs, ks))
+
+
+@exercise("2.19")
+def test_length_is_the_number_of_positions(kv_cache):
+    cache, total = kv_cache.LayerCache(), 0
+    match(cache.length, 0, "An empty cache remembers 0 tokens.")
+    for number, (k, v) in enumerate(chunks(2), start=1):
+        extend(cache, k, v)
+        before, total = total, total + k.shape[1]
+        mistakes = {
+            "That is the position of the last token; the next one stands one further.": total - 1,
+            "That is one too many: positions start at 0.": total + 1,
+            "That is the size of the batch.": BATCH,
+            "That is the number of heads.": KV_HEADS,
+            "That is the width of a head.": D_HEAD,
+            "That counts keys and values; a token has one of each.": 2 * total,
+            "That counts each sequence of the batch.": BATCH * total,
+            "That counts the calls.": number,
+            "That is the length of the last chunk.": k.shape[1],
+            "That is the length before the last chunk.": before,
+            "Nothing is remembered: does extend keep what it returns?": 0,
+        }
+        claim = f"After {total} tokens the next one stands at position {total}."
+        match(cache.length, total, claim, mistakes)
+
+
+@exercise("2.19")
+def test_length_follows_from_the_keys(kv_cache):
+    k, v = chunks(3)[0]
+    claim = "A cache made with the keys of 7 tokens in its field k remembers 7 tokens."
+    match(kv_cache.LayerCache(k, v).length, 7, claim)
+
+
+@exercise("2.19")
+def test_keys_and_values_are_kept_in_the_fields_k_and_v(kv_cache):
+    cache = kv_cache.LayerCache()
+    parts = chunks(4)
+    for k, v in parts:
+        extend(cache, k, v)
+    for name, expected, other in (
+        ("k", joined([k for k, _ in parts]), joined([v for _, v in parts])),
+        ("v", joined([v for _, v in parts]), joined([k for k, _ in parts])),
+    ):
+        claim = f"The field {name} holds what extend returned last."
+        match(getattr(cache, name), expected, claim, {"Keys and values are exchanged.": other})
+
+
+@exercise("2.19")
+def test_two_layers_do_not_share_their_memory(kv_cache):
+    first, second = kv_cache.LayerCache(), kv_cache.LayerCache()
+    (k, v), (k2, v2), _ = chunks(5)
+    extend(first, k, v)
+    claim = "A cache holds no keys of another cache: keep them in self, not in the class."
+    match(extend(second, k2, v2)[0], k2, claim)
+    match(first.length, 7, "Extending one layer's cache changes another's length.")
+
+
+@exercise("2.19")
+def test_what_was_returned_before_does_not_change(kv_cache):
+    cache, (first, second, third) = kv_cache.LayerCache(), chunks(6)
+    cache.extend(*first)
+    earlier, _ = cache.extend(*second)
+    copy = earlier.clone()
+    cache.extend(*third)
+    match(earlier, copy, "Extending the cache changed the keys that an earlier call returned.")
+    claim = "The keys that came in belong to the caller, but they were edited."
+    match(second[0], chunks(6)[1][0], claim)
+
+
+def rotary_attention(attention, config) -> torch.nn.Module:
+    """Attention with every weight random, grouped queries and rotary positions."""
+    sizes = config.TransformerConfig(
+        n_layers=1, d_model=10, n_heads=6, d_head=4, d_mlp=7, d_vocab=9, n_ctx=20, n_kv_heads=3
+    )
+    return randomise(attention.rotary_attention(sizes, layer=0), seed=7)
+
+
+@exercise("2.19")
+@pytest.mark.parametrize("sizes", [(5, 1, 1, 2), (1, 3, 4, 1)])
+def test_reading_in_pieces_is_reading_at_once(attention, config, kv_cache, sizes):
+    attend = rotary_attention(attention, config)
+    x = normal(BATCH, sum(sizes), 10, seed=8)
+    cache, start = kv_cache.LayerCache(), 0
+    at_once = attend(x)
+    for size in sizes:
+        piece = attend(x[:, start : start + size], cache)
+        claim = (
+            f"Attention over tokens {start} to {start + size - 1}, the earlier ones from the "
+            f"cache, gives what attention over all tokens gives. If lengths and keys are right "
+            f"by themselves: is length read before the new keys are counted in?"
+        )
+        alone = attend(x[:, start : start + size])
+        mistakes = {"The earlier tokens are not seen at all.": alone} if start else {}
+        match(piece, at_once[:, start : start + size], claim, mistakes)
+        start += size
