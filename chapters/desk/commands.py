@@ -82,7 +82,8 @@ def _add_learning(commands: Commands) -> None:
 def _add_looking(commands: Commands) -> None:
     book = _add(commands, "book", "book:book", "build the book and serve it", True)
     _flag(book, "no_serve", "end when it is built")
-    _add(commands, "tour", "programs:tour", "look into the real model with the tools", True)
+    tour = _add(commands, "tour", "programs:tour", "look into the real model", True)
+    tour.add_argument("--prompt", help="a sentence of your own to look at")
     _add(commands, "model", "programs:fetch_model", "fetch the real model", True)
     figures = _add(commands, "figures", "programs:remake_figures", "remake figures", True)
     figures.add_argument("chapter", type=int, help="the chapter whose figures are remade")

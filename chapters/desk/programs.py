@@ -16,14 +16,15 @@ def fetch_model() -> None:
     run_module("toy_models", "fetch", wrong="The real model could not be fetched.")
 
 
-def tour() -> None:
-    """Look into the real model with the finished tools.
+def tour(prompt: str | None = None) -> None:
+    """Look into the real model with the finished tools, on a prompt of one's own or the usual one.
 
     Raises: StepSkipped when it is not part of this copy of the course.
     """
     if not (ROOT / "docs" / "_tour").is_dir():
         raise StepSkipped("This copy of the course has no tour (docs/_tour).")
-    run_module("docs._tour", wrong="The tour did not come to its end.")
+    words = [] if prompt is None else ["--prompt", prompt]
+    run_module("docs._tour", *words, wrong="The tour did not come to its end.")
 
 
 def remake_figures(chapter: int) -> None:

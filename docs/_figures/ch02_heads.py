@@ -69,7 +69,9 @@ def losses(model: HookedTransformer, tokens: torch.Tensor, head: tuple[int, int]
             z[:, :, head[1]] = 0
 
         hooks = {f"blocks.{head[0]}.attn.hook_z": silence}
-    logits = model.run_with_hooks(tokens, hooks=hooks)[:, LENGTH:-1]
+    with model.hooks(hooks):
+        stream = model.through(model.embedding(tokens))
+    logits = model.read_out(stream[:, LENGTH:-1])
     surprise = -logits.log_softmax(dim=-1).gather(-1, tokens[:, LENGTH + 1 :, None])
     return surprise.mean(dim=(1, 2))
 

@@ -105,7 +105,7 @@ def draw_sizes(model: HookedTransformer, prompts: list[list[int]]) -> None:
         "ch02_residual_norms",
         draw,
         alt="On a logarithmic scale the stream at position 0 jumps to over ten thousand in the "
-        "middle layers and falls at the end; all other positions grow slowly from about 40 to about 700.",
+        "middle layers and falls at the end; all others grow slowly from about 40 to about 700.",
         numbers={
             "model": WEIGHTS,
             "prompts": PROMPTS,
