@@ -1,7 +1,7 @@
 """Where and how a test runs: what it needs, how long it may take, and no network.
 
-`slow` tests wait for --slow and `project` tests for --impl=solutions; tests that need a GPU, the
-real model's weights or the transformers library are skipped with a sentence that says what to do.
+`slow` tests wait for --slow (or `-m slow`), `project` tests for --impl=solutions; tests that need a
+GPU, the real model's weights or the transformers library are skipped, and say what is missing.
 """
 
 import importlib.util
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-SECONDS = 60
-SECONDS_IF_SLOW = 1200
+#: How long a test may take: a grader, a test that runs many graders, one that trains something.
+SECONDS, SECONDS_OF_PROJECT, SECONDS_IF_SLOW = 60, 600, 1200
 
 
 def leaves_out(item: pytest.Item) -> bool:
@@ -21,7 +21,8 @@ def leaves_out(item: pytest.Item) -> bool:
     options = item.config.option
     if item.get_closest_marker("project") and options.impl != "solutions":
         return True
-    return item.get_closest_marker("slow") is not None and not options.slow
+    wanted = options.slow or "slow" in options.markexpr
+    return item.get_closest_marker("slow") is not None and not wanted
 
 
 def skips(item: pytest.Item) -> bool:
@@ -36,9 +37,12 @@ def skips(item: pytest.Item) -> bool:
 
 def limit_time(item: pytest.Item) -> None:
     """Stops a test that hangs, where pytest-timeout is there to do it."""
-    if item.config.pluginmanager.hasplugin("timeout") and not item.get_closest_marker("timeout"):
-        slow = item.get_closest_marker("slow")
-        item.add_marker(pytest.mark.timeout(SECONDS_IF_SLOW if slow else SECONDS))
+    plugins = item.config.pluginmanager
+    there = plugins.hasplugin("timeout") or plugins.hasplugin("pytest_timeout")
+    if there and not item.get_closest_marker("timeout"):
+        seconds = SECONDS_OF_PROJECT if item.get_closest_marker("project") else SECONDS
+        seconds = SECONDS_IF_SLOW if item.get_closest_marker("slow") else seconds
+        item.add_marker(pytest.mark.timeout(seconds))
 
 
 @contextmanager

@@ -26,7 +26,7 @@ TESTS = ROOT / "tests"
 NUMBER = re.compile(r"\d+\.\d+")
 MARKERS = {
     "project": "guards the project itself; runs only with --impl=solutions",
-    "slow": "trains something; runs only with --slow",
+    "slow": "trains something; runs only with --slow or -m slow",
     "gpu": "needs a GPU",
     "weights": "needs the real model's weights",
     "crosscheck": "compares with the transformers library",
