@@ -39,8 +39,8 @@ def edit(point, new):
     point.hooks.append(lambda x, point: new)
 
 
-def record(point) -> list:
-    """Fills a list with what a hook point passes on."""
+def record(point, copied: bool = False) -> list:
+    """Fills a list with what a hook point passes on: the tensors themselves, or copies of them."""
     seen = []
-    point.listeners.append(lambda x, point: seen.append(x))
+    point.listeners.append(lambda x, point: seen.append(x.clone() if copied else x))
     return seen

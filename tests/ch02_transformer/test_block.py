@@ -1,0 +1,209 @@
+"""Graders of the block (2.13).
+
+Most of them look at a block whose parts are single steps of arithmetic, so that a person can follow
+the stream: 3 comes in, ln1 multiplies by 4, attention adds 5, ln2 multiplies by 10, the MLP negates.
+"""
+
+import pytest
+import torch
+from torch import nn
+
+from tests.grading import exercise
+
+from .attending import edit, record
+from .diagnose import match, normal, randomise
+
+SIZES = dict(n_layers=1, d_model=10, n_heads=6, n_kv_heads=2, d_head=4, d_mlp=11, d_vocab=13)
+SEEN = dict(resid_pre=3.0, attn_out=17.0, resid_mid=20.0, mlp_out=-200.0, resid_post=-180.0)
+
+
+def ln1(x):
+    return 4 * x
+
+
+def attn(x):
+    return x + 5
+
+
+def ln2(x):
+    return 10 * x
+
+
+def mlp(x):
+    return -x
+
+
+MISTAKES = {
+    "The MLP reads resid_pre; it reads resid_mid, with what attention wrote.": 20 + mlp(ln2(3)),
+    "The MLP reads without its norm, ln2.": 20 + mlp(20),
+    "Attention reads without its norm, ln1.": 3 + attn(3) + mlp(ln2(3 + attn(3))),
+    "Both read without their norms.": 3 + attn(3) + mlp(3 + attn(3)),
+    "ln1 is used twice; the MLP reads through ln2.": 20 + mlp(ln1(20)),
+    "ln2 is used twice; attention reads through ln1.": 38 + mlp(ln2(3 + attn(ln2(3)))),
+    "The norms are exchanged.": 38 + mlp(ln1(3 + attn(ln2(3)))),
+    "The MLP reads attn_out; it reads the stream, resid_mid.": 20 + mlp(ln2(17)),
+    "Attention's output replaces the stream; it is added to it.": 17 + mlp(ln2(17)),
+    "The MLP's output replaces the stream; it is added to it.": mlp(ln2(20)),
+    "Both outputs replace the stream; they are added to it.": mlp(ln2(17)),
+    "resid_pre is missing at the end: the MLP's output is added to resid_mid.": 17 - 200,
+    "attn_out is missing at the end: the MLP's output is added to resid_mid.": 3 - 200,
+    "resid_pre is added twice.": 3 + 20 - 200,
+    "attn_out is added twice.": 17 + 20 - 200,
+    "What ln1 gives is added, not the stream itself.": 12 + 17 + mlp(ln2(12 + 17)),
+    "What ln2 gives is added, not the stream itself.": 200 - 200,
+    "The norms come after the sums; each comes before its part.": ln2(
+        ln1(3 + attn(3)) + mlp(ln1(3 + attn(3)))
+    ),
+}
+
+
+class Step(nn.Module):
+    """A part that is one step of arithmetic, and remembers what it was given."""
+
+    def __init__(self, step):
+        super().__init__()
+        self.step, self.inputs, self.past = step, [], []
+
+    def forward(self, x, past=None):
+        self.inputs.append(x)
+        self.past.append(past)
+        return self.step(x)
+
+
+def build(model, config, norm=None, attention=None, gated=None):
+    """A block of the planted parts, or of those given."""
+    norms = iter([Step(ln1), Step(ln2)])
+    parts = model.Parts(
+        positions=model.NoPositions,
+        norm=norm or (lambda config: next(norms)),
+        attention=attention or (lambda config, layer: Step(attn)),
+        mlp=gated or (lambda config: Step(mlp)),
+        block=model.SequentialBlock,
+        unembed=model.Unembed,
+    )
+    return model.SequentialBlock(config.TransformerConfig(n_ctx=17, **SIZES), parts, 0)
+
+
+def full(value: float):
+    return torch.full((2, 3, 10), value, dtype=torch.float64)
+
+
+def points(block) -> dict:
+    return {name: getattr(block, f"hook_{name}") for name in SEEN}
+
+
+@exercise("2.13")
+def test_stream_is_the_one_worked_by_hand(model, config):
+    got = build(model, config)(full(3))
+    mistakes = {words: full(value) for words, value in MISTAKES.items()}
+    claim = "3 comes in; ln1 * 4, attention + 5, ln2 * 10, MLP * -1: 3 + 17 = 20, 20 - 200 = -180."
+    match(got, full(-180), claim, mistakes)
+
+
+@exercise("2.13")
+def test_every_hook_point_sees_its_step(model, config):
+    block = build(model, config)
+    seen = {name: record(point, copied=True) for name, point in points(block).items()}
+    got = block(full(3))
+    likely = {words: value for words, value in MISTAKES.items() if got.eq(value).all()}
+    for name, value in SEEN.items():
+        times = len(seen[name])
+        assert times == 1, f"hook_{name} must be called once; it was called {times} times."
+        others = {f"That is {other}.": full(SEEN[other]) for other in SEEN if other != name}
+        mistakes = {words: seen[name][0] for words in likely} or others
+        claim = f"hook_{name} must see {value:g} where 3 comes in."
+        match(seen[name][0], full(value), claim, mistakes)
+
+
+@exercise("2.13")
+@pytest.mark.parametrize("name", SEEN)
+def test_an_edit_at_a_hook_point_takes_effect(model, config, name):
+    right, mistakes = {
+        "resid_pre": (
+            6 + 29 - 350,
+            {
+                3 + 29 - 320: "Attention reads the edit, but is added to the old stream.",
+                6 + 17 - 230: "Attention reads the old stream, and is added to the edit.",
+            },
+        ),
+        "attn_out": (3 + 6 - 90, {}),
+        "resid_mid": (
+            6 - 60,
+            {
+                20 - 60: "The MLP reads the edit, but is added to the old stream.",
+                6 - 200: "The MLP reads the old stream, and is added to the edit.",
+            },
+        ),
+        "mlp_out": (20 + 6, {}),
+        "resid_post": (6, {}),
+    }[name]
+    block = build(model, config)
+    edit(points(block)[name], full(6))
+    mistakes[-180] = f"What the hook returned is lost: use what self.hook_{name}(...) returns."
+    claim = f"Where a hook puts 6 at hook_{name}, the block must give {right}."
+    hints = {words: full(value) for value, words in mistakes.items()}
+    match(block(full(3)), full(right), claim, hints)
+
+
+@exercise("2.13")
+def test_past_reaches_attention(model, config, kv_cache):
+    block, past = build(model, config), kv_cache.LayerCache()
+    block(full(3), past)
+    got = block.attn.past
+    assert len(got) == 1, f"Attention must be called once; it was called {len(got)} times."
+    assert got[0] is past, f"Attention must be given `past` itself; it was given {got[0]!r}."
+    block(full(3))
+    assert block.attn.past[1] is None, "Without a past, attention must be given None."
+
+
+@exercise("2.13")
+def test_what_hooks_have_shown_stays_as_it_was(model, config):
+    """A cache keeps the very tensors, so `resid += attn_out` would change what it holds."""
+    block, x = build(model, config), full(3)
+    shown = {name: record(point) for name, point in points(block).items()}
+    copies = {name: record(point, copied=True) for name, point in points(block).items()}
+    block(x)
+    assert x.eq(3).all(), "The stream that came in was changed: write x + y, not x += y."
+    for name in SEEN:
+        assert shown[name], f"hook_{name} is not called."
+        claim = f"What hook_{name} showed was changed afterwards: write x + y, not x += y."
+        match(shown[name][0], copies[name][0], claim)
+
+
+@exercise("2.13")
+@pytest.mark.parametrize("seed", [1, 2])
+def test_parts_add_up_to_the_stream(model, config, seed):
+    """Real parts, random weights: what goes out is what came in plus what the two parts said."""
+    block = build(model, config, model.LayerNorm, model.rotary_attention, model.GatedMLP)
+    randomise(block, seed)
+    x = normal(2, 5, 10, seed=seed + 20)
+    seen = {name: record(point) for name, point in points(block).items()}
+    got = block(x.clone())
+    for name, values in seen.items():
+        assert len(values) == 1, f"hook_{name} must be called once, not {len(values)} times."
+    attn_out, mid, mlp_out = (seen[name][0] for name in ("attn_out", "resid_mid", "mlp_out"))
+    match(mid, x + attn_out, "resid_mid = resid_pre + attn_out.")
+    match(got, x + attn_out + mlp_out, "The block gives resid_pre + attn_out + mlp_out.")
+    match(attn_out, block.attn(block.ln1(x)), "attn_out is what attention says about ln1's output.")
+    late = block.mlp(block.ln2(x))
+    mistakes = {"The MLP reads resid_pre; it reads resid_mid, with what attention wrote.": late}
+    claim = "mlp_out is what the MLP says about ln2(resid_mid)."
+    match(mlp_out, block.mlp(block.ln2(x + attn_out)), claim, mistakes)
+
+
+@exercise("2.13")
+def test_gradients_reach_every_weight(model, config):
+    block = build(model, config, model.LayerNorm, model.rotary_attention, model.GatedMLP)
+    randomise(block, seed=3)
+    out = block(normal(2, 5, 10, seed=23))
+    if out.requires_grad:
+        out.pow(2).sum().backward()
+    lost = [name for name, weight in block.named_parameters() if weight.grad is None]
+    assert not lost, f"Gradients must reach every weight of the block; {lost[0]} gets none."
+
+
+@pytest.mark.project
+def test_parallel_block_reads_the_stream_twice(model, config):
+    block = build(model, config)
+    block.__class__ = model.ParallelBlock
+    match(block(full(3)), full(3 + 17 - 30), "Both parts of a parallel block read resid_pre.")
