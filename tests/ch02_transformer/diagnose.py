@@ -4,7 +4,7 @@ A grader works out what is right and what the usual mistakes would give:
 `match(got, right, "The rows must ...", {"Is the softmax over queries?": wrong})`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -25,11 +25,11 @@ def match(
     """
     if agree(got, expected, tolerance):
         return
-    words = [claim, difference(got, expected)]
+    words = [f"{claim} {difference(got, expected)}"]
     words += [text for text, value in (mistakes or {}).items() if agree(got, value, tolerance)]
     if agree(got, expected, 1e-4):
         words.append("They differ by rounding alone: is something computed in lower precision?")
-    raise AssertionError(" ".join(words))
+    raise AssertionError("\n".join(words))
 
 
 def agree(got: Any, expected: Any, tolerance: float = 1e-10) -> bool:
@@ -53,6 +53,34 @@ def difference(got: Any, expected: Any) -> str:
     place = [int(index) for index in torch.unravel_index(gap.argmax(), gap.shape)]
     where = f"At {place} " if place else ""
     return f"{where}{right[tuple(place)]:.6g} is expected, {left[tuple(place)]:.6g} came."
+
+
+def wrong_gradients(function: Callable[[], Tensor], leaves: Mapping[str, Tensor]) -> list[str]:
+    """Names of the float64 leaves whose gradient disagrees with central differences.
+
+    Each leaf is moved a little along one random direction; what the function gives is weighed at
+    random and summed.
+    """
+    out = function()
+    weights = normal(*out.shape, seed=0)
+    total = (out * weights).sum()
+    grads: list[Tensor | None] = [None] * len(leaves)
+    if total.requires_grad:
+        grads = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
+    wrong = []
+    for seed, ((name, leaf), grad) in enumerate(zip(leaves.items(), grads, strict=True), start=1):
+        step = 1e-5 * normal(*leaf.shape, seed=seed)
+        with torch.no_grad():
+            middle = leaf.clone()
+            leaf.copy_(middle + step)
+            change = (function() * weights).sum().item()
+            leaf.copy_(middle - step)
+            change -= (function() * weights).sum().item()
+            leaf.copy_(middle)
+        slope = 0.0 if grad is None else (grad * step).sum().item()
+        if abs(change / 2 - slope) > 1e-6 * step.abs().max():
+            wrong.append(name)
+    return wrong
 
 
 def normal(*shape: int, seed: int) -> Tensor:

@@ -1,0 +1,204 @@
+"""Graders of LayerNorm (2.4) and RMSNorm (2.5)."""
+
+import pytest
+import torch
+
+from tests.grading import exercise
+
+from .diagnose import match, normal, randomise, wrong_gradients
+from .norm_mistakes import divisors, mistaken, one_by_one
+
+WIDTH = 5
+#: eps and the shape of x; a norm treats every vector alone, however many axes come before it.
+CASES = [(0.3, (2, 3, WIDTH)), (2.0, (4, WIDTH)), (1e-3, (WIDTH,)), (0.0, (2, 1, 3, WIDTH))]
+each_case = pytest.mark.parametrize("eps, shape", CASES)
+
+
+def build(config, norm, eps=0.3, seed=1, width=WIDTH):
+    """A norm with random gain (and bias) in float64."""
+    sizes = {"n_heads": 2, "d_head": 3, "d_mlp": 7, "d_vocab": 11, "n_ctx": 13}
+    made = norm(config.TransformerConfig(n_layers=1, d_model=width, eps=eps, **sizes))
+    return randomise(made, seed)
+
+
+def vectors(*shape, seed):
+    """Random vectors whose means are not zero and whose sizes differ."""
+    return 3 * normal(*shape, seed=seed) * (1 + normal(*shape[:-1], 1, seed=seed + 1) ** 2) + 2
+
+
+def check_value(norm, x):
+    """Refuses another value than that of the formula, and an edit of x."""
+    gain, bias = (part.detach() for part in norm.affine())
+    before = x.clone()
+    expected = one_by_one(norm, x)[1] * gain + bias
+    name = type(norm).__name__
+    match(norm(x), expected, f"{name} of a random x is wrong.", mistaken(norm, before, gain, bias))
+    match(x, before, f"{name} must not edit x in place: x is the residual stream, and goes on.")
+
+
+def check_divisor(norm, x):
+    """Refuses another divisor at hook_scale, and one whose replacement changes nothing."""
+    divisor, normalised = one_by_one(norm, x)
+    gain, bias = (part.detach() for part in norm.affine())
+    came = seen_at(norm, norm.hook_scale, "hook_scale", x)
+    mistakes = divisors(norm, x) | {
+        "Does the hook see 1 / divisor?": 1 / divisor,
+        "Does it have a number for each entry? One a vector, with axis -1 of size 1.": (
+            divisor.expand(x.shape)
+        ),
+    }
+    match(came, divisor, "hook_scale must see the divisor, eps included.", mistakes)
+    norm.hook_scale.hooks = [lambda scale, point: 2 * scale]  # noqa: ARG005
+    ignored = {"Is what self.hook_scale returns ignored?": normalised * gain + bias}
+    claim = "A hook at hook_scale that doubles the divisor must halve the normalised vector."
+    match(norm(x), normalised / 2 * gain + bias, claim, ignored)
+
+
+def seen_at(norm, point, name, x):
+    """What one hook point saw while the norm ran."""
+    seen = []
+    point.listeners = [lambda tensor, point: seen.append(tensor.detach())]  # noqa: ARG005
+    norm(x)
+    point.listeners = []
+    assert len(seen) == 1, f"{name} must be called once in a pass; it was called {len(seen)} times."
+    return seen[0]
+
+
+def check_gradients(norm, x):
+    """Refuses a gradient that disagrees with finite differences."""
+    leaves = {"x": x.requires_grad_(), **dict(norm.named_parameters())}
+    wrong = wrong_gradients(lambda: norm(x), leaves)
+    assert not wrong, (
+        f"The gradient of the norm with respect to {', '.join(wrong)} disagrees with finite "
+        "differences. Is the mean or the divisor taken without its graph (detach, no_grad, item, "
+        "data)?"
+    )
+
+
+def check_precision(norm, dtype):
+    """Refuses a sum of squares in low precision, and a result in another precision than x's."""
+    norm.to(dtype)
+    x = (300 + 4 * normal(6, 3, WIDTH, seed=5)).to(dtype)
+    gain, bias = (part.detach().double() for part in norm.affine())
+    expected = one_by_one(norm, x.double())[1] * gain + bias
+    out = norm(x)
+    assert out.dtype == dtype, (
+        f"x came in {dtype}, so the result must be in {dtype}; it is in {out.dtype}. "
+        "Is .to(x.dtype) forgotten?"
+    )
+    claim = (
+        f"With x around 300 in {dtype} the result must be as good as that precision allows, so "
+        "everything is computed in float32: from `wide`, not from x."
+    )
+    match(out, expected, claim, tolerance=0.02)
+
+
+@exercise("2.4")
+def test_layer_norm_of_a_vector_worked_by_hand(config, norms):
+    norm = build(config, norms.LayerNorm, eps=4.0, width=4)
+    x = torch.tensor([[1.0, 3.0, 5.0, 7.0]], dtype=torch.float64)
+    with torch.no_grad():
+        norm.w.copy_(torch.tensor([3.0, 6.0, 9.0, 12.0]))
+        norm.b.copy_(torch.tensor([1.0, 2.0, 3.0, 4.0]))
+    claim = (
+        "LayerNorm of [1, 3, 5, 7] with eps 4: mean 4, variance (9 + 1 + 1 + 9) / 4 = 5, divisor "
+        "sqrt(5 + 4) = 3; times the gain [3, 6, 9, 12], plus the bias [1, 2, 3, 4]."
+    )
+    right = torch.tensor([[-2.0, 0.0, 6.0, 16.0]])
+    match(norm(x), right, claim, mistaken(norm, x, norm.w.detach(), norm.b.detach()))
+
+
+@exercise("2.4")
+@each_case
+def test_layer_norm_centres_divides_scales_and_shifts_each_vector(config, norms, eps, shape):
+    check_value(build(config, norms.LayerNorm, eps, seed=2), vectors(*shape, seed=3))
+
+
+@exercise("2.4")
+def test_layer_norm_shows_and_uses_its_divisor(config, norms):
+    check_divisor(build(config, norms.LayerNorm, seed=4), vectors(2, 3, WIDTH, seed=5))
+
+
+@exercise("2.4")
+def test_layer_norm_shows_the_result_with_gain_and_bias(config, norms):
+    norm, x = build(config, norms.LayerNorm, seed=6), vectors(2, 3, WIDTH, seed=7)
+    plain, w, b = one_by_one(norm, x)[1], norm.w.detach(), norm.b.detach()
+    came = seen_at(norm, norm.hook_normalized, "hook_normalized", x)
+    mistakes = {
+        "That is before gain and bias, as in RMSNorm.": plain,
+        "That is before the bias.": plain * w,
+        "That is centred, but not divided yet.": x - x.mean(-1, keepdim=True),
+    }
+    claim = "hook_normalized of LayerNorm must see the result, gain and bias included."
+    match(came, plain * w + b, claim, mistakes)
+    norm.hook_normalized.hooks = [lambda tensor, point: 3 * tensor]  # noqa: ARG005
+    ignored = {"Is what self.hook_normalized returns ignored?": plain * w + b}
+    claim = "A hook at hook_normalized that triples what it sees must triple the result."
+    match(norm(x), 3 * (plain * w + b), claim, ignored)
+
+
+@exercise("2.4")
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_layer_norm_computes_in_float32_and_returns_the_precision_of_x(config, norms, dtype):
+    check_precision(build(config, norms.LayerNorm, seed=8), dtype)
+
+
+@exercise("2.4")
+def test_gradients_flow_through_layer_norm(config, norms):
+    check_gradients(build(config, norms.LayerNorm, seed=9), vectors(2, 3, WIDTH, seed=10))
+
+
+@exercise("2.5")
+def test_rms_norm_of_a_vector_worked_by_hand(config, norms):
+    norm = build(config, norms.RMSNorm, eps=11.0, width=4)
+    x = torch.tensor([[1.0, 7.0, 5.0, 5.0]], dtype=torch.float64)
+    with torch.no_grad():
+        norm.w.copy_(torch.tensor([6.0, 12.0, 18.0, 24.0]))
+    claim = (
+        "RMSNorm of [1, 7, 5, 5] with eps 11: mean of squares (1 + 49 + 25 + 25) / 4 = 25, divisor "
+        "sqrt(25 + 11) = 6; times the gain [6, 12, 18, 24]."
+    )
+    right = torch.tensor([[1.0, 14.0, 15.0, 20.0]])
+    match(norm(x), right, claim, mistaken(norm, x, norm.w.detach(), torch.zeros(4)))
+
+
+@exercise("2.5")
+@each_case
+def test_rms_norm_divides_and_scales_each_vector(config, norms, eps, shape):
+    check_value(build(config, norms.RMSNorm, eps, seed=12), vectors(*shape, seed=13))
+
+
+@exercise("2.5")
+def test_rms_norm_shows_and_uses_its_divisor(config, norms):
+    check_divisor(build(config, norms.RMSNorm, seed=14), vectors(2, 3, WIDTH, seed=15))
+
+
+@exercise("2.5")
+def test_rms_norm_shows_the_vector_before_the_gain(config, norms):
+    norm, x = build(config, norms.RMSNorm, seed=16), vectors(2, 3, WIDTH, seed=17)
+    plain, w = one_by_one(norm, x)[1], norm.w.detach()
+    came = seen_at(norm, norm.hook_normalized, "hook_normalized", x)
+    mistakes = {
+        "That is after the gain, as in LayerNorm.": plain * w,
+        "That is x itself, not divided yet.": x,
+    }
+    claim = "hook_normalized of RMSNorm must see the divided vector, before the gain."
+    match(came, plain, claim, mistakes)
+    norm.hook_normalized.hooks = [lambda tensor, point: tensor + 1]  # noqa: ARG005
+    mistakes = {
+        "Is what self.hook_normalized returns ignored?": plain * w,
+        "Is the gain multiplied before the hook?": plain * w + 1,
+    }
+    claim = "A hook at hook_normalized that adds 1 must add the gain to the result."
+    match(norm(x), (plain + 1) * w, claim, mistakes)
+
+
+@exercise("2.5")
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_rms_norm_computes_in_float32_and_returns_the_precision_of_x(config, norms, dtype):
+    check_precision(build(config, norms.RMSNorm, seed=18), dtype)
+
+
+@exercise("2.5")
+def test_gradients_flow_through_rms_norm(config, norms):
+    check_gradients(build(config, norms.RMSNorm, seed=19), vectors(2, 3, WIDTH, seed=20))
