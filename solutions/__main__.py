@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         _write(root / path, files.get(path))
         print(f"wrote {path}" if (root / path).exists() else f"removed {path}")
     for path in kept:
-        print(f"left alone {path}: somebody's work is in it (`git restore {path}` gives it up)")
+        print(f"left alone {path}: somebody's work is in it")
     return 0
 
 

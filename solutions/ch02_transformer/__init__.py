@@ -1,7 +1,7 @@
 """A transformer of your own: hooks, parts, model, training, sampling, and real weights.
 
-Reading order: config, hooks, norms, layers, kv_cache, attention, unembed, model, train, sample,
-fold, pretrained.
+Reading order: config, hooks, norms, layers, kv_cache, attention, unembed, model, checkpoint, train,
+sample, fold, pretrained.
 """
 
 from .config import TransformerConfig

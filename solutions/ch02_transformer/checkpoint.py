@@ -1,28 +1,20 @@
 """A training run on disk: weights, AdamW's moments and the step, in one safetensors file.
 
-Nothing else needs keeping, because the batch of a step follows from its number. The run's settings
-travel in the file's metadata, so that a checkpoint never continues another run by mistake.
+Nothing else needs keeping, because the batch of a step follows from its number. `run`
+says which settings it was made with, so that a checkpoint never continues another run by mistake.
 """
 
-import json
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-if TYPE_CHECKING:
-    from .train import TrainConfig
-
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
-def save(
-    path: Path, step: int, model: nn.Module, optimizer: torch.optim.AdamW, config: "TrainConfig"
-) -> None:
+def save(path: Path, step: int, model: nn.Module, optimizer: torch.optim.AdamW, run: str) -> None:
     """Write the run as it stands after `step` updates: beside the file, then in its place."""
     tensors = {}
     for name, weight in model.named_parameters():
@@ -31,13 +23,11 @@ def save(
             tensors[f"{moment}/{name}"] = optimizer.state[weight][moment].contiguous()
     beside = path.with_name(path.name + ".part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, beside, metadata={"step": str(step), "run": describe(config)})
+    save_file(tensors, beside, metadata={"step": str(step), "run": run})
     beside.replace(path)
 
 
-def restore(
-    path: Path, model: nn.Module, optimizer: torch.optim.AdamW, config: "TrainConfig"
-) -> int:
+def restore(path: Path, model: nn.Module, optimizer: torch.optim.AdamW, run: str) -> int:
     """Put the run back as it was and return its step; 0, and nothing changed, without a file.
 
     Raises: ValueError when the file is damaged, or belongs to another run or another model.
@@ -51,10 +41,10 @@ def restore(
             tensors = {name: file.get_tensor(name) for name in names}
     except SafetensorError as error:
         raise ValueError(f"{path} is damaged ({error}); delete it and start again") from error
-    if meta.get("run") != describe(config):
+    if meta.get("run") != run:
         raise ValueError(
             f"{path} belongs to another run: it was made with {meta.get('run')}, "
-            f"but {describe(config)} came; delete it, or name another file"
+            f"but {run} came; delete it, or name another file"
         )
     shapes = {f"weight/{name}": weight.shape for name, weight in weights.items()}
     if any(name not in names or tensors[name].shape != shape for name, shape in shapes.items()):
@@ -67,8 +57,3 @@ def restore(
                 for moment in MOMENTS
             }
     return int(meta["step"])
-
-
-def describe(config: "TrainConfig") -> str:
-    """The run's settings as one line of JSON."""
-    return json.dumps(asdict(config), sort_keys=True)

@@ -39,7 +39,7 @@ class LayerNorm(Norm):
 
     (x - mean) / sqrt(var + eps) * w + b, with the biased variance (divide by d_model, not by
     d_model - 1). `hook_scale` sees the divisor, `hook_normalized` what comes out, gain and bias
-    included, as in TransformerLens.
+    included, as in TransformerLens up to version 3.
 
     Source: Ba, Kiros, Hinton 2016, "Layer Normalization".
     """
@@ -79,7 +79,7 @@ class RMSNorm(Norm):
     """Divide a vector by its root mean square, then apply the gain: no centring, no bias.
 
     x / sqrt(mean(x^2) + eps) * w. `hook_normalized` sees the vector before the gain, as in
-    TransformerLens.
+    TransformerLens up to version 3.
 
     Source: Zhang and Sennrich 2019, "Root Mean Square Layer Normalization".
     """

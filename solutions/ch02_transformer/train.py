@@ -8,9 +8,10 @@
 stops and goes on from its checkpoint gives, bit for bit on a CPU, the run that never stopped.
 """
 
+import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -146,15 +147,15 @@ def train(
         longer than the model reads; when the checkpoint belongs to another model or another run.
     """
     check_texts(model, text, held_out, config)
-    optimizer = make_optimizer(model, config)
-    start = restore(checkpoint, model, optimizer, config) if checkpoint else 0
+    optimizer, run = make_optimizer(model, config), json.dumps(asdict(config), sort_keys=True)
+    start = restore(checkpoint, model, optimizer, run) if checkpoint else 0
     for step in range(start, config.steps):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, config)
         loss = train_step(model, draw(text, step, config), optimizer, config.clip)
         due = (step + 1) % config.eval_every == 0 or step + 1 == config.steps
         if due and checkpoint:
-            save(checkpoint, step + 1, model, optimizer, config)
+            save(checkpoint, step + 1, model, optimizer, run)
         yield Record(step + 1, loss, held_out_loss(model, held_out, config) if due else None)
 
 
