@@ -102,6 +102,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         conditional = conditions.skips(item)
         if number is not None:
             recorder.expect(number, item, conditional=conditional)
+            item.user_properties.append(("exercise", number))
         conditions.limit_time(item)
     if left_out:
         items[:] = [item for item in items if item not in left_out]

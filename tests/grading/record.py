@@ -1,4 +1,4 @@
-"""Tell the desk which exercises are passed.
+"""Tell the desk which exercises are passed, and add their points up.
 
 An exercise is passed when every one of its graders ran on chapters/ and passed: not when a file or
 a test was picked by name, not on another package, and not where a stub was reached. Graders that
@@ -8,6 +8,7 @@ could not run here (no weights, no GPU) and those that wait for --slow do not ho
 import pytest
 
 from chapters.desk import progress
+from chapters.desk.exercises import read_exercises
 
 
 class Recorder:
@@ -32,7 +33,7 @@ class Recorder:
             self.passed.add(report.nodeid)
 
     def pytest_sessionfinish(self) -> None:
-        """Writes down what this session settled."""
+        """Tells the desk what this session settled."""
         options = self.config.option
         here = self.config.invocation_params.dir
         whole = all((here / word).is_dir() for word in self.config.args)
@@ -43,3 +44,13 @@ class Recorder:
                 progress.forget_pass(number)
             elif graders <= self.passed:
                 progress.record_pass(number)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Adds the points up: an exercise's are earned when all its graders pass, or not at all."""
+        exercises = read_exercises()
+        points = {
+            number: exercises[number].points for number in self.graders if number in exercises
+        }
+        earned = sum(points[number] for number in points if self.graders[number] <= self.passed)
+        if points:
+            terminalreporter.write_line(f"points: {earned} of {sum(points.values())}")

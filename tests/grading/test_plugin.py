@@ -174,10 +174,12 @@ def test_what_cannot_run_here_is_left_out_or_says_what_is_missing(course):
     assert {ran[name] for name in ("test_slow", "test_project", "test_no_number")} == {"PASSED"}
 
 
-def test_a_todo_is_a_skip_in_an_xml_report(course):
-    pytest_in(course, "--junitxml=report.xml")
+def test_points_are_added_up_and_a_report_in_xml_names_exercises(course):
+    course.answer("2.2", "self.total += number", "return self.total")
+    assert "points: 2 of 6" in pytest_in(course, "--junitxml=report.xml").stdout
     suite = ElementTree.parse(course.root / "report.xml").getroot()[0]
-    assert (suite.get("tests"), suite.get("skipped"), suite.get("failures")) == ("3", "3", "0")
+    assert (suite.get("tests"), suite.get("skipped"), suite.get("failures")) == ("3", "2", "0")
+    assert suite.find("testcase/properties/property[@value='2.10']") is not None
 
 
 def test_a_todo_survives_other_processes(course):
