@@ -1,0 +1,1 @@
+"""How fast the reference model is, side by side with others: `python -m tests.benchmarks`."""

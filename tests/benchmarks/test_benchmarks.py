@@ -1,0 +1,88 @@
+"""The benchmarks run, at sizes too small to mean anything; how long they take is never a test."""
+
+import json
+
+import pytest
+import torch
+
+from solutions.ch02_transformer import HookedTransformer, TransformerConfig
+
+from . import __main__ as benchmarks
+from .measure import compare, memory
+from .plain import Floor, Plain
+from .rows import Bench
+
+TINY = Bench(
+    config=TransformerConfig(
+        n_layers=2, d_model=24, n_heads=3, d_head=8, d_mlp=40, d_vocab=50, n_ctx=40
+    ),
+    batch=4,
+    pos=6,
+    prompt=5,
+    n_new=3,
+    repeats=1,
+)
+
+
+@pytest.fixture
+def model():
+    """A tiny GPT-2 in float64, every parameter random."""
+    made = HookedTransformer(TINY.config).double()
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for weight in made.parameters():
+            weight.copy_(torch.randn(weight.shape, generator=generator))
+    return made
+
+
+def test_the_table_is_printed_and_the_file_written(tmp_path, capsys):
+    path = tmp_path / "results.json"
+    chosen = ["forward", "caching", "attention", "generation"]
+    rows = benchmarks.main(["--only", *chosen, "--repeats", "2", "--json", str(path)], TINY)
+    assert all(row.timing is not None and row.timing.ratio > 0 for row in rows)
+    written = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    assert [row["what"] for row in written] == [row.what for row in rows]
+    assert "plain torch" in capsys.readouterr().out
+
+
+def test_peers_that_are_not_installed_are_skipped_by_name(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    rows = benchmarks.main(["--only", "peers"], TINY)
+    assert [row.what for row in rows] == ["transformers", "transformer_lens", "nnsight", "pyvene"]
+    assert all(row.timing is None and "not installed" in row.note for row in rows)
+
+
+def test_a_missing_real_model_is_skipped_and_says_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setenv("MI_CACHE", str(tmp_path))
+    (row,) = benchmarks.main(["--only", "real"], TINY)
+    assert row.timing is None and "mi model" in row.note
+
+
+@torch.no_grad()
+def test_the_plain_implementation_computes_our_logits(model):
+    tokens = TINY.tokens()
+    assert torch.allclose(Plain(model)(tokens), model(tokens), rtol=1e-10, atol=1e-10)
+    assert Floor(Plain(model), TINY.batch, TINY.pos)().shape == (24, 50)
+
+
+@torch.no_grad()
+def test_caching_everything_keeps_nothing_but_the_activations(model):
+    _, cache = model.run_with_cache(TINY.tokens())
+    kept, hidden = memory(cache.values(), model)
+    assert hidden == 0, f"{hidden} bytes are kept that no cached tensor shows"
+    assert kept <= sum(x.numel() * x.element_size() for x in cache.values())
+
+
+def test_memory_is_counted_once_and_hidden_parts_are_seen():
+    x = torch.zeros(10, 4)
+    assert memory([x, x.T, x.view(40)]) == (160, 0)
+    assert memory([x[:3]]) == (160, 112)
+    assert memory([x[:, :2], x[:, 2:]]) == (160, 0)
+    assert memory([torch.zeros(1).expand(100)]) == (4, 0)
+
+
+def test_pairs_alternate_and_give_a_ratio():
+    order = []
+    came = compare(lambda: order.append("a"), lambda: order.append("b"), torch.device("cpu"), 4)
+    assert "".join(order) == "ab" + "baabbaab"
+    assert came.low <= came.ratio <= came.high
