@@ -1,0 +1,237 @@
+"""Graders of the embeddings of tokens and positions (2.6), and of the gated MLP (2.7)."""
+
+import math
+
+import pytest
+import torch
+
+from tests.grading import exercise
+
+from .diagnose import match, normal, randomise, wrong_gradients
+
+BATCH, POS, WIDTH, NEURONS, VOCAB, CONTEXT = 2, 3, 5, 7, 11, 13
+
+ACTIVATIONS = {
+    "relu": lambda x: max(x, 0.0),
+    "silu": lambda x: x / (1 + math.exp(-x)),
+    "gelu": lambda x: x * (1 + math.erf(x / math.sqrt(2))) / 2,
+    "gelu_tanh": lambda x: x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2,
+}
+
+
+def build(config, part, seed, activation="silu"):
+    """A part of a model with random weights and biases in float64."""
+    sizes = {"n_layers": 1, "n_heads": 2, "d_head": 3, "d_model": WIDTH, "d_mlp": NEURONS}
+    sizes |= {"d_vocab": VOCAB, "n_ctx": CONTEXT, "activation": activation}
+    return randomise(part(config.TransformerConfig(**sizes)), seed)
+
+
+def read_rows(table, rows):
+    """The vectors of a table [row, d_model] that a list of lists of row numbers names."""
+    return torch.stack([torch.stack([table[row] for row in sequence]) for sequence in rows])
+
+
+TOKENS = [
+    [[4, 0, 7], [10, 4, 1]],
+    [[3, 3, 3, 9, 2]],
+    [[1], [8], [0], [10]],
+]
+
+
+@exercise("2.6")
+@pytest.mark.parametrize("tokens", TOKENS)
+def test_each_token_gets_its_own_row(config, layers, tokens):
+    embed = build(config, layers.Embed, seed=1)
+    table = embed.W_E.detach()
+    expected = read_rows(table, tokens)
+    given = torch.tensor(tokens)
+    mistakes = {
+        "Is every row taken one too early? Token t is row t; tokens count from 0.": (
+            read_rows(table, ((given - 1) % VOCAB).tolist())
+        ),
+        "Is every row taken one too late? Token t is row t; tokens count from 0.": (
+            read_rows(table, ((given + 1) % VOCAB).tolist())
+        ),
+        "Are the rows those of the positions? They are those of the tokens.": (
+            table[: given.shape[1]].expand(expected.shape)
+        ),
+        "Does every sequence get the tokens of the first?": expected[:1].expand(expected.shape),
+        "Is it scaled by sqrt(d_model)? Here the row is taken as it is.": expected * WIDTH**0.5,
+    }
+    before = given.clone()
+    match(embed(given), expected, f"The tokens {tokens} must give these rows of W_E.", mistakes)
+    match(given, before, "The tokens must not be edited.")
+
+
+@exercise("2.6")
+def test_a_token_met_twice_collects_both_gradients(config, layers):
+    embed = build(config, layers.Embed, seed=2)
+    tokens = torch.tensor([[4, 0, 4], [10, 4, 1]])
+    wrong = wrong_gradients(lambda: embed(tokens), {"W_E": embed.W_E})
+    assert not wrong, (
+        "The gradient of the embedding with respect to W_E disagrees with finite differences. "
+        "Is W_E read without its graph (data, detach, no_grad)?"
+    )
+
+
+@exercise("2.6")
+@pytest.mark.parametrize("start", [4, 0, 1, CONTEXT - POS])
+@pytest.mark.parametrize("batch", [4, 1])
+def test_positions_count_from_start_alike_for_every_sequence(config, layers, start, batch):
+    positions = build(config, layers.LearnedPositions, seed=3)
+    table = positions.W_pos.detach()
+    tokens = torch.tensor([[9, 2, 9], [0, 5, 1], [7, 7, 3], [11, 4, 6]])[:batch]
+    rows = [start + place for place in range(POS)]
+    others = {
+        "Is `start` left out? The first token of this call stands at position start.": range(POS),
+        "Does it begin one too late?": [row + 1 for row in rows],
+        "Does it begin one too early?": [row - 1 for row in rows],
+        "Are positions counted from the end?": range(CONTEXT - POS, CONTEXT),
+        "Is it backwards?": rows[::-1],
+        "Does every token get the vector of position start?": [start] * POS,
+    }
+    mistakes = {
+        words: read_rows(table, [[row % CONTEXT for row in wrong]] * batch)
+        for words, wrong in others.items()
+    }
+    mistakes["Are the rows those of the tokens? They are those of the positions."] = read_rows(
+        table, tokens.tolist()
+    )
+    mistakes["Does the position depend on the sequence?"] = read_rows(
+        table, [[(start + number) % CONTEXT] * POS for number in range(batch)]
+    )
+    claim = f"With start={start} the tokens stand at positions {rows}, and get these rows of W_pos."
+    match(positions(tokens, start), read_rows(table, [rows] * batch), claim, mistakes)
+
+
+@exercise("2.6")
+def test_a_position_collects_the_gradients_of_all_sequences(config, layers):
+    positions = build(config, layers.LearnedPositions, seed=4)
+    tokens = torch.tensor([[4, 0, 4], [10, 4, 1]])
+    wrong = wrong_gradients(lambda: positions(tokens, 2), {"W_pos": positions.W_pos})
+    assert not wrong, (
+        "The gradient of the positions with respect to W_pos disagrees with finite differences. "
+        "Is W_pos read without its graph (data, detach, no_grad)?"
+    )
+
+
+def act(name, x):
+    """An activation, number by number."""
+    numbers = [ACTIVATIONS[name](entry) for entry in x.flatten().tolist()]
+    return torch.tensor(numbers, dtype=torch.float64).reshape(x.shape)
+
+
+def parts_of(mlp):
+    """The weights and biases of a gated MLP, without their graph."""
+    return {name: weight.detach() for name, weight in mlp.named_parameters()}
+
+
+def factors(w, x):
+    """(gate, linear): both readings of x before the activation, neuron by neuron."""
+    gate, linear = torch.zeros(2, *x.shape[:2], NEURONS, dtype=torch.float64)
+    for neuron in range(NEURONS):
+        gate[..., neuron] = (x * w["W_gate"][:, neuron]).sum(-1) + w["b_gate"][neuron]
+        linear[..., neuron] = (x * w["W_in"][:, neuron]).sum(-1) + w["b_in"][neuron]
+    return gate, linear
+
+
+def write(w, post):
+    """What the neurons write, one after the other."""
+    out = w["b_out"].repeat(*post.shape[:2], 1)
+    for neuron in range(NEURONS):
+        out += post[..., neuron : neuron + 1] * w["W_out"][neuron]
+    return out
+
+
+def mistaken(w, x, name):
+    """Words -> what a gated MLP gives after a usual mistake."""
+    gate, linear = factors(w, x)
+    on = act(name, gate)
+    bare = linear - w["b_in"]
+    swapped = {**w, "W_gate": w["W_in"], "W_in": w["W_gate"]}
+    other_gate, other_linear = factors(swapped, x)
+    found = {
+        "Is the activation on the linear factor? It belongs on the gate, x W_gate + b_gate. (Or "
+        "are W_gate and W_in exchanged?)": gate * act(name, linear),
+        "Is the activation on both factors? It belongs on the gate alone.": on * act(name, linear),
+        "Is the activation on the product? It belongs on the gate alone.": act(name, gate * linear),
+        "Is the activation forgotten?": gate * linear,
+        "Are W_gate and W_in exchanged?": act(name, other_gate) * other_linear,
+        "Are b_gate and b_in exchanged?": (
+            act(name, gate - w["b_gate"] + w["b_in"]) * (bare + w["b_gate"])
+        ),
+        "Is b_gate forgotten?": act(name, gate - w["b_gate"]) * linear,
+        "Is b_in forgotten?": on * bare,
+        "Are b_gate and b_in forgotten?": act(name, gate - w["b_gate"]) * bare,
+        "Is b_in added after the product? It belongs to the linear factor.": on * bare + w["b_in"],
+        "Is b_gate added after the activation? It belongs inside.": (
+            (act(name, gate - w["b_gate"]) + w["b_gate"]) * linear
+        ),
+        "Are the factors added? They are multiplied.": on + linear,
+        "Is the gate left out? This is the plain MLP.": act(name, linear),
+        "Is the linear factor left out?": on,
+    }
+    for other in ACTIVATIONS.keys() - {name}:
+        words = f"Is {other} written into the code? self.activation, from the config, is {name}."
+        found[words] = act(other, gate) * linear
+    found = {words: write(w, post) for words, post in found.items()}
+    found["Is b_out forgotten?"] = write(w, on * linear) - w["b_out"]
+    return found
+
+
+@exercise("2.7")
+@pytest.mark.parametrize("seed, name", list(enumerate(ACTIVATIONS)))
+def test_the_gate_alone_is_activated_and_multiplies_the_linear_factor(config, layers, seed, name):
+    mlp = build(config, layers.GatedMLP, seed, name)
+    x = normal(BATCH, POS, WIDTH, seed=20 + seed)
+    before, w = x.clone(), parts_of(mlp)
+    gate, linear = factors(w, x)
+    expected = write(w, act(name, gate) * linear)
+    claim = f"The gated MLP with {name} is wrong."
+    match(mlp(x), expected, claim, mistaken(w, before, name))
+    match(x, before, "The MLP must not edit x in place: the residual stream goes on.")
+
+
+@exercise("2.7")
+@pytest.mark.parametrize("point", ["hook_pre", "hook_pre_linear", "hook_post"])
+def test_hook_points_show_and_replace_the_gate_the_linear_factor_and_the_product(
+    config, layers, point
+):
+    mlp = build(config, layers.GatedMLP, seed=5, activation="gelu")
+    x, w = normal(BATCH, POS, WIDTH, seed=25), parts_of(mlp)
+    gate, linear = factors(w, x)
+    on = act("gelu", gate)
+    values = {"hook_pre": gate, "hook_pre_linear": linear, "hook_post": on * linear}
+    mistakes = {f"That is what {name} must see.": value for name, value in values.items()}
+    mistakes |= {
+        "That is the gate after its activation.": on,
+        "That is before its bias, b_gate.": gate - w["b_gate"],
+        "That is before its bias, b_in.": linear - w["b_in"],
+        "That is without b_in, which belongs to the linear factor.": on * (linear - w["b_in"]),
+        "That is the product without an activation.": gate * linear,
+    }
+    seen, new = [], normal(BATCH, POS, NEURONS, seed=26)
+    getattr(mlp, point).listeners = [lambda tensor, _: seen.append(tensor.detach().clone())]
+    mlp(x)
+    assert len(seen) == 1, f"{point} must be called once in a pass, not {len(seen)} times."
+    match(seen[0], values[point], f"{point} sees the wrong thing.", mistakes)
+    getattr(mlp, point).hooks = [lambda tensor, _: new]  # noqa: ARG005
+    expected = {
+        "hook_pre": act("gelu", new) * linear,
+        "hook_pre_linear": on * new,
+        "hook_post": new,
+    }
+    ignored = {f"Is what self.{point} returns ignored?": write(w, on * linear)}
+    claim = f"What a hook at {point} returns must be used in place of what it saw."
+    match(mlp(x), write(w, expected[point]), claim, ignored)
+
+
+@exercise("2.7")
+def test_gradients_flow_through_the_gated_mlp(config, layers):
+    mlp = build(config, layers.GatedMLP, seed=6)
+    x = normal(BATCH, POS, WIDTH, seed=27).requires_grad_()
+    wrong = wrong_gradients(lambda: mlp(x), {"x": x, **dict(mlp.named_parameters())})
+    assert not wrong, (
+        f"The gradient of the gated MLP with respect to {', '.join(wrong)} disagrees with finite "
+        "differences. Is something taken without its graph (detach, no_grad, data)?"
+    )
