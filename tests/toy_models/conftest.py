@@ -3,11 +3,21 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from toy_models import fetch
 from toy_models.cache import cache_folder
 
 from .tiny_gguf import hugging_face_weights, write_gguf
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Keeps a busy machine's cores from waiting for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -37,15 +37,6 @@ PROMPTS = (
 )
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Keeps a busy machine's cores from waiting for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def tokenizer(real_model):
     return Tokenizer.from_file(str(real_model / "tokenizer.json"))
