@@ -55,6 +55,24 @@ def difference(got: Any, expected: Any) -> str:
     return f"{where}{right[tuple(place)]:.6g} is expected, {left[tuple(place)]:.6g} came."
 
 
+def seen_at(part: nn.Module, name: str, *inputs: Tensor) -> Tensor:
+    """What the hook point of that name sees while a part runs once.
+
+    Raises: AssertionError unless it is called exactly once, and if its tensor is edited afterwards.
+    """
+    seen, point = [], getattr(part, name)
+    point.listeners = [lambda tensor, _: seen.append((tensor.detach(), tensor.detach().clone()))]
+    part(*inputs)
+    point.listeners = []
+    assert len(seen) == 1, f"{name} must be called once in a pass; it was called {len(seen)} times."
+    later, then = seen[0]
+    assert torch.equal(later, then), (
+        f"The tensor that {name} saw is edited in place afterwards. A cache holds this very "
+        "tensor, so it would show something that never passed here."
+    )
+    return then
+
+
 def wrong_gradients(function: Callable[[], Tensor], leaves: Mapping[str, Tensor]) -> list[str]:
     """Names of the float64 leaves whose gradient disagrees with central differences.
 

@@ -44,12 +44,14 @@ def point_with(hooks, *added, listeners=()):
 @exercise("2.1")
 def test_without_hooks_the_tensor_itself_goes_on(hooks):
     x = normal(2, 5, 3, seed=1)
-    out = point_with(hooks)(x)
-    match(out, x, "A point without hooks must hand its tensor on.")
-    assert out.data_ptr() == x.data_ptr(), (
-        "A point without hooks must hand on the very tensor that came, but a copy came out. "
-        "Is x cloned although there is no hook? Every activation would be there twice."
-    )
+    for listeners in ([], [just_look]):
+        out = point_with(hooks, listeners=listeners)(x)
+        match(out, x, "A point without hooks must hand its tensor on.")
+        assert out.data_ptr() == x.data_ptr(), (
+            f"A point with no hook and {len(listeners)} listeners must hand on the very tensor "
+            "that came, but a copy came out. Is x cloned although there is no hook? Every "
+            "activation would be there twice."
+        )
 
 
 @exercise("2.1")

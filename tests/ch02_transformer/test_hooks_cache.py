@@ -40,8 +40,9 @@ def toy(hooks):
             x = self.own["hook_in"] = self.hook_in(x)
             x = self.own[STREAM] = self.stream(torch.sin(x))
             q = self.own[HEADS] = self.heads(x[:, :, None] * self.w)
-            keys = x.flip(-1)[:, None].transpose(2, 3)
-            table = self.own[TABLE] = self.table(q.transpose(1, 2) @ keys)
+            # Keys times queries, turned round: not every activation is contiguous.
+            scores = x.flip(-1)[:, None] @ q.permute(0, 2, 3, 1)
+            table = self.own[TABLE] = self.table(scores.transpose(2, 3))
             return table.pow(2).sum()
 
     return Toy()
@@ -190,3 +191,14 @@ def test_with_gradients_each_cached_tensor_collects_its_own(toy, seed):
         assert (grad - slope).abs().max() < 1e-9, (
             f"The cached {name} has the wrong gradient. {difference(grad, slope)}"
         )
+
+
+@exercise("2.3")
+@pytest.mark.gpu
+def test_positions_are_taken_on_a_gpu_too(toy):
+    device = "cuda" if torch.cuda.is_available() else "mps"
+    x = normal(BATCH, POS, WIDTH, seed=9).float().to(device)
+    _, cache = toy.float().to(device).run_with_cache(x, positions=[-1])
+    kept = stored(cache, STREAM)
+    assert kept.device == x.device, f"x is on {x.device}, but what is cached is on {kept.device}."
+    match(kept, x.sin()[:, -1:], "positions=[-1] keeps the last position.", tolerance=1e-5)

@@ -112,6 +112,7 @@ def test_hooks_come_off_when_the_block_raises(toy, error):
         raise error("raised by the grader")
 
     came = None
+    toy.first.hook_x.hooks = [toy.letter("o")]
     try:
         with toy.hooks({FIRST: toy.letter("a"), SECOND: fail}):
             toy(torch.ones(2, 3))
@@ -124,13 +125,22 @@ def test_hooks_come_off_when_the_block_raises(toy, error):
     try:
         left = toy.ran() + toy.ran(SECOND)
     except error:
-        left = "the hook that raised"
+        left = "oa and the hook that raised"
     because = "`except Exception` misses what Ctrl-C raises." if error is Interrupt else ""
-    assert not left, (
-        f"After a block that raised {error.__name__} its hooks must be off all the same, but "
-        f"{left!r} is still on. What stands after the yield runs only if it is in a `finally`. "
+    assert left == "o", (
+        f"Before a block that raised {error.__name__} 'o' was on, and 'o' alone must be on after "
+        f"it, but {left!r} is. What stands after the yield runs only if it is in a `finally`. "
         f"{because}"
     )
+
+
+@exercise("2.2")
+def test_an_empty_list_of_hooks_changes_nothing(toy):
+    with toy.hooks({FIRST: toy.letter("a")}):
+        with toy.hooks({FIRST: [], SECOND: []}):
+            same(toy.ran() + toy.ran(SECOND), "a", "Block [a] encloses a block with an empty list.")
+        lost = {"": "list[-0:] is the whole list: is that what is deleted?"}
+        same(toy.ran(), "a", "After the block with an empty list a is still on.", lost)
 
 
 @exercise("2.2")

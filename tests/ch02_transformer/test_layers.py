@@ -7,7 +7,7 @@ import torch
 
 from tests.grading import exercise
 
-from .diagnose import match, normal, randomise, wrong_gradients
+from .diagnose import match, normal, randomise, seen_at, wrong_gradients
 
 BATCH, POS, WIDTH, NEURONS, VOCAB, CONTEXT = 2, 3, 5, 7, 11, 13
 
@@ -210,11 +210,8 @@ def test_hook_points_show_and_replace_the_gate_the_linear_factor_and_the_product
         "That is without b_in, which belongs to the linear factor.": on * (linear - w["b_in"]),
         "That is the product without an activation.": gate * linear,
     }
-    seen, new = [], normal(BATCH, POS, NEURONS, seed=26)
-    getattr(mlp, point).listeners = [lambda tensor, _: seen.append(tensor.detach().clone())]
-    mlp(x)
-    assert len(seen) == 1, f"{point} must be called once in a pass, not {len(seen)} times."
-    match(seen[0], values[point], f"{point} sees the wrong thing.", mistakes)
+    match(seen_at(mlp, point, x), values[point], f"{point} sees the wrong thing.", mistakes)
+    new = normal(BATCH, POS, NEURONS, seed=26)
     getattr(mlp, point).hooks = [lambda tensor, _: new]  # noqa: ARG005
     expected = {
         "hook_pre": act("gelu", new) * linear,

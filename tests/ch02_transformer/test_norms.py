@@ -5,7 +5,7 @@ import torch
 
 from tests.grading import exercise
 
-from .diagnose import match, normal, randomise, wrong_gradients
+from .diagnose import match, normal, randomise, seen_at, wrong_gradients
 from .norm_mistakes import divisors, mistaken, one_by_one
 
 WIDTH = 5
@@ -40,7 +40,7 @@ def check_divisor(norm, x):
     """Refuses another divisor at hook_scale, and one whose replacement changes nothing."""
     divisor, normalised = one_by_one(norm, x)
     gain, bias = (part.detach() for part in norm.affine())
-    came = seen_at(norm, norm.hook_scale, "hook_scale", x)
+    came = seen_at(norm, "hook_scale", x)
     mistakes = divisors(norm, x) | {
         "Does the hook see 1 / divisor?": 1 / divisor,
         "Does it have a number for each entry? One a vector, with axis -1 of size 1.": (
@@ -52,16 +52,6 @@ def check_divisor(norm, x):
     ignored = {"Is what self.hook_scale returns ignored?": normalised * gain + bias}
     claim = "A hook at hook_scale that doubles the divisor must halve the normalised vector."
     match(norm(x), normalised / 2 * gain + bias, claim, ignored)
-
-
-def seen_at(norm, point, name, x):
-    """What one hook point saw while the norm ran."""
-    seen = []
-    point.listeners = [lambda tensor, point: seen.append(tensor.detach())]  # noqa: ARG005
-    norm(x)
-    point.listeners = []
-    assert len(seen) == 1, f"{name} must be called once in a pass; it was called {len(seen)} times."
-    return seen[0]
 
 
 def check_gradients(norm, x):
@@ -123,7 +113,7 @@ def test_layer_norm_shows_and_uses_its_divisor(config, norms):
 def test_layer_norm_shows_the_result_with_gain_and_bias(config, norms):
     norm, x = build(config, norms.LayerNorm, seed=6), vectors(2, 3, WIDTH, seed=7)
     plain, w, b = one_by_one(norm, x)[1], norm.w.detach(), norm.b.detach()
-    came = seen_at(norm, norm.hook_normalized, "hook_normalized", x)
+    came = seen_at(norm, "hook_normalized", x)
     mistakes = {
         "That is before gain and bias, as in RMSNorm.": plain,
         "That is before the bias.": plain * w,
@@ -177,7 +167,7 @@ def test_rms_norm_shows_and_uses_its_divisor(config, norms):
 def test_rms_norm_shows_the_vector_before_the_gain(config, norms):
     norm, x = build(config, norms.RMSNorm, seed=16), vectors(2, 3, WIDTH, seed=17)
     plain, w = one_by_one(norm, x)[1], norm.w.detach()
-    came = seen_at(norm, norm.hook_normalized, "hook_normalized", x)
+    came = seen_at(norm, "hook_normalized", x)
     mistakes = {
         "That is after the gain, as in LayerNorm.": plain * w,
         "That is x itself, not divided yet.": x,

@@ -66,6 +66,15 @@ WRONG = [
     ),
     Wrong(
         "2.1",
+        "a copy for the listeners",
+        {
+            "for listener in self.listeners:": "x = x.clone() if self.listeners else x\n"
+            "        for listener in self.listeners:"
+        },
+        says="no hook and 1 listeners",
+    ),
+    Wrong(
+        "2.1",
         "a copy without its graph",
         {"x.clone()": "x.detach().clone()"},
         says="Is the copy made without the graph",

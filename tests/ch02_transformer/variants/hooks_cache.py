@@ -15,6 +15,7 @@ WRONG = [
         },
         says="it is a view, and keeps the whole activation in memory",
     ),
+    Wrong("2.3", "contiguous", {"x.detach()": "x.detach().contiguous()"}, says="but it is a copy"),
     Wrong("2.3", "cloned", {"x.detach()": "x.detach().clone()"}, says="(clone?)"),
     Wrong(
         "2.3",

@@ -77,6 +77,18 @@ WRONG = [
     ),
     Wrong(
         "2.2",
+        "as many as were added cut off the end",
+        {"point.hooks = found": "del point.hooks[-len(lists[points.index(point)]) :]"},
+        says="list[-0:] is the whole list",
+    ),
+    Wrong(
+        "2.2",
+        "one taken off",
+        {"point.hooks = found": "point.hooks.pop() if point.hooks else None"},
+        says="All hooks must be off after the block.",
+    ),
+    Wrong(
+        "2.2",
         "all equal ones removed",
         {
             "point.hooks = found": "point.hooks = [h for h in point.hooks if h not in "

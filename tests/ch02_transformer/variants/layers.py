@@ -108,6 +108,12 @@ WRONG = [
     ),
     Wrong(
         "2.7",
+        "linear factor edited in place",
+        {"self.activation(gate) * linear": "linear.mul_(self.activation(gate))"},
+        says="The tensor that hook_pre_linear saw is edited in place afterwards",
+    ),
+    Wrong(
+        "2.7",
         "points exchanged",
         {GATE: GATE.replace("pre", "pre_linear"), LINEAR: LINEAR.replace("pre_linear", "pre")},
         says="That is what hook_pre_linear must see.",

@@ -85,6 +85,12 @@ WRONG = [
     ),
     Wrong(
         "2.4",
+        "divisor inverted in place",
+        {"centred / scale": "centred * scale.reciprocal_()"},
+        says="The tensor that hook_scale saw is edited in place afterwards",
+    ),
+    Wrong(
+        "2.4",
         "in place",
         {f"centred = wide - {MEAN}": f"centred = wide.sub_({MEAN})"},
         says="must not edit x in place",

@@ -65,6 +65,12 @@ WRONG = [
         {"scale = ": "wide = wide.float()\n        scale = "},
         says="is something computed in lower precision?",
     ),
+    Wrong(
+        "2.5",
+        "in place after the hook",
+        {" * self.w)": ".mul_(self.w))"},
+        says="is edited in place afterwards",
+    ),
     Wrong("2.5", "in place", {"wide / scale": "wide.div_(scale)"}, says="must not edit x in place"),
     Wrong(
         "2.5",
