@@ -14,12 +14,11 @@ from solutions.ch02_transformer import HookedTransformer, load_pretrained
 HEADS = {"previous token": (16, 0), "induction": (18, 6), "resting": (18, 8)}
 STUDIED = ((18, 6), (17, 3), (17, 4), (16, 0), (11, 1))
 SENTENCE = "The tall green ship sailed. The tall green"
-SEEDS, RUNS, LENGTH, NULL_HEADS = (0, 1, 2), 8, 50, 20
+SEEDS, RUNS, LENGTH, NULL_HEADS = (0, 1, 2), 8, 40, 20
 
 
 def main() -> None:
     """Measure, then draw both figures."""
-    torch.set_num_threads(2)
     model, tokenizer = load_pretrained("smollm2-135m")
     draw_heads(model, tokenizer)
     draw_ablation(model)
@@ -84,44 +83,52 @@ def bootstrap(values: torch.Tensor) -> tuple[float, float]:
     return low.item(), high.item()
 
 
-def draw_ablation(model: HookedTransformer) -> None:
-    """Cost of each studied head, beside the spread of as many random ones."""
+def measure(model: HookedTransformer) -> tuple[float, dict[tuple[int, int], torch.Tensor]]:
+    """Loss with all heads on, and each head's cost on each text, [texts]; STUDIED come first."""
     layers, heads = model.config.n_layers, model.config.n_heads
     generator = torch.Generator().manual_seed(0)
-    picks = torch.randperm(layers * heads, generator=generator).tolist()
-    null = [divmod(i, heads) for i in picks if divmod(i, heads) not in STUDIED][:NULL_HEADS]
+    picks = [divmod(i, heads) for i in torch.randperm(layers * heads, generator=generator).tolist()]
+    null = [head for head in picks if head not in STUDIED][:NULL_HEADS]
     texts = [repeated(seed) for seed in SEEDS]
     clean = torch.cat([losses(model, text, None) for text in texts])
     cost = {
         head: torch.cat([losses(model, text, head) for text in texts]) - clean
         for head in tqdm([*STUDIED, *null], desc="heads switched off", unit="head")
     }
-    values = {f"head {layer}.{head}": cost[layer, head].mean().item() for layer, head in STUDIED}
-    errors = {f"head {a}.{b}": bootstrap(cost[a, b]) for a, b in STUDIED}
-    random_means = torch.stack([cost[head].mean() for head in null])
-    label = f"{NULL_HEADS} random heads"
-    values[label] = random_means.mean().item()
-    errors[label] = (random_means.min().item(), random_means.max().item())
+    return clean.mean().item(), cost
+
+
+def draw_ablation(model: HookedTransformer) -> None:
+    """Cost of each studied head, beside the spread of as many random ones."""
+    clean, cost = measure(model)
+    means = {head: values.mean().item() for head, values in cost.items()}
+    rise = {f"head {a}.{b}": means[a, b] for a, b in STUDIED}
+    interval = {f"head {a}.{b}": bootstrap(cost[a, b]) for a, b in STUDIED}
+    null = {head: mean for head, mean in means.items() if head not in STUDIED}
+    label = f"median of {NULL_HEADS} random heads"
+    rise[label] = torch.tensor(list(null.values())).median().item()
+    interval[label] = (min(null.values()), max(null.values()))
 
     def draw(figure: Figure) -> None:
         bars(
             figure.subplots(),
-            values,
-            errors=errors,
+            rise,
+            errors=interval,
             label="rise of the loss on the second run (nats a token)",
         )
 
     publish(
         "ch02_ablation",
         draw,
-        alt="Switching off induction head 18.6 raises the loss on repeated text most; twenty "
-        "random heads, one at a time, raise it by little.",
+        alt="Switching off previous-token head 16.0 raises the loss on repeated text by 6.1 nats, "
+        "induction heads 18.6 and 17.3 by 2.1 and 1.2, 17.4 not at all. Random heads cost about "
+        "nothing, but one of twenty costs 3.5.",
         numbers={
-            "clean_loss": clean.mean().item(),
-            "rise": values,
-            "interval": errors,
-            "null_heads": null,
-            "sequences": len(SEEDS) * RUNS,
+            "clean_loss": clean,
+            "rise": rise,
+            "interval": interval,
+            "null_rise": {f"{a}.{b}": mean for (a, b), mean in null.items()},
+            "texts": len(SEEDS) * RUNS,
         },
         seeds=SEEDS,
         sources=[__file__],
