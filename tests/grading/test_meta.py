@@ -52,7 +52,7 @@ def not_(result: str, outcomes: dict) -> dict[str, str]:
 def test_a_wrong_answer_is_refused_in_its_words(chapter: Path, answer: Wrong, tmp_path: Path):
     assert answer.says, f"{answer}: `says` must name the words of its refusal"
     with tree(tmp_path, [answer]) as package:
-        outcomes = grade(package, chapter, "-m", answer.number)
+        outcomes = grade(package, chapter, answer.number, until=answer.says)
     texts = [outcome.text for outcome in outcomes.values() if outcome.result == "failed"]
     assert texts, f"{answer}: no grader refuses it; {len(outcomes)} ran"
     assert any(answer.says in text for text in texts), (
@@ -63,7 +63,7 @@ def test_a_wrong_answer_is_refused_in_its_words(chapter: Path, answer: Wrong, tm
 @each(right_answers)
 def test_a_right_answer_passes_its_exercise(chapter: Path, answer: Right, tmp_path: Path):
     with tree(tmp_path, [answer]) as package:
-        assert not not_("passed", grade(package, chapter, "-m", answer.number))
+        assert not not_("passed", grade(package, chapter, answer.number))
 
 
 @each_chapter
@@ -106,7 +106,7 @@ def test_a_right_answer_passes_among_bad_ones(chapter: Path, odd: int, tmp_path:
     bad = [Stub(number) if odd else wrong[number] for number in numbers[1 - odd :: 2]]
     good = numbers[odd::2]
     with tree(tmp_path, bad, switched=True) as package:
-        assert not not_("passed", grade(package, chapter, "-m", " or ".join(good)))
+        assert not not_("passed", grade(package, chapter, *good))
 
 
 class Objecting(Right):
