@@ -53,16 +53,25 @@ def check_exercise(exercise: Exercise, own: bool = False) -> int:
 
 
 def check_chapter(chapter: int, own: bool = False) -> int:
-    """Grade every exercise of a chapter, then the chapter on nothing but the learner's code."""
+    """Grade every exercise of a chapter; what is right, once more on the learner's own code only.
+
+    Own from the start, it is graded that way alone.
+    """
+    here = [found for found in exercises().values() if numeric(found.number)[0] == chapter]
+    tally = _grade_chapter(chapter, here, own)
+    right = [found for found in here if tally.passed(found.number)]
+    if not own and not tally.refusals and right:
+        tally = _grade_chapter(chapter, right, own=True)
+    return 1 if tally.refusals else 0
+
+
+def _grade_chapter(chapter: int, rows: list[Exercise], own: bool) -> "Tally":
     heading(chapter_folder(chapter).name + (", on nothing but your own code" if own else ""))
     tally = run(str(chapter), own, live=True)
-    here = [found for found in exercises().values() if numeric(found.number)[0] == chapter]
-    for found in here:
+    for found in rows:
         say(f"  {tally.verdict(found.number)}  {found.number:>5} {found.title}")
     _say_refusals(tally)
-    if own or tally.refusals or not any(tally.passed(found.number) for found in here):
-        return 1 if tally.refusals else 0
-    return check_chapter(chapter, own=True)
+    return tally
 
 
 def run(number: str, own: bool = False, live: bool = False) -> "Tally":

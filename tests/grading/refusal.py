@@ -101,7 +101,8 @@ def _learners_line(failure: pytest.ExceptionInfo, item: pytest.Item) -> list[str
     package = item.config.getoption("--impl") + "."
     for entry in reversed(failure.traceback):
         names = entry.frame.f_globals
-        if names.get("__name__", "").startswith(package) and str(entry.path) == names["__file__"]:
+        learners = names.get("__name__", "").startswith(package + "ch")
+        if learners and str(entry.path) == names["__file__"]:
             place = f"{_shown(entry.path, item.config.rootpath)}, line {entry.lineno + 1}"
             return [f"    in {place}: {str(entry.statement).strip()[:WIDTH]}"]
     return []
