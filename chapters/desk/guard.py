@@ -56,7 +56,7 @@ def tests(*selection: str) -> None:
     """Run pytest on the reference, on a worker a core with one thread each."""
     workers = min(os.cpu_count() or 1, WORKERS)
     words = ["pytest", "--impl=solutions", "-q", "-rs", "--timeout=600", *selection]
-    words += ["-n", str(workers), "--dist=loadfile"]
+    words += ["-n", str(workers), "--dist=worksteal"]
     threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     command = [sys.executable, "-m", *words]
     run_aloud(command, "a test failed", cwd=ROOT, env={**os.environ, **threads})
