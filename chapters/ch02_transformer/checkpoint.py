@@ -46,8 +46,10 @@ def restore(path: Path, model: nn.Module, optimizer: torch.optim.AdamW, run: str
             f"{path} belongs to another run: it was made with {meta.get('run')}, "
             f"but {run} came; delete it, or name another file"
         )
-    shapes = {f"weight/{name}": weight.shape for name, weight in weights.items()}
-    if any(name not in names or tensors[name].shape != shape for name, shape in shapes.items()):
+    expected = {f"{kind}/{name}" for kind in ("weight", *MOMENTS) for name in weights}
+    if names != expected or any(
+        tensors[f"weight/{n}"].shape != w.shape for n, w in weights.items()
+    ):
         raise ValueError(f"{path} holds the weights of another model; name another file")
     with torch.no_grad():
         for name, weight in weights.items():
