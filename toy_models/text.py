@@ -60,7 +60,7 @@ def full_text() -> list[Document]:
     if not folder.is_dir():
         raise FileNotFoundError(
             f"the full training text is not in {folder}: run `python -m toy_models fetch text`, "
-            "or train on the committed excerpt"
+            "or train on the committed excerpt (`--text excerpt`)"
         )
     return read_documents(folder)
 

@@ -93,7 +93,7 @@ def report(folder: Path, text: Int[Tensor, " n"], held_out: list[Document]) -> l
 def run(folder: Path, text: Tensor, held_out: Tensor, config: TrainConfig, resume: bool) -> None:
     """Train one model into a folder, with a checkpoint and a table of losses beside it."""
     checkpoint, table = folder / "run.safetensors", folder / "loss.csv"
-    if not resume:
+    if not (resume and checkpoint.is_file()):
         checkpoint.unlink(missing_ok=True)
         table.write_text("step,training loss,held-out loss\n", encoding="utf-8")
     model, recent = HookedTransformer(SIZES, seed=config.seed), []
@@ -115,12 +115,17 @@ def run(folder: Path, text: Tensor, held_out: Tensor, config: TrainConfig, resum
 def main(arguments: list[str] | None = None) -> None:
     """Train, save, and print what the saved model achieves."""
     parser = argparse.ArgumentParser(prog="python -m toy_models train text_4l")
-    parser.add_argument("--text", choices=("full", "excerpt"), default="full")
-    parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--lr", type=float, default=4e-3)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
-    parser.add_argument("--out", type=Path, default=cache_folder() / "trained/text_4l")
+    add = parser.add_argument
+    add("--text", choices=("full", "excerpt"), default="full", help="excerpt needs no network")
+    add("--steps", type=int, default=3000, help="3000 take twelve minutes of one core")
+    add("--lr", type=float, default=4e-3, help="highest learning rate")
+    add("--seed", type=int, default=0, help="of the first weights and of the batches")
+    add(
+        "--resume",
+        action="store_true",
+        help="go on from the last checkpoint, with the same options",
+    )
+    add("--out", type=Path, default=cache_folder() / "trained/text_4l", help="folder to write to")
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(1)  # so that the numbers are the same on every run of one machine
     documents = full_text() if chosen.text == "full" else excerpt("train")
