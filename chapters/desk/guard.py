@@ -55,7 +55,7 @@ def strict_book() -> None:
 def tests(*selection: str) -> None:
     """Run pytest on the reference, on a worker a core with one thread each."""
     workers = min(os.cpu_count() or 1, WORKERS)
-    words = ["pytest", "--impl=solutions", "-q", "-rs", "--timeout=600", *selection]
+    words = ["pytest", "--impl=solutions", "-q", "-rfEs", "--timeout=600", *selection]
     words += ["-n", str(workers), "--dist=worksteal"]
     threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     command = [sys.executable, "-m", *words]
