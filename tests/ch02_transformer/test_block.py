@@ -1,7 +1,8 @@
 """Graders of the block (2.13).
 
-Most of them look at a block whose parts are single steps of arithmetic, so that a person can follow
-the stream: 3 comes in, ln1 multiplies by 4, attention adds 5, ln2 multiplies by 10, the MLP negates.
+Most of them look at a block whose parts are single steps of arithmetic, so that a person can
+follow the stream: 3 comes in, ln1 multiplies by 4, attention adds 5, ln2 multiplies by 10, the MLP
+negates.
 """
 
 import pytest

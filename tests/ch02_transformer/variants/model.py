@@ -1,151 +1,193 @@
-"""Variants of the block (2.13) and of the whole forward (2.14)."""
+"""Variants of the whole forward (2.14)."""
 
 from tests.grading.variants import Right, Wrong
 
-PRE = "resid_pre = self.hook_resid_pre(resid)"
-ATTN = "self.hook_attn_out(self.attn(self.ln1(resid_pre), past))"
-MID = "self.hook_resid_mid(resid_pre + attn_out)"
-MLP = "self.hook_mlp_out(self.mlp(self.ln2(resid_mid)))"
-POST = "self.hook_resid_post(resid_mid + mlp_out)"
+POSITIONS = """self.hook_pos_embed(
+            self.pos_embed(tokens, start)
+        )"""
+SUM = f"self.hook_embed(self.embed(tokens)) + {POSITIONS}"
+BLOCK = "resid = self.blocks[layer](resid, None if past is None else past.layers[layer])"
+LOOP = "for layer in range(start, stop):"
+AFTER = "self.through(resid, stop=stop_after + 1, past=past)"
+ALL = "self.read_out(self.through(resid, past=past))"
+READ = "self.unembed(self.ln_final(resid))"
 
-BLOCK = {
-    "the MLP reads resid_pre": ({"ln2(resid_mid)": "ln2(resid_pre)"}, "The MLP reads resid_pre"),
-    "the MLP reads attn_out": ({"ln2(resid_mid)": "ln2(attn_out)"}, "The MLP reads attn_out"),
-    "the MLP reads without its norm": (
-        {"self.ln2(resid_mid)": "resid_mid"},
-        "without its norm, ln2",
+WHOLE = {
+    "positions forgotten": ({SUM: "self.hook_embed(self.embed(tokens))"}, "position vectors are"),
+    "tokens forgotten": ({SUM: POSITIONS}, "The token vectors are forgotten"),
+    "start ignored by the embedding": ({"tokens, start)\n": "tokens, 0)\n"}, "`start` is ignored"),
+    "positions from 1": ({"tokens, start)\n": "tokens, start + 1)\n"}, "not one later"),
+    "token vectors scaled": (
+        {"self.embed(tokens))": "self.embed(tokens) * self.config.d_model**0.5)"},
+        "The token vectors are scaled",
     ),
-    "attention reads without its norm": (
-        {"self.ln1(resid_pre)": "resid_pre"},
-        "without its norm, ln1",
+    "hook_embed skipped": (
+        {"self.hook_embed(self.embed(tokens))": "self.embed(tokens)"},
+        "hook_embed must be called once",
     ),
-    "ln1 twice": ({"ln2": "ln1"}, "ln1 is used twice"),
-    "ln2 twice": ({"ln1": "ln2"}, "ln2 is used twice"),
-    "the norms are exchanged": (
-        {"self.ln1(resid_pre)": "self.ln2(resid_pre)", "ln2(resid_mid)": "ln1(resid_mid)"},
-        "norms are exchanged",
+    "hook_pos_embed skipped": (
+        {POSITIONS: "self.pos_embed(tokens, start)"},
+        "hook_pos_embed must be called once",
     ),
-    "past is dropped": (
-        {"self.ln1(resid_pre), past": "self.ln1(resid_pre)"},
-        "must be given `past` itself",
-    ),
-    "attention replaces the stream": ({"resid_pre + attn_out": "attn_out"}, "replaces the stream"),
-    "the MLP replaces the stream": ({"resid_mid + mlp_out": "mlp_out"}, "replaces the stream"),
-    "resid_pre missing at the end": (
-        {"resid_mid + mlp_out": "attn_out + mlp_out"},
-        "resid_pre is missing at the end",
-    ),
-    "attn_out missing at the end": (
-        {"resid_mid + mlp_out": "resid_pre + mlp_out"},
-        "attn_out is missing at the end",
-    ),
-    "resid_pre twice": (
-        {"resid_mid + mlp_out": "resid_pre + resid_mid + mlp_out"},
-        "resid_pre is added twice",
-    ),
-    "attn_out twice": (
-        {"resid_mid + mlp_out": "resid_mid + attn_out + mlp_out"},
-        "attn_out is added twice",
-    ),
-    "the stream is replaced by its norm": (
-        {ATTN: "self.hook_attn_out(self.attn(resid_pre := self.ln1(resid_pre), past))"},
-        "What ln1 gives is added",
-    ),
-    "hook_resid_pre's answer lost": (
-        {PRE: "self.hook_resid_pre(resid); resid_pre = resid"},
-        "use what self.hook_resid_pre(...) returns",
-    ),
-    "the sum starts before hook_resid_pre": (
-        {"resid_pre + attn_out": "resid + attn_out"},
-        "is added to the old stream",
-    ),
-    "hook_attn_out's answer lost": (
+    "hook_embed around the sum": (
         {
-            f"attn_out = {ATTN}": "attn_out = self.attn(self.ln1(resid_pre), past); "
-            "self.hook_attn_out(attn_out)"
+            SUM: "self.hook_embed("
+            "self.embed(tokens) + self.hook_pos_embed(self.pos_embed(tokens, start)))"
         },
-        "use what self.hook_attn_out(...) returns",
+        "It saw their sum",
     ),
-    "hook_resid_mid's answer lost": (
-        {f"resid_mid = {MID}": "self.hook_resid_mid(resid_mid := resid_pre + attn_out)"},
-        "use what self.hook_resid_mid(...) returns",
-    ),
-    "the MLP is added to the stream before hook_resid_mid": (
-        {"resid_mid + mlp_out": "resid_pre + attn_out + mlp_out"},
-        "is added to the old stream",
-    ),
-    "hook_mlp_out's answer lost": (
-        {f"mlp_out = {MLP}": "self.hook_mlp_out(mlp_out := self.mlp(self.ln2(resid_mid)))"},
-        "use what self.hook_mlp_out(...) returns",
-    ),
-    "hook_resid_post's answer lost": (
-        {f"return {POST}": "self.hook_resid_post(out := resid_mid + mlp_out); return out"},
-        "use what self.hook_resid_post(...) returns",
-    ),
-    "hook_resid_mid skipped": ({MID: "resid_pre + attn_out"}, "hook_resid_mid must be called once"),
-    "hook_attn_out sees the stream": (
+    "hooks exchanged": (
         {
-            ATTN: "self.attn(self.ln1(resid_pre), past)",
-            MID: "self.hook_resid_mid(self.hook_attn_out(resid_pre + attn_out))",
+            SUM: "self.hook_pos_embed(self.embed(tokens)) + "
+            "self.hook_embed(self.pos_embed(tokens, start))"
         },
-        "That is resid_mid",
+        "It saw the other one",
     ),
-    "hook_resid_post sees mlp_out": (
-        {POST: "resid_mid + self.hook_resid_post(mlp_out)"},
-        "That is mlp_out",
-    ),
-    "hook_resid_pre after ln1": (
+    "sum in place": (
         {
-            PRE: "resid_pre = resid",
-            "self.ln1(resid_pre)": "self.hook_resid_pre(self.ln1(resid_pre))",
+            f"return {SUM}": "out = self.hook_embed(self.embed(tokens)); "
+            f"out += {POSITIONS}; return out"
         },
-        "hook_resid_pre must see 3",
+        "It saw their sum",
     ),
-    "stream changed in place": (
-        {"resid_pre + attn_out": "resid_pre.add_(attn_out)"},
-        "write x + y, not x += y",
+    "what hook_embed returns is lost": (
+        {SUM: f"(self.hook_embed(e := self.embed(tokens)), e)[1] + {POSITIONS}"},
+        "use what self.hook_embed(...) returns",
     ),
-    "resid_mid changed in place": (
-        {"resid_mid + mlp_out": "resid_mid.add_(mlp_out)"},
-        "write x + y, not x += y",
+    "what hook_pos_embed returns is lost": (
+        {POSITIONS: "(self.hook_pos_embed(p := self.pos_embed(tokens, start)), p)[1]"},
+        "use what self.hook_pos_embed(...) returns",
     ),
-    "no gradient through attention": (
-        {"self.attn(self.ln1(resid_pre), past)": "self.attn(self.ln1(resid_pre), past).detach()"},
-        "Gradients must reach every weight",
+    "forward starts at 0 whatever the past": (
+        {"start=0 if past is None else past.length": "start=0"},
+        "The length of the past is the position of the first token",
     ),
-    "attention called twice": (
-        {"ln2(resid_mid)": "ln2(resid_pre + self.attn(self.ln1(resid_pre), past))"},
-        "Attention must be called once",
+    "forward starts one late": (
+        {"else past.length": "else past.length + 1"},
+        "stand at positions 6 to 10",
     ),
+    "past dropped": ({ALL: "self.read_out(self.through(resid))"}, "must hand the past on"),
+    "past dropped by stop_after": (
+        {AFTER: "self.through(resid, stop=stop_after + 1)"},
+        "must hand the past on",
+    ),
+    "past dropped by through": (
+        {"None if past is None else past.layers[layer]": "None"},
+        "it was given nothing",
+    ),
+    "past of layer 0 for all": ({"past.layers[layer]": "past.layers[0]"}, "given past.layers[0]"),
+    "past counted from start": (
+        {"past.layers[layer]": "past.layers[layer - start]"},
+        "given past.layers[0]",
+    ),
+    "whole past instead of a layer's": (
+        {"None if past is None else past.layers[layer]": "past"},
+        "it was given nothing",
+    ),
+    "stops a block early": ({"stop_after + 1": "stop_after"}, "It stops one block too early"),
+    "stops a block late": (
+        {"stop_after + 1": "min(stop_after + 2, len(self.blocks))"},
+        "It stops one block too late",
+    ),
+    "stop_after=0 taken for False": (
+        {"if stop_after is not None:": "if stop_after:"},
+        "is stop_after=0 taken for False",
+    ),
+    "stop_after ignored": ({"stop_after is not None": "False"}, "These are the logits"),
+    "stop_after returns logits": ({AFTER: f"self.read_out({AFTER})"}, "These are logits"),
+    "stop_after returns the norm": ({AFTER: f"self.ln_final({AFTER})"}, "no place here"),
+    "computes all, returns the middle": (
+        {
+            f"return {AFTER}": f"out = {AFTER}; self.read_out(self.through(out, stop_after + 1)); "
+            "return out"
+        },
+        "Nothing beyond block",
+    ),
+    "blocks in reverse": ({"range(start, stop)": "reversed(range(start, stop))"}, "in reverse"),
+    "start ignored by through": ({"range(start, stop)": "range(stop)"}, "`start` is ignored"),
+    "stop ignored": ({"range(start, stop)": "range(start, len(self.blocks))"}, "`stop` is ignored"),
+    "stop included": (
+        {"range(start, stop)": "range(start, min(stop + 1, len(self.blocks)))"},
+        "stop - 1 is the last",
+    ),
+    "stop left out": ({"range(start, stop)": "range(start, stop - 1)"}, "last block is left out"),
+    "start left out": ({"range(start, stop)": "range(start + 1, stop)"}, "first block is left out"),
+    "every block reads what came in": (
+        {
+            LOOP: "given = resid\n        for layer in range(start, stop):",
+            "(resid, None": "(given, None",
+        },
+        "Every block reads the embedding",
+    ),
+    "the stream added again": ({BLOCK: BLOCK.replace("= self", "= resid + self")}, "already"),
+    "the first block only": ({BLOCK: BLOCK.replace("resid =", "return")}, "is the return inside the loop"),
+    "norm forgotten": ({READ: "self.unembed(resid)"}, "The last norm is forgotten"),
+    "norm twice": ({READ: "self.unembed(self.ln_final(self.ln_final(resid)))"}, "norm comes twice"),
+    "norm after unembedding": ({READ: "self.ln_final(self.unembed(resid))"}, "changes the sign"),
+    "last position only": ({READ: "self.unembed(self.ln_final(resid[:, -1:]))"}, "wrong shape"),
+    "softmax of logits": ({READ: f"{READ}.softmax(dim=-1)"}, "That is softmax of the logits"),
+    "log softmax of logits": ({READ: f"{READ}.log_softmax(dim=-1)"}, "That is log softmax"),
+    "stream returned": ({ALL: "self.through(resid, past=past)"}, "The result is the stream"),
+    "read out without blocks": ({ALL: "self.read_out(resid)"}, "No block runs"),
+    "no gradient": ({"(resid, None": "(resid.detach(), None"}, "must have a say in the logits"),
+    "float32 on the way": ({READ: "self.unembed(self.ln_final(resid.float()))"}, "rounding alone"),
 }
 
-WRONG = [Wrong("2.13", name, old, says=says) for name, (old, says) in BLOCK.items()]
+WRONG = [Wrong("2.14", name, old, says=says) for name, (old, says) in WHOLE.items()]
 
 RIGHT = [
     Right(
-        "2.13",
-        "one name for the stream",
+        "2.14",
+        "slices of blocks, one path through forward",
         body={
-            "SequentialBlock.forward": """
-resid = self.hook_resid_pre(resid)
-resid = self.hook_resid_mid(resid + self.hook_attn_out(self.attn(self.ln1(resid), past=past)))
-resid = resid + self.hook_mlp_out(self.mlp(self.ln2(resid)))
-resid = self.hook_resid_post(resid)
+            "HookedTransformer.forward": """
+start = past.length if past is not None else 0
+stop = len(self.blocks) if stop_after is None else stop_after + 1
+x = self.through(self.embedding(tokens, start), 0, stop, past)
+return self.read_out(x) if stop_after is None else x
+""",
+            "HookedTransformer.embedding": """
+positions = self.hook_pos_embed(self.pos_embed(tokens, start=start))
+return torch.add(self.hook_embed(self.embed(tokens)), positions)
+""",
+            "HookedTransformer.through": """
+for number, block in enumerate(self.blocks[start:stop], start=start):
+    resid = block(resid) if past is None else block(resid, past=past.layers[number])
 return resid
-"""
+""",
+            "HookedTransformer.read_out": """
+normed = self.ln_final(resid)
+return self.unembed(normed)
+""",
         },
     ),
     Right(
-        "2.13",
-        "sums the other way round",
+        "2.14",
+        "layers of the past zipped with the blocks",
         body={
-            "SequentialBlock.forward": """
-x = self.hook_resid_pre(resid)
-normed = self.ln1(x)
-mid = self.hook_resid_mid(torch.add(self.hook_attn_out(self.attn(normed, past)), x))
-said = self.mlp(self.ln2(mid))
-return self.hook_resid_post(self.hook_mlp_out(said) + mid)
-"""
+            "HookedTransformer.forward": """
+if past is None:
+    resid = self.embedding(tokens)
+else:
+    resid = self.embedding(tokens, start=past.length)
+last = len(self.blocks) - 1 if stop_after is None else stop_after
+resid = self.through(resid, stop=last + 1, past=past)
+if stop_after is not None:
+    return resid
+return self.read_out(resid)
+""",
+            "HookedTransformer.embedding": """
+x = self.hook_embed(self.embed(tokens))
+x = x + self.hook_pos_embed(self.pos_embed(tokens, start))
+return x
+""",
+            "HookedTransformer.through": """
+layers = [None] * len(self.blocks) if past is None else past.layers
+for block, layer in list(zip(self.blocks, layers))[start:stop]:
+    resid = block(resid, layer)
+return resid
+""",
+            "HookedTransformer.read_out": "return self.unembed.forward(self.ln_final(resid))",
         },
     ),
 ]

@@ -1,0 +1,243 @@
+"""Graders of the whole forward (2.14), step by step.
+
+They look at a model of four blocks that each write their number behind the stream, as a digit: 7
+comes out of the embedding (4 for the token, 3 for the position), and 71234 out of the last block.
+The last norm adds 1/2, the unembedding changes the sign.
+"""
+
+import pytest
+import torch
+from torch import nn
+
+from tests.grading import exercise
+
+from .attending import edit, record
+from .diagnose import match, normal, randomise
+
+SIZES = dict(n_layers=4, d_model=10, n_heads=6, n_kv_heads=2, d_head=8, d_mlp=11)
+SIZES |= dict(d_vocab=13, n_ctx=17)
+TOKENS = torch.tensor([[3, 1, 4, 1, 5], [9, 2, 6, 5, 3], [0, 12, 8, 7, 11]])
+
+
+class Digit(nn.Module):
+    """A block that writes its number, counted from 1, and remembers each past it was given."""
+
+    def __init__(self, layer: int):
+        super().__init__()
+        self.layer, self.past = layer, []
+
+    def forward(self, resid, past=None):
+        self.past.append(past)
+        return 10 * resid + self.layer + 1
+
+
+class Half(nn.Module):
+    def forward(self, x):
+        return x + 0.5
+
+
+class Minus(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        return -x[..., :1].expand(*x.shape[:-1], SIZES["d_vocab"])
+
+
+def build(model, config):
+    """The model of the four digits."""
+    parts = model.Parts(
+        positions=model.LearnedPositions,
+        norm=lambda config: Half(),
+        attention=model.plain_attention,
+        mlp=model.MLP,
+        block=lambda config, parts, layer: Digit(layer),
+        unembed=lambda config, embed: Minus(),
+    )
+    digits = model.HookedTransformer(config.TransformerConfig(**SIZES), parts, seed=None).double()
+    nn.init.constant_(digits.embed.W_E, 4)
+    nn.init.constant_(digits.pos_embed.W_pos, 3)
+    return digits
+
+
+def stream(value):
+    return torch.full((3, 5, 10), float(value), dtype=torch.float64)
+
+
+def logits(value):
+    return torch.full((3, 5, 13), float(value), dtype=torch.float64)
+
+
+def filled(model, length: int):
+    """A KV cache that holds so many tokens, and whose layers can be told apart."""
+    past = model.KVCache(4)
+    for layer in past.layers:
+        layer.k = layer.v = torch.zeros(3, length, 2, 8).double()
+    return past
+
+
+@exercise("2.14")
+def test_forward_goes_from_tokens_through_all_blocks_to_logits(model, config):
+    mistakes = {
+        "The position vectors are forgotten.": logits(-41234.5),
+        "The token vectors are forgotten.": logits(-31234.5),
+        "The last norm is forgotten.": logits(-71234),
+        "The last norm comes twice.": logits(-71235),
+        "The blocks come in reverse.": logits(-74321.5),
+        "The last block is left out.": logits(-7123.5),
+        "The first block is left out.": logits(-7234.5),
+        "No block runs.": logits(-7.5),
+        "One block runs: is the return inside the loop?": logits(-71.5),
+        "Every block reads the embedding, instead of what the one before it wrote.": logits(-74.5),
+        "What a block returns is the stream already; do not add it again.": logits(-104097.5),
+        "The result is the stream; the logits are read off it by the unembedding.": stream(71234),
+        "That is softmax of the logits; return the logits.": logits(1 / 13),
+        "That is log softmax of the logits; return the logits.": logits(1 / 13).log(),
+    }
+    got = build(model, config)(TOKENS)
+    claim = "7 (token 4, position 3), then digits 1 2 3 4, norm + 1/2, unembed * -1: -71234.5."
+    match(got, logits(-71234.5), claim, mistakes)
+
+
+@exercise("2.14")
+@pytest.mark.parametrize("layer", [0, 1, 2, 3])
+def test_stop_after_a_layer_returns_the_stream_behind_it(model, config, layer):
+    digits = build(model, config)
+    got = digits(TOKENS, stop_after=layer)
+    after = [7, 71, 712, 7123, 71234]
+    mistakes = {
+        "It stops one block too early.": stream(after[layer]),
+        "These are the logits: is stop_after=0 taken for False?": logits(-71234.5),
+        "It goes through all blocks.": stream(71234),
+        "The last norm has no place here: return the stream.": stream(after[layer + 1] + 0.5),
+        "These are logits; return the stream.": logits(-after[layer + 1] - 0.5),
+    }
+    if layer < 3:
+        mistakes["It stops one block too late."] = stream(after[layer + 2])
+    claim = f"stop_after={layer} must return {after[layer + 1]}, the stream after block {layer}."
+    match(got, stream(after[layer + 1]), claim, mistakes)
+    ran = [block.layer for block in digits.blocks if block.past]
+    assert ran == list(range(layer + 1)) and not digits.unembed.calls, (
+        f"Nothing beyond block {layer} may be computed with stop_after={layer}; blocks {ran} ran, "
+        f"the unembedding {digits.unembed.calls} times."
+    )
+
+
+@exercise("2.14")
+@pytest.mark.parametrize(
+    "start, stop", [(0, 0), (0, 2), (1, 3), (2, None), (3, 4), (4, 4), (0, None)]
+)
+def test_through_runs_blocks_start_to_stop(model, config, start, stop):
+    digits = build(model, config)
+    end = 4 if stop is None else stop
+    got = digits.through(stream(5), start=start, stop=stop)
+    numbers = "1234"
+    mistakes = {
+        "`start` is ignored.": stream("5" + numbers[:end]),
+        "`stop` is ignored.": stream("5" + numbers[start:]),
+        "Block number `stop` runs too; stop - 1 is the last.": stream(
+            "5" + numbers[start : end + 1]
+        ),
+        "The blocks come in reverse.": stream("5" + numbers[start:end][::-1]),
+        "Every block reads what came in.": stream("5" + numbers[max(end - 1, start) : end]),
+        "It runs the first (stop - start) blocks.": stream("5" + numbers[: end - start]),
+        "The last block is left out.": stream("5" + numbers[start : end - 1]),
+    }
+    right = "5" + numbers[start:end]
+    claim = f"Blocks {start} up to and without {end} make {right} of 5 (block 0 writes 1, ...)."
+    match(got, stream(right), claim, mistakes)
+
+
+@exercise("2.14")
+@pytest.mark.parametrize("start, stop", [(0, None), (2, None), (1, 3)])
+def test_each_block_gets_its_own_layer_of_the_past(model, config, start, stop):
+    digits, past = build(model, config), filled(model, 3)
+    digits.through(stream(5), start=start, stop=stop, past=past)
+    for block in digits.blocks[start:stop]:
+        layer = next((i for i, p in enumerate(past.layers) if p is block.past[0]), None)
+        came = "nothing" if layer is None else f"past.layers[{layer}]"
+        assert layer == block.layer, (
+            f"With start={start} and stop={stop}, block {block.layer} must be given "
+            f"past.layers[{block.layer}]; it was given {came}."
+        )
+
+
+@exercise("2.14")
+@pytest.mark.parametrize("stop_after", [None, 2])
+def test_forward_reads_on_where_the_past_ends(model, config, stop_after):
+    """Position p has the vector p, and the past holds 6 tokens."""
+    digits, past = build(model, config), filled(model, 6)
+    with torch.no_grad():
+        digits.pos_embed.W_pos += torch.arange(17)[:, None] - 3
+    positions = record(digits.hook_pos_embed)
+    digits(TOKENS, past=past, stop_after=stop_after)
+    came = [int(x) for x in positions[0][0, :, 0]] if positions else []
+    hint = " The length of the past is the position of the first token." * (came[:1] == [0])
+    assert came == [6, 7, 8, 9, 10], (
+        f"After 6 tokens of past, 5 tokens stand at positions 6 to 10; they came as {came}.{hint}"
+    )
+    for block in digits.blocks[: 4 if stop_after is None else stop_after + 1]:
+        words = f"forward must hand the past on to the blocks; block {block.layer} got another one"
+        assert block.past[0] is past.layers[block.layer], f"{words} (stop_after={stop_after})."
+
+
+@exercise("2.14")
+@pytest.mark.parametrize("start, seed", [(0, 1), (4, 2)])
+def test_embedding_is_token_vector_plus_position_vector(model, config, start, seed):
+    digits = randomise(build(model, config), seed)
+    W_E, W_pos = digits.embed.W_E.detach(), digits.pos_embed.W_pos.detach()
+
+    def rows(first: int):
+        return torch.stack([W_pos[first + p] for p in range(5)]).expand(3, 5, 10)
+
+    token, position = (
+        torch.stack([torch.stack([W_E[t] for t in row]) for row in TOKENS]),
+        rows(start),
+    )
+    seen = {name: record(getattr(digits, name)) for name in ("hook_embed", "hook_pos_embed")}
+    mistakes = {
+        "The position vectors are forgotten.": token,
+        "The token vectors are forgotten.": position,
+        "`start` is ignored: the first token stands at position `start`.": token + rows(0),
+        "The first token stands at position `start`, not one later.": token + rows(start + 1),
+        "The token vectors are scaled; add them as they are.": token * 10**0.5 + position,
+    }
+    got = digits.embedding(TOKENS, start)
+    match(got, token + position, "The stream starts as W_E[token] + W_pos[position].", mistakes)
+    for name, right, other in [
+        ("hook_embed", token, position),
+        ("hook_pos_embed", position, token),
+    ]:
+        assert len(seen[name]) == 1, f"{name} must be called once, not {len(seen[name])} times."
+        words = {
+            "It saw their sum; was one changed in place, or the hook put around both?": token
+            + position,
+            "It saw the other one.": other,
+        }
+        match(seen[name][0], right, f"{name} sees its own vectors alone.", words)
+
+
+@exercise("2.14")
+@pytest.mark.parametrize("name, right", [("hook_embed", 6 + 3), ("hook_pos_embed", 4 + 6)])
+def test_edits_of_the_embedding_take_effect(model, config, name, right):
+    digits = build(model, config)
+    edit(getattr(digits, name), stream(6))
+    mistakes = {f"What the hook returned is lost: use what self.{name}(...) returns.": stream(7)}
+    claim = f"Token 4, position 3: where a hook puts 6 at {name}, the stream starts at {right}."
+    match(digits.embedding(TOKENS), stream(right), claim, mistakes)
+
+
+@exercise("2.14")
+def test_read_out_norms_and_unembeds_every_position(model, config):
+    x = normal(3, 5, 10, seed=3)
+    minus = -x[..., :1].expand(3, 5, 13)
+    mistakes = {
+        "The last norm is forgotten.": minus,
+        "The last norm comes twice.": minus - 1,
+        "That is softmax of the logits; return the logits.": logits(1 / 13),
+        "That is log softmax of the logits; return the logits.": logits(1 / 13).log(),
+    }
+    claim = "The last norm adds 1/2 here, and the unembedding changes the sign, at every position."
+    match(build(model, config).read_out(x), minus - 0.5, claim, mistakes)

@@ -1,0 +1,141 @@
+"""Graders of the whole forward (2.14) by identities that hold for any weights."""
+
+import pytest
+import torch
+
+from tests.grading import exercise
+
+from .diagnose import match, randomise
+from .test_model import SIZES, TOKENS
+
+families = pytest.mark.parametrize("family, seed", [("GPT2", 1), ("LLAMA", 2)])
+
+
+def build(model, config, family: str, seed: int, **sizes):
+    """A model of real parts with random weights, small enough that no softmax saturates."""
+    settings = config.TransformerConfig(**(SIZES | sizes))
+    whole = randomise(model.HookedTransformer(settings, getattr(model, family)), seed)
+    with torch.no_grad():
+        for weight in whole.parameters():
+            weight.mul_(0.5)
+    return whole
+
+
+@exercise("2.14")
+@families
+def test_hooks_that_change_nothing_leave_the_logits_exactly(model, config, family, seed):
+    whole = build(model, config, family, seed)
+    before = whole(TOKENS)
+    visits = []
+
+    def look(x, point):
+        visits.append(point.name)
+
+    names = [name for name in whole.hook_points() if not name.endswith("hook_result")]
+    explicit = [name for name in names if "attn_scores" in name or "pattern" in name]
+    fused = {name: look for name in names if name not in explicit}
+    got = whole.run_with_hooks(TOKENS, hooks=fused)
+    match(got, before, "Hooks that only look must leave every bit of the logits.", tolerance=0)
+    whole.run_with_hooks(TOKENS, hooks={name: look for name in explicit})
+    unseen = sorted(set(names) - set(visits))
+    assert not unseen, f"A forward must pass every hook point; it does not pass {unseen[:3]}."
+    twice = [name for name in names if visits.count(name) > 1]
+    assert not twice, f"A forward passes each hook point once; {twice[:3]} come more than once."
+
+
+@exercise("2.14")
+@families
+def test_what_is_written_adds_up_to_the_last_stream(model, config, family, seed):
+    """The residual stream is a sum: of the embedding and of what each part has written."""
+    _, cache = build(model, config, family, seed).run_with_cache(TOKENS)
+    written = [f"blocks.{layer}.hook_{out}_out" for layer in range(4) for out in ("attn", "mlp")]
+    names = ["hook_embed", "hook_pos_embed", *written]
+    missing = [name for name in names if name not in cache]
+    assert not missing, f"A forward must pass {missing[0]}; the cache does not have it."
+    total = sum(cache[name] for name in names)
+    claim = "hook_embed + hook_pos_embed + all attn_out + all mlp_out = the last resid_post."
+    match(cache["blocks.3.hook_resid_post"], total, claim)
+
+
+@exercise("2.14")
+@families
+def test_forward_is_embedding_through_and_read_out(model, config, family, seed):
+    whole = build(model, config, family, seed)
+    logits = whole(TOKENS)
+    steps = whole.read_out(whole.through(whole.embedding(TOKENS)))
+    match(steps, logits, "read_out(through(embedding(tokens))) must be what forward gives.")
+    _, cache = whole.run_with_cache(TOKENS)
+    for layer in (0, 2, 3):
+        early = whole(TOKENS, stop_after=layer)
+        claim = f"stop_after={layer} gives what hook_resid_post of block {layer} shows."
+        match(early, cache[f"blocks.{layer}.hook_resid_post"], claim)
+        late = whole.read_out(whole.through(early, start=layer + 1))
+        match(late, logits, f"To stop after block {layer} and go on from there changes nothing.")
+
+
+@exercise("2.14")
+@families
+def test_reading_in_pieces_is_reading_at_once(model, config, family, seed):
+    whole = build(model, config, family, seed)
+    logits, past, pieces = whole(TOKENS), model.KVCache(4), []
+    for start, end in [(0, 2), (2, 3), (3, 5)]:
+        assert past.length == start, f"{start} tokens are read, the past says {past.length}."
+        pieces.append(whole(TOKENS[:, start:end], past=past))
+    claim = "With a KV cache, tokens read 2, 1 and 2 at a time get the logits of one reading."
+    match(torch.cat(pieces, dim=1), logits, claim)
+
+
+@exercise("2.14")
+@families
+def test_a_later_token_changes_nothing_before_it(model, config, family, seed):
+    whole = build(model, config, family, seed)
+    other = TOKENS.clone()
+    other[:, 3] = (other[:, 3] + 1) % 13
+    before, after = whole(TOKENS), whole(other)
+    claim = "The logits before a token must not depend on it; token 3 has changed."
+    match(after[:, :3], before[:, :3], claim)
+    for p in (3, 4):
+        change = (after[:, p] - before[:, p]).abs().amax(dim=-1).min().item()
+        assert change > 1e-6, f"The logits at position {p} must change with token 3; they stay."
+
+
+@exercise("2.14")
+@families
+def test_a_model_without_blocks_reads_the_embedding_out(model, config, family, seed):
+    whole = build(model, config, family, seed, n_layers=0)
+    right = whole.unembed(whole.ln_final(whole.embed(TOKENS) + whole.pos_embed(TOKENS, 0)))
+    match(whole(TOKENS), right, "Without blocks, the logits are those of the embedding.")
+
+
+@exercise("2.14")
+@families
+def test_every_weight_gets_a_gradient(model, config, family, seed):
+    whole = build(model, config, family, seed)
+    loss = whole(TOKENS).log_softmax(dim=-1)[..., 0].sum()
+    if loss.requires_grad:
+        loss.backward()
+    weights = dict(whole.named_parameters())
+    still = [
+        # Without rotation b_K adds the same to every key's score, and softmax does not see it.
+        name
+        for name, weight in weights.items()
+        if weight.grad is None or (not name.endswith("b_K") and not weight.grad.any())
+    ]
+    assert not still, (
+        f"Every weight must have a say in the logits; {', '.join(still[:3])} has none."
+    )
+
+
+@pytest.mark.project
+@families
+@pytest.mark.parametrize("tokens, words", [([1, 2], "tokens[None]"), ([[0.5]], "whole numbers")])
+def test_other_than_a_batch_of_tokens_is_refused_in_words(
+    model, config, family, seed, tokens, words
+):
+    whole = build(model, config, family, seed)
+    with pytest.raises(ValueError, match=words.replace("[", r"\[")):
+        model.check_tokens(torch.tensor(tokens))
+    with pytest.raises(ValueError, match="reads at most n_ctx=17 tokens, but 18 came"):
+        whole.embedding(TOKENS, start=13)
+    with pytest.raises(ValueError, match="blocks are numbered 0..3; start=2, stop=1"):
+        whole.through(whole.embedding(TOKENS), start=2, stop=1)
