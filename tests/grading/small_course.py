@@ -104,8 +104,12 @@ class SmallCourse:
         )
 
     def options(self) -> dict:
-        """How any process of the course is started: in its folder, with none of our variables."""
-        env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+        """How any process of the course is started: in its folder, and as on a learner's machine.
+
+        Under CI pytest says more than to a learner.
+        """
+        ours = ("PYTEST", "CI")
+        env = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         return {"cwd": self.root, "env": env, "encoding": "utf-8", "stdin": subprocess.DEVNULL}
 
     def answer(self, number: str, *lines: str) -> None:
