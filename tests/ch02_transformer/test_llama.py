@@ -107,10 +107,9 @@ def test_every_tensor_gets_our_name_and_axes(llama, files, checkpoint):
     biases = {name for name in got if name.rpartition(".")[2].startswith("b_")}
     allowed = expected.keys() | biases | {"unembed.W_U"}
     extra = sorted(got.keys() - allowed)
-    assert not missing and not extra, (
-        f"The model has weights that are not given: {', '.join(missing) or 'none'}. "
-        f"These names are given, but the model does not know them: {', '.join(extra) or 'none'}."
-    )
+    words = f"These weights of the model are not given: {', '.join(missing)}." if missing else ""
+    words += f" These names the model does not know: {', '.join(extra)}." if extra else ""
+    assert not words, words.strip()
     for ours, (axes, theirs, value) in expected.items():
         claim = f"{ours} is {theirs}, {axes}."
         match(got[ours], value, claim, mistakes_of(ours, value, tensors[theirs], expected))

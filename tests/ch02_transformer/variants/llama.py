@@ -85,7 +85,12 @@ WRONG = [
         says="lacks the tensor 'lm_head.weight'",
     ),
     Wrong("2.23", "down forgotten", {', ("W_out", "down")': ""}, says="blocks.0.mlp.W_out"),
-    Wrong("2.23", "their names", {'("W_in", "up")': '("W_up", "up")'}, says="does not know them"),
+    Wrong(
+        "2.23",
+        "their names",
+        {'("W_in", "up")': '("W_up", "up")'},
+        says="the model does not know: blocks.0.mlp.W_up",
+    ),
     Wrong(
         "2.23", "layers from 1", {LAYER: LAYER.replace("layer}", "layer + 1}")}, says="lacks the"
     ),
