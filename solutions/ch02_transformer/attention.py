@@ -181,7 +181,8 @@ class Attention(nn.Module):
     def pattern(self, q: Queries, k: Keys) -> Pattern:
         """Where each query looks: softmax over keys of q . k / sqrt(d_head), the future masked.
 
-        `hook_attn_scores` sees the scores after the mask (-inf where a query may not look).
+        `hook_attn_scores` sees the scores after the mask (-inf where a query may not look). The
+        softmax happens in float32 at least, and the pattern comes in q's own precision.
         """
         cap = self.cap or (lambda scores: scores)
         hidden = ~self.mask(q.shape[1], k.shape[1]).to(q.device)

@@ -70,6 +70,8 @@ def test_pattern_is_the_one_worked_by_hand(attention, config):
         "The scores are multiplied by sqrt(d_head).": pattern(4),
         "A softmax runs over the pattern a second time.": right.softmax(dim=-1),
         "The mask does nothing.": by_loop(q, k, sees=lambda query, key: True),
+        "Queries and keys have changed places: the axes are query, then key.": by_loop(k, q),
+        "The pattern is transposed: the axes are query, then key.": right.transpose(2, 3),
     }
     claim = "Scores ln(h + 1) and 0 give weights (h + 1) to 1."
     match(build(attention, config).pattern(q, k), right, claim, mistakes)

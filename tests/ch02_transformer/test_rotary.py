@@ -65,7 +65,9 @@ def test_dimensions_i_and_i_plus_half_turn_together(attention, config, dimension
         ),
         "The exponent has the wrong sign.": turned(position * 10**pair, partner, sign),
         "Nothing turns.": x,
-        "Sine and cosine are exchanged.": turned(torch.pi / 2 - angle, partner, sign),
+        "Sine and cosine are exchanged, or the halves are at the end.": turned(
+            torch.pi / 2 - angle, partner, sign
+        ),
         "Every pair turns by 1 a position.": turned(position, partner, sign),
     }
     got = build(attention, config, n=4, d_head=4)(x, 0)
@@ -165,3 +167,13 @@ def test_low_precision_is_turned_in_float32(attention, config, dtype, rounding):
         f"In {dtype} at position 513 the result is off by {error:.2g}, far more than rounding. "
         "Are positions and angles computed in float32 (from `wide`, `position` and `pair`)?"
     )
+
+
+@exercise("2.10")
+def test_gradients_come_through_turned_back(attention, config):
+    """Turning keeps the sum of squares, so the gradient of that sum is 2 x."""
+    x = normal(2, 5, 3, 8, seed=13).requires_grad_()
+    length = build(attention, config, n=6)(x, 2).pow(2).sum()
+    assert length.requires_grad, "Gradients must reach x: compute with x itself, nothing detached."
+    (got,) = torch.autograd.grad(length, x)
+    match(got, 2 * x, "The gradient of the turned vectors' squared length is 2 x.")

@@ -108,6 +108,21 @@ PATTERN = {
         {f"self.hook_pattern({SOFTMAX})": "self.hook_pattern(scores).softmax(dim=-1)"},
         "softmax runs after the hook",
     ),
+    "queries and keys exchanged": (
+        {f"einsum({SCALED}, k, axes)": f"einsum({SCALED}, k, axes).transpose(2, 3)"},
+        "Queries and keys have changed places",
+    ),
+    "pattern transposed": (
+        {SOFTMAX: f"{SOFTMAX}.transpose(2, 3)"},
+        "The pattern is transposed",
+    ),
+    "scores changed in place after the hook": (
+        {
+            SOFTMAX: "((e := scores.sub_(scores.amax(-1, True)).exp_())"
+            " / e.sum(-1, True)).to(q.dtype)"
+        },
+        "showed was changed afterwards",
+    ),
     "q changed in place": (
         {SCALED: "q.div_(math.sqrt(q.shape[-1]))"},
         "q and k came out changed",

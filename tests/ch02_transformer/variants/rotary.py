@@ -63,6 +63,11 @@ REPLACED = {
         "They differ by rounding alone",
     ),
     "positions squared": ({"position[:, None]": "position[:, None] ** 2"}, "three places after"),
+    "no gradient": ({"dim=-1).to(x.dtype)": "dim=-1).to(x.dtype).detach()"}, "must reach x"),
+    "gradient through one half only": (
+        {"first * cos - second * sin": "first * cos - second.detach() * sin"},
+        "squared length is 2 x",
+    ),
     "nothing turns": ({TURNED: "[first, second, rest]"}, "Nothing turns"),
 }
 
