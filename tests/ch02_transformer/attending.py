@@ -8,15 +8,14 @@ from .diagnose import normal
 SIZES = dict(n_layers=1, d_model=9, n_heads=6, d_head=4, d_mlp=11, d_vocab=13, n_ctx=17)
 
 
-def build(attention, config, **parts):
+def build(attention, config, d_head: int = 4, **parts):
     """Attention whose every size is another, d_model / n_heads and d_head too."""
-    return attention.Attention(config.TransformerConfig(**SIZES), **parts)
+    return attention.Attention(config.TransformerConfig(**SIZES | {"d_head": d_head}), **parts)
 
 
-def queries_and_keys(queries: int, keys: int, seed: int, batch: int = 2):
-    heads, d_head = SIZES["n_heads"], SIZES["d_head"]
-    q = normal(batch, queries, heads, d_head, seed=seed)
-    return q, normal(batch, keys, heads, d_head, seed=seed + 100)
+def queries_and_keys(queries: int, keys: int, seed: int, batch: int = 2, d_head: int = 4):
+    q = normal(batch, queries, 6, d_head, seed=seed)
+    return q, normal(batch, keys, 6, d_head, seed=seed + 100)
 
 
 def by_loop(q, k, sees=None, cap=lambda score: score):

@@ -115,11 +115,11 @@ def test_a_query_gives_nothing_to_later_keys(attention, config):
 
 
 @exercise("2.9")
-@pytest.mark.parametrize("queries, keys, seed", [(5, 5, 4), (3, 8, 5), (1, 7, 6)])
-def test_pattern_is_the_softmax_of_scaled_scores(attention, config, queries, keys, seed):
-    q, k = queries_and_keys(queries, keys, seed)
+@pytest.mark.parametrize("queries, keys, d_head, seed", [(5, 5, 4, 4), (3, 8, 7, 5), (1, 7, 10, 6)])
+def test_pattern_is_the_softmax_of_scaled_scores(attention, config, queries, keys, d_head, seed):
+    q, k = queries_and_keys(queries, keys, seed, d_head=d_head)
     before = q.clone(), k.clone()
-    got = build(attention, config).pattern(q, k)
+    got = build(attention, config, d_head).pattern(q, k)
     claim = "Each head's pattern is softmax(q . k / sqrt(d_head)) over the keys a query may see."
     match(got, by_loop(*before), claim, tolerance=1e-12)
     untouched = torch.equal(q, before[0]) and torch.equal(k, before[1])

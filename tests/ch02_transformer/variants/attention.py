@@ -47,6 +47,10 @@ PATTERN = {
     "unscaled scores": ({SCALED: "q"}, "divide by sqrt(d_head)"),
     "scaled by d_head": ({SCALED: "q / q.shape[-1]"}, "divided by d_head, not by its root"),
     "scaled by sqrt(d_model)": ({SCALED: "q / math.sqrt(self.W_Q.shape[1])"}, "sqrt(d_model)"),
+    "the root as a whole number": (
+        {SCALED: "q / math.isqrt(q.shape[-1])"},
+        "softmax(q . k / sqrt(d_head))",
+    ),
     "multiplied by the root": ({SCALED: "q * math.sqrt(q.shape[-1])"}, "multiplied by sqrt"),
     "softmax over queries": ({"softmax(dim=-1)": "softmax(dim=-2)"}, "softmax runs over queries"),
     "softmax over heads": ({"softmax(dim=-1)": "softmax(dim=1)"}, "is its axis the keys"),
