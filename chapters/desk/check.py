@@ -17,7 +17,9 @@ from .paper import heading, paint, points, say
 from .steps import DeskError
 from .where import ROOT, chapter_folder, exercises, find, next_exercise, places
 
-PYTEST = ("--quiet", "--capture=sys", "-p", "no:cacheprovider", "-p", "timeout")
+# The last two end every session in a search for garbage that takes longer than most grades.
+PLUGINS = ("timeout", "no:cacheprovider", "no:unraisableexception", "no:threadexception")
+PYTEST = ("--quiet", "--capture=sys", *(word for name in PLUGINS for word in ("-p", name)))
 BROKEN = (2, 3, 4)  # pytest's codes for an interrupt, an internal error, a wrong command line
 SHOWN = 3  # refusals printed in full; the rest by name
 
