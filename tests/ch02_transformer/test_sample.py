@@ -31,11 +31,8 @@ def top_k(logits: Tensor, temperature: float, k: int) -> Tensor:
 def top_k_mistakes(logits: Tensor, temperature: float, k: int) -> dict[str, Tensor]:
     """What the usual mistakes give."""
     right, all_p = top_k(logits, temperature, k), top_k(logits, temperature, VOCAB)
-    out = right == 0
-    best = logits.flatten().topk(k).indices
-    batch_out = torch.ones(logits.numel(), dtype=torch.bool).scatter(0, best, False)
-    below = logits < logits.topk(k).values.min()
-    return {
+    out, cold = right == 0, logits / temperature
+    mistakes = {
         f"One token too many is kept: k is {k}.": top_k(logits, temperature, k + 1),
         f"One token too few is kept: k is {k}.": top_k(logits, temperature, k - 1),
         "The least likely tokens are kept.": torch.stack(
@@ -52,13 +49,7 @@ def top_k_mistakes(logits: Tensor, temperature: float, k: int) -> dict[str, Tens
         "What is left of each row does not sum to one: drop tokens before the softmax, or "
         "rescale after it.": all_p.masked_fill(out, 0),
         "The logits of dropped tokens are 0, which is a probability like others; -inf is none.": (
-            top_k((logits / temperature).masked_fill(out, 0), 1.0, VOCAB)
-        ),
-        "The k likeliest of the whole batch are kept; each row has its own k.": (
-            (logits / temperature).masked_fill(batch_out.view_as(out), -torch.inf).softmax(-1)
-        ),
-        "One threshold is used for the whole batch; each row has its own k-th logit.": (
-            (logits / temperature).masked_fill(below, -torch.inf).softmax(-1)
+            top_k(cold.masked_fill(out, 0), 1.0, VOCAB)
         ),
         "The tokens of the first row are kept in all rows.": torch.stack(
             [kept(p, ranked(all_p[0])[:k]) for p in all_p]
@@ -67,10 +58,25 @@ def top_k_mistakes(logits: Tensor, temperature: float, k: int) -> dict[str, Tens
             right.sort(dim=-1, descending=True).values
         ),
         "The softmax runs over the batch; it belongs over the vocabulary (dim=-1).": (
-            (logits / temperature).masked_fill(out, -torch.inf).softmax(0)
+            cold.masked_fill(out, -torch.inf).softmax(0)
         ),
         "These are logits, not probabilities: the softmax is missing.": (
-            (logits / temperature).masked_fill(out, -torch.inf)
+            cold.masked_fill(out, -torch.inf)
+        ),
+    }
+    return mistakes | threshold_mistakes(logits, cold, k)
+
+
+def threshold_mistakes(logits: Tensor, cold: Tensor, k: int) -> dict[str, Tensor]:
+    """What comes when rows are not looked at one by one."""
+    in_batch = logits.flatten().topk(k).values.min()
+    in_rows = logits.topk(k).values.min()
+    return {
+        "The k likeliest of the whole batch are kept; each row has its own k.": (
+            cold.masked_fill(logits < in_batch, -torch.inf).softmax(-1)
+        ),
+        "One threshold is used for the whole batch; each row has its own k-th logit.": (
+            cold.masked_fill(logits < in_rows, -torch.inf).softmax(-1)
         ),
     }
 

@@ -34,7 +34,6 @@ def top_p_mistakes(p: Tensor, mass: float) -> dict[str, Tensor]:
     rising = rising.masked_fill(rising.cumsum(-1) - rising >= mass, 0)
     rising = torch.zeros_like(p).scatter(-1, rising_order, rising)
     places = p.masked_fill(ordered.cumsum(-1) - ordered >= mass, 0)
-    last = rising_order.flip(-1)[..., 0:1]
     above = p.masked_fill(p < mass, 0)
 
     def rescaled(x: Tensor) -> Tensor:
@@ -57,7 +56,6 @@ def top_p_mistakes(p: Tensor, mass: float) -> dict[str, Tensor]:
         "The order is ascending: the least likely tokens are kept.": rescaled(rising),
         "The choice made in sorted order was used in the order of the vocabulary; scatter it "
         "back.": rescaled(places),
-        "Only the likeliest token is kept.": torch.zeros_like(p).scatter(-1, last, 1.0),
         "Tokens below probability p were dropped; p is for the sum of the likeliest.": (
             rescaled(above)
         ),

@@ -37,21 +37,20 @@ def slow_loss(logits: Tensor, tokens: Tensor) -> float:
     return sum(terms) / len(terms)
 
 
-def loss_mistakes(logits: Tensor, tokens: Tensor) -> dict[str, Tensor]:
-    """What the usual mistakes give."""
+def pick(scores: Tensor, at: Tensor) -> Tensor:
+    """Minus the score of one token at each position."""
+    return -scores.gather(-1, at[..., None])[..., 0]
 
-    def pick(scores: Tensor, at: Tensor) -> Tensor:
-        return -scores.gather(-1, at[..., None])[..., 0]
 
-    log_p, after = logits.log_softmax(-1), tokens[:, 1:]
-    right = pick(log_p[:, :-1], after)
-    hits = (logits[:, :-1].argmax(-1) == after).double().mean()
+def shift_mistakes(log_p: Tensor, tokens: Tensor) -> dict[str, Tensor]:
+    """What comes when the wrong positions meet."""
+    own, aim = pick(log_p, tokens), "logits at t predict tokens[t + 1]"
     return {
-        "Each position is scored on its own token, without the shift: logits at t predict "
-        "tokens[t + 1].": pick(log_p, tokens).mean(),
-        "Each position is scored on its own token, with the last left out: logits at t predict "
-        "tokens[t + 1].": pick(log_p, tokens)[:, :-1].mean(),
-        "The shift goes the wrong way: logits at t predict tokens[t + 1], not tokens[t - 1].": (
+        f"Each position is scored on its own token, without the shift: {aim}.": own.mean(),
+        f"Each position is scored on its own token, with the last left out: {aim}.": (
+            own[:, :-1].mean()
+        ),
+        f"The shift goes the wrong way: {aim}, not tokens[t - 1].": (
             pick(log_p[:, 1:], tokens[:, :-1]).mean()
         ),
         "It is shifted by two; the model has to be asked about the next token.": (
@@ -59,8 +58,14 @@ def loss_mistakes(logits: Tensor, tokens: Tensor) -> dict[str, Tensor]:
         ),
         "The last position is counted too, against the sequence's first token; it predicts a "
         "token that is not there.": pick(log_p, tokens.roll(-1, dims=1)).mean(),
+    }
+
+
+def average_mistakes(right: Tensor) -> dict[str, Tensor]:
+    """What comes when the surprises are put together in another way."""
+    return {
         "The sum is divided by all positions; only pos - 1 tokens a sequence are predicted.": (
-            right.sum() / tokens.numel()
+            right.sum() / (BATCH * POS)
         ),
         "This is the sum; the mean over all predicted tokens is asked for.": right.sum(),
         "This is a sum over positions and a mean over sequences; take the mean over both.": (
@@ -71,27 +76,34 @@ def loss_mistakes(logits: Tensor, tokens: Tensor) -> dict[str, Tensor]:
         ),
         "This is in bits (log2); nats are asked for.": right.mean() / math.log(2),
         "The sign is missing: surprise is minus the log-probability.": -right.mean(),
+        "This is the perplexity, the exponential of the loss.": right.mean().exp(),
+        "Only the last prediction of each sequence is counted.": right[:, -1].mean(),
+        "Only one sequence of the batch is counted.": right[0].mean(),
+    }
+
+
+def loss_mistakes(logits: Tensor, tokens: Tensor) -> dict[str, Tensor]:
+    """What the usual mistakes give."""
+    log_p, before, after = logits.log_softmax(-1), logits[:, :-1], tokens[:, 1:]
+    hits = (before.argmax(-1) == after).double().mean()
+    share = pick(log_p.exp()[:, :-1], after).mean()
+    others = {
         "The softmax is taken twice: cross_entropy and log_softmax want logits.": (
-            pick(logits.softmax(-1).log_softmax(-1)[:, :-1], after).mean()
+            pick(before.softmax(-1).log_softmax(-1), after).mean()
         ),
         "Logits are taken for log-probabilities: the softmax is missing.": (
-            pick(logits[:, :-1], after).mean()
+            pick(before, after).mean()
         ),
-        "The log is missing: this is minus the mean probability.": (
-            pick(log_p.exp()[:, :-1], after).mean()
-        ),
-        "This is one minus the mean probability; surprise is minus its logarithm.": (
-            1 + pick(log_p.exp()[:, :-1], after).mean()
-        ),
+        "The log is missing: this is minus the mean probability.": share,
+        "This is one minus the mean probability; surprise is minus its logarithm.": 1 + share,
         "The softmax runs over positions; it belongs over the vocabulary (dim=-1).": (
             pick(logits.log_softmax(1)[:, :-1], after).mean()
         ),
         "This is the accuracy of the argmax, which no gradient can improve.": hits,
         "This is the share of wrong guesses, which no gradient can improve.": 1 - hits,
-        "This is the perplexity, the exponential of the loss.": right.mean().exp(),
-        "Only the last prediction of each sequence is counted.": right[:, -1].mean(),
-        "Only one sequence of the batch is counted.": right[0].mean(),
     }
+    right = pick(log_p[:, :-1], after)
+    return shift_mistakes(log_p, tokens) | average_mistakes(right) | others
 
 
 @exercise("2.15")
