@@ -44,6 +44,13 @@ def empty(*shape: int) -> nn.Parameter:
     return nn.Parameter(torch.empty(*shape))
 
 
+def affine(
+    x: Float[Tensor, "*batch d_in"], W: Float[Tensor, "d_in d_out"], b: Float[Tensor, " d_out"]
+) -> Float[Tensor, "*batch d_out"]:
+    """Give x @ W + b in one step: adding b by itself would write every number a second time."""
+    return F.linear(x, W.T, b)
+
+
 class Embed(nn.Module):
     """Give each token its vector: row number `token` of W_E.
 
@@ -126,9 +133,9 @@ class MLP(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
         """Read neurons off the residual stream, and write what they say back."""
-        pre = self.hook_pre(x @ self.W_in + self.b_in)
+        pre = self.hook_pre(affine(x, self.W_in, self.b_in))
         post = self.hook_post(self.activation(pre))
-        return post @ self.W_out + self.b_out
+        return affine(post, self.W_out, self.b_out)
 
 
 class GatedMLP(nn.Module):

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .config import TransformerConfig
-from .layers import Embed, empty, zeros
+from .layers import Embed, affine, empty, zeros
 
 
 class Unembed(nn.Module):
@@ -22,7 +22,7 @@ class Unembed(nn.Module):
 
     def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_vocab"]:
         """Logits."""
-        return x @ self.W_U + self.b_U
+        return affine(x, self.W_U, self.b_U)
 
 
 class TiedUnembed(nn.Module):

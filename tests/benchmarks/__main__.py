@@ -6,6 +6,7 @@
 import argparse
 import json
 import platform
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,17 +50,28 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def measure(options: argparse.Namespace, bench: Bench) -> list[Row]:
     """All rows of the chosen groups, with a bar that moves at every pair."""
     rows = []
-    with tqdm(unit=" pairs", bar_format="{desc}: {n} pairs, {elapsed}") as bar:
+    with tqdm(unit=" pairs", bar_format="{desc}{n} pairs, {elapsed}") as bar:
         chosen = replace(
             bench,
             device=options.device,
             repeats=options.repeats or bench.repeats,
             tick=bar.update,
         )
-        for name in options.only:
-            bar.set_description(name)
-            rows += GROUPS[name](chosen)
+        try:
+            for name in options.only:
+                bar.set_description(name)
+                for row in GROUPS[name](chosen):
+                    rows.append(row)
+                    bar.write(brief(row))
+        except KeyboardInterrupt:
+            bar.write("interrupted: the table holds what was measured")
     return rows
+
+
+def brief(row: Row) -> str:
+    """A row in a line, printed as soon as it is known."""
+    ratio = f"{row.timing.ratio:.3f}, user time {row.timing.user:.3f}" if row.timing else row.note
+    return f"{row.what}: {ratio}"
 
 
 def show(rows: list[Row], device: torch.device) -> None:
@@ -81,7 +93,7 @@ def show(rows: list[Row], device: torch.device) -> None:
             f"{1e3 * timing.seconds:,.0f} / {1e3 * timing.baseline:,.0f} ms",
             words,
         )
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
 def record(rows: list[Row], device: torch.device) -> dict:

@@ -32,9 +32,9 @@ class Bench:
     """Sequences."""
     pos: int = 64
     """Tokens of each."""
-    prompt: int = 32
+    prompt: int = 48
     """Tokens before generation starts."""
-    n_new: int = 32
+    n_new: int = 8
     """Tokens that are generated."""
     repeats: int = 9
     """Pairs of runs for each ratio."""
