@@ -7,6 +7,7 @@
 5. When all graders of an exercise ran on chapters/ and passed, the desk is told (`record.py`).
 """
 
+import functools
 import re
 import sys
 from importlib import import_module
@@ -59,6 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(lambda: sys.meta_path.remove(finder))
 
 
+@functools.cache
 def _numbers() -> set[str]:
     """Every exercise that a heading of the book or a mark in the code names."""
     pages = [path.read_text("utf-8") for path in (ROOT / "docs").glob("ch*.md")]

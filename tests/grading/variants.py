@@ -6,6 +6,8 @@ confuses the shape checks), and `grade` runs graders on a package within this pr
 """
 
 import contextlib
+import functools
+import gc
 import io
 import itertools
 import os
@@ -89,6 +91,7 @@ def chapter_of(number: str) -> Path:
     return next(SOLUTIONS.glob(f"ch{int(number.split('.')[0]):02d}_*"))
 
 
+@functools.cache
 def numbers_of(chapter: Path) -> dict[str, Path]:
     """The exercises that a chapter's files mark, each with its file, in order."""
     found = {
@@ -161,9 +164,17 @@ def grade(package: str, tests: Path, *numbers: str, until: str = "") -> dict[str
     no_plugins = mock.patch.dict(os.environ, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
     with silence, contextlib.redirect_stderr(io.StringIO()), no_plugins:
         status = pytest.main(arguments, plugins=[listener])
+    _settle()
     if status in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR):
         raise RuntimeError(f"pytest {' '.join(arguments)} ended with {status!r}")
     return listener.outcomes
+
+
+@functools.cache
+def _settle() -> None:
+    """Spares the garbage collector, once, from looking through torch again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 class _Listener:
