@@ -43,7 +43,7 @@ def restore(path: Path, model: nn.Module, optimizer: torch.optim.AdamW, run: str
         raise ValueError(f"{path} is damaged ({error}); delete it and start again") from error
     if meta.get("run") != run:
         raise ValueError(
-            f"{path} belongs to another run: it was made with {meta.get('run')}, "
+            f"{path} belongs to another run or another model: it was made with {meta.get('run')}, "
             f"but {run} came; delete it, or name another file"
         )
     expected = {f"{kind}/{name}" for kind in ("weight", *MOMENTS) for name in weights}

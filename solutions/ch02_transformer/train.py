@@ -147,7 +147,8 @@ def train(
         longer than the model reads; when the checkpoint belongs to another model or another run.
     """
     check_texts(model, text, held_out, config)
-    optimizer, run = make_optimizer(model, config), json.dumps(asdict(config), sort_keys=True)
+    optimizer = make_optimizer(model, config)
+    run = json.dumps({"training": asdict(config), "model": asdict(model.config)}, sort_keys=True)
     start = restore(checkpoint, model, optimizer, run) if checkpoint else 0
     for step in range(start, config.steps):
         for group in optimizer.param_groups:
