@@ -196,11 +196,13 @@ def test_parts_add_up_to_the_stream(model, config, seed):
 def test_gradients_reach_every_weight(model, config):
     block = build(model, config, model.LayerNorm, model.rotary_attention, model.GatedMLP)
     randomise(block, seed=3)
-    out = block(normal(2, 5, 10, seed=23))
+    x = normal(2, 5, 10, seed=23).requires_grad_()
+    out = block(x)
     if out.requires_grad:
         out.pow(2).sum().backward()
     lost = [name for name, weight in block.named_parameters() if weight.grad is None]
     assert not lost, f"Gradients must reach every weight of the block; {lost[0]} gets none."
+    assert x.grad is not None, "Gradients must reach the stream that comes in, through the sum too."
 
 
 @pytest.mark.project

@@ -109,6 +109,10 @@ BLOCK = {
         {"resid_mid + mlp_out": "resid_mid.add_(mlp_out)"},
         "write x + y, not x += y",
     ),
+    "no gradient to the stream": (
+        {PRE: "resid_pre = self.hook_resid_pre(resid.detach())"},
+        "must reach the stream that comes in",
+    ),
     "no gradient through attention": (
         {"self.attn(self.ln1(resid_pre), past)": "self.attn(self.ln1(resid_pre), past).detach()"},
         "Gradients must reach every weight",

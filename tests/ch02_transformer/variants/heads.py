@@ -61,6 +61,10 @@ MOVED = {
         "v.mean(dim=1, keepdim=True).expand(-1, pattern.shape[2], -1, -1)",
         "whatever the pattern says",
     ),
+    "rows summed to one again": (
+        "einsum(pattern / pattern.sum(dim=-1, keepdim=True), v, axes)",
+        "z[query, head] = sum over keys",
+    ),
     "no pattern at all": ("v[:, -pattern.shape[2] :]", "without the pattern"),
     "mixed in float32": (
         "einsum(pattern.float(), v.float(), axes).to(v.dtype)",

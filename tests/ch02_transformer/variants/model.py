@@ -120,7 +120,7 @@ WHOLE = {
         "Every block reads the embedding",
     ),
     "the stream added again": ({BLOCK: BLOCK.replace("= self", "= resid + self")}, "already"),
-    "the first block only": ({BLOCK: BLOCK.replace("resid =", "return")}, "is the return inside the loop"),
+    "the first block only": ({BLOCK: BLOCK.replace("resid =", "return")}, "return inside the loop"),
     "norm forgotten": ({READ: "self.unembed(resid)"}, "The last norm is forgotten"),
     "norm twice": ({READ: "self.unembed(self.ln_final(self.ln_final(resid)))"}, "norm comes twice"),
     "norm after unembedding": ({READ: "self.ln_final(self.unembed(resid))"}, "changes the sign"),
