@@ -19,7 +19,9 @@ class LayerCache:
     """One layer's keys (turned to their positions already) and values, oldest first."""
 
     k: Keys | None = None
+    """Keys of all tokens read so far; None before the first."""
     v: Keys | None = None
+    """Values of the same tokens."""
 
     def extend(self, k: New, v: New) -> tuple[Keys, Keys]:
         """Append the new tokens' keys and values, and return all there are."""
@@ -38,7 +40,9 @@ class KVCache:
     """A LayerCache for each layer of a model, grown by every forward that is given it."""
 
     n_layers: int
+    """Layers of the model."""
     layers: list[LayerCache] = field(init=False)
+    """One memory a layer, empty at first."""
 
     def __post_init__(self) -> None:
         self.layers = [LayerCache() for _ in range(self.n_layers)]

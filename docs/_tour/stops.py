@@ -21,9 +21,13 @@ class Visit(NamedTuple):
     """The model and what it is shown."""
 
     model: HookedTransformer
+    """The real model."""
     tokenizer: Tokenizer
+    """Its own."""
     prompt: str
+    """What the user wrote."""
     tokens: Tensor
+    """The prompt as the model reads it, [1, pos]."""
     words: list[str]
     """Each token as text."""
 
