@@ -69,6 +69,13 @@ def permuted(weight: np.ndarray, n_heads: int) -> np.ndarray:
     return out
 
 
+def llama_cpp_name(name: str) -> str:
+    """What llama.cpp calls the tensor of that name."""
+    for theirs, ours in LLAMA_CPP_NAMES.items():
+        name = name.replace(theirs, ours)
+    return name
+
+
 def write_gguf(
     path: Path,
     weights: dict[str, np.ndarray],
@@ -99,8 +106,7 @@ def write_gguf(
             weight = permuted(weight, N_HEADS)
         if "k_proj" in name:
             weight = permuted(weight, N_KV_HEADS)
-        for theirs, ours in LLAMA_CPP_NAMES.items():
-            name = name.replace(theirs, ours)
+        name = llama_cpp_name(name)
         if quantised and weight.ndim == 2:
             kind = Q8_0 if name == "token_embd.weight" else Q4_1
             writer.add_tensor(name, quantize(weight, kind), raw_dtype=kind)
