@@ -23,7 +23,8 @@ def build(model, config, family: str, seed: int, **sizes):
 
 @exercise("2.14")
 @families
-def test_hooks_that_change_nothing_leave_the_logits_exactly(model, config, family, seed):
+def test_hooks_that_change_nothing_leave_the_logits(model, config, family, seed):
+    """Not to the last bit: a hook's copy may lie in memory otherwise, and sums run in that order."""
     whole = build(model, config, family, seed)
     before = whole(TOKENS)
     visits = []
@@ -35,7 +36,7 @@ def test_hooks_that_change_nothing_leave_the_logits_exactly(model, config, famil
     explicit = [name for name in names if "attn_scores" in name or "pattern" in name]
     fused = {name: look for name in names if name not in explicit}
     got = whole.run_with_hooks(TOKENS, hooks=fused)
-    match(got, before, "Hooks that only look must leave every bit of the logits.", tolerance=0)
+    match(got, before, "Hooks that only look must leave the logits as they are.", tolerance=1e-12)
     whole.run_with_hooks(TOKENS, hooks={name: look for name in explicit})
     unseen = sorted(set(names) - set(visits))
     assert not unseen, f"A forward must pass every hook point; it does not pass {unseen[:3]}."
