@@ -12,7 +12,7 @@ from torch import nn
 from tests.grading import exercise
 
 from .attending import edit, record
-from .diagnose import match, normal, randomise
+from .diagnose import match, normal, randomise, wrong_gradients
 
 SIZES = dict(n_layers=1, d_model=10, n_heads=6, n_kv_heads=2, d_head=4, d_mlp=11, d_vocab=13)
 SEEN = dict(resid_pre=3.0, attn_out=17.0, resid_mid=20.0, mlp_out=-200.0, resid_post=-180.0)
@@ -203,6 +203,17 @@ def test_gradients_reach_every_weight(model, config):
     lost = [name for name, weight in block.named_parameters() if weight.grad is None]
     assert not lost, f"Gradients must reach every weight of the block; {lost[0]} gets none."
     assert x.grad is not None, "Gradients must reach the stream that comes in, through the sum too."
+
+
+@exercise("2.13")
+def test_gradient_flows_back_through_both_parts_and_past_them(model, config):
+    block = build(model, config, model.LayerNorm, model.rotary_attention, model.GatedMLP)
+    randomise(block, seed=4)
+    x = normal(2, 5, 10, seed=24).requires_grad_()
+    assert not wrong_gradients(lambda: block(x), {"resid": x}), (
+        "The gradient of the stream that comes in is not the slope of what goes out: is the stream "
+        "detached on its way into a part, or into a sum?"
+    )
 
 
 @pytest.mark.project

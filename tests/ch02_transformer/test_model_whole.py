@@ -24,7 +24,7 @@ def build(model, config, family: str, seed: int, **sizes):
 @exercise("2.14")
 @families
 def test_hooks_that_change_nothing_leave_the_logits(model, config, family, seed):
-    """Not to the last bit: a hook's copy may lie in memory otherwise, and sums run in that order."""
+    """Not to the last bit: a hook's copy may lie in memory otherwise, and be summed otherwise."""
     whole = build(model, config, family, seed)
     before = whole(TOKENS)
     visits = []
