@@ -12,7 +12,7 @@ from .paper import paint, say
 from .setup import VENV, inside, ready
 from .where import ROOT
 
-NEEDED_GB = 3.0
+NEEDED_GB = 2.0
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 
 Finding = tuple[str, bool, str]  # what was looked at, whether it is well, what to know or do
