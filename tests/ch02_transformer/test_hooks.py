@@ -118,6 +118,25 @@ def test_a_hook_is_called_with_the_tensor_and_its_point(hooks):
 
 
 @exercise("2.1")
+def test_every_hook_and_listener_runs_once_in_every_pass(hooks):
+    ran = []
+    hook = lambda tensor, point: ran.append("hook") or 2 * tensor  # noqa: E731, ARG005
+    point = point_with(hooks, hook, hook, listeners=[lambda *_: ran.append("listener")])
+    for number in (1, 2):
+        ran.clear()
+        point(normal(2, 3, seed=15))
+        hint = ""
+        if ran.count("hook") > 2:
+            hint = "Is hook(...) written twice? Call it once, and give what it returns a name."
+        elif number == 2:
+            hint = "Does a pass use them up (pop)? They stay until somebody takes them off."
+        assert ran == ["hook", "hook", "listener"], (
+            f"Two hooks and a listener must run once each in every pass. In pass {number} there "
+            f"ran: {', '.join(ran) or 'none of them'}. {hint}"
+        )
+
+
+@exercise("2.1")
 def test_editing_in_place_counts_but_leaves_the_original_alone(hooks):
     x = normal(3, 2, 4, seed=7)
     before = x.clone()
@@ -175,7 +194,8 @@ def test_a_replacement_of_another_shape_is_refused(hooks, bad):
         assert bad.__name__ in words and "layer.hook_x" in words, (
             f"The hook {bad.__name__!r} returned no tensor of the shape that came in, so the point "
             "must raise the ValueError of check_replacement, with this hook and this point, before "
-            "anybody else sees the replacement. Is check_replacement called after each hook?"
+            "anybody else sees the replacement. Is check_replacement called after each hook? Its "
+            "arguments are new, old, hook, self: old is what the hook was given."
         )
 
 

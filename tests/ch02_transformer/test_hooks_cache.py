@@ -119,16 +119,18 @@ def test_positions_are_taken_along_each_points_own_axis(toy, positions):
 
 
 @exercise("2.3")
+@pytest.mark.parametrize("batch", [BATCH, 1])
 @pytest.mark.parametrize("positions", [[-1], slice(1, 3), slice(4, None)])
-def test_selected_positions_do_not_keep_the_whole_in_memory(toy, positions):
-    _, cache = toy.run_with_cache(normal(BATCH, POS, WIDTH, seed=4), positions=positions)
+def test_selected_positions_do_not_keep_the_whole_in_memory(toy, positions, batch):
+    _, cache = toy.run_with_cache(normal(batch, POS, WIDTH, seed=4), positions=positions)
     for name in AXES:
         kept = stored(cache, name)
         own, held = kept.numel() * kept.element_size(), kept.untyped_storage().nbytes()
         assert held <= own, (
             f"With positions={positions} the cached {name} needs {own} bytes but holds on to "
             f"{held}: it is a view, and keeps the whole activation in memory. It must be a copy of "
-            "the positions asked for (index_select copies, a slice does not)."
+            "the positions asked for (index_select and clone copy; a slice does not, nor does "
+            "contiguous() of a batch of one)."
         )
 
 
@@ -157,6 +159,20 @@ def test_without_gradients_nothing_keeps_the_graph(toy, positions):
             f"Without gradients=True what is cached must be detached, but the cached {name} "
             "requires a gradient and keeps its graph alive. detach() lets go of it and copies "
             "nothing."
+        )
+
+
+@exercise("2.3")
+@pytest.mark.parametrize("needs", [True, False])
+def test_without_gradients_the_models_own_tensors_are_left_alone(toy, needs):
+    x = normal(BATCH, POS, WIDTH, seed=10).requires_grad_(needs)
+    toy.run_with_cache(x)
+    for name in AXES:
+        expected, came = needs and name == "hook_in", toy.own[name].requires_grad
+        assert came == expected, (
+            f"Without gradients=True a cache only looks, but at {name} it changed the model's own "
+            f"tensor: its requires_grad was {expected} and is {came}. detach() gives a tensor of "
+            "its own; requires_grad_() and detach_() change the one that came."
         )
 
 

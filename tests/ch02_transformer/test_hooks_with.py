@@ -81,6 +81,7 @@ def test_several_hooks_on_a_point_run_in_the_order_given(toy):
     a, b, c = (toy.letter(letter) for letter in "abc")
     with toy.hooks({SECOND: c, FIRST: [a, b]}):
         mistakes = {
+            "": "Is the yield inside the loop over the points? Put all hooks on, then yield once.",
             "ba": "Are the hooks put on in reverse?",
             "abab": "Is each hook put on twice?",
             "a": "Is only the first hook of a list put on?",
@@ -94,6 +95,34 @@ def test_several_hooks_on_a_point_run_in_the_order_given(toy):
         }
         same(toy.ran(SECOND), "c", f"{SECOND} was given the hook c alone.", mistakes)
     same(toy.ran() + toy.ran(SECOND), "", "All hooks must be off after the block.")
+
+
+@exercise("2.2")
+def test_hooks_are_the_very_ones_and_other_points_keep_theirs(toy):
+    """Hooks here are objects that count their calls; `copy.deepcopy` would make others of them."""
+
+    class Counter:
+        calls = 0
+
+        def __call__(self, x, point):
+            self.calls += 1
+
+    inside, before, elsewhere = Counter(), Counter(), Counter()
+    toy.first.hook_x.hooks, toy.second.hook_x.hooks = [before], [elsewhere]
+    with toy.hooks({FIRST: inside}):
+        toy(torch.ones(2, 3))
+    toy(torch.ones(2, 3))
+    copied = "Is it a copy of the hook that runs (deepcopy)? Copy the list, not what is in it."
+    for counter, expected, words in [
+        (inside, 1, f"The block's own hook must run in the block alone. {copied}"),
+        (before, 2, f"A hook that was on before must run in the block and after it. {copied}"),
+        (elsewhere, 2, "A hook on a point that the block does not name must stay. Are all points "
+         "emptied on exit?"),
+    ]:  # fmt: skip
+        assert counter.calls == expected, (
+            f"{words} Of two passes, one in the block and one after it, it should have counted "
+            f"{expected}; it counted {counter.calls}."
+        )
 
 
 @exercise("2.2")

@@ -157,6 +157,8 @@ def mistaken(w, x, name):
         "Is the activation on the product? It belongs on the gate alone.": act(name, gate * linear),
         "Is the activation forgotten?": gate * linear,
         "Are W_gate and W_in exchanged?": act(name, other_gate) * other_linear,
+        "Is W_gate never read? Each factor has its own matrix.": act(name, other_gate) * linear,
+        "Is W_in never read? Each factor has its own matrix.": on * other_linear,
         "Are b_gate and b_in exchanged?": (
             act(name, gate - w["b_gate"] + w["b_in"]) * (bare + w["b_gate"])
         ),
@@ -175,8 +177,9 @@ def mistaken(w, x, name):
         words = f"Is {other} written into the code? self.activation, from the config, is {name}."
         found[words] = act(other, gate) * linear
     found = {words: write(w, post) for words, post in found.items()}
-    found["Is b_out forgotten?"] = write(w, on * linear) - w["b_out"]
-    return found
+    right = write(w, on * linear)
+    found["Is x added? The block adds what the MLP writes to the stream."] = x + right
+    return found | {"Is b_out forgotten?": right - w["b_out"]}
 
 
 @exercise("2.7")
@@ -224,8 +227,9 @@ def test_hook_points_show_and_replace_the_gate_the_linear_factor_and_the_product
 
 
 @exercise("2.7")
-def test_gradients_flow_through_the_gated_mlp(config, layers):
-    mlp = build(config, layers.GatedMLP, seed=6)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_gradients_flow_through_the_gated_mlp(config, layers, name):
+    mlp = build(config, layers.GatedMLP, seed=6, activation=name)
     x = normal(BATCH, POS, WIDTH, seed=27).requires_grad_()
     wrong = wrong_gradients(lambda: mlp(x), {"x": x, **dict(mlp.named_parameters())})
     assert not wrong, (

@@ -81,6 +81,11 @@ def check_precision(norm, dtype):
         "everything is computed in float32: from `wide`, not from x."
     )
     match(out, expected, claim, tolerance=0.02)
+    out = norm.float()(x)
+    assert out.dtype == dtype, (
+        f"With x in {dtype} and the gain in float32 the result must be in x's {dtype}; it is in "
+        f"{out.dtype}. Is .to(x.dtype), with x's own precision, the last thing that happens?"
+    )
 
 
 @exercise("2.4")

@@ -78,7 +78,61 @@ WRONG = [
     Wrong("2.6", "positions without graph", {"self.W_pos[": "self.W_pos.data["}, says="to W_pos"),
 ]
 
+WRONG += [
+    Wrong(
+        "2.6",
+        "repeated in the wrong order",
+        {
+            ROWS: ROWS.replace(
+                ".expand(batch, -1, -1)", ".repeat_interleave(batch, 0).reshape(batch, pos, -1)"
+            )
+        },
+        says="With start=4 the tokens stand at positions",
+    ),
+    Wrong(
+        "2.6",
+        "positions go on over the batch",
+        {
+            ROWS: "self.W_pos[(start + torch.arange(batch * pos)) % len(self.W_pos)]"
+            ".view(batch, pos, -1)"
+        },
+        says="With start=4 the tokens stand at positions",
+    ),
+    Wrong(
+        "2.6",
+        "start added to the vectors",
+        {"self.W_pos[start : start + pos]": "(self.W_pos[:pos] + start)"},
+        says="get these rows of W_pos",
+    ),
+    Wrong("2.6", "squeezed", {ROW: f"{ROW}.squeeze()"}, says="wrong shape or type"),
+    Wrong(
+        "2.6",
+        "a frozen nn.Embedding",
+        {ROW: "nn.Embedding.from_pretrained(self.W_E)(tokens)"},
+        says="respect to W_E",
+    ),
+    Wrong(
+        "2.6",
+        "token 0 learns nothing",
+        {ROW: "F.embedding(tokens, self.W_E, padding_idx=0)"},
+        says="respect to W_E",
+    ),
+]
+
 RIGHT = [
+    Right(
+        "2.6",
+        "by index_select and filling in",
+        body={
+            TOKENS: "return self.W_E.index_select(0, tokens.flatten()).view(*tokens.shape, -1)",
+            POSITIONS: """
+            out = self.W_pos.new_zeros(batch, pos, self.W_pos.shape[1])
+            for place in range(pos):
+                out[:, place] = self.W_pos[start + place]
+            return out
+            """,
+        },
+    ),
     Right(
         "2.6",
         "by F.embedding",

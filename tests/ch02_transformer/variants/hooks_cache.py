@@ -103,7 +103,80 @@ WRONG = [
     ),
 ]
 
+WRONG += [
+    Wrong(
+        "2.3",
+        "contiguous, for a view only",
+        {
+            "index = torch.arange(x.shape[point.pos_axis], device=x.device)[positions]": "lead = "
+            "(slice(None),) * point.pos_axis",
+            "x = x.index_select(point.pos_axis, index)": "x = x[(*lead, positions)].contiguous()",
+        },
+        says="nor does contiguous() of a batch of one",
+    ),
+    Wrong(
+        "2.3",
+        "requires_grad_ always",
+        {
+            "if gradients:": "if True:",
+        },
+        says="requires_grad_() and detach_() change the one that came",
+    ),
+    Wrong(
+        "2.3",
+        "requires_grad_ switched off",
+        {"x if gradients else x.detach()": "x if gradients else x.requires_grad_(False)"},
+        says="requires_grad_() and detach_() change the one that came",
+    ),
+    Wrong(
+        "2.3",
+        "detached in place",
+        {"x.detach()": "x.detach_()"},
+        says="Use detach() instead",
+    ),
+    Wrong(
+        "2.3",
+        "the axis by the number of axes",
+        {
+            "x.shape[point.pos_axis]": "x.shape[2 if x.ndim == 4 else 1]",
+            "index_select(point.pos_axis": "index_select(2 if x.ndim == 4 else 1",
+        },
+        says="That is a selection along axis 2.",
+    ),
+    Wrong(
+        "2.3",
+        "retain_grad only where there is a gradient already",
+        {"x.requires_grad_().retain_grad()": "x.requires_grad and x.retain_grad()"},
+        says="or was requires_grad_() forgotten?",
+    ),
+    Wrong(
+        "2.3",
+        "in a list",
+        {
+            "cache[point.name] = x if gradients else x.detach()": "cache.setdefault(point.name, [])"
+            ".append(x if gradients else x.detach())"
+        },
+        says="dict[str, torch.Tensor]",
+    ),
+]
+
 RIGHT = [
+    Right(
+        "2.3",
+        "a case for each axis",
+        body={
+            KEEP: """
+            if positions is not None:
+                x = (x[:, positions] if point.pos_axis == 1 else x[:, :, positions]).clone()
+            if not gradients:
+                x = x.data
+            else:
+                x.requires_grad_()
+                x.retain_grad()
+            cache.update({point.name: x})
+            """
+        },
+    ),
     Right(
         "2.3",
         "by take_along positions, then stacked",

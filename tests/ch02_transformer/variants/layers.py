@@ -149,7 +149,47 @@ WRONG = [
     ),
 ]
 
+WRONG += [
+    Wrong(
+        "2.7",
+        "activation edited in place",
+        {"self.activation(gate) * linear": "self.activation(gate).mul_(linear)"},
+        says="modified by an inplace operation",
+    ),
+    Wrong("2.7", "W_in for both", {"self.W_gate": "self.W_in"}, says="Is W_gate never read?"),
+    Wrong("2.7", "W_gate for both", {"@ self.W_in": "@ self.W_gate"}, says="Is W_in never read?"),
+    Wrong("2.7", "x added", {END: f"x + {END}"}, says="Is x added?"),
+    Wrong(
+        "2.7",
+        "hook_post before the product",
+        {POST: "self.hook_post(self.activation(gate)) * linear"},
+        says="That is the gate after its activation.",
+    ),
+    Wrong(
+        "2.7",
+        "hook_post sees what is written",
+        {POST: "self.activation(gate) * linear", END: f"self.hook_post({END})"},
+        says="hook_post sees the wrong thing.",
+    ),
+]
+
 RIGHT = [
+    Right(
+        "2.7",
+        "neuron by neuron",
+        body={
+            GATED: """
+            gate = torch.stack([x @ column for column in self.W_gate.T], -1) + self.b_gate
+            linear = torch.stack([x @ column for column in self.W_in.T], -1) + self.b_in
+            gate, linear = self.hook_pre(gate), self.hook_pre_linear(linear)
+            post = self.hook_post(self.activation(gate) * linear)
+            out = self.b_out
+            for neuron, row in enumerate(self.W_out):
+                out = out + post[..., neuron, None] * row
+            return out
+            """
+        },
+    ),
     Right(
         "2.7",
         "by einsum, the linear factor first",

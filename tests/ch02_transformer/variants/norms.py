@@ -145,7 +145,55 @@ WRONG = [
     ),
 ]
 
+WRONG += [
+    Wrong(
+        "2.4",
+        "in the gain's precision",
+        {".to(x.dtype)": ".to(self.w.dtype)"},
+        says="with x's own precision, the last thing that happens?",
+    ),
+    Wrong(
+        "2.4",
+        "lowered before the gain",
+        {".to(x.dtype)": "", "centred / scale *": "(centred / scale).to(x.dtype) *"},
+        says="with x's own precision, the last thing that happens?",
+    ),
+    Wrong(
+        "2.4", "eps as a floor", {"variance + self.eps": "variance.clamp(min=self.eps)"}, says="eps"
+    ),
+    Wrong(
+        "2.4",
+        "no axis kept",
+        {MEAN: "wide.mean(dim=-1)", SQUARES: "centred.pow(2).mean(dim=-1)"},
+        says="must match the size of tensor b",
+    ),
+    Wrong(
+        "2.4",
+        "hook_normalized twice",
+        {"centred / scale * self.w": "self.hook_normalized(centred / scale) * self.w"},
+        says="it was called 2 times",
+    ),
+    Wrong(
+        "2.4",
+        "gain in place after the hook",
+        {END: "self.hook_normalized(centred / scale).mul_(self.w).add_(self.b)"},
+        says="is edited in place afterwards",
+    ),
+]
+
 RIGHT = [
+    Right(
+        "2.4",
+        "by torch.std_mean",
+        body={
+            LAYER: """
+            std, mean = torch.std_mean(wide, -1, correction=0, keepdim=True)
+            scale = self.hook_scale(torch.sqrt(std.square() + self.eps))
+            out = torch.sub(wide, mean).div(scale).mul(self.w).add(self.b)
+            return self.hook_normalized(out.to(x.dtype))
+            """
+        },
+    ),
     Right(
         "2.4",
         "by torch.var and reciprocal root",

@@ -105,7 +105,49 @@ WRONG = [
     Wrong("2.5", "no hook_scale", {"self.hook_scale": ""}, says="hook_scale must be called once"),
 ]
 
+WRONG += [
+    Wrong(
+        "2.5",
+        "in the gain's precision",
+        {".to(x.dtype)": ".to(self.w.dtype)"},
+        says="with x's own precision, the last thing that happens?",
+    ),
+    Wrong(
+        "2.5",
+        "lowered before the gain, as in Hugging Face's Llama",
+        {END + ".to(x.dtype)": "self.hook_normalized(wide / scale).to(x.dtype) * self.w"},
+        says="with x's own precision, the last thing that happens?",
+    ),
+    Wrong(
+        "2.5",
+        "rms_norm of torch beside the hook",
+        {
+            "wide / scale": "torch.nn.functional.rms_norm(wide, wide.shape[-1:], None, self.eps)",
+        },
+        says="Is what self.hook_scale returns ignored?",
+    ),
+    Wrong("2.5", "multiplied", {"wide / scale": "wide * scale"}, says="divisor sqrt(25 + 11) = 6"),
+    Wrong(
+        "2.5",
+        "no gradient through the divisor",
+        {"wide.pow": "wide.detach().pow"},
+        says="disagrees with finite differences",
+    ),
+]
+
 RIGHT = [
+    Right(
+        "2.5",
+        "vector by vector",
+        body={
+            RMS: """
+            rows = wide.reshape(-1, wide.shape[-1])
+            squares = torch.stack([row @ row / len(row) for row in rows])
+            scale = self.hook_scale(torch.sqrt(squares.reshape(*wide.shape[:-1], 1) + self.eps))
+            return torch.mul(self.hook_normalized(wide.div(scale)), self.w).type_as(x)
+            """
+        },
+    ),
     Right(
         "2.5",
         "by the vector's length",
