@@ -60,25 +60,31 @@ def nnsight(bench: Bench) -> dict[str, Callable[[Tensor], Any]]:
         return out
 
     def blocks(tokens: Tensor) -> Any:
+        kept = []
         with model.trace(tokens):
-            kept = [block.output.save() for block in model.transformer.h]
+            for block in model.transformer.h:
+                kept.append(block.output.save())
         return kept
 
     return {"forward": forward, "forward with resid_post cached": blocks}
 
 
 def pyvene(bench: Bench) -> dict[str, Callable[[Tensor], Any]]:
-    """A forward that collects every block's output."""
+    """A forward that collects what every MLP writes.
+
+    Not the blocks' outputs: version 0.1.8 expects tuples there, which transformers 5 does not give.
+    """
     import pyvene as pv
 
-    points = [
-        {"layer": layer, "component": "block_output", "intervention_type": pv.CollectIntervention}
-        for layer in range(bench.config.n_layers)
-    ]
-    model = pv.IntervenableModel(points, model=hugging_face(bench))
+    point = {"component": "mlp_output", "intervention_type": pv.CollectIntervention}
+    units = {"unit": "pos", "max_number_of_units": bench.pos}
+    layers = range(bench.config.n_layers)
+    model = pv.IntervenableModel(
+        [{"layer": layer, **point, **units} for layer in layers], model=hugging_face(bench)
+    )
     where = {"base": list(range(bench.pos))}
     return {
-        "forward with resid_post cached": lambda tokens: model(
+        "forward with mlp_out cached": lambda tokens: model(
             {"input_ids": tokens}, unit_locations=where
         )
     }
@@ -129,6 +135,8 @@ def peers(bench: Bench) -> Iterator[Row]:
             continue
         try:
             calls = peer.build(bench)
+            for call in calls.values():
+                call(tokens)
         except Exception as error:  # a peer of another version is no reason to stop
             yield Row(peer.module, "", None, f"skipped: {type(error).__name__}: {error}"[:80])
             continue
