@@ -90,9 +90,13 @@ def test_softmax_is_accurate_in_low_precision_and_comes_in_qs_own(attention, con
     """A weight in bfloat16 may be off by its own rounding, one part in 256, and by no more."""
     q, k = (x.bfloat16() for x in queries_and_keys(40, 300, seed=15, batch=1))
     layer = build(attention, config)
-    seen = record(layer.hook_attn_scores)
+    seen, shown = record(layer.hook_attn_scores), record(layer.hook_pattern)
     got = layer.pattern(q, k)
     assert got.dtype == q.dtype, f"the pattern must come in q's {q.dtype}; it came in {got.dtype}."
+    assert shown and shown[0].dtype == q.dtype, (
+        f"hook_pattern must see the pattern as it goes on, in q's {q.dtype}: first .to(q.dtype), "
+        "then the hook point. A cache of it in float32 is twice as large."
+    )
     assert seen, "hook_attn_scores must be called; it was not."
     right = seen[0].double().softmax(dim=-1)
     match(got, right, "The pattern is the softmax of what hook_attn_scores saw.", tolerance=0.1)

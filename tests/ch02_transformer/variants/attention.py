@@ -139,6 +139,13 @@ PATTERN = {
         {SOFTMAX: "((e := lift(scores).exp()) / e.sum(-1, True)).to(q.dtype)"},
         "Take the largest away before exp",
     ),
+    "hook_pattern sees float32": (
+        {f"{SOFTMAX})": "lift(scores).softmax(dim=-1)).to(q.dtype)"},
+        "first .to(q.dtype), then the hook point",
+    ),
+    "mask multiplied by -inf": ({MASKED: "scores + hidden * -torch.inf"}, "0 * inf is nan"),
+    "scaled by the number of heads": ({SCALED: "q / math.sqrt(q.shape[2])"}, "by sqrt(n_heads)"),
+    "scaled by the number of keys": ({SCALED: "q / math.sqrt(k.shape[1])"}, "number of keys"),
     "pattern stays in float32": ({".to(q.dtype)": ""}, "the pattern must come in q's"),
     "float64 lowered to float32": ({"lift(scores)": "scores.float()"}, "differ by rounding alone"),
     "no gradient": ({"lift(scores)": "lift(scores).detach()"}, "must let gradients through"),
@@ -176,6 +183,16 @@ return torch.tensor(rows)
             "causal_mask": """
 later = torch.triu(torch.ones(n_keys, n_keys), diagonal=1)
 return later[-n_queries:] == 0
+"""
+        },
+    ),
+    Right(
+        "2.8",
+        "the past seen whole, then a triangle",
+        body={
+            "causal_mask": """
+past = torch.ones(n_queries, n_keys - n_queries)
+return torch.cat([past, torch.ones(n_queries, n_queries).tril()], dim=1).bool()
 """
         },
     ),

@@ -141,6 +141,35 @@ return x[:, :, :, None, :].expand(-1, -1, -1, group, -1).reshape(batch, pos, n_h
         },
     ),
     Right(
+        "2.11",
+        "a table of ones and zeros",
+        body={
+            "share_heads": """
+served = torch.eye(x.shape[2]).repeat_interleave(group, dim=0).to(x)
+return torch.einsum("hk,bpkd->bphd", served, x)
+"""
+        },
+    ),
+    Right(
+        "2.12",
+        "added up in place, key by key and head by head",
+        body={
+            "Attention.move": """
+z = v.new_zeros(v.shape[0], pattern.shape[2], *v.shape[2:])
+for query in range(pattern.shape[2]):
+    for key in range(pattern.shape[3]):
+        z[:, query] += pattern[:, :, query, key, None] * v[:, key]
+return z
+""",
+            "Attention.write": """
+out = self.b_O.repeat(*z.shape[:2], 1)
+for head in range(z.shape[2]):
+    out += z[:, :, head] @ self.W_O[head]
+return out
+""",
+        },
+    ),
+    Right(
         "2.12",
         "matmul",
         body={

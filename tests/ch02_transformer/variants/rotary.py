@@ -125,6 +125,22 @@ WRONG += [
 RIGHT = [
     Right(
         "2.10",
+        "two by two matrices, into a copy",
+        body={
+            "Rotary.forward": """
+half, out = self.n // 2, wide.clone()
+angle = torch.outer(position, 1 / torch.pow(self.base, 2 * pair / self.n))
+cos, sin = angle.cos(), angle.sin()
+columns = [torch.stack([cos, sin], -1), torch.stack([-sin, cos], -1)]
+pairs = torch.stack([wide[..., :half], wide[..., half : self.n]], dim=-1)
+pairs = torch.einsum("picd,bphid->bphic", torch.stack(columns, dim=-1), pairs)
+out[..., :half], out[..., half : self.n] = pairs.unbind(-1)
+return out.type_as(x)
+"""
+        },
+    ),
+    Right(
+        "2.10",
         "complex numbers",
         body={
             "Rotary.forward": """
