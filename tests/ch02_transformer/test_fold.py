@@ -1,4 +1,4 @@
-"""Graders of fold.py, one weight at a time; test_fold_model.py folds whole models."""
+"""Graders of fold.py, one weight at a time; test_fold_whole.py folds whole models."""
 
 import pytest
 import torch

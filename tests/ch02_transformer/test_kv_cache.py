@@ -56,6 +56,9 @@ def extend_mistakes(name: str, own: list[Tensor], other: list[Tensor]) -> dict[s
         "Keys and values were exchanged when they were stored.": joined([*other[:-1], own[-1]]),
         f"The new {name} come from the wrong argument.": joined([*own[:-1], other[-1]]),
         f"The new {name} are there twice.": joined([*own, own[-1]]),
+        f"Only the last of the new {name} is appended; several tokens may come at once.": joined(
+            [*own[:1], *(part[:, -1:] for part in own[1:])]
+        ),
     }
 
 
@@ -139,6 +142,18 @@ def test_what_was_returned_before_does_not_change(kv_cache):
     match(earlier, copy, "Extending the cache changed the keys that an earlier call returned.")
     claim = "The keys that came in belong to the caller, but they were edited."
     match(second[0], chunks(6)[1][0], claim)
+
+
+@exercise("2.19")
+def test_gradients_flow_through_the_cache_to_the_new_tokens(kv_cache):
+    cache, (first, second, _) = kv_cache.LayerCache(), chunks(9)
+    for chunk in (first, second):
+        k, v = (tensor.requires_grad_() for tensor in chunk)
+        for name, new, everything in zip(("keys", "values"), (k, v), cache.extend(k, v)):
+            words = f"The {name} that extend returns must not be cut off from the graph: no detach."
+            assert everything.requires_grad, words
+            everything[:, -new.shape[1] :].sum().backward(retain_graph=True)
+            match(new.grad, torch.ones_like(new), f"The new {name} must get their gradient.")
 
 
 def rotary_attention(attention, config) -> torch.nn.Module:

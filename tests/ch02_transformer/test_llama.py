@@ -86,6 +86,9 @@ def mistakes_of(name: str, value: Tensor, raw: Tensor, others: dict[str, Any]) -
     mistakes["Heads are cut along the wrong axis: the projected one is split into heads."] = (
         raw.T.reshape(heads, -1, size) if not axis else raw.reshape(heads, size, -1)
     )
+    if not axis:
+        words = "It is reshaped as it lies in memory; split its first axis, then exchange axes."
+        mistakes[words] = raw.reshape(heads, -1, size)
     if heads == KV_HEADS:
         mistakes["It is split with n_heads; keys and values have n_kv_heads."] = raw.reshape(
             HEADS, -1, raw.shape[1]

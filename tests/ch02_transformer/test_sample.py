@@ -71,12 +71,21 @@ def threshold_mistakes(logits: Tensor, cold: Tensor, k: int) -> dict[str, Tensor
     """What comes when rows are not looked at one by one."""
     in_batch = logits.flatten().topk(k).values.min()
     in_rows = logits.topk(k).values.min()
+    p = cold.softmax(-1)
+    largest = torch.stack([row.where(row >= row.sort().values[-k], 0.0) for row in p])
+    far = logits.abs() >= logits.abs().sort(dim=-1).values[:, -k, None]
     return {
         "The k likeliest of the whole batch are kept; each row has its own k.": (
             cold.masked_fill(logits < in_batch, -torch.inf).softmax(-1)
         ),
         "One threshold is used for the whole batch; each row has its own k-th logit.": (
             cold.masked_fill(logits < in_rows, -torch.inf).softmax(-1)
+        ),
+        "What is kept is divided by its sum over the whole batch; each row sums to one.": (
+            largest / largest.sum()
+        ),
+        "The k logits farthest from 0 are kept; the likeliest are the largest.": (
+            cold.masked_fill(~far, -torch.inf).softmax(-1)
         ),
     }
 
@@ -95,7 +104,9 @@ def test_two_likeliest_of_one_two_three_four_have_three_and_four_sevenths(sample
 
 @exercise("2.17")
 @seeds
-@pytest.mark.parametrize("temperature, k", [(0.6, 3), (2.5, 5), (1.0, 2)])
+@pytest.mark.parametrize(
+    "temperature, k", [(0.6, 3), (2.5, 5), (1.0, 2), (0.8, 1), (1.3, VOCAB - 1)]
+)
 def test_k_likeliest_share_the_probability_at_this_temperature(sample, seed, temperature, k):
     logits = 2 * normal(BATCH, VOCAB, seed=seed)
     match(
@@ -150,9 +161,10 @@ def test_low_temperature_gives_all_to_the_likeliest(sample):
 
 
 @exercise("2.17")
-def test_logits_are_left_as_they_came(sample):
+@pytest.mark.parametrize("temperature", [0.5, 1.0])
+def test_logits_are_left_as_they_came(sample, temperature):
     logits = normal(BATCH, VOCAB, seed=7)
     before = logits.clone()
-    sample.top_k_probabilities(logits, 0.5, 2)
+    sample.top_k_probabilities(logits, temperature, 2)
     claim = "The logits that came in belong to the caller, but they were edited in place."
     match(logits, before, claim)

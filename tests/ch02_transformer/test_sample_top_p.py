@@ -60,8 +60,25 @@ def top_p_mistakes(p: Tensor, mass: float) -> dict[str, Tensor]:
             rescaled(above)
         ),
         "All tokens are kept.": p,
+    } | batch_mistakes(p, sets, right)
+
+
+def batch_mistakes(p: Tensor, sets: list[list[int]], right: Tensor) -> dict[str, Tensor]:
+    """What comes when rows, or their orders, get mixed up."""
+    order, most = p.argsort(dim=-1, descending=True), max(map(len, sets))
+    left = p.masked_fill(right == 0, 0)
+    return {
         "Every row keeps as many tokens as the first.": torch.stack(
             [kept(row, ranked(row)[: len(sets[0])]) for row in p]
+        ),
+        "Every row keeps as many tokens as the row that needs most.": torch.stack(
+            [kept(row, ranked(row)[:most]) for row in p]
+        ),
+        "What is kept is divided by its sum over the whole batch; each row sums to one.": (
+            left / left.sum()
+        ),
+        "gather reads in the sorted order once more; to go back takes scatter.": (
+            right.gather(-1, order).gather(-1, order)
         ),
     }
 
@@ -114,6 +131,16 @@ def test_a_tiny_p_keeps_the_likeliest_token(sample):
 def test_p_of_one_keeps_everything(sample):
     claim = "p=1 is reached by all tokens together, so all keep their probability."
     match(sample.keep_top_p(EXACT.clone(), 1.0), EXACT, claim, top_p_mistakes(EXACT, 1.0))
+
+
+@exercise("2.18")
+def test_p_of_one_keeps_everything_where_rounding_falls_short_of_it(sample):
+    p = torch.full((2, 10), 0.1, dtype=torch.float64)
+    claim = (
+        "Ten times .1 adds up to a little less than 1 in floating point, so nothing ever reaches "
+        "p=1: then all are kept. (argmax of nothing but False is 0.)"
+    )
+    match(sample.keep_top_p(p.clone(), 1.0), p, claim, top_p_mistakes(p, 1.0))
 
 
 @exercise("2.18")

@@ -58,6 +58,13 @@ def shift_mistakes(log_p: Tensor, tokens: Tensor) -> dict[str, Tensor]:
         ),
         "The last position is counted too, against the sequence's first token; it predicts a "
         "token that is not there.": pick(log_p, tokens.roll(-1, dims=1)).mean(),
+        "The shift runs over the batch; positions are axis 1: logits[:, :-1], tokens[:, 1:].": (
+            pick(log_p[:-1], tokens[1:]).mean()
+        ),
+        "The batch is laid end to end and then shifted, so that a sequence's last position "
+        "predicts another's first token; shift first.": (
+            pick(log_p.flatten(0, 1)[:-1], tokens.flatten()[1:]).mean()
+        ),
     }
 
 
@@ -108,10 +115,8 @@ def loss_mistakes(logits: Tensor, tokens: Tensor) -> dict[str, Tensor]:
 
 @exercise("2.15")
 def test_loss_of_a_half_a_quarter_and_an_eighth_is_two_log_two(train):
-    logits = torch.full((1, 4, 3), -torch.inf, dtype=torch.float64)
-    for t, p in enumerate([1 / 2, 1 / 4, 1 / 8]):
-        logits[0, t, 0], logits[0, t, 1 + t % 2] = math.log(p), math.log(1 - p)
-    logits[0, 3] = torch.tensor([0.1, 0.2, 0.7]).log()
+    p = torch.tensor([[1 / 2, 1 / 8, 3 / 8], [1 / 4, 1 / 2, 1 / 4], [1 / 8, 3 / 4, 1 / 8]]).double()
+    logits = torch.cat([p, torch.tensor([[0.1, 0.2, 0.7]]).double()]).log()[None]
     match(
         train.next_token_loss(logits, torch.zeros(1, 4, dtype=torch.long)),
         2 * math.log(2),

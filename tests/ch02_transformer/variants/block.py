@@ -117,6 +117,31 @@ BLOCK = {
         {"self.attn(self.ln1(resid_pre), past)": "self.attn(self.ln1(resid_pre), past).detach()"},
         "Gradients must reach every weight",
     ),
+    "attention reads a detached stream": (
+        {"self.ln1(resid_pre)": "self.ln1(resid_pre.detach())"},
+        "is the stream detached",
+    ),
+    "the MLP reads a detached stream": (
+        {"self.ln2(resid_mid)": "self.ln2(resid_mid.detach())"},
+        "is the stream detached",
+    ),
+    "the stream is detached": (
+        {"resid_pre + attn_out": "resid_pre.detach() + attn_out"},
+        "is the stream detached",
+    ),
+    "past is given to the MLP too": (
+        {"self.ln2(resid_mid))": "self.ln2(resid_mid), past)"},
+        "too many positional arguments",
+    ),
+    "an empty past is dropped": (
+        {", past)": ", past if past is not None and past.length else None)"},
+        "must be given `past` itself",
+    ),
+    "hook_resid_post forgotten": ({POST: "resid_mid + mlp_out"}, "it was called 0 times"),
+    "attn_out changed in place": (
+        {MID: "self.hook_resid_mid(attn_out.add_(resid_pre))"},
+        "What hook_attn_out showed was changed",
+    ),
     "attention called twice": (
         {"ln2(resid_mid)": "ln2(resid_pre + self.attn(self.ln1(resid_pre), past))"},
         "Attention must be called once",
@@ -149,6 +174,23 @@ normed = self.ln1(x)
 mid = self.hook_resid_mid(torch.add(self.hook_attn_out(self.attn(normed, past)), x))
 said = self.mlp(self.ln2(mid))
 return self.hook_resid_post(self.hook_mlp_out(said) + mid)
+"""
+        },
+    ),
+    Right(
+        "2.13",
+        "a loop over the two parts, in place on a copy",
+        body={
+            "SequentialBlock.forward": """
+x = self.hook_resid_pre(resid)
+for norm, part, out, after in [
+    (self.ln1, lambda y: self.attn(y, past), self.hook_attn_out, self.hook_resid_mid),
+    (self.ln2, self.mlp, self.hook_mlp_out, self.hook_resid_post),
+]:
+    total = x.clone()
+    total += out(part(norm(x)))
+    x = after(total)
+return x
 """
         },
     ),

@@ -45,6 +45,19 @@ WRONG = [
         {f"return {W}, {B}": f"b = {B}\n    return W.mul_(gain[:, None]), b"},
         says="W was edited in place",
     ),
+    Wrong("2.20", "one plus the gain", {W: "(1 + gain[:, None]) * W"}, says="Gains 10 and 100"),
+    Wrong("2.20", "bias in W", {W: "gain[:, None] * W + bias[:, None]"}, says="Gains 10 and 100"),
+    Wrong("2.20", "exchanged", {f"{W}, {B}": f"{B}, {W}"}, says="return value of fold.absorb"),
+    Wrong(
+        "2.20",
+        "b in place",
+        {f"return {W}, {B}": f"return {W}, b.add_(bias @ W)"},
+        says="but b was",
+    ),
+    Wrong(
+        "2.20", "heads for rows", {W: "torch.stack([g * w for g, w in zip(gain, W)])"}, says="Row i"
+    ),
+    Wrong("2.20", "bias over gain", {B: "b + (bias / gain) @ W"}, says="13, 17, 21"),
     Wrong("2.21", "wrong axis", {ROWS: ROWS.replace("-1", "0")}, says="mean runs over axis 0"),
     Wrong("2.21", "one mean", {ROWS: "weight - weight.mean()"}, says="One mean of all numbers"),
     Wrong(
@@ -61,6 +74,38 @@ WRONG = [
     Wrong("2.21", "unembedding over d_model", {TOKENS: TOKENS.replace("-1", "0")}, says="ignores"),
     Wrong("2.21", "unembedding, one mean", {TOKENS: "W_U - W_U.mean()"}, says="One mean of all"),
     Wrong("2.21", "unembedding untouched", {TOKENS: "W_U"}, says="Nothing was taken away"),
+    Wrong("2.21", "axis 1", {ROWS: ROWS.replace("-1", "1")}, says="Dimension out of range"),
+    Wrong(
+        "2.21",
+        "layer norm",
+        {ROWS: "nn.functional.layer_norm(weight, weight.shape[-1:])"},
+        says="loses",
+    ),
+    Wrong(
+        "2.21", "median", {ROWS: "weight - weight.median(-1, True).values"}, says="loses the mean"
+    ),
+    Wrong(
+        "2.21",
+        "unembedding by both",
+        {TOKENS: f"centre_writer({TOKENS} - W_U.mean(0))"},
+        says="loses",
+    ),
+    Wrong(
+        "2.21",
+        "log softmax",
+        {TOKENS: "W_U.log_softmax(dim=-1)"},
+        says="loses the mean over tokens",
+    ),
+    Wrong(
+        "2.21",
+        "W_U in place",
+        {
+            TOKENS: TOKENS.replace("W_U - (", "W_U.sub_(").replace(
+                "W_U - W_U.mean(dim=-1, keepdim=True)", "W_U.sub_(W_U.mean(-1, True))"
+            )
+        },
+        says="old was edited",
+    ),
     Wrong("2.22", "b_O forgotten", {"b_O + ": ""}, says="old b_O is missing"),
     Wrong("2.22", "nothing carried", {f"b_O + {SUM}": "b_O.clone()"}, says="bias is missing"),
     Wrong("2.22", "taken away", {"b_O + ": "b_O - "}, says="taken away, not added"),
@@ -68,6 +113,18 @@ WRONG = [
     Wrong("2.22", "mean over heads", {SUM: f"{SUM} / len(W_O)"}, says="averaged"),
     Wrong("2.22", "b_O for each head", {"b_O +": "len(W_O) * b_O +"}, says="once for each head"),
     Wrong("2.22", "W_O forgotten", {SUM: "torch.zeros_like(b_O) + b_V.sum()"}, says="its own W_O."),
+    Wrong("2.22", "all through all", {SUM: "(b_V @ W_O).sum((0, 1))"}, says="added up before W_O"),
+    Wrong(
+        "2.22", "not summed", {SUM: SUM.replace("-> d", "-> head d")}, says="return value of fold"
+    ),
+    Wrong("2.22", "largest", {SUM: "(b_V[:, None] @ W_O).amax(0)[0]"}, says="its own W_O."),
+    Wrong(
+        "2.22",
+        "last head",
+        {SUM: "[b @ W for b, W in zip(b_V, W_O)][-1]"},
+        says="Only the last head",
+    ),
+    Wrong("2.22", "sums first", {SUM: "b_V.sum(-1) @ W_O.sum(1)"}, says="its own W_O."),
     Wrong(
         "2.22",
         "W_O transposed",
@@ -144,6 +201,31 @@ RIGHT = [
         {
             f"return b_O + {SUM}": "for b, W in zip(b_V, W_O):\n        b_O = b_O + b @ W\n"
             "    return b_O"
+        },
+    ),
+    Right("2.22", "tensordot", {SUM: "torch.tensordot(b_V, W_O, dims=2)"}),
+    Right("2.22", "number by number", {SUM: "(b_V[..., None] * W_O).sum((0, 1))"}),
+    Right(
+        "2.20",
+        "head by head, in place on copies",
+        body={
+            "absorb": """
+            if W.ndim > 2:
+                pairs = [absorb(w, c, gain, bias) for w, c in zip(W, b)]
+                return torch.stack([w for w, _ in pairs]), torch.stack([c for _, c in pairs])
+            new_W, new_b = W.clone(), b.clone()
+            new_W *= gain.unsqueeze(1)
+            new_b += W.mT @ bias
+            return new_W, new_b
+            """
+        },
+    ),
+    Right(
+        "2.21",
+        "row by row, and with ones",
+        {
+            ROWS: "torch.sub(weight, torch.var_mean(weight, -1, keepdim=True)[1])",
+            TOKENS: "torch.stack([row - row.mean() for row in W_U])",
         },
     ),
 ]

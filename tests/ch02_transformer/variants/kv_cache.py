@@ -72,6 +72,25 @@ WRONG = [
         },
         says="not in the class",
     ),
+    Wrong(
+        "2.19",
+        "the last new token only",
+        {"[self.k, k]": "[self.k, k[:, -1:]]", "[self.v, v]": "[self.v, v[:, -1:]]"},
+        says="Only the last of the new keys",
+    ),
+    Wrong("2.19", "detached", {KEEP: f"{KEEP} = k.detach(), v.detach()"}, says="no detach"),
+    Wrong("2.19", "truth of a tensor", {"self.k is not None and": "self.k and"}, says="ambiguous"),
+    Wrong(
+        "2.19",
+        "returns the old only",
+        {KEEP: "old = k[:, : self.length or None], v[:, : self.length or None]\n        " + KEEP}
+        | {"return k, v": "return old"},
+        says="Only the old keys",
+    ),
+    Wrong("2.19", "a window", {KEEP: f"{KEEP} = k[:, -8:], v[:, -8:]"}, says="Shape [3, 12, 2, 5]"),
+    Wrong(
+        "2.19", "nothing returned", {"        return k, v": "        pass"}, says="return value of"
+    ),
 ]
 
 RIGHT = [
@@ -102,6 +121,32 @@ RIGHT = [
             "if self.k is not None and self.v is not None:": "if self.k is None:\n"
             "            self.k, self.v = k[:, :0], v[:, :0]\n"
             "        if True:"
+        },
+    ),
+    Right(
+        "2.19",
+        "a buffer filled in place",
+        body={
+            "LayerCache.extend": """
+            old = self.length
+            def grown(before, new):
+                whole = new.new_empty(len(new), old + new.shape[1], *new.shape[2:])
+                if old:
+                    whole[:, :old] = before
+                whole[:, old:] = new
+                return whole
+            self.k, self.v = grown(self.k, k), grown(self.v, v)
+            return self.k, self.v
+            """,
+            "LayerCache.length": "return len(self.k[0]) if self.k is not None else 0",
+        },
+    ),
+    Right(
+        "2.19",
+        "what there is, joined",
+        {
+            JOIN_K: "torch.hstack((self.k, k))",
+            JOIN_V: "torch.cat([x for x in (self.v, v) if x is not None], dim=-3)",
         },
     ),
 ]

@@ -117,6 +117,32 @@ WRONG = [
         },
         says="both sides pair halves already",
     ),
+    Wrong(
+        "2.23",
+        "reshaped, not transposed",
+        {QKV: "W.reshape(-1, config.d_model, config.d_head)"},
+        says="reshaped as it lies in memory",
+    ),
+    Wrong(
+        "2.23",
+        "keys repeated for the queries",
+        {QKV: f"(x := {QKV}).repeat_interleave(config.n_heads // len(x), dim=0)"},
+        says="Shape [2, 10, 6] is expected",
+    ),
+    Wrong(
+        "2.23",
+        "gains plus one",
+        {'["model.norm.weight"]': '["model.norm.weight"] + 1'},
+        says="as it is",
+    ),
+    Wrong("2.23", "embedding transposed", {EMBEDDING: f"{EMBEDDING}.T"}, says="once too often"),
+    Wrong("2.23", "30 layers", {"range(config.n_layers)": "range(30)"}, says="lacks the tensor"),
+    Wrong(
+        "2.23", "always tied", {UNTIED: f'\n    yield "unembed.W_U", {EMBEDDING}.T'}, says="lm_head"
+    ),
+    Wrong(
+        "2.23", "down as it is", {'_proj.weight"].T': '_proj.weight"].T.T'}, says="transposed, or"
+    ),
 ]
 
 RIGHT = [
@@ -156,5 +182,32 @@ RIGHT = [
         "2.23",
         "the embedding again where it is tied",
         {UNTIED: f'{UNTIED}\n    else:\n        yield "unembed.W_U", {EMBEDDING}.T'},
+    ),
+    Right(
+        "2.23",
+        "the last first",
+        body={
+            "translate": """
+            if "lm_head.weight" in weights:
+                yield "unembed.W_U", weights["lm_head.weight"].t()
+            yield "ln_final.w", weights["model.norm.weight"]
+            for layer in reversed(range(config.n_layers)):
+                theirs = {
+                    name: weights[f"model.layers.{layer}.{name}.weight"]
+                    for name in "input_layernorm post_attention_layernorm".split()
+                    + [f"self_attn.{letter}_proj" for letter in "qkvo"]
+                    + [f"mlp.{name}_proj" for name in ("gate", "up", "down")]
+                }
+                for (name, W), ours in zip(theirs.items(), (
+                    "ln1.w ln2.w attn.W_Q attn.W_K attn.W_V attn.W_O mlp.W_gate mlp.W_in mlp.W_out"
+                ).split()):
+                    if "o_proj" in name:
+                        W = W.T.reshape(config.n_heads, config.d_head, -1)
+                    elif "attn" in name:
+                        W = W.view(-1, config.d_head, config.d_model).transpose(-1, -2).clone()
+                    yield f"blocks.{layer}.{ours}", W.permute(1, 0) if "mlp" in name else W
+            yield "embed.W_E", weights["model.embed_tokens.weight"]
+            """
+        },
     ),
 ]

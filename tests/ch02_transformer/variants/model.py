@@ -129,6 +129,38 @@ WHOLE = {
     "log softmax of logits": ({READ: f"{READ}.log_softmax(dim=-1)"}, "That is log softmax"),
     "stream returned": ({ALL: "self.through(resid, past=past)"}, "The result is the stream"),
     "read out without blocks": ({ALL: "self.read_out(resid)"}, "No block runs"),
+    "the last token only, with a past": (
+        {
+            "past.length)\n": "past.length)\n"
+            "        resid = resid if past is None else resid[:, -1:]\n"
+        },
+        "wrong shape or type: the return value of model.HookedTransformer.forward",
+    ),
+    "past zipped from its first layer": (
+        {
+            f"{LOOP}\n            {BLOCK}": "layers = past.layers if past else self.blocks\n"
+            "        for block, layer in zip(self.blocks[start:stop], layers):\n"
+            "            resid = block(resid, layer if past else None)"
+        },
+        "it was given past.layers[0]",
+    ),
+    "an empty past is dropped": (
+        {"None if past is None else past": "None if not past or not past.length else past"},
+        "tokens are read, the past says 0",
+    ),
+    "starts at the last token read": (
+        {"else past.length": "else past.length - 1"},
+        "stand at positions 6 to 10",
+    ),
+    "stops after one block alone": (
+        {"stop=stop_after + 1": "start=stop_after, stop=stop_after + 1"},
+        "the stream after block 1",
+    ),
+    "embedding without a gradient": (
+        {"self.embed(tokens))": "self.embed(tokens).detach())"},
+        "embed.W_E has none",
+    ),
+    "always tied": ({READ: "self.ln_final(resid) @ self.embed.W_E.T"}, "changes the sign"),
     "no gradient": ({"(resid, None": "(resid.detach(), None"}, "must have a say in the logits"),
     "float32 on the way": ({READ: "self.unembed(self.ln_final(resid.float()))"}, "rounding alone"),
 }
@@ -188,6 +220,26 @@ for block, layer in list(zip(self.blocks, layers))[start:stop]:
 return resid
 """,
             "HookedTransformer.read_out": "return self.unembed.forward(self.ln_final(resid))",
+        },
+    ),
+    Right(
+        "2.14",
+        "through by recursion, forward by a loop of its own",
+        body={
+            "HookedTransformer.forward": """
+resid = self.embedding(tokens, past.length if past else 0)
+for layer, block in enumerate(self.blocks):
+    resid = block(resid, past.layers[layer] if past else None)
+    if layer == stop_after:
+        return resid
+return self.read_out(resid)
+""",
+            "HookedTransformer.through": """
+if start == stop:
+    return resid
+layer = past.layers[start] if past else None
+return self.through(self.blocks[start](resid, layer), start + 1, stop, past)
+""",
         },
     ),
 ]

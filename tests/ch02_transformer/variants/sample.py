@@ -1,24 +1,15 @@
-"""Variants of exercises 2.17 and 2.18."""
+"""Variants of exercise 2.17."""
 
 from tests.grading.variants import Right, Wrong
 
 COLD = "logits / temperature"
 OUT = "torch.full_like(logits, -torch.inf)"
 SOFT = "return logits.softmax(dim=-1)"
-KEPT = "ordered.where(before < p, 0.0)"
-BACK = "torch.zeros_like(probabilities).scatter(-1, tokens, kept)"
-BEFORE = "ordered.cumsum(dim=-1) - ordered"
-SUM = "kept / kept.sum(dim=-1, keepdim=True)"
 
 
 def top_k(*lines: str) -> dict[str, str]:
     """A whole answer to 2.17."""
     return {"top_k_probabilities": "\n".join(lines)}
-
-
-def top_p(*lines: str) -> dict[str, str]:
-    """A whole answer to 2.18."""
-    return {"keep_top_p": "\n".join(lines)}
 
 
 THRESHOLD = (
@@ -96,67 +87,50 @@ WRONG = [
     ),
     Wrong("2.17", "over the batch", {SOFT: "return logits.softmax(dim=0)"}, says="over the batch"),
     Wrong(
-        "2.18",
-        "drops the token that crosses",
-        {BEFORE: "ordered.cumsum(dim=-1)"},
-        says="The token that crosses p was dropped",
+        "2.17",
+        "k of 1 ignored",
+        {"is not None and k <": "is not None and 1 < k <"},
+        says="k has no",
     ),
     Wrong(
-        "2.18", "one too many", {"before < p": "before - ordered < p"}, says="One token too many"
-    ),
-    Wrong("2.18", "one too many when exact", {"before < p": "before <= p"}, says="too many"),
-    Wrong(
-        "2.18",
-        "never unsorted",
-        {f"return {BACK}": "return kept"},
-        says="they belong at their tokens' places",
+        "2.17",
+        "k one below all ignored",
+        {"logits.shape[-1]:": "logits.shape[-1] - 1:"},
+        says="k has no",
     ),
     Wrong(
-        "2.18",
-        "sorted choice on the unsorted",
-        {KEPT: "probabilities.where(before < p, 0.0)", f"return {BACK}": "return kept"},
-        says="scatter it back",
-    ),
-    Wrong(
-        "2.18",
-        "never sorted",
-        body=top_p(
-            "before = probabilities.cumsum(dim=-1) - probabilities",
-            "kept = probabilities.where(before < p, 0.0)",
-            f"return {SUM}",
-        ),
-        says="sort them first",
-    ),
-    Wrong("2.18", "not rescaled", {SUM: "kept"}, says="not rescaled"),
-    Wrong("2.18", "ascending", {", descending=True": ""}, says="ascending"),
-    Wrong("2.18", "softmax again", {SUM: "kept.softmax(dim=-1)"}, says="the fewest that reach p"),
-    Wrong(
-        "2.18",
-        "every token above p",
-        body=top_p("kept = probabilities.where(probabilities >= p, 0.0)", f"return {SUM}"),
-        says="p is for the sum",
-    ),
-    Wrong(
-        "2.18",
-        "as many as the first row",
-        {KEPT: "ordered.where(before[0] < p, 0.0)"},
-        says="as many tokens as the first",
-    ),
-    Wrong(
-        "2.18",
-        "equals of the last stay",
+        "2.17",
+        "edits its input at temperature 1",
         {
-            f"return {BACK}": "last = ordered.where(kept > 0, 1.0).amin(dim=-1, keepdim=True)\n"
-            "    kept = probabilities.where(probabilities >= last, 0.0)\n"
-            f"    return {SUM}"
+            f"logits = {COLD}": f"if temperature != 1:\n        logits = {COLD}",
+            f"logits = {OUT}.scatter(-1, tokens, values)": (
+                "logits.scatter_(-1, (-logits).topk(logits.shape[-1] - k).indices, -torch.inf)"
+            ),
         },
-        says="keeps all its equals",
+        says="in place",
+    ),
+    Wrong("2.17", "by magnitude", {"logits.topk(": "logits.abs().topk("}, says="farthest from 0"),
+    Wrong(
+        "2.17",
+        "rescaled over the batch",
+        {SOFT: "p = logits.softmax(dim=-1)\n    return p if k is None else p / p.sum()"},
+        says="At temperature",
     ),
     Wrong(
-        "2.18",
-        "edits its input",
-        {BACK: "probabilities.zero_().scatter_(-1, tokens, kept)"},
-        says="in place",
+        "2.17",
+        "divided by the sum of the batch",
+        body=top_k(
+            "p = (logits / temperature).softmax(dim=-1)",
+            "if k is not None and k < p.shape[-1]:",
+            "    values, tokens = p.topk(k, dim=-1)",
+            "    p = torch.zeros_like(p).scatter(-1, tokens, values / values.sum())",
+            "return p",
+        ),
+        says="sum over the whole batch",
+    ),
+    Wrong("2.17", "temperature at least .1", {COLD: "logits / max(temperature, 0.1)"}, says=".05"),
+    Wrong(
+        "2.17", "k below the batch only", {"k < logits.shape[-1]": "k < len(logits)"}, says="3/7"
     ),
 ]
 
@@ -185,29 +159,24 @@ RIGHT = [
         ),
     ),
     Right(
-        "2.18",
-        "token by token",
-        body=top_p(
-            "out = torch.zeros_like(probabilities)",
-            "for row, p_row in enumerate(probabilities):",
-            "    total = 0.0",
-            "    for token in p_row.argsort(descending=True).tolist():",
-            "        if total >= p:",
-            "            break",
-            "        out[row, token] = p_row[token]",
-            "        total += p_row[token].item()",
-            "return out / out.sum(dim=-1, keepdim=True)",
+        "2.17",
+        "a power of the probabilities",
+        body=top_k(
+            "p = logits.softmax(dim=-1) ** (1 / temperature)",
+            "if k is not None:",
+            "    p = p.scatter(-1, p.argsort(dim=-1, descending=True)[:, k:], 0.0)",
+            "return p / p.sum(dim=-1, keepdim=True)",
         ),
     ),
     Right(
-        "2.18",
-        "by count and rank",
-        body=top_p(
-            "order = probabilities.argsort(dim=-1, descending=True)",
-            "reached = probabilities.gather(-1, order).cumsum(dim=-1) >= p",
-            "count = (~reached).sum(dim=-1, keepdim=True) + 1",
-            "kept = probabilities.masked_fill(order.argsort(dim=-1) >= count, 0.0)",
-            f"return {SUM}",
+        "2.17",
+        "the least likely removed, in place on a copy",
+        body=top_k(
+            "x = logits.clone()",
+            "x /= temperature",
+            "if k:",
+            "    x.scatter_(-1, x.argsort(dim=-1)[:, : max(0, x.shape[-1] - k)], -1e9)",
+            "return torch.nn.functional.softmax(x, dim=1)",
         ),
     ),
 ]

@@ -1,18 +1,9 @@
-"""Variants of exercises 2.15 and 2.16."""
+"""Variants of exercise 2.15."""
 
 from tests.grading.variants import Right, Wrong
 
 PAIR = "logits[:, :-1], tokens[:, 1:]"
 LOSS = "F.cross_entropy(predicted.flatten(0, 1), actual.flatten())"
-CLIP = "nn.utils.clip_grad_norm_(model.parameters(), clip)"
-ZERO, BACK, STEP = "optimizer.zero_grad()", "loss.backward()", "optimizer.step()"
-
-
-def order(*lines: str) -> dict[str, str]:
-    """A training step of these lines, in this order."""
-    first = "loss = next_token_loss(model(tokens), tokens)"
-    return {"train_step": "\n".join([first, *lines, "return loss.item()"])}
-
 
 WRONG = [
     Wrong("2.15", "no shift", {PAIR: "logits, tokens"}, says="scored on its own token"),
@@ -65,66 +56,37 @@ WRONG = [
         says="not infinitely many",
     ),
     Wrong(
-        "2.16", "zero_grad last before step", body=order(BACK, ZERO, CLIP, STEP), says="come bef"
-    ),
-    Wrong("2.16", "never zeroed", {f"    {ZERO}\n": ""}, says="never cleared"),
-    Wrong("2.16", "no clipping", {f"    {CLIP}\n": ""}, says="not shortened"),
-    Wrong("2.16", "clipped after the step", body=order(ZERO, BACK, STEP, CLIP), says="not shorten"),
-    Wrong(
-        "2.16", "clipped before backward", body=order(ZERO, CLIP, BACK, STEP), says="not shorten"
+        "2.15",
+        "shifted over the batch",
+        {PAIR: "logits[:-1], tokens[1:]"},
+        says="shift runs over the batch",
     ),
     Wrong(
-        "2.16",
-        "each parameter clipped alone",
-        {CLIP: "[nn.utils.clip_grad_norm_(p, clip) for p in model.parameters()]"},
-        says="by itself",
-    ),
-    Wrong("2.16", "clipped by value", {"grad_norm_": "grad_value_"}, says="Each number was cut"),
-    Wrong(
-        "2.16",
-        "always as long as clip",
-        {
-            CLIP: "n = sum(p.grad.norm() ** 2 for p in model.parameters()) ** 0.5\n"
-            "    [p.grad.mul_(clip / n) for p in model.parameters()]"
+        "2.15",
+        "end to end, then shifted",
+        body={
+            "next_token_loss": "return F.cross_entropy("
+            "logits.flatten(0, 1)[:-1], tokens.flatten()[1:])"
         },
-        says="lengthened",
+        says="laid end to end",
     ),
     Wrong(
-        "2.16",
-        "largest number for length",
-        {f"{CLIP}": CLIP.replace(", clip", ", clip, norm_type=float('inf')")},
-        says="not the largest number",
+        "2.15",
+        "token 0 ignored",
+        {"actual.flatten()": "actual.flatten(), ignore_index=0"},
+        says="1/8",
     ),
     Wrong(
-        "2.16",
-        "loss after the update",
-        {"loss.item()": "next_token_loss(model(tokens), tokens).item()"},
-        says="after the update",
+        "2.15",
+        "the last prediction only",
+        {PAIR: "logits[:, -2:-1], tokens[:, -1:]"},
+        says="Only the last prediction",
     ),
     Wrong(
-        "2.16",
-        "a tensor with its graph",
-        {"loss.item()": "loss"},
-        says="return value of train.train_step",
-    ),
-    Wrong("2.16", "uphill", {BACK: f"(-{BACK[:4]}).backward()"}, says="uphill"),
-    Wrong("2.16", "no step", {f"    {STEP}\n": ""}, says="call optimizer.step()"),
-    Wrong("2.16", "step before backward", body=order(ZERO, STEP, BACK, CLIP), says="after backwa"),
-    Wrong(
-        "2.16",
-        "shifted twice",
-        {"(model(tokens), tokens)": "(model(tokens)[:, :-1], tokens[:, 1:])"},
-        says="shifted twice",
-    ),
-    Wrong(
-        "2.16",
-        "by hand",
-        {
-            STEP: "for g in optimizer.param_groups:\n"
-            "        for p in g['params']:\n"
-            "            p.data -= g['lr'] * p.grad"
-        },
-        says="by hand",
+        "2.15",
+        "classes reshaped to the second axis",
+        {LOSS: "F.cross_entropy(predicted.reshape(len(actual), logits.shape[-1], -1), actual)"},
+        says="2 log 2",
     ),
 ]
 
@@ -157,16 +119,20 @@ RIGHT = [
         "classes on the second axis",
         {LOSS: "F.cross_entropy(predicted.transpose(1, 2), actual)"},
     ),
-    Right("2.16", "cleared at the end", body=order(BACK, CLIP, STEP, ZERO)),
-    Right("2.16", "cleared to zeros", {ZERO: "model.zero_grad(set_to_none=False)"}),
     Right(
-        "2.16",
-        "clipped by hand",
-        {
-            CLIP: "length = torch.stack([p.grad.norm() for p in model.parameters()]).norm()\n"
-            "    if length > clip:\n"
-            "        for p in model.parameters():\n"
-            "            p.grad = p.grad * (clip / length)"
+        "2.15",
+        "one-hot",
+        {LOSS: "-(F.one_hot(actual, logits.shape[-1]) * predicted.log_softmax(-1)).sum(-1).mean()"},
+    ),
+    Right(
+        "2.15",
+        "targets that are ignored",
+        body={
+            "next_token_loss": """
+            target = torch.full_like(tokens, -100)
+            target[:, :-1] = tokens[:, 1:]
+            return F.cross_entropy(logits.flatten(0, 1), target.flatten())
+            """
         },
     ),
 ]
