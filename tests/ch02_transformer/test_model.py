@@ -157,7 +157,7 @@ def test_each_block_gets_its_own_layer_of_the_past(model, config, start, stop):
     digits.through(stream(5), start=start, stop=stop, past=past)
     for block in digits.blocks[start:stop]:
         layer = next((i for i, p in enumerate(past.layers) if p is block.past[0]), None)
-        came = "nothing" if layer is None else f"past.layers[{layer}]"
+        came = f"past.layers[{layer}]" if layer is not None else type(block.past[0]).__name__
         assert layer == block.layer, (
             f"With start={start} and stop={stop}, block {block.layer} must be given "
             f"past.layers[{block.layer}]; it was given {came}."

@@ -73,7 +73,7 @@ WHOLE = {
     ),
     "past dropped by through": (
         {"None if past is None else past.layers[layer]": "None"},
-        "it was given nothing",
+        "it was given None",
     ),
     "past of layer 0 for all": ({"past.layers[layer]": "past.layers[0]"}, "given past.layers[0]"),
     "past counted from start": (
@@ -82,7 +82,7 @@ WHOLE = {
     ),
     "whole past instead of a layer's": (
         {"None if past is None else past.layers[layer]": "past"},
-        "it was given nothing",
+        "it was given KVCache",
     ),
     "stops a block early": ({"stop_after + 1": "stop_after"}, "It stops one block too early"),
     "stops a block late": (
