@@ -76,7 +76,8 @@ def predictions(visit: Visit) -> Stop:
 @torch.no_grad()
 def logit_lens(visit: Visit) -> Stop:
     """The likeliest token if the model stopped after each layer."""
-    layers = range(0, visit.model.config.n_layers, 3)
+    deepest = visit.model.config.n_layers - 1
+    layers = [*range(0, deepest, 3), deepest]
     names = [f"blocks.{layer}.hook_resid_post" for layer in layers]
     last = range(max(0, len(visit.words) - 9), len(visit.words))
     _, cache = visit.model.run_with_cache(visit.tokens, names=names, positions=list(last))
