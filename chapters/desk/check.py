@@ -44,9 +44,7 @@ def check_exercise(exercise: Exercise, own: bool = False) -> int:
     if tally.skips and set(tally.outcomes[exercise.number]) == {"skipped"}:
         raise DeskError(f"{exercise.number} cannot be graded here: {tally.skips[0]}")
     if not tally.passed(exercise.number):
-        say(f"{exercise.number} is not written yet. Its answer goes below the mark in")
-        for place in places(exercise.number):
-            say(f"  {place}")
+        _say_unwritten(exercise.number, own)
         return 1
     _congratulate(exercise, own)
     if tally.skips:
@@ -189,6 +187,18 @@ def _say_refusals(tally: Tally) -> None:
 
 def _help(number: str) -> str:
     return f" mi hint {number} helps; mi watch {number} grades on every save."
+
+
+def _say_unwritten(number: str, own: bool) -> None:
+    """Say where an answer is still missing: in this exercise, or in one that it leans on."""
+    stubs = [place for place in places(number) if place.stub]
+    if own and not stubs:
+        say(f"{number} leans on exercises that are not written yet.")
+        say(f"mi check {number} grades it with the tested answers in their place.")
+        return
+    say(f"{number} is not written yet. Its answer goes below the mark in")
+    for place in stubs or places(number):
+        say(f"  {place}")
 
 
 def _congratulate(exercise: Exercise, own: bool) -> None:

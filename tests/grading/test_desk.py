@@ -116,6 +116,14 @@ def test_check_of_a_chapter_ends_on_nothing_but_the_learners_code(course):
     assert "todo       2.2 Running" in both and "2.2" not in own, "what is not right came again"
 
 
+def test_check_on_ones_own_code_alone_says_what_is_missing(course):
+    course.answer("2.10", "return self.total / count")
+    alone = course.mi("check", "2.10", "--own")
+    assert alone.returncode == 1
+    assert "2.10 leans on exercises that are not written yet" in alone.stdout
+    assert "2.10 is not written yet" not in alone.stdout
+
+
 def test_graders_that_cannot_run_here_say_what_they_need(course):
     page = course.root / "tests/ch02_sums/test_sums.py"
     skip = 'import pytest\n\n\n@pytest.mark.skip(reason="needs the real model: `mi model`")\n@'
