@@ -67,14 +67,14 @@ def check_chapter(chapter: int, own: bool = False) -> int:
 
 def _grade_chapter(chapter: int, rows: list[Exercise], own: bool) -> "Tally":
     heading(chapter_folder(chapter).name + (", on nothing but your own code" if own else ""))
-    tally = run(str(chapter), own, live=True)
+    tally = run(str(chapter), own)
     for found in rows:
         say(f"  {tally.verdict(found.number)}  {found.number:>5} {found.title}")
     _say_refusals(tally)
     return tally
 
 
-def run(number: str, own: bool = False, live: bool = False) -> "Tally":
+def run(number: str, own: bool = False) -> "Tally":
     """Run the graders of an exercise, or of a chapter, and count what they say.
 
     Raises: DeskError with pytest's own words when it could not run them.
@@ -82,13 +82,13 @@ def run(number: str, own: bool = False, live: bool = False) -> "Tally":
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     import pytest
 
-    tally, said = Tally(sys.stdout if live else None), io.StringIO()
+    tally, said = Tally(sys.stdout), io.StringIO()
     words = [*PYTEST, f"--rootdir={ROOT}", *["--own"] * own, *graders(number)]
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), _at_home():
         code = pytest.main(words, plugins=[tally])
+    tally.clear_line()
     if code in BROKEN and not tally.refusals:
         raise DeskError(f"The graders could not run. pytest says:\n{said.getvalue().strip()}")
-    tally.clear_line()
     return tally
 
 
@@ -127,6 +127,7 @@ class Tally:
         self.skips: list[str] = []
         self.refusals: list[tuple[str, str, str]] = []
         self.start = time.perf_counter()
+        self._count()
 
     def pytest_runtest_logreport(self, report) -> None:
         """Note one report: of the test itself, or of a fixture that failed."""
@@ -139,6 +140,10 @@ class Tally:
             if report.failed:
                 printed = f"\nYour code printed:\n{report.capstdout}" if report.capstdout else ""
                 self.refusals.append((number, report.nodeid, report.longreprtext + printed))
+        self._count()
+
+    def _count(self) -> None:
+        """Show how far it is, from before PyTorch is read, which takes the first seconds."""
         if self.screen:
             seconds = time.perf_counter() - self.start
             done = sum(map(len, self.outcomes.values()))
