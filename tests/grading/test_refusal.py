@@ -50,7 +50,7 @@ def refuse(tmp_path):
         path.parent.mkdir()
         body = f"{before}\nimport pytest\n\n\ndef run():\n    {line}\n"
         path.write_text(body, "utf-8")
-        name = f"graded.page_{next(FRESH)}"
+        name = f"graded.ch00_page_{next(FRESH)}"
         spec = importlib.util.spec_from_file_location(name, path)
         module = sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
