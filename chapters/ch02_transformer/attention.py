@@ -70,8 +70,8 @@ class Rotary(nn.Module):
     """Turn pairs of dimensions by an angle that grows with the position.
 
     Dimension i is paired with i + n/2, n being the rotating dimensions, and the pair at position p
-    turns by p * base^(-2i/n). A query at p and a key at q then meet at an angle that depends on
-    p - q alone. Dimensions from n on stay as they are (partial rotary).
+    turns by p * base^(-2i/n). The score of a query and a key then depends on how far apart they
+    stand, not on where. Dimensions from n on stay as they are (partial rotary).
 
     Source: Su et al. 2021, "RoFormer".
     Differs: the paper pairs neighbours (2i, 2i + 1); checkpoints in Hugging Face's format pair

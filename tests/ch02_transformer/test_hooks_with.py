@@ -152,13 +152,13 @@ def test_hooks_come_off_when_the_block_raises(toy, error):
         "`finally` lets it pass, `except` and a `return` in `finally` do not."
     )
     try:
-        left = toy.ran() + toy.ran(SECOND)
+        left = repr(toy.ran() + toy.ran(SECOND))
     except error:
-        left = "oa and the hook that raised"
+        left = "the hook that raised, with 'o' and 'a',"
     because = "`except Exception` misses what Ctrl-C raises." if error is Interrupt else ""
-    assert left == "o", (
+    assert left == "'o'", (
         f"Before a block that raised {error.__name__} 'o' was on, and 'o' alone must be on after "
-        f"it, but {left!r} is. What stands after the yield runs only if it is in a `finally`. "
+        f"it, but {left} is. What stands after the yield runs only if it is in a `finally`. "
         f"{because}"
     )
 

@@ -54,7 +54,12 @@ def test_dimensions_i_and_i_plus_half_turn_together(attention, config, dimension
     neighbour = dimension + (1 if dimension % 2 == 0 else -1)
     theirs, towards = position * 0.1 ** (dimension // 2), 1 if dimension % 2 == 0 else -1
     doubled = position * 100 ** (-pair / 4)
+    mixed = torch.zeros_like(x)
+    first, last = dimension // 2, dimension // 2 + 2
+    mixed[..., first] = theirs.cos() if towards > 0 else -theirs.sin()
+    mixed[..., last] = theirs.sin() if towards > 0 else theirs.cos()
     mistakes = {
+        "Neighbours are paired and put back as halves; i belongs with i + n/2.": mixed,
         "It turns the wrong way.": turned(angle, partner, -sign),
         "Neighbours are paired; dimension i belongs with i + n/2.": turned(
             theirs, neighbour, towards

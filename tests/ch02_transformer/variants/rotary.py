@@ -72,6 +72,16 @@ REPLACED = {
 }
 
 BODIES = {
+    "neighbours are paired and put back as halves": (
+        """
+angle = (position[:, None] * self.base ** (-2 * pair / self.n))[:, None, :]
+even, odd, rest = wide[..., 0 : self.n : 2], wide[..., 1 : self.n : 2], wide[..., self.n :]
+first = even * angle.cos() - odd * angle.sin()
+second = odd * angle.cos() + even * angle.sin()
+return torch.cat([first, second, rest], dim=-1).to(x.dtype)
+""",
+        "put back as halves",
+    ),
     "neighbours are paired": (
         """
 angle = (position[:, None] * self.base ** (-2 * pair / self.n))[:, None, :]
