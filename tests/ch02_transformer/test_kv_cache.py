@@ -182,3 +182,17 @@ def test_reading_in_pieces_is_reading_at_once(attention, config, kv_cache, sizes
         mistakes = {"The earlier tokens are not seen at all.": alone} if start else {}
         match(piece, at_once[:, start : start + size], claim, mistakes)
         start += size
+
+
+@exercise("2.19")
+def test_nothing_is_forgotten_however_long_the_text(kv_cache):
+    cache = kv_cache.LayerCache()
+    k, v = normal(1, 5_001, 2, 3, seed=5), normal(1, 5_001, 2, 3, seed=6)
+    for start, stop in [(0, 2_500), (2_500, 5_000), (5_000, 5_001)]:
+        all_k, all_v = extend(cache, k[:, start:stop], v[:, start:stop])
+    assert cache.length == 5_001, (
+        f"After 2500, 2500 and 1 tokens the length is 5001, but {cache.length} came. Is something "
+        "dropped when the text grows long? The mask and n_ctx bound what is read, not the cache."
+    )
+    match(all_k, k, "All 5001 keys come back: old ones are never dropped.")
+    match(all_v, v, "All 5001 values come back: old ones are never dropped.")

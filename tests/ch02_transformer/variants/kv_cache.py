@@ -9,6 +9,12 @@ LENGTH = "self.k.shape[1]"
 WRONG = [
     Wrong(
         "2.19",
+        "drops what is older than 1024 tokens",
+        {KEEP: "self.k, self.v = k[:, -1024:], v[:, -1024:]"},
+        says="dropped when the text grows long",
+    ),
+    Wrong(
+        "2.19",
         "new first",
         {"[self.k, k]": "[k, self.k]", "[self.v, v]": "[v, self.v]"},
         says="not before them",
