@@ -3,7 +3,7 @@
 import math
 from itertools import product
 
-from .diagnose import normal
+from tests.grading.diagnose import normal
 
 SIZES = dict(n_layers=1, d_model=9, n_heads=6, d_head=4, d_mlp=11, d_vocab=13, n_ctx=17)
 

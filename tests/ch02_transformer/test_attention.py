@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from tests.grading import exercise
+from tests.grading.diagnose import match
 
 from .attending import build, by_loop, queries_and_keys
-from .diagnose import match
 
 
 @exercise("2.8")

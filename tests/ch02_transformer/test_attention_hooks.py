@@ -3,9 +3,9 @@
 import torch
 
 from tests.grading import exercise
+from tests.grading.diagnose import agree, match
 
 from .attending import build, by_loop, edit, queries_and_keys, record
-from .diagnose import agree, match
 
 
 @exercise("2.9")

@@ -9,7 +9,7 @@ import json
 import pytest
 import torch
 
-from .diagnose import normal
+from tests.grading.diagnose import normal
 
 pytestmark = [pytest.mark.project, pytest.mark.crosscheck]
 

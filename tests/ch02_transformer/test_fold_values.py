@@ -5,8 +5,7 @@ import torch
 from torch import Tensor
 
 from tests.grading import exercise
-
-from .diagnose import match, normal, randomise
+from tests.grading.diagnose import match, normal, randomise
 
 # heads, key-value heads, d_head, d_model; equal sizes let a wrong axis through, to be named.
 SIZES = [(6, 2, 3, 5), (4, 4, 3, 5), (3, 1, 2, 5), (4, 4, 4, 4)]

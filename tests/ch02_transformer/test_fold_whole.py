@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from tests.grading import exercise
-
-from .diagnose import match, randomise
+from tests.grading.diagnose import match, randomise
 
 TOKENS = torch.tensor([[3, 1, 4, 1, 5, 9], [2, 6, 5, 3, 5, 8]])
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from .diagnose import match, normal, randomise
+from tests.grading.diagnose import match, normal, randomise
 
 pytestmark = pytest.mark.project
 PROMPT = torch.tensor([[3, 1, 4, 1], [9, 2, 6, 5]])

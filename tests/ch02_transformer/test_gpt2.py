@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from tests.grading.diagnose import match, normal
+
 from . import slow
 from . import tiny_checkpoints as tiny
-from .diagnose import match, normal
 
 pytestmark = pytest.mark.project
 TOKENS = [3, 1, 22, 0, 7]

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from tests.grading import exercise
+from tests.grading.diagnose import agree, match, normal, randomise
 
 from .attending import build, by_loop, queries_and_keys, record
-from .diagnose import agree, match, normal, randomise
 
 
 @exercise("2.11")

@@ -5,8 +5,7 @@ import torch
 from torch import nn
 
 from tests.grading import exercise
-
-from .diagnose import difference, match, normal
+from tests.grading.diagnose import difference, match, normal
 
 BATCH, HEAD, POS, WIDTH = 2, 3, 5, 4
 STREAM, HEADS, TABLE = "stream.hook_x", "heads.hook_x", "table.hook_x"

@@ -8,8 +8,7 @@ import torch
 from torch import nn
 
 from tests.grading import exercise
-
-from .diagnose import match, normal
+from tests.grading.diagnose import match, normal
 
 FIRST, SECOND = "first.hook_x", "second.hook_x"
 

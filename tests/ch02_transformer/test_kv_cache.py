@@ -5,8 +5,7 @@ import torch
 from torch import Tensor
 
 from tests.grading import exercise
-
-from .diagnose import match, normal, randomise
+from tests.grading.diagnose import match, normal, randomise
 
 BATCH, KV_HEADS, D_HEAD = 3, 2, 5
 CHUNKS = (7, 1, 4)

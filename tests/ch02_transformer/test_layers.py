@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from tests.grading import exercise
-
-from .diagnose import match, normal, randomise, seen_at, wrong_gradients
+from tests.grading.diagnose import match, normal, randomise, seen_at, wrong_gradients
 
 BATCH, POS, WIDTH, NEURONS, VOCAB, CONTEXT = 2, 3, 5, 7, 11, 13
 

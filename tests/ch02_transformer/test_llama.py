@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from tests.grading import exercise
+from tests.grading.diagnose import match
 
 from . import slow_llama, tiny_checkpoints
-from .diagnose import match
 
 SETTINGS = tiny_checkpoints.LLAMA | {
     "vocab_size": 17,

@@ -6,8 +6,9 @@ import re
 import pytest
 import torch
 
+from tests.grading.diagnose import normal
+
 from . import tiny_checkpoints as tiny
-from .diagnose import normal
 
 pytestmark = pytest.mark.project
 TOKENS = torch.tensor([[3, 1, 22, 0, 7]])

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from tests.grading import exercise
+from tests.grading.diagnose import match, randomise
 
-from .diagnose import match, randomise
 from .test_model import SIZES, TOKENS
 
 families = pytest.mark.parametrize("family, seed", [("GPT2", 1), ("LLAMA", 2)])

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from tests.grading import exercise
+from tests.grading.diagnose import match, normal, randomise, seen_at, wrong_gradients
 
-from .diagnose import match, normal, randomise, seen_at, wrong_gradients
 from .norm_mistakes import divisors, mistaken, one_by_one
 
 WIDTH = 5

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from tests.grading.diagnose import match, normal, randomise
+
 from . import slow
-from .diagnose import match, normal, randomise
 
 pytestmark = pytest.mark.project
 SIZES = {"n_layers": 2, "d_model": 15, "n_heads": 6, "d_head": 8, "d_mlp": 11, "d_vocab": 19}

@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from tests.grading import exercise
-
-from .diagnose import match, normal
+from tests.grading.diagnose import match, normal
 
 SIZES = dict(n_layers=1, d_model=9, n_heads=3, d_head=8, d_mlp=11, d_vocab=13, n_ctx=600)
 

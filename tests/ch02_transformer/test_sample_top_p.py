@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from tests.grading import exercise
+from tests.grading.diagnose import match, normal
 
-from .diagnose import match, normal
 from .ranking import kept, ranked
 
 BATCH, VOCAB = 3, 8

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.grading import exercise
-
-from .diagnose import agree, match, normal
+from tests.grading.diagnose import agree, match, normal
 
 BATCH, POS, VOCAB = 3, 5, 7
 NO_CLIP = 1e6

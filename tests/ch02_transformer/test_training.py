@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from .diagnose import match, randomise
+from tests.grading.diagnose import match, randomise
 
 pytestmark = pytest.mark.project
 TEXT = torch.tensor([3, 1, 4, 5, 9, 2] * 20)
