@@ -1,0 +1,20 @@
+"""Toy models of superposition: more features than dimensions, where the truth is known.
+
+Reading order: data, toy_model, train, geometry, phase, computation, adversarial, arcs, universality.
+"""
+
+from .data import anticorrelated_pairs, correlated_pairs, sparse_features
+from .toy_model import LinearToy, ReluHiddenToy, ReluOutputToy, ToyConfig
+from .train import ToyTrainConfig, train
+
+__all__ = [
+    "LinearToy",
+    "ReluHiddenToy",
+    "ReluOutputToy",
+    "ToyConfig",
+    "ToyTrainConfig",
+    "anticorrelated_pairs",
+    "correlated_pairs",
+    "sparse_features",
+    "train",
+]

@@ -1,0 +1,147 @@
+"""Squeeze features through too few dimensions and read them out again, many models at once.
+
+A toy model maps n_features numbers to d_hidden and back. Its instances differ in their weights and
+in their data, never in their sizes, so one einsum serves them all.
+Axes: inst, batch, n_features, d_hidden. W[i, :, f] is the direction of feature f in instance i.
+Source: Elhage et al. 2022, "Toy Models of Superposition".
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from einops import einsum
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class ToyConfig:
+    """Sizes of a batch of toy models."""
+
+    n_inst: int
+    """Models side by side."""
+    n_features: int
+    """Numbers that go in and come out."""
+    d_hidden: int
+    """Dimensions in between."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a size below 1."""
+        for name, size in vars(self).items():
+            if size < 1:
+                raise ValueError(f"{name} must be at least 1; {size} came")
+
+
+class AbstractToy(nn.Module, ABC):
+    """What all toy models share: x goes in, a guess at the target comes out.
+
+    `forward` is what a final class defines; the weights start as random normal numbers (Xavier).
+    """
+
+    def __init__(self, config: ToyConfig, seed: int = 0) -> None:
+        super().__init__()
+        self.config = config
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def random_weight(self, fan_in: int, fan_out: int) -> nn.Parameter:
+        """Xavier's normal start, [inst, fan_out, fan_in]: the variance is 2 / (fan_in + fan_out)."""
+        shape = (self.config.n_inst, fan_out, fan_in)
+        scale = (2 / (fan_in + fan_out)) ** 0.5
+        return nn.Parameter(scale * torch.randn(shape, generator=self.generator))
+
+    @abstractmethod
+    def forward(
+        self, x: Float[Tensor, "inst batch n_features"]
+    ) -> Float[Tensor, "inst batch n_features"]:
+        """The model's guess at the target, from x."""
+
+    @classmethod
+    def from_tensors(cls, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
+        """A model with given weights, such as those of `toy_models.load`."""
+        model = cls(ToyConfig(*(config[name] for name in ("n_inst", "n_features", "d_hidden"))))
+        model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+        return model.requires_grad_(False)
+
+
+class TiedToy(AbstractToy):
+    """A toy that reads out with the transpose of the weights that it wrote with."""
+
+    W: Float[Tensor, "inst d_hidden n_features"]
+    b: Float[Tensor, "inst n_features"]
+
+    def __init__(self, config: ToyConfig, seed: int = 0) -> None:
+        super().__init__(config, seed)
+        self.W = self.random_weight(config.n_features, config.d_hidden)
+        self.b = nn.Parameter(torch.zeros(config.n_inst, config.n_features))
+
+    def hidden(
+        self, x: Float[Tensor, "inst batch n_features"]
+    ) -> Float[Tensor, "inst batch d_hidden"]:
+        """h = W x, the squeezed features."""
+        return einsum(
+            x, self.W, "inst batch n_features, inst d_hidden n_features -> inst batch d_hidden"
+        )
+
+    def read(
+        self, hidden: Float[Tensor, "inst batch d_hidden"]
+    ) -> Float[Tensor, "inst batch n_features"]:
+        """W^T h + b: each feature's own direction reads it out."""
+        back = einsum(
+            hidden,
+            self.W,
+            "inst batch d_hidden, inst d_hidden n_features -> inst batch n_features",
+        )
+        return back + self.b[:, None, :]
+
+
+class LinearToy(TiedToy):
+    """x' = W^T W x + b. It keeps the d_hidden most important features and no others."""
+
+    def forward(
+        self, x: Float[Tensor, "inst batch n_features"]
+    ) -> Float[Tensor, "inst batch n_features"]:
+        """The linear guess."""
+        return self.read(self.hidden(x))
+
+
+class ReluOutputToy(TiedToy):
+    """x' = ReLU(W^T W x + b). The ReLU cuts away small negative interference.
+
+    With sparse features that pays: it keeps more features than it has dimensions.
+    """
+
+    def forward(
+        self, x: Float[Tensor, "inst batch n_features"]
+    ) -> Float[Tensor, "inst batch n_features"]:
+        """The guess, never negative."""
+        # exercise 1.3
+        return self.read(self.hidden(x)).relu()
+
+
+class ReluHiddenToy(TiedToy):
+    """h = ReLU(W x), x' = ReLU(W^T h + b). The hidden axes are neurons: rotating them matters."""
+
+    def forward(
+        self, x: Float[Tensor, "inst batch n_features"]
+    ) -> Float[Tensor, "inst batch n_features"]:
+        """The guess, read from neurons that are never negative."""
+        return self.read(self.hidden(x).relu()).relu()
+
+
+def reconstruction_loss(
+    x_hat: Float[Tensor, "inst batch n_features"],
+    x: Float[Tensor, "inst batch n_features"],
+    importance: Float[Tensor, "inst n_features"],
+) -> Float[Tensor, " inst"]:
+    """Squared error, weighed by importance and summed over features; the mean over examples.
+
+    Units: squared strength; 0 is perfect, and zeros everywhere score sum(I p) / 3. Lower is better.
+    """
+    # exercise 1.4
+    per_example = einsum(
+        (x_hat - x).square(), importance, "inst batch n_features, inst n_features -> inst batch"
+    )
+    return per_example.mean(dim=-1)
