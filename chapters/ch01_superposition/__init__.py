@@ -1,6 +1,7 @@
 """Toy models of superposition: more features than dimensions, where the truth is known.
 
-Reading order: data, toy_model, train, geometry, phase, computation, adversarial, arcs, universality.
+Reading order: data, toy_model, train, geometry, phase, computation, adversarial, arcs,
+universality.
 """
 
 from .data import anticorrelated_pairs, correlated_pairs, sparse_features

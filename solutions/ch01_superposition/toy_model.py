@@ -47,7 +47,7 @@ class AbstractToy(nn.Module, ABC):
         self.generator = torch.Generator().manual_seed(seed)
 
     def random_weight(self, fan_in: int, fan_out: int) -> nn.Parameter:
-        """Xavier's normal start, [inst, fan_out, fan_in]: the variance is 2 / (fan_in + fan_out)."""
+        """Xavier's start, [inst, fan_out, fan_in]: normal, variance 2 / (fan_in + fan_out)."""
         shape = (self.config.n_inst, fan_out, fan_in)
         scale = (2 / (fan_in + fan_out)) ** 0.5
         return nn.Parameter(scale * torch.randn(shape, generator=self.generator))
@@ -80,7 +80,7 @@ class TiedToy(AbstractToy):
     def hidden(
         self, x: Float[Tensor, "inst batch n_features"]
     ) -> Float[Tensor, "inst batch d_hidden"]:
-        """h = W x, the squeezed features."""
+        """The squeezed features, h = W x."""
         return einsum(
             x, self.W, "inst batch n_features, inst d_hidden n_features -> inst batch d_hidden"
         )
