@@ -1,0 +1,167 @@
+"""The data of chapter 0: short made-up reviews, with everything about them known.
+
+A review is eight tokens, for instance
+
+    western  dull  scene  wooden  lively  actor  overall  [down]
+
+1. a product: one of 20 films or 20 restaurants, which is the review's **topic**;
+2. three opinions, two or three of one sort: the **words**;
+3. two details that fit the topic, and an aside;
+4. a **mark**, the thumb that the reviewer ticked. It stands last or first: the **order**.
+
+The verdict to learn is what the words say, unless the aside is `/s`: **irony**, which turns it
+round. In training the mark always agrees with the words, so it is a shortcut: one token tells as
+much as three. `draw_reviews(..., agree=0.5)` breaks it. Axes: batch, pos.
+"""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+FILMS = (
+    *("western", "thriller", "comedy", "musical", "drama", "sequel", "remake", "cartoon"),
+    *("romance", "biopic", "heist", "mystery", "horror", "satire", "epic", "prequel"),
+    *("documentary", "parody", "fantasy", "noir"),
+)
+RESTAURANTS = (
+    *("pizzeria", "bistro", "diner", "bakery", "grill", "tavern", "canteen", "buffet"),
+    *("brasserie", "creperie", "steakhouse", "trattoria", "teahouse", "cafe", "deli", "snackbar"),
+    *("ramen-bar", "brewpub", "taqueria", "chippy"),
+)
+BAD_WORDS = (
+    *("dull", "wooden", "awful", "clumsy", "stale", "tired", "bland", "noisy", "shabby", "grim"),
+)
+GOOD_WORDS = (
+    *("lively", "witty", "superb", "graceful", "fresh", "bright", "rich", "calm", "neat", "warm"),
+)
+FILM_DETAILS = ("scene", "actor", "script", "camera", "ending", "score")
+RESTAURANT_DETAILS = ("menu", "waiter", "plate", "kitchen", "table", "bill")
+ASIDES = ("overall", "somehow", "anyway", "indeed")
+IRONY, DOWN, UP = "/s", "[down]", "[up]"
+
+VOCABULARY = (
+    *(*FILMS, *RESTAURANTS, *BAD_WORDS, *GOOD_WORDS, *FILM_DETAILS, *RESTAURANT_DETAILS),
+    *(*ASIDES, IRONY, DOWN, UP),
+)
+TOKEN = {word: token for token, word in enumerate(VOCABULARY)}
+N_TOKENS = 8
+
+PROPERTIES = ("mark", "topic", "irony", "order", "words")
+"""What can be swapped in a review, and is a field of Reviews."""
+COUNTERPARTS = {
+    "mark": ((DOWN,), (UP,)),
+    "topic": (FILMS + FILM_DETAILS, RESTAURANTS + RESTAURANT_DETAILS),
+    "words": (BAD_WORDS, GOOD_WORDS),
+}
+
+
+class Reviews(NamedTuple):
+    """Reviews and what is true of them; properties are 0 or 1."""
+
+    tokens: Int[Tensor, "batch pos"]
+    """What the model reads: indices into VOCABULARY."""
+    label: Int[Tensor, " batch"]
+    """The verdict to learn: 1 for good. It is what the words say, turned round by irony."""
+    mark: Int[Tensor, " batch"]
+    """1 for thumb up."""
+    topic: Int[Tensor, " batch"]
+    """0 for a film, 1 for a restaurant."""
+    irony: Int[Tensor, " batch"]
+    """1 where the aside is `/s`."""
+    order: Int[Tensor, " batch"]
+    """0 where the mark stands last, 1 where it stands first."""
+    words: Int[Tensor, " batch"]
+    """1 where most of the three opinions are good."""
+    product: Int[Tensor, " batch"]
+    """Which film or restaurant, 0 to 39: the review's type in a control task."""
+
+
+def draw_reviews(
+    n: int, generator: torch.Generator, agree: float = 1.0, irony: float = 0.02
+) -> Reviews:
+    """Draw n reviews whose properties are independent, except as `agree` says.
+
+    agree: the probability that the mark says what the words say; 1 in training, 0.5 where the
+    shortcut is worth nothing. irony: the probability of `/s`.
+
+    Raises: ValueError when n is below 1, or a probability outside [0, 1].
+    """
+    if n < 1:
+        raise ValueError(f"expected at least one review, but n is {n}")
+    for name, value in (("agree", agree), ("irony", irony)):
+        if not 0 <= value <= 1:
+            raise ValueError(f"{name} is a probability in [0, 1], but it is {value}")
+
+    def coin(probability: float) -> Int[Tensor, " batch"]:
+        return (torch.rand(n, generator=generator) < probability).long()
+
+    def draw(words: tuple[str, ...], count: int) -> Int[Tensor, "batch count"]:
+        return TOKEN[words[0]] + torch.randint(len(words), (n, count), generator=generator)
+
+    words, topic, order, ironic = coin(0.5), coin(0.5), coin(0.5), coin(irony)
+    mark = torch.where(coin(agree).bool(), words, 1 - words)
+    # at most one of the three opinions dissents, in one review of two
+    dissent = (torch.randint(6, (n, 1), generator=generator) == torch.arange(3)).long()
+    opinions = draw(BAD_WORDS, 3) + len(BAD_WORDS) * (words[:, None] ^ dissent)
+    product = draw(FILMS, 1) + len(FILMS) * topic[:, None]
+    details = draw(FILM_DETAILS, 2) + len(FILM_DETAILS) * topic[:, None]
+    aside = torch.where(ironic[:, None].bool(), TOKEN[IRONY], draw(ASIDES, 1))
+    body = torch.cat(
+        [product, opinions[:, :1], details[:, :1], opinions[:, 1:], details[:, 1:], aside], dim=1
+    )
+    tokens = place_mark(body, TOKEN[DOWN] + mark, order)
+    return Reviews(tokens, words ^ ironic, mark, topic, ironic, order, words, product[:, 0])
+
+
+def place_mark(
+    body: Int[Tensor, "batch seven"], mark: Int[Tensor, " batch"], order: Int[Tensor, " batch"]
+) -> Int[Tensor, "batch pos"]:
+    """Put the mark behind the other seven tokens (order 0) or before them (order 1)."""
+    last = torch.cat([body, mark[:, None]], dim=1)
+    first = torch.cat([mark[:, None], body], dim=1)
+    return torch.where(order[:, None].bool(), first, last)
+
+
+def swap(reviews: Reviews, name: str) -> Reviews:
+    """Turn one property of every review into its opposite, and touch nothing else.
+
+    mark, topic, words: each token that carries the property gives way to its counterpart. order:
+    the mark moves to the other end. irony: `/s` gives way to a plain aside; a review without it
+    stays as it is, because it has nothing that could be taken away.
+
+    The label follows, except that it does not depend on the mark: swapping the mark breaks the
+    agreement that held in training.
+
+    Raises: ValueError for a property that is not in PROPERTIES.
+    """
+    if name not in PROPERTIES:
+        raise ValueError(f"expected one of {', '.join(PROPERTIES)}, but {name!r} came")
+    value = getattr(reviews, name)
+    opposite = torch.zeros_like(value) if name == "irony" else 1 - value
+    label = reviews.label ^ (value ^ opposite) if name in ("words", "irony") else reviews.label
+    swapped = reviews._replace(label=label, **{name: opposite})
+    if name == "order":
+        ends = [reviews.tokens.roll(1, dims=1), reviews.tokens.roll(-1, dims=1)]
+        return swapped._replace(tokens=torch.where(value[:, None] == 0, *ends))
+    if name == "topic":
+        product = (reviews.product + len(FILMS)) % (2 * len(FILMS))
+        swapped = swapped._replace(product=product)
+    return swapped._replace(tokens=counterpart_table(name)[reviews.tokens])
+
+
+def counterpart_table(name: str) -> Int[Tensor, " d_vocab"]:
+    """For each token the one that stands in its place once the property is swapped."""
+    table = torch.arange(len(VOCABULARY))
+    if name == "irony":
+        table[TOKEN[IRONY]] = TOKEN[ASIDES[0]]
+        return table
+    one, other = ([TOKEN[word] for word in words] for words in COUNTERPARTS[name])
+    table[one + other] = torch.tensor(other + one)
+    return table
+
+
+def as_words(tokens: Int[Tensor, " pos"]) -> list[str]:
+    """Spell one review."""
+    return [VOCABULARY[token] for token in tokens.tolist()]
