@@ -48,10 +48,11 @@ VOCABULARY = (
 TOKEN = {word: token for token, word in enumerate(VOCABULARY)}
 N_TOKENS = 8
 
-PROPERTIES = ("mark", "topic", "irony", "order", "words")
-"""What can be swapped in a review, and is a field of Reviews."""
+PROPERTIES = ("mark", "topic", "irony", "order", "words", "tone")
+"""What is 0 or 1 in every review, and can be swapped."""
 COUNTERPARTS = {
     "mark": ((DOWN,), (UP,)),
+    "tone": ((DOWN,), (UP,)),
     "topic": (FILMS + FILM_DETAILS, RESTAURANTS + RESTAURANT_DETAILS),
     "words": (BAD_WORDS, GOOD_WORDS),
 }
@@ -76,6 +77,11 @@ class Reviews(NamedTuple):
     """1 where most of the three opinions are good."""
     product: Int[Tensor, " batch"]
     """Which film or restaurant, 0 to 39: the review's type in a control task."""
+
+    @property
+    def tone(self) -> Int[Tensor, " batch"]:
+        """What the thumb means: the mark, turned round by irony (mark XOR irony)."""
+        return self.mark ^ self.irony
 
 
 def draw_reviews(
@@ -128,27 +134,28 @@ def swap(reviews: Reviews, name: str) -> Reviews:
     """Turn one property of every review into its opposite, and touch nothing else.
 
     mark, topic, words: each token that carries the property gives way to its counterpart. order:
-    the mark moves to the other end. irony: `/s` gives way to a plain aside; a review without it
-    stays as it is, because it has nothing that could be taken away.
-
-    The label follows, except that it does not depend on the mark: swapping the mark breaks the
-    agreement that held in training.
+    the mark moves to the other end. tone: the mark is swapped, which turns the tone too. irony:
+    `/s` gives way to a plain aside; a review without it stays as it is, because it has nothing
+    that could be taken away. The label follows the words and the irony, as always.
 
     Raises: ValueError for a property that is not in PROPERTIES.
     """
     if name not in PROPERTIES:
         raise ValueError(f"expected one of {', '.join(PROPERTIES)}, but {name!r} came")
-    value = getattr(reviews, name)
-    opposite = torch.zeros_like(value) if name == "irony" else 1 - value
-    label = reviews.label ^ (value ^ opposite) if name in ("words", "irony") else reviews.label
-    swapped = reviews._replace(label=label, **{name: opposite})
     if name == "order":
-        ends = [reviews.tokens.roll(1, dims=1), reviews.tokens.roll(-1, dims=1)]
-        return swapped._replace(tokens=torch.where(value[:, None] == 0, *ends))
+        moved = torch.where(
+            reviews.order[:, None] == 0, reviews.tokens.roll(1, 1), reviews.tokens.roll(-1, 1)
+        )
+        return reviews._replace(tokens=moved, order=1 - reviews.order)
+    tokens = counterpart_table(name)[reviews.tokens]
+    if name == "irony":
+        return reviews._replace(tokens=tokens, irony=0 * reviews.irony, label=reviews.words)
     if name == "topic":
-        product = (reviews.product + len(FILMS)) % (2 * len(FILMS))
-        swapped = swapped._replace(product=product)
-    return swapped._replace(tokens=counterpart_table(name)[reviews.tokens])
+        other = (reviews.product + len(FILMS)) % (2 * len(FILMS))
+        return reviews._replace(tokens=tokens, topic=1 - reviews.topic, product=other)
+    if name == "words":
+        return reviews._replace(tokens=tokens, words=1 - reviews.words, label=1 - reviews.label)
+    return reviews._replace(tokens=tokens, mark=1 - reviews.mark)
 
 
 def counterpart_table(name: str) -> Int[Tensor, " d_vocab"]:
