@@ -15,6 +15,18 @@ from torch import Tensor, nn
 from .toy_model import AbstractToy, ToyConfig
 
 
+def features_per_neuron(
+    W: Float[Tensor, "inst d_hidden n_features"],
+) -> Float[Tensor, "inst d_hidden"]:
+    """How many features a neuron serves: the participation ratio (sum w^2)^2 / sum w^4.
+
+    Units: features; 1 where a single weight is not zero (monosemantic), k where k weights are
+    equally large, 0 for a neuron without weights.
+    """
+    # exercise 1.13
+    raise NotImplementedError("exercise 1.13")
+
+
 class AbsoluteToy(AbstractToy):
     """Two layers, h = ReLU(W_in x) and y = ReLU(W_out h + b), trained towards |x|; not tied."""
 
@@ -32,27 +44,15 @@ class AbsoluteToy(AbstractToy):
         self, x: Float[Tensor, "inst batch n_features"]
     ) -> Float[Tensor, "inst batch d_hidden"]:
         """Activations of the hidden neurons, h = ReLU(W_in x); there is no bias."""
-        # exercise 1.13
-        raise NotImplementedError("exercise 1.13")
+        # exercise 1.14
+        raise NotImplementedError("exercise 1.14")
 
     def forward(
         self, x: Float[Tensor, "inst batch n_features"]
     ) -> Float[Tensor, "inst batch n_features"]:
         """The guess at |x|, y = ReLU(W_out h + b)."""
-        # exercise 1.13
-        raise NotImplementedError("exercise 1.13")
-
-
-def features_per_neuron(
-    W: Float[Tensor, "inst d_hidden n_features"],
-) -> Float[Tensor, "inst d_hidden"]:
-    """How many features a neuron serves: the participation ratio (sum w^2)^2 / sum w^4.
-
-    Units: features; 1 where a single weight is not zero (monosemantic), k where k weights are
-    equally large, 0 for a neuron without weights.
-    """
-    # exercise 1.14
-    raise NotImplementedError("exercise 1.14")
+        # exercise 1.14
+        raise NotImplementedError("exercise 1.14")
 
 
 def explained(

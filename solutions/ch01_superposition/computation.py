@@ -15,6 +15,20 @@ from torch import Tensor, nn
 from .toy_model import AbstractToy, ToyConfig
 
 
+def features_per_neuron(
+    W: Float[Tensor, "inst d_hidden n_features"],
+) -> Float[Tensor, "inst d_hidden"]:
+    """How many features a neuron serves: the participation ratio (sum w^2)^2 / sum w^4.
+
+    Units: features; 1 where a single weight is not zero (monosemantic), k where k weights are
+    equally large, 0 for a neuron without weights.
+    """
+    # exercise 1.13
+    squares = W.square()
+    fourth = squares.square().sum(dim=-1)
+    return torch.where(fourth > 0, squares.sum(dim=-1).square() / fourth, 0.0)
+
+
 class AbsoluteToy(AbstractToy):
     """Two layers, h = ReLU(W_in x) and y = ReLU(W_out h + b), trained towards |x|; not tied."""
 
@@ -32,7 +46,7 @@ class AbsoluteToy(AbstractToy):
         self, x: Float[Tensor, "inst batch n_features"]
     ) -> Float[Tensor, "inst batch d_hidden"]:
         """Activations of the hidden neurons, h = ReLU(W_in x); there is no bias."""
-        # exercise 1.13
+        # exercise 1.14
         return einsum(
             x, self.W_in, "inst batch n_features, inst d_hidden n_features -> inst batch d_hidden"
         ).relu()
@@ -41,27 +55,13 @@ class AbsoluteToy(AbstractToy):
         self, x: Float[Tensor, "inst batch n_features"]
     ) -> Float[Tensor, "inst batch n_features"]:
         """The guess at |x|, y = ReLU(W_out h + b)."""
-        # exercise 1.13
+        # exercise 1.14
         read = einsum(
             self.neurons(x),
             self.W_out,
             "inst batch d_hidden, inst n_features d_hidden -> inst batch n_features",
         )
         return (read + self.b[:, None, :]).relu()
-
-
-def features_per_neuron(
-    W: Float[Tensor, "inst d_hidden n_features"],
-) -> Float[Tensor, "inst d_hidden"]:
-    """How many features a neuron serves: the participation ratio (sum w^2)^2 / sum w^4.
-
-    Units: features; 1 where a single weight is not zero (monosemantic), k where k weights are
-    equally large, 0 for a neuron without weights.
-    """
-    # exercise 1.14
-    squares = W.square()
-    fourth = squares.square().sum(dim=-1)
-    return torch.where(fourth > 0, squares.sum(dim=-1).square() / fourth, 0.0)
 
 
 def explained(

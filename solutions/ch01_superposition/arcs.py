@@ -1,0 +1,243 @@
+"""A circuit in a small vision network, read from its weights: lines make arcs, in two cases.
+
+A picture holds one arc, light or dark, and the network says which way it bulges.
+
+1. Line detectors: light and dark, each orientation (`line_detectors`), then ReLU.
+2. Arc detectors: the lines of an arc in their places, light OR dark: a union over cases. Then ReLU
+   and the largest value over all places.
+3. One score a direction, from the arc detectors.
+
+`hand_written` sets all weights from this description, without training. Axes: batch, height, width
+(of pictures), h, w (of kernels), line and arc (the detectors), direction (the classes).
+Source: Olah et al. 2020, "Zoom In", whose curve detectors this imitates.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from einops import einsum, rearrange, repeat
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+SIZE = 24
+"""Height and width of a picture."""
+DIRECTIONS = 8
+"""Classes: an arc bulges to the right (0), up and right (1), up (2), ... each 45 degrees wide."""
+RADII = (4.0, 7.0)
+"""Smallest and largest radius of an arc, in pixels."""
+HALF_SPAN = 1.0
+"""Half of the angle that an arc covers, in radians."""
+
+Kernel = Float[Tensor, "arc line h w"]
+
+
+class Arcs(NamedTuple):
+    """Pictures of one arc each."""
+
+    picture: Float[Tensor, "batch 1 height width"]
+    """A bright or a dark stroke on grey 0, with noise."""
+    direction: Float[Tensor, " batch"]
+    """Where the arc bulges to, in radians, anticlockwise from the right."""
+    light: Bool[Tensor, " batch"]
+    """Whether the stroke is brighter than the ground."""
+
+
+def draw_arcs(
+    directions: Float[Tensor, " batch"],
+    light: Bool[Tensor, " batch"],
+    generator: torch.Generator,
+    noise: float = 0.2,
+) -> Arcs:
+    """Draw an arc for each direction, at a random place and of a random size."""
+    place, size, grain = (
+        torch.rand(len(directions), 2, generator=generator),
+        torch.rand(len(directions), 1, 1, generator=generator),
+        torch.randn(len(directions), SIZE, SIZE, generator=generator),
+    )
+    radius = RADII[0] + (RADII[1] - RADII[0]) * size
+    # The middle of the arc stays within the inner pixels; the circle's own centre may lie outside.
+    apex = (SIZE - 1) / 2 + 8 * (place - 0.5)
+    toward = rearrange(directions, "batch -> batch 1 1")
+    across = torch.arange(SIZE) - apex[:, :1, None] + 0.8 * radius * toward.cos()
+    up = apex[:, 1:, None] - torch.arange(SIZE)[:, None] + 0.8 * radius * toward.sin()
+    sign = torch.where(light, 1.0, -1.0)[:, None, None]
+    picture = sign * stroke(across, up, toward, radius, thick=0.8) + noise * grain
+    return Arcs(rearrange(picture, "batch height width -> batch 1 height width"), directions, light)
+
+
+def stroke(across: Tensor, up: Tensor, toward: Tensor, radius: Tensor, thick: float) -> Tensor:
+    """How much of an arc lies at a place, 0 to 1; places count from the circle's centre."""
+    angle = torch.atan2(up, across)
+    off = torch.remainder(angle - toward + math.pi, 2 * math.pi) - math.pi
+    on_circle = torch.exp(-((torch.hypot(across, up) - radius) ** 2) / (2 * thick**2))
+    return on_circle * torch.sigmoid((HALF_SPAN - off.abs()) * radius / 0.5)
+
+
+def random_arcs(batch: int, generator: torch.Generator) -> Arcs:
+    """Draw arcs of any direction, half of them light."""
+    directions = 2 * math.pi * torch.rand(batch, generator=generator)
+    return draw_arcs(directions, torch.rand(batch, generator=generator) < 0.5, generator)
+
+
+def class_of(directions: Float[Tensor, " batch"]) -> Int[Tensor, " batch"]:
+    """The nearest of the eight directions."""
+    return (directions / (2 * math.pi / DIRECTIONS)).round().long() % DIRECTIONS
+
+
+def line_detectors(orientations: int = 4, size: int = 5) -> Float[Tensor, "line 1 h w"]:
+    """Kernels that answer to light lines, then to dark ones: each the negative of the other.
+
+    Line i is turned by i / orientations of half a turn, anticlockwise from the horizontal.
+    """
+    along = torch.arange(size) - (size - 1) / 2
+    up, right = torch.meshgrid(-along, along, indexing="ij")
+    angles = math.pi * torch.arange(orientations)[:, None, None] / orientations
+    across = up * angles.cos() - right * angles.sin()
+    ridge = (1 - across**2) * torch.exp(-(across**2) / 2)
+    kernels = ridge * torch.exp(-(up**2 + right**2) / (2 * 1.6**2))
+    kernels = kernels - kernels.mean(dim=(1, 2), keepdim=True)
+    kernels = kernels / kernels.norm(dim=(1, 2), keepdim=True)
+    return torch.cat([kernels, -kernels])[:, None]
+
+
+def compose(
+    first: Float[Tensor, "mid in h w"], second: Float[Tensor, "out mid h2 w2"]
+) -> Float[Tensor, "out in H W"]:
+    """The one convolution that two, without a nonlinearity between them, are.
+
+    `F.conv2d(F.conv2d(x, first), second)` equals `F.conv2d(x, compose(first, second))`, in the
+    middle of a picture and at its edges (no padding). H = h + h2 - 1, and W likewise. What a unit
+    of the second layer looks for, in pixels.
+
+    Raises: ValueError when the second does not read as many channels as the first writes.
+    """
+    if first.shape[0] != second.shape[1]:
+        raise ValueError(f"first writes {first.shape[0]} channels, second reads {second.shape[1]}")
+    # exercise 1.16
+    height, width = first.shape[2:]
+    rows, columns = second.shape[2:]
+    whole = first.new_zeros(len(second), first.shape[1], height + rows - 1, width + columns - 1)
+    for row in range(rows):
+        for column in range(columns):
+            # Seen from here, the first kernel stands `row` down and `column` to the right.
+            part = einsum(second[:, :, row, column], first, "out mid, mid in h w -> out in h w")
+            whole[:, :, row : row + height, column : column + width] += part
+    return whole
+
+
+class ArcNet(nn.Module):
+    """Lines, arcs, directions: two convolutions and a linear map."""
+
+    W_line: Float[Tensor, "line 1 h w"]
+    b_line: Float[Tensor, " line"]
+    W_arc: Float[Tensor, "arc line h w"]
+    b_arc: Float[Tensor, " arc"]
+    W_U: Float[Tensor, "arc direction"]
+    b_U: Float[Tensor, " direction"]
+
+    def __init__(self, lines: Float[Tensor, "line 1 h w"], n_arcs: int, seed: int = 0):
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        # Small random weights, so that what is seen after training was learned.
+        arcs = torch.randn(n_arcs, len(lines), 7, 7, generator=generator)
+        out = torch.randn(n_arcs, DIRECTIONS, generator=generator)
+        self.W_line, self.b_line = nn.Parameter(lines), nn.Parameter(torch.zeros(len(lines)))
+        self.W_arc = nn.Parameter(0.3 / math.sqrt(arcs[0].numel()) * arcs)
+        self.b_arc = nn.Parameter(torch.zeros(n_arcs))
+        self.W_U, self.b_U = nn.Parameter(out / n_arcs**0.5), nn.Parameter(torch.zeros(DIRECTIONS))
+
+    def arcs(self, picture: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch arc"]:
+        """How strongly each arc detector answers, at the place where it answers most."""
+        lines = F.relu(F.conv2d(picture, self.W_line, self.b_line))
+        arcs = F.relu(F.conv2d(lines, self.W_arc, self.b_arc, stride=2))
+        return arcs.amax(dim=(2, 3))
+
+    def forward(
+        self, picture: Float[Tensor, "batch 1 height width"]
+    ) -> Float[Tensor, "batch direction"]:
+        """One score for each direction."""
+        return self.arcs(picture) @ self.W_U + self.b_U
+
+
+def hand_written() -> ArcNet:
+    """A network set by hand: one arc detector a direction, light and dark lines treated alike.
+
+    A detector wants lines along its arc, and objects to lines across it: cos(2 x angle between).
+    """
+    net = ArcNet(line_detectors(), n_arcs=DIRECTIONS)
+    orientations, radius = len(net.W_line) // 2, torch.tensor(5.0)
+    along = torch.arange(7) - 3.0
+    up, right = torch.meshgrid(-along, along, indexing="ij")
+    toward = 2 * math.pi * torch.arange(DIRECTIONS)[:, None, None] / DIRECTIONS
+    up, right = up + radius * toward.sin(), right + radius * toward.cos()
+    place = stroke(right, up, toward, radius, thick=1.6)
+    tangent = torch.atan2(up, right) + math.pi / 2
+    turned = math.pi * torch.arange(orientations) / orientations
+    wants = torch.cos(2 * (tangent[:, None] - turned[:, None, None])) * place[:, None]
+    with torch.no_grad():
+        net.W_arc.copy_(repeat(wants, "arc line h w -> arc (case line) h w", case=2))
+        net.b_line.fill_(-0.2)
+        net.W_U.copy_(torch.eye(DIRECTIONS))
+    return net
+
+
+@dataclass(frozen=True)
+class ArcTrainConfig:
+    """How long and how hard; the defaults take some seconds."""
+
+    steps: int = 600
+    """Updates in all."""
+    batch_size: int = 128
+    """Pictures a step."""
+    lr: float = 5e-3
+    """Highest learning rate, after 50 steps of warm-up; it then falls to zero in a line."""
+    quiet: float = 0.05
+    """Price of an arc detector's answer, from a third of the way on: it makes them selective."""
+    weight_decay: float = 1.0
+    """AdamW's pull on the weights, times the learning rate; it wipes out what is never used."""
+    seed: int = 0
+    """Of the pictures; the weights' seed belongs to the network."""
+
+
+def train_arcs(net: ArcNet, config: ArcTrainConfig) -> Iterator[float]:
+    """Train in place on new pictures each step, yielding the cross-entropy before each update."""
+    generator = torch.Generator().manual_seed(config.seed + 1000)
+    moving = [w for w in net.parameters() if w.requires_grad]
+    groups = [
+        {"params": [w for w in moving if w.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [w for w in moving if w.ndim == 1], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=config.lr)
+    for step in range(config.steps):
+        done = step / config.steps
+        for group in optimizer.param_groups:
+            group["lr"] = config.lr * min(1.0, (step + 1) / 50) * (1 - done)
+        batch = random_arcs(config.batch_size, generator)
+        arcs = net.arcs(batch.picture)
+        loss = F.cross_entropy(arcs @ net.W_U + net.b_U, class_of(batch.direction))
+        price = config.quiet * min(1.0, max(0.0, 3 * done - 1))
+        optimizer.zero_grad()
+        (loss + price * arcs.sum(dim=1).mean()).backward()
+        optimizer.step()
+        yield loss.item()
+
+
+@torch.no_grad()
+def tuning_curves(
+    net: ArcNet, light: bool, angles: int = 36, copies: int = 64
+) -> Float[Tensor, "arc angle"]:
+    """Each arc detector's mean answer to arcs of each direction, without noise.
+
+    All angles show the same places and sizes.
+    """
+    curves = []
+    for angle in range(angles):
+        directions = torch.full((copies,), 2 * math.pi * angle / angles)
+        shade = torch.full((copies,), light)
+        seen = draw_arcs(directions, shade, torch.Generator().manual_seed(0), noise=0.0)
+        curves.append(net.arcs(seen.picture).mean(dim=0))
+    return torch.stack(curves, dim=-1)
