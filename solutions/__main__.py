@@ -10,11 +10,11 @@ import argparse
 import os
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 from chapters.desk.marks import make_stub
+from chapters.desk.tables import FILE, blank_answers
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -59,27 +59,7 @@ def blank(path: Path, content: bytes | None = None) -> bytes:
             return make_stub(_text(content)).encode()
         except (ValueError, SyntaxError) as error:
             raise ValueError(f"{path}: {error}") from error
-    return blank_answers(_text(content)).encode() if path.name == "answers.toml" else content
-
-
-def blank_answers(text: str) -> str:
-    """Replaces every value of an answers.toml by "?", and keeps its comments and tables."""
-    lines, pending = [], ""
-    for line in text.splitlines():
-        pending += line + "\n"
-        try:
-            values = tomllib.loads(pending)
-        except tomllib.TOMLDecodeError:  # an array or a string that goes on over the next line
-            continue
-        key = pending.partition("=")[0].strip()
-        if values and not pending.lstrip().startswith(("[", "#")):
-            lines.append(f'{key} = "?"')
-        else:
-            lines.append(line)
-        pending = ""
-    if pending:
-        raise ValueError(f"no TOML from here on: {pending.splitlines()[0]}")
-    return "\n".join(lines) + "\n"
+    return blank_answers(_text(content)).encode() if path.name == FILE else content
 
 
 def compare(root: Path, files: dict[str, bytes]) -> tuple[list[str], list[str]]:

@@ -196,14 +196,15 @@ def _help(number: str) -> str:
 
 def _say_unwritten(number: str, own: bool) -> None:
     """Say where an answer is still missing: in this exercise, or in one that it leans on."""
-    stubs = [place for place in places(number) if place.stub]
+    stubs = [place for place in places(number) if place.stub or place.open]
     if own and not stubs:
         say(f"{number} leans on exercises that are not written yet.")
         say(f"mi check {number} grades it with the tested answers in their place.")
         return
-    say(f"{number} is not written yet. Its answer goes below the mark in")
+    goes = 'Its answers go in place of each "?" in' if any(place.open for place in stubs) else ""
+    say(f"{number} is not written yet. {goes or 'Its answer goes below the mark in'}")
     for place in stubs or places(number):
-        say(f"  {place}")
+        say(f"  {place}" + (f"  (still open: {', '.join(place.open)})" if place.open else ""))
 
 
 def _congratulate(exercise: Exercise, own: bool) -> None:

@@ -38,10 +38,10 @@ def points(count: int) -> str:
     return f"{count} point" + "s" * (count != 1)
 
 
-def say_code(text: str) -> None:
-    """Write Python, coloured in a terminal."""
+def say_code(text: str, language: str = "python") -> None:
+    """Write code, coloured in a terminal."""
     if in_colour():
-        say_markdown(f"```python\n{text}\n```")
+        say_markdown(f"```{language}\n{text}\n```")
     else:
         say(text)
 

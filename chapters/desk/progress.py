@@ -1,7 +1,7 @@
 """Remember which exercises are passed: chapters/progress.toml, a fingerprint an exercise.
 
 A fingerprint covers what a pass depends on: the exercise's own answers, everything in the chapter
-that is no answer, and the learner's answers.toml. Another exercise's answer, a comment or a
+that is no answer; of answers.toml, its own table. Another exercise's answer, a comment or a
 docstring leaves it as it is. It feeds the desk's display only; no grade depends on this file.
 """
 
@@ -14,6 +14,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from .marks import Function, find_answers, functions_of
+from .tables import FILE, answer_files, find_tables, read_table, text_of
 
 CHAPTERS = Path(__file__).resolve().parents[1]
 HEADER = "# Exercises that the graders have passed, with a fingerprint of each answer.\n"
@@ -21,8 +22,7 @@ HEADER = "# Exercises that the graders have passed, with a fingerprint of each a
 
 def fingerprint(chapter_folder: Path, number: str) -> str:
     """The twelve letters that stand for one exercise's answers and all that is given to them."""
-    files = [*chapter_folder.rglob("*.py"), *chapter_folder.glob("answers.toml")]
-    stats = [(path, path.stat()) for path in sorted(files)]
+    stats = [(path, path.stat()) for path in answer_files(chapter_folder)]
     given, answers = _read(tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats))
     return hashlib.sha256(f"{given}{answers[number]}".encode()).hexdigest()[:12]
 
@@ -72,14 +72,27 @@ def _read(files: tuple) -> tuple[str, dict[str, str]]:
     """Reads a chapter's files once: what is given, as a hash, and each exercise's answers."""
     given, answers = hashlib.sha256(), defaultdict(str)
     for path, *_ in files:
+        if path.name == FILE:
+            _take_out_tables(path, answers)
+            continue
         source = path.read_text("utf-8")
         given.update(path.name.encode())
         try:
-            source = _take_out_answers(source, answers) if path.suffix == ".py" else source
+            source = _take_out_answers(source, answers)
         except (SyntaxError, ValueError):  # broken for now: its text stands for it
             pass
         given.update(source.encode())
     return given.hexdigest(), answers
+
+
+def _take_out_tables(path: Path, answers: dict[str, str]) -> None:
+    """Puts what each table says into `answers`; one that is no TOML for now, letter by letter."""
+    text = path.read_text("utf-8")
+    for number in {table.number for table in find_tables(text)}:
+        try:
+            answers[number] += repr(read_table(text, number))
+        except tomllib.TOMLDecodeError:
+            answers[number] += text_of(path, number)
 
 
 def _take_out_answers(source: str, answers: dict[str, str]) -> str:

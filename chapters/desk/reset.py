@@ -13,6 +13,7 @@ from pathlib import Path
 from .marks import MARK, find_answers, functions_of, make_stub, stub_line
 from .paper import say
 from .steps import DeskError
+from .tables import FILE, blank_answers, find_tables, text_of
 from .where import CHAPTERS, ROOT, chapter_folder, find, shown
 
 BACKUPS = CHAPTERS / "backups"
@@ -25,8 +26,9 @@ def reset(number: str) -> None:
     """
     number = find(number).number
     for path in files_of(number):
-        before = path.read_text("utf-8")
-        after = restore(before, stubs_for(path, number), number, shown(path))
+        before = path.read_text("utf-8") if path.exists() else ""
+        restored = restore_table if path.name == FILE else restore
+        after = restored(before, stubs_for(path, number), number, shown(path))
         if after == before:
             say(f"{shown(path)}: {number} is a stub already.")
             continue
@@ -45,23 +47,24 @@ def files_of(number: str) -> list[Path]:
 
     Raises: DeskError when the exercise is marked in none.
     """
-    files = []
-    for path in sorted(chapter_folder(number).rglob("*.py")):
+    folder, files = chapter_folder(number), []
+    for path in [*sorted(folder.rglob("*.py")), folder / FILE]:
         marked = [file for file in (path, reference_of(path)) if file.exists()]
-        if any(_mark_lines(file.read_text("utf-8").split("\n"), number) for file in marked):
+        if any(_holds(file, number) for file in marked):
             files.append(path)
     if not files:
-        folder = shown(chapter_folder(number))
-        raise DeskError(f"No file in {folder} has the comment `# exercise {number}`.")
+        raise DeskError(f"No file in {shown(folder)} has the comment `# exercise {number}`.")
     return files
 
 
 def stubs_for(path: Path, number: str) -> dict[str, str]:
-    """The stub of every function of the exercise, by its name; empty where none can be read."""
+    """The stub of every function or table of the exercise; empty where none can be read."""
     source = reference_of(path) if reference_of(path).exists() else path
     try:
+        if path.name == FILE:
+            return {number: blank_answers(text_of(source, number)).rstrip("\n")}
         stub = make_stub(source.read_text("utf-8"))
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, KeyError):
         return {}
     lines = stub.split("\n")
     answers = [answer for answer in find_answers(stub) if answer.number == number]
@@ -101,6 +104,21 @@ def restore(source: str, stubs: dict[str, str], number: str, name: str) -> str:
     return "\n".join(lines)
 
 
+def restore_table(source: str, stubs: dict[str, str], number: str, name: str) -> str:
+    """Put the table with its question marks in place of the learner's, or at the end of the file.
+
+    Raises: DeskError naming the file when the table as it was cannot be told.
+    """
+    if number not in stubs:
+        raise DeskError(f"{name} is not TOML, so no answer in it can be blanked. Mend it first.")
+    lines = source.split("\n")
+    own = [table for table in find_tables(source) if table.number == number]
+    if not own:
+        return source.rstrip("\n") + "\n\n" * bool(source) + stubs[number] + "\n"
+    lines[own[0].first_line - 1 : own[0].last_line] = stubs[number].split("\n")
+    return "\n".join(lines)
+
+
 def _spans(tree: ast.Module, source: str) -> dict[str, tuple[int, int]]:
     """First and last line of each function and class, and of the file itself under no name."""
     spans = {"": (1, len(source.rstrip("\n").split("\n")))}
@@ -118,7 +136,7 @@ def keep(path: Path, number: str) -> Path:
     BACKUPS.mkdir(exist_ok=True)
     when = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     backup = BACKUPS / f"{when}_{number}_{path.name}"
-    backup.write_bytes(path.read_bytes())
+    backup.write_bytes(path.read_bytes() if path.exists() else b"")
     return backup
 
 
@@ -144,3 +162,10 @@ def _mark_lines(lines: list[str], number: str) -> list[int]:
     """The indices of the lines that mark an exercise, whether or not they parse."""
     found = [(index, MARK.match(line.strip())) for index, line in enumerate(lines)]
     return [index for index, mark in found if mark is not None and mark[1] == number]
+
+
+def _holds(path: Path, number: str) -> bool:
+    text = path.read_text("utf-8")
+    if path.name == FILE:
+        return any(table.number == number for table in find_tables(text))
+    return bool(_mark_lines(text.split("\n"), number))

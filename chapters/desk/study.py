@@ -7,10 +7,10 @@ import sys
 import tomllib
 
 from .exercises import Exercise
-from .marks import answer_text
 from .paper import heading, points, say, say_code, say_markdown
 from .reset import reference_of
 from .steps import DeskError
+from .tables import FILE, text_of
 from .where import CHAPTERS, attempted, find, next_exercise, places, shown
 
 HINTS = CHAPTERS / "hints.toml"
@@ -87,4 +87,5 @@ def solution(number: str | None) -> None:
         if not reference.exists():
             raise DeskError("This copy of the course keeps its solutions back.")
         heading(f"{exercise.number} {exercise.title}: {shown(reference)}")
-        say_code(answer_text(reference.read_text("utf-8"), exercise.number).rstrip())
+        language = "toml" if reference.name == FILE else "python"
+        say_code(text_of(reference, exercise.number).rstrip(), language)

@@ -13,6 +13,8 @@ from .paper import say
 from .where import CHAPTERS, ROOT, chapter_folder, find, next_exercise
 
 TICK_MS = 200
+#: What lies in chapters/ and is no answer; the desk itself writes these while it grades.
+NOT_ANSWERS = [CHAPTERS / name for name in ("desk", "backups", "progress.toml", "hints.toml")]
 SPARE = (sys.executable, "-m", "chapters.desk.spare")
 
 
@@ -73,7 +75,7 @@ def watch(number: str | None = None) -> int:
         grader.grade(current)
         for changes in saves(
             CHAPTERS,
-            watch_filter=PythonFilter(ignore_paths=[CHAPTERS / "desk", CHAPTERS / "backups"]),
+            watch_filter=PythonFilter(ignore_paths=NOT_ANSWERS, extra_extensions=(".toml",)),
             rust_timeout=TICK_MS,
             yield_on_timeout=True,
         ):

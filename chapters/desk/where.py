@@ -5,6 +5,7 @@ the middle of an edit can still be found.
 """
 
 import re
+import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,13 +13,14 @@ from .exercises import Exercise, numeric, read_exercises
 from .marks import MARK, stub_line
 from .progress import passed, read_progress
 from .steps import DeskError
+from .tables import FILE, find_tables, open_keys, read_table
 
 CHAPTERS = Path(__file__).resolve().parents[1]
 ROOT = CHAPTERS.parent
 
 
 class Place(NamedTuple):
-    """One mark of an exercise in the learner's files."""
+    """One mark of an exercise in the learner's files, or the head of its table."""
 
     path: Path
     """The file."""
@@ -26,6 +28,8 @@ class Place(NamedTuple):
     """The line of the mark, counted from 1; the answer goes below it."""
     stub: bool
     """Whether nothing has been written there yet."""
+    open: tuple[str, ...] = ()
+    """The keys of a table whose value is a question mark."""
 
     def __str__(self) -> str:
         return f"{shown(self.path)}:{self.line}"
@@ -116,7 +120,21 @@ def places(number: str) -> list[Place]:
             if mark and mark[1] == number:
                 below = next((rest.strip() for rest in lines[index + 1 :] if rest.strip()), "")
                 found.append(Place(path, index + 1, below == stub_line(number)))
-    return found
+    return found + _tables(chapter_folder(number) / FILE, number)
+
+
+def _tables(path: Path, number: str) -> list[Place]:
+    """The place of an exercise's table; one that is no TOML for now has no open keys."""
+    text = path.read_text("utf-8", errors="replace") if path.is_file() else ""
+    places = []
+    for table in (table for table in find_tables(text) if table.number == number):
+        try:
+            answers = read_table(text, number)
+        except tomllib.TOMLDecodeError:
+            answers = {}
+        left = open_keys(answers)
+        places.append(Place(path, table.first_line, bool(left) and len(left) == len(answers), left))
+    return places
 
 
 def attempted(number: str) -> bool:

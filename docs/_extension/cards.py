@@ -61,7 +61,7 @@ def _given(number: str, code: list[Code]) -> list[str]:
     blocks = []
     for part in code:
         blocks += [
-            f'``` {{ .python .given title="chapters/{part.file}" }}',
+            f'``` {{ .{part.language} .given title="chapters/{part.file}" }}',
             *part.given.splitlines(),
             "```",
             "",
@@ -74,7 +74,7 @@ def _solution(code: list[Code]) -> list[str]:
     for part in code:
         if part.solution is None:
             return [*block, f"    {WITHHELD}"]
-        block += [f'    ``` {{ .python title="solutions/{part.file}" }}']
+        block += [f'    ``` {{ .{part.language} title="solutions/{part.file}" }}']
         block += [f"    {line}".rstrip() for line in part.solution.splitlines()]
         block += ["    ```", ""]
     return block

@@ -9,7 +9,8 @@ import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
-from chapters.desk.marks import Answer, answer_text, find_answers
+from chapters.desk.marks import Answer
+from chapters.desk.tables import FILE, answer_files, answers_in, blank_answers, text_of
 
 
 class Code(NamedTuple):
@@ -18,40 +19,49 @@ class Code(NamedTuple):
     file: str
     """Path below the chapters or solutions folder, such as `ch02_transformer/layers.py`."""
     names: tuple[str, ...]
-    """Qualified names of the exercise's functions, in file order."""
+    """Qualified names of the exercise's functions, in file order; the file's, of a table."""
     given: str
-    """Signatures, docstrings and given lines, up to and with the mark."""
+    """Signatures, docstrings and given lines, up to and with the mark; a table's questions."""
     solution: str | None
-    """The tested functions, or None where this copy has no solutions/."""
+    """The tested functions or table, or None where this copy has no solutions/."""
+
+    @property
+    def language(self) -> str:
+        """What a code block calls it."""
+        return "toml" if self.file.endswith(FILE) else "python"
 
 
 def exercise_code(root: Path, number: str) -> list[Code]:
     """Return the code of exercise `number`, one entry for each file that carries its mark.
 
-    Raises: ValueError when the chapter is there and no function of it carries the mark.
+    Raises: ValueError when the chapter is there and nothing in it carries the mark.
     """
     folders = [f for tree in ("solutions", "chapters") for f in _chapter(root / tree, number)]
     if not folders:
         raise ValueError(f"exercise {number}: no chapter folder for it under {root}")
     folder = folders[0]
     found = []
-    for path in sorted(folder.rglob("*.py")):
+    for path in answer_files(folder):
         source = path.read_text(encoding="utf-8")
-        if f"# exercise {number}\n" not in source:
+        if f"# exercise {number}\n" not in source and path.name != FILE:
             continue
-        answers = [a for a in find_answers(source) if a.number == number]
+        answers = [a for a in answers_in(path, source) if a.number == number]
         if answers:
-            tested = folder.parent.name == "solutions"
+            text = text_of(path, number).rstrip("\n")
+            table = path.name == FILE
             found.append(
                 Code(
                     path.relative_to(folder.parent).as_posix(),
-                    tuple(a.qualname for a in answers),
-                    _given(source, answers),
-                    answer_text(source, number).rstrip("\n") if tested else None,
+                    (FILE,) if table else tuple(a.qualname for a in answers),
+                    blank_answers(text).rstrip("\n") if table else _given(source, answers),
+                    text if folder.parent.name == "solutions" else None,
                 )
             )
     if not found:
-        raise ValueError(f"exercise {number}: no function in {folder} has `# exercise {number}`")
+        raise ValueError(
+            f"exercise {number}: no function in {folder} has `# exercise {number}`, and its "
+            f'{FILE} has no table ["{number}"]'
+        )
     return found
 
 

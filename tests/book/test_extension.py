@@ -83,6 +83,22 @@ def test_a_copy_without_solutions_shows_the_stub_and_says_so(book):
     assert "tested_answer" not in html
 
 
+@pytest.mark.parametrize("tree", ["solutions", "chapters"])
+def test_a_question_shows_its_table_and_folds_the_answers_away(book, tree):
+    table = book.root / tree / "ch02_transformer" / "answers.toml"
+    table.parent.mkdir(parents=True, exist_ok=True)
+    table.write_text('["2.7"]\n# Is it used?\nmark = "never"\n\n["2.8"]\nx = 1\n', "utf-8")
+    if tree == "chapters":
+        book.code.unlink()
+        book.code.parent.rmdir()
+    third = card(book.render(PAGE.split("### 2.6")[0].replace("2.4", "2.7")), "2.7")
+    given, solution = third.split('<details class="solution"')
+    assert 'mark = "?"' in words_of(given) and "# Is it used?" in words_of(given)
+    assert ('mark = "never"' in words_of(solution)) == (tree == "solutions")
+    assert "chapters/ch02_transformer/answers.toml" in given and "x = 1" not in words_of(third)
+    assert "in answers.toml" in words_of(given)
+
+
 @pytest.mark.parametrize(
     "old, new",
     [("difficulty=3", "dificulty=3"), ("points=4", ""), (".core", ".cor"), ("=5 ", "=6 ")],

@@ -18,8 +18,9 @@ import pytest
 import chapters
 from chapters.desk import switch
 from chapters.desk.marks import MARK
+from chapters.desk.tables import FILE, find_tables
 
-from . import conditions, refusal, submission
+from . import conditions, questions, refusal, submission
 from .record import Recorder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,6 +69,8 @@ def _numbers() -> set[str]:
     for tree in ("solutions", "chapters"):
         for path in (ROOT / tree).glob("ch*/**/*.py"):
             found.update(re.findall(f"(?m){MARK.pattern}", path.read_text("utf-8")))
+        for path in (ROOT / tree).glob(f"ch*/{FILE}"):
+            found.update(table.number for table in find_tables(path.read_text("utf-8")))
     return found
 
 
@@ -160,7 +163,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     if missing:
         report.outcome, report.todo = "skipped", missing
         path, line, _ = item.location
-        report.longrepr = (path, (line or 0) + 1, f"todo: exercise {missing}")
+        report.longrepr = (path, (line or 0) + 1, f"todo: {call.excinfo.value}")
     elif item.config.getoption("tbstyle") == "auto":
         report.longrepr = refusal.explain(call.excinfo, item)
     return report
@@ -178,3 +181,10 @@ def impl(request: pytest.FixtureRequest):
     """Imports a module of the package that is graded: `impl("ch02_transformer.layers")`."""
     package = request.config.getoption("--impl")
     return lambda name: import_module(f"{package}.{name}")
+
+
+@pytest.fixture
+def answers(request: pytest.FixtureRequest):
+    """The learner's answers in a table of answers.toml: `answers("ch00_looking", "0.15")`."""
+    folder = Path(import_module(request.config.getoption("--impl")).__path__[0])
+    return lambda chapter, number: questions.table(folder / chapter, number)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-STUB = re.compile(r"exercise (\d+\.\d+)$")
+STUB = re.compile(r"exercise (\d+\.\d+)(: .+)?$")
 LINES, WIDTH = 12, 300
 
 

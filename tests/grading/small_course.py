@@ -99,9 +99,11 @@ class SmallCourse:
 
     def mi(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """Type a command at the desk."""
-        return subprocess.run(
-            [sys.executable, "-m", "chapters", *words], **self.options(), capture_output=True
-        )
+        return self.run(sys.executable, "-m", "chapters", *words)
+
+    def run(self, *command: str) -> "subprocess.CompletedProcess[str]":
+        """Run any command as in the course's folder."""
+        return subprocess.run(command, **self.options(), capture_output=True)
 
     def options(self) -> dict:
         """How any process of the course is started: in its folder, and as on a learner's machine.
@@ -129,9 +131,11 @@ def make(root: Path) -> SmallCourse:
     shutil.copytree(ROOT / "tests/grading", root / "tests/grading", ignore=ignore)
     for name in ("chapters/__init__.py", "chapters/__main__.py", "tests/__init__.py"):
         shutil.copy(ROOT / name, root / name)
-    for name in ("tests/conftest.py", "pyproject.toml", "constraints.txt"):
+    for name in ("pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, root / name)
     files = {
+        # Without torch, which nothing here needs and every process would wait for.
+        "tests/conftest.py": 'pytest_plugins = ["tests.grading.plugin"]\n',
         "solutions/__init__.py": "",
         "solutions/ch02_sums/__init__.py": "",
         "solutions/ch02_sums/sums.py": SOLUTION,

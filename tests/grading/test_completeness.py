@@ -1,13 +1,14 @@
 """Every exercise is whole: mark, heading, hints, graders, wrong answers and right ones."""
 
 import re
+import tomllib
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from chapters.desk.exercises import read_exercises
-from chapters.desk.marks import find_answers
+from chapters.desk.tables import FILE, answer_files, answers_in, open_keys, read_table
 
 from .variants import SOLUTIONS, numbers_of
 
@@ -46,10 +47,20 @@ def test_exercises_count_from_one_without_gaps(chapter: Path):
 @each_chapter
 def test_an_exercise_is_in_one_file(chapter: Path):
     files: dict[str, set[str]] = {}
-    for path in chapter.rglob("*.py"):
-        for answer in find_answers(path.read_text("utf-8")):
+    for path in answer_files(chapter):
+        for answer in answers_in(path):
             files.setdefault(answer.number, set()).add(path.name)
     assert {number: names for number, names in files.items() if len(names) > 1} == {}
+
+
+@each_chapter
+def test_tables_of_answers_are_exercises_and_answered(chapter: Path):
+    """A head that is misspelt would leave its questions in the table before it, or in none."""
+    path = chapter / FILE
+    text = path.read_text("utf-8") if path.is_file() else ""
+    tables = {answer.number: read_table(text, answer.number) for answer in answers_in(path, text)}
+    assert tomllib.loads(text) == tables, f'{path}: every table is headed by a number, as ["0.15"]'
+    assert {number: open_keys(table) for number, table in tables.items() if open_keys(table)} == {}
 
 
 @each_chapter

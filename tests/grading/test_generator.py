@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from solutions.__main__ import blank_answers, main
+from chapters.desk.tables import blank_answers
+from solutions.__main__ import main
 
 SOURCE = '''\
 """A file."""

@@ -118,7 +118,10 @@ def test_a_line_python_cannot_read_is_shown(refuse):
     assert said.startswith("graded/other.py, line 1: ") and "    def f(:" in said
 
 
-@pytest.mark.parametrize("text, number", [("exercise 2.10", "2.10"), ("not here", None)])
+CASES = [("exercise 2.10", "2.10"), ("exercise 0.9: still open: a", "0.9"), ("not here", None)]
+
+
+@pytest.mark.parametrize("text, number", CASES)
 def test_only_a_stubs_own_error_is_todo(text, number):
     assert refusal.unwritten(NotImplementedError(text)) == number
     assert refusal.unwritten(RuntimeError(text)) is None

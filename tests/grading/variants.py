@@ -24,7 +24,8 @@ from unittest import mock
 import pytest
 
 from chapters.desk import switch
-from chapters.desk.marks import Answer, find_answers, stub_line
+from chapters.desk.marks import Answer, stub_line
+from chapters.desk.tables import answer_files, answers_in, blank_answers
 
 ROOT = Path(__file__).resolve().parents[2]
 SOLUTIONS = ROOT / "solutions"
@@ -44,7 +45,10 @@ class Right:
     replace: dict[str, str] = field(default_factory=dict)
     """Text of the answer -> what stands there instead; each must be found exactly once."""
     body: dict[str, str] = field(default_factory=dict)
-    """Function -> its whole answer, from the mark on, as in {"LayerNorm.forward": "return x"}."""
+    """Function -> its whole answer, from the mark on, as in {"LayerNorm.forward": "return x"}.
+
+    A table of answers.toml is called by its number, as in {"0.15": 'mark = "always"'}.
+    """
 
     def __str__(self) -> str:
         return f"{self.number} {self.name}"
@@ -67,14 +71,15 @@ class Wrong(Right):
 
 
 class Stub(Right):
-    """The answer that a fresh workbook has."""
+    """The answer that a fresh workbook has: one line that raises, or question marks."""
 
     def __init__(self, number: str):
         super().__init__(number, "stub")
 
-    def answer(self, function: Answer, text: str) -> str:  # noqa: ARG002
-        """The stub's one line."""
-        return function.indent + stub_line(self.number)
+    def answer(self, function: Answer, text: str) -> str:
+        """What the generator writes there."""
+        table = function.qualname == function.number
+        return blank_answers(text) if table else function.indent + stub_line(self.number)
 
 
 class Outcome(NamedTuple):
@@ -93,22 +98,18 @@ def chapter_of(number: str) -> Path:
 
 @functools.cache
 def numbers_of(chapter: Path) -> dict[str, Path]:
-    """The exercises that a chapter's files mark, each with its file, in order."""
-    found = {
-        answer.number: path
-        for path in sorted(chapter.rglob("*.py"))
-        for answer in find_answers(path.read_text("utf-8"))
-    }
+    """The exercises that a chapter's files mark or ask in a table, each with its file, in order."""
+    found = {answer.number: path for path in answer_files(chapter) for answer in answers_in(path)}
     return {number: found[number] for number in sorted(found, key=lambda n: int(n.split(".")[1]))}
 
 
-def change(source: str, variant: Right) -> str:
-    """Writes a variant into the text of the file that its exercise is in.
+def change(path: Path, variant: Right) -> str:
+    """The text of the file that an exercise is in, with a variant in place of its answer.
 
     Raises: ValueError when something to replace is not there exactly once.
     """
-    lines = source.split("\n")
-    own = [answer for answer in find_answers(source) if answer.number == variant.number]
+    lines = path.read_text("utf-8").split("\n")
+    own = [answer for answer in answers_in(path) if answer.number == variant.number]
     texts = ["\n".join(lines[answer.mark_line : answer.last_line]) for answer in own]
     counts = {old: sum(text.count(old) for text in texts) for old in variant.replace}
     counts |= {name: sum(name == answer.qualname for answer in own) for name in variant.body}
@@ -137,7 +138,7 @@ def tree(folder: Path, variants: Iterable[Right], switched: bool = False) -> Ite
     for variant in variants:
         source = numbers_of(chapter_of(variant.number))[variant.number]
         path = folder / package / source.relative_to(SOLUTIONS)
-        path.write_text(change(path.read_text("utf-8"), variant), "utf-8")
+        path.write_text(change(path, variant), "utf-8")
     (folder / package / "__init__.py").touch()
     finder = switch.install(package, folder / package, SOLUTIONS) if switched else None
     sys.path.insert(0, str(folder))

@@ -1,0 +1,119 @@
+"""Read the questions of understanding: a chapter's answers.toml, one table an exercise.
+
+A line `["0.15"]` opens the table of exercise 0.15, which ends where the next one begins (comments
+in front of a table belong to it). In the workbook every value is "?", and that is no answer yet.
+This is the only parser of tables, as `marks.py` is of marks. It finds a table by its lines, so that
+a slip in one leaves the others readable.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from .marks import Answer, answer_text, find_answers
+
+FILE = "answers.toml"
+HEAD = re.compile(r'\[\s*"(\d+\.\d+)"\s*(\.[^\[\]]+)?\]\s*(#.*)?')
+OPEN = "?"
+
+
+def find_tables(text: str) -> list[Answer]:
+    """Lists the tables of an answers.toml in the order in which they stand.
+
+    A table is an answer whose mark is its head; its qualname is the number.
+    """
+    lines = text.split("\n")
+    heads = [(i, match[1]) for i, line in enumerate(lines) if (match := HEAD.fullmatch(line))]
+    found: list[Answer] = []
+    for place, (start, number) in enumerate(heads):
+        following = heads[place + 1][0] if place + 1 < len(heads) else len(lines)
+        end = following
+        while not lines[end - 1].strip() or lines[end - 1].lstrip().startswith("#"):
+            end -= 1
+        if found and found[-1].number == number:  # a table within the table
+            found[-1] = found[-1]._replace(last_line=end)
+        else:
+            found.append(Answer(number, number, start + 1, start + 1, end, ""))
+    return found
+
+
+def read_table(text: str, number: str) -> dict[str, Any]:
+    """The keys and values of one exercise.
+
+    Raises: KeyError when there is no such table; ValueError, with the line in the whole file, when
+    it is no TOML.
+    """
+    own = [table for table in find_tables(text) if table.number == number]
+    if not own:
+        raise KeyError(f'there is no table ["{number}"]')
+    lines = [
+        line if any(table.first_line <= place <= table.last_line for table in own) else ""
+        for place, line in enumerate(text.split("\n"), start=1)
+    ]
+    return tomllib.loads("\n".join(lines))[number]
+
+
+def open_keys(table: dict[str, Any]) -> tuple[str, ...]:
+    """The keys that still have a question mark in their value."""
+    return tuple(key for key, value in table.items() if _is_open(value))
+
+
+def _is_open(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_is_open, value.values()))
+    if isinstance(value, list):
+        return any(map(_is_open, value))
+    return isinstance(value, str) and value.strip() == OPEN
+
+
+def blank_answers(text: str) -> str:
+    """Replaces every value by "?", and keeps comments and tables.
+
+    Raises: ValueError when the text is no TOML.
+    """
+    lines, pending = [], ""
+    for line in text.splitlines():
+        pending += line + "\n"
+        try:
+            values = tomllib.loads(pending)
+        except tomllib.TOMLDecodeError:  # an array or a string that goes on over the next line
+            continue
+        key = pending.partition("=")[0].strip()
+        if values and not pending.lstrip().startswith(("[", "#")):
+            lines.append(f'{key} = "{OPEN}"')
+        else:
+            lines.append(line)
+        pending = ""
+    if pending:
+        raise ValueError(f"no TOML from here on: {pending.splitlines()[0]}")
+    return "\n".join(lines) + "\n"
+
+
+def answer_files(folder: Path) -> list[Path]:
+    """The files of a chapter in which answers stand: its code, and its answers.toml if any."""
+    return sorted([*folder.rglob("*.py"), *folder.glob(FILE)])
+
+
+def answers_in(path: Path, text: str | None = None) -> list[Answer]:
+    """The answers of a file, marked functions or tables.
+
+    Raises: SyntaxError and ValueError as `find_answers` does.
+    """
+    text = path.read_text("utf-8") if text is None else text
+    return find_tables(text) if path.name == FILE else find_answers(text)
+
+
+def text_of(path: Path, number: str) -> str:
+    """The answer to one exercise as a page shows it: whole functions, or the table.
+
+    Raises: KeyError when the file has no answer of that number.
+    """
+    text = path.read_text("utf-8")
+    if path.name != FILE:
+        return answer_text(text, number)
+    own = [table for table in find_tables(text) if table.number == number]
+    if not own:
+        raise KeyError(f'there is no table ["{number}"] here')
+    lines = text.split("\n")
+    return "\n".join("\n".join(lines[t.first_line - 1 : t.last_line]) for t in own) + "\n"

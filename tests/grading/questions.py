@@ -1,0 +1,48 @@
+"""What a grader of a question of understanding reads: one table of a chapter's answers.toml.
+
+A question mark that is left makes a grader `todo`; a file, table or key that is not there, or a
+slip in the TOML, is refused by a sentence that says what to write where.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chapters.desk.tables import FILE, open_keys, read_table
+
+
+class Answers(dict[str, Any]):
+    """The keys and values of one table; a key that is gone is refused by its name."""
+
+    def __init__(self, values: dict[str, Any], where: str):
+        super().__init__(values)
+        self.where = where
+
+    def __missing__(self, key: str) -> Any:
+        """Refuses the answer, for it lacks a key."""
+        pytest.fail(f"{self.where} has no {key}; write `{key} = ...` there", pytrace=False)
+
+
+def table(folder: Path, number: str) -> Answers:
+    """Reads the table of an exercise in a chapter's folder."""
+    path = folder / FILE
+    shown = "/".join(path.parts[-3:])
+    where, back = f'{shown}: the table ["{number}"]', f"`mi reset {number}` brings it back"
+    if not path.is_file():
+        pytest.fail(f"{shown} is gone; {back}", pytrace=False)
+    try:
+        values = read_table(path.read_text("utf-8-sig", errors="replace"), number)
+    except KeyError:
+        pytest.fail(f"{where} is gone; {back}", pytrace=False)
+    except tomllib.TOMLDecodeError as error:
+        pytest.fail(
+            f'{where} is not TOML: {error}. An answer reads key = "text", key = 3, key = true or '
+            "key = [1, 4]",
+            pytrace=False,
+        )
+    left = open_keys(values)
+    if left:
+        raise NotImplementedError(f"exercise {number}: still open: {', '.join(left)}")
+    return Answers(values, where)
