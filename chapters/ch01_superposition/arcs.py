@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from einops import einsum, rearrange, repeat
+from einops import rearrange, repeat
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
@@ -31,8 +31,6 @@ RADII = (4.0, 7.0)
 """Smallest and largest radius of an arc, in pixels."""
 HALF_SPAN = 1.0
 """Half of the angle that an arc covers, in radians."""
-
-Kernel = Float[Tensor, "arc line h w"]
 
 
 class Arcs(NamedTuple):
@@ -105,8 +103,8 @@ def line_detectors(orientations: int = 4, size: int = 5) -> Float[Tensor, "line 
 
 
 def compose(
-    first: Float[Tensor, "mid in h w"], second: Float[Tensor, "out mid h2 w2"]
-) -> Float[Tensor, "out in H W"]:
+    first: Float[Tensor, "d_mid d_in h w"], second: Float[Tensor, "d_out d_mid h2 w2"]
+) -> Float[Tensor, "d_out d_in H W"]:
     """The one convolution that two, without a nonlinearity between them, are.
 
     `F.conv2d(F.conv2d(x, first), second)` equals `F.conv2d(x, compose(first, second))`, in the

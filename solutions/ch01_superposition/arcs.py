@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from einops import einsum, rearrange, repeat
+from einops import rearrange, repeat
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
@@ -31,8 +31,6 @@ RADII = (4.0, 7.0)
 """Smallest and largest radius of an arc, in pixels."""
 HALF_SPAN = 1.0
 """Half of the angle that an arc covers, in radians."""
-
-Kernel = Float[Tensor, "arc line h w"]
 
 
 class Arcs(NamedTuple):
@@ -105,8 +103,8 @@ def line_detectors(orientations: int = 4, size: int = 5) -> Float[Tensor, "line 
 
 
 def compose(
-    first: Float[Tensor, "mid in h w"], second: Float[Tensor, "out mid h2 w2"]
-) -> Float[Tensor, "out in H W"]:
+    first: Float[Tensor, "d_mid d_in h w"], second: Float[Tensor, "d_out d_mid h2 w2"]
+) -> Float[Tensor, "d_out d_in H W"]:
     """The one convolution that two, without a nonlinearity between them, are.
 
     `F.conv2d(F.conv2d(x, first), second)` equals `F.conv2d(x, compose(first, second))`, in the
@@ -118,15 +116,12 @@ def compose(
     if first.shape[0] != second.shape[1]:
         raise ValueError(f"first writes {first.shape[0]} channels, second reads {second.shape[1]}")
     # exercise 1.16
-    height, width = first.shape[2:]
+    # The first layer's kernels are pictures that the second slides over. It runs backwards, since
+    # what it reads to the right of its middle lies to the right in the whole, too.
+    pictures = rearrange(first, "d_mid d_in h w -> d_in d_mid h w")
     rows, columns = second.shape[2:]
-    whole = first.new_zeros(len(second), first.shape[1], height + rows - 1, width + columns - 1)
-    for row in range(rows):
-        for column in range(columns):
-            # Seen from here, the first kernel stands `row` down and `column` to the right.
-            part = einsum(second[:, :, row, column], first, "out mid, mid in h w -> out in h w")
-            whole[:, :, row : row + height, column : column + width] += part
-    return whole
+    whole = F.conv2d(pictures, second.flip(-2, -1), padding=(rows - 1, columns - 1))
+    return rearrange(whole, "d_in d_out H W -> d_out d_in H W")
 
 
 class ArcNet(nn.Module):
