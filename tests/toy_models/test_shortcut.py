@@ -71,7 +71,7 @@ def test_retrained_models_have_the_same_truth(seed):
 
 def test_the_recipe_saves_what_can_be_loaded(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(recipe, "FRESH_SEEDS", (30, 31))
-    monkeypatch.setattr(recipe, "N_REVIEWS", 200)
+    monkeypatch.setattr(recipe, "measure", lambda seed, reader: recipe.use(reader, seed))
     monkeypatch.setattr(recipe, "train_reader", lambda seed: Reader(recipe.SHORTCUT, seed))
     recipe.main(["--out", str(tmp_path), "--seed", "7"])
     assert "| flips: mark |" in capsys.readouterr().out
