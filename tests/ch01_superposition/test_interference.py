@@ -177,16 +177,19 @@ def test_partners_are_the_others_whose_cosine_exceeds_the_threshold(geometry, th
 
 @exercise("1.8")
 def test_partners_need_more_than_the_threshold_and_a_direction(geometry):
-    W = columns([3.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.5])
-    came = geometry.partners(W, 0.0)
-    assert not came[0, 2].any() and not came[0, :, 2].any(), (
-        "A feature of length 0 has a partner, or is one; it has no direction."
-    )
+    W = columns([3.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 0.5])
     claim = (
         "At threshold 0 features at right angles, with cosine 0, are still no partners: it has to "
         "be EXCEEDED (>, not >=), and no feature is its own."
     )
-    match(came, torch.zeros(1, 4, 4, dtype=torch.bool), claim, partner_mistakes(W, 0.0))
+    none = torch.zeros(1, 3, 3, dtype=torch.bool)
+    match(geometry.partners(W, 0.0), none, claim, partner_mistakes(W, 0.0))
+    W[0, :, 1] = torch.tensor([2.0, 2.0, 0.0])
+    W[0, :, 2] = 0.0
+    came = geometry.partners(W, 0.3)
+    assert not came[0, 2].any() and not came[0, :, 2].any(), (
+        "A feature of length 0 has a partner, or is one; it has no direction."
+    )
 
 
 @exercise("1.8")
