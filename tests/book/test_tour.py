@@ -36,7 +36,7 @@ def test_random_embeddings_look_like_the_control(visit):
 def test_the_nearest_other_word_is_found_and_a_plural_is_the_same_word(visit):
     stop = directions(visit)
     cosine = re.search(r"ship – boat (0\.\d\d)", stop.says)
-    assert cosine and abs(float(cosine[1]) - 1 / 1.25**0.5) < 0.05, stop.says
+    assert cosine and abs(float(cosine[1]) - 1 / 1.25**0.5) < 0.1, stop.says
     assert "12" not in stop.says.split("Nearest on your prompt")[1].split(";")[0]
     assert render("stop", stop.draw, LIGHT, stop.size).startswith("<?xml")
 
