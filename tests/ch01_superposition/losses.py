@@ -59,6 +59,17 @@ def relu_loss(W: list, b: list, importance: list, x: list) -> float:
     return cost(relu(guess(W, b, x)), x, importance)
 
 
+def no_relu(W: list, b: list, importance: list, x: list) -> float:
+    """The loss of W^T W x + b on one input."""
+    return cost(guess(W, b, x), x, importance)
+
+
+def relu_before_the_bias(W: list, b: list, importance: list, x: list) -> float:
+    """The loss of ReLU(W^T W x) + b on one input."""
+    read = relu(guess(W, [0.0] * len(b), x))
+    return cost([r + bias for r, bias in zip(read, b, strict=True)], x, importance)
+
+
 def cases(chance: float, nodes: int) -> list[tuple[float, float]]:
     """What one feature can be, (strength, probability): off, or on at a node."""
     return [(0.0, 1 - chance), *((node, chance * weight) for node, weight in NODES[nodes])]

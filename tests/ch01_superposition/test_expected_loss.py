@@ -15,12 +15,11 @@ from .losses import (
     Problem,
     average,
     cases,
-    cost,
-    guess,
     hint,
+    no_relu,
     on_subsets,
     problem,
-    relu,
+    relu_before_the_bias,
     relu_loss,
 )
 from .shapes import columns, rotation
@@ -81,15 +80,6 @@ MAPS = {
     "Combinations are added up without their probabilities.": lambda chances: 1.0,
     "The first feature's probability weighs the combination: multiply all.": lambda c: c[0],
 }
-
-
-def no_relu(W, b, importance, x):
-    return cost(guess(W, b, x), x, importance)
-
-
-def relu_before_the_bias(W, b, importance, x):
-    read = relu(guess(W, [0.0] * len(b), x))
-    return cost([r + bias for r, bias in zip(read, b, strict=True)], x, importance)
 
 
 def same_node(task, nodes):
