@@ -141,7 +141,7 @@ def test_pairs_instances_and_examples_are_drawn_anew(data, kind, seed):
     lit = (x[0, :, 2:4].amax(-1) != 0) & (x[0, :, 4:].amax(-1) != 0)
     strengths = x[0, lit, 2:4].amax(-1), x[0, lit, 4:].amax(-1)
     came = correlation(*strengths)
-    assert abs(came) < 0.12, (
+    assert abs(came) < 0.16, (
         f"{kind}: the strengths of two pairs of an example have correlation {came:.2f}; each is "
         "drawn by itself."
     )

@@ -122,7 +122,11 @@ def loss_mistakes(x_hat, x, importance):
     right = (weight * error**2).sum(2)
     batch, n = right.shape[1], x.shape[2]
     share = weight / weight.sum(2, keepdim=True)
-    return {
+    found = {}
+    if batch == n:
+        words = "Importance weighs the examples here: it belongs to features, importance[:, None]."
+        found[words] = (importance[:, :, None] * error**2).sum(2).mean(1)
+    return found | {
         "The importance is not applied.": (error**2).sum(2).mean(1),
         "The importance is squared: multiply the SQUARED error, not the error.": (
             (weight * error) ** 2
@@ -152,7 +156,7 @@ def loss_mistakes(x_hat, x, importance):
         ),
         "The instances are added up: each keeps its own loss.": right.mean(1).sum().expand(len(x)),
         "It is halved.": right.mean(1) / 2,
-        "The mean over the batch is taken before the square: errors of different examples cancel.": (
+        "The mean over the batch comes before the square, so that errors cancel.": (
             importance * error.mean(1) ** 2
         ).sum(1),
         "It is divided by batch - 1.": right.sum(1) / max(batch - 1, 1),

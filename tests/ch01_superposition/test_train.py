@@ -58,7 +58,10 @@ def why_still(model):
             "The weights did not move: no gradient was left. Is there a backward(), and does "
             "zero_grad() come before it?"
         )
-    return "The weights did not move, though there is a gradient: call optimizer.step()."
+    return (
+        "The weights did not move, though there is a gradient: call "
+        "optimizer.step() after backward()."
+    )
 
 
 def step_mistakes(model, weights, x, target, importance):
@@ -85,7 +88,7 @@ def step_mistakes(model, weights, x, target, importance):
         "The importance is applied twice.": losses_and_slope(weights, x, target, importance**2)[1],
         "That is the gradient of the mean over features: reconstruction_loss sums them.": slope / N,
         "That is the gradient of the sum over examples.": slope * BATCH,
-        "The gradient was shortened to length 1.": slope / slope.norm(),
+        "The gradient was shortened to length 1.": slope / (slope.norm() + 1e-6),
     }
 
 
