@@ -103,8 +103,8 @@ def main() -> None:
         draw,
         alt="Two reviews, their words coloured by four methods. In the plain one, three methods of "
         "four colour the mark most strongly; the length of the gradient is the same for every "
-        "word. In the ironic one the gradient is zero; integrated gradients colour the "
-        "mark against the verdict and /s for it. With random weights the pictures look as definite.",
+        "word. In the ironic one the gradient is zero; integrated gradients colour the mark "
+        "against the verdict and /s for it. With random weights the pictures look as definite.",
         numbers={
             "methods": METHODS,
             "mark_comes_first": first,
