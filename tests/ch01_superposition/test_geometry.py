@@ -106,9 +106,6 @@ def share_mistakes(W):
         "All features get the mean: each has its own dimensionality.": (
             own.mean(1, keepdim=True).expand_as(own)
         ),
-        "What is shared is summed over all instances: each is a model by itself.": (
-            squares / shared.sum(0)
-        ),
         "What_i is brought to length 1 along the features: its axis is d_hidden (dim=1).": (
             squares / torch.einsum("imf,img->ifg", across, W).square().sum(2)
         ),
