@@ -12,7 +12,7 @@ from .manners import unchanged
 
 N = 4000
 #: groups for which every usual mistake gives another value
-PAIRS = [([7, 9], [9, 1, 0, 2, 9]), ([9, 1, 0, 2, 9], [7, 9]), ([1, 3], [9, 3, 4, 0, 0])]
+PAIRS = [([7, 9], [9, 1, 0, 2, 9]), ([9, 1, 0, 2, 9], [7, 9]), ([-2, 0], [6, 0, 1, -3, -3])]
 
 
 def new(seed):
@@ -75,6 +75,14 @@ def p_mistakes(a, b):
         ),
         "Is it drawn with replacement (a bootstrap)? A permutation uses every value once.": (
             (gaps.abs() >= abs(gap(a, b)) - 1e-9).double().mean().item()
+        ),
+        "The means' absolute values are subtracted: take the absolute value of the difference.": (
+            mean(
+                [
+                    abs(abs(mean(x)) - abs(mean(y))) >= abs(gap(a, b)) - 1e-9
+                    for x, y in divisions(a, b)
+                ]
+            )
         ),
         "Is it 1 minus the value? Count the divisions that are as far apart, not the others.": (
             1 - exact_p(a, b, gap, far)

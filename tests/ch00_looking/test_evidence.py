@@ -133,10 +133,11 @@ def test_the_estimate_is_the_mean_of_the_values_themselves(evidence, seed):
 
 @exercise("0.10")
 def test_one_value_or_equal_values_leave_no_doubt(evidence):
-    for values in (torch.tensor([2.5]), torch.full((6,), 2.5)):
+    for values in (torch.tensor([1234.567]), torch.full((6,), 1234.567)):
         came = evidence.bootstrap_interval(values, 30, 0.9, new(6))
-        claim = "Where all values are 2.5, so is every resample's mean."
-        match(torch.tensor([came.low, came.estimate, came.high]), torch.full((3,), 2.5), claim)
+        claim = "Where all values are 1234.567, so is every resample's mean."
+        ends = torch.tensor([came.low, came.estimate, came.high])
+        match(ends, torch.full((3,), 1234.567), claim, {}, tolerance=1e-6)
 
 
 @exercise("0.10")
