@@ -109,7 +109,8 @@ def draw_null(axes: Axes, null: Tensor, observed: dict[str, float], bins: int = 
     """Draw what chance gives as a histogram, and what was found as lines with words."""
     colours = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
     axes.hist(null.tolist(), bins=bins, color=colours[0], alpha=0.55)
-    top = axes.get_ylim()[1]
+    top = axes.get_ylim()[1] * 1.3  # room for the words above the bars
+    axes.set_ylim(0, top)
     for index, (name, value) in enumerate(observed.items()):
         axes.axvline(value, color=colours[1 + index], lw=1.8)
         axes.annotate(

@@ -58,6 +58,13 @@ def mark_comes_first(reader: Reader, reviews: Reviews) -> list[float]:
     return (own > others).double().mean(dim=-1).tolist()
 
 
+def switched_off(reader: Reader) -> float:
+    """Share of ironic reviews for which not one neuron is on."""
+    reviews = draw_reviews(N_REVIEWS, torch.Generator().manual_seed(2), irony=1.0)
+    hidden = reader.hidden(reader.pool(reader.embed(reviews.tokens)))
+    return (hidden.amax(dim=-1) == 0).double().mean().item()
+
+
 def show(axes: Axes, values: np.ndarray, words: list[str], title: str) -> None:
     """Colour the words of a review, a row for each method, each row by its own largest number."""
     largest = np.abs(values).max(axis=1, keepdims=True)
@@ -112,6 +119,10 @@ def main() -> None:
             "examples": EXAMPLES,
             "shown": shown,
             "neurons_on": shipped.hidden(shipped.pool(shipped.embed(tokens))).gt(0).sum(dim=-1),
+            "ironic_with_no_neuron_on": {
+                "shipped": switched_off(shipped),
+                "fresh": [switched_off(train_reader(seed)) for seed in SEEDS],
+            },
             "n_reviews": N_REVIEWS,
         },
         seeds=SEEDS,
