@@ -199,6 +199,15 @@ def test_zeros_score_a_third_of_importance_times_probability(toy_model):
 
 
 @exercise("1.4")
+def test_a_nan_shows_in_its_own_instance(toy_model):
+    x_hat, x, importance = normal(2, 3, 4, seed=8), normal(2, 3, 4, seed=9), torch.ones(2, 4)
+    x[1, 2, 0] = torch.nan
+    right = slow_loss(x_hat, x, importance)
+    claim = "One NaN makes the loss of its instance NaN, so that it is seen, and no other one's."
+    match(toy_model.reconstruction_loss(x_hat, x, importance.double()), right, claim)
+
+
+@exercise("1.4")
 def test_gradients_of_the_loss_reach_the_guess(toy_model):
     x_hat, x = normal(3, 5, 6, seed=5).requires_grad_(), normal(3, 5, 6, seed=6)
     importance = normal(3, 6, seed=7).abs()
