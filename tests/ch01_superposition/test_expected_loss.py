@@ -152,15 +152,15 @@ def ask(phase, task, nodes):
 @exercise("1.12")
 def test_expected_loss_of_one_feature_worked_by_hand(phase):
     one = torch.ones(1, 1, dtype=torch.float64)
-    task = Problem(0.0 * one[None], 0.5 * one, 3.0 * one, 0.2 * one)
+    task = Problem(0.0 * one[None], 0.5 * one, 5.0 * one, 0.2 * one)
     claim = (
         "W = 0 and b = .5 guess 1/2 always. Off costs 1/4; on, E[(x - 1/2)^2] = 1/12. With p = .2 "
-        "and importance 3: 3 (.8 / 4 + .2 / 12) = .65."
+        "and importance 5: 5 (.8 / 4 + .2 / 12) = 13 / 12."
     )
-    right = torch.tensor([0.65], dtype=torch.float64)
+    right = torch.tensor([13 / 12], dtype=torch.float64)
     with hint("With a single feature torch.cartesian_prod gives one axis only: .view(-1, 1)."):
-        came = ask(phase, task, 2)
-    compare(came, right, claim, task, 2)
+        came = ask(phase, task, 3)
+    compare(came, right, claim, task, 3)
 
 
 @exercise("1.12")

@@ -183,7 +183,7 @@ def test_partners_need_more_than_the_threshold_and_a_direction(geometry):
         "be EXCEEDED (>, not >=), and no feature is its own."
     )
     none = torch.zeros(1, 3, 3, dtype=torch.bool)
-    match(geometry.partners(W, 0.0), none, claim, partner_mistakes(W, 0.0))
+    match(geometry.partners(W, 0.0), none, claim)
     W[0, :, 1] = torch.tensor([2.0, 2.0, 0.0])
     W[0, :, 2] = 0.0
     came = geometry.partners(W, 0.3)

@@ -90,12 +90,12 @@ def linear_mistakes(W, importance, p):
 @exercise("1.10")
 def test_linear_losses_of_three_models_worked_by_hand(phase):
     W = torch.tensor([[[1.0, -1.0]], [[1.0, 0.0]], [[0.0, 0.0]]], dtype=torch.float64)
-    importance = torch.tensor([[1.0, 3.0], [2.0, 5.0], [1.0, 2.0]], dtype=torch.float64)
+    importance = torch.tensor([[2.0, 4.0], [2.0, 5.0], [1.0, 2.0]], dtype=torch.float64)
     claim = (
         "At p = 1/2 the variance is 1/6 - 1/16 = 5/48. W = [1, -1] loses nothing and disturbs "
-        "both, 1 + 3; W = [1, 0] loses the second, 5; W = 0 loses both, 1 + 2."
+        "both, 2 + 4; W = [1, 0] loses the second, 5; W = 0 loses both, 1 + 2."
     )
-    right = torch.tensor([20 / 48, 25 / 48, 15 / 48], dtype=torch.float64)
+    right = torch.tensor([30 / 48, 25 / 48, 15 / 48], dtype=torch.float64)
     mistakes = linear_mistakes(W, importance, 0.5)
     match(phase.linear_loss(W, importance, 0.5), right, claim, mistakes)
 
@@ -150,11 +150,8 @@ def scaled_bias(W, b, importance, x):
     return relu_loss(W, [sum(x) * bias for bias in b], importance, x)
 
 
-def bias_of_the_input(W, b, importance, x):
-    return relu_loss(W, [b[x.index(sum(x))]] * len(b), importance, x)
-
-
 def importance_of_the_input(W, b, importance, x):
+    """With the bias of the input instead the sum is the same: overlaps are symmetric."""
     return relu_loss(W, b, [importance[x.index(sum(x))]] * len(b), x)
 
 
@@ -180,12 +177,8 @@ def one_sparse_mistakes(task, strength):
     equal = task._replace(importance=torch.ones_like(task.importance))
     losses = {
         "The bias is scaled by the strength: it is added after, as it is.": scaled_bias,
-        "The bias is that of the feature that is on: every output has its own, b_j.": (
-            bias_of_the_input
-        ),
-        "Errors are weighed by the importance of the feature that is on: it is the output's.": (
-            importance_of_the_input
-        ),
+        "Bias or importance is that of the feature that is on: both belong to the output, b_j and "
+        "I_j.": importance_of_the_input,
         "The ReLU is missing: negative interference would cost.": no_relu,
         "The ReLU comes before the bias: it acts on the sum of both.": relu_before_the_bias,
         "Strength 1 is wanted of the feature that is on: it is `strength`.": wants_one,
