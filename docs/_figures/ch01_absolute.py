@@ -23,7 +23,7 @@ from solutions.ch01_superposition.toy_model import reconstruction_loss
 SEEDS = (0, 1, 2)
 SMALL = {"n_features": 3, "d_hidden": 6, "densities": (0.5, 0.1), "copies": 8}
 LARGE = {"n_features": 100, "d_hidden": 40, "decay": 0.8, "copies": 2}
-DENSE, RARE = (1.0, 0.3, 0.1), (0.03, 0.01)
+DENSE, RARE = (1.0, 0.1), (0.01,)
 DENSITIES = DENSE + RARE
 COMPUTED = 0.5
 """R^2 above which a feature counts as computed; half of the variance takes one of two signs."""
@@ -48,10 +48,10 @@ def main() -> None:
     for seed in tqdm(SEEDS, desc="absolute values"):
         config = ToyTrainConfig(steps=2500, batch_size=256, lr=1e-2, decays=True, seed=seed)
         exact.append(fit(SMALL, SMALL["densities"], config, scale=1.0))
-        config = ToyTrainConfig(steps=2000, batch_size=256, lr=1e-2, decays=True, seed=seed)
+        config = ToyTrainConfig(steps=3000, batch_size=256, lr=1e-2, decays=True, seed=seed)
         dense = fit(LARGE, DENSE, config, scale=0.2)
-        config = ToyTrainConfig(steps=1500, batch_size=1024, lr=3e-3, decays=True, seed=seed)
-        rare = fit(LARGE, RARE, config, scale=0.1)
+        config = ToyTrainConfig(steps=1500, batch_size=2048, lr=2e-3, decays=True, seed=seed)
+        rare = fit(LARGE, RARE, config, scale=0.05)
         many.append(Fitted(*(torch.cat(both) for both in zip(dense, rare, strict=True))))
     draw_absolute(*(Fitted(*map(torch.stack, zip(*runs))) for runs in (exact, many)))
 
@@ -126,7 +126,7 @@ def draw_stacks(figure: Any, exact: Fitted, many: Fitted) -> None:
     """Input weights of the small model, and of the large one at two densities."""
     one, two, three = figure.subplots(1, 3, width_ratios=(1, 2, 2))
     shown = {"3 features, 6 neurons": (one, exact.W_in[0, 0])}
-    for axes, p in ((two, DENSE[1]), (three, RARE[0])):
+    for axes, p in ((two, DENSE[0]), (three, RARE[0])):
         shown[f"100 features, probability {p:g}"] = (axes, many.W_in[0, DENSITIES.index(p)])
     for title, (axes, W) in shown.items():
         stacks(axes, W[W.abs().argmax(dim=1).argsort()], title)
@@ -156,7 +156,7 @@ def draw_absolute(exact: Fitted, many: Fitted) -> None:
         draw_stacks(above, exact, many)
         left, right = below.subplots(1, 2)
         draw_counts(left, computed.float())
-        picture_of_motif(right, found[0][rare])
+        picture_of_motif(right, [motif for run in found for motif in run[rare]])
 
     publish(
         "ch01_absolute",
@@ -194,8 +194,8 @@ def picture_of_motif(axes: Axes, found: list[dict]) -> None:
         for side, (read, said) in enumerate(zip(motif["reads"], motif["says"], strict=True)):
             label = ("loud feature", "soft feature")[side] if row == 0 else None
             colour = mpl.rcParams["axes.prop_cycle"].by_key()["color"][side]
-            axes.plot(abs(read), said, "os"[side], color=colour, label=label, markersize=5)
-    axes.set(xlabel="size of the input weight", ylabel="output weight", ylim=(0, 2.6))
+            axes.plot(abs(read), said, "os"[side], color=colour, label=label, markersize=4)
+    axes.set(xlabel="size of the input weight", ylabel="output weight", ylim=(0, 3))
     axes.set_title("asymmetric neurons")
     if found:
         axes.legend(frameon=False)

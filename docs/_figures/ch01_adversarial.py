@@ -94,7 +94,7 @@ def by_density(axes: Axes, series: dict[str, Tensor]) -> None:
     bands = {n: (v.amin(dim=0).tolist(), v.amax(dim=0).tolist()) for n, v in series.items()}
     labels = ("1 / probability", "added loss / squared length of the nudge")
     lines(axes, [1 / p for p in DENSITIES], means, bands=bands, labels=labels)
-    axes.set(xscale="log", yscale="log", ylim=(0.08, 150))
+    axes.set(xscale="log", yscale="log", ylim=(0.03, 150))
 
 
 def by_crowding(axes: Axes, series: dict[str, Tensor], crowding: dict[str, Tensor]) -> None:

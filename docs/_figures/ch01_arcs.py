@@ -50,6 +50,8 @@ class Read(NamedTuple):
     """The same from the weights on light lines alone."""
     said_by_dark: Tensor
     """The same from the weights on dark lines alone."""
+    likeness: Tensor
+    """Correlation of a unit's weights with that handwritten kernel."""
 
 
 def main() -> None:
@@ -87,13 +89,12 @@ def read(net: ArcNet) -> Read:
     light, dark = (tuning_curves(net, shade, ANGLES) for shade in (True, False))
     W, wanted = net.W_arc.detach(), arc_kernels(FULL)
     cases = (slice(None), LIGHT, slice(4, None))
-    said = [
-        correlations(W[:, case].flatten(1), wanted[:, case].flatten(1)).argmax(dim=1)
-        for case in cases
-    ]
+    likeness = [correlations(W[:, c].flatten(1), wanted[:, c].flatten(1)) for c in cases]
+    said = [values.argmax(dim=1) for values in likeness]
     degrees = 360 // ANGLES
     peak = (light + dark).argmax(dim=1)
-    return Read(accuracies(net), light, dark, *(degrees * way for way in (peak, *said)))
+    ways = [degrees * way for way in (peak, *said)]
+    return Read(accuracies(net), light, dark, *ways, likeness[0].amax(dim=1))
 
 
 def apart(first: Tensor, second: Tensor) -> Tensor:
@@ -131,16 +132,16 @@ def draw_arcs_figure(net: ArcNet, run: Read, nothing: Read) -> None:
     trained = run.accuracy.mean(dim=0).tolist()
     rows = {
         "trained": (trained[0], run.accuracy[:, 0]),
-        "written by hand": (by_hand[0].item(), by_hand[:1]),
-        "no light lines: light arcs": (trained[1], run.accuracy[:, 1]),
-        "no light lines: dark arcs": (trained[2], run.accuracy[:, 2]),
+        "by hand": (by_hand[0].item(), by_hand[:1]),
+        "light arcs, blinded": (trained[1], run.accuracy[:, 1]),
+        "dark arcs, blinded": (trained[2], run.accuracy[:, 2]),
         "not trained": (nothing.accuracy[:, 0].mean().item(), nothing.accuracy[:, 0]),
     }
 
     def draw(figure: Figure) -> None:
         above, below = figure.subfigures(2, 1, height_ratios=(1, 1.35))
         kernels(above, net, unit, math.radians(run.peak[0, unit]))
-        left, middle, right = below.subplots(1, 3, width_ratios=(1.1, 1, 0.8))
+        left, middle, right = below.subplots(1, 3, width_ratios=(1, 1.15, 0.6))
         curves(left, run)
         middle.plot([0, 350], [0, 350], color=mpl.rcParams["axes.edgecolor"], lw=0.8)
         middle.plot(run.said.flatten(), run.peak.flatten(), "o", markersize=4, alpha=0.7)
@@ -149,7 +150,7 @@ def draw_arcs_figure(net: ArcNet, run: Read, nothing: Read) -> None:
         values = {name: value for name, (value, _) in rows.items()}
         errors = {name: (v.min().item(), v.max().item()) for name, (_, v) in rows.items()}
         bars(right, values, errors=errors, label="accuracy")
-        right.set_xlim(0, 1.15)
+        right.set_xlim(0, 1.3)
 
     publish(
         "ch01_arcs",
@@ -177,6 +178,7 @@ def facts(run: Read, nothing: Read, by_hand: Tensor) -> dict:
         "well_tuned": [well_tuned(run, seed) for seed in range(len(SEEDS))],
         "silent": silent.sum(dim=1),
         "light_dark_correlation": alike(run),
+        "likeness_of_weights": run.likeness,
         "weights_off_peak": apart(run.said, run.peak),
         "light_weights_off_peak": apart(run.said_by_light, run.peak),
         "dark_weights_off_peak": apart(run.said_by_dark, run.peak),
