@@ -63,6 +63,7 @@ def main() -> None:
             "gradient x input": ([local.min().item()] * len(STEPS), [local.max().item()] * 8),
         }
         lines(right, STEPS, series, bands=bands, labels=("steps", "sum / difference to explain"))
+        right.axhline(1, lw=0.8, ls=":")
         right.set_xscale("log", base=2)
 
     publish(
