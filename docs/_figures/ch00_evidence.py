@@ -120,47 +120,60 @@ def draw_null(axes: Axes, null: Tensor, observed: dict[str, float], bins: int = 
     axes.set(yticks=[])
 
 
-def main() -> None:
-    """Measure the shipped model, and for the sets of neurons five more; draw three panels."""
+def measure() -> dict:
+    """All that the figure shows, of the shipped model; for the sets of neurons five more."""
     toy = toy_models.load("shortcut")
     reader = Reader.from_tensors(toy.config, toy.tensors).requires_grad_(False)
     many = draw_reviews(200_000, torch.Generator().manual_seed(3), agree=0.5)
     truth = (reader.verdict(many.tokens) == many.label).double().mean().item()
     by_size = {size: intervals(reader, size, REPEATS) for size in tqdm(SIZES, disable=None)}
-    covered = {
-        size: sum(one.low <= truth <= one.high for one in found) / REPEATS
-        for size, found in by_size.items()
+    sets = [compare_sets(reader, 0)]
+    sets += [compare_sets(train_reader(seed), seed) for seed in tqdm(SEEDS, disable=None)]
+    return {
+        "truth": truth,
+        "intervals": by_size[SIZES[1]],
+        "covered": {
+            size: sum(one.low <= truth <= one.high for one in found) / REPEATS
+            for size, found in by_size.items()
+        },
+        "groups": {name: shuffle(reader, name) for name in ("topic", "mark")},
+        "sets": sets,
     }
-    groups = {name: shuffle(reader, name) for name in ("topic", "mark")}
-    shipped, random = compare_sets(reader, 0)
-    others = [compare_sets(train_reader(seed), seed) for seed in tqdm(SEEDS, disable=None)]
 
-    def draw(figure: Figure) -> None:
-        upper, middle, lower = figure.subplots(3, 1)
-        draw_intervals(upper, by_size[SIZES[1]][:SHOWN], truth)
-        draw_null(middle, groups["mark"].null, {n: g.observed for n, g in groups.items()})
-        middle.set_title(f"means of {N_COMPARED} and {N_COMPARED} scores, shuffled", loc="left")
-        middle.set_xlabel("difference of means (logits)")
-        draw_null(lower, random, shipped)
-        lower.set_title(f"{N_SETS} random sets of {SET_SIZE} neurons", loc="left")
-        lower.set_xlabel("how far the score moves without them (logits)")
 
+def draw(figure: Figure, found: dict) -> None:
+    """Draw the three panels below each other."""
+    upper, middle, lower = figure.subplots(3, 1)
+    groups, (shipped, random) = found["groups"], found["sets"][0]
+    draw_intervals(upper, found["intervals"][:SHOWN], found["truth"])
+    draw_null(middle, groups["mark"].null, {n: group.observed for n, group in groups.items()})
+    middle.set_title(f"means of {N_COMPARED} and {N_COMPARED} scores, shuffled", loc="left")
+    middle.set_xlabel("difference of means (logits)")
+    draw_null(lower, random, shipped)
+    lower.set_title(f"{N_SETS} random sets of {SET_SIZE} neurons", loc="left")
+    lower.set_xlabel("how far the score moves without them (logits)")
+
+
+def main() -> None:
+    """Measure, draw, publish."""
+    found = measure()
+    (shipped, random), groups = found["sets"][0], found["groups"]
     percentiles = {
-        name: [percentile_among(found[name], null) for found, null in [(shipped, random), *others]]
+        name: [percentile_among(chosen[name], null) for chosen, null in found["sets"]]
         for name in shipped
     }
     publish(
         "ch00_evidence",
-        draw,
-        alt=f"Of {REPEATS} intervals from {SIZES[1]} reviews, {covered[SIZES[1]]:.2f} hold the "
-        f"true accuracy, {truth:.3f}. Scores of films and restaurants differ by "
+        lambda figure: draw(figure, found),
+        alt=f"Of {REPEATS} intervals from {SIZES[1]} reviews, {found['covered'][SIZES[1]]:.2f} "
+        f"hold the true accuracy, {found['truth']:.3f}. Scores of films and restaurants differ by "
         f"{groups['topic'].observed:.1f} logits, well within what shuffling gives; those of thumbs "
-        f"down and up by {groups['mark'].observed:.1f}, far outside. Without the six neurons "
-        f"with the largest shares the score moves by {shipped['largest shares']:.1f} logits, "
-        f"without six random ones by {random.mean():.1f}.",
+        f"down and up by {groups['mark'].observed:.1f}, far outside. Without the six neurons with "
+        f"the largest shares the score moves by {shipped['largest shares']:.1f} logits, without "
+        f"six random ones by {random.mean():.1f}.",
         numbers={
-            "truth": truth,
-            "share_of_intervals_that_hold_it": covered,
+            "truth": found["truth"],
+            "share_of_intervals_that_hold_it": found["covered"],
             "observed": {name: group.observed for name, group in groups.items()},
             "p": {name: group.p for name, group in groups.items()},
             "moves_without_chosen": shipped,
