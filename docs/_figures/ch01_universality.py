@@ -5,7 +5,6 @@ which features they keep, how much of a dimension each has, and who shares with 
 """
 
 import itertools
-from collections.abc import Callable
 
 import matplotlib as mpl
 import torch
@@ -36,7 +35,7 @@ from solutions.ch01_superposition.universality import match_units, overlap, turn
 
 SEEDS = (0, 1, 2, 3)
 PAIRS = tuple(itertools.combinations(range(len(SEEDS)), 2))
-UNITS, LINES = 12, 12
+UNITS, LINES, TURNS = 12, 12, 20
 N_FEATURES, D_HIDDEN, DENSITY, COPIES = 20, 5, 0.1, 8
 DECAYS = {"importance 0.7^i": 0.7, "equal importance": 1.0}
 
@@ -79,20 +78,13 @@ def fit_toys(seed: int) -> Tensor:
         return model.W[best].clone()
 
 
-def matched(nets: list[Tensor], change: Callable[[Tensor], Tensor] = torch.clone) -> Tensor:
-    """Correlation of matched units for each pair of networks, [pair, unit].
-
-    change: what happens to the second network's curves before they are matched.
-    """
-    return torch.stack(
-        [
-            match_units(nets[first].flatten(1), change(nets[second]).flatten(1)).correlation
-            for first, second in PAIRS
-        ]
-    )
+def matched(first: Tensor, second: Tensor) -> Tensor:
+    """Correlations of the matched units of two networks, highest first."""
+    matching = match_units(first.flatten(1), second.flatten(1))
+    return matching.correlation.sort(descending=True).values
 
 
-def turn(curves: Tensor, seed: int = 7) -> Tensor:
+def turn(curves: Tensor, seed: int) -> Tensor:
     """Shift each unit's curves to another direction, light and dark ones alike."""
     shades = [turned(curves[:, i], torch.Generator().manual_seed(seed)) for i in (0, 1)]
     return torch.stack(shades, dim=1)
@@ -103,15 +95,18 @@ def agreements(W: list[Tensor]) -> dict[str, list[float]]:
     kept = [w.norm(dim=0) > 0.5 for w in W]
     share = [feature_dimensionality(w[None])[0] for w in W]
     with_whom = [partners(w[None], threshold=0.5)[0] for w in W]
-    pairs = [(first, second) for first, second in PAIRS]
+    ordered = [rooms.sort().values for rooms in share]
     return {
-        "which are kept": [overlap(kept[i], kept[j]) for i, j in pairs],
-        "how much room each has": [
-            1 - (share[i] - share[j]).abs().sum().item() / (share[i] + share[j]).sum().item()
-            for i, j in pairs
-        ],
-        "who is with whom": [overlap(with_whom[i], with_whom[j]) for i, j in pairs],
+        "which are kept": [overlap(kept[i], kept[j]) for i, j in PAIRS],
+        "rooms there are": [closeness(ordered[i], ordered[j]) for i, j in PAIRS],
+        "how much room each has": [closeness(share[i], share[j]) for i, j in PAIRS],
+        "who is with whom": [overlap(with_whom[i], with_whom[j]) for i, j in PAIRS],
     }
+
+
+def closeness(first: Tensor, second: Tensor) -> float:
+    """How near two lists of positive numbers are: 1 is the same, 0 is nothing in common."""
+    return 1 - ((first - second).abs().sum() / (first + second).sum()).item()
 
 
 def renamed(W: Tensor, seed: int) -> Tensor:
@@ -122,13 +117,15 @@ def renamed(W: Tensor, seed: int) -> Tensor:
 
 def matches(before: list[Tensor], after: list[Tensor]) -> dict[str, Tensor]:
     """Correlations of matched units, [pair, unit]: of two seeds, and of two controls."""
-    untrained = [
-        match_units(after[i].flatten(1), before[j].flatten(1)).correlation for i, j in PAIRS
-    ]
+
+    def by_chance(i: int, j: int) -> Tensor:
+        every = [matched(after[i], turn(after[j], seed)) for seed in range(TURNS)]
+        return torch.stack(every).mean(dim=0)
+
     return {
-        "two seeds": matched(after),
-        "two seeds, one turned": matched(after, turn),
-        "trained and untrained": torch.stack(untrained),
+        "two seeds": torch.stack([matched(after[i], after[j]) for i, j in PAIRS]),
+        "two seeds, one turned": torch.stack([by_chance(i, j) for i, j in PAIRS]),
+        "trained and untrained": torch.stack([matched(after[i], before[j]) for i, j in PAIRS]),
     }
 
 
@@ -187,11 +184,11 @@ def sorted_units(axes: Axes, alike: dict[str, Tensor]) -> None:
     """Correlation of matched units, best first; mean over pairs of seeds, lowest and highest."""
     colours = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
     for colour, (name, values) in zip(colours, alike.items(), strict=False):
-        ranked = values.sort(dim=1, descending=True).values
         x = range(1, UNITS + 1)
-        axes.fill_between(x, ranked.amin(0), ranked.amax(0), color=colour, alpha=0.22, linewidth=0)
-        axes.plot(x, ranked.mean(dim=0), color=colour, label=name, linewidth=1.8)
-    axes.set(xlabel="matched units, best first", ylabel="correlation", ylim=(-0.3, 1.05))
+        axes.fill_between(x, values.amin(0), values.amax(0), color=colour, alpha=0.22, linewidth=0)
+        axes.plot(x, values.mean(dim=0), color=colour, label=name, linewidth=1.8)
+    axes.set(xlabel="matched units, best first", ylabel="correlation", ylim=(-0.5, 1.05))
+    axes.set_xticks([1, 4, 8, 12])
     axes.legend(frameon=False, loc="lower left")
 
 
@@ -205,30 +202,32 @@ def beside(axes: Axes, agreed: dict, chance: dict) -> None:
             y = row + 0.2 * number - 0.1
             style = {"linestyle": "none", "markersize": 5}
             by_chance = chance[kind][name]
-            axes.plot(by_chance, [y] * len(by_chance), "|", color=soft, **style)
+            if name != "rooms there are":  # which renaming leaves as they are
+                axes.plot(by_chance, [y] * len(by_chance), "|", color=soft, **style)
             label = kind if row == 0 else None
             values = agreed[kind][name]
             axes.plot(values, [y] * len(values), "os"[number], color=colours[number], **style)
             axes.plot([], [], "os"[number], color=colours[number], label=label, **style)
     axes.plot([], [], "|", color=soft, linestyle="none", label="features renamed")
-    axes.set(yticks=range(len(names)), yticklabels=names, xlim=(-0.04, 1.04), ylim=(2.6, -0.6))
+    axes.set(yticks=range(len(names)), yticklabels=names, xlim=(-0.04, 1.04), ylim=(3.7, -0.6))
     axes.set(xlabel="agreement of two seeds")
     axes.legend(frameon=False, loc="lower right")
 
 
 def describe(alike: dict, agreed: dict, chance: dict) -> str:
     """What the picture shows, with its numbers."""
-    two, turned_one, none = (values.median().item() for values in alike.values())
+    two, turned_one, none = (values.mean().item() for values in alike.values())
     names = ("which are kept", "how much room each has", "who is with whom")
     decayed, equal = ([sum(kind[n]) / len(PAIRS) for n in names] for kind in agreed.values())
-    by_chance = sum(chance["equal importance"][names[2]]) / len(PAIRS)
+    unequal_chance, by_chance = ([sum(k[n]) / len(PAIRS) for n in names] for k in chance.values())
     return (
-        f"Matched units of two trained vision networks correlate {two:.2f} in the median, but so "
-        f"do units whose curves were turned at random, {turned_one:.2f}; with an untrained network "
-        f"{none:.2f}. Toy models agree on which features are kept ({decayed[0]:.2f} and "
-        f"{equal[0]:.2f}) and how much room each has ({decayed[1]:.2f} and {equal[1]:.2f}), with "
-        f"unequal and equal importance, but on who shares with whom {decayed[2]:.2f} and "
-        f"{equal[2]:.2f}, where renamed features give {by_chance:.2f}."
+        f"Matched units of two trained vision networks correlate {two:.2f} on average; units whose "
+        f"curves were turned at random {turned_one:.2f}, those of an untrained network {none:.2f}. "
+        f"With unequal importance toy models agree on which features are kept ({decayed[0]:.2f}, "
+        f"renamed {unequal_chance[0]:.2f}) and how much room each has ({decayed[1]:.2f}, renamed "
+        f"{unequal_chance[1]:.2f}), with equal importance no more than renamed ones "
+        f"({equal[0]:.2f} and {by_chance[0]:.2f}). Nobody agrees on who is with whom: "
+        f"{decayed[2]:.2f} and {equal[2]:.2f}, renamed {by_chance[2]:.2f}."
     )
 
 

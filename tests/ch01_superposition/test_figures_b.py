@@ -71,7 +71,7 @@ def test_three_absolute_values_take_six_neurons_and_a_hundred_share_forty():
     assert computed[:, -1].min() > 20, "sparse: more than two neurons a feature allow"
     motifs, control = of(numbers, "motifs"), of(numbers, "motifs_without_match")
     assert motifs[:, 0].max() == 0, "no asymmetric neurons in dense data"
-    assert motifs[:, 3].min() >= 1 and motifs[:, 3].min() > 3 * control[:, 3].max()
+    assert motifs[:, -1].min() >= 1 and motifs[:, -1].min() > 3 * control[:, -1].max()
 
 
 @project
@@ -103,18 +103,29 @@ def test_arc_detectors_do_what_their_weights_say():
 
 
 @project
-def test_seeds_agree_about_features_and_not_about_partners():
+def test_vision_networks_share_a_family_of_units_more_than_single_units():
     numbers = facts("ch01_universality")
     alike = {name: torch.tensor(v) for name, v in numbers["matched_correlation"].items()}
-    two, turned, untrained = (values.median() for values in alike.values())
-    assert two > 0.8 and two > turned and two > untrained + 0.2
-    equal, decayed = (
-        {what: sum(values) / len(values) for what, values in numbers["agreement"][kind].items()}
-        for kind in ("equal importance", "importance 0.7^i")
-    )
-    chance = numbers["agreement_with_renamed_features"]["equal importance"]["who is with whom"]
-    assert equal["how much room each has"] > 0.8 and decayed["which are kept"] > 0.8
-    assert equal["who is with whom"] < 2 * max(sum(chance) / len(chance), 0.1)
+    two, turned, untrained = (values.mean() for values in alike.values())
+    assert two > untrained + 0.3, "training makes units that other seeds have, too"
+    assert turned < two < turned + 0.2, "and matching alone gives most of the agreement"
+    covered, turned_away = of(numbers, "empty_sectors"), of(numbers, "empty_sectors_turned")
+    assert covered.max() == 0 < turned_away.min(), "the family covers all directions in each seed"
+
+
+@project
+def test_toy_models_agree_about_what_importance_decides_and_about_nothing_else():
+    numbers = facts("ch01_universality")
+    agreed, renamed = numbers["agreement"], numbers["agreement_with_renamed_features"]
+    decayed, equal = "importance 0.7^i", "equal importance"
+    for what in ("which are kept", "how much room each has"):
+        assert min(agreed[decayed][what]) > max(renamed[decayed][what]) + 0.2
+        means = (sum(each[equal][what]) / len(each[equal][what]) for each in (agreed, renamed))
+        assert abs(next(means) - next(means)) < 0.1, "equal features are kept or not by chance"
+    assert len(set(numbers["kept"][decayed])) == 1, "as many in every seed"
+    for kind in (decayed, equal):
+        both = (torch.tensor(each[kind]["who is with whom"]).mean() for each in (agreed, renamed))
+        assert (next(both) - next(both)).abs() < 0.1, "partners are an accident"
 
 
 @pytest.mark.slow
