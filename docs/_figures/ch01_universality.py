@@ -94,7 +94,10 @@ def agreements(W: list[Tensor]) -> dict[str, list[float]]:
     """What two toy models agree about, for each pair: 1 is everything, 0 is nothing."""
     kept = [w.norm(dim=0) > 0.5 for w in W]
     share = [feature_dimensionality(w[None])[0] for w in W]
-    with_whom = [partners(w[None], threshold=0.5)[0] for w in W]
+    # A dropped feature has a direction too, one that means nothing.
+    with_whom = [
+        partners(w[None], threshold=0.5)[0] & k & k[:, None] for w, k in zip(W, kept, strict=True)
+    ]
     ordered = [rooms.sort().values for rooms in share]
     return {
         "which are kept": [overlap(kept[i], kept[j]) for i, j in PAIRS],
