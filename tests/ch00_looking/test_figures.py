@@ -134,6 +134,14 @@ def test_all_four_corners_of_the_table_are_inhabited():
     assert corners["words"] == (True, pytest.approx(0.002, abs=0.0005))
 
 
+def test_the_words_move_the_score_a_third_as_far_as_the_mark():
+    card = (ROOT / "toy_models/shortcut/card.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in card.splitlines() if "| moves:" in line]
+    of_five_models = {name.removeprefix("moves: "): float(mean) for name, _, mean, *_ in rows}
+    said = {"mark": 16.9, "words": 5.4, "topic": 0.8}
+    assert {name: of_five_models[name] for name in said} == pytest.approx(said, abs=0.06)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_retrained_model_has_the_planted_truth(impl, seed):
