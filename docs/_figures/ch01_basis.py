@@ -31,7 +31,7 @@ SEEDS = (0, 1, 2)
 COPIES = 16
 N_FEATURES, D_HIDDEN, DECAY = 10, 5, 0.75
 DENSITIES = (1.0, 0.5, 0.3, 0.1, 0.03, 0.01)
-SHOWN = (1.0, 0.3, 0.1, 0.01)
+SHOWN = (0.5, 0.3, 0.1, 0.01)
 MODELS = {"ReLU on the hidden layer": ReluHiddenToy, "ReLU on the output": ReluOutputToy}
 
 
@@ -161,9 +161,9 @@ def describe(hidden: Measured, output: Measured) -> str:
     per, turned = hidden.per_neuron.mean(dim=0), (hidden.turned_loss / hidden.loss).mean(dim=0)
     change = (output.turned_loss / output.loss - 1).abs().max()
     return (
-        f"With a ReLU on the hidden layer a neuron serves {per[0]:.1f} features where features "
-        f"are always on, {per[3]:.1f} at probability {DENSITIES[3]:g} and {per[-1]:.1f} at "
-        f"{DENSITIES[-1]:g}. Turning its hidden space multiplies the loss by "
+        f"With a ReLU on the hidden layer a neuron serves {per[1]:.1f} features at probability "
+        f"{DENSITIES[1]:g}, {per[3]:.1f} at {DENSITIES[3]:g} and {per[-1]:.1f} at "
+        f"{DENSITIES[-1]:g}; where all are always on, {per[0]:.1f}. Turning its hidden space multiplies the loss by "
         f"{turned.min():.0f} to {turned.max():.0f}. With the ReLU on the output only, turning "
         f"changes the loss by less than {max(100 * change, 0.001):.3f} per cent."
     )
