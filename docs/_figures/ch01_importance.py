@@ -121,6 +121,26 @@ def draw_branches(axes: Axes, both: Float[Tensor, "seed kept ratio"], cross: lis
     axes.legend(frameon=False, loc="upper right")
 
 
+def draw_sweeps(
+    figure: Figure,
+    first: Swept,
+    both: Float[Tensor, "seed kept sweep ratio"],
+    cross: list[list[float]],
+) -> None:
+    """A row for each sweep: shapes of the first seed, then the losses of all."""
+    axes = figure.subplots(2, 4, width_ratios=[1, 1, 1, 2.6])
+    W, losses = first
+    for s, kind in enumerate(SWEEPS):
+        for column, ratio in enumerate(SHOWN):
+            best = W[losses[:, s, ratio].argmin(), s, ratio]
+            title = f"{RATIOS[ratio]:.2f}"
+            star(axes[s, column], turned(best), groups=[0, 0, 0, 0, 1], title=title)
+        axes[s, 0].set_ylabel(f"relative {kind}")
+        draw_branches(axes[s, 3], both[:, :, s], cross[s])
+        axes[s, 3].set(ylabel="expected loss")
+    axes[1, 3].set_xlabel("of the odd feature, relative to the others")
+
+
 def main() -> None:
     """Sweep with each seed, draw the shapes and the two branches of the loss."""
     torch.set_num_threads(1)  # these tensors are too small to share out
@@ -129,22 +149,9 @@ def main() -> None:
     cross = [[crossing(*each[:, s]) for each in both] for s in range(len(SWEEPS))]
     shapes = [pentagons(each) for each in swept]
 
-    def draw(figure: Figure) -> None:
-        axes = figure.subplots(2, 4, width_ratios=[1, 1, 1, 2.6])
-        W, losses = swept[0]
-        for s, kind in enumerate(SWEEPS):
-            for column, ratio in enumerate(SHOWN):
-                best = W[losses[:, s, ratio].argmin(), s, ratio]
-                title = f"{RATIOS[ratio]:.2f}"
-                star(axes[s, column], turned(best), groups=[0, 0, 0, 0, 1], title=title)
-            axes[s, 0].set_ylabel(f"relative {kind}")
-            draw_branches(axes[s, 3], both[:, :, s], cross[s])
-            axes[s, 3].set(ylabel="expected loss")
-        axes[1, 3].set_xlabel("of the odd feature, relative to the others")
-
     publish(
         "ch01_importance",
-        draw,
+        lambda figure: draw_sweeps(figure, swept[0], both, cross),
         alt=f"Five features in a plane, one of them ever rarer (above) or ever less important "
         f"(below). A regular pentagon first bends, then gives way to two opposite pairs, and the "
         f"odd feature is dropped. The losses of the two shapes cross at {span(cross[0])} of the "
@@ -177,7 +184,8 @@ def turned(W: Float[Tensor, "two n_features"]) -> Float[Tensor, "two n_features"
 
 def span(values: list[float]) -> str:
     """Lowest and highest, in words."""
-    return f"{min(values):.2f} to {max(values):.2f}"
+    low, high = (f"{value:.2f}" for value in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
 
 
 def plain(values: Tensor) -> list:
