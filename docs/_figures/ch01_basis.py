@@ -165,7 +165,8 @@ def describe(hidden: Measured, output: Measured) -> str:
         f"{DENSITIES[1]:g}, {per[3]:.1f} at {DENSITIES[3]:g} and {per[-1]:.1f} at "
         f"{DENSITIES[-1]:g}; where all are always on, {per[0]:.1f}. Turning its hidden "
         f"space multiplies the loss by {turned.min():.0f} to {turned.max():.0f}. With the ReLU on "
-        f"the output only, turning changes the loss by less than {max(100 * change, 0.001):.3f} per cent."
+        "the output only, turning changes the loss by less than "
+        f"{max(100 * change, 0.001):.3f} per cent."
     )
 
 
