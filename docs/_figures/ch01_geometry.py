@@ -7,8 +7,9 @@ The paper's own size, on a GPU: python -m docs._figures.ch01_geometry --features
 import argparse
 import time
 
+import matplotlib as mpl
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -28,6 +29,7 @@ from solutions.ch01_superposition.geometry import (
     POLYTOPES,
     dimensions_per_feature,
     feature_dimensionality,
+    unit_directions,
 )
 from solutions.ch01_superposition.toy_model import TiedToy
 
@@ -77,8 +79,18 @@ def forty_features(device: str) -> dict[str, Tensor]:
     }
 
 
-def draw_shares(axes: Axes, D: Tensor, kept: Tensor) -> None:
-    """Each kept feature as a point, and the polytopes' dimensionalities as lines."""
+def by_chance(counts: list[int], hidden: int) -> list[Float[Tensor, " n_features"]]:
+    """Dimensionalities of as many random unit directions as were kept at each density."""
+    generator = torch.Generator().manual_seed(0)
+    random = [torch.randn(1, hidden, count, generator=generator) for count in counts]
+    return [feature_dimensionality(unit_directions(W))[0] for W in random]
+
+
+def draw_shares(axes: Axes, D: Tensor, kept: Tensor, chance: list[Tensor]) -> None:
+    """Each kept feature as a point, in grey random ones; the polytopes' values as lines."""
+    for points, place in zip(chance, (1 / DENSITIES).tolist(), strict=True):
+        grey = {"color": mpl.rcParams["axes.edgecolor"], "alpha": 0.35, "mec": "none"}
+        axes.plot([place * 1.06] * len(points), points, "o", ms=2, **grey)
     for seed, marker in zip(range(len(SEEDS)), "os^", strict=True):
         for density, place in enumerate((1 / DENSITIES).tolist()):
             points = D[seed, density][kept[seed, density]]
@@ -103,6 +115,31 @@ def options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def draw_both(
+    figure: Figure,
+    packing: Float[Tensor, "seed density"],
+    linear: Float[Tensor, " density"],
+    D: Float[Tensor, "seed density n_features"],
+    kept: Bool[Tensor, "seed density n_features"],
+    chance: list[Float[Tensor, " n_features"]],
+) -> None:
+    """D* by sparsity on the left, each feature on the right."""
+    left, right = figure.subplots(1, 2)
+    x = (1 / DENSITIES).tolist()
+    band = (packing.min(dim=0).values.tolist(), packing.max(dim=0).values.tolist())
+    series = {"ReLU output": packing.mean(dim=0).tolist()}
+    labels = ("1 / (1 - S)", "dimensions per feature $D^*$")
+    lines(left, x, series, bands={"ReLU output": band}, labels=labels)
+    left.plot(1 / LINEAR_DENSITIES, linear, "s", color="C1", label="linear", ms=4.5)
+    left.axhline(0.5, lw=0.8, ls=":", color="C1")
+    left.set(xscale="log", ylim=(0, 1.1))
+    left.legend(frameon=False, loc="lower left")
+    draw_shares(right, D, kept, chance)
+    for axes in (left, right):
+        axes.set_xticks([1, 2, 3, 4, 6, 10], ["1", "2", "3", "4", "6", "10"])
+        axes.minorticks_off()
+
+
 def main() -> None:
     """Train twenty densities with each seed, and draw."""
     torch.set_num_threads(1)  # these tensors are too small to share out
@@ -115,31 +152,17 @@ def main() -> None:
     D = torch.stack([feature_dimensionality(each) for each in W])
     kept = W.norm(dim=2) > KEPT
     packing = torch.stack([dimensions_per_feature(each) for each in W])
+    chance = by_chance(kept[0].sum(dim=-1).tolist(), sizes.hidden)
     linear = dimensions_per_feature(directions(LinearToy, LINEAR_DENSITIES, sizes, seed=0))
-
-    def draw(figure: Figure) -> None:
-        left, right = figure.subplots(1, 2)
-        x = (1 / DENSITIES).tolist()
-        band = (packing.min(dim=0).values.tolist(), packing.max(dim=0).values.tolist())
-        series = {"ReLU output": packing.mean(dim=0).tolist()}
-        labels = ("1 / (1 - S)", "dimensions per feature $D^*$")
-        lines(left, x, series, bands={"ReLU output": band}, labels=labels)
-        left.plot(1 / LINEAR_DENSITIES, linear, "s", color="C1", label="linear", ms=4.5)
-        left.axhline(0.5, lw=0.8, ls=":", color="C1")
-        left.set(xscale="log", ylim=(0, 1.1))
-        left.legend(frameon=False, loc="lower left")
-        draw_shares(right, D, kept)
-        for axes in (left, right):
-            axes.set_xticks([1, 2, 3, 4, 6, 10], ["1", "2", "3", "4", "6", "10"])
-            axes.minorticks_off()
 
     publish(
         "ch01_geometry",
-        draw,
+        lambda figure: draw_both(figure, packing, linear, D, kept, chance),
         alt=f"{sizes.features} features in {sizes.hidden} dimensions. Left: dimensions per feature "
         "stay near 1 while features are dense, fall around 1/(1-S) = 1.7, stay on 1/2 from about 2 "
         "to 4, then fall on; a linear model stays at 1. Right: from 2 to 4 nearly all features "
-        "have dimensionality 1/2; before, some lie on 2/3, after, some on 2/5 and 3/8.",
+        "have dimensionality 1/2; before, some lie on 2/3, after, some on 2/5 and 3/8. "
+        "Random directions, in grey, spread on no line.",
         numbers={
             "sizes": {"n_features": sizes.features, "d_hidden": sizes.hidden},
             "training": {"steps": STEPS, "batch": BATCH, "lr": LR},
@@ -148,6 +171,7 @@ def main() -> None:
             "features_kept": kept.sum(dim=-1),
             "sum_of_dimensionalities": D.sum(dim=-1),
             "share_within_0.02": shares(D, kept),
+            "random_directions": chance,
             "linear": {"density": LINEAR_DENSITIES, "dimensions_per_feature": linear},
             "80_in_20_at_p_0.3": forty_features(sizes.device),
         },

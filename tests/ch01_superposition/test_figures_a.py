@@ -80,6 +80,8 @@ def test_most_features_rest_on_a_half():
     assert (packing[:, inverse < 1.3] - 1).abs().max() < 0.03
     assert digons[:, (inverse < 1.6) | (inverse > 5)].max() < 0.25, "only there"
     assert packing[:, -1].max() < 0.25
+    random = numbers["random_directions"][int(plateau.nonzero()[0])]
+    assert ((torch.tensor(random) - 0.5).abs() <= 0.02).float().mean() < 0.2, "not by chance"
     linear = of(numbers, "linear", "dimensions_per_feature")
     assert (linear - 1).abs().max() < 0.03
     assert (of(numbers, "sum_of_dimensionalities") - 10).abs().max() < 0.1
