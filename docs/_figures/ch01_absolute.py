@@ -50,8 +50,8 @@ def main() -> None:
         exact.append(fit(SMALL, SMALL["densities"], config, scale=1.0))
         config = ToyTrainConfig(steps=3000, batch_size=256, lr=1e-2, decays=True, seed=seed)
         dense = fit(LARGE, DENSE, config, scale=0.2)
-        config = ToyTrainConfig(steps=1500, batch_size=2048, lr=2e-3, decays=True, seed=seed)
-        rare = fit(LARGE, RARE, config, scale=0.05)
+        config = ToyTrainConfig(steps=3000, batch_size=1024, lr=3e-3, decays=True, seed=seed)
+        rare = fit(LARGE, RARE, config, scale=0.1)
         many.append(Fitted(*(torch.cat(both) for both in zip(dense, rare, strict=True))))
     draw_absolute(*(Fitted(*map(torch.stack, zip(*runs))) for runs in (exact, many)))
 
