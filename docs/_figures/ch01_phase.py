@@ -210,7 +210,7 @@ def main() -> None:
     numbers = {f"n_{n}": facts(diagram, n) for n, diagram in diagrams.items()}
 
     words = [
-        f"{facts['best_agrees'].min():.0%} of the cells or more (shuffled cells: "
+        f"{facts['best_agrees'].mean():.1%} of the cells (shuffled cells: "
         f"{facts['agreement_of_shuffled_cells']:.0%})"
         for facts in numbers.values()
     ]

@@ -50,10 +50,13 @@ def best_models(kind: type[TiedToy], seed: int, starts: int) -> Best:
     for _ in tqdm(records, total=STEPS, desc=f"{kind.__name__}, seed {seed}", disable=None):
         pass
     with torch.no_grad():
-        generator = torch.Generator().manual_seed(1_000 + seed)
-        batches = [draw(2_000, generator) for _ in range(10)]
-        losses = torch.stack([reconstruction_loss(model(x), x, importance) for x in batches])
-        best = losses.mean(dim=0).view(starts, -1).argmin(dim=0) * len(density)
+        generator, losses = torch.Generator().manual_seed(1_000 + seed), []
+        for _ in range(20):
+            # All starts of a sparsity are judged by the same examples.
+            x = sparse_features(probability[: len(density)], 2_000, generator)
+            x = repeat(x, "sparsity batch f -> (start sparsity) batch f", start=starts)
+            losses.append(reconstruction_loss(model(x), x, importance))
+        best = torch.stack(losses).mean(dim=0).view(starts, -1).argmin(dim=0) * len(density)
         best += torch.arange(len(density))
         return model.W[best], model.b[best]
 
@@ -153,22 +156,20 @@ def main() -> None:
 
 def describe(counts: Tensor, linear: Tensor, limit: list[int]) -> str:
     """The figure in words, from its numbers."""
-    span = [f"{low} to {high}" if low != high else f"{low}" for low, high in ranges(counts)]
+    span = [words(column.tolist()) for column in counts.unbind(dim=1)]
     kept = ", ".join(f"{n} at {s:g}" for n, s in zip(span, SPARSITIES, strict=True))
-    same = f"{int(linear.min())} to {int(linear.max())}"
     return (
         "Twenty features in five dimensions. Without sparsity W^T W is the identity on the five "
         "most important features. As sparsity grows more rows fill, first in opposite pairs, then "
         f"in larger groups, and bars turn from no interference to much. Features kept: {kept}; "
-        f"lowest one-sparse loss: {min(limit)} to {max(limit)}; linear model: {same} at all."
+        f"lowest one-sparse loss: {words(limit)}; linear model: {words(linear.flatten().tolist())}."
     )
 
 
-def ranges(counts: Tensor) -> list[tuple[int, int]]:
-    """Lowest and highest count of each column."""
-    return list(
-        zip(counts.min(dim=0).values.tolist(), counts.max(dim=0).values.tolist(), strict=True)
-    )
+def words(counts: list[int]) -> str:
+    """Lowest and highest count."""
+    low, high = min(counts), max(counts)
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 if __name__ == "__main__":
