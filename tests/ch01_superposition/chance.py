@@ -35,6 +35,7 @@ def correlation(one: Tensor, other: Tensor) -> float:
 def check_strengths(x: Tensor, name: str = "A feature that is on") -> None:
     """Refuses strengths that are not uniform on [0, 1]."""
     strengths = x[x != 0].double()
+    assert len(strengths), f"{name} has no strength to look at: it is never on."
     low, high, mean = strengths.min().item(), strengths.max().item(), strengths.mean().item()
     assert strengths.unique().numel() > 2, (
         f"{name} always has strength {high:.3g}: its strength is random too, uniform on [0, 1]."

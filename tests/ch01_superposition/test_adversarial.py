@@ -1,146 +1,20 @@
 """Graders of adversarial.py: an attack that climbs, within its ball, and leaves no traces."""
 
 import math
-from typing import NamedTuple
 
 import pytest
 import torch
-from torch import Tensor
 
 from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
 from tests.grading.diagnose import agree, match, normal, randomise
 
+from .climbs import BATCH, D_HIDDEN, INST, N_FEATURES, RADIUS, Climb, climb, mistakes
 from .losses import hint
 
-INST, BATCH, N_FEATURES, D_HIDDEN = 2, 4, 3, 2
-RADIUS = 0.6
 NO_GRADIENT = (
     "Does the nudge ask for a gradient in every step (requires_grad_), and is it detached after?"
 )
-
-
-class Climb(NamedTuple):
-    """A model by its weights, what is attacked, and how."""
-
-    W: Tensor
-    b: Tensor
-    neurons: bool
-    """Whether there are ReLUs."""
-    x: Tensor
-    importance: Tensor
-
-    def loss(self, inputs, wanted):
-        """Each example's own loss."""
-        hidden = inputs @ self.W.mT
-        guess = (hidden.relu() if self.neurons else hidden) @ self.W + self.b[:, None]
-        guess = guess.relu() if self.neurons else guess
-        return ((guess - wanted) ** 2 * self.importance[:, None]).sum(-1)
-
-    def slope(self, nudge, moves_target=False):
-        """Each example's gradient by central differences, one feature after the other."""
-        slopes = []
-        for feature in range(nudge.shape[-1]):
-            step = 1e-5 * torch.eye(nudge.shape[-1], dtype=torch.float64)[feature]
-            ends = [self.x + nudge + sign * step for sign in (1, -1)]
-            up, down = (self.loss(end, end if moves_target else self.x) for end in ends)
-            slopes.append((up - down) / 2e-5)
-        return torch.stack(slopes, dim=-1)
-
-
-def unit(slope):
-    length = slope.norm(dim=-1, keepdim=True)
-    return torch.where(length > 1e-9, slope / length, 0.0)
-
-
-def ball(nudge, radius):
-    length = nudge.norm(dim=-1, keepdim=True)
-    return torch.where(length > radius, nudge * radius / length, nudge)
-
-
-def climb(task, steps, project=ball, direction=unit, stride=0.25, **how):
-    """Where the attack ends; other functions and numbers give the usual mistakes."""
-    start = how.get("start", 1e-3) * RADIUS / math.sqrt(N_FEATURES)
-    nudge = torch.full_like(task.x, start)
-    heard = 0.0
-    for step in range(steps):
-        if step == 0 or not how.get("once"):
-            slope = task.slope(nudge, how.get("moves_target", False))
-        heard = slope + heard if how.get("adds_up") else slope
-        nudge = project(nudge + stride * RADIUS * direction(heard), RADIUS)
-    return task.x + nudge
-
-
-whole = torch.linalg.vector_norm
-
-
-def one_ball(nudge, radius):
-    return nudge * min(radius / whole(nudge).item(), 1.0)
-
-
-def sphere(nudge, radius):
-    return radius * unit(nudge)
-
-
-WAYS = {
-    "Nudges leave the ball: bring them back after each step.": {"project": lambda d, r: d},
-    "Each entry is clamped to the radius, a box: the ball is Euclidean, a length over all "
-    "features.": {"project": lambda d, r: d.clamp(-r, r)},
-    "All examples share one ball: each has its own, its length is over the last axis.": {
-        "project": one_ball
-    },
-    "Nudges inside the ball are pushed out to its surface: only long ones are scaled.": {
-        "project": sphere
-    },
-    "The loss goes down: climb, along the gradient and not against it.": {
-        "direction": lambda g: -unit(g)
-    },
-    "One norm of the gradient serves the batch: each example's is brought to length 1.": {
-        "direction": lambda g: g / whole(g)
-    },
-    "One norm of the gradient serves an instance: each example's is brought to length 1.": {
-        "direction": lambda g: g / g.norm(dim=(1, 2), keepdim=True)
-    },
-    "The gradient is not brought to length 1.": {"direction": lambda g: g},
-    "The gradient, as a mean over the batch, is not brought to length 1.": {
-        "direction": lambda g: g / BATCH
-    },
-    "The SIGN of the gradient is taken: it is brought to length 1.": {"direction": torch.sign},
-    "The gradient is normalised over the batch (dim=1): over the features, dim=-1.": {
-        "direction": lambda g: g / g.norm(dim=1, keepdim=True).clamp(min=1e-12)
-    },
-    "x + nudge is what the model should give here: the answer wanted stays x.": {
-        "moves_target": True
-    },
-    "A step goes the whole radius: a quarter of it.": {"stride": 1.0},
-    "A step goes a fixed length, whatever the radius: a quarter of it.": {"stride": 0.25 / RADIUS},
-    "The attack starts at x itself, not at the nudge given.": {"start": 0.0},
-    "The radius is ignored: this is a ball of radius 1.": {
-        "stride": 0.25 / RADIUS,
-        "project": lambda d, _: ball(d, 1.0),
-    },
-    "The gradient is taken once, at the start: each step takes its own.": {"once": True},
-    "Gradients of earlier steps are still in there: each step takes its own alone.": {
-        "adds_up": True
-    },
-}
-"""What usual mistakes do -> how the climb goes then."""
-
-
-def mistakes(task, steps):
-    """Words -> where the usual mistakes end."""
-    equal = task._replace(importance=torch.ones_like(task.importance))
-    found = {words: climb(task, steps, **how) for words, how in WAYS.items()}
-    right = climb(task, steps)
-    return found | {
-        "That is the nudge alone: return x + nudge.": right - task.x,
-        "Importance is not applied.": climb(equal, steps),
-        "Half the steps are taken, or steps are left out.": climb(task, steps // 2),
-        "One step is missing.": climb(task, steps - 1),
-        "There is a step too many.": climb(task, steps + 1),
-        "One step is taken, whatever `steps` says.": climb(task, 1),
-        "x comes back as it was: nothing is attacked.": task.x,
-    }
 
 
 def compare(came, task, steps, claim):

@@ -33,7 +33,7 @@ def read(answers, key, allowed):
     value = answers("ch01_superposition", "1.9")[key]
     word = value.strip().lower() if isinstance(value, str) else value
     choice = ", ".join(f'"{text}"' for text in allowed)
-    assert word in allowed, f"{key} = {value!r} is no answer: write one of {choice}."
+    assert word in tuple(allowed), f"{key} = {value!r} is no answer: write one of {choice}."
     return word
 
 

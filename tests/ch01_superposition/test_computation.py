@@ -7,6 +7,8 @@ from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
 from tests.grading.diagnose import match, normal, randomise, wrong_gradients
 
+from . import slips
+
 INST, BATCH, D_HIDDEN, N_FEATURES = 2, 5, 4, 3
 
 
@@ -49,7 +51,7 @@ def ratio_mistakes(W):
     if W.shape[1] == W.shape[2]:
         words = "The sum runs over the neurons: a neuron is a row of W, its sum runs over features."
         mistakes[words] = columns
-    return mistakes
+    return mistakes | slips.serving(W)
 
 
 def participation(W):
@@ -148,7 +150,7 @@ def neuron_mistakes(model, x):
             "W_out stands where W_in does.": layer(x, W_out),
             "The hidden layer has no bias: b belongs to the output.": layer(x, W_in, b),
         }
-    return mistakes
+    return mistakes | slips.listening(model, x)
 
 
 def output_mistakes(model, x):
@@ -186,7 +188,7 @@ def output_mistakes(model, x):
             ),
             "The two matrices are exchanged.": layer(layer(x, W_out), W_in, b),
         }
-    return found
+    return found | slips.speaking(model, x)
 
 
 @exercise("1.14")

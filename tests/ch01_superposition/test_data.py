@@ -33,6 +33,11 @@ def guesses(p):
         ),
         "Each feature has the first one's probability: it has its own.": p[:, :1].expand_as(p),
         "Each instance has the first one's probabilities: it has its own.": p[:1].expand_as(p),
+        "Each feature has its mean over the instances: view and reshape do not move axes, "
+        "rearrange and transpose do.": p.mean(0, keepdim=True).expand_as(p),
+        "Are examples without any feature drawn again? They may come.": (
+            p / (1 - (1 - p).prod(1, keepdim=True))
+        ),
         "Every feature is on half of the time.": torch.full_like(p, 0.5),
         "Every feature is on all of the time: is the mask forgotten?": torch.ones_like(p),
         "Those are squares: is the mask multiplied twice?": p**2,
@@ -127,14 +132,22 @@ def test_strengths_have_nothing_in_common(data, seed):
 @seeds
 def test_a_strength_does_not_depend_on_what_else_is_on(data, seed):
     x = draw(data, seed + 20)
+    on = (x != 0).double()
     for one in range(4):
-        for other in (one - 1, one - 2, one - 3):
-            lit = x[1, :, one] != 0
-            came = correlation(x[1, lit, one], (x[1, lit, other] != 0).double())
+        lit = x[1, :, one] != 0
+        elsewhere = {f"feature {other}": on[1, :, other] for other in range(4) if other != one} | {
+            "the same feature of the example before": on[1].roll(1, 0)[:, one],
+            "the same feature of the next example": on[1].roll(-1, 0)[:, one],
+            "the same feature, in the batch read backwards,": on[1].flip(0)[:, one],
+            "the same feature of instance 0": on[0, :, one],
+            "the same feature of instance 2": on[2, :, one],
+        }
+        for name, where in elsewhere.items():
+            came = correlation(x[1, lit, one], where[lit])
             assert abs(came) < 6 / lit.sum().item() ** 0.5, (
-                f"Feature {one} is {'weaker' if came < 0 else 'stronger'} where feature "
-                f"{other % 4} is on (correlation {came:.2f}): is a number used for both, one "
-                "feature's strength and another one's being on?"
+                f"Feature {one} is {'weaker' if came < 0 else 'stronger'} where {name} is on "
+                f"(correlation {came:.2f}): is a number used for both, a strength here and being "
+                "on there?"
             )
 
 

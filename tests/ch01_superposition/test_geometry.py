@@ -7,6 +7,7 @@ from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
 from tests.grading.diagnose import match
 
+from . import geometry_slips
 from .shapes import SHAPES, antiprism, columns, pairs, rotation, weights
 
 seeds = pytest.mark.parametrize("seed", [0, 1])
@@ -46,7 +47,7 @@ def average_mistakes(W):
         "That averages the features' own dimensionalities: D* is one ratio of two sums.": (
             dimensionality(W).mean(1)
         ),
-    }
+    } | geometry_slips.averaging(W)
 
 
 def dimensionality(W):
@@ -113,7 +114,7 @@ def share_mistakes(W):
             squares / (shared + 1e-6)
         ),
         "The result is a square root: D_i is the ratio itself.": own.sqrt(),
-    }
+    } | geometry_slips.sharing(W)
 
 
 @exercise("1.7")

@@ -9,6 +9,7 @@ from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
 from tests.grading.diagnose import match
 
+from . import geometry_slips
 from .shapes import columns, pairs, ring, rotation, weights
 
 seeds = pytest.mark.parametrize("seed", [0, 1])
@@ -60,7 +61,7 @@ def interference_mistakes(W):
         "It is averaged over the instances: each has its own.": right.mean(0).expand_as(right),
         "Each pair is counted for one of the two only.": ((mask.triu() * along.square()).sum(2)),
         "That is the square root: the sum of squares itself is asked for.": right.sqrt(),
-    }
+    } | geometry_slips.disturbing(W)
 
 
 @exercise("1.8")
@@ -145,7 +146,7 @@ def partner_mistakes(W, threshold):
         "Partners in any instance are found in all: each is a model by itself.": (
             right.any(0).expand_as(right)
         ),
-    }
+    } | geometry_slips.pairing(W, threshold)
 
 
 @exercise("1.8")

@@ -50,10 +50,20 @@ def check_shares(x, kind, each):
         "to the first probability.": flat,
         "The second of each pair is on only where its own draw AND the first one allow it: p (1 - "
         "p).": torch.where(first == 1, p, p * (1 - p)),
+        "The first of each pair is on only where its own draw AND the second one allow it: p (1 - "
+        "p).": torch.where(first == 1, p * (1 - p), p),
+        "Both are drawn, and where both are on one is switched off: that takes p^2 / 2 from each. "
+        "One draw says which of the two is on.": p * (1 - p / 2),
+        "The pair is on where either of two draws says so: one decision.": p * (2 - p),
+        "The second is on wherever the first is not: a pair can be off.": (
+            torch.where(first == 1, p, 1 - p)
+        ),
         "Each is on only where the other one's own draw is off: p (1 - p).": p * (1 - p),
         "Each feature is on twice as often.": 2 * p,
     }
     words = [text for text, value in known.items() if not far(came, value, BATCH).any()]
+    if (came == 0).any():
+        words.append("A feature is on in no example: does a draw lack the batch axis?")
     if wrong.any():
         inst, feature = wrong.nonzero()[0].tolist()
         raise AssertionError(
@@ -138,13 +148,18 @@ def test_pairs_instances_and_examples_are_drawn_anew(data, kind, seed):
     for name, (one, other) in cases.items():
         came = correlation(one, other) if one.std() > 0 and other.std() > 0 else 1.0
         assert abs(came) < 0.08, f"{kind}: being on has correlation {came:.2f} between {name}."
-    lit = (x[0, :, 2:4].amax(-1) != 0) & (x[0, :, 4:].amax(-1) != 0)
-    strengths = x[0, lit, 2:4].amax(-1), x[0, lit, 4:].amax(-1)
-    came = correlation(*strengths)
-    assert abs(came) < 0.16, (
-        f"{kind}: the strengths of two pairs of an example have correlation {came:.2f}; each is "
-        "drawn by itself."
-    )
+    strength = x.unflatten(-1, (-1, 2)).amax(-1)
+    cases = {
+        "two pairs of an example": (strength[0, :, 1], strength[0, :, 2]),
+        "an example and the next": (strength[1, 1:, 2], strength[1, :-1, 2]),
+        "one instance and the next": (strength[1, :, 2], strength[2, :, 2]),
+    }
+    for name, (one, other) in cases.items():
+        lit = (one != 0) & (other != 0)
+        came = correlation(one[lit], other[lit])
+        assert abs(came) < 0.16, (
+            f"{kind}: the strengths of {name} have correlation {came:.2f}; each is drawn by itself."
+        )
 
 
 @exercise("1.2")

@@ -7,6 +7,7 @@ from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
 from tests.grading.diagnose import match
 
+from . import slips
 from .losses import (
     Problem,
     average,
@@ -75,7 +76,7 @@ def wrong_sums(W, importance):
         "The instances are added up: each has its own loss.": total.sum().expand(len(W)),
         "The instances are averaged: each has its own loss.": total.mean().expand(len(W)),
         "That is half the squared error.": total / 2,
-    }
+    } | slips.weighing(W, importance)
 
 
 def linear_mistakes(W, importance, p):
@@ -184,8 +185,16 @@ def one_sparse_mistakes(task, strength):
         "Strength 1 is wanted of the feature that is on: it is `strength`.": wants_one,
         "Interference is missing: the other outputs err too.": only(own=True),
         "The error of the feature that is on is missing.": only(own=False),
+        "The bias is subtracted.": slips.minus,
+        "The ReLU stands at the hidden layer too: only the output has one.": slips.filtered,
     }
-    return {words: one_sparse(task, strength, loss) for words, loss in losses.items()} | {
+    first = slips.first_only(task, lambda changed: one_sparse(changed, strength))
+    zero = (task.importance * task.b.relu().square()).sum(1)
+    found = {words: one_sparse(task, strength, loss) for words, loss in losses.items()} | first
+    return found | {
+        "The input without any feature is counted too: one feature is on.": right + zero,
+        "That is half the sum.": right / 2,
+        "The root is taken.": right.sqrt(),
         "The bias is ignored.": one_sparse(free, strength),
         "The strength is ignored: this is strength 1.": one_sparse(task, 1.0),
         "The strength is squared.": one_sparse(task, strength**2),

@@ -7,6 +7,9 @@ from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
 from tests.grading.diagnose import match, normal, randomise, wrong_gradients
 
+from . import slips
+from .losses import hint
+
 INST, BATCH, N, M = 3, 5, 6, 2
 seeds = pytest.mark.parametrize("seed", [0, 1])
 
@@ -64,7 +67,7 @@ def model_mistakes(W, b, x):
         found[words] = (torch.einsum("ifm,igm,ibg->ibf", W, W, x) + bias).relu()
         words = "W is used the same way round twice: the output is W^T h, not W h."
         found[words] = (torch.einsum("ifm,ibm->ibf", W, hidden) + bias).relu()
-    return found
+    return found | slips.filtering(W, b, x)
 
 
 @exercise("1.3")
@@ -88,7 +91,8 @@ def test_output_is_relu_of_wtwx_plus_b_in_each_instance(toy_model, seed, n, m):
     model, x = build(toy_model, seed, n, m), normal(INST, BATCH, n, seed=seed + 10)
     W, b = model.W.detach().clone(), model.b.detach().clone()
     right = before_the_cut(W, b, x).clamp(min=0)
-    with unchanged(x=x, W=model.W, b=model.b):
+    words = "b is [inst, n_features]: b[:, None] stands beside [inst, batch, n_features]."
+    with hint(words), unchanged(x=x, W=model.W, b=model.b):
         came = model(x)
     claim = f"x' = ReLU(W^T W x + b) with {n} features in {m} dimensions."
     match(came, right, claim, model_mistakes(W, b, x), tolerance=1e-9)
@@ -134,7 +138,7 @@ def loss_mistakes(x_hat, x, importance):
     right = (weight * error**2).sum(2)
     batch, n = right.shape[1], x.shape[2]
     share = weight / weight.sum(2, keepdim=True)
-    found = {}
+    found = slips.losing(x_hat, x, importance)
     if batch == n:
         words = "Importance weighs the examples here: it belongs to features, importance[:, None]."
         found[words] = (importance[:, :, None] * error**2).sum(2).mean(1)
@@ -189,7 +193,8 @@ def test_loss_of_two_examples_by_hand(toy_model):
 def test_loss_is_a_mean_over_examples_and_a_sum_over_features(toy_model, seed, shape):
     x_hat, x = normal(*shape, seed=seed), normal(*shape, seed=seed + 20)
     importance = normal(shape[0], shape[2], seed=seed + 40).abs() + 0.1
-    with unchanged(x_hat=x_hat, x=x, importance=importance):
+    words = "importance is [inst, n_features]: importance[:, None] stands beside the errors."
+    with hint(words), unchanged(x_hat=x_hat, x=x, importance=importance):
         came = toy_model.reconstruction_loss(x_hat, x, importance)
     claim = f"The loss of {shape[0]} instances, {shape[1]} examples, {shape[2]} features."
     mistakes = loss_mistakes(x_hat, x, importance)
@@ -219,7 +224,8 @@ def test_a_nan_shows_in_its_own_instance(toy_model):
 def test_gradients_of_the_loss_reach_the_guess(toy_model):
     x_hat, x = normal(3, 5, 6, seed=5).requires_grad_(), normal(3, 5, 6, seed=6)
     importance = normal(3, 6, seed=7).abs()
-    wrong = wrong_gradients(
-        lambda: toy_model.reconstruction_loss(x_hat, x, importance), {"x_hat": x_hat}
-    )
+    with hint("Is something edited in place (e *= e) that backward() still needs?"):
+        wrong = wrong_gradients(
+            lambda: toy_model.reconstruction_loss(x_hat, x, importance), {"x_hat": x_hat}
+        )
     assert not wrong, "The gradient of the loss disagrees with finite differences; is it detached?"

@@ -11,7 +11,13 @@ from tests.grading import exercise
 from tests.grading.descent import Descent
 from tests.grading.diagnose import agree, match, normal
 
+from .losses import hint
+
 INST, BATCH, N = 3, 5, 4
+NO_GRAPH = (
+    "backward() starts at one number, the sum of the losses; and these need their graph, without "
+    "detach() or no_grad() on the way."
+)
 seeds = pytest.mark.parametrize("seed", [0, 1])
 
 
@@ -97,7 +103,7 @@ def step_mistakes(model, weights, x, target, importance):
 def test_step_follows_the_gradient_of_the_sum_of_losses(train, toy_model, seed):
     model, data, lr = build(toy_model, seed), some_data(seed), 0.03
     start = state(model)
-    with unchanged(x=data[0], target=data[1], importance=data[2]):
+    with hint(NO_GRAPH), unchanged(x=data[0], target=data[1], importance=data[2]):
         train.train_step(model, *data, Descent(model, lr))
     moved = (start - state(model)) / lr
     claim = "Plain gradient descent moves each weight by lr times its own instance's gradient."
@@ -126,6 +132,32 @@ def test_second_step_forgets_the_first_gradient(train, toy_model, seed):
     }
     claim = "The second step uses the gradient of its own batch (plus momentum .9)."
     match((middle - state(model)) / lr, momentum * first + second, claim, mistakes, 1e-9)
+
+
+class Counted(Descent):
+    """An optimizer that counts its steps."""
+
+    steps = 0
+
+    def step(self, closure=None):
+        self.steps += 1
+        return super().step(closure)
+
+
+@exercise("1.5")
+def test_all_instances_move_in_one_step_of_the_optimizer_given(train, toy_model):
+    model = build(toy_model, 6)
+    optimizer = Counted(model, 0.03)
+    with hint(NO_GRAPH):
+        train.train_step(model, *some_data(6), optimizer)
+    assert optimizer.steps, (
+        "The optimizer given takes no step: call its step(). One made anew inside forgets, from "
+        "call to call, what Adam remembers."
+    )
+    assert optimizer.steps == 1, (
+        f"optimizer.step() is called {optimizer.steps} times: one step moves all instances, by the "
+        "gradient of the sum of their losses."
+    )
 
 
 @exercise("1.5")

@@ -121,6 +121,25 @@ WRONG = [
         ("for _", "nudge.requires_grad_()\nfor _"),
         ("    nudge.requires_grad_()\n", ""),
     ),
+    wrong(
+        "the guess on x is wanted",
+        "The guess on x is the answer wanted here",
+        ("for _", "with torch.no_grad():\n    wanted = model(x)\nfor _"),
+        (", x, importance)", ", wanted, importance)"),
+    ),
+    wrong(
+        "largest entry",
+        "divided by its largest entry",
+        (UNIT, "slope / slope.abs().amax(-1, keepdim=True).clamp(min=1e-12)"),
+    ),
+    wrong(
+        "onto the ball at the end",
+        "at the end alone",
+        (f"    nudge = {PROJECT}\n", f"nudge = {PROJECT}\n"),
+    ),
+    wrong("only one instance", "Only the first instance climbs", (".sum()", "[0]")),
+    wrong("radius over the steps", "over the number of steps", ("radius / 4", "radius / steps")),
+    wrong("between 0 and 1", "is cut at 0", ("return x + nudge", "return (x + nudge).clamp(0, 1)")),
 ]
 
 RIGHT = [

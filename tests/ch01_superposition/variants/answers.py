@@ -46,6 +46,7 @@ WRONG = [
     wrong("feature_7_partners", "[6, 9, 10, 11]", "Feature 6 is claimed"),
     wrong("feature_7_partners", "[5, 8, 9, 20]", "0 to 19"),
     wrong("feature_7_partners", "5", "write a list"),
+    wrong("instance_2", '["digon", "digon"]', "write one of"),
     Wrong("1.9", "key gone", {'instance_3 = "triangle"\n': ""}, says="has no instance_3"),
 ]
 

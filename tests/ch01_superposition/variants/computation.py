@@ -158,6 +158,15 @@ WRONG = [
         "return (h @ self.W_out.mT + self.b[:, None]).relu()",
         "that of W_in, x is wrong or missing",
     ),
+    wrong(
+        RATIO,
+        "positive weights",
+        "W = W.relu()\n" + ratio("(W**2).sum(-1) ** 2", "(W**4).sum(-1)"),
+        "Only positive weights are counted",
+    ),
+    wrong(HIDDEN, "x cut", "return (x.relu() @ self.W_in.mT).relu()", "The ReLU cuts x"),
+    wrong(OUTPUT, "x added", SPEAK + " + x", "x is added"),
+    wrong(OUTPUT, "cut at 1", SPEAK.replace(".relu()", ".clamp(0, 1)"), "It is cut at 1 as well"),
 ]
 
 RIGHT = [

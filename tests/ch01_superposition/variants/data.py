@@ -102,6 +102,23 @@ WRONG = [
         "batch = 1\n" + PLAIN.format(U, U),
         "make the shape",
     ),
+    features(
+        "the example before decides the strength",
+        f"u = {U}\n" + PLAIN.format("u", "u.roll(1, 1)"),
+        "of the example before is on",
+    ),
+    features(
+        "the instance before decides the strength",
+        f"u = {U}\n" + PLAIN.format("u", "u.roll(1, 0)"),
+        "of instance 0 is on",
+    ),
+    features(
+        "a view for a transposition",
+        f"{N}"
+        + "u, strength = torch.rand(2, batch, inst, n, generator=generator)\n"
+        + "return torch.where(u < probability, strength, 0.0).view(inst, batch, n).double()",
+        "view and reshape do not move axes",
+    ),
 ]
 
 RIGHT = [

@@ -108,6 +108,25 @@ WRONG = [
         "edited in place",
         ("x_hat = (", "b -= 1\nb += 1 + 1e-9\nx_hat = ("),
     ),
+    wrong(
+        "features in another order",
+        "belong to other features",
+        ("values[chosen],", "values[chosen.flip(-1)],"),
+    ),
+    wrong(
+        "one at a time",
+        "Inputs with several features on are left out",
+        ("x_hat = (x @", "chance = chance * ((x > 0).sum(-1) < 2)\nx_hat = (x @"),
+    ),
+    wrong(
+        "first instance's chances", "the first one's probability", (" * chance)", " * chance[0])")
+    ),
+    wrong(
+        "even nodes",
+        "Nodes lie evenly",
+        (", t])", ", (torch.arange(nodes).to(W) + 0.5) / nodes])"),
+        ("p * w", "p.expand(-1, -1, nodes) / nodes"),
+    ),
     Wrong(
         "1.12",
         "same node",

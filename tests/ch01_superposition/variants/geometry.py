@@ -174,6 +174,19 @@ WRONG = [
         "return (squares / (W.mT @ old).square().sum(-1)).nan_to_num()",
         "edited in place",
     ),
+    wrong(
+        AVERAGE,
+        "epsilon",
+        "return W.shape[1] / (W.square().sum((1, 2)) + 1e-8)",
+        "Something is added against a zero",
+    ),
+    wrong(
+        SHARE,
+        "epsilon on the norm",
+        SQUARES + "units = W / (W.norm(dim=1, keepdim=True) + 1e-8)\n"
+        "along = units.mT @ W\nreturn (squares / along.square().sum(-1)).nan_to_num()",
+        "Something is added against a zero",
+    ),
 ]
 
 RIGHT = [

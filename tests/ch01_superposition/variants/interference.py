@@ -105,6 +105,26 @@ WRONG = [
         "Those BELOW the threshold",
     ),
     wrong("partners", "numbers", "return cosines(W)", "wrong shape or type"),
+    wrong(
+        "interference",
+        "one taken away",
+        ALONG + "return along.square().sum(-1) - 1",
+        "1 is taken away for the feature itself",
+    ),
+    wrong(
+        "partners",
+        "of partners",
+        EYE + "found = (cosines(W).abs() > threshold).double()\n"
+        "for _ in W[0, 0]:\n    found = (found @ found > 0).double()\n"
+        "return (found > 0) & ~own",
+        "Partners of partners",
+    ),
+    wrong(
+        "partners",
+        "one diagonal",
+        "found = cosines(W).abs() > threshold\nfound[0].fill_diagonal_(False)\nreturn found",
+        "in all instances but the first",
+    ),
 ]
 
 RIGHT = [

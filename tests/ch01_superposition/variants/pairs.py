@@ -120,6 +120,34 @@ WRONG = [
         ),
         "global random state",
     ),
+    together(
+        "strengths shared by the instances",
+        both(strength=f"{ONE_INSTANCE}.expand_as(u)"),
+        "the strengths of one instance and the next",
+    ),
+    apart(
+        "strengths shared by the instances",
+        either(end="(r, r)", start=f"u, r = {U}, {ONE_INSTANCE}\n"),
+        "the strengths of one instance and the next",
+    ),
+    apart(
+        "a coin settles a clash",
+        either(
+            "(u < chance) & ~((v < chance) & coin)",
+            "(v < chance) & ~((u < chance) & ~coin)",
+            f"u, v, coin = {U}, {U}, {U} < 0.5\n",
+        ),
+        "one is switched off: that takes",
+    ),
+    apart(
+        "one coin for all examples",
+        either(
+            "(u < 2 * chance) & coin",
+            "(u < 2 * chance) & ~coin",
+            f"u, coin = {U}, ({U} < 0.5)[:, :1]\n",
+        ),
+        "does a draw lack the batch axis",
+    ),
 ]
 
 RIGHT = [

@@ -165,6 +165,19 @@ WRONG = [
     wrong(
         SPARSE, "each input", PASS + "return (error * importance[:, None]).sum(-1)", "wrong shape"
     ),
+    wrong(
+        LINEAR,
+        "nothing wanted",
+        ERROR.replace("torch.eye(W.shape[-1]).to(W) - ", "") + PAID + "return variance * paid",
+        "Nothing is wanted here",
+    ),
+    wrong(
+        SPARSE,
+        "nothing on counted",
+        PASS + END + " + (importance * b.relu() ** 2).sum(1)",
+        "The input without any feature is counted",
+    ),
+    wrong(SPARSE, "first bias", PASS.replace("b[:, None]", "b[0]") + END, "the first one's bias"),
 ]
 
 RIGHT = [

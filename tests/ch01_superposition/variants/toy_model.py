@@ -139,6 +139,25 @@ WRONG = [
     loss(
         "in place", "x_hat -= x\nreturn (importance[:, None] * x_hat**2).sum(-1).mean(-1)", "edited"
     ),
+    model(
+        "ReLU of the overlaps",
+        f"return (x @ (self.W.mT @ self.W).relu() + {BIAS}).relu()",
+        "The ReLU cuts W^T W",
+    ),
+    model("bias twice", f"return (self.read(self.hidden(x)) + {BIAS}).relu()", "added twice"),
+    model(
+        "bias as it is", BACK + "return (back + self.b).relu()", "b[:, None] stands beside [inst,"
+    ),
+    loss(
+        "importance as it is",
+        "return (importance * (x_hat - x) ** 2).sum(-1).mean(-1)",
+        "importance[:, None] stands beside",
+    ),
+    loss(
+        "where features are on",
+        SQUARES + "return (errors * (x != 0)).sum(-1).mean(-1)",
+        "a guess beside 0 is an error too",
+    ),
 ]
 
 RIGHT = [

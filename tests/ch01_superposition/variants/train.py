@@ -102,6 +102,24 @@ WRONG = [
         step(ZERO, BACK, STEP, "torch.set_grad_enabled(False)"),
         "are off afterwards",
     ),
+    wrong(
+        "one instance after the other",
+        step(
+            "for loss in losses:",
+            f"    {ZERO}",
+            "    loss.backward(retain_graph=True)",
+            f"    {STEP}",
+        ),
+        "one step moves all instances",
+    ),
+    wrong(
+        "an optimizer of its own",
+        step("optimizer = type(optimizer)(model, 0.03)", ZERO, BACK, STEP),
+        "The optimizer given takes no step",
+    ),
+    wrong(
+        "backward of many", step(ZERO, "losses.backward()", STEP), "backward() starts at one number"
+    ),
 ]
 
 RIGHT = [
