@@ -174,6 +174,8 @@ def test_watch_grades_on_save_moves_on_and_leaves_nothing_behind(course):
     log = course.root / "log"
     with log.open("w") as out:
         options = {**course.options(), "stdout": out, "stderr": out, "start_new_session": True}
+        # Tests that a shell runs in the background would make the child deaf to Ctrl-C.
+        options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
         watching = subprocess.Popen([sys.executable, "-m", "chapters", "watch"], **options)
         try:
             _wait(log, "2.1 is not written yet")
