@@ -13,6 +13,7 @@ from torch import Tensor
 from ..attention_only import ATTENTION_ONLY
 from ..config import TransformerConfig
 from ..model import GPT2, LLAMA, HookedTransformer, Parts
+from ..norms import LayerNorm
 from ..unembed import TiedUnembed, Unembed
 from .files import Weights
 
@@ -22,6 +23,7 @@ PARTS = {
     "llama": LLAMA,
     "llama-tied": replace(LLAMA, unembed=TiedUnembed),
     "attention-only": ATTENTION_ONLY,
+    "attention-only-normed": replace(ATTENTION_ONLY, norm=LayerNorm),
 }
 IGNORED: tuple[str, ...] = ()
 MAY_LACK: tuple[str, ...] = ()
