@@ -48,7 +48,7 @@ def zero_hooks(model: HookedTransformer, heads: Iterable[Head]) -> HookTable:
 
     def silence(numbers: list[int]) -> Hook:
         def hook(z: Tensor, _: HookPoint) -> None:
-            # exercise 4.7
+            # exercise 4.10
             z[:, :, numbers] = 0.0
 
         return hook
@@ -71,7 +71,7 @@ def pattern_preserving_ablation(
     """Logits without what these heads write, all patterns held at those of the whole model."""
     hooks = zero_hooks(model, heads)
     names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(len(model.blocks))]
-    # exercise 4.8
+    # exercise 4.11
     _, cache = model.run_with_cache(tokens, names=names)
     hooks |= {name: lambda _, point: cache[point.name] for name in names}
     return model.run_with_hooks(tokens, hooks=hooks)

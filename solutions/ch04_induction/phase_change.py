@@ -37,7 +37,7 @@ def steepest(
     """
     if len(steps) < 2 or not (steps.diff() <= length).any():
         raise ValueError(f"expected snapshots at most {length} steps apart; {steps.tolist()} came")
-    # exercise 4.9
+    # exercise 4.6
     apart = steps[None, :] - steps[:, None]
     change = values[None, :] - values[:, None]
     allowed = (apart > 0) & (apart <= length)
@@ -57,7 +57,7 @@ def loss_slope(
 
     Units: nats for each factor of e in the index.
     """
-    # exercise 4.10
+    # exercise 4.7
     mean = losses.mean(dim=-2)
     bands = mean[..., : mean.shape[-1] // width * width].unflatten(-1, (-1, width))
     index = torch.arange(1, bands.shape[-2] * width + 1).to(mean).log().unflatten(0, (-1, width))
@@ -77,7 +77,7 @@ def trajectory(
     """
     if n_components > min(losses.shape):
         raise ValueError(f"{n_components} components of {list(losses.shape)} numbers: too many")
-    # exercise 4.11
+    # exercise 4.8
     centred = losses - losses.mean(dim=0)
     U, S, _ = torch.linalg.svd(centred, full_matrices=False)
     path = U[:, :n_components] * S[:n_components]

@@ -26,7 +26,7 @@ def smear(keys: Keys, alpha: Float[Tensor, " head"]) -> Keys:
     The first key has none before it and stays as it is. A large alpha leaves all keys as they are,
     a very negative one puts each a position too late.
     """
-    # exercise 4.6
+    # exercise 4.9
     share = alpha.sigmoid()[:, None]
     before = torch.cat([keys[:, :1], keys[:, :-1]], dim=1)
     return share * keys + (1 - share) * before
