@@ -1,6 +1,6 @@
 """In-context learning and induction heads: found, explained, and taken out.
 
-Reading order: texts, scores, smeared, ablate, phase_change.
+Reading order: texts, scores, phase_change, smeared, ablate.
 """
 
 from .ablate import full_ablation, pattern_preserving_ablation, random_heads

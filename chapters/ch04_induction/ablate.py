@@ -48,8 +48,8 @@ def zero_hooks(model: HookedTransformer, heads: Iterable[Head]) -> HookTable:
 
     def silence(numbers: list[int]) -> Hook:
         def hook(z: Tensor, _: HookPoint) -> None:
-            # exercise 4.7
-            raise NotImplementedError("exercise 4.7")
+            # exercise 4.10
+            raise NotImplementedError("exercise 4.10")
 
         return hook
 
@@ -71,8 +71,8 @@ def pattern_preserving_ablation(
     """Logits without what these heads write, all patterns held at those of the whole model."""
     hooks = zero_hooks(model, heads)
     names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(len(model.blocks))]
-    # exercise 4.8
-    raise NotImplementedError("exercise 4.8")
+    # exercise 4.11
+    raise NotImplementedError("exercise 4.11")
 
 
 def random_heads(

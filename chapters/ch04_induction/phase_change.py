@@ -37,8 +37,8 @@ def steepest(
     """
     if len(steps) < 2 or not (steps.diff() <= length).any():
         raise ValueError(f"expected snapshots at most {length} steps apart; {steps.tolist()} came")
-    # exercise 4.9
-    raise NotImplementedError("exercise 4.9")
+    # exercise 4.6
+    raise NotImplementedError("exercise 4.6")
 
 
 def loss_slope(
@@ -51,8 +51,8 @@ def loss_slope(
 
     Units: nats for each factor of e in the index.
     """
-    # exercise 4.10
-    raise NotImplementedError("exercise 4.10")
+    # exercise 4.7
+    raise NotImplementedError("exercise 4.7")
 
 
 def trajectory(
@@ -67,8 +67,8 @@ def trajectory(
     """
     if n_components > min(losses.shape):
         raise ValueError(f"{n_components} components of {list(losses.shape)} numbers: too many")
-    # exercise 4.11
-    raise NotImplementedError("exercise 4.11")
+    # exercise 4.8
+    raise NotImplementedError("exercise 4.8")
 
 
 def turn(path: Float[Tensor, "snapshot component"], at: int) -> float:

@@ -26,8 +26,8 @@ def smear(keys: Keys, alpha: Float[Tensor, " head"]) -> Keys:
     The first key has none before it and stays as it is. A large alpha leaves all keys as they are,
     a very negative one puts each a position too late.
     """
-    # exercise 4.6
-    raise NotImplementedError("exercise 4.6")
+    # exercise 4.9
+    raise NotImplementedError("exercise 4.9")
 
 
 class Smear(nn.Module):
