@@ -24,10 +24,12 @@ from .unembed import Unembed
 class NoNorm(Norm):
     """Leave the stream as it is; the hook points are there, and the scale is 1."""
 
+    one: Tensor
     centres = False
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
+        self.register_buffer("one", torch.ones(1), persistent=False)
         self.d_model = config.d_model
         self.hook_scale = HookPoint()  # [batch, pos, 1]
         self.hook_normalized = HookPoint()  # [batch, pos, d_model]
@@ -40,7 +42,8 @@ class NoNorm(Norm):
 
     def affine(self) -> tuple[Float[Tensor, " d_model"], Float[Tensor, " d_model"]]:
         """A gain of ones and a bias of zeros."""
-        return torch.ones(self.d_model), torch.zeros(self.d_model)
+        gain = self.one.expand(self.d_model)
+        return gain, torch.zeros_like(gain)
 
     def forget(self) -> None:
         """Nothing to forget."""

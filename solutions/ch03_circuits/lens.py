@@ -23,10 +23,10 @@ Stream = Float[Tensor, "layer batch pos d_model"]
 @torch.no_grad()
 def residual_stream(model: HookedTransformer, tokens: Int[Tensor, "batch pos"]) -> Stream:
     """The stream before each block and after the last one: n_layers + 1 of them."""
-    names = [f"blocks.{layer}.hook_resid_pre" for layer in range(len(model.blocks))]
-    names.append(f"blocks.{len(model.blocks) - 1}.hook_resid_post")
-    _, cache = model.run_with_cache(tokens, names=names)
-    return torch.stack([cache[name] for name in names])
+    stream = [model.embedding(tokens)]
+    for layer in range(len(model.blocks)):
+        stream.append(model.through(stream[-1], layer, layer + 1))
+    return torch.stack(stream)
 
 
 def logit_lens(
