@@ -1,0 +1,46 @@
+"""Whether a big matrix is built on the way, and an argument edited."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+
+class Watch(TorchDispatchMode):
+    """Notes how many numbers the largest tensor holds that is made inside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.largest = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        """Runs one operation; what is only expanded takes no memory and does not count."""
+        del types
+        out = func(*args, **(kwargs or {}))
+        for x in tree_leaves(out):
+            if isinstance(x, Tensor):
+                held = x.untyped_storage().nbytes() // x.element_size()
+                self.largest = max(self.largest, min(x.numel(), held))
+        return out
+
+
+def largest_made(function: Callable[[], Any]) -> int:
+    """Numbers in the largest tensor that a function makes on its way."""
+    with Watch() as watch:
+        function()
+    return watch.largest
+
+
+@contextlib.contextmanager
+def unchanged(**arguments: Tensor) -> Iterator[None]:
+    """Refuses an answer that edits an argument."""
+    before = {name: x.detach().clone() for name, x in arguments.items()}
+    yield
+    for name, x in arguments.items():
+        assert torch.equal(x.detach(), before[name]), (
+            f"The argument `{name}` is edited in place; the caller goes on using it."
+        )
