@@ -12,6 +12,7 @@
 import argparse
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,7 @@ def recipe(
     name: str,
     n_layers: int,
     smeared: bool,
-    keep: dict[int, tuple[int, ...]],
+    keep: Mapping[int, tuple[int, ...]],
     arguments: list[str] | None,
 ) -> None:
     """Train all seeds of one kind on both tasks, and write the folder.

@@ -17,15 +17,21 @@ class Watch(TorchDispatchMode):
         super().__init__()
         self.largest = 0
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        """Runs one operation; what is only expanded takes no memory and does not count."""
-        del types
-        out = func(*args, **(kwargs or {}))
-        for x in tree_leaves(out):
-            if isinstance(x, Tensor):
-                held = x.untyped_storage().nbytes() // x.element_size()
-                self.largest = max(self.largest, min(x.numel(), held))
-        return out
+
+def note(watch: Watch, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    """Runs one operation; what is only expanded takes no memory and does not count."""
+    del types
+    out = func(*args, **(kwargs or {}))
+    for x in tree_leaves(out):
+        if isinstance(x, Tensor):
+            held = x.untyped_storage().nbytes() // x.element_size()
+            watch.largest = max(watch.largest, min(x.numel(), held))
+    return out
+
+
+# Set after the class is made: what stands in its body is wrapped so that torch's whole compiler is
+# imported at the first call, which takes seconds.
+Watch.__torch_dispatch__ = note
 
 
 def largest_made(function: Callable[[], Any]) -> int:

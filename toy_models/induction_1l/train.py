@@ -1,4 +1,4 @@
-"""Trains induction_1l, one layer: the recipe is toy_models/induction.py."""
+"""Trains induction_1l, one layer: see induction.py."""
 
 from toy_models.induction import recipe
 

@@ -1,4 +1,4 @@
-"""Trains induction_1l_smeared, one layer with smeared keys: the recipe is toy_models/induction.py."""
+"""Trains induction_1l_smeared, one layer with smeared keys: see induction.py."""
 
 from toy_models.induction import recipe
 

@@ -1,4 +1,4 @@
-"""Trains induction_2l, two layers: the recipe is toy_models/induction.py."""
+"""Trains induction_2l, two layers: see induction.py."""
 
 from toy_models.induction import recipe
 

@@ -1,4 +1,4 @@
-"""Trains induction_2l_smeared, two layers with smeared keys: the recipe is toy_models/induction.py."""
+"""Trains induction_2l_smeared, two layers with smeared keys: see induction.py."""
 
 from toy_models.induction import recipe
 
