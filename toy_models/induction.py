@@ -142,7 +142,7 @@ def recipe(
 
 
 def gather(out: Path, runs: dict[str, Any], model: HookedTransformer, smeared: bool) -> None:
-    """Turn the finished seeds into the files of a toy."""
+    """Turn the finished seeds into the files of a toy; the last step of each is a snapshot too."""
     kept: dict[str, Tensor] = {}
     losses: dict[str, Tensor] = {}
     final: dict[str, Tensor] = {}
@@ -152,7 +152,9 @@ def gather(out: Path, runs: dict[str, Any], model: HookedTransformer, smeared: b
             losses[f"{task}/{seed}"] = tensors.pop("losses")
             if (task, seed) == ("repeats", 0):
                 final = {k.removeprefix("final/"): v for k, v in tensors.items() if "final/" in k}
-            kept |= {k: v for k, v in tensors.items() if not k.startswith("final/")}
+            if task == "repeats":
+                last = f"{seed}/{STEPS[task]}"
+                kept |= {k.replace("final", last): v for k, v in tensors.items()}
     parts = "smeared" if smeared else "attention-only-normed"
     config = {"architectures": ["HookedTransformer"], "parts": parts, **asdict(model.config)}
     save_file(final, out / "model.safetensors", metadata={"format": "pt"})

@@ -2,7 +2,7 @@
 
 from toy_models.induction import recipe
 
-KEEP = dict.fromkeys((0, 1, 2), (1, 150, 200, 225, 250, 275, 300, 400))
+KEEP = dict.fromkeys((0, 1, 2), (1, 200, 225, 250, 300, 400))
 """Seed -> steps whose weights are kept."""
 
 
