@@ -102,7 +102,7 @@ def held_out_accuracy(
     Activations are scaled to a standard deviation of 1, so that one learning rate suits all.
     """
     half, acts = len(acts) // 2, acts / acts.std()
-    fit_probe(probe, acts[:half], labels[:half], steps=300, lr=0.03, weight_decay=0.01)
+    fit_probe(probe, acts[:half], labels[:half], steps=100, lr=0.05, weight_decay=0.01)
     return probe_accuracy(probe, acts[half:], labels[half:])
 
 

@@ -28,7 +28,7 @@ def input_gradient(
 ) -> Float[Tensor, "batch pos d_model"]:
     """Gradient of each review's score by each entry of its embedding.
 
-    The tensor that came in is left as it was: it collects no gradient.
+    Nothing else collects a gradient: neither the tensor that came in nor the weights of the model.
 
     Source: Simonyan et al. 2013, "Deep Inside Convolutional Networks".
     """

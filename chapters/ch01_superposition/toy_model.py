@@ -9,12 +9,14 @@ Source: Elhage et al. 2022, "Toy Models of Superposition".
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, TypeVar
 
 import torch
 from einops import einsum
 from jaxtyping import Float
 from torch import Tensor, nn
+
+Toy = TypeVar("Toy", bound="AbstractToy")
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,9 @@ class AbstractToy(nn.Module, ABC):
         """The model's guess at the target, from x."""
 
     @classmethod
-    def from_tensors(cls, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
+    def from_tensors(
+        cls: type[Toy], config: Mapping[str, Any], tensors: Mapping[str, Tensor]
+    ) -> Toy:
         """A model with given weights, such as those of `toy_models.load`."""
         model = cls(ToyConfig(*(config[name] for name in ("n_inst", "n_features", "d_hidden"))))
         model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})

@@ -63,9 +63,15 @@ class Grader:
             process.wait()
 
 
+def only_answers():
+    """Tells a save of an answer from all else: code and tables, but not what the desk writes."""
+    from watchfiles import PythonFilter
+
+    return PythonFilter(ignore_paths=NOT_ANSWERS, extra_extensions=(".toml",))
+
+
 def watch(number: str | None = None) -> int:
     """Grade now and at every save, until Ctrl-C; go on to the next exercise when one passes."""
-    from watchfiles import PythonFilter
     from watchfiles import watch as saves
 
     current = find(number).number
@@ -75,7 +81,7 @@ def watch(number: str | None = None) -> int:
         grader.grade(current)
         for changes in saves(
             CHAPTERS,
-            watch_filter=PythonFilter(ignore_paths=NOT_ANSWERS, extra_extensions=(".toml",)),
+            watch_filter=only_answers(),
             rust_timeout=TICK_MS,
             yield_on_timeout=True,
         ):

@@ -176,6 +176,23 @@ def attention(axes: Axes, pattern: np.ndarray, tokens: Sequence[str], *, title: 
     )
 
 
+def star(
+    axes: Axes, W: np.ndarray, *, groups: Sequence[int] = (), title: str = "", reach: float = 1.35
+) -> None:
+    """Draw each feature's direction in a plane, W [2, feature]; features of a group share a colour.
+
+    Without groups all have one colour. `reach` is where the picture ends.
+    """
+    colours = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
+    for feature, (right, up) in enumerate(np.asarray(W, dtype=float).T):
+        colour = colours[(groups[feature] if len(groups) else 0) % len(colours)]
+        axes.plot([0, right], [0, up], color=colour, linewidth=1.6)
+        axes.plot([right], [up], "o", color=colour, markersize=4.5)
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title=title)
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+
+
 def show_token(token: str) -> str:
     """Return a token with its spaces and line ends made visible, and nothing taken for maths."""
     if token.startswith(" "):

@@ -1,6 +1,6 @@
 """The stops of the tour: each measures one thing on the prompt and says how to do it oneself.
 
-A stop is a function (Visit) -> Stop. Later chapters add theirs to STOPS.
+A stop is a function (Visit) -> Stop; __main__ puts them in order.
 """
 
 from collections.abc import Callable
@@ -180,6 +180,3 @@ def ablation(visit: Visit) -> Stop:
         'model.run_with_hooks(tokens, hooks={"blocks.17.hook_attn_out": lambda x, point: 0 * x})',
         "chapter 2, exercises 2.1 and 2.2; chapter 5, to come",
     )
-
-
-STOPS = (predictions, logit_lens, heads, ablation)

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import torch
 
+from solutions.ch01_superposition import ReluOutputToy, ToyConfig, sparse_features
+from solutions.ch01_superposition.train import train_step
 from solutions.ch02_transformer import HookedTransformer, TransformerConfig, load_pretrained
 from solutions.ch02_transformer.pretrained.loading import cache_folder
 from solutions.ch02_transformer.sample import generate
@@ -17,6 +19,7 @@ from solutions.ch02_transformer.sample import generate
 from .measure import Comparison, compare, memory
 from .plain import Floor, Plain
 
+INSTANCES = 20
 SMALL = TransformerConfig(
     n_layers=12, d_model=768, n_heads=12, d_head=64, d_mlp=3072, d_vocab=50257, n_ctx=1024
 )
@@ -183,10 +186,38 @@ def real_model(bench: Bench) -> Iterator[Row]:
     yield Row("real model with everything cached / forward", shape, timing, note)
 
 
+def toys(bench: Bench) -> Iterator[Row]:
+    """One training step of many toy models in one batch, against a loop over them."""
+    examples = 128 * bench.batch
+    for n_features, d_hidden in ((5, 2), (100, 10)):
+        together = toy_step(bench, INSTANCES, n_features, d_hidden)
+        alone = [toy_step(bench, 1, n_features, d_hidden) for _ in range(INSTANCES)]
+        shape = f"{INSTANCES} instances of {n_features} into {d_hidden}, {examples} examples each"
+        timing = bench.against(together, lambda steps=alone: [step() for step in steps])
+        yield Row("training step of toy models in one batch / in a loop", shape, timing)
+
+
+def toy_step(
+    bench: Bench, n_inst: int, n_features: int, d_hidden: int
+) -> Callable[[], torch.Tensor]:
+    """Draws features and trains once, as `train` does at each step."""
+    model = ReluOutputToy(ToyConfig(n_inst, n_features, d_hidden)).to(bench.device)
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    ones = torch.ones(n_inst, n_features, device=bench.device)
+    generator = torch.Generator(bench.device).manual_seed(0)
+
+    def step() -> torch.Tensor:
+        x = sparse_features(ones / 20, 128 * bench.batch, generator)
+        return train_step(model, x, x, ones, optimizer)
+
+    return step
+
+
 ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "forward": forward,
     "caching": caching,
     "attention": attention,
     "generation": generation,
+    "toys": toys,
     "real": real_model,
 }

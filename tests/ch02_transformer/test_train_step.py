@@ -1,13 +1,13 @@
 """Graders of train.py: one step down the slope of the loss."""
 
 import math
-from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from tests.grading import exercise
+from tests.grading.descent import Descent
 from tests.grading.diagnose import agree, match, normal
 
 BATCH, POS, VOCAB = 3, 5, 7
@@ -30,34 +30,6 @@ class Bigram(nn.Module):
     def state(self) -> Tensor:
         """All weights as they are now, copied into one row."""
         return torch.cat([self.W.detach().flatten(), self.b.detach()])
-
-
-class Descent(torch.optim.Optimizer):
-    """Plain gradient descent with momentum.
-
-    Written out, because torch's own optimizers import its compiler, which takes seconds.
-    """
-
-    def __init__(self, model: nn.Module, lr: float, momentum: float = 0.0):
-        self.momentum = momentum
-        self.param_groups = [{"params": list(model.parameters()), "lr": lr}]
-        self.state = {parameter: 0.0 for parameter in model.parameters()}
-
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        for parameter in self.state:
-            parameter.grad = None if set_to_none else torch.zeros_like(parameter)
-
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for parameter, velocity in self.state.items():
-            if parameter.grad is not None:
-                self.state[parameter] = self.momentum * velocity + parameter.grad
-                parameter.sub_(self.param_groups[0]["lr"] * self.state[parameter])
-        return loss
 
 
 def some_tokens(seed: int) -> Tensor:

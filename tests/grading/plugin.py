@@ -156,15 +156,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     """Turns a stub that was reached into `todo`, and a failure into a refusal."""
+    if number_of(item) is None or call.excinfo is None:
+        return (yield)
+    plain = item.config.getoption("tbstyle") == "auto"
+    if plain:  # pytest's own account costs more than most grades, and is not shown
+        item.repr_failure = lambda failure, style=None: ""
     report = yield
-    if number_of(item) is None or call.excinfo is None or not report.failed:
+    if not report.failed:
         return report
     missing = refusal.unwritten(call.excinfo.value)
     if missing:
         report.outcome, report.todo = "skipped", missing
         path, line, _ = item.location
         report.longrepr = (path, (line or 0) + 1, f"todo: {call.excinfo.value}")
-    elif item.config.getoption("tbstyle") == "auto":
+    elif plain:
         report.longrepr = refusal.explain(call.excinfo, item)
     return report
 

@@ -65,3 +65,10 @@ def test_ordinary_code_is_allowed(submit, line):
 
 def test_what_is_given_is_allowed(submit):
     assert submit("import inspect", given="import inspect\n") is None
+
+
+def test_a_table_of_answers_is_data_and_may_say_anything(submit, tmp_path):
+    assert submit("x = 2") is None
+    table = tmp_path / "mine/ch02_small/answers.toml"
+    table.write_text('["2.1"]\nwhy = "import solutions; see the tests"\n', "utf-8")
+    assert offence(tmp_path / "mine", tmp_path / "solutions") is None

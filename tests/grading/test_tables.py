@@ -4,10 +4,13 @@ import re
 import sys
 
 import pytest
+from watchfiles import Change
 
 from chapters.desk.marks import find_answers
 from chapters.desk.progress import fingerprint
 from chapters.desk.tables import blank_answers, find_tables, open_keys, read_table, text_of
+from chapters.desk.watch import only_answers
+from chapters.desk.where import CHAPTERS
 
 from . import questions, small_course
 from .variants import Right, Stub, change
@@ -186,6 +189,14 @@ def test_next_hint_and_solution_know_tables(course):
     assert 'mark = "always"' in solution and "pentagon" not in solution
     edit(course, mark='"never"')
     assert "answers.toml:3" in course.mi().stdout and "(begun)" in course.mi().stdout
+
+
+def test_a_saved_table_is_graded_again_and_what_the_desk_notes_is_not():
+    saved = only_answers()
+    graded = ("ch00_looking/answers.toml", "ch00_looking/cause.py")
+    others = ("progress.toml", "progress.toml.new", "hints.toml", "backups/a_answers.toml")
+    assert all(saved(Change.modified, str(CHAPTERS / name)) for name in graded)
+    assert not any(saved(Change.modified, str(CHAPTERS / name)) for name in others)
 
 
 @pytest.mark.parametrize("withheld", [False, True])

@@ -28,7 +28,8 @@ from chapters.desk.marks import Answer, stub_line
 from chapters.desk.tables import answer_files, answers_in, blank_answers
 
 ROOT = Path(__file__).resolve().parents[2]
-SOLUTIONS = ROOT / "solutions"
+SOLUTIONS, TESTS = ROOT / "solutions", ROOT / "tests"
+CHAPTER = re.compile(r"\bch\d\d_\w+")
 FRESH = itertools.count()
 # A nested session prints nothing, keeps nothing, and does not end in a garbage collection.
 QUIET = ["-q", "-s", "--no-header", "--no-summary"]
@@ -121,20 +122,27 @@ def change(path: Path, variant: Right) -> str:
     return "\n".join(lines)
 
 
+@functools.cache
+def rests_on(chapter: str) -> frozenset[str]:
+    """A chapter, and the earlier ones that its code or its graders name."""
+    files = [path for room in (SOLUTIONS, TESTS) for path in (room / chapter).rglob("*.py")]
+    named = {name for path in files for name in CHAPTER.findall(path.read_text("utf-8"))}
+    earlier = {name for name in named if name < chapter and (SOLUTIONS / name).is_dir()}
+    return frozenset({chapter}.union(*map(rests_on, earlier)))
+
+
 @contextlib.contextmanager
 def tree(folder: Path, variants: Iterable[Right], switched: bool = False) -> Iterator[str]:
     """Writes the reference with some answers changed below a folder, and gives the package's name.
 
-    A switched tree is a workbook: the reference stands in for what is not graded. Chapters later
-    than those of the variants are left out. The package is forgotten again at the end.
+    A switched tree is a workbook: the reference stands in for what is not graded. Chapters that
+    those of the variants do not rest on are left out. The package is forgotten again at the end.
     """
     package = f"variant_{next(FRESH)}"
     variants = list(variants)
-    last = max(chapter_of(variant.number).name for variant in variants)
-    for chapter in sorted(SOLUTIONS.glob("ch*")):
-        if chapter.name <= last:
-            ignore = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(chapter, folder / package / chapter.name, ignore=ignore)
+    for name in set().union(*(rests_on(chapter_of(variant.number).name) for variant in variants)):
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(SOLUTIONS / name, folder / package / name, ignore=ignore)
     for variant in variants:
         source = numbers_of(chapter_of(variant.number))[variant.number]
         path = folder / package / source.relative_to(SOLUTIONS)
@@ -193,7 +201,7 @@ class _Listener:
             result = "todo" if getattr(report, "todo", None) else report.outcome
             self.outcomes[report.nodeid] = Outcome(result, report.longreprtext)
             if report.failed and self.until and self.until in report.longreprtext:
-                self.session.shouldstop = "refused in the right words"
+                self.session.shouldfail = "refused in the right words"
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:

@@ -1,0 +1,97 @@
+"""Draws what probes read off the averages, trained or not, and what they learn by heart."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from docs._figures.plotting import publish
+from docs._figures.spread import dots, legend_above
+from solutions.ch00_looking import Reader, draw_reviews, train_reader
+from solutions.ch00_looking.cause import decodability, pooled
+from solutions.ch00_looking.probe import LinearProbe, MLPProbe, held_out_accuracy, selectivity
+from solutions.ch00_looking.reviews import PROPERTIES
+from solutions.ch00_looking.train import SHORTCUT
+
+SEEDS = (10, 11, 12, 13, 14)
+N_REVIEWS, WIDTH = 4000, 128
+ROWS = tuple(
+    f"{task}, {probe} probe"
+    for task in ("topic", "40 random labels", "tone")
+    for probe in ("linear", "MLP")
+)
+PROBES = {
+    "linear": partial(LinearProbe, SHORTCUT.d_model),
+    "MLP": partial(MLPProbe, SHORTCUT.d_model, WIDTH),
+}
+
+
+def with_probes(reader: Reader, seed: int) -> dict[str, float]:
+    """Tone and topic by either probe, and the topic's control task."""
+    generator = torch.Generator().manual_seed(seed)
+    reviews = draw_reviews(N_REVIEWS, generator, agree=0.5, irony=0.5)
+    acts, found = pooled(reader, reviews), {}
+    for name, new_probe in PROBES.items():
+        result = selectivity(new_probe, acts, reviews.topic, reviews.product, generator)
+        found[f"topic, {name} probe"] = result.task
+        found[f"40 random labels, {name} probe"] = result.control
+        found[f"tone, {name} probe"] = held_out_accuracy(new_probe(), acts, reviews.tone)
+    return found
+
+
+def averages(rows: Sequence[str], values: dict[str, list]) -> dict[str, dict[str, float]]:
+    """Mean over models, by kind of model and row."""
+    return {
+        kind: {row: sum(v) / len(v) for row, v in zip(rows, by_row, strict=True)}
+        for kind, by_row in values.items()
+    }
+
+
+def main() -> None:
+    """Fit probes on five trained models and on the weights that they started from."""
+    linear: dict[str, list] = {}
+    probed: dict[str, list] = {}
+    for name, make in (("trained", train_reader), ("untrained", partial(Reader, SHORTCUT))):
+        readers = [make(seed=seed).requires_grad_(False) for seed in tqdm(SEEDS, disable=None)]
+        pairs = list(zip(readers, SEEDS, strict=True))
+        linear[name] = [[decodability(r, p, seed) for r, seed in pairs] for p in PROPERTIES]
+        found = [with_probes(reader, seed) for reader, seed in pairs]
+        probed[name] = [[numbers[row] for numbers in found] for row in ROWS]
+
+    def draw(figure: Figure) -> None:
+        upper, lower = figure.subplots(2, 1)
+        reach, label = (0.4, 1.06), "accuracy on fresh reviews"
+        dots(upper, PROPERTIES, linear, label=f"{label}, linear probe", reach=reach)
+        dots(lower, ROWS, probed, label=label, reach=reach)
+        legend_above(upper)
+
+    means, probe_means = averages(PROPERTIES, linear), averages(ROWS, probed)
+    trained, untrained = means["trained"], means["untrained"]
+    publish(
+        "ch00_probes",
+        draw,
+        alt=f"A linear probe reads the topic with accuracy {trained['topic']:.2f} off trained "
+        f"models and {untrained['topic']:.2f} off untrained ones; the order with "
+        f"{trained['order']:.2f} and the tone with {trained['tone']:.2f}, which is guessing. An "
+        f"MLP probe reads the tone with {probe_means['trained']['tone, MLP probe']:.2f}, and off "
+        f"untrained models with {probe_means['untrained']['tone, MLP probe']:.2f}.",
+        numbers={
+            "linear": means,
+            "probes": probe_means,
+            "linear_by_model": linear,
+            "probes_by_model": probed,
+            "properties": PROPERTIES,
+            "rows": ROWS,
+            "n_reviews": N_REVIEWS,
+            "width_of_mlp": WIDTH,
+        },
+        seeds=SEEDS,
+        sources=[__file__],
+        size=(6.6, 6.4),
+    )
+
+
+if __name__ == "__main__":
+    main()

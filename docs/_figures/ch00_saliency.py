@@ -1,0 +1,124 @@
+"""Draws four gradient methods on two reviews, by a trained model and by one with random weights."""
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+import toy_models
+from docs._figures.look import readable, scale_of
+from docs._figures.plotting import publish
+from solutions.ch00_looking.reader import Reader
+from solutions.ch00_looking.reviews import TOKEN, Reviews, as_words, draw_reviews
+from solutions.ch00_looking.saliency import (
+    gradient_times_input,
+    input_gradient,
+    integrated_gradients,
+    logit_score,
+    per_token,
+    smooth_grad,
+)
+from solutions.ch00_looking.train import SHORTCUT, train_reader
+
+SEEDS = (10, 11, 12, 13, 14)
+METHODS = ("gradient, length", "gradient x input", "integrated", "SmoothGrad x input")
+N_REVIEWS, STEPS, NOISE, N_SAMPLES = 2000, 32, 0.3, 16
+EXAMPLES = (
+    "pizzeria superb plate fresh stale bill anyway [up]",
+    "[down] thriller awful script dull witty ending /s",
+)
+
+
+def attributions(reader: Reader, tokens: Tensor) -> Float[Tensor, "method batch pos"]:
+    """One number for each token, by each of METHODS, for the verdict that the model gives."""
+    embedded = reader.embed(tokens)
+    score = logit_score(reader, reader.verdict(tokens))
+    # the baseline is the average token of many reviews: a review of no particular kind
+    usual = draw_reviews(N_REVIEWS, torch.Generator().manual_seed(0)).tokens
+    baseline = reader.embed(usual).mean(dim=(0, 1)).expand_as(embedded)
+    smooth = smooth_grad(score, embedded, NOISE, N_SAMPLES, torch.Generator().manual_seed(0))
+    by_entry = (
+        gradient_times_input(score, embedded),
+        integrated_gradients(score, embedded, baseline, STEPS),
+        smooth * embedded,
+    )
+    length = input_gradient(score, embedded).norm(dim=-1)
+    return torch.stack([length, *map(per_token, by_entry)])
+
+
+def mark_comes_first(reader: Reader, reviews: Reviews) -> list[float]:
+    """For each method, in which share of reviews the mark has the largest number, sign aside."""
+    sizes = attributions(reader, reviews.tokens).abs()
+    is_mark = reviews.tokens >= TOKEN["[down]"]
+    # a hair against ties: the length is the same for all tokens, and then nobody comes first
+    others = sizes.masked_fill(is_mark, -1).amax(dim=-1) * (1 + 1e-4)
+    own = sizes.masked_fill(~is_mark, -1).amax(dim=-1)
+    return (own > others).double().mean(dim=-1).tolist()
+
+
+def show(axes: Axes, values: np.ndarray, words: list[str], title: str) -> None:
+    """Colour the words of a review, a row for each method, each row by its own largest number."""
+    largest = np.abs(values).max(axis=1, keepdims=True)
+    values = values / np.where(largest == 0, 1, largest)  # a gradient of zero colours nothing
+    scale, colours = scale_of(np.array([-1.0, 1.0]), diverging=True)
+    axes.imshow(values, cmap=colours, norm=scale, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        colour = readable(colours(scale(value)))
+        axes.text(column, row, words[column], color=colour, ha="center", va="center", fontsize=8)
+    axes.set(yticks=range(len(METHODS)), yticklabels=METHODS, xticks=[])
+    axes.set_title(title, loc="left", fontsize=9.5)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def main() -> None:
+    """Colour two reviews; count over many, with five models and five with random weights."""
+    toy = toy_models.load("shortcut")
+    shipped, random = Reader.from_tensors(toy.config, toy.tensors), Reader(SHORTCUT, seed=0)
+    tokens = torch.tensor([[TOKEN[word] for word in review.split()] for review in EXAMPLES])
+    shown = {
+        "trained": attributions(shipped, tokens).detach().numpy(),
+        "random weights": attributions(random, tokens).detach().numpy(),
+    }
+    verdicts = {"trained": shipped.verdict(tokens), "random weights": random.verdict(tokens)}
+    reviews = draw_reviews(N_REVIEWS, torch.Generator().manual_seed(1))
+    first = {
+        "trained": [mark_comes_first(train_reader(seed), reviews) for seed in SEEDS],
+        "random weights": [mark_comes_first(Reader(SHORTCUT, seed), reviews) for seed in SEEDS],
+    }
+
+    def draw(figure: Figure) -> None:
+        panels = figure.subplots(4, 1)
+        for index, axes in enumerate(panels):
+            name, review = list(shown)[index % 2], index // 2
+            word = ("bad", "good")[int(verdicts[name][review])]
+            title = f"review {review + 1}, {name}: the verdict is {word}"
+            show(axes, shown[name][:, review], as_words(tokens[review]), title)
+
+    means = {name: np.mean(values, axis=0) for name, values in first.items()}
+    publish(
+        "ch00_saliency",
+        draw,
+        alt="Two reviews, their words coloured by four methods. In the plain one, three methods of "
+        "four colour the mark most strongly; the length of the gradient is the same for every "
+        "word. In the ironic one the gradient is zero; integrated gradients colour the "
+        "mark against the verdict and /s for it. With random weights the pictures look as definite.",
+        numbers={
+            "methods": METHODS,
+            "mark_comes_first": first,
+            "means": means,
+            "examples": EXAMPLES,
+            "shown": shown,
+            "neurons_on": shipped.hidden(shipped.pool(shipped.embed(tokens))).gt(0).sum(dim=-1),
+            "n_reviews": N_REVIEWS,
+        },
+        seeds=SEEDS,
+        sources=[__file__],
+        size=(7.0, 6.6),
+    )
+
+
+if __name__ == "__main__":
+    main()

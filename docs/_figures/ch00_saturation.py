@@ -1,0 +1,90 @@
+"""Draws why a gradient at the input can be zero, and what integrating along the way repairs."""
+
+import torch
+from jaxtyping import Float
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from docs._figures.plotting import lines, publish
+from solutions.ch00_looking import Reader, draw_reviews, train_reader
+from solutions.ch00_looking.saliency import (
+    gradient_times_input,
+    integrated_gradients,
+    probability_score,
+)
+
+SEEDS = (10, 11, 12, 13, 14)
+N_REVIEWS = 500
+FRACTIONS = torch.linspace(0, 1, 41)
+STEPS = (1, 2, 4, 8, 16, 32, 64, 128)
+
+
+def along_the_way(reader: Reader) -> tuple[Float[Tensor, " point"], list[float], float]:
+    """Probability of the verdict along the way; explained shares by steps, and by the gradient.
+
+    The explained share is the sum of all attributions over the difference that they should
+    explain, both averaged over reviews.
+    """
+    tokens = draw_reviews(N_REVIEWS, torch.Generator().manual_seed(1)).tokens
+    embedded = reader.embed(tokens)
+    baseline = embedded.mean(dim=(0, 1)).expand_as(embedded)
+    score = probability_score(reader, reader.verdict(tokens))
+    way = embedded - baseline
+    probability = torch.stack([score(baseline + f * way).mean() for f in FRACTIONS])
+    difference = (score(embedded) - score(baseline)).mean()
+    shares = [
+        (integrated_gradients(score, embedded, baseline, n).sum(dim=(1, 2)).mean() / difference)
+        for n in STEPS
+    ]
+    local = gradient_times_input(score, embedded).sum(dim=(1, 2)).mean() / difference
+    return probability, [share.item() for share in shares], local.item()
+
+
+def main() -> None:
+    """Measure five models, draw the way and the sums."""
+    measured = [along_the_way(train_reader(seed)) for seed in SEEDS]
+    way = torch.stack([probability for probability, _, _ in measured])
+    shares = torch.tensor([shares for _, shares, _ in measured])
+    local = torch.tensor([share for _, _, share in measured])
+
+    def draw(figure: Figure) -> None:
+        left, right = figure.subplots(1, 2)
+        band = {"probability": (way.amin(0).tolist(), way.amax(0).tolist())}
+        labels = ("fraction of the way to the review", "probability of the verdict")
+        mean = {"probability": way.mean(0).tolist()}
+        lines(left, FRACTIONS.tolist(), mean, bands=band, labels=labels)
+        left.set_ylim(0, 1.05)
+        series = {
+            "integrated gradients": shares.mean(0).tolist(),
+            "gradient x input": [local.mean().item()] * len(STEPS),
+        }
+        bands = {
+            "integrated gradients": (shares.amin(0).tolist(), shares.amax(0).tolist()),
+            "gradient x input": ([local.min().item()] * len(STEPS), [local.max().item()] * 8),
+        }
+        lines(right, STEPS, series, bands=bands, labels=("steps", "sum / difference to explain"))
+        right.set_xscale("log", base=2)
+
+    publish(
+        "ch00_saturation",
+        draw,
+        alt=f"On the way from an average review to a real one the probability of the verdict rises "
+        f"from {way[:, 0].mean():.2f} to {way[:, 20].mean():.3f} half-way and is flat from there. "
+        f"Gradient times input, taken at the end, sums to {local.mean():.4f} of the difference; "
+        f"integrated gradients with 32 steps sum to {shares[:, STEPS.index(32)].mean():.3f} of it.",
+        numbers={
+            "fractions": FRACTIONS,
+            "probability": way,
+            "steps": STEPS,
+            "explained": shares,
+            "explained_by_gradient_times_input": local,
+            "n_reviews": N_REVIEWS,
+        },
+        seeds=SEEDS,
+        sources=[__file__],
+        size=(7.0, 3.0),
+    )
+
+
+if __name__ == "__main__":
+    main()

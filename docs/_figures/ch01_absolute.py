@@ -1,0 +1,213 @@
+"""Draws how many absolute values forty neurons compute, and how single neurons share the work.
+
+Small starting weights matter: with Xavier's own, features that nobody has learned yet drown those
+that were. What is rare needs large batches and small steps; what is dense needs large steps.
+"""
+
+import math
+from typing import NamedTuple
+
+import matplotlib as mpl
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+from tqdm import tqdm
+
+from docs._figures.plotting import lines, publish
+from solutions.ch01_superposition import ToyConfig, ToyTrainConfig, sparse_features, train
+from solutions.ch01_superposition.computation import AbsoluteToy, explained, features_per_neuron
+from solutions.ch01_superposition.data import importance_schedule, signed
+from solutions.ch01_superposition.toy_model import reconstruction_loss
+
+SEEDS = (0, 1, 2)
+SMALL = {"n_features": 3, "d_hidden": 6, "densities": (0.5, 0.1), "copies": 8}
+LARGE = {"n_features": 100, "d_hidden": 40, "decay": 0.8, "copies": 2}
+DENSE, RARE = (1.0, 0.3, 0.1), (0.03, 0.01)
+DENSITIES = DENSE + RARE
+COMPUTED = 0.5
+"""R^2 above which a feature counts as computed; half of the variance takes one of two signs."""
+
+
+class Fitted(NamedTuple):
+    """The best copy of each density."""
+
+    W_in: Tensor
+    """[density, d_hidden, n_features]."""
+    W_out: Tensor
+    """[density, n_features, d_hidden]."""
+    loss: Tensor
+    """[density]."""
+    explained: Tensor
+    """R^2, [density, n_features]."""
+
+
+def main() -> None:
+    """Train small and large models three times over, count, draw."""
+    exact, many = [], []
+    for seed in tqdm(SEEDS, desc="absolute values"):
+        config = ToyTrainConfig(steps=2500, batch_size=256, lr=1e-2, decays=True, seed=seed)
+        exact.append(fit(SMALL, SMALL["densities"], config, scale=1.0))
+        config = ToyTrainConfig(steps=2000, batch_size=256, lr=1e-2, decays=True, seed=seed)
+        dense = fit(LARGE, DENSE, config, scale=0.2)
+        config = ToyTrainConfig(steps=1500, batch_size=1024, lr=3e-3, decays=True, seed=seed)
+        rare = fit(LARGE, RARE, config, scale=0.1)
+        many.append(Fitted(*(torch.cat(both) for both in zip(dense, rare, strict=True))))
+    draw_absolute(*(Fitted(*map(torch.stack, zip(*runs))) for runs in (exact, many)))
+
+
+def fit(sizes: dict, densities: tuple, config: ToyTrainConfig, scale: float) -> Fitted:
+    """Train some copies of each density in one batch and keep the best of each."""
+    n, copies = sizes["n_features"], sizes["copies"]
+    p = torch.tensor(densities).repeat_interleave(copies)[:, None].expand(-1, n).contiguous()
+    importance = importance_schedule(n, sizes.get("decay", 1.0)).expand(len(p), -1).contiguous()
+    model = AbsoluteToy(ToyConfig(len(p), n, sizes["d_hidden"]), config.seed)
+    with torch.no_grad():
+        model.W_in.mul_(scale)
+        model.W_out.mul_(scale)
+
+    def draw(batch: int, generator: torch.Generator) -> Tensor:
+        return signed(sparse_features(p, batch, generator), generator)
+
+    for _ in train(model, draw, importance, config, target=torch.abs):
+        pass
+    with torch.no_grad():
+        x = draw(30_000, torch.Generator().manual_seed(1000 + config.seed))
+        y = model(x)
+        losses = reconstruction_loss(y, x.abs(), importance)
+        best = losses.view(-1, copies).argmin(dim=1) + copies * torch.arange(len(densities))
+        kept = model.W_in[best], model.W_out[best], losses[best], explained(y, x.abs())[best]
+    return Fitted(*kept)
+
+
+def shares(W_in: Tensor) -> Tensor:
+    """Share of a neuron's squared input weights that its largest has, [..., d_hidden]."""
+    squares = W_in.square()
+    return squares.amax(dim=-1) / squares.sum(dim=-1)
+
+
+def motifs(W_in: Tensor, W_out: Tensor) -> list[dict]:
+    """Neurons that read one feature loudly and say it softly, and another the other way round.
+
+    Loud reading of the first feature would be heard at the output of the second; the motif counts
+    only where other neurons, which the first feature turns on too, take most of that away again.
+    """
+    served = W_in.abs() * W_out.T > 0.3
+    found = []
+    for neuron, feature, other in (
+        served[:, :, None].logical_and(served[:, None]).nonzero().tolist()
+    ):
+        read, said = W_in[neuron, [feature, other]], W_out[[feature, other], neuron]
+        if read[0].abs() > 2 * read[1].abs() and said[1] > 2 * said[0]:
+            leak = (read[0].abs() * said[1]).item()
+            driven = (W_in[:, feature] * read[0].sign()).relu()
+            taken = (driven * W_out[other].clamp(max=0)).sum().item()
+            if -taken > 0.5 * leak:
+                pair = {"features": [feature, other], "reads": read, "says": said}
+                found.append({"neuron": neuron, **pair, "leak": leak, "taken_away": taken})
+    return found
+
+
+def stacks(axes: Axes, W: Tensor, title: str, wide: int = 8) -> None:
+    """Draw each neuron's weights as one stack, a colour for each of the first features."""
+    colours = [*mpl.rcParams["axes.prop_cycle"].by_key()["color"]]
+    for neuron, weights in enumerate(W):
+        ends = {True: 0.0, False: 0.0}
+        for feature in weights.abs().argsort(descending=True)[:wide].tolist():
+            weight = weights[feature].item()
+            start, ends[weight > 0] = ends[weight > 0], ends[weight > 0] + weight
+            colour = colours[feature % len(colours)]
+            axes.bar(neuron, weight, bottom=start, color=colour, width=0.8)
+    axes.axhline(0, color=mpl.rcParams["axes.edgecolor"], linewidth=0.6)
+    axes.set(title=title, xticks=[], xlabel="neurons")
+
+
+def draw_absolute(exact: Fitted, many: Fitted) -> None:
+    """Stacks of the small model and of two large ones, and the count of features by density."""
+    computed = (many.explained > COMPUTED).sum(dim=-1)
+    found = [[motifs(*w) for w in zip(*run, strict=True)] for run in zip(many.W_in, many.W_out)]
+    mixed = [features_per_neuron(W).mean(dim=-1) for W in many.W_in]
+    rare = DENSITIES.index(RARE[0])
+
+    def draw(figure: Figure) -> None:
+        above, below = figure.subfigures(2, 1)
+        one, two, three = above.subplots(1, 3, width_ratios=(1, 2, 2))
+        W = exact.W_in[0, 0]
+        stacks(one, W[W.abs().argmax(dim=1).argsort()], "3 features, 6 neurons")
+        one.set_ylabel("input weights")
+        for axes, which in ((two, 1), (three, rare)):
+            W = many.W_in[0, which]
+            order = W.abs().argmax(dim=1).argsort()
+            stacks(axes, W[order], f"100 features, probability {DENSITIES[which]:g}")
+        left, right = below.subplots(1, 2)
+        counts = computed.float()
+        name = "computed by 40 neurons"
+        spread = (counts.amin(dim=0).tolist(), counts.amax(dim=0).tolist())
+        series = {name: counts.mean(dim=0).tolist(), "two neurons a feature": [20] * 5}
+        x = [1 / p for p in DENSITIES]
+        lines(left, x, series, bands={name: spread}, labels=("1 / probability", "features"))
+        left.set(xscale="log", ylim=(0, None))
+        picture_of_motif(right, found[0][rare])
+
+    publish(
+        "ch01_absolute",
+        draw,
+        alt=describe(exact, computed, found),
+        numbers={
+            "small": {**SMALL, "loss": exact.loss, "largest_share": shares(exact.W_in)},
+            "large": {**LARGE, "densities": DENSITIES, "loss": many.loss},
+            "computed": computed,
+            "explained_of_first_40": many.explained[..., :40],
+            "features_per_neuron": torch.stack(mixed),
+            "motifs": [[len(here) for here in run] for run in found],
+            "motifs_without_match": control(many),
+            "motif_shown": found[0][rare][0] if found[0][rare] else None,
+        },
+        seeds=SEEDS,
+        sources=[__file__],
+        size=(7.4, 5.4),
+    )
+
+
+def control(many: Fitted) -> list[list[float]]:
+    """Motifs found when output weights belong to other neurons than input weights; mean of 20."""
+    generator = torch.Generator().manual_seed(0)
+    orders = [torch.randperm(LARGE["d_hidden"], generator=generator) for _ in range(20)]
+    return [
+        [sum(len(motifs(i, o[:, order])) for order in orders) / 20 for i, o in zip(*run)]
+        for run in zip(many.W_in, many.W_out, strict=True)
+    ]
+
+
+def picture_of_motif(axes: Axes, found: list[dict]) -> None:
+    """Input against output weight of the features of each motif: loud in, soft out, and back."""
+    for row, motif in enumerate(found):
+        for side, (read, said) in enumerate(zip(motif["reads"], motif["says"], strict=True)):
+            label = ("loud feature", "soft feature")[side] if row == 0 else None
+            colour = mpl.rcParams["axes.prop_cycle"].by_key()["color"][side]
+            axes.plot(abs(read), said, "os"[side], color=colour, label=label, markersize=5)
+    reach = torch.linspace(0.15, 1.3, 40)
+    axes.plot(reach, 1 / reach * 0.5, color=mpl.rcParams["axes.edgecolor"], lw=0.8)
+    axes.set(xlabel="size of the input weight", ylabel="output weight", ylim=(0, 2.6))
+    axes.set_title("asymmetric neurons")
+    if found:
+        axes.legend(frameon=False)
+
+
+def describe(exact: Fitted, computed: Tensor, found: list) -> str:
+    """What the picture shows, with its numbers."""
+    low, high = computed[:, -1].min(), computed[:, -1].max()
+    worst = math.ceil(100 * shares(exact.W_in).min() - 1)
+    counts = [len(run[DENSITIES.index(RARE[0])]) for run in found]
+    return (
+        f"Three features on six neurons: loss at most {exact.loss.max():.0e}, and one feature has "
+        f"more than {worst} per cent of each neuron's input. Forty neurons compute "
+        f"{computed[:, 0].min()} to {computed[:, 0].max()} absolute values when all features are "
+        f"on and {low} to {high} at probability {DENSITIES[-1]:g}, where 20 is what two neurons a "
+        f"feature allow. {min(counts)} to {max(counts)} pairs of features share a neuron in the "
+        f"asymmetric way at probability {RARE[0]:g}."
+    )
+
+
+if __name__ == "__main__":
+    main()

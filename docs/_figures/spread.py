@@ -1,0 +1,54 @@
+"""Draws numbers of which there are several: one dot for each trained model, a line at the mean."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+
+from docs._figures.plotting import show_token
+
+MARKERS = ("o", "s", "^", "D")
+
+
+def dots(
+    axes: Axes,
+    rows: Sequence[str],
+    series: Mapping[str, Sequence[Sequence[float]]],
+    *,
+    label: str = "",
+    number: str = "{:.2f}",
+    reach: tuple[float, float] = (-0.03, 1.12),
+) -> None:
+    """Draw, for each row and series, a dot for each model and the mean as a number.
+
+    series: name -> for each row the values of all models. The series of a row lie below each other.
+    """
+    colours = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
+    height = 0.7 / len(series)
+    for index, (name, values) in enumerate(series.items()):
+        shift = (index - (len(series) - 1) / 2) * height
+        for row, models in enumerate(values):
+            y, mean = row + shift, float(np.mean(models))
+            axes.plot([min(0, mean), max(0, mean)], [y, y], color=colours[index], lw=1, alpha=0.45)
+            axes.plot(
+                *(models, [y] * len(models)),
+                **{"ls": "", "marker": MARKERS[index], "ms": 5, "alpha": 0.75},
+                **{"color": colours[index], "mec": "none", "label": name if row == 0 else None},
+            )
+            end = max(*models, 0)
+            axes.annotate(
+                *(number.format(mean), (end, y), (7, 0)),
+                **{"textcoords": "offset points", "va": "center", "fontsize": 8.5},
+            )
+    axes.set(yticks=range(len(rows)), yticklabels=[show_token(row) for row in rows])
+    axes.set(xlabel=label, xlim=reach, ylim=(len(rows) - 0.5, -0.5))
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x", linewidth=0.5, alpha=0.3)
+
+
+def legend_above(axes: Axes, columns: int = 2) -> None:
+    """Put the legend over the axes, where it covers nothing."""
+    axes.legend(
+        frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2
+    )

@@ -1,0 +1,57 @@
+"""What an answer must leave as it found it, and how many steps it takes.
+
+`unchanged(acts=acts)` is a context: inside it the answer runs, at its end the arguments, torch's
+global random state and the gradient mode are looked at again.
+"""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@contextlib.contextmanager
+def unchanged(**arguments: Tensor) -> Iterator[None]:
+    """Refuses an answer that edits an argument, or changes what is everybody's."""
+    before = {name: (x.detach().clone(), x.requires_grad) for name, x in arguments.items()}
+    random, gradients = torch.get_rng_state(), torch.is_grad_enabled()
+    yield
+    mode = torch.is_grad_enabled()
+    torch.set_grad_enabled(gradients)
+    assert mode == gradients, (
+        f"Gradients were {'on' if gradients else 'off'} for the caller and are "
+        f"{'on' if mode else 'off'} afterwards: switch them inside a `with`, which puts them back."
+    )
+    assert torch.equal(torch.get_rng_state(), random), (
+        "torch's global random state changed. Whoever calls this has random numbers of their own "
+        "to repeat: no manual_seed, and every draw takes generator=generator."
+    )
+    for name, x in arguments.items():
+        value, wanted = before[name]
+        assert torch.equal(x.detach(), value), (
+            f"The argument `{name}` is edited in place; the caller goes on using it."
+        )
+        assert x.requires_grad == wanted and (not x.is_leaf or x.grad is None), (
+            f"The caller's own tensor `{name}` now asks for gradients, or holds one: work on "
+            f"{name}.detach() or a clone."
+        )
+
+
+def python_steps(function: Callable[[], Any]) -> int:
+    """How many lines and calls of Python run while a function runs."""
+    count, before = 0, sys.gettrace()
+
+    def trace(frame, event, argument):
+        nonlocal count
+        count += 1
+        return trace
+
+    sys.settrace(trace)
+    try:
+        function()
+    finally:
+        sys.settrace(before)
+    return count

@@ -1,0 +1,38 @@
+"""A score whose gradient is known by hand, as the thing that saliency is asked to explain."""
+
+import torch
+from torch import Tensor, nn
+
+from tests.grading.diagnose import normal
+
+BATCH, POS, WIDTH = 3, 4, 2
+
+
+class Score:
+    """u + u^2 / 2 + u^3 / 3 with u = sum(w * x), plus sum(c * x^3), for each example.
+
+    The powers of u tie all positions of an example together; the cubes differ from entry to entry.
+    """
+
+    def __init__(self, seed: int, cubic: bool = True):
+        self.w, self.c = normal(POS, WIDTH, seed=seed), normal(POS, WIDTH, seed=seed + 50)
+        self.scale = nn.Parameter(torch.ones((), dtype=torch.float64))
+        if not cubic:
+            self.c = torch.zeros_like(self.c)
+        self.third = 1.0 if cubic else 0.0
+
+    def __call__(self, x: Tensor) -> Tensor:
+        u = (self.w * x).sum((1, 2))
+        powers = u + u**2 / 2 + self.third * u**3 / 3
+        return self.scale * (powers + (self.c * x**3).sum((1, 2)))
+
+    def slope(self, x: Tensor) -> Tensor:
+        """The gradient with respect to x, by hand."""
+        u = (self.w * x).sum((1, 2))[:, None, None]
+        return (1 + u + self.third * u**2) * self.w + 3 * self.c * x**2
+
+
+def embedded(seed: int) -> Tensor:
+    """Vectors at every position, as they come out of an embedding: with a graph behind them."""
+    table = normal(BATCH, POS, WIDTH, seed=seed + 100).requires_grad_()
+    return table + 0.5

@@ -1,0 +1,1 @@
+"""Graders of chapter 1: sparse features, toy models, geometry, phases, computation, circuits."""

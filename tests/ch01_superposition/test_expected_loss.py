@@ -1,0 +1,243 @@
+"""Graders of phase.py: the expected loss, exact over all that can be drawn."""
+
+import functools
+import math
+
+import pytest
+import torch
+
+from tests.ch00_looking.manners import unchanged
+from tests.grading import exercise
+from tests.grading.diagnose import match, wrong_gradients
+
+from .losses import (
+    NODES,
+    Problem,
+    average,
+    cases,
+    hint,
+    no_relu,
+    on_subsets,
+    problem,
+    relu_before_the_bias,
+    relu_loss,
+)
+from .shapes import columns, rotation
+
+shapes = pytest.mark.parametrize(
+    "shape, nodes",
+    [((3, 2, 3), 2), ((2, 1, 2), 3), ((2, 4, 3), 1), ((3, 3, 3), 3), ((2, 3, 1), 2)],
+    ids=str,
+)
+
+
+def options(change):
+    """Another way to list what a feature can be, from its probability and the nodes' table."""
+    return lambda chance, nodes: change(chance, NODES[nodes])
+
+
+def on_or_off(strength):
+    """A feature that is off, or on with one strength."""
+    return options(lambda p, table: [(0.0, 1 - p), (strength, p)])
+
+
+OPTIONS = {
+    "Density and sparsity are exchanged: p is the probability to be ON.": options(
+        lambda p, table: [(0.0, p), *((t, (1 - p) * w) for t, w in table)]
+    ),
+    "The nodes' weights are forgotten: all nodes count alike here.": options(
+        lambda p, table: [(0.0, 1 - p), *((t, p / len(table)) for t, _ in table)]
+    ),
+    "Every node has probability p: they share it, p times the node's weight.": options(
+        lambda p, table: [(0.0, 1 - p), *((t, p) for t, _ in table)]
+    ),
+    "The nodes lie on [-1, 1], not on [0, 1].": options(
+        lambda p, table: [(0.0, 1 - p), *((2 * t - 1, p * w) for t, w in table)]
+    ),
+    "The weights are those of [-1, 1], which sum to 2.": options(
+        lambda p, table: [(0.0, 1 - p), *((t, 2 * p * w) for t, w in table)]
+    ),
+    "Nodes and weights are those of [-1, 1], not of [0, 1].": options(
+        lambda p, table: [(0.0, 1 - p), *((2 * t - 1, 2 * p * w) for t, w in table)]
+    ),
+    "Features are never off: the case 0, with probability 1 - p, is missing.": options(
+        lambda p, table: [(t, p * w) for t, w in table]
+    ),
+    "Features are always on: p plays no part.": options(
+        lambda p, table: [(t, w) for t, w in table]
+    ),
+    "A feature that is on has its mean strength, 1/2, alone.": on_or_off(0.5),
+    "A feature that is on has strength 1 alone.": on_or_off(1.0),
+    "The weight of being off is 1: it is 1 - p.": options(
+        lambda p, table: [(0.0, 1.0), *((t, p * w) for t, w in table)]
+    ),
+}
+MAPS = {
+    "The probabilities of a combination are added up: multiply them.": sum,
+    "The mean of the probabilities of a combination is taken: multiply them.": (
+        lambda chances: sum(chances) / len(chances)
+    ),
+    "Combinations are added up without their probabilities.": lambda chances: 1.0,
+    "The first feature's probability weighs the combination: multiply all.": lambda c: c[0],
+}
+
+
+def same_node(task, nodes):
+    """All features that are on have the same strength."""
+    shares = [w * average(task, nodes, on_or_off(t)) for t, w in NODES[nodes]]
+    return torch.stack(shares).sum(0)
+
+
+def diagonal(task, nodes, weigh=math.prod):
+    """All features are in the same case: all off, or all on at the same node."""
+    totals = []
+    for W, b, importance, chances in zip(*(value.tolist() for value in task), strict=True):
+        total = 0.0
+        for case in range(nodes + 1):
+            chosen = [cases(chance, nodes)[case] for chance in chances]
+            loss = relu_loss(W, b, importance, [t for t, _ in chosen])
+            total += weigh([c for _, c in chosen]) * loss
+        totals.append(total)
+    return torch.tensor(totals, dtype=torch.float64)
+
+
+def mistakes(task, nodes):
+    """Words -> what the usual mistakes about the expected loss give."""
+    inst, n = task.b.shape
+    right = average(task, nodes)
+    alike = task.probability.mean(1, keepdim=True).expand(inst, n)
+    diagonals = "All features are in the same case: list every combination of their cases."
+    return {
+        **{words: average(task, nodes, way) for words, way in OPTIONS.items()},
+        **{words: average(task, nodes, weigh=way) for words, way in MAPS.items()},
+        "That is a plain mean over the combinations: their probabilities are the mean.": (
+            average(task, nodes, weigh=lambda chances: (nodes + 1) ** -n)
+        ),
+        "The weighed sum is divided by the number of combinations: the probabilities are the "
+        "mean.": right / (nodes + 1) ** n,
+        "All features share one node: each has a strength of its own.": same_node(task, nodes),
+        diagonals: diagonal(task, nodes),
+        f"{diagonals} ": diagonal(task, nodes, lambda chances: chances[0]),
+        "The ReLU is missing.": average(task, nodes, loss=no_relu),
+        "The ReLU comes before the bias.": average(task, nodes, loss=relu_before_the_bias),
+        "The bias is ignored.": average(task._replace(b=0 * task.b), nodes),
+        "Importance is not applied.": average(
+            task._replace(importance=torch.ones_like(task.b)), nodes
+        ),
+        "The importance is squared.": average(
+            task._replace(importance=task.importance.square()), nodes
+        ),
+        "The first feature's probability serves for all.": average(
+            task._replace(probability=task.probability[:, :1].expand(inst, n)), nodes
+        ),
+        "The mean probability serves for all features.": average(
+            task._replace(probability=alike), nodes
+        ),
+        "That is a mean over the features: sum.": right / n,
+        "The instances are averaged: each has its own loss.": right.mean().expand(inst),
+    }
+
+
+def ask(phase, task, nodes):
+    """The answer's expected loss."""
+    W, b, importance, probability = task
+    return phase.expected_loss(W, b, importance, probability, nodes)
+
+
+@exercise("1.12")
+def test_expected_loss_of_one_feature_worked_by_hand(phase):
+    one = torch.ones(1, 1, dtype=torch.float64)
+    task = Problem(0.0 * one[None], 0.5 * one, 3.0 * one, 0.2 * one)
+    claim = (
+        "W = 0 and b = .5 guess 1/2 always. Off costs 1/4; on, E[(x - 1/2)^2] = 1/12. With p = .2 "
+        "and importance 3: 3 (.8 / 4 + .2 / 12) = .65."
+    )
+    right = torch.tensor([0.65], dtype=torch.float64)
+    with hint("With a single feature torch.cartesian_prod gives one axis only: .view(-1, 1)."):
+        came = ask(phase, task, 2)
+    match(came, right, claim, mistakes(task, 2))
+
+
+@exercise("1.12")
+@shapes
+def test_expected_loss_is_the_sum_over_all_combinations_of_cases(phase, shape, nodes):
+    task = problem(4, *shape)
+    with unchanged(**task._asdict()):
+        came = ask(phase, task, nodes)
+    claim = f"The sum over {nodes + 1}^{shape[2]} combinations, each weighed, is another."
+    match(came, average(task, nodes), claim, mistakes(task, nodes))
+
+
+@exercise("1.12")
+@pytest.mark.parametrize("p", [0.0, 0.15, 0.8, 1.0])
+def test_expected_loss_sorted_by_how_many_features_are_on(phase, p):
+    task, nodes, n = problem(5, 2, 2, 3), 3, 3
+    task = task._replace(probability=torch.full_like(task.b, p))
+    right = torch.zeros(2, dtype=torch.float64)
+    for n_on in range(n + 1):
+        for inst, (W, b, importance) in enumerate(zip(*(v.tolist() for v in task[:3]))):
+            share = p**n_on * (1 - p) ** (n - n_on)
+            right[inst] += share * on_subsets(W, b, importance, n_on, nodes)
+    claim = f"L = sum_k p^k (1 - p)^(n - k) L_k does not hold at p = {p}."
+    match(ask(phase, task, nodes), right, claim, mistakes(task, nodes))
+
+
+@exercise("1.12")
+def test_expected_loss_meets_the_closed_forms(phase):
+    p, r = 0.3, 2.5
+    W = torch.cat([columns([1.0], [0.0]), columns([1.0], [-1.0])])
+    b = torch.tensor([[0.0, p / 2], [0.0, 0.0]], dtype=torch.float64)
+    costs, chances = torch.tensor([[1.0, r]] * 2, dtype=torch.float64), torch.full_like(b, p)
+    came = phase.expected_loss(W, b, costs, chances, 24)
+    claim = f"Dropping the second, with the guess p / 2, costs r (p / 3 - p^2 / 4) = {came[0]:.6g}."
+    match(came[0], r * (p / 3 - p**2 / 4), claim)
+    claim = (
+        "Opposite directions cost p^2 (1 + r) / 6; with 24 nodes it is met to one in a thousand."
+    )
+    match(came[1], p**2 * (1 + r) / 6, claim, tolerance=1e-3)
+
+
+@exercise("1.12")
+def test_expected_loss_is_what_random_inputs_cost_on_average(phase):
+    task, batch = problem(6, 1, 2, 3), 100_000
+    generator = torch.Generator().manual_seed(3)
+    shape = (batch, 3)
+    on = torch.rand(shape, generator=generator, dtype=torch.float64) < task.probability
+    x = on * torch.rand(shape, generator=generator, dtype=torch.float64)
+    W = task.W[0]
+    errors = (x - (x @ W.T @ W + task.b).relu()).square() @ task.importance[0]
+    mean, error = errors.mean().item(), (errors.std() / math.sqrt(batch)).item()
+    came = ask(phase, task, 10).item()
+    assert abs(came - mean) < 3 * error, (
+        f"{batch} random inputs cost {mean:.4f} +- {error:.4f} on average; the expected loss came "
+        f"as {came:.4f}."
+    )
+
+
+@exercise("1.12")
+def test_turning_the_hidden_space_does_not_change_the_expected_loss(phase):
+    task = problem(7, 2, 3, 2)
+    turned = task._replace(W=rotation(3, seed=2) @ task.W)
+    claim = "The hidden space may be turned; the loss is about overlaps alone."
+    match(ask(phase, turned, 4), ask(phase, task, 4), claim)
+
+
+@exercise("1.12")
+def test_gradients_flow_through_the_expected_loss(phase):
+    task = problem(8, 2, 2, 3)
+    leaves = {"W": task.W.requires_grad_(), "b": task.b.requires_grad_()}
+    wrong = wrong_gradients(functools.partial(ask, phase, task, 2), leaves)
+    assert not wrong, (
+        f"`best_loss` descends on this loss, and its gradient with respect to {', '.join(wrong)} "
+        "is wrong or missing."
+    )
+
+
+@exercise("1.12")
+def test_expected_loss_works_on_a_models_float32_weights(phase):
+    task = problem(9, 2, 2, 3)
+    single = Problem(*(value.float() for value in task))
+    with hint("W is float32 here and `unit_nodes` gives float64: .to(W) makes them fit."):
+        came = ask(phase, single, 2)
+    claim = "On float32 weights the loss is right to five digits."
+    match(came, average(task, 2), claim, tolerance=1e-5)
