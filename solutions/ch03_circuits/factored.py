@@ -16,14 +16,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class FactoredMatrix:
-    """The product A @ B, kept as its factors.
+    """The product A @ B, kept as its factors; leading axes broadcast.
 
     Raises: ValueError where the factors do not fit.
     """
 
-    A: Float[Tensor, "*lead left rank"]
+    A: Float[Tensor, "*#lead left rank"]
     """What reads."""
-    B: Float[Tensor, "*lead rank right"]
+    B: Float[Tensor, "*#lead rank right"]
     """What writes."""
 
     def __post_init__(self) -> None:
