@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent
 FILES = ("config.json", "model.safetensors", "tokenizer.json")
-"""What a toy is made of; its card and its recipe may change without it."""
+"""What a toy is made of; its card and its recipe may change without it.
+
+Folders inside a toy hold the same model trained with other seeds, made of the same files.
+"""
 
 
 class Toy(NamedTuple):
@@ -81,7 +84,9 @@ def check(name: str, root: Path = ROOT) -> None:
 
 def record(name: str, root: Path = ROOT) -> None:
     """Write the checksums of a remade toy into checksums.toml, leaving the others' as they are."""
-    present = [file for file in FILES if (root / name / file).is_file()]
+    folder = root / name
+    paths = sorted(path for path in folder.rglob("*") if path.name in FILES)
+    present = [path.relative_to(folder).as_posix() for path in paths]
     known = checksums(root) | {name: {file: sha256_of(root / name / file) for file in present}}
     lines = [
         "# SHA-256 of each toy's files, written by `python -m toy_models verify --record NAME`."
