@@ -87,7 +87,8 @@ def train_tuned_lens(
         stream = residual_stream(model, next(batches))
         with torch.no_grad():
             final = model.read_out(stream[-1])
-        losses = kl_from(logit_lens(model, lens(stream[:-1])), final).mean(dim=(1, 2))
+        guess = logit_lens(model, lens(stream[:-1]))
+        losses = kl_from(guess, final.expand_as(guess)).mean(dim=(1, 2))
         optimizer.zero_grad()
         losses.sum().backward(inputs=list(lens.parameters()))
         optimizer.step()

@@ -19,7 +19,7 @@ from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.attention import Attention
 from ..ch02_transformer.attention_only import NoNorm
 from ..ch02_transformer.train import next_token_loss
-from .circuits import ov_circuit, per_query_head, qk_circuit
+from .circuits import attention_of, ov_circuit, per_query_head, qk_circuit
 from .factored import FactoredMatrix
 
 Pattern = Float[Tensor, "batch head query key"]
@@ -73,14 +73,19 @@ def extend(
     return Paths([*names, (f"bias {layer}",)], torch.cat(values))
 
 
+def check_linear(model: HookedTransformer) -> None:
+    """Refuse a model with MLPs or norms, which cannot be multiplied out."""
+    if model.parts.norm is not NoNorm:
+        raise ValueError("paths are exact only without norms and MLPs; use an attention-only model")
+
+
 @torch.no_grad()
 def expand(model: HookedTransformer, tokens: Int[Tensor, "batch pos"]) -> Paths:
     """All paths from the embedding, and from each bias, to the stream after the last block.
 
-    Raises: ValueError for a model with MLPs or norms, which cannot be multiplied out.
+    Raises: ValueError for a model with MLPs or norms.
     """
-    if model.parts.norm is not NoNorm:
-        raise ValueError("paths are exact only without norms and MLPs; use an attention-only model")
+    check_linear(model)
     names = [name for name in model.hook_points() if name.endswith("hook_pattern")]
     _, cache = model.run_with_cache(tokens, names=names)
     paths = Paths([("embed",)], model.embedding(tokens)[None])
@@ -97,11 +102,14 @@ def score_terms(
     """Attention scores before the mask, by the paths that made the query and the key.
 
     paths: all that arrives at the layer; its positions are added as one more path, the last.
-    Every pair of paths gives one term, and all terms sum to the scores.
+    Every pair of paths gives one term, and all terms sum to the scores of a model without query
+    and key biases.
 
     Units: scores, divided by sqrt(d_head) as the softmax gets them.
+    Raises: ValueError for a model with MLPs or norms, and for a layer that it does not have.
     """
-    attn, qk = model.blocks[layer].attn, qk_circuit(model, layer)
+    check_linear(model)
+    attn, qk = attention_of(model, layer), qk_circuit(model, layer)
     where = model.blocks[layer].W_pos[: paths.values.shape[2]].expand_as(paths.values[:1])
     values = torch.cat([paths.values, where])
     # exercise 3.15

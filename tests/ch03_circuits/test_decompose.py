@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
 from tests.grading.diagnose import match, normal
 
-from .thrift import unchanged
 from .tiny import TOKENS, authors, shared
 
 FAMILIES = ["gpt2", "parallel", "llama", "attention-only"]

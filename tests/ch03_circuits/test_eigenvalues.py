@@ -3,12 +3,13 @@
 import pytest
 import torch
 
+from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
 from tests.grading.diagnose import match, normal
 
 from .spectra import match_spectra
 from .thin import THIN, WIDE, factors, multiplied_out
-from .thrift import largest_made, unchanged
+from .thrift import largest_made
 
 SQUARE = [((), 6, 3), ((2,), 7, 4), ((3, 2), 5, 5)]
 

@@ -3,10 +3,9 @@
 import pytest
 import torch
 
+from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
 from tests.grading.diagnose import match, normal, randomise
-
-from .thrift import unchanged
 
 COMPONENTS, BATCH, POS, WIDTH = 4, 2, 3, 5
 KINDS = ["LayerNorm", "RMSNorm", "NoNorm"]

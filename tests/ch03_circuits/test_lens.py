@@ -5,11 +5,11 @@ import math
 import pytest
 import torch
 
+from tests.ch00_looking.manners import unchanged
 from tests.ch02_transformer.slow import layer_norm, rms_norm
 from tests.grading import exercise
 from tests.grading.diagnose import match, normal, wrong_gradients
 
-from .thrift import unchanged
 from .tiny import TOKENS
 
 FAMILIES = ["gpt2", "parallel", "llama", "attention-only"]

@@ -1,10 +1,8 @@
-"""Whether a big matrix is built on the way, and an argument edited."""
+"""Whether a big matrix is built on the way."""
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -39,14 +37,3 @@ def largest_made(function: Callable[[], Any]) -> int:
     with Watch() as watch:
         function()
     return watch.largest
-
-
-@contextlib.contextmanager
-def unchanged(**arguments: Tensor) -> Iterator[None]:
-    """Refuses an answer that edits an argument."""
-    before = {name: x.detach().clone() for name, x in arguments.items()}
-    yield
-    for name, x in arguments.items():
-        assert torch.equal(x.detach(), before[name]), (
-            f"The argument `{name}` is edited in place; the caller goes on using it."
-        )
