@@ -53,6 +53,20 @@ def load(name: str, root: Path = ROOT) -> Toy:
     )
 
 
+def of_seed(name: str, seed: int, kind: str = "seed", root: Path = ROOT) -> Path:
+    """Name the folder of a toy that was trained with a seed; seed 0 of the first kind is the toy.
+
+    Raises: KeyError for an unknown name or folder; ValueError naming a file that was changed.
+    """
+    check(name, root)
+    if kind == "seed" and seed == 0:
+        return root / name
+    folder = f"{kind}_{seed}"
+    if f"{folder}/model.safetensors" not in files_of(name, root):
+        raise KeyError(f"toy {name} has no folder {folder!r}")
+    return root / name / folder
+
+
 def checksums(root: Path = ROOT) -> dict[str, dict[str, str]]:
     """Read checksums.toml: for each toy the SHA-256 of each file."""
     return tomllib.loads((root / "checksums.toml").read_text(encoding="utf-8"))

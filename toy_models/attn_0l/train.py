@@ -67,6 +67,7 @@ def start(model: HookedTransformer, seed: int, std_embed: float) -> None:
 
     Without norms nothing brings the stream to size one, so GPT-2's .02 would leave the scores at
     zero for hundreds of steps. Positions start small: what a token is should count before where.
+    Biases stay at zero, as in the paper, so that the products of matrices are all there is to read.
     """
     generator = torch.Generator().manual_seed(seed)
     for name, weight in model.named_parameters():
@@ -76,6 +77,8 @@ def start(model: HookedTransformer, seed: int, std_embed: float) -> None:
             std = fixed.get(kind, weight.shape[-2] ** -0.5)
             std *= 0.3 if kind in ("W_O", "W_U") else 1.0
             weight.copy_(torch.randn(weight.shape, generator=generator) * std)
+        else:
+            weight.requires_grad_(False)
 
 
 def make(recipe: Recipe, folder: Path, seed: int) -> HookedTransformer:
