@@ -52,7 +52,10 @@ class FactoredMatrix:
         return FactoredMatrix(other @ self.A, self.B)
 
     def norm(self) -> Float[Tensor, "*lead"]:
-        """Frobenius norm of the product: ||AB||^2 = trace((A^T A) (B B^T))."""
+        """Frobenius norm of the product: ||AB||^2 = trace((A^T A) (B B^T)).
+
+        Rounding may put the trace of a product of zeros just below 0; its norm is 0 all the same.
+        """
         # exercise 3.7
         raise NotImplementedError("exercise 3.7")
 

@@ -66,7 +66,7 @@ def mistakes(parts):
         "The norm's bias is given to every component, and once more.": (
             parts.shares(frozen + parts.bias, norm_bias=zero)
         ),
-        "The norm's gain is forgotten.": parts.shares(frozen / parts.gain),
+        "The norm's gain is forgotten, as if it were folded.": parts.shares(frozen / parts.gain),
         "The scale is forgotten.": parts.shares(frozen * parts.scale),
         "The norm's bias is forgotten.": parts.shares(norm_bias=zero),
         "The unembedding's bias b_U is forgotten.": parts.shares(b_U=zero),

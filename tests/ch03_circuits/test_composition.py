@@ -89,7 +89,7 @@ def test_score_is_the_norm_of_the_product_over_the_norms(
 
 @exercise("3.12")
 def test_score_is_one_where_all_is_read_and_zero_where_nothing_is(composition, factored):
-    axes = torch.eye(4)[:, :, None]
+    axes = torch.eye(4).double()[:, :, None]
     first = factored.FactoredMatrix(axes[[0, 1]], axes[[2, 3]].mT)  # write axis 2, axis 3
     second = factored.FactoredMatrix(3 * axes[[2, 0]], axes[[1, 1]].mT)  # read axis 2, axis 0
     claim = "Heads write axes 2 and 3 of the stream; the later ones read axes 2 and 0."

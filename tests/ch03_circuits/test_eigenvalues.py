@@ -57,6 +57,10 @@ def test_eigenvalues_are_those_of_the_product_that_are_not_zero(factored, lead, 
     A, B = factors(lead, side, rank, side)
     with unchanged(A=A, B=B):
         came = factored.FactoredMatrix(A, B).eigenvalues()
+    assert came.shape == (*lead, rank), (
+        f"{rank} eigenvalues are expected for each of {list(lead)}, the others of AB are zero; "
+        f"sizes {list(came.shape)} came."
+    )
     M, power = A @ B, torch.eye(side, dtype=torch.float64)
     whole = torch.linalg.eigvals(M)
     kept = whole.abs().topk(rank).indices
@@ -70,8 +74,8 @@ def test_eigenvalues_are_those_of_the_product_that_are_not_zero(factored, lead, 
 
 @exercise("3.9")
 def test_eigenvalues_of_a_turn_by_a_right_angle_worked_by_hand(factored):
-    A = torch.tensor([[0.0, -3.0], [3.0, 0.0], [0.0, 0.0]])
-    B = torch.tensor([[1.0, 0.0, 5.0], [0.0, 1.0, -7.0]])
+    A = torch.tensor([[0.0, -3.0], [3.0, 0.0], [0.0, 0.0]]).double()
+    B = torch.tensor([[1.0, 0.0, 5.0], [0.0, 1.0, -7.0]]).double()
     right = torch.tensor([3j, -3j], dtype=torch.complex64)
     claim = "A plane that is turned by a right angle and stretched three times has 3i and -3i."
     came = factored.FactoredMatrix(A, B).eigenvalues()

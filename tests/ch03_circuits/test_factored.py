@@ -29,9 +29,7 @@ def norm_mistakes(A, B):
         "This is the trace of the product, not of its square.": M.diagonal(dim1=-2, dim2=-1).sum(
             -1
         ),
-        "All heads share one norm: leading axes stay.": (
-            right.square().sum().sqrt().expand_as(right)
-        ),
+        "All heads share one norm: leading axes stay.": right.square().sum().sqrt(),
         "This is the norm of (A^T A)(B B^T); its trace is asked for.": (
             (inner @ outer).square().sum((-2, -1)).sqrt()
         ),
@@ -61,7 +59,7 @@ def test_norm_is_frobenius_of_the_product(factored, lead, left, rank, right):
 
 @exercise("3.7")
 def test_norm_of_columns_times_rows_worked_by_hand(factored):
-    A, B = torch.tensor([[3.0], [4.0]]), torch.tensor([[0.0, 6.0, 8.0]])
+    A, B = torch.tensor([[3.0], [4.0]]).double(), torch.tensor([[0.0, 6.0, 8.0]]).double()
     claim = "A column of length 5 times a row of length 10 has norm 50."
     match(factored.FactoredMatrix(A, B).norm(), 50.0, claim, norm_mistakes(A, B))
 
@@ -128,12 +126,27 @@ def value_mistakes(A, B):
     }
 
 
+def check_sizes(came, lead, left: int, rank: int, right: int) -> None:
+    """Refuses parts of other sizes, and says which are expected."""
+    sizes = {"U": [*lead, left, rank], "S": [*lead, rank], "Vh": [*lead, rank, right]}
+    for (name, expected), part in zip(sizes.items(), came, strict=True):
+        words = f"{name} has sizes {list(part.shape)}; {expected} are expected."
+        if min(left, right) in part.shape[-2:] and rank not in part.shape:
+            words += f" Only {rank} singular values are not zero; keep those alone."
+        if name != "S" and list(part.shape[-2:]) == [rank, rank]:
+            words += " Carry the vectors of the core out, by Q_A and Q_B."
+        if list(part.mT.shape if name != "S" else part.shape) == expected:
+            words += " It is transposed."
+        assert list(part.shape) == expected, words
+
+
 @exercise("3.8")
 @pytest.mark.parametrize("lead, left, rank, right", SHAPES)
 def test_svd_gives_the_product_back_from_orthonormal_parts(factored, lead, left, rank, right):
     A, B = factors(lead, left, rank, right)
     with unchanged(A=A, B=B):
         U, S, Vh = factored.FactoredMatrix(A, B).svd()
+    check_sizes((U, S, Vh), lead, left, rank, right)
     expected = torch.linalg.svdvals(A @ B)[..., :rank]
     match(S, expected, "The singular values are wrong.", value_mistakes(A, B))
     orthonormal(U, "U's columns", "Is U carried out by Q_A, the orthonormal part of A, not by A?")

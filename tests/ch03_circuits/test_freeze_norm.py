@@ -46,7 +46,7 @@ def mistakes(values, norm, scale):
         "Each component is normalised by itself, to a length of its own.": own - bias,
         "The norm's bias is added to every component; it belongs to none.": right + bias,
         "The norm's bias is shared out; it belongs to no component.": right + bias / len(values),
-        "The gain is forgotten.": centred / scale,
+        "The gain is forgotten, as if the norm were folded.": centred / scale,
         "It is multiplied by the scale: a norm divides by it.": centred * scale * gain,
         "The scale is forgotten.": centred * gain,
         "It is divided by the root of the scale; hook_scale sees the root already.": (

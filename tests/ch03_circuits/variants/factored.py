@@ -54,7 +54,7 @@ WRONG = [
         "3.7",
         "one for all heads",
         "return ((self.A.mT @ self.A) * (self.B @ self.B.mT)).sum().clamp(min=0).sqrt()",
-        "wrong shape or type",
+        "All heads share one norm",
     ),
     wrong(
         "3.7",
@@ -67,7 +67,7 @@ WRONG = [
         "3.8",
         "multiplied out",
         "return torch.linalg.svd(self.product(), full_matrices=False)",
-        "wrong shape or type",
+        "are not zero; keep those alone",
     ),
     wrong(
         "3.8",
@@ -109,7 +109,9 @@ WRONG = [
         "return Q_A @ U, S, Vh.mT if Vh.shape[-1] == Vh.shape[-2] else Vh",
         "the rows of Vh are the vectors",
     ),
-    wrong("3.8", "not carried out", QRS + SVD + "return U, S, Vh", "wrong shape or type"),
+    wrong(
+        "3.8", "not carried out", QRS + SVD + "return U, S, Vh", "Carry the vectors of the core out"
+    ),
     wrong(
         "3.8",
         "squared",
@@ -154,7 +156,7 @@ WRONG = [
         "3.9",
         "all of the big matrix",
         "return torch.linalg.eigvals(self.product())",
-        "wrong shape or type",
+        "the others of AB are zero",
     ),
     wrong(
         "3.9",

@@ -89,7 +89,7 @@ WRONG = [
     kl("cross-entropy", "return -(f.exp() * g).sum(-1)", "This is the cross-entropy"),
     kl("sign", "return (f.exp() * (g - f)).sum(-1)", "The sign is turned round"),
     kl("mean", "return (f.exp() * (f - g)).mean(-1)", "The mean over the vocabulary"),
-    kl("bits", "return (f.exp() * (f - g)).sum(-1) / torch.tensor(2.0).log()", "These are bits"),
+    kl("bits", "return (f.exp() * (f - g)).sum(-1) / 0.6931471805599453", "These are bits"),
     kl("over everything", "return (f.exp() * (f - g)).sum(-1).mean()", "wrong shape or type"),
     kl(
         "softmax over positions",
