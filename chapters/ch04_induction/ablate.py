@@ -47,7 +47,7 @@ def zero_hooks(model: HookedTransformer, heads: Iterable[Head]) -> HookTable:
         by_layer.setdefault(layer, []).append(head)
 
     def silence(numbers: list[int]) -> Hook:
-        def hook(z: Tensor, _: HookPoint) -> None:
+        def hook(z: Tensor, _: HookPoint) -> Tensor | None:
             # exercise 4.10
             raise NotImplementedError("exercise 4.10")
 

@@ -29,7 +29,7 @@ def check_repeats(pattern: Tensor, period: int, first: int) -> None:
 
     Raises: ValueError for a text shorter than two periods.
     """
-    if period < 2 or pattern.shape[-1] - first < 2 * period:
+    if first < 0 or period < 2 or pattern.shape[-1] - first < 2 * period:
         raise ValueError(
             f"a score of repeats needs a period of 2 or more, twice; {pattern.shape[-1]} tokens, "
             f"{first} before the first segment, and a period of {period} came"
@@ -42,7 +42,12 @@ def previous_token_score(pattern: Pattern, first: int = 0) -> Float[Tensor, " he
     first: tokens that mark the start; they are no queries and no keys here.
 
     Units: share of attention, 0 to 1.
+    Raises: ValueError unless two tokens or more are left.
     """
+    if first < 0 or pattern.shape[-1] - first < 2:
+        raise ValueError(
+            f"a previous token needs two tokens; {pattern.shape[-1]} came, {first} before the text"
+        )
     # exercise 4.1
     raise NotImplementedError("exercise 4.1")
 
@@ -74,7 +79,8 @@ def prefix_matching_score(pattern: Pattern, period: int, first: int = 0) -> Floa
 def attention_back(pattern: Pattern, period: int, first: int, shift: int) -> Float[Tensor, " head"]:
     """Mean attention to the positions p - k * period + shift, k = 1, 2, ..., over queries p.
 
-    Queries are those of the second repeat and later ones.
+    Queries are those of the second repeat and later ones. Every such position in the text counts,
+    its very first token too: at the end of a repeat that token is the one to come.
     """
     # exercise 4.3
     raise NotImplementedError("exercise 4.3")
@@ -124,8 +130,11 @@ def head_scores(
 ) -> HeadScores:
     """Score all heads in one forward pass; each pattern is scored where it arises, and forgotten.
 
-    Raises: ValueError for a text shorter than two periods; KeyError for a model without patterns.
+    Raises: ValueError for a text shorter than two periods or a model without layers; KeyError for a
+        model without patterns.
     """
+    if not len(model.blocks):
+        raise ValueError("a model without layers has no heads to score")
     found: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def listen(pattern: Tensor, _: object) -> None:

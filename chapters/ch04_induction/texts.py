@@ -63,7 +63,11 @@ def markov_texts(
 
     The rows of a chain are Dirichlet distributed: below 1, `concentration` makes a few successors
     likely.
+
+    Raises: ValueError unless the concentration is positive.
     """
+    if not concentration > 0:
+        raise ValueError(f"expected a positive concentration; {concentration} came")
     alpha = torch.full((batch, d_vocab, d_vocab), concentration)
     # of torch's samplers of gamma numbers the one that takes a generator
     rows = torch._standard_gamma(alpha, generator=generator).clamp(min=1e-30)

@@ -33,10 +33,13 @@ def steepest(
 
     share: that change over the change from the first snapshot to the last.
 
-    Raises: ValueError with fewer than two snapshots, or when no two are within `length` steps.
+    Raises: ValueError with fewer than two snapshots, when no two are within `length` steps, or when
+        the last value is the first again.
     """
     if len(steps) < 2 or not (steps.diff() <= length).any():
         raise ValueError(f"expected snapshots at most {length} steps apart; {steps.tolist()} came")
+    if values[0] == values[-1]:
+        raise ValueError(f"nothing changes from first to last: {values[0]:.4g} at both")
     # exercise 4.6
     apart = steps[None, :] - steps[:, None]
     change = values[None, :] - values[:, None]
