@@ -50,6 +50,7 @@ def zero_hooks(model: HookedTransformer, heads: Iterable[Head]) -> HookTable:
         def hook(z: Tensor, _: HookPoint) -> Tensor | None:
             # exercise 4.10
             z[:, :, numbers] = 0.0
+            return z
 
         return hook
 
