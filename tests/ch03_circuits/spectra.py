@@ -37,6 +37,7 @@ def match_spectra(
     tolerance: float = 1e-9,
 ) -> None:
     """Raises AssertionError unless the same numbers came, and names the mistake that gives them."""
+    came = came.resolve_conj()
     found = {words: in_order_of(came, value) for words, value in mistakes.items()}
     claim = f"{claim} (Last axis: real and imaginary part.)"
     real = torch.view_as_real(came.to(torch.complex128))

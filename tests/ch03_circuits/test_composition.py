@@ -41,6 +41,9 @@ def mistakes(F, S):
     d_model, same = F.shape[-1], len(F) == len(S)
     return {
         "It is not divided by the norms.": length(product),
+        "The first norms stand on the later heads' axis: first.norm()[:, None].": (
+            length(product) / (length(F) * length(S)) if same else F
+        ),
         "It is divided by the first norm alone.": length(product) / length(F)[:, None],
         "It is divided by the second norm alone.": length(product) / length(S),
         "The square root is missing, above and below the line: this is the square.": right**2,

@@ -64,7 +64,12 @@ def test_eigenvalues_are_those_of_the_product_that_are_not_zero(factored, lead, 
     M, power = A @ B, torch.eye(side, dtype=torch.float64)
     whole = torch.linalg.eigvals(M)
     kept = whole.abs().topk(rank).indices
-    match_spectra(came, whole.gather(-1, kept), "Of the big matrix.", eigen_mistakes(A, B))
+    match_spectra(
+        came,
+        whole.gather(-1, kept),
+        "The eigenvalues of AB that are not zero are expected.",
+        eigen_mistakes(A, B),
+    )
     for exponent in range(1, rank + 1):
         power = power @ M
         trace = power.diagonal(dim1=-2, dim2=-1).sum(-1)

@@ -62,6 +62,9 @@ def mistakes(values, norm, scale):
         "The mean is taken over positions; it is taken over d_model.": (
             (values - values.mean(2, keepdim=True)) / scale * gain
         ),
+        "The mean is taken over everything; it is taken over d_model.": (
+            (values - values.mean()) / scale * gain
+        ),
         "The mean of the whole sum is taken from every component; each has its own.": (
             (values - values.sum(0).mean(-1, keepdim=True)) / scale * gain
         ),

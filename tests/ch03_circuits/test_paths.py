@@ -10,8 +10,9 @@ from tests.grading.diagnose import match, normal
 SHAPES = [(2, 3, 6, 5, 8, 4), (4, 2, 4, 3, 5, 5), (3, 3, 3, 3, 3, 2)]
 
 
-def drawn(factored, path, batch, head, pos, d_model, d_head, seed=1):
+def drawn(factored, sizes, seed=1):
     """Values along paths, a pattern whose rows sum to nothing special and that is not causal."""
+    path, batch, head, pos, d_model, d_head = sizes
     values = normal(path, batch, pos, d_model, seed=seed)
     pattern = normal(batch, head, pos, pos, seed=seed + 10)
     A, B = normal(head, d_model, d_head, seed=seed + 20), normal(head, d_head, d_model, seed=seed)
@@ -35,32 +36,49 @@ def by_loop(values, pattern, ov):
 
 def mistakes(values, pattern, ov):
     """Words -> what the usual mistakes give; those of another shape never match."""
-    M = ov.A @ ov.B
-    moved = torch.einsum("pbkm,hmn->phbkn", values, M)
-    right = torch.einsum("bhqk,phbkn->phbqn", pattern, moved)
+    moved = torch.einsum("pbkm,hmn->phbkn", values, ov.A @ ov.B)
     seen = torch.einsum("bhqk,pbkm->phbqm", pattern, values)
-    same = pattern.shape[1] == len(values)
-    mixed = pattern.flatten(0, 1).unflatten(0, pattern.shape[:2][::-1]).transpose(0, 1)
     return {
-        "The pattern is transposed: its axes are [batch, head, query, key], and the sum runs over "
-        "keys.": torch.einsum("bhkq,phbkn->phbqn", pattern, moved),
         "The OV circuit is transposed: rows multiply from the left, values @ ov.A @ ov.B.": (
-            torch.einsum("phbqm,hnm->phbqn", seen, M)
+            torch.einsum("phbqm,hnm->phbqn", seen, ov.A @ ov.B)
         ),
         "The pattern is left out.": moved,
         "The OV circuit is left out.": seen,
-        "Future keys are masked: hold the pattern as it was given.": (
-            torch.einsum("bhqk,phbkn->phbqn", pattern.tril(), moved)
+        "What went past the head is added: each result is what the head makes of a path.": (
+            torch.einsum("bhqk,phbkn->phbqn", pattern, moved) + values[:, None]
         ),
-        "A softmax is taken: the pattern has been through it.": (
-            torch.einsum("bhqk,phbkn->phbqn", pattern.softmax(-1), moved)
-        ),
+        **mixed_up(pattern, moved),
+        **of_the_pattern(pattern, moved),
+    }
+
+
+def of_the_pattern(pattern, moved):
+    """Mistakes about how the pattern takes values from keys to queries."""
+    sums = pattern.sum(-1).movedim(1, 0)[None, ..., None]
+    swapped = pattern.flatten(0, 1).unflatten(0, pattern.shape[:2][::-1]).transpose(0, 1)
+
+    def taken(weights):
+        return torch.einsum("bhqk,phbkn->phbqn", weights.expand_as(pattern), moved)
+
+    return {
+        "The pattern is transposed: its axes are [batch, head, query, key], and the sum runs over "
+        "keys.": taken(pattern.mT),
+        "Future keys are masked: hold the pattern as it was given.": taken(pattern.tril()),
+        "A softmax is taken: the pattern has been through it.": taken(pattern.softmax(-1)),
         "The pattern's rows are divided by their sum; hold it as it was given.": (
-            right / pattern.sum(-1).movedim(1, 0)[None, ..., None]
+            taken(pattern) / sums
         ),
-        "The value at the QUERY is moved; a head moves what stands at its keys.": (
-            pattern.sum(-1).movedim(1, 0)[None, ..., None] * moved
-        ),
+        "The value at the QUERY is moved; a head moves what stands at its keys.": sums * moved,
+        "Every head uses the first one's pattern.": taken(pattern[:, :1]),
+        "Every example uses the first one's pattern.": taken(pattern[:1]),
+        "Batch and head of the pattern are mixed up.": taken(swapped),
+    }
+
+
+def mixed_up(pattern, moved):
+    """Mistakes about the axes path and head."""
+    right = torch.einsum("bhqk,phbkn->phbqn", pattern, moved)
+    found = {
         "All heads are added up: each path goes through each head.": (
             right.sum(1, keepdim=True).expand_as(right)
         ),
@@ -69,24 +87,11 @@ def mistakes(values, pattern, ov):
         ),
         "The axes come in another order: [path, head, ...] is asked for, this is [head, path, "
         "...].": right.transpose(0, 1),
-        "Each path goes through its namesake alone: every path goes through every head.": (
-            right.diagonal(dim1=0, dim2=1).movedim(-1, 0)[:, None].expand_as(right)
-            if same
-            else values
-        ),
-        "Every head uses the first one's pattern.": (
-            torch.einsum("bqk,phbkn->phbqn", pattern[:, 0], moved)
-        ),
-        "Every example uses the first one's pattern.": (
-            torch.einsum("hqk,phbkn->phbqn", pattern[0], moved)
-        ),
-        "Batch and head of the pattern are mixed up.": (
-            torch.einsum("bhqk,phbkn->phbqn", mixed, moved)
-        ),
-        "What went past the head is added: each result is what the head makes of a path.": (
-            right + values[:, None]
-        ),
     }
+    if len(right) == right.shape[1]:
+        own = right.diagonal(dim1=0, dim2=1).movedim(-1, 0)[:, None].expand_as(right)
+        found["Each path goes through its namesake alone: every path goes through all."] = own
+    return found
 
 
 @exercise("3.14")
@@ -94,7 +99,7 @@ def mistakes(values, pattern, ov):
 def test_values_at_the_keys_go_through_ov_and_the_pattern_takes_them_to_queries(
     paths, factored, shape
 ):
-    values, pattern, ov = drawn(factored, *shape)
+    values, pattern, ov = drawn(factored, shape)
     with unchanged(values=values, pattern=pattern, A=ov.A, B=ov.B):
         came = paths.through_heads(values, pattern, ov)
     claim = "What each head makes of each path is wrong."
@@ -103,7 +108,7 @@ def test_values_at_the_keys_go_through_ov_and_the_pattern_takes_them_to_queries(
 
 @exercise("3.14")
 def test_with_the_pattern_held_fixed_heads_are_linear(paths, factored):
-    x, pattern, ov = drawn(factored, *SHAPES[0], seed=3)
+    x, pattern, ov = drawn(factored, SHAPES[0], seed=3)
     y = normal(*x.shape, seed=4)
 
     def f(values):
@@ -115,8 +120,8 @@ def test_with_the_pattern_held_fixed_heads_are_linear(paths, factored):
 @exercise("3.14")
 def test_two_heads_in_a_row_are_one_virtual_head(paths, factored):
     """Its pattern is the product of both, and so is its OV circuit."""
-    x, first, ov_1 = drawn(factored, 1, 2, 3, 5, 8, 4, seed=5)
-    _, second, ov_2 = drawn(factored, 1, 2, 3, 5, 8, 4, seed=6)
+    x, first, ov_1 = drawn(factored, (1, 2, 3, 5, 8, 4), seed=5)
+    _, second, ov_2 = drawn(factored, (1, 2, 3, 5, 8, 4), seed=6)
     went = paths.through_heads(x, first, ov_1)
     twice = paths.through_heads(went.flatten(0, 1), second, ov_2)
     product = (ov_1.A @ ov_1.B)[:, None] @ ov_2.A @ ov_2.B

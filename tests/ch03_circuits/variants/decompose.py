@@ -129,6 +129,9 @@ WRONG = [
         says="over positions",
     ),
     Wrong(
+        "3.2", "over everything", {CENTRE: "values - values.mean()"}, says="taken over everything"
+    ),
+    Wrong(
         "3.2",
         "mean of the sum",
         {CENTRE: "values - values.sum(0).mean(dim=-1, keepdim=True)"},

@@ -201,5 +201,6 @@ RIGHT = [
         QRS + SVD + "return -(Q_A @ U), S, -(Vh @ Q_B.mT)",
     ),
     right("3.9", "transposed", "return torch.linalg.eigvals(self.A.mT @ self.B.mT)"),
+    right("3.9", "conjugates", "return torch.linalg.eigvals(self.B @ self.A).conj()"),
     right("3.9", "with vectors", "return torch.linalg.eig(self.B @ self.A).eigenvalues.flip(-1)"),
 ]
