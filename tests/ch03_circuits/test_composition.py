@@ -58,7 +58,6 @@ def mistakes(F, S):
             dense(F.mT, S)
         ),
         "The second matrix is transposed.": dense(F, S.mT),
-        "Both matrices are transposed.": dense(F.mT, S.mT),
         "The axes are exchanged: [earlier, later] is asked for.": right.mT,
         "Each earlier head meets its namesake alone: every pair has a score.": (
             right.diagonal()[:, None].expand_as(right) if same else F
