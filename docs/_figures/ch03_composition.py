@@ -19,18 +19,21 @@ def main() -> None:
     null = random_composition(d_model, d_head, 400, torch.Generator().manual_seed(0))
     low, high = (null.quantile(q).item() - d_model**-0.5 for q in (0.025, 0.975))
     shown = facts[0]
-    earlier = [f"0.{h}  ({score:.2f})" for h, score in enumerate(shown["previous"])]
-    later = [f"1.{h}\n({score:.2f})" for h, score in enumerate(shown["induction"])]
-    reach = max(abs(x) for kind in KINDS for row in shown[kind] for x in row)
+    rows = [f"0.{h}  ({score:.2f})" for h, score in enumerate(shown["previous"])]
+    gap = torch.full((len(rows), 1), torch.nan)
+    q, k, v = (torch.tensor(shown[kind]) for kind in KINDS)
+    later = [f"1.{h}" for h in range(q.shape[1])]
+    columns = [*later, "", *later, "", *later]
 
     def draw(figure: Figure) -> None:
-        panels = figure.subplots(1, 3, sharey=True)
-        for axes, (kind, name) in zip(panels, KINDS.items(), strict=True):
-            heatmap(axes, shown[kind], rows=earlier, columns=later, diverging=True)
-            axes.images[0].norm.vmin, axes.images[0].norm.vmax = -reach, reach
-            axes.set_title(f"through {name}")
-        panels[0].set_ylabel("earlier head (looks at the token before)")
-        panels[1].set_xlabel("later head (looks like an induction head)")
+        axes = figure.subplots()
+        table = torch.cat([q, gap, k, gap, v], dim=1).numpy()
+        label = "score above the baseline"
+        heatmap(axes, table, rows=rows, columns=columns, label=label, diverging=True)
+        for place, name in enumerate(KINDS.values()):
+            middle = place * (len(later) + 1) + (len(later) - 1) / 2
+            axes.text(middle, -0.68, f"through {name}", ha="center")
+        axes.set(xlabel="later head", ylabel="earlier head (looks at the token before)")
 
     best = [facts[seed]["best"] for seed in SEEDS]
     publish(
@@ -48,7 +51,7 @@ def main() -> None:
         },
         seeds=SEEDS,
         sources=[__file__],
-        size=(9.4, 3.2),
+        size=(9.0, 3.0),
     )
 
 

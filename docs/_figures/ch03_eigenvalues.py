@@ -8,6 +8,7 @@ from torch import Tensor
 from docs._figures.plotting import publish
 from solutions.ch02_transformer import load_pretrained
 from solutions.ch03_circuits.circuits import copying_score, full_ov, random_copying
+from solutions.ch03_circuits.factored import FactoredMatrix
 from toy_models.toys import of_seed
 
 SEEDS, DRAWS = (0, 1, 2), 400
@@ -53,14 +54,23 @@ def eigenvalues(seed: int) -> Complex[Tensor, "layer head rank"]:
     return torch.stack([full_ov(model, layer).eigenvalues().detach() for layer in (0, 1)])
 
 
+def random_eigenvalues() -> Complex[Tensor, " n"]:
+    """Those of four random heads, each over its head's largest one."""
+    draws = torch.randn(2, 4, 64, 16, generator=torch.Generator().manual_seed(1))
+    values = FactoredMatrix(draws[0], draws[1].mT).eigenvalues()
+    return (values / values.abs().amax(dim=-1, keepdim=True)).flatten()
+
+
 def draw_plane(axes, values: Complex[Tensor, "layer head rank"]) -> None:
-    """Each eigenvalue over its head's largest one."""
+    """Each eigenvalue over its head's largest one; crosses are of random heads."""
     for layer, marker in enumerate("os"):
         points = values[layer].flatten()
         axes.scatter(
             points.real, points.imag, s=12, marker=marker, alpha=0.7, linewidths=0,
             label=f"layer {layer}",
         )  # fmt: skip
+    points = random_eigenvalues()
+    axes.scatter(points.real, points.imag, s=14, marker="x", color="C2", linewidths=0.8, zorder=0)
     around = torch.linspace(0, 2 * torch.pi, 120)
     ink = axes.xaxis.label.get_color()
     axes.plot(around.cos(), around.sin(), linewidth=0.6, alpha=0.5, color=ink)
@@ -68,22 +78,27 @@ def draw_plane(axes, values: Complex[Tensor, "layer head rank"]) -> None:
     axes.axvline(0, linewidth=0.5, alpha=0.4, color=ink)
     axes.set(xlabel="real part", ylabel="imaginary part", title="eigenvalue / the head's largest")
     axes.set_aspect("equal")
-    axes.legend(frameon=False, loc="upper left")
 
 
 def draw_scores(axes, scores: dict[int, Float[Tensor, "layer head"]], null: Tensor) -> None:
     """Copying scores of all heads beside those of random ones."""
-    axes.hist(null.numpy(), bins=30, color="C2", alpha=0.45, label="random heads (count)")
+    axes.hist(
+        null.numpy(),
+        bins=30,
+        color="C2",
+        alpha=0.45,
+        label="random heads (count; crosses on the left)",
+    )
     for layer, marker in enumerate("os"):
         for place, seed in enumerate(scores):
             height = [3 + 5 * place + 15 * layer] * scores[seed].shape[1]
-            label = f"layer {layer}, three seeds" if place == 0 else None
+            label = f"heads of layer {layer}, three seeds" if place == 0 else None
             axes.scatter(
                 scores[seed][layer], height, marker=marker, s=22, color=f"C{layer}", label=label,
                 linewidths=0,
             )  # fmt: skip
-    axes.set(xlabel="copying score", xlim=(-1.05, 1.05), title="copying scores")
-    axes.legend(frameon=False, loc="upper left")
+    axes.set(xlabel="copying score", xlim=(-1.05, 1.05), ylim=(0, 62), title="copying scores")
+    axes.legend(frameon=False, loc="upper center", ncols=1)
 
 
 if __name__ == "__main__":

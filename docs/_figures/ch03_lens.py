@@ -25,7 +25,7 @@ from toy_models.text import excerpt
 from toy_models.text_4l.train import as_tokens, windows_of
 from toy_models.toys import of_seed
 
-SEEDS, STEPS, BATCH, WINDOW, HELD_OUT = (0, 1, 2), 150, 8, 64, 48
+SEEDS, STEPS, BATCH, WINDOW, HELD_OUT = (0, 1, 2), 150, 5, 64, 48
 SENTENCE = "It happened in those days, that the king said to the"
 
 
@@ -69,20 +69,19 @@ def draw_curves(model: HookedTransformer, lenses: dict, held_out: Tensor) -> Non
     )
     average = final.softmax(dim=-1).mean(dim=(0, 1)).log()
     constant = kl_from(average.expand_as(final), final).mean().item()
-    layers = list(range(len(plain)))
-    ends = torch.cat([tuned, torch.zeros(len(tuned), 1)], dim=1)  # the last layer is the answer
+    layers = list(range(len(plain) - 1))  # after the last block both are the answer itself
     series = {
-        "logit lens": plain.tolist(),
-        "tuned lens": ends.mean(dim=0).tolist(),
+        "logit lens": plain[:-1].tolist(),
+        "tuned lens": tuned.mean(dim=0).tolist(),
         "always the average answer": [constant] * len(layers),
     }
-    bands = {"tuned lens": (ends.amin(dim=0).tolist(), ends.amax(dim=0).tolist())}
+    bands = {"tuned lens": (tuned.amin(dim=0).tolist(), tuned.amax(dim=0).tolist())}
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         lines(axes, layers, series, bands=bands, labels=("blocks done", "KL (nats a token)"))
         axes.set_xticks(layers)
-        axes.set_ylim(bottom=0)
+        axes.set_yscale("log")
 
     publish(
         "ch03_lens",
@@ -119,7 +118,7 @@ def draw_words(model: HookedTransformer, tokenizer: Tokenizer, lens: TunedLens) 
     guesses = {name: logit_lens(model, values)[:, 0, 1:].flip(0) for name, values in panels.items()}
     kl = {name: kl_from(logits, final[:, 1:]) for name, logits in guesses.items()}
     words = {
-        name: [[tokenizer.decode([i]) for i in row] for row in logits.argmax(dim=-1).tolist()]
+        name: [[shown(tokenizer, i) for i in row] for row in logits.argmax(dim=-1).tolist()]
         for name, logits in guesses.items()
     }
     read = [tokenizer.decode([i]) for i in ids]
@@ -127,7 +126,9 @@ def draw_words(model: HookedTransformer, tokenizer: Tokenizer, lens: TunedLens) 
 
     def draw(figure: Figure) -> None:
         for axes, name in zip(figure.subplots(2, 1), panels, strict=True):
-            heatmap(axes, kl[name].numpy(), rows=rows, columns=read, words=words[name], label="KL")
+            values = kl[name].clamp(max=3).numpy()
+            label = "KL, cut at 3"
+            heatmap(axes, values, rows=rows, columns=read, words=words[name], label=label)
             axes.set_title(name)
 
     at_start = {name: share_right(w) for name, w in words.items()}
@@ -135,8 +136,8 @@ def draw_words(model: HookedTransformer, tokenizer: Tokenizer, lens: TunedLens) 
         "ch03_lens_words",
         draw,
         alt="Two tables of blocks done by positions, each cell the likeliest next token. Before "
-        "the first block the logit lens mostly repeats the token it reads; the tuned lens guesses "
-        "common continuations. Both agree with the answer in the last row.",
+        "the first block the logit lens names odd bytes or a word at random, the tuned lens a "
+        "comma or 'the'. After one block both are near the final answer, the tuned lens nearer.",
         numbers={
             "words": words,
             "kl": kl,
@@ -146,6 +147,14 @@ def draw_words(model: HookedTransformer, tokenizer: Tokenizer, lens: TunedLens) 
         seeds=[0],
         sources=[__file__],
         size=(9.6, 5.0),
+    )
+
+
+def shown(tokenizer: Tokenizer, token: int) -> str:
+    """A token's text; a dot for bytes that are no character by themselves."""
+    text = tokenizer.decode([token])
+    return "".join(
+        c if c == "\n" or (c.isprintable() and c != "\ufffd") else "\u00b7" for c in text
     )
 
 

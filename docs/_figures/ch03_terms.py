@@ -1,7 +1,7 @@
 """Draws how much paths through 0, 1 and 2 heads matter, in models of 0, 1 and 2 layers."""
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -12,7 +12,7 @@ from solutions.ch03_circuits.paths import losses_by_order
 from toy_models.attn_0l import train as attn_0l
 from toy_models.attn_1l import train as attn_1l
 from toy_models.attn_2l import train as attn_2l
-from toy_models.corpus import REACH, SURE, bigrams, nearest_rule, rule_table
+from toy_models.corpus import REACH, SURE, WORDS, bigrams, nearest_rule, rule_table
 from toy_models.toys import of_seed
 
 SEEDS, WINDOWS = (0, 1, 2), 256
@@ -53,45 +53,51 @@ def best_loss(tokens: Int[Tensor, "batch pos"], skips: bool) -> float:
     return -chosen.log().mean().item()
 
 
+def savings(losses: Float[Tensor, "seed order"]) -> Float[Tensor, "seed order"]:
+    """What the paths of each order save, added to those of lower orders; guessing comes first."""
+    guessing = torch.full_like(losses[:, :1], len(WORDS)).log()
+    return -torch.cat([guessing, losses], dim=1).diff(dim=1)
+
+
 def draw_terms(found: dict, before: dict, best: dict) -> None:
-    """A group of bars for each model: its loss with paths of at most so many heads."""
+    """A group of bars for each model: what its paths of each order save."""
     names = {"attn_0l": "no layer", "attn_1l": "one layer", "attn_2l": "two layers"}
-    uniform = torch.tensor(64.0).log().item()
+    saved = {name: savings(losses) for name, losses in found.items()}
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         ink, at, ticks = axes.xaxis.label.get_color(), 0.0, []
-        for name, losses in found.items():
+        for name, values in saved.items():
             first = at
-            for order, column in enumerate(losses.T):
-                label = f"paths through at most {order}" if name == "attn_2l" else None
-                mean = column.mean().item()
-                axes.bar(at, mean, width=0.8, color=f"C{order}", label=label)
+            for order, column in enumerate(values.T):
+                label = f"paths through {order or 'no'} head{'s' * (order != 1)}"
+                shown = label if name == "attn_2l" else None
+                axes.bar(at, column.mean(), width=0.8, color=f"C{order}", label=shown)
                 axes.plot([at] * 2, [column.min(), column.max()], color=ink, linewidth=1.4)
-                axes.annotate(f"{mean:.2f}", (at, column.max()), (0, 3),
-                              textcoords="offset points", ha="center")  # fmt: skip
+                place = (at, max(column.max().item(), 0))
+                axes.annotate(
+                    f"{column.mean():.3f}", place, (0, 3), textcoords="offset points", ha="center"
+                )
                 at += 1
-            if name in best:
-                axes.plot([first - 0.45, at - 0.55], [best[name]] * 2, "--", color=ink, lw=0.9)
             ticks.append((first + at - 1) / 2)
             at += 0.8
-        axes.axhline(uniform, linewidth=0.8, linestyle=":", color=ink)
-        axes.annotate("guessing", (at - 0.9, uniform), (0, -11), textcoords="offset points",
-                      ha="right")  # fmt: skip
+        axes.axhline(0, linewidth=0.8, color=ink)
         axes.set_xticks(ticks, names.values())
-        axes.set(ylabel="loss (nats a token)", ylim=(0, max(uniform, 6.2)))
-        axes.legend(frameon=False, loc="upper left")
+        axes.set(ylabel="loss saved (nats a token)")
+        axes.margins(y=0.12)
+        axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=3)
 
-    mean = {name: [round(x, 2) for x in losses.mean(dim=0).tolist()] for name, losses in
-            found.items()}  # fmt: skip
+    uniform = torch.tensor(float(len(WORDS))).log().item()
+    mean = {name: [round(x, 2) for x in v.mean(dim=0).tolist()] for name, v in saved.items()}
     publish(
         "ch03_terms",
         draw,
-        alt=f"Loss with paths through at most 0, 1, 2 heads: no layer {mean['attn_0l']}; one layer "
-        f"{mean['attn_1l']}; two layers {mean['attn_2l']}. Guessing gives {uniform:.2f}. "
-        "In each model nearly all of the gain of heads comes with paths through one head.",
+        alt="Nats saved by paths through 0, 1, 2 heads, each added to the lower ones: no layer "
+        f"{mean['attn_0l']}; one layer {mean['attn_1l']}; two layers {mean['attn_2l']}. Paths "
+        "through two heads in a row save next to nothing.",
         numbers={
             "losses": found,
+            "saved": saved,
             "untrained": before,
             "best_possible": best,
             "uniform": uniform,
