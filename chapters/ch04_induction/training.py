@@ -1,12 +1,11 @@
 """Train the small models of this chapter, and measure them on the way.
 
-All are attention-only with norms whose gain stays 1, so that weights can be read as they are. They
+All are attention-only with norms that have no gain, so that weights can be read as they are. They
 differ in two things: one layer or two, plain keys or smeared ones. `training` yields after every
 step; whoever calls it decides when to measure (`measure`) and what to keep.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -14,14 +13,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..ch02_transformer import HookedTransformer, TransformerConfig
-from ..ch02_transformer.attention_only import ATTENTION_ONLY
-from ..ch02_transformer.norms import LayerNorm
+from ..ch02_transformer.attention_only import ATTENTION_ONLY_NORMED
 from ..ch02_transformer.train import TrainConfig, learning_rate, make_optimizer, train_step
 from ..ch03_circuits import compositions
 from .scores import head_scores, in_context_score, token_losses
 from .smeared import SMEARED
 
-PLAIN = replace(ATTENTION_ONLY, norm=LayerNorm)
 Draw = Callable[[int, torch.Generator], Int[Tensor, "batch pos"]]
 
 
@@ -34,9 +31,7 @@ def small_model(n_layers: int, smeared: bool, d_vocab: int, seed: int) -> Hooked
     sizes = TransformerConfig(
         n_layers=n_layers, d_model=64, n_heads=2, d_head=32, d_mlp=0, d_vocab=d_vocab, n_ctx=64
     )
-    model = HookedTransformer(sizes, SMEARED if smeared else PLAIN, seed)
-    for norm, _ in model.reading():
-        norm.requires_grad_(False)
+    model = HookedTransformer(sizes, SMEARED if smeared else ATTENTION_ONLY_NORMED, seed)
     with torch.no_grad():
         for block in model.blocks:
             block.W_pos.mul_(5)
@@ -78,7 +73,7 @@ class Snapshot(NamedTuple):
 def measure(
     model: HookedTransformer,
     texts: Int[Tensor, "batch pos"],
-    repeats: Int[Tensor, "batch pos"],
+    repeats: Int[Tensor, "segments length"],
     period: int,
 ) -> Snapshot:
     """Take all measures of a model, on texts of its task and on repeated segments.

@@ -6,6 +6,7 @@ Source: Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits".
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
@@ -17,28 +18,24 @@ from .hooks import HookPoint
 from .kv_cache import LayerCache
 from .layers import NoPositions, empty
 from .model import Parts, Resid
-from .norms import Norm
+from .norms import Norm, lift
 from .unembed import Unembed
 
 
-class NoNorm(Norm):
-    """Leave the stream as it is; the hook points are there, and the scale is 1."""
+class BareNorm(Norm):
+    """A norm without gain and bias: there is nothing to fold, so weights can be read as they are.
+
+    A gain would not reach the positions, which queries and keys add to what the norm gives.
+    """
 
     one: Tensor
-    centres = False
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.register_buffer("one", torch.ones(1), persistent=False)
-        self.d_model = config.d_model
+        self.d_model, self.eps = config.d_model, config.eps
         self.hook_scale = HookPoint()  # [batch, pos, 1]
         self.hook_normalized = HookPoint()  # [batch, pos, d_model]
-
-    def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
-        """Return x, divided by whatever stands at `hook_scale`."""
-        if not self.hook_scale.heard:
-            return self.hook_normalized(x)
-        return self.hook_normalized(x / self.hook_scale(torch.ones_like(x[..., :1])))
 
     def affine(self) -> tuple[Float[Tensor, " d_model"], Float[Tensor, " d_model"]]:
         """A gain of ones and a bias of zeros."""
@@ -47,6 +44,31 @@ class NoNorm(Norm):
 
     def forget(self) -> None:
         """Nothing to forget."""
+
+
+class NoNorm(BareNorm):
+    """Leave the stream as it is; the hook points are there, and the scale is 1."""
+
+    centres = False
+
+    def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
+        """Return x, divided by whatever stands at `hook_scale`."""
+        if not self.hook_scale.heard:
+            return self.hook_normalized(x)
+        return self.hook_normalized(x / self.hook_scale(torch.ones_like(x[..., :1])))
+
+
+class Standardise(BareNorm):
+    """Centre a vector and divide by its standard deviation, as LayerNorm does, and no more."""
+
+    centres = True
+
+    def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
+        """Normalise over d_model, in float32 at least, and return x's own precision."""
+        wide = lift(x)
+        centred = wide - wide.mean(dim=-1, keepdim=True)
+        scale = self.hook_scale((centred.pow(2).mean(dim=-1, keepdim=True) + self.eps).sqrt())
+        return self.hook_normalized(centred / scale).to(x.dtype)
 
 
 class AttentionOnlyBlock(nn.Module):
@@ -82,3 +104,4 @@ def no_mlp(config: TransformerConfig) -> nn.Module:
 
 
 ATTENTION_ONLY = Parts(NoPositions, NoNorm, plain_attention, no_mlp, AttentionOnlyBlock, Unembed)
+ATTENTION_ONLY_NORMED = replace(ATTENTION_ONLY, norm=Standardise)

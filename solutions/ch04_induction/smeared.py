@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ..ch02_transformer import TransformerConfig
 from ..ch02_transformer.attention import Attention
-from ..ch02_transformer.attention_only import ATTENTION_ONLY
+from ..ch02_transformer.attention_only import ATTENTION_ONLY_NORMED
 
 Keys = Float[Tensor, "batch pos head d_head"]
 
@@ -56,4 +56,4 @@ def smeared_attention(config: TransformerConfig, layer: int) -> Attention:
     return Attention(config, qk_norms=(nn.Identity(), Smear(config)))
 
 
-SMEARED = replace(ATTENTION_ONLY, attention=smeared_attention)
+SMEARED = replace(ATTENTION_ONLY_NORMED, attention=smeared_attention)

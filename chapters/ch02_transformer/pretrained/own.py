@@ -10,10 +10,9 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..attention_only import ATTENTION_ONLY
+from ..attention_only import ATTENTION_ONLY, ATTENTION_ONLY_NORMED
 from ..config import TransformerConfig
 from ..model import GPT2, LLAMA, HookedTransformer, Parts
-from ..norms import LayerNorm
 from ..unembed import TiedUnembed, Unembed
 from .files import Weights
 
@@ -23,7 +22,7 @@ PARTS = {
     "llama": LLAMA,
     "llama-tied": replace(LLAMA, unembed=TiedUnembed),
     "attention-only": ATTENTION_ONLY,
-    "attention-only-normed": replace(ATTENTION_ONLY, norm=LayerNorm),
+    "attention-only-normed": ATTENTION_ONLY_NORMED,
 }
 IGNORED: tuple[str, ...] = ()
 MAY_LACK: tuple[str, ...] = ()
