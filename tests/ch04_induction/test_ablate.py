@@ -168,11 +168,7 @@ def held_mistakes(model, heads):
         "The patterns are not held: those of the ablated model are at work, as in a full "
         "ablation. Are they recorded without the heads, or never forced?": {},
         "Only the patterns of the heads' own layers are held: all are meant.": {i: i for i in own},
-        "Only the patterns of the first layer are held: all are meant.": {0: 0},
         "Only the patterns of the last layer are held: all are meant.": {last: last},
-        "Only the patterns after the first layer are held: all are meant.": {
-            i: i for i in every[1:]
-        },
         "All layers have the LAST one's patterns: does each hook keep its own name?": {
             i: last for i in every
         },
