@@ -18,7 +18,7 @@ NEVER = [
     for source in SOURCES
     for here in HERES
     for out in OUTS
-    if not any(rule[0] == source and rule[2] == out for rule in RULES)
+    if not any(rule[2] == out and (rule[0] == source or rule[1] == here) for rule in RULES)
 ]
 """Triples that no rule comes near: the null."""
 GROUPS = {"planted": RULES, "bug": tuple(bugs()), "never": tuple(NEVER)}
@@ -31,12 +31,16 @@ def main() -> None:
         for name, kind in KINDS.items()
         for seed in SEEDS
     }
-    rows = {
-        key: {group: skip_rows(model, triples) for group, triples in GROUPS.items()}
-        for key, model in tqdm(models.items(), desc="models", unit="model")
-    }
+    rows = {key: by_group(model) for key, model in tqdm(models.items(), unit="model")}
     draw_tables(models["one head", 0])
     draw_factors(rows)
+
+
+def by_group(model: HookedTransformer) -> dict[str, list[Row]]:
+    """All triples measured on one text."""
+    rows = skip_rows(model, tuple(triple for group in GROUPS.values() for triple in group))
+    left = iter(rows)
+    return {group: [next(left) for _ in triples] for group, triples in GROUPS.items()}
 
 
 def tables(model: HookedTransformer) -> tuple[torch.Tensor, torch.Tensor]:

@@ -66,6 +66,10 @@ def test_contexts_by_hand():
     found, clear = attn_1l.contexts(tokens, "keep", "in")
     assert found[0].nonzero().flatten().tolist() == [18 + 15]
     assert clear[0].nonzero().flatten().tolist() == [17, 18 + 17]
+    tokens[0, 19] = attn_1l.TOKEN["stand"]
+    found, clear = attn_1l.contexts(tokens, "keep", "in")
+    assert not found.any(), "another source with a rule is nearer"
+    assert clear[0].nonzero().flatten().tolist() == [17]
 
 
 @pytest.mark.parametrize("name, kept", [("attn_0l", "KL"), ("attn_2l", "held-out loss")])

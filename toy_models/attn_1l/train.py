@@ -37,29 +37,31 @@ class Row(NamedTuple):
     base: float
     """In the chain: the truth where no rule applies."""
     without: float
-    """The model's mean where no source of `here` stands within reach."""
+    """The model's mean where neither this source nor one that has a rule stands within reach."""
     with_source: float
-    """The model's mean where this source does."""
+    """The model's mean where this source does, and no other that has a rule."""
 
 
 def contexts(
     tokens: Int[Tensor, "batch pos"], source: str, here: str
 ) -> tuple[Bool[Tensor, "batch pos"], Bool[Tensor, "batch pos"]]:
-    """Where `here` stands with this source within reach, and where with no source of a rule."""
-    ruled = (rule_table()[:, TOKEN[here]] >= 0)[tokens] | (tokens == TOKEN[source])
-    with_source, with_any = (torch.zeros_like(ruled) for _ in range(2))
+    """Where `here` stands with this source of all within reach, and where with none."""
+    ruled = rule_table()[:, TOKEN[here]] >= 0
+    ruled[TOKEN[source]] = False
+    with_source, with_other = (torch.zeros_like(tokens, dtype=torch.bool) for _ in range(2))
     for back in range(1, REACH + 1):
         with_source[:, back:] |= tokens[:, :-back] == TOKEN[source]
-        with_any[:, back:] |= ruled[:, :-back]
+        with_other[:, back:] |= ruled[tokens[:, :-back]]
     reads = tokens == TOKEN[here]
     reads[:, :REACH] = False  # what stood before the window may be a source
-    return reads & with_source, reads & ~with_any
+    alone = reads & ~with_other
+    return alone & with_source, alone & ~with_source
 
 
 @torch.no_grad()
 def skip_rows(model: HookedTransformer, planted: tuple[tuple[str, str, str], ...]) -> list[Row]:
-    """Each triple measured on the same held-out text of 400,000 tokens."""
-    tokens = draw_text(400_000, seed=3_000, skips=True).tokens
+    """Each triple measured on the same held-out text of 200,000 tokens."""
+    tokens = draw_text(200_000, seed=3_000, skips=True).tokens
     tokens = tokens[: len(tokens) // 64 * 64].view(-1, 64)
     probabilities = torch.cat([model(batch).softmax(dim=-1) for batch in tokens.split(512)])
     P, rows = bigrams(), []
