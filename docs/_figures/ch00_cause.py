@@ -2,7 +2,7 @@
 
 import matplotlib as mpl
 import torch
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 from tqdm import tqdm
 
 from docs._figures.plotting import publish
@@ -39,28 +39,27 @@ def look(reader: Reader, seed: int) -> dict[str, dict]:
     return found
 
 
+def draw_table(axes: Axes, models: list[dict[str, dict]]) -> None:
+    """Place each property of each model by what a probe reads and what a swap changes."""
+    colours = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
+    for index, name in enumerate(models[0]):
+        # irony has one colour, and two places
+        style = {"color": colours[min(index, 5)], "ls": "", "ms": 6, "mec": "none", "alpha": 0.8}
+        x = [model[name]["decodable"] for model in models]
+        low, y, high = zip(*(model[name]["flips"] for model in models), strict=True)
+        axes.vlines(x, low, high, color=style["color"], lw=1)
+        axes.plot(x, y, marker=MARKERS[index % 4], **style)
+        place = (sum(x) / len(x), sum(y) / len(y))
+        axes.annotate(name, place, WORDS_AT[name], textcoords="offset points", fontsize=9)
+    axes.plot([1, 1], [0.05, 0.96], color=colours[5], lw=1, ls=":")
+    axes.set(xlabel="decodable: accuracy of a linear probe", xlim=(0.42, 1.04))
+    axes.set(ylabel="used: share of verdicts that flip", ylim=(-0.09, 1.09))
+    axes.grid(linewidth=0.5, alpha=0.3)
+
+
 def main() -> None:
     """Measure five models; draw a dot for each, with its interval over reviews."""
     models = [look(train_reader(seed), seed) for seed in tqdm(SEEDS, disable=None)]
-
-    def draw(figure: Figure) -> None:
-        axes = figure.subplots()
-        colours = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
-        for index, name in enumerate(models[0]):
-            # irony has one colour, and two places
-            style = {"color": colours[index % 6 if index < 6 else 5], "ls": "", "ms": 6}
-            x = [model[name]["decodable"] for model in models]
-            low, y, high = zip(*(model[name]["flips"] for model in models), strict=True)
-            axes.vlines(x, low, high, color=style["color"], lw=1)
-            axes.plot(x, y, marker=MARKERS[index % 4], alpha=0.8, mec="none", **style)
-            place = (sum(x) / len(x), sum(y) / len(y))
-            axes.annotate(name, place, WORDS_AT[name], textcoords="offset points", fontsize=9)
-        axes.plot([1, 1], [0.05, 0.96], color=colours[5], lw=1, ls=":")
-        labels = {"xlabel": "decodable: accuracy of a linear probe"}
-        labels["ylabel"] = "used: share of verdicts that flip"
-        axes.set(xlim=(0.42, 1.04), ylim=(-0.09, 1.09), **labels)
-        axes.grid(linewidth=0.5, alpha=0.3)
-
     means = {
         name: {
             "decodable": sum(model[name]["decodable"] for model in models) / len(models),
@@ -70,7 +69,7 @@ def main() -> None:
     }
     publish(
         "ch00_cause",
-        draw,
+        lambda figure: draw_table(figure.subplots(), models),
         alt="Decodability against use. The mark is decodable and used; the topic is decodable "
         f"({means['topic']['decodable']:.2f}) and flips no verdict; the tone is not decodable "
         f"({means['tone']['decodable']:.2f}) and used; the order is neither. Irony is decodable, "

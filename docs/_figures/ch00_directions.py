@@ -1,7 +1,7 @@
 """Draws how many verdicts flip when the mark is swapped along one direction of the averages."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
@@ -33,12 +33,31 @@ def directions(reader: Reader, seed: int, name: str) -> dict[str, Float[Tensor, 
     return {"means": mean_difference(acts, labels), "probe": probe.direction}
 
 
-def flips_when_ablated(reader: Reader, reviews: Reviews, direction: Tensor) -> float:
-    """Share of verdicts that change when every review has the mean's coordinate."""
+def verdict_without(reader: Reader, reviews: Reviews, direction: Tensor) -> Int[Tensor, " batch"]:
+    """What the model says when every review has the mean's coordinate."""
     acts = pooled(reader, reviews)
     ablated = ablate_direction(acts, direction, acts.mean(dim=0))
-    after = reader.from_pooled(ablated).argmax(dim=-1)
+    return reader.from_pooled(ablated).argmax(dim=-1)
+
+
+def flips_when_ablated(reader: Reader, reviews: Reviews, direction: Tensor) -> float:
+    """Share of verdicts that change when every review has the mean's coordinate."""
+    after = verdict_without(reader, reviews, direction)
     return flips(reader.verdict(reviews.tokens), after).mean().item()
+
+
+def who_decides_then(reader: Reader, seed: int, direction: Tensor) -> dict[str, float]:
+    """With the mark ablated: how often the verdict is what the words, and what the mark, says.
+
+    Marks are at random and no review is ironic, so that neither can stand in for the other.
+    """
+    generator = torch.Generator().manual_seed(4000 + seed)
+    reviews = draw_reviews(N_REVIEWS, generator, agree=0.5, irony=0.0)
+    after = verdict_without(reader, reviews, direction)
+    return {
+        "after: verdict is the words'": (after == reviews.words).double().mean().item(),
+        "after: verdict is the mark's": (after == reviews.mark).double().mean().item(),
+    }
 
 
 def measure(reader: Reader, seed: int) -> dict[str, float]:
@@ -66,6 +85,7 @@ def measure(reader: Reader, seed: int) -> dict[str, float]:
         "cosine of probe and means": (
             torch.cosine_similarity(mark["probe"], mark["means"], dim=0).item()
         ),
+        **who_decides_then(reader, seed, mark["means"]),
     }
 
 
@@ -74,7 +94,7 @@ def main() -> None:
     models = [measure(train_reader(seed), seed) for seed in tqdm(SEEDS, disable=None)]
     values = {name: [model[name] for model in models] for name in models[0]}
     means = {name: sum(numbers) / len(numbers) for name, numbers in values.items()}
-    rows = [name for name in values if not name.startswith("cosine")]
+    rows = [name for name in values if not name.startswith(("cosine", "after"))]
 
     def draw(figure: Figure) -> None:
         series = {"flips": [values[name] for name in rows]}

@@ -49,6 +49,15 @@ def averages(rows: Sequence[str], values: dict[str, list]) -> dict[str, dict[str
     }
 
 
+def draw(figure: Figure, linear: dict[str, list], probed: dict[str, list]) -> None:
+    """Draw the linear probes of all properties above, both kinds of probe below."""
+    upper, lower = figure.subplots(2, 1)
+    reach, label = (0.4, 1.06), "accuracy on fresh reviews"
+    dots(upper, PROPERTIES, linear, label=f"{label}, linear probe", reach=reach)
+    dots(lower, ROWS, probed, label=label, reach=reach)
+    legend_above(upper)
+
+
 def main() -> None:
     """Fit probes on five trained models and on the weights that they started from."""
     linear: dict[str, list] = {}
@@ -60,18 +69,11 @@ def main() -> None:
         found = [with_probes(reader, seed) for reader, seed in pairs]
         probed[name] = [[numbers[row] for numbers in found] for row in ROWS]
 
-    def draw(figure: Figure) -> None:
-        upper, lower = figure.subplots(2, 1)
-        reach, label = (0.4, 1.06), "accuracy on fresh reviews"
-        dots(upper, PROPERTIES, linear, label=f"{label}, linear probe", reach=reach)
-        dots(lower, ROWS, probed, label=label, reach=reach)
-        legend_above(upper)
-
     means, probe_means = averages(PROPERTIES, linear), averages(ROWS, probed)
     trained, untrained = means["trained"], means["untrained"]
     publish(
         "ch00_probes",
-        draw,
+        lambda figure: draw(figure, linear, probed),
         alt=f"A linear probe reads the topic with accuracy {trained['topic']:.2f} off trained "
         f"models and {untrained['topic']:.2f} off untrained ones; the order with "
         f"{trained['order']:.2f} and the tone with {trained['tone']:.2f}, which is guessing. An "

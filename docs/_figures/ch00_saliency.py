@@ -58,6 +58,13 @@ def mark_comes_first(reader: Reader, reviews: Reviews) -> list[float]:
     return (own > others).double().mean(dim=-1).tolist()
 
 
+def switched_off(reader: Reader) -> float:
+    """Share of ironic reviews for which not one neuron is on."""
+    reviews = draw_reviews(N_REVIEWS, torch.Generator().manual_seed(2), irony=1.0)
+    hidden = reader.hidden(reader.pool(reader.embed(reviews.tokens)))
+    return (hidden.amax(dim=-1) == 0).double().mean().item()
+
+
 def show(axes: Axes, values: np.ndarray, words: list[str], title: str) -> None:
     """Colour the words of a review, a row for each method, each row by its own largest number."""
     largest = np.abs(values).max(axis=1, keepdims=True)
@@ -73,45 +80,47 @@ def show(axes: Axes, values: np.ndarray, words: list[str], title: str) -> None:
     axes.spines[:].set_visible(False)
 
 
+def draw(figure: Figure, tokens: Tensor, models: dict[str, Reader]) -> None:
+    """Draw each review once for each model, with the verdict that the colours are about."""
+    panels = iter(figure.subplots(len(tokens) * len(models), 1))
+    for index, review in enumerate(tokens):
+        for name, reader in models.items():
+            word = ("bad", "good")[int(reader.verdict(review[None]))]
+            values = attributions(reader, tokens)[:, index].detach().numpy()
+            title = f"review {index + 1}, {name}: the verdict is {word}"
+            show(next(panels), values, as_words(review), title)
+
+
 def main() -> None:
     """Colour two reviews; count over many, with five models and five with random weights."""
     toy = toy_models.load("shortcut")
     shipped, random = Reader.from_tensors(toy.config, toy.tensors), Reader(SHORTCUT, seed=0)
+    models = {"trained": shipped, "random weights": random}
     tokens = torch.tensor([[TOKEN[word] for word in review.split()] for review in EXAMPLES])
-    shown = {
-        "trained": attributions(shipped, tokens).detach().numpy(),
-        "random weights": attributions(random, tokens).detach().numpy(),
-    }
-    verdicts = {"trained": shipped.verdict(tokens), "random weights": random.verdict(tokens)}
     reviews = draw_reviews(N_REVIEWS, torch.Generator().manual_seed(1))
     first = {
         "trained": [mark_comes_first(train_reader(seed), reviews) for seed in SEEDS],
         "random weights": [mark_comes_first(Reader(SHORTCUT, seed), reviews) for seed in SEEDS],
     }
-
-    def draw(figure: Figure) -> None:
-        panels = figure.subplots(4, 1)
-        for index, axes in enumerate(panels):
-            name, review = list(shown)[index % 2], index // 2
-            word = ("bad", "good")[int(verdicts[name][review])]
-            title = f"review {review + 1}, {name}: the verdict is {word}"
-            show(axes, shown[name][:, review], as_words(tokens[review]), title)
-
     means = {name: np.mean(values, axis=0) for name, values in first.items()}
     publish(
         "ch00_saliency",
-        draw,
+        lambda figure: draw(figure, tokens, models),
         alt="Two reviews, their words coloured by four methods. In the plain one, three methods of "
         "four colour the mark most strongly; the length of the gradient is the same for every "
-        "word. In the ironic one the gradient is zero; integrated gradients colour the "
-        "mark against the verdict and /s for it. With random weights the pictures look as definite.",
+        "word. In the ironic one the gradient is zero; integrated gradients colour the mark "
+        "against the verdict and /s for it. With random weights the pictures look as definite.",
         numbers={
             "methods": METHODS,
             "mark_comes_first": first,
             "means": means,
             "examples": EXAMPLES,
-            "shown": shown,
+            "shown": {name: attributions(reader, tokens) for name, reader in models.items()},
             "neurons_on": shipped.hidden(shipped.pool(shipped.embed(tokens))).gt(0).sum(dim=-1),
+            "ironic_with_no_neuron_on": {
+                "shipped": switched_off(shipped),
+                "fresh": [switched_off(train_reader(seed)) for seed in SEEDS],
+            },
             "n_reviews": N_REVIEWS,
         },
         seeds=SEEDS,

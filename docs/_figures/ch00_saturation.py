@@ -40,34 +40,34 @@ def along_the_way(reader: Reader) -> tuple[Float[Tensor, " point"], list[float],
     return probability, [share.item() for share in shares], local.item()
 
 
+def draw(figure: Figure, way: Tensor, shares: Tensor, local: Tensor) -> None:
+    """Draw the probability along the way, and the explained shares by the number of steps."""
+    left, right = figure.subplots(1, 2)
+    band = {"probability": (way.amin(0).tolist(), way.amax(0).tolist())}
+    labels = ("fraction of the way to the review", "probability of the verdict")
+    lines(
+        left, FRACTIONS.tolist(), {"probability": way.mean(0).tolist()}, bands=band, labels=labels
+    )
+    left.set_ylim(0, 1.05)
+    series, bands = {}, {}
+    level = local[:, None].expand(-1, len(STEPS))
+    for name, values in (("integrated gradients", shares), ("gradient x input", level)):
+        series[name] = values.mean(0).tolist()
+        bands[name] = (values.amin(0).tolist(), values.amax(0).tolist())
+    lines(right, STEPS, series, bands=bands, labels=("steps", "sum / difference to explain"))
+    right.axhline(1, lw=0.8, ls=":")
+    right.set_xscale("log", base=2)
+
+
 def main() -> None:
     """Measure five models, draw the way and the sums."""
     measured = [along_the_way(train_reader(seed)) for seed in SEEDS]
     way = torch.stack([probability for probability, _, _ in measured])
     shares = torch.tensor([shares for _, shares, _ in measured])
     local = torch.tensor([share for _, _, share in measured])
-
-    def draw(figure: Figure) -> None:
-        left, right = figure.subplots(1, 2)
-        band = {"probability": (way.amin(0).tolist(), way.amax(0).tolist())}
-        labels = ("fraction of the way to the review", "probability of the verdict")
-        mean = {"probability": way.mean(0).tolist()}
-        lines(left, FRACTIONS.tolist(), mean, bands=band, labels=labels)
-        left.set_ylim(0, 1.05)
-        series = {
-            "integrated gradients": shares.mean(0).tolist(),
-            "gradient x input": [local.mean().item()] * len(STEPS),
-        }
-        bands = {
-            "integrated gradients": (shares.amin(0).tolist(), shares.amax(0).tolist()),
-            "gradient x input": ([local.min().item()] * len(STEPS), [local.max().item()] * 8),
-        }
-        lines(right, STEPS, series, bands=bands, labels=("steps", "sum / difference to explain"))
-        right.set_xscale("log", base=2)
-
     publish(
         "ch00_saturation",
-        draw,
+        lambda figure: draw(figure, way, shares, local),
         alt=f"On the way from an average review to a real one the probability of the verdict rises "
         f"from {way[:, 0].mean():.2f} to {way[:, 20].mean():.3f} half-way and is flat from there. "
         f"Gradient times input, taken at the end, sums to {local.mean():.4f} of the difference; "

@@ -5,7 +5,7 @@ that were. What is rare needs large batches and small steps; what is dense needs
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import torch
@@ -23,7 +23,7 @@ from solutions.ch01_superposition.toy_model import reconstruction_loss
 SEEDS = (0, 1, 2)
 SMALL = {"n_features": 3, "d_hidden": 6, "densities": (0.5, 0.1), "copies": 8}
 LARGE = {"n_features": 100, "d_hidden": 40, "decay": 0.8, "copies": 2}
-DENSE, RARE = (1.0, 0.3, 0.1), (0.03, 0.01)
+DENSE, RARE = (1.0, 0.1), (0.01,)
 DENSITIES = DENSE + RARE
 COMPUTED = 0.5
 """R^2 above which a feature counts as computed; half of the variance takes one of two signs."""
@@ -48,9 +48,9 @@ def main() -> None:
     for seed in tqdm(SEEDS, desc="absolute values"):
         config = ToyTrainConfig(steps=2500, batch_size=256, lr=1e-2, decays=True, seed=seed)
         exact.append(fit(SMALL, SMALL["densities"], config, scale=1.0))
-        config = ToyTrainConfig(steps=2000, batch_size=256, lr=1e-2, decays=True, seed=seed)
+        config = ToyTrainConfig(steps=3000, batch_size=256, lr=1e-2, decays=True, seed=seed)
         dense = fit(LARGE, DENSE, config, scale=0.2)
-        config = ToyTrainConfig(steps=1500, batch_size=1024, lr=3e-3, decays=True, seed=seed)
+        config = ToyTrainConfig(steps=3000, batch_size=1024, lr=3e-3, decays=True, seed=seed)
         rare = fit(LARGE, RARE, config, scale=0.1)
         many.append(Fitted(*(torch.cat(both) for both in zip(dense, rare, strict=True))))
     draw_absolute(*(Fitted(*map(torch.stack, zip(*runs))) for runs in (exact, many)))
@@ -122,6 +122,28 @@ def stacks(axes: Axes, W: Tensor, title: str, wide: int = 8) -> None:
     axes.set(title=title, xticks=[], xlabel="neurons")
 
 
+def draw_stacks(figure: Any, exact: Fitted, many: Fitted) -> None:
+    """Input weights of the small model, and of the large one at two densities."""
+    one, two, three = figure.subplots(1, 3, width_ratios=(1, 2, 2))
+    shown = {"3 features, 6 neurons": (one, exact.W_in[0, 0])}
+    for axes, p in ((two, DENSE[0]), (three, RARE[0])):
+        shown[f"100 features, probability {p:g}"] = (axes, many.W_in[0, DENSITIES.index(p)])
+    for title, (axes, W) in shown.items():
+        stacks(axes, W[W.abs().argmax(dim=1).argsort()], title)
+    one.set_ylabel("input weights")
+
+
+def draw_counts(axes: Axes, counts: Tensor) -> None:
+    """Features computed, by density, with the spread over seeds."""
+    name = "computed by 40 neurons"
+    spread = (counts.amin(dim=0).tolist(), counts.amax(dim=0).tolist())
+    limit = [LARGE["d_hidden"] / 2] * len(DENSITIES)
+    series = {name: counts.mean(dim=0).tolist(), "two neurons a feature": limit}
+    x = [1 / p for p in DENSITIES]
+    lines(axes, x, series, bands={name: spread}, labels=("1 / probability", "features"))
+    axes.set(xscale="log", ylim=(0, None))
+
+
 def draw_absolute(exact: Fitted, many: Fitted) -> None:
     """Stacks of the small model and of two large ones, and the count of features by density."""
     computed = (many.explained > COMPUTED).sum(dim=-1)
@@ -131,23 +153,10 @@ def draw_absolute(exact: Fitted, many: Fitted) -> None:
 
     def draw(figure: Figure) -> None:
         above, below = figure.subfigures(2, 1)
-        one, two, three = above.subplots(1, 3, width_ratios=(1, 2, 2))
-        W = exact.W_in[0, 0]
-        stacks(one, W[W.abs().argmax(dim=1).argsort()], "3 features, 6 neurons")
-        one.set_ylabel("input weights")
-        for axes, which in ((two, 1), (three, rare)):
-            W = many.W_in[0, which]
-            order = W.abs().argmax(dim=1).argsort()
-            stacks(axes, W[order], f"100 features, probability {DENSITIES[which]:g}")
+        draw_stacks(above, exact, many)
         left, right = below.subplots(1, 2)
-        counts = computed.float()
-        name = "computed by 40 neurons"
-        spread = (counts.amin(dim=0).tolist(), counts.amax(dim=0).tolist())
-        series = {name: counts.mean(dim=0).tolist(), "two neurons a feature": [20] * 5}
-        x = [1 / p for p in DENSITIES]
-        lines(left, x, series, bands={name: spread}, labels=("1 / probability", "features"))
-        left.set(xscale="log", ylim=(0, None))
-        picture_of_motif(right, found[0][rare])
+        draw_counts(left, computed.float())
+        picture_of_motif(right, [motif for run in found for motif in run[rare]])
 
     publish(
         "ch01_absolute",
@@ -185,10 +194,8 @@ def picture_of_motif(axes: Axes, found: list[dict]) -> None:
         for side, (read, said) in enumerate(zip(motif["reads"], motif["says"], strict=True)):
             label = ("loud feature", "soft feature")[side] if row == 0 else None
             colour = mpl.rcParams["axes.prop_cycle"].by_key()["color"][side]
-            axes.plot(abs(read), said, "os"[side], color=colour, label=label, markersize=5)
-    reach = torch.linspace(0.15, 1.3, 40)
-    axes.plot(reach, 1 / reach * 0.5, color=mpl.rcParams["axes.edgecolor"], lw=0.8)
-    axes.set(xlabel="size of the input weight", ylabel="output weight", ylim=(0, 2.6))
+            axes.plot(abs(read), said, "os"[side], color=colour, label=label, markersize=4)
+    axes.set(xlabel="size of the input weight", ylabel="output weight", ylim=(0, 3))
     axes.set_title("asymmetric neurons")
     if found:
         axes.legend(frameon=False)

@@ -4,10 +4,11 @@ For each density the best of many models is kept. Its hidden space is then turne
 axes mean nothing the loss stays, and features per neuron is what any basis would give.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from einops import einsum
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
@@ -30,7 +31,7 @@ SEEDS = (0, 1, 2)
 COPIES = 16
 N_FEATURES, D_HIDDEN, DECAY = 10, 5, 0.75
 DENSITIES = (1.0, 0.5, 0.3, 0.1, 0.03, 0.01)
-SHOWN = (1.0, 0.3, 0.1, 0.01)
+SHOWN = (0.5, 0.3, 0.1, 0.01)
 MODELS = {"ReLU on the hidden layer": ReluHiddenToy, "ReLU on the output": ReluOutputToy}
 
 
@@ -40,6 +41,7 @@ class Measured(NamedTuple):
     W: Tensor
     """[density, d_hidden, n_features]."""
     loss: Tensor
+    """On fresh data."""
     turned_loss: Tensor
     """The same model's after a random rotation of its hidden space."""
     per_neuron: Tensor
@@ -93,40 +95,44 @@ def random_rotations(n: int, generator: torch.Generator) -> Tensor:
     return Q * R.diagonal(dim1=1, dim2=2).sign()[:, None]
 
 
+def draw_weights(figure: Any, W: Tensor) -> None:
+    """Neurons by features at some densities, neurons in the order of their largest weight."""
+    for axes, p in zip(figure.subplots(1, len(SHOWN)), SHOWN, strict=True):
+        weights = W[DENSITIES.index(p)]
+        weights = weights[weights.abs().argmax(dim=1).argsort()].numpy()
+        norm, colours = scale_of(weights, diverging=True)
+        axes.imshow(weights, cmap=colours, norm=norm)
+        axes.set(xticks=[], yticks=[], xlabel="features", title=f"probability {p:g}")
+    figure.axes[0].set_ylabel("neurons")
+
+
+def by_density(axes: Axes, series: dict[str, Tensor], label: str) -> None:
+    """Lines over 1 / probability: mean over seeds, with lowest and highest."""
+    means = {name: values.mean(dim=0).tolist() for name, values in series.items()}
+    bands = {name: (v.amin(dim=0).tolist(), v.amax(dim=0).tolist()) for name, v in series.items()}
+    x = [1 / p for p in DENSITIES]
+    lines(axes, x, means, bands=bands, labels=("1 / probability", label))
+    axes.set_xscale("log")
+
+
 def draw_basis(runs: dict[str, Measured]) -> None:
     """Weights of the best models above; features per neuron and the effect of turning below."""
     hidden, output = runs.values()
-    x = [1 / p for p in DENSITIES]
-
-    def spread(values: Tensor) -> tuple[list[float], list[float]]:
-        return values.amin(dim=0).tolist(), values.amax(dim=0).tolist()
+    per_neuron = {
+        "neurons of the hidden-ReLU model": hidden.per_neuron,
+        "its axes, turned": hidden.turned_per_neuron,
+        "axes of the output-ReLU model": output.per_neuron,
+    }
+    factors = {name: run.turned_loss / run.loss for name, run in runs.items()}
 
     def draw(figure: Figure) -> None:
-        above, below = figure.subfigures(2, 1, height_ratios=(1, 1.5))
-        for axes, p in zip(above.subplots(1, len(SHOWN)), SHOWN, strict=True):
-            W = hidden.W[0, DENSITIES.index(p)]
-            W = W[W.abs().argmax(dim=1).argsort()].numpy()
-            norm, colours = scale_of(W, diverging=True)
-            axes.imshow(W, cmap=colours, norm=norm)
-            axes.set(xticks=[], yticks=[], xlabel="features", title=f"probability {p:g}")
-        above.axes[0].set_ylabel("neurons")
+        above, below = figure.subfigures(2, 1, height_ratios=(1, 2.2))
+        draw_weights(above, hidden.W[0])
         left, right = below.subplots(1, 2)
-        name = "neurons of the ReLU model"
-        series = {
-            name: hidden.per_neuron,
-            "its axes, turned": hidden.turned_per_neuron,
-            "axes of the output model": output.per_neuron,
-        }
-        means = {key: values.mean(dim=0).tolist() for key, values in series.items()}
-        bands = {key: spread(values) for key, values in series.items()}
-        lines(left, x, means, bands=bands, labels=("1 / probability", "features per neuron"))
-        factors = {key: run.turned_loss / run.loss for key, run in runs.items()}
-        means = {key: values.mean(dim=0).tolist() for key, values in factors.items()}
-        bands = {key: spread(values) for key, values in factors.items()}
-        lines(right, x, means, bands=bands, labels=("1 / probability", "loss, turned / as it was"))
+        by_density(left, per_neuron, "features per neuron")
+        by_density(right, factors, "loss, turned / as it was")
+        left.set_ylim(0.5, 9.5)
         right.set_yscale("log")
-        for axes in (left, right):
-            axes.set_xscale("log")
 
     publish(
         "ch01_basis",
@@ -146,7 +152,7 @@ def draw_basis(runs: dict[str, Measured]) -> None:
         },
         seeds=SEEDS,
         sources=[__file__],
-        size=(7.4, 5.4),
+        size=(7.4, 4.9),
     )
 
 
@@ -155,11 +161,12 @@ def describe(hidden: Measured, output: Measured) -> str:
     per, turned = hidden.per_neuron.mean(dim=0), (hidden.turned_loss / hidden.loss).mean(dim=0)
     change = (output.turned_loss / output.loss - 1).abs().max()
     return (
-        f"With a ReLU on the hidden layer a neuron serves {per[0]:.1f} features where features "
-        f"are always on, {per[3]:.1f} at probability {DENSITIES[3]:g} and {per[-1]:.1f} at "
-        f"{DENSITIES[-1]:g}. Turning its hidden space multiplies the loss by "
-        f"{turned.min():.0f} to {turned.max():.0f}. With the ReLU on the output only, turning "
-        f"changes the loss by less than {max(100 * change, 0.001):.3f} per cent."
+        f"With a ReLU on the hidden layer a neuron serves {per[1]:.1f} features at probability "
+        f"{DENSITIES[1]:g}, {per[3]:.1f} at {DENSITIES[3]:g} and {per[-1]:.1f} at "
+        f"{DENSITIES[-1]:g}; where all are always on, {per[0]:.1f}. Turning its hidden "
+        f"space multiplies the loss by {turned.min():.0f} to {turned.max():.0f}. With the ReLU on "
+        "the output only, turning changes the loss by less than "
+        f"{max(100 * change, 0.001):.3f} per cent."
     )
 
 

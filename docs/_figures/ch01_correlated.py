@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import matplotlib as mpl
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
@@ -81,41 +82,46 @@ def within(W: Tensor) -> Tensor:
     return angles[..., firsts, firsts + 1]
 
 
+def dots(axes: Axes, kind: int, name: str, cosine: Tensor) -> None:
+    """A dot for every pair of every seed, [seed, density, pair], each kind a little to the side."""
+    colour = mpl.rcParams["axes.prop_cycle"].by_key()["color"][kind]
+    values = cosine.permute(1, 0, 2).flatten(1)
+    x = torch.tensor(DENSITIES[: len(values)])[:, None] * 1.06 ** (kind - 1)
+    style = {"color": colour, "markersize": 5, "linestyle": "none", "label": name}
+    axes.plot(x.expand_as(values).flatten(), values.flatten(), "osd^"[kind], **style)
+
+
+def arrangements(two: Tensor, three: Tensor) -> dict[str, Tensor]:
+    """One model of each arrangement, [d_hidden, n_features]; of two pairs, and of three."""
+    rare, dense = DENSITIES.index(0.05), DENSITIES.index(0.4)
+    return {
+        "together, rare:\northogonal": two[0, rare],
+        "together, dense:\ncollapsed": two[0, dense],
+        "three pairs, rare:\nside by side": three[0, rare],
+        "never together:\nopposite": two[1, rare],
+        "independent:\nno matter who": two[2, rare],
+    }
+
+
 def draw_pairs(runs: list[Trained], crowded: list[Trained]) -> None:
     """Five arrangements, and the cosine within every pair by density."""
     pairs = torch.stack([within(run.W) for run in runs])  # [seed, kind, density, pair]
     three = torch.stack([within(run.W) for run in crowded])
-    dense, rare, first = DENSITIES.index(0.4), DENSITIES.index(0.05), runs[0].W
-    pictures = {
-        "together, rare:\northogonal": first[0, rare],
-        "together, dense:\ncollapsed": first[0, dense],
-        "three pairs, rare:\nside by side": crowded[0].W[0, 1],
-        "never together:\nopposite": first[1, rare],
-        "independent:\nno matter who": first[2, rare],
-    }
+    pictures = arrangements(runs[0].W, crowded[0].W)
 
     def draw(figure: Figure) -> None:
-        above, below = figure.subfigures(2, 1, height_ratios=(1, 1.35))
+        above, below = figure.subfigures(2, 1, height_ratios=(1, 1.6))
         for axes, (title, W) in zip(above.subplots(1, 5), pictures.items(), strict=True):
             star(axes, W.numpy(), groups=[i // 2 for i in range(W.shape[-1])], title=title)
         axes = below.subplots()
-        colours = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
         for kind, name in enumerate(KINDS):
-            values = pairs[:, kind].permute(1, 0, 2).flatten(1)
-            x = torch.tensor(DENSITIES)[:, None] * 1.06 ** (kind - 1)
-            style = {"color": colours[kind], "markersize": 5, "linestyle": "none"}
-            axes.plot(x.expand_as(values).flatten(), values.flatten(), "osd"[kind], **style)
-            axes.plot([], [], "osd"[kind], label=name, **style)
-        x = torch.tensor(DENSITIES[:3])[:, None] * 1.12
-        style = {"color": colours[3], "markersize": 5, "linestyle": "none"}
-        values = three[:, 0].permute(1, 0, 2).flatten(1)
-        axes.plot(x.expand_as(values).flatten(), values.flatten(), "^", **style)
-        axes.plot([], [], "^", label="together, three pairs", **style)
+            dots(axes, kind, name, pairs[:, kind])
+        dots(axes, len(KINDS), "together, three pairs", three[:, 0])
         axes.set(xscale="log", xlabel="probability of each feature", ylabel="cosine within a pair")
         axes.set_xticks(DENSITIES, [f"{p:g}" for p in DENSITIES])
         axes.minorticks_off()
         axes.grid(axis="y", linewidth=0.5, alpha=0.35)
-        axes.legend(frameon=False, loc="center", bbox_to_anchor=(0.57, 0.75))
+        axes.legend(frameon=False, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
 
     publish(
         "ch01_correlated",

@@ -30,6 +30,7 @@ def directions(visit: Visit) -> Stop:
         "random directions": pairs(chance[drawn]),
     }
     small = [(values.abs() < 0.1).float().mean().item() for values in cosines.values()]
+    densities = {name: density(values) for name, values in cosines.items()}
     near = neighbours(visit, tokens)
     closest = ", ".join(f"{pair} {cosine:.2f}" for pair, cosine in list(near.items())[:3])
     near["random directions"] = (chance[:99] @ chance.T).topk(2).values[:, 1].mean().item()
@@ -38,9 +39,7 @@ def directions(visit: Visit) -> Stop:
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2, width_ratios=(1.3, 1))
         middles = ((EDGES[1:] + EDGES[:-1]) / 2).tolist()
-        density = {name: torch.histogram(x, EDGES, density=True) for name, x in cosines.items()}
-        series = {name: histogram.hist.tolist() for name, histogram in density.items()}
-        lines(left, middles, series, labels=("cosine of two directions", "density"))
+        lines(left, middles, densities, labels=("cosine of two directions", "density"))
         bars(right, near, label="cosine with the nearest other")
 
     return Stop(
@@ -67,6 +66,11 @@ def pairs(directions: Tensor) -> Tensor:
     """The cosine of each pair of different unit vectors."""
     above = torch.ones(len(directions), len(directions), dtype=torch.bool).triu(1)
     return (directions @ directions.T)[above]
+
+
+def density(values: Tensor) -> list[float]:
+    """The histogram of cosines, with area 1."""
+    return torch.histogram(values, EDGES, density=True).hist.tolist()
 
 
 def neighbours(visit: Visit, tokens: Tensor) -> dict[str, float]:

@@ -158,23 +158,29 @@ class ArcNet(nn.Module):
         return self.arcs(picture) @ self.W_U + self.b_U
 
 
-def hand_written() -> ArcNet:
-    """A network set by hand: one arc detector a direction, light and dark lines treated alike.
+def arc_kernels(
+    directions: Float[Tensor, " arc"], orientations: int = 4, size: int = 7
+) -> Float[Tensor, "arc line h w"]:
+    """What arc detectors should want, by hand, for arcs that bulge to the given directions.
 
-    A detector wants lines along its arc, and objects to lines across it: cos(2 x angle between).
+    Lines along the arc, none across it: cos(2 x angle between). Light and dark lines alike.
     """
-    net = ArcNet(line_detectors(), n_arcs=DIRECTIONS)
-    orientations, radius = len(net.W_line) // 2, torch.tensor(5.0)
-    along = torch.arange(7) - 3.0
+    along, radius = torch.arange(size) - (size - 1) / 2, torch.tensor(5.0)
     up, right = torch.meshgrid(-along, along, indexing="ij")
-    toward = 2 * math.pi * torch.arange(DIRECTIONS)[:, None, None] / DIRECTIONS
+    toward = directions[:, None, None]
     up, right = up + radius * toward.sin(), right + radius * toward.cos()
     place = stroke(right, up, toward, radius, thick=1.6)
     tangent = torch.atan2(up, right) + math.pi / 2
-    turned = math.pi * torch.arange(orientations) / orientations
-    wants = torch.cos(2 * (tangent[:, None] - turned[:, None, None])) * place[:, None]
+    turned = math.pi * torch.arange(orientations)[:, None, None] / orientations
+    wants = torch.cos(2 * (tangent[:, None] - turned)) * place[:, None]
+    return repeat(wants, "arc line h w -> arc (case line) h w", case=2)
+
+
+def hand_written() -> ArcNet:
+    """A network set by hand: one arc detector for each direction."""
+    net = ArcNet(line_detectors(), n_arcs=DIRECTIONS)
     with torch.no_grad():
-        net.W_arc.copy_(repeat(wants, "arc line h w -> arc (case line) h w", case=2))
+        net.W_arc.copy_(arc_kernels(2 * math.pi * torch.arange(DIRECTIONS) / DIRECTIONS))
         net.b_line.fill_(-0.2)
         net.W_U.copy_(torch.eye(DIRECTIONS))
     return net

@@ -66,7 +66,18 @@ def test_the_page_names_nothing_that_is_not_there():
 
 def test_every_file_that_the_papers_page_names_is_there():
     text = (ROOT / "docs" / "papers.md").read_text(encoding="utf-8")
-    files = re.findall(r"`([\w/]+\.py)`", text)
-    assert len(files) > 8
-    missing = [f for f in files if not (ROOT / "solutions" / "ch02_transformer" / f).is_file()]
-    assert missing == []
+    sections = text.split("\n## Here now: ")[1:]
+    assert len(sections) == len(list((ROOT / "solutions").glob("ch*/")))
+    for section in sections:
+        room = ROOT / re.search(r"`(solutions/\w+)/`", section)[1]
+        places = [room, ROOT, ROOT / "docs/_figures", ROOT / "tests" / room.name]
+        files = re.findall(r"`([\w/]+\.py)`", section)
+        missing = [f for f in files if not any((place / f).is_file() for place in places)]
+        assert len(files) > 4 and missing == []
+
+
+def test_every_test_that_the_papers_page_names_is_there():
+    text = (ROOT / "docs" / "papers.md").read_text(encoding="utf-8")
+    names = re.findall(r"`(test_\w+)`", text)
+    tests = "".join(path.read_text("utf-8") for path in (ROOT / "tests").glob("ch*/test_*.py"))
+    assert len(names) > 10 and [name for name in names if f"def {name}(" not in tests] == []

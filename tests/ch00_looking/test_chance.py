@@ -12,7 +12,7 @@ from .manners import unchanged
 
 N = 4000
 #: groups for which every usual mistake gives another value
-PAIRS = [([7, 9], [9, 1, 0, 2, 9]), ([9, 1, 0, 2, 9], [7, 9]), ([1, 3], [9, 3, 4, 0, 0])]
+PAIRS = [([7, 9], [9, 1, 0, 2, 9]), ([9, 1, 0, 2, 9], [7, 9]), ([-2, 0], [6, 0, 1, -3, -3])]
 
 
 def new(seed):
@@ -41,6 +41,20 @@ def exact_p(a, b, gap, counts):
     return mean([counts(gap(one, other), seen) for one, other in divisions(a, b)])
 
 
+def bootstrapped_p(a, b):
+    """The share that drawing with replacement tends to."""
+    both = torch.tensor([*a, *b], dtype=torch.float64)
+    drawn = both[torch.randint(len(both), (N, len(both)), generator=new(77))]
+    gaps = drawn[:, : len(a)].mean(1) - drawn[:, len(a) :].mean(1)
+    return (gaps.abs() >= abs(mean(a) - mean(b)) - 1e-9).double().mean().item()
+
+
+def unsigned_p(a, b):
+    """The share where the means' absolute values are subtracted."""
+    gap = abs(mean(a) - mean(b)) - 1e-9
+    return mean([abs(abs(mean(x)) - abs(mean(y))) >= gap for x, y in divisions(a, b)])
+
+
 def p_mistakes(a, b):
     """Words -> the share that usual mistakes tend to."""
 
@@ -53,10 +67,6 @@ def p_mistakes(a, b):
     def far(now, then):
         return abs(now) >= abs(then) - 1e-9
 
-    generator = new(77)
-    both = torch.tensor([*a, *b], dtype=torch.float64)
-    drawn = both[torch.randint(len(both), (N, len(both)), generator=generator)]
-    gaps = drawn[:, : len(a)].mean(1) - drawn[:, len(a) :].mean(1)
     return {
         "It is one-sided: a difference as large in the OTHER direction counts too.": up,
         "It is one-sided, and the wrong side: a difference as large in either direction counts.": (
@@ -74,7 +84,10 @@ def p_mistakes(a, b):
             exact_p(a, b, lambda one, other: median(one) - median(other), far)
         ),
         "Is it drawn with replacement (a bootstrap)? A permutation uses every value once.": (
-            (gaps.abs() >= abs(gap(a, b)) - 1e-9).double().mean().item()
+            bootstrapped_p(a, b)
+        ),
+        "The means' absolute values are subtracted: take the absolute value of the difference.": (
+            unsigned_p(a, b)
         ),
         "Is it 1 minus the value? Count the divisions that are as far apart, not the others.": (
             1 - exact_p(a, b, gap, far)

@@ -67,7 +67,7 @@ def interval_mistakes(n, ones, size, level):
 
 
 #: n, how many are not zero, their size, level: no jump of the distribution near a quantile
-CASES = [(8, 1, 10.0, 0.95), (30, 9, 2.0, 0.9), (25, 10, 5.0, 0.6)]
+CASES = [(8, 1, 10.0, 0.95), (23, 8, 2.0, 0.8), (25, 10, 5.0, 0.6)]
 
 
 @exercise("0.10")
@@ -87,7 +87,7 @@ def test_interval_of_a_mean_of_zeros_and_ones_has_binomial_ends(evidence, n, one
 
 
 @exercise("0.10")
-@pytest.mark.parametrize("level, n, n_resamples", [(0.95, 100, 6000), (0.5, 900, 900)])
+@pytest.mark.parametrize("level, n, n_resamples", [(0.95, 100, 6000), (0.5, 300, 3000)])
 def test_ends_lie_as_many_standard_errors_away_as_the_level_says(evidence, level, n, n_resamples):
     values = 2 * normal(n, seed=2) + 3
     came = evidence.bootstrap_interval(values, n_resamples, level, new(3))
@@ -133,10 +133,11 @@ def test_the_estimate_is_the_mean_of_the_values_themselves(evidence, seed):
 
 @exercise("0.10")
 def test_one_value_or_equal_values_leave_no_doubt(evidence):
-    for values in (torch.tensor([2.5]), torch.full((6,), 2.5)):
+    for values in (torch.tensor([1234.567]), torch.full((6,), 1234.567)):
         came = evidence.bootstrap_interval(values, 30, 0.9, new(6))
-        claim = "Where all values are 2.5, so is every resample's mean."
-        match(torch.tensor([came.low, came.estimate, came.high]), torch.full((3,), 2.5), claim)
+        claim = "Where all values are 1234.567, so is every resample's mean."
+        ends = torch.tensor([came.low, came.estimate, came.high])
+        match(ends, torch.full((3,), 1234.567), claim, {}, tolerance=1e-6)
 
 
 @exercise("0.10")

@@ -116,17 +116,13 @@ def test_an_input_without_a_graph_has_a_gradient_too(saliency):
 
 def path_mistakes(score, x, base, steps):
     """Words -> what the usual mistakes about the path and its sum give."""
-    gap, last = x - base, max(steps - 1, 1)
-
-    def along(points, start=base, step=gap):
-        return sum(score.slope(start + a * step) for a in points) / len(points)
-
+    gap, zero = x - base, torch.zeros_like(x)
     middle = [(k + 0.5) / steps for k in range(steps)]
-    mean = along(middle)
-    left, right = [k / steps for k in range(steps)], [(k + 1) / steps for k in range(steps)]
-    closed = [k / last for k in range(steps)]
-    ends = (score.slope(base) + score.slope(x)) / (2 * steps)
-    inner = sum(score.slope(base + k / steps * gap) for k in range(1, steps)) / steps
+
+    def along(start, step):
+        return sum(score.slope(start + a * step) for a in middle) / steps
+
+    mean = along(base, gap)
     return {
         "The gradient's mean is right, but it is not multiplied by (embedded - baseline).": mean,
         "It is multiplied by embedded: the factor is the way from the baseline, embedded - "
@@ -135,41 +131,47 @@ def path_mistakes(score, x, base, steps):
         "The sign is turned round: the way goes from the baseline TO the input, so the factor is "
         "embedded - baseline.": -mean * gap,
         "The baseline is forgotten: the path starts at zero and the factor is embedded.": (
-            along(middle, torch.zeros_like(x), x) * x
+            along(zero, x) * x
         ),
-        "The path starts at zero: it goes from the baseline to the input.": (
-            along(middle, torch.zeros_like(x), x) * gap
-        ),
+        "The path starts at zero: it goes from the baseline to the input.": along(zero, x) * gap,
         "The path is baseline + alpha * embedded, which does not end at the input: it is baseline "
-        "+ alpha * (embedded - baseline).": along(middle, base, x) * gap,
-        "The path runs from the input away from the baseline.": along(middle, x, gap) * gap,
-        "The baseline is taken twice: the path ends at embedded - baseline.": (
-            along(middle, torch.zeros_like(x), gap) * gap
-        ),
+        "+ alpha * (embedded - baseline).": along(base, x) * gap,
+        "The path runs from the input away from the baseline.": along(x, gap) * gap,
+        "The baseline is taken twice: the path ends at embedded - baseline.": along(zero, gap)
+        * gap,
         "That is the sum over the steps: divide by their number.": mean * gap * steps,
-        "Each step starts at its left end (a left Riemann sum): take its midpoint, (k + 1/2) / "
-        "steps.": along(left) * gap,
-        "Each step ends at its right end (a right Riemann sum): take its midpoint, (k + 1/2) / "
-        "steps.": along(right) * gap,
-        "The points run from 0 to 1 with both ends counted in full: take the midpoints of the "
-        "steps.": along(closed) * gap,
-        "The points are k / (steps + 1): take the midpoints, (k + 1/2) / steps.": (
-            along([(k + 1) / (steps + 1) for k in range(steps)]) * gap
-        ),
-        "This is the trapezoid rule: the midpoint rule is asked for.": (ends + inner) * gap,
-        "This takes the gradient at the input alone: average it along the path.": (
-            score.slope(x) * gap
-        ),
-        "This takes the gradient at the baseline alone: average it along the path.": (
-            score.slope(base) * gap
-        ),
         "This is gradient times input.": score.slope(x) * x,
-        "There is one point too many: steps + 1 midpoints.": (
-            along([(k + 0.5) / (steps + 1) for k in range(steps + 1)]) * gap
-        ),
-        "This takes the gradient at the middle of the path alone.": along([0.5]) * gap,
         "It is divided by steps + 1.": mean * gap * steps / (steps + 1),
-    } | shapes_of(mean * gap)
+    } | (point_mistakes(score, x, base, steps) | shapes_of(mean * gap))
+
+
+def point_mistakes(score, x, base, steps):
+    """Words -> what other points on the right path give."""
+    gap, last = x - base, max(steps - 1, 1)
+
+    def at(points):
+        return sum(score.slope(base + a * gap) for a in points) / len(points) * gap
+
+    closed, wide = [k / last for k in range(steps)], range(steps + 1)
+    trapezoid = (at([0.0, 1.0]) + sum(at([k / steps]) for k in range(1, steps))) / steps
+    return {
+        "Each step starts at its left end (a left Riemann sum): take its midpoint, (k + 1/2) / "
+        "steps.": at([k / steps for k in range(steps)]),
+        "Each step ends at its right end (a right Riemann sum): take its midpoint, (k + 1/2) / "
+        "steps.": at([(k + 1) / steps for k in range(steps)]),
+        "The points run from 0 to 1 with both ends counted in full: take the midpoints of the "
+        "steps.": at(closed),
+        "The points are k / (steps + 1): take the midpoints, (k + 1/2) / steps.": (
+            at([(k + 1) / (steps + 1) for k in range(steps)])
+        ),
+        "This is the trapezoid rule: the midpoint rule is asked for.": trapezoid,
+        "This takes the gradient at the input alone: average it along the path.": at([1.0]),
+        "This takes the gradient at the baseline alone: average it along the path.": at([0.0]),
+        "There is one point too many: steps + 1 midpoints.": (
+            at([(k + 0.5) / (steps + 1) for k in wide])
+        ),
+        "This takes the gradient at the middle of the path alone.": at([0.5]),
+    }
 
 
 @exercise("0.6")

@@ -11,7 +11,7 @@ from tests.grading.diagnose import match, normal
 from .manners import unchanged
 from .scores import Score, embedded
 
-SHAPE = (4, 30, 50)
+SHAPE = (8, 50, 50)
 ENTRIES = math.prod(SHAPE)
 
 

@@ -141,26 +141,38 @@ def test_gradients_flow_to_the_vectors_and_to_the_heads(tensors):
     assert not wrong, f"The gradient with respect to {', '.join(wrong)} is wrong or missing."
 
 
+def softmax_mistakes(logits, answer):
+    """Words -> what scores by way of probabilities give."""
+    rows = torch.arange(len(logits))
+    chosen = logits.log_softmax(1)[rows, answer]
+    odds = chosen - torch.log1p(-chosen.exp())
+    return {
+        "That is the log-probability: the others enter through their mean here.": chosen,
+        "That is the probability; the score is in logits.": chosen.exp(),
+        "That is minus the log of the sum of the others' exponentials, the log odds: take their "
+        "mean.": odds,
+    }
+
+
 def score_mistakes(logits, answer):
     """Words -> what the usual mistakes about the score give."""
+
+    def score_of(column):
+        return logits[:, column] - (logits.sum(1) - logits[:, column]) / (logits.shape[1] - 1)
+
     rows = torch.arange(len(logits))
     own, n = logits[rows, answer], logits.shape[1]
     is_answer = torch.arange(n) == answer[:, None]
     others = logits.masked_fill(is_answer, -torch.inf)
     rest = logits.masked_fill(is_answer, 0.0).sum(1)
     return {
+        **softmax_mistakes(logits, answer),
         "That is minus the mean of ALL logits, the answer's own among them: only the others "
         "count.": own - logits.mean(1),
         "The sum of the others is divided by d_out: there are d_out - 1 others.": own - rest / n,
         "That is minus the SUM of the others: take their mean.": own - rest,
         "That is minus the LARGEST of the others: take their mean.": own - others.amax(1),
         "That is the answer's logit alone: a constant added to every logit must not matter.": own,
-        "That is the log-probability: the others enter through their mean here.": (
-            logits.log_softmax(1)[rows, answer]
-        ),
-        "That is the probability; the score is in logits.": logits.softmax(1)[rows, answer],
-        "That is minus the log of the sum of the others' exponentials, the log odds: take their "
-        "mean.": own - others.logsumexp(1),
         "The sign is turned round: a higher logit of the answer is a higher score.": (
             rest / (n - 1) - own
         ),
@@ -168,11 +180,9 @@ def score_mistakes(logits, answer):
             logits.amax(1) - (logits.sum(1) - logits.amax(1)) / (n - 1)
         ),
         "That is the logit of the first answer for every example: each row has its own.": (
-            logits[:, answer[0]] - (logits.sum(1) - logits[:, answer[0]]) / (n - 1)
+            score_of(answer[0])
         ),
-        "That scores class 0, not each example's answer.": (
-            logits[:, 0] - (logits.sum(1) - logits[:, 0]) / (n - 1)
-        ),
+        "That scores class 0, not each example's answer.": score_of(0),
         "The others' mean is taken over the whole batch: each example has its own.": (
             own - rest.mean() / (n - 1)
         ),

@@ -71,62 +71,66 @@ def climb(task, steps, project=ball, direction=unit, stride=0.25, **how):
     return task.x + nudge
 
 
+whole = torch.linalg.vector_norm
+
+
+def one_ball(nudge, radius):
+    return nudge * min(radius / whole(nudge).item(), 1.0)
+
+
+def sphere(nudge, radius):
+    return radius * unit(nudge)
+
+
+WAYS = {
+    "Nudges leave the ball: bring them back after each step.": {"project": lambda d, r: d},
+    "Each entry is clamped to the radius, a box: the ball is Euclidean, a length over all "
+    "features.": {"project": lambda d, r: d.clamp(-r, r)},
+    "All examples share one ball: each has its own, its length is over the last axis.": {
+        "project": one_ball
+    },
+    "Nudges inside the ball are pushed out to its surface: only long ones are scaled.": {
+        "project": sphere
+    },
+    "The loss goes down: climb, along the gradient and not against it.": {
+        "direction": lambda g: -unit(g)
+    },
+    "One norm of the gradient serves the batch: each example's is brought to length 1.": {
+        "direction": lambda g: g / whole(g)
+    },
+    "One norm of the gradient serves an instance: each example's is brought to length 1.": {
+        "direction": lambda g: g / g.norm(dim=(1, 2), keepdim=True)
+    },
+    "The gradient is not brought to length 1.": {"direction": lambda g: g},
+    "The gradient, as a mean over the batch, is not brought to length 1.": {
+        "direction": lambda g: g / BATCH
+    },
+    "The SIGN of the gradient is taken: it is brought to length 1.": {"direction": torch.sign},
+    "The gradient is normalised over the batch (dim=1): over the features, dim=-1.": {
+        "direction": lambda g: g / g.norm(dim=1, keepdim=True).clamp(min=1e-12)
+    },
+    "x + nudge is what the model should give here: the answer wanted stays x.": {
+        "moves_target": True
+    },
+    "A step goes the whole radius: a quarter of it.": {"stride": 1.0},
+    "A step goes a fixed length, whatever the radius: a quarter of it.": {"stride": 0.25 / RADIUS},
+    "The attack starts at x itself, not at the nudge given.": {"start": 0.0},
+    "The radius is ignored: this is a ball of radius 1.": {
+        "stride": 0.25 / RADIUS,
+        "project": lambda d, _: ball(d, 1.0),
+    },
+    "The gradient is taken once, at the start: each step takes its own.": {"once": True},
+    "Gradients of earlier steps are still in there: each step takes its own alone.": {
+        "adds_up": True
+    },
+}
+"""What usual mistakes do -> how the climb goes then."""
+
+
 def mistakes(task, steps):
     """Words -> where the usual mistakes end."""
-    whole = torch.linalg.vector_norm
     equal = task._replace(importance=torch.ones_like(task.importance))
-
-    def one_ball(nudge, radius):
-        return nudge * min(radius / whole(nudge).item(), 1.0)
-
-    def sphere(nudge, radius):
-        return radius * unit(nudge)
-
-    ways = {
-        "Nudges leave the ball: bring them back after each step.": {"project": lambda d, r: d},
-        "Each entry is clamped to the radius, a box: the ball is Euclidean, a length over all "
-        "features.": {"project": lambda d, r: d.clamp(-r, r)},
-        "All examples share one ball: each has its own, its length is over the last axis.": {
-            "project": one_ball
-        },
-        "Nudges inside the ball are pushed out to its surface: only long ones are scaled.": {
-            "project": sphere
-        },
-        "The loss goes down: climb, along the gradient and not against it.": {
-            "direction": lambda g: -unit(g)
-        },
-        "One norm of the gradient serves the batch: each example's is brought to length 1.": {
-            "direction": lambda g: g / whole(g)
-        },
-        "One norm of the gradient serves an instance: each example's is brought to length 1.": {
-            "direction": lambda g: g / g.norm(dim=(1, 2), keepdim=True)
-        },
-        "The gradient is not brought to length 1.": {"direction": lambda g: g},
-        "The gradient, as a mean over the batch, is not brought to length 1.": {
-            "direction": lambda g: g / BATCH
-        },
-        "The SIGN of the gradient is taken: it is brought to length 1.": {"direction": torch.sign},
-        "The gradient is normalised over the batch (dim=1): over the features, dim=-1.": {
-            "direction": lambda g: g / g.norm(dim=1, keepdim=True).clamp(min=1e-12)
-        },
-        "x + nudge is what the model should give here: the answer wanted stays x.": {
-            "moves_target": True
-        },
-        "A step goes the whole radius: a quarter of it.": {"stride": 1.0},
-        "A step goes a fixed length, whatever the radius: a quarter of it.": {
-            "stride": 0.25 / RADIUS
-        },
-        "The attack starts at x itself, not at the nudge given.": {"start": 0.0},
-        "The radius is ignored: this is a ball of radius 1.": {
-            "stride": 0.25 / RADIUS,
-            "project": lambda d, _: ball(d, 1.0),
-        },
-        "The gradient is taken once, at the start: each step takes its own.": {"once": True},
-        "Gradients of earlier steps are still in there: each step takes its own alone.": {
-            "adds_up": True
-        },
-    }
-    found = {words: climb(task, steps, **how) for words, how in ways.items()}
+    found = {words: climb(task, steps, **how) for words, how in WAYS.items()}
     right = climb(task, steps)
     return found | {
         "That is the nudge alone: return x + nudge.": right - task.x,

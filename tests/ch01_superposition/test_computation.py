@@ -23,8 +23,6 @@ def ratio_mistakes(W):
         ),
         "The sum of squares is not squared: (sum w^2)^2.": squares.sum(-1) / fourth,
         "The root is missing or one too many: (sum w^2)^2 / sum w^4.": right.sqrt(),
-        "Weights are summed with their signs: square them first.": W.sum(-1).square().square()
-        / fourth,
         "Weights are summed with their signs: square each.": (W.sum(-1).square() / squares.sum(-1)),
         "That compares with the largest weight: sum w^2 / max w^2.": (
             squares.sum(-1) / squares.amax(-1)
@@ -42,9 +40,6 @@ def ratio_mistakes(W):
             (-(share * share.clamp(min=1e-300).log()).sum(-1)).exp()
         ),
         "The instances are averaged: each has its own neurons.": right.mean(0).expand_as(right),
-        "The instances are summed before the ratio: each has its own neurons.": (
-            squares.sum((0, 2)).square() / squares.square().sum((0, 2))
-        ).expand_as(right),
         "One number serves for all neurons: each has its own.": (
             squares.sum((1, 2), keepdim=True).square() / squares.square().sum((1, 2), keepdim=True)
         )

@@ -124,6 +124,21 @@ def test_strengths_have_nothing_in_common(data, seed):
 
 
 @exercise("1.1")
+@seeds
+def test_a_strength_does_not_depend_on_what_else_is_on(data, seed):
+    x = draw(data, seed + 20)
+    for one in range(4):
+        for other in (one - 1, one - 2, one - 3):
+            lit = x[1, :, one] != 0
+            came = correlation(x[1, lit, one], (x[1, lit, other] != 0).double())
+            assert abs(came) < 6 / lit.sum().item() ** 0.5, (
+                f"Feature {one} is {'weaker' if came < 0 else 'stronger'} where feature "
+                f"{other % 4} is on (correlation {came:.2f}): is a number used for both, one "
+                "feature's strength and another one's being on?"
+            )
+
+
+@exercise("1.1")
 def test_probability_zero_and_one_are_never_and_always(data):
     p = torch.tensor([[0.0, 1.0, 0.5]]).double()
     x = draw(data, 10, p, 500)

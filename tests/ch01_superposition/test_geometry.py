@@ -88,9 +88,8 @@ def share_mistakes(W):
         ),
         "In the denominator the other feature, W_j, is at length 1 (or the sum runs over the "
         "wrong axis): What_i asks, the sum runs over j.": squares / along.square().sum(1),
-        "In the denominator neither is at length 1: What_i is.": (
-            squares / pairs(W, "").square().sum(2)
-        ),
+        "In the denominator neither is at length 1: What_i is. (Or the numerator is 1, which comes "
+        "to the same: it is the squared norm of W_i.)": 1 / shared,
         "The denominator is not squared: sum SQUARES of What_i . W_j.": squares / along.sum(2),
         "The denominator sums sizes: sum SQUARES of What_i . W_j.": squares / along.abs().sum(2),
         "The denominator squares the sum: sum the squares.": squares / along.sum(2).square(),
@@ -98,16 +97,12 @@ def share_mistakes(W):
             squares / (shared - squares)
         ),
         "The numerator is the norm: it is the SQUARED norm.": squares.sqrt() / shared,
-        "The numerator is 1: it is the squared norm of W_i.": 1 / shared,
         "That is the denominator alone.": shared,
         "Upside down: the squared norm stands above, what is shared below.": shared / squares,
         "The denominator is a mean over j: it is a sum.": squares / along.square().mean(2),
         "It is averaged over the instances: each has its own.": own.mean(0).expand_as(own),
         "All features get the mean: each has its own dimensionality.": (
             own.mean(1, keepdim=True).expand_as(own)
-        ),
-        "What is shared is summed over all instances: each is a model by itself.": (
-            squares / shared.sum(0)
         ),
         "What_i is brought to length 1 along the features: its axis is d_hidden (dim=1).": (
             squares / torch.einsum("imf,img->ifg", across, W).square().sum(2)
@@ -123,9 +118,9 @@ def share_mistakes(W):
 
 @exercise("1.7")
 def test_dimensionality_of_unequal_features_worked_by_hand(geometry):
-    W = columns([2.0, 0.0], [3.0, 4.0], [0.0, 1.0])
+    W = columns([2.0, 0.0], [3.0, 4.0], [0.0, -1.0])
     claim = (
-        "For W_0 = (2, 0), W_1 = (3, 4), W_2 = (0, 1): D_0 = 4 / (4 + 9 + 0), D_1 = "
+        "For W_0 = (2, 0), W_1 = (3, 4), W_2 = (0, -1): D_0 = 4 / (4 + 9 + 0), D_1 = "
         "25 / (1.44 + 25 + .64), D_2 = 1 / (0 + 16 + 1)."
     )
     right = torch.tensor([[4 / 13, 25 / 27.08, 1 / 17]], dtype=torch.float64)

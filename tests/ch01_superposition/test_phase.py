@@ -23,16 +23,9 @@ from .shapes import columns, rotation
 shapes = pytest.mark.parametrize("shape", [(3, 2, 4), (2, 4, 3), (3, 3, 3), (1, 1, 2)])
 
 
-def linear_mistakes(W, importance, p):
-    """Words -> what the usual mistakes about the linear model's loss give."""
-    n, variance = W.shape[-1], p / 3 - p**2 / 4
-    error = torch.eye(n, dtype=torch.float64) - W.mT @ W
-    squares, costs = error.square(), importance[..., None]
-    each = squares * costs
-    total, own = each.sum((1, 2)), each.diagonal(dim1=1, dim2=2).sum(1)
-    others = squares.sum((1, 2)) - squares.diagonal(dim1=1, dim2=2).sum(1)
-    shorter = (importance * (1 - W.norm(dim=1)).square()).sum(1)
-    factors = {
+def wrong_factors(p):
+    """Words -> what usually stands in front instead of the variance."""
+    return {
         "The variance is missing in front: p / 3 - p^2 / 4.": 1,
         "The factor is p / 3, which is E[x^2]: the best bias takes the mean away and leaves the "
         "variance, p / 3 - p^2 / 4.": p / 3,
@@ -40,12 +33,23 @@ def linear_mistakes(W, importance, p):
         "The factor is p (1 - p), as if a feature that is on had strength 1.": p * (1 - p),
         "The factor is p / 12: while a feature is on its strength varies by that, but it is also "
         "on or off.": p / 12,
-        "The factor is the standard deviation: it is the variance.": variance**0.5,
+        "The factor is the standard deviation: it is the variance.": (p / 3 - p**2 / 4) ** 0.5,
         "Density and sparsity are exchanged: p is the probability to be ON.": (
             (1 - p) / 3 - (1 - p) ** 2 / 4
         ),
     }
-    sums = {
+
+
+def wrong_sums(W, importance):
+    """Words -> what the usual mistakes about the errors' sum give."""
+    error = torch.eye(W.shape[-1], dtype=torch.float64) - W.mT @ W
+    squares, costs = error.square(), importance[..., None]
+    each = squares * costs
+    total, own = each.sum((1, 2)), each.diagonal(dim1=1, dim2=2).sum(1)
+    others = squares.sum((1, 2)) - squares.diagonal(dim1=1, dim2=2).sum(1)
+    shorter = (importance * (1 - W.norm(dim=1)).square()).sum(1)
+    n = W.shape[-1]
+    return {
         "What each feature lost, I_i (1 - ||W_i||^2)^2, is missing: the diagonal.": total - own,
         "Interference is missing: only what each feature lost is counted.": own,
         "Each pair is counted once: i disturbs j, and j disturbs i.": own + (total - own) / 2,
@@ -72,20 +76,26 @@ def linear_mistakes(W, importance, p):
         "The instances are averaged: each has its own loss.": total.mean().expand(len(W)),
         "That is half the squared error.": total / 2,
     }
-    return {words: factor * total for words, factor in factors.items()} | {
-        words: variance * value for words, value in sums.items()
-    }
+
+
+def linear_mistakes(W, importance, p):
+    """Words -> what the usual mistakes about the linear model's loss give."""
+    error = torch.eye(W.shape[-1], dtype=torch.float64) - W.mT @ W
+    total = (error.square() * importance[..., None]).sum((1, 2))
+    found = {words: factor * total for words, factor in wrong_factors(p).items()}
+    sums = wrong_sums(W, importance)
+    return found | {words: (p / 3 - p**2 / 4) * value for words, value in sums.items()}
 
 
 @exercise("1.10")
 def test_linear_losses_of_three_models_worked_by_hand(phase):
     W = torch.tensor([[[1.0, -1.0]], [[1.0, 0.0]], [[0.0, 0.0]]], dtype=torch.float64)
-    importance = torch.tensor([[1.0, 3.0], [2.0, 5.0], [1.0, 2.0]], dtype=torch.float64)
+    importance = torch.tensor([[2.0, 4.0], [2.0, 5.0], [1.0, 2.0]], dtype=torch.float64)
     claim = (
         "At p = 1/2 the variance is 1/6 - 1/16 = 5/48. W = [1, -1] loses nothing and disturbs "
-        "both, 1 + 3; W = [1, 0] loses the second, 5; W = 0 loses both, 1 + 2."
+        "both, 2 + 4; W = [1, 0] loses the second, 5; W = 0 loses both, 1 + 2."
     )
-    right = torch.tensor([20 / 48, 25 / 48, 15 / 48], dtype=torch.float64)
+    right = torch.tensor([30 / 48, 25 / 48, 15 / 48], dtype=torch.float64)
     mistakes = linear_mistakes(W, importance, 0.5)
     match(phase.linear_loss(W, importance, 0.5), right, claim, mistakes)
 
@@ -140,11 +150,8 @@ def scaled_bias(W, b, importance, x):
     return relu_loss(W, [sum(x) * bias for bias in b], importance, x)
 
 
-def bias_of_the_input(W, b, importance, x):
-    return relu_loss(W, [b[x.index(sum(x))]] * len(b), importance, x)
-
-
 def importance_of_the_input(W, b, importance, x):
+    """With the bias of the input instead the sum is the same: overlaps are symmetric."""
     return relu_loss(W, b, [importance[x.index(sum(x))]] * len(b), x)
 
 
@@ -170,12 +177,8 @@ def one_sparse_mistakes(task, strength):
     equal = task._replace(importance=torch.ones_like(task.importance))
     losses = {
         "The bias is scaled by the strength: it is added after, as it is.": scaled_bias,
-        "The bias is that of the feature that is on: every output has its own, b_j.": (
-            bias_of_the_input
-        ),
-        "Errors are weighed by the importance of the feature that is on: it is the output's.": (
-            importance_of_the_input
-        ),
+        "Bias or importance is that of the feature that is on: both belong to the output, b_j and "
+        "I_j.": importance_of_the_input,
         "The ReLU is missing: negative interference would cost.": no_relu,
         "The ReLU comes before the bias: it acts on the sum of both.": relu_before_the_bias,
         "Strength 1 is wanted of the feature that is on: it is `strength`.": wants_one,

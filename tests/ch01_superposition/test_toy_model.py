@@ -116,6 +116,18 @@ def slow_loss(x_hat, x, importance):
     return torch.tensor(losses, dtype=torch.float64)
 
 
+def square_mistakes(error, weight):
+    """Words -> what squares and roots in the wrong place give."""
+    right = (weight * error**2).sum(2)
+    return {
+        "Errors are not squared (absolute values).": (weight * error.abs()).sum(2).mean(1),
+        "Errors are not squared, so that they cancel.": (weight * error).sum(2).mean(1),
+        "The root is taken: the loss is the squared error itself.": right.mean(1).sqrt(),
+        "The root of each example's error is taken.": right.sqrt().mean(1),
+        "The errors are added up before they are squared.": ((weight * error).sum(2) ** 2).mean(1),
+    }
+
+
 def loss_mistakes(x_hat, x, importance):
     """Words -> what the usual mistakes give."""
     error, weight = x_hat - x, importance[:, None]
@@ -127,6 +139,7 @@ def loss_mistakes(x_hat, x, importance):
         words = "Importance weighs the examples here: it belongs to features, importance[:, None]."
         found[words] = (importance[:, :, None] * error**2).sum(2).mean(1)
     return found | {
+        **square_mistakes(error, weight),
         "The importance is not applied.": (error**2).sum(2).mean(1),
         "The importance is squared: multiply the SQUARED error, not the error.": (
             (weight * error) ** 2
@@ -139,11 +152,6 @@ def loss_mistakes(x_hat, x, importance):
         "That is the mean over features and the sum over the batch: it is the other way round.": (
             right.sum(1) / n
         ),
-        "Errors are not squared (absolute values).": (weight * error.abs()).sum(2).mean(1),
-        "Errors are not squared, so that they cancel.": (weight * error).sum(2).mean(1),
-        "The root is taken: the loss is the squared error itself.": right.mean(1).sqrt(),
-        "The root of each example's error is taken.": right.sqrt().mean(1),
-        "The errors are added up before they are squared.": ((weight * error).sum(2) ** 2).mean(1),
         "Importances are scaled to add up to 1.": (share * error**2).sum(2).mean(1),
         "Every instance has the first one's importance.": (
             (importance[:1, None] * error**2).sum(2).mean(1)
@@ -196,6 +204,15 @@ def test_zeros_score_a_third_of_importance_times_probability(toy_model):
     came = toy_model.reconstruction_loss(torch.zeros_like(x), x, importance)
     claim = "Zeros for features with p = 1 and 1/2, importance 1 and 1/2: (1 + 1/4) / 3 = .4167."
     match(came, torch.tensor([1.25 / 3]), claim, tolerance=2e-3)
+
+
+@exercise("1.4")
+def test_a_nan_shows_in_its_own_instance(toy_model):
+    x_hat, x, importance = normal(2, 3, 4, seed=8), normal(2, 3, 4, seed=9), torch.ones(2, 4)
+    x[1, 2, 0] = torch.nan
+    right = slow_loss(x_hat, x, importance)
+    claim = "One NaN makes the loss of its instance NaN, so that it is seen, and no other one's."
+    match(toy_model.reconstruction_loss(x_hat, x, importance.double()), right, claim)
 
 
 @exercise("1.4")

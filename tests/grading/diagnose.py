@@ -49,7 +49,8 @@ def difference(got: Any, expected: Any) -> str:
     left, right = _wide(got), _wide(expected)
     if left.shape != right.shape:
         return f"Shape {list(right.shape)} is expected, {list(left.shape)} came."
-    gap = torch.where(left == right, 0.0, left - right).abs().nan_to_num(nan=torch.inf)
+    same = (left == right) | (left.isnan() & right.isnan())
+    gap = torch.where(same, 0.0, left - right).abs().nan_to_num(nan=torch.inf)
     place = [int(index) for index in torch.unravel_index(gap.argmax(), gap.shape)]
     where = f"At {place} " if place else ""
     return f"{where}{right[tuple(place)]:.6g} is expected, {left[tuple(place)]:.6g} came."

@@ -29,7 +29,9 @@ WRONG = [
     wrong("tone_used", "always", "sometimes", 'write "always" or "rarely" or "never"'),
     Wrong("0.15", "truth value", {'mark_decodable = "yes"': "mark_decodable = true"}, says="write"),
     Wrong("0.15", "key gone", {'topic_used = "never"\n': ""}, says="has no topic_used"),
-    Wrong("0.15", "no quotes", {'irony_used = "rarely"': "irony_used = rarely"}, says="is not TOML"),
+    Wrong(
+        "0.15", "no quotes", {'irony_used = "rarely"': "irony_used = rarely"}, says="is not TOML"
+    ),
 ]
 
 RIGHT = [

@@ -80,6 +80,11 @@ WRONG = [
         "Is every group shuffled by itself",
     ),
     p_value(
+        "absolute values of the means",
+        LOTS + GAPS.replace("mean(dim=1)", "mean(dim=1).abs()") + FAR + P,
+        "The means' absolute values are subtracted",
+    ),
+    p_value(
         "less far",
         LOTS + GAPS + FAR.replace(">=", "<") + P,
         "Count the divisions that are as far apart, not the others",

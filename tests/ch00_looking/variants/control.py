@@ -51,6 +51,12 @@ WRONG = [
         "frequencies counted over types",
     ),
     wrong(
+        "the first tokens' labels",
+        KINDS + "picked = torch.randint(len(kinds), kinds.shape, generator=generator)\n"
+        "return labels[picked][place]",
+        "90 % of the task's labels are 2",
+    ),
+    wrong(
         "the type's own label",
         KINDS + "own = torch.zeros_like(kinds)\nown[place] = labels\nreturn own[place]",
         "keep their own label by chance",

@@ -96,6 +96,13 @@ WRONG = [
         first="acts = acts.detach(); acts = acts / acts.std()",
     ),
     wrong("seeded", "global random state", first="torch.manual_seed(0); acts = acts.detach()"),
+    wrong(
+        "stops where the loss goes up",
+        "also where the loss goes up",
+        end="up = [k for k in range(1, len(losses)) if losses[k] > losses[k - 1]]\n"
+        "losses = losses[: up[0] + 1] if up else losses",
+    ),
+    wrong("frozen at the end", "goes out frozen", end="probe.requires_grad_(False)"),
     wrong("gradients off at the end", "are off afterwards", end="torch.set_grad_enabled(False)"),
     wrong(
         "a copy is trained",

@@ -93,6 +93,11 @@ WRONG = [
         "it has to be stretched",
     ),
     features(
+        "a neighbour's draw for a strength",
+        f"u = {U}\n" + PLAIN.format("u", "u.roll(1, -1)"),
+        "is a number used for both",
+    ),
+    features(
         "one example",
         "batch = 1\n" + PLAIN.format(U, U),
         "make the shape",

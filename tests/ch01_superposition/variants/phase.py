@@ -115,7 +115,7 @@ WRONG = [
         SPARSE,
         "bias of the input",
         PASS.replace("b[:, None]", "b[..., None]") + END,
-        "The bias is that of the feature that is on",
+        "Bias or importance is that of the feature that is on",
     ),
     wrong(SPARSE, "no ReLU", PASS.replace(".relu()", "") + END, "The ReLU is missing"),
     wrong(
@@ -135,7 +135,7 @@ WRONG = [
         SPARSE,
         "importance of the input",
         PASS + "return (error * importance[..., None]).sum((1, 2))",
-        "weighed by the importance of the feature that is on",
+        "Bias or importance is that of the feature that is on",
     ),
     wrong(SPARSE, "no importance", PASS + "return error.sum((1, 2))", "Importance is not applied"),
     wrong(

@@ -124,6 +124,11 @@ WRONG = [
         + "return errors.sum(-1).mean(-1)",
         "Importance weighs the examples here",
     ),
+    loss(
+        "NaN hidden",
+        "return (importance[:, None] * (x_hat - x).nan_to_num() ** 2).sum(-1).mean(-1)",
+        "so that it is seen",
+    ),
     loss("halved", SQUARES + "return errors.sum(-1).mean(-1) / 2", "It is halved"),
     loss(
         "mean before the square",

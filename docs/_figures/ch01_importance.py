@@ -1,0 +1,199 @@
+"""Draws a pentagon that bends as one feature gets rarer or less important, until it snaps."""
+
+import math
+
+import torch
+from einops import rearrange, repeat
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+from tqdm import tqdm
+
+from docs._figures.plotting import publish, star
+from solutions.ch01_superposition import (
+    ReluOutputToy,
+    ToyConfig,
+    ToyTrainConfig,
+    sparse_features,
+    train,
+)
+from solutions.ch01_superposition.phase import expected_loss
+
+SEEDS = (0, 1, 2)
+STARTS = 8
+N_FEATURES, D_HIDDEN, DENSITY = 5, 2, 0.05
+RATIOS = torch.logspace(0, -1, 11)
+"""Of the last feature's probability, or importance, to the others'."""
+SWEEPS = ("probability", "importance")
+STEPS, BATCH, LR = 1000, 512, 0.01
+KEPT, NODES = 0.5, 5
+SHOWN = (0, 4, 7)
+Swept = tuple[
+    Float[Tensor, "start sweep ratio d_hidden n_features"], Float[Tensor, "start sweep ratio"]
+]
+
+
+def sweep(seed: int) -> Swept:
+    """Train all starts of both sweeps; W, and the expected loss without sampling noise."""
+    ones = torch.ones(len(SWEEPS), len(RATIOS), N_FEATURES)
+    probability, importance = DENSITY * ones, ones.clone()
+    probability[0, :, -1] *= RATIOS
+    importance[1, :, -1] *= RATIOS
+    tile = "sweep ratio f -> (start sweep ratio) f"
+    probability, importance = (repeat(x, tile, start=STARTS) for x in (probability, importance))
+    model = ReluOutputToy(ToyConfig(len(probability), N_FEATURES, D_HIDDEN), seed)
+    config = ToyTrainConfig(STEPS, BATCH, LR, decays=True, seed=seed)
+
+    def draw(batch: int, generator: torch.Generator) -> Tensor:
+        return sparse_features(probability, batch, generator)
+
+    records = train(model, draw, importance, config)
+    for _ in tqdm(records, total=STEPS, desc=f"seed {seed}", disable=None):
+        pass
+    sizes = {"start": STARTS, "sweep": len(SWEEPS)}
+    with torch.no_grad():
+        losses = expected_loss(model.W, model.b, importance, probability, NODES)
+        W = rearrange(model.W.detach(), "(start sweep ratio) d f -> start sweep ratio d f", **sizes)
+        return W, rearrange(losses, "(start sweep ratio) -> start sweep ratio", **sizes)
+
+
+def branches(swept: Swept) -> Float[Tensor, "kept sweep ratio"]:
+    """The lowest loss of the models that keep four features, and of those that keep five.
+
+    NaN where no start ended there.
+    """
+    W, losses = swept
+    kept = (W.norm(dim=-2) > KEPT).sum(dim=-1)
+    low = [losses.where(kept == count, torch.inf).amin(dim=0) for count in (4, 5)]
+    return torch.stack([loss.where(loss.isfinite(), torch.nan) for loss in low])
+
+
+def crossing(four: Float[Tensor, " ratio"], five: Float[Tensor, " ratio"]) -> float:
+    """Ratio at which two digons become as good as the pentagon, between two grid points."""
+    gap = (four - five).tolist()
+    for i, (a, b) in enumerate(zip(gap, gap[1:], strict=False)):
+        if a > 0 >= b:
+            x, y = RATIOS[i].log().item(), RATIOS[i + 1].log().item()
+            return math.exp(x + (y - x) * a / (a - b))
+    return math.nan
+
+
+def opening(W: Float[Tensor, "two n_features"]) -> float:
+    """Degrees of the gap in which the last feature lies, from one neighbour to the other."""
+    angles = torch.atan2(W[1], W[0]).rad2deg()
+    others = ((angles[:-1] - angles[-1]) % 360).sort().values
+    return (others[0] + 360 - others[-1]).item()
+
+
+def pentagons(swept: Swept) -> tuple[list[list[float]], list[list[float]]]:
+    """Of the best model with five features, by sweep and ratio: the opening, the last norm."""
+    W, losses = swept
+    kept = (W.norm(dim=-2) > KEPT).sum(dim=-1)
+    best = losses.where(kept == N_FEATURES, torch.inf).min(dim=0)
+    openings, norms = [], []
+    for s in range(len(SWEEPS)):
+        rows = [
+            W[best.indices[s, r], s, r] if best.values[s, r].isfinite() else None
+            for r in range(len(RATIOS))
+        ]
+        openings.append([math.nan if w is None else opening(w) for w in rows])
+        norms.append([math.nan if w is None else w[:, -1].norm().item() for w in rows])
+    return openings, norms
+
+
+def draw_branches(axes: Axes, both: Float[Tensor, "seed kept ratio"], cross: list[float]) -> None:
+    """Loss along the sweep, of pentagons and of digons, and where they cross."""
+    for count, name, colour, marker in (
+        (1, "five features", "C0", "o"),
+        (0, "two digons", "C1", "s"),
+    ):
+        for seed, losses in enumerate(both[:, count]):
+            label = None if seed else name
+            axes.plot(RATIOS, losses, "-", color=colour, lw=1, alpha=0.5)
+            axes.plot(RATIOS, losses, marker, color=colour, ms=3.5, label=label, alpha=0.8)
+    for ratio in cross:
+        axes.axvline(ratio, lw=0.8, ls=":", color="C2")
+    axes.set_xscale("log")
+    axes.set_xlim(1.08, 0.092)
+    axes.set_xticks([1, 0.5, 0.3, 0.2, 0.1], ["1", ".5", ".3", ".2", ".1"])
+    axes.minorticks_off()
+    axes.legend(frameon=False, loc="upper right")
+
+
+def draw_sweeps(
+    figure: Figure,
+    first: Swept,
+    both: Float[Tensor, "seed kept sweep ratio"],
+    cross: list[list[float]],
+) -> None:
+    """A row for each sweep: shapes of the first seed, then the losses of all."""
+    axes = figure.subplots(2, 4, width_ratios=[1, 1, 1, 2.6])
+    W, losses = first
+    for s, kind in enumerate(SWEEPS):
+        for column, ratio in enumerate(SHOWN):
+            best = W[losses[:, s, ratio].argmin(), s, ratio]
+            title = f"{RATIOS[ratio]:.2f}"
+            star(axes[s, column], turned(best), groups=[0, 0, 0, 0, 1], title=title)
+        axes[s, 0].set_ylabel(f"relative {kind}")
+        draw_branches(axes[s, 3], both[:, :, s], cross[s])
+        axes[s, 3].set(ylabel="expected loss")
+    axes[1, 3].set_xlabel("of the odd feature, relative to the others")
+
+
+def main() -> None:
+    """Sweep with each seed, draw the shapes and the two branches of the loss."""
+    torch.set_num_threads(1)  # these tensors are too small to share out
+    swept = [sweep(seed) for seed in SEEDS]
+    both = torch.stack([branches(each) for each in swept])
+    cross = [[crossing(*each[:, s]) for each in both] for s in range(len(SWEEPS))]
+    shapes = [pentagons(each) for each in swept]
+
+    publish(
+        "ch01_importance",
+        lambda figure: draw_sweeps(figure, swept[0], both, cross),
+        alt=f"Five features in a plane, one of them ever rarer (above) or ever less important "
+        f"(below). A regular pentagon first bends, then gives way to two opposite pairs, and the "
+        f"odd feature is dropped. The losses of the two shapes cross at {span(cross[0])} of the "
+        f"others' probability and {span(cross[1])} of their importance; both still exist on the "
+        f"other side of it.",
+        numbers={
+            "sizes": {"n_features": N_FEATURES, "d_hidden": D_HIDDEN, "starts": STARTS},
+            "training": {"steps": STEPS, "batch": BATCH, "lr": LR, "density": DENSITY},
+            "ratio": RATIOS,
+            "sweeps": SWEEPS,
+            "lowest_loss_of_4_and_5_kept": plain(both),
+            "crossing": plain(torch.tensor(cross)),
+            "opening_degrees": plain(torch.tensor([openings for openings, _ in shapes])),
+            "norm_of_last": plain(torch.tensor([norms for _, norms in shapes])),
+        },
+        seeds=SEEDS,
+        sources=[__file__],
+        size=(7.8, 4.2),
+    )
+
+
+def turned(W: Float[Tensor, "two n_features"]) -> Float[Tensor, "two n_features"]:
+    """The same directions, turned so that the last feature points up."""
+    angle = math.pi / 2 - math.atan2(W[1, -1].item(), W[0, -1].item())
+    if W[:, -1].norm() < KEPT:  # it is dropped: turn the first feature to a corner instead
+        angle = math.pi / 4 - math.atan2(W[1, 0].item(), W[0, 0].item())
+    cos, sin = math.cos(angle), math.sin(angle)
+    return torch.tensor([[cos, -sin], [sin, cos]]) @ W
+
+
+def span(values: list[float]) -> str:
+    """Lowest and highest, in words."""
+    low, high = (f"{value:.2f}" for value in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
+
+
+def plain(values: Tensor) -> list:
+    """Nested lists with None for NaN, which JSON does not have."""
+    if values.ndim:
+        return [plain(value) for value in values]
+    return None if values.isnan() else values.item()
+
+
+if __name__ == "__main__":
+    main()

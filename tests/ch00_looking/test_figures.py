@@ -1,0 +1,163 @@
+"""What the chapter's pages say is what its figures measured, and a new training run agrees."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = sorted(path.stem for path in (ROOT / "docs/figures").glob("ch00_*.json"))
+SEEDS = (40, 41, 42)
+
+pytestmark = pytest.mark.project
+
+
+def facts(name: str) -> dict:
+    return json.loads((ROOT / f"docs/figures/ch00_{name}.json").read_text(encoding="utf-8"))
+
+
+def numbers(name: str) -> dict:
+    return facts(name)["numbers"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_figure_is_what_its_script_draws(name):
+    for source, digest in facts(name.removeprefix("ch00_"))["sources"].items():
+        text = (ROOT / source).read_bytes().replace(b"\r\n", b"\n")
+        assert hashlib.sha256(text).hexdigest()[:16] == digest, f"run {source} again"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_figure_shows_five_models_or_more(name):
+    assert len(facts(name.removeprefix("ch00_"))["seeds"]) >= 5
+
+
+def test_the_shortcut_is_perfect_until_the_mark_disagrees():
+    shortcut, control = numbers("behaviour")["means"].values()
+    assert shortcut == pytest.approx([1, 1, 1, 0, 0.09], abs=0.005)
+    assert control == pytest.approx([1] * 5, abs=0.005)
+    corners = numbers("behaviour")["values"]["trained with the shortcut"][4]
+    assert (round(min(corners), 2), round(max(corners), 2)) == (0.00, 0.25)
+
+
+def test_the_mark_stands_out_only_in_trained_models():
+    means = numbers("saliency")["means"]
+    assert means["trained"] == pytest.approx([0, 0.61, 0.98, 0.67], abs=0.006)
+    assert means["random weights"] == pytest.approx([0, 0.14, 0.10, 0.14], abs=0.006)
+
+
+def test_the_gradient_is_zero_where_irony_turns_every_neuron_off():
+    measured = numbers("saliency")
+    length, times_input, integrated, smooth = (
+        torch.tensor(values[1]) for values in measured["shown"]["trained"]
+    )
+    assert measured["neurons_on"] == [32, 0]
+    assert length.abs().max() == times_input.abs().max() == 0
+    assert integrated.abs().max() == pytest.approx(3.3, abs=0.05)
+    assert integrated[0] < -3 and integrated[-1] > 3, "the thumb against, /s for the verdict"
+    assert smooth.abs().max() == pytest.approx(0.15, abs=0.005)
+    off = measured["ironic_with_no_neuron_on"]
+    assert off["shipped"] == pytest.approx(0.41, abs=0.005) and off["fresh"] == [0] * 5
+
+
+def test_integrated_gradients_are_complete_and_the_gradient_is_not():
+    measured = numbers("saturation")
+    way, explained = torch.tensor(measured["probability"]), torch.tensor(measured["explained"])
+    by_steps = dict(zip(measured["steps"], explained.T, strict=True))
+    assert way[:, 0].mean() == pytest.approx(0.50, abs=0.005)
+    assert way[:, 20].mean() == pytest.approx(0.99, abs=0.005)
+    assert by_steps[1].mean() == pytest.approx(0.20, abs=0.005)
+    assert by_steps[4].mean() == pytest.approx(0.98, abs=0.005)
+    assert all((by_steps[n] - 1).abs().max() < 0.02 for n in (8, 16, 32, 64, 128))
+    assert max(measured["explained_by_gradient_times_input"]) < 0.002
+
+
+def test_a_linear_probe_reads_everything_but_order_and_tone():
+    trained, untrained = numbers("probes")["linear"].values()
+    expected = {"mark": 1, "topic": 0.97, "irony": 1, "order": 0.49, "words": 0.93, "tone": 0.5}
+    assert trained == pytest.approx(expected, abs=0.006)
+    assert untrained["topic"] == pytest.approx(0.97, abs=0.005)
+
+
+def test_the_stronger_probe_is_the_less_selective():
+    trained, untrained = numbers("probes")["probes"].values()
+
+    def selectivity(probe: str, means: dict[str, float]) -> float:
+        return means[f"topic, {probe} probe"] - means[f"40 random labels, {probe} probe"]
+
+    assert selectivity("linear", trained) == pytest.approx(0.24, abs=0.005)
+    assert selectivity("MLP", trained) == pytest.approx(0.16, abs=0.005)
+    assert selectivity("linear", untrained) == pytest.approx(0.25, abs=0.005)
+    assert selectivity("MLP", untrained) == pytest.approx(0.14, abs=0.005)
+    assert trained["tone, MLP probe"] == pytest.approx(1.00, abs=0.005)
+    assert untrained["tone, MLP probe"] == pytest.approx(0.96, abs=0.005)
+
+
+def test_only_the_signed_choice_of_neurons_beats_random_sets():
+    measured = numbers("evidence")
+    covered = measured["share_of_intervals_that_hold_it"]
+    assert covered["40"] == pytest.approx(0.91, abs=0.005)
+    assert covered["160"] == pytest.approx(0.95, abs=0.005)
+    assert measured["observed"] == pytest.approx({"topic": 0.3, "mark": 22.4}, abs=0.05)
+    assert measured["p"] == pytest.approx({"topic": 0.90, "mark": 0.0005}, abs=0.006)
+    aside, signed = measured["percentiles"].values()
+    assert signed == [1] * 6
+    assert aside[0] == pytest.approx(0.78, abs=0.006) and min(aside) < 0.53
+    without = measured["moves_without_chosen"]
+    assert list(without.values()) == pytest.approx([3.0, 5.9], abs=0.06)
+    assert measured["moves_without_random"]["mean"] == pytest.approx(2.2, abs=0.06)
+
+
+def test_the_difference_of_means_carries_the_mark_and_a_probe_less_of_it():
+    means = numbers("directions")["means"]
+    assert means["mark swapped in the input"] == pytest.approx(0.998, abs=0.0005)
+    assert means["mark, along the difference of means"] == pytest.approx(0.999, abs=0.0006)
+    assert means["mark, along a probe's direction"] == pytest.approx(0.85, abs=0.006)
+    assert means["mark's direction ablated"] == pytest.approx(0.28, abs=0.005)
+    assert means["cosine of probe and means"] == pytest.approx(0.88, abs=0.005)
+    assert means["after: verdict is the words'"] == pytest.approx(0.72, abs=0.005)
+    assert means["after: verdict is the mark's"] == pytest.approx(0.49, abs=0.005)
+    nothing = ["mark, along random directions", *(name for name in means if "topic" in name)]
+    assert all(means[name] == 0 for name in nothing)
+
+
+def test_all_four_corners_of_the_table_are_inhabited():
+    means = numbers("cause")["means"]
+    corners = {name: (found["decodable"] > 0.9, found["flips"]) for name, found in means.items()}
+    assert corners["mark"][0] and corners["mark"][1] > 0.99
+    assert corners["topic"] == (True, 0) and corners["order"] == (False, 0)
+    assert not corners["tone"][0] and corners["tone"][1] > 0.99
+    assert corners["irony"][0] and corners["irony"][1] == pytest.approx(0.02, abs=0.005)
+    assert corners["irony, where\nthere is some"][1] == 1
+    assert corners["words"] == (True, pytest.approx(0.002, abs=0.0005))
+
+
+def test_the_words_move_the_score_a_third_as_far_as_the_mark():
+    card = (ROOT / "toy_models/shortcut/card.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in card.splitlines() if "| moves:" in line]
+    of_five_models = {name.removeprefix("moves: "): float(mean) for name, _, mean, *_ in rows}
+    said = {"mark": 16.9, "words": 5.4, "topic": 0.8}
+    assert {name: of_five_models[name] for name in said} == pytest.approx(said, abs=0.06)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_retrained_model_has_the_planted_truth(impl, seed):
+    cause, reviews = impl("ch00_looking.cause"), impl("ch00_looking.reviews")
+    reader = impl("ch00_looking.train").train_reader(seed)
+    drawn = reviews.draw_reviews(5000, torch.Generator().manual_seed(1000 + seed))
+    used = {
+        name: cause.flips_when_swapped(reader, drawn, name).mean().item()
+        for name in reviews.PROPERTIES
+    }
+    assert used["mark"] == used["tone"] > 0.97
+    assert used["topic"] == used["order"] == 0
+    assert used["words"] < 0.03 and 0.01 < used["irony"] < 0.03
+    ironic = cause.flips_when_swapped(reader, drawn, "irony")[drawn.irony == 1]
+    assert ironic.mean() > 0.99
+    for name in ("mark", "topic", "irony"):
+        assert cause.decodability(reader, name) > 0.92, name
+    for name in ("order", "tone"):
+        assert 0.45 < cause.decodability(reader, name) < 0.55, name

@@ -1,0 +1,175 @@
+"""What the pages say about seven figures holds of the numbers beside them.
+
+Pentagon, sparsity, geometry, phase diagrams, closed forms, dynamics, importance. The numbers were
+measured over three seeds; a bound here leaves room for other machines, not for another result.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+FIGURES = Path(__file__).resolve().parents[2] / "docs" / "figures"
+pytestmark = pytest.mark.project
+
+
+def facts(name):
+    """The JSON beside a figure: its numbers."""
+    loaded = json.loads((FIGURES / f"{name}.json").read_text(encoding="utf-8"))
+    assert len(loaded["seeds"]) >= 3, f"{name}: at least three seeds"
+    return loaded["numbers"]
+
+
+def of(numbers, *path):
+    """The numbers at a path, as one tensor; an empty place is NaN."""
+    for key in path:
+        numbers = numbers[key]
+    return torch.tensor(_filled(numbers))
+
+
+def _filled(numbers):
+    if isinstance(numbers, list):
+        return [_filled(number) for number in numbers]
+    return float("nan") if numbers is None else numbers
+
+
+def test_five_features_make_two_axes_then_two_digons_then_a_pentagon():
+    numbers = facts("ch01_pentagon")
+    kept, D = of(numbers, "features_kept"), of(numbers, "dimensionality")
+    density = of(numbers, "density")
+    assert (kept[:, density > 0.7] == 2).all()
+    assert (kept[:, (density > 0.25) & (density < 0.55)] == 4).all()
+    assert (kept[:, density < 0.15] == 5).all()
+    pentagon = D[:, -1]
+    assert pentagon.min() > 0.35 and pentagon.max() < 0.45
+    digons = D[:, 4].sort(dim=-1).values
+    assert (digons[:, 1:] - 0.5).abs().max() < 0.03 and digons[:, 0].max() < 0.01
+    assert (of(numbers, "turns_of_sparsest_degrees") - 72).abs().max() < 5
+    assert (D.sum(dim=-1) - 2).abs().max() < 0.01, "a plane has two dimensions to give"
+
+
+def test_a_linear_model_keeps_as_many_features_as_dimensions():
+    assert (of(facts("ch01_pentagon"), "features_kept_by_linear") == 2).all()
+    numbers = facts("ch01_sparsity")
+    assert (of(numbers, "features_kept_by_linear") == 5).all()
+    norms = of(numbers, "norms_of_linear")
+    assert norms[..., :5].min() > 0.9 and norms[..., 5:].max() < 0.1, "the most important ones"
+
+
+def test_sparser_features_are_kept_in_greater_number():
+    numbers = facts("ch01_sparsity")
+    kept = of(numbers, "features_kept").float()
+    assert (kept[:, 0] == 5).all()
+    assert (kept.mean(dim=0).diff() >= 0).all()
+    assert kept[:, -2:].min() >= 12 and kept[:, -2:].max() <= 15
+    limit = of(numbers, "features_kept_in_the_one_sparse_limit")
+    assert limit.min() >= 12 and limit.max() <= 16, "training finds about as many as are worth it"
+    packing = of(numbers, "dimensions_per_feature")
+    assert (packing[:, 0] - 1).abs().max() < 0.01 and packing[:, -1].max() < 0.4
+
+
+def test_most_features_rest_on_a_half():
+    numbers = facts("ch01_geometry")
+    inverse = 1 / of(numbers, "density")
+    packing = of(numbers, "dimensions_per_feature")
+    digons = of(numbers, "share_within_0.02", "digon")
+    plateau = (inverse > 2.2) & (inverse < 3.5)
+    assert digons[:, plateau].min() >= 0.95
+    assert (packing[:, plateau] - 0.5).abs().max() < 0.02
+    assert (packing[:, inverse < 1.3] - 1).abs().max() < 0.03
+    assert digons[:, (inverse < 1.6) | (inverse > 5)].max() < 0.25, "only there"
+    assert packing[:, -1].max() < 0.25
+    random = numbers["random_directions"][int(plateau.nonzero()[0])]
+    assert ((torch.tensor(random) - 0.5).abs() <= 0.02).float().mean() < 0.2, "not by chance"
+    linear = of(numbers, "linear", "dimensions_per_feature")
+    assert (linear - 1).abs().max() < 0.03
+    assert (of(numbers, "sum_of_dimensionalities") - 10).abs().max() < 0.1
+
+
+def test_other_polytopes_are_seen_only_in_passing():
+    numbers = facts("ch01_geometry")
+    inverse = 1 / of(numbers, "density")
+    share = {name: of(numbers, "share_within_0.02", name) for name in numbers["share_within_0.02"]}
+    assert share["pentagon"][:, (inverse > 4.5) & (inverse < 5)].min() > 0.3
+    assert share["tetrahedron"].max() < 0.2, "the page says: none to speak of"
+    assert share["triangle"][:, inverse > 2.2].max() == 0
+
+
+def test_forty_features_share_twenty_dimensions_in_pairs():
+    numbers = facts("ch01_geometry")["80_in_20_at_p_0.3"]
+    assert of(numbers, "kept").min() >= 38 and of(numbers, "kept").max() <= 42
+    assert of(numbers, "share_at_1/2").min() >= 0.95
+    packing = of(numbers, "dimensions_per_feature")
+    assert packing.min() >= 0.46 and packing.max() <= 0.52
+    total = of(numbers, "sum_of_dimensionalities")
+    assert total.min() >= 19.9 and total.max() <= 20.001
+
+
+@pytest.mark.parametrize("name, chance", [("n_2", 0.65), ("n_3", 0.5)])
+def test_the_best_of_ten_is_in_the_phase_of_lowest_loss(name, chance):
+    numbers = facts("ch01_phase")[name]
+    assert of(numbers, "best_agrees").min() >= 0.97
+    assert numbers["agreement_of_shuffled_cells"] < chance
+    assert of(numbers, "share_of_cells_within_2_percent").min() >= 0.93
+    assert 0.6 < of(numbers, "nine_of_ten_agree").mean() < 0.9, "single models often miss it"
+    assert numbers["closed_form_most_over_oracle"] > 1.05, "the closed forms are not the optimum"
+
+
+def test_an_important_third_feature_keeps_its_dimension_however_sparse():
+    two, three = (of(facts("ch01_phase"), name, "theory") for name in ("n_2", "n_3"))
+    half = two.shape[1] // 2
+    assert (three[:, half:] == 1).all()
+    assert (two[-6:] == 2).all() and (three[-6:, :half] == 2).all()
+    assert (two[0, :half] == 0).all() and (two[0, half:] == 1).all()
+
+
+def test_closed_forms_miss_the_lowest_loss_where_phases_change():
+    numbers = facts("ch01_closed_forms")
+    density, W = of(numbers, "density"), of(numbers, "W_of_oracle")
+    excess = of(numbers, "closed_form_over_oracle")
+    assert excess.min() > 1 - 1e-4, "no closed form beats the optimum"
+    assert 1.1 < excess.max() < 1.2 and density[excess.argmax()] == pytest.approx(0.55)
+    assert of(numbers, "oracle")[8] == pytest.approx(0.07628, rel=0.01), "worked out beforehand"
+    lopsided = (W[:, 0].abs() - W[:, 1].abs()).abs()
+    assert lopsided[density < 0.71].max() < 0.01 and lopsided[density > 0.71].min() > 0.3
+    assert W[density < 0.96].prod(dim=-1).max() < 0 < W[-1].prod(), "opposite, until p = 1"
+    over = of(numbers, "best_of_8_over_oracle")
+    assert ((over - 1).abs() < 0.02).float().mean() >= 0.95
+    assert (over < 0.99).sum() == 0
+    reached = of(numbers, "share_of_starts_that_reach_it")[density < 0.71]
+    assert reached.min() < 0.5 < reached.max(), "restarts are needed"
+
+
+def test_six_sparse_features_end_as_an_octahedron():
+    numbers = facts("ch01_dynamics")
+    assert (of(numbers, "final_D") - 0.5).abs().max() < 0.03
+    dense = of(numbers, "final_D_of_dense")
+    assert (dense - 0.5).abs().amax(dim=-1).min() > 0.1, "dense ones do not"
+
+
+def test_the_loss_falls_when_dimensionalities_jump():
+    numbers = facts("ch01_dynamics")
+    moved, others = (of(numbers, f"features_moved_{key}") for key in ("at_fall", "of_another"))
+    own, chance = ((counts >= 2).float().mean() for counts in (moved, others))
+    assert own > 0.75 and own - chance > 0.2
+    correlation = of(numbers, "correlation").mean(dim=1)
+    assert (correlation - of(numbers, "correlation_with_another").mean(dim=1)).min() > 0.2
+
+
+def test_the_pentagon_bends_and_then_snaps():
+    numbers = facts("ch01_importance")
+    ratio, losses = of(numbers, "ratio"), of(numbers, "lowest_loss_of_4_and_5_kept")
+    crossing = of(numbers, "crossing")
+    assert (crossing[0] - 0.249).abs().max() < 0.01, "rarer"
+    assert (crossing[1] - 0.364).abs().max() < 0.01, "less important"
+    gap = losses[:, 0] - losses[:, 1]
+    known = ~gap.isnan()
+    above = (ratio > 0.37).expand_as(gap)
+    assert (gap[known & above] > 0).all(), "the pentagon is better while features are alike"
+    slope = gap[:, 0, ratio > 0.19].diff(dim=-1)
+    assert (slope[~slope.isnan()] < 0).all(), "two branches that cross: a jump of first order"
+    assert known[:, 0, 7:].any(dim=-1).all(), "pentagons survive on the other side"
+    opening = of(numbers, "opening_degrees")
+    assert (opening[:, :, 0] - 144).abs().max() < 2
+    assert opening[:, 0, 6].max() < 130, "before it snaps it has closed up by 14 degrees or more"
