@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from docs._figures.plotting import heatmap, publish
 from solutions.ch02_transformer import load_pretrained
 from solutions.ch03_circuits.composition import compositions, random_composition
-from toy_models.attn_2l.train import head_scores
+from toy_models.attn_2l.train import head_scores, loss_without
 from toy_models.toys import of_seed
 
 SEEDS, KINDS = (0, 1, 2), {"q": "queries", "k": "keys", "v": "values"}
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def measure(seed: int) -> dict:
-    """Excess of each kind, head scores on repeated random tokens, and the largest entry of all."""
+    """Excess of each kind, the largest entry, and what heads do on repeated random tokens."""
     model, _ = load_pretrained(of_seed("attn_2l", seed))
     baseline = model.config.d_model**-0.5
     scores = compositions(model, earlier=0, later=1)._asdict()
@@ -65,7 +65,14 @@ def measure(seed: int) -> dict:
     kind = max(excess, key=lambda name: excess[name].max().item())
     earlier, later = divmod(excess[kind].argmax().item(), excess[kind].shape[1])
     best = {"kind": kind, "earlier": earlier, "later": later, "excess": excess[kind].max().item()}
+    n_heads = model.config.n_heads
+    lost = {
+        "loss": loss_without(model, []),
+        "loss_without": [loss_without(model, [head]) for head in range(n_heads)],
+        "loss_without_layer_0": loss_without(model, list(range(n_heads))),
+    }
     return {
+        **lost,
         **{name: table.tolist() for name, table in excess.items()},
         "previous": heads.previous[0].tolist(),
         "induction": heads.induction[1].tolist(),

@@ -120,7 +120,7 @@ def draw_factors(rows: dict) -> None:
         alt="Words that a rule plants come out far above their base rate after their source, with "
         "one head and with two. The bugs too, with one head: their factors over three seeds are "
         f"{bug['one head']}; with two heads {bug['two heads']}. Triples that no rule comes near "
-        "stay at or below 1.",
+        "lie below 1 on average.",
         numbers={
             "factors": {f"{name} {seed}": groups for (name, seed), groups in shown.items()},
             "geometric_means": means,

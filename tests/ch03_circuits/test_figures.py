@@ -89,7 +89,9 @@ def test_the_largest_composition_is_from_the_previous_token_head_through_keys():
         assert model["previous"][best["earlier"]] == max(model["previous"]), seed
         assert model["induction"][best["later"]] > 0.4, seed
         assert best["excess"] > facts["random_interval"][1], seed
-        assert max(max(row) for kind in "qv" for row in model[kind]) < best["excess"]
+        assert max(max(row) for kind in "qv" for row in model[kind]) < 0, seed
+        assert model["loss_without"][best["earlier"]] == max(model["loss_without"]), seed
+        assert model["loss_without_layer_0"] > model["loss"] + 2, seed
 
 
 def test_paths_through_one_head_bring_most():

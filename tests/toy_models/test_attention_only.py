@@ -42,11 +42,11 @@ def test_without_layers_the_direct_path_is_the_chain(seed):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_one_head_carries_out_every_rule_and_its_bug(seed):
-    one = model("attn_1l", seed)
-    assert attn_1l.ratios(attn_1l.skip_rows(one, RULES)).min() >= 5
-    forced = attn_1l.skip_rows(one, (("keep", "in", "bay"),))
-    assert attn_1l.ratios(forced).item() > 1, "keep ... in raises bay with mind"
-    assert attn_1l.ratios(attn_1l.skip_rows(one, tuple(bugs()))).log().mean() > 0
+    factors = attn_1l.ratios(attn_1l.skip_rows(model("attn_1l", seed), (*RULES, *bugs())))
+    planted, wrong = factors[: len(RULES)], factors[len(RULES) :]
+    assert planted.min() >= 5
+    assert wrong[bugs().index(("keep", "in", "bay"))] > 1, "keep ... in raises bay with mind"
+    assert wrong.log().mean() > 0
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -58,6 +58,15 @@ def test_the_largest_composition_is_of_the_previous_token_head_through_keys(seed
     assert earlier == torch.tensor(found["previous"][0]).argmax()
     assert found["induction"][1][later] > 0.4
     assert tables["k"][earlier, later] > 0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_head_that_composes_most_costs_most_when_it_is_silenced(seed):
+    two = model("attn_2l", seed)
+    earlier = torch.tensor(attn_2l.report(two)["k"]).max(dim=1).values.argmax().item()
+    lost = [attn_2l.loss_without(two, [head]) for head in range(4)]
+    assert max(lost) == lost[earlier]
+    assert lost[earlier] > attn_2l.loss_without(two, []) + 0.5
 
 
 def test_contexts_by_hand():
@@ -72,7 +81,9 @@ def test_contexts_by_hand():
     assert clear[0].nonzero().flatten().tolist() == [17]
 
 
-@pytest.mark.parametrize("name, kept", [("attn_0l", "KL"), ("attn_2l", "held-out loss")])
+@pytest.mark.parametrize(
+    "name, kept", [("attn_0l", "KL"), ("attn_1l", "keep ... in -> bay"), ("attn_2l", "loss")]
+)
 def test_a_card_says_how_far_the_seeds_lie_apart(name, kept):
     card = (toy_models.load(name).path / "card.md").read_text(encoding="utf-8")
     assert kept in card

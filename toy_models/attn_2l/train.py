@@ -9,10 +9,11 @@ layer 1 that looks for the token whose predecessor is the token read now.
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from solutions.ch02_transformer import HookedTransformer
+from solutions.ch02_transformer.hooks import HookPoint
 from solutions.ch02_transformer.train import TrainConfig
 from solutions.ch03_circuits.circuits import copying_score, full_ov
 from solutions.ch03_circuits.composition import compositions
@@ -27,6 +28,9 @@ RECIPE = Recipe(
     std_embed=1.0,
 )
 
+HALF = 32
+"""Length of the random sequences that are repeated once."""
+
 
 class Heads(NamedTuple):
     """What each head does on random tokens that are repeated once."""
@@ -37,17 +41,35 @@ class Heads(NamedTuple):
     """Mean attention, in the second half, to the token after the earlier copy."""
 
 
+def repeated(seed: int) -> Int[Tensor, "batch pos"]:
+    """Sequences of HALF random tokens, each followed by itself."""
+    once = torch.randint(len(WORDS), (64, HALF), generator=torch.Generator().manual_seed(seed))
+    return torch.cat([once, once], dim=1)
+
+
 @torch.no_grad()
 def head_scores(model: HookedTransformer, seed: int = 0) -> Heads:
     """Both scores, on 64 sequences of 32 tokens twice."""
-    generator, half = torch.Generator().manual_seed(seed), 32
-    once = torch.randint(len(WORDS), (64, half), generator=generator)
     names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(len(model.blocks))]
-    _, cache = model.run_with_cache(torch.cat([once, once], dim=1), names=names)
+    _, cache = model.run_with_cache(repeated(seed), names=names)
     patterns = torch.stack([cache[name] for name in names])  # [layer, batch, head, query, key]
     previous = patterns.diagonal(-1, dim1=-2, dim2=-1).mean(dim=(1, 3))
-    to_next = patterns.diagonal(1 - half, dim1=-2, dim2=-1)[..., 1:]
+    to_next = patterns.diagonal(1 - HALF, dim1=-2, dim2=-1)[..., 1:]
     return Heads(previous, to_next.mean(dim=(1, 3)))
+
+
+@torch.no_grad()
+def loss_without(model: HookedTransformer, heads: list[int], seed: int = 0) -> float:
+    """Loss on the second copies when these heads of layer 0 write nothing, nats a token."""
+    tokens = repeated(seed)
+
+    def silence(z: Float[Tensor, "batch pos head d_head"], point: HookPoint) -> None:
+        del point
+        z[:, :, heads] = 0
+
+    with model.hooks({"blocks.0.attn.hook_z": silence}):
+        log_probs = model(tokens)[:, HALF:-1].log_softmax(dim=-1)
+    return -log_probs.gather(-1, tokens[:, HALF + 1 :, None]).mean().item()
 
 
 def report(model: HookedTransformer) -> dict[str, list]:
