@@ -64,48 +64,51 @@ def mistakes(pattern: Tensor, period: int, first: int, shift: int) -> dict[str, 
     back = query - key + shift
     repeats, late = back // period, slice(period, None)
     on = (back > 0) & (back % period == 0)
-    right = share(text, on, late)
+    found = {
+        "Only the nearest repeat is counted: all repeats that have been count together.": (
+            share(text, back == period, late)
+        ),
+        "Only the farthest repeat is counted: all repeats that have been count together.": (
+            share(text, on & (repeats == (query + shift) // period), late)
+        ),
+        "The mean over keys is taken: a query's attention on all its keys is SUMMED.": (
+            share(text, on / on.sum(-1, keepdim=True).clamp(min=1), late)
+        ),
+        "The largest share of a query's keys is taken: they are summed.": (
+            (text * on).amax(-1)[:, :, late].mean((0, 2))
+        ),
+        "The queries of the first repeat are averaged too: nothing came before them.": (
+            share(text, on, slice(None))
+        ),
+        "Only the queries of the last repeat are averaged: those from the second on count.": (
+            share(text, on, slice(pos - period, None))
+        ),
+        "The query's own position is counted: k starts at 1.": (
+            share(text, (back >= 0) & (back % period == 0), late)
+        ),
+        "Query and key are exchanged: the pattern is [batch, head, query, key].": (
+            share(text.mT, on, late)
+        ),
+        "The first token of the text is left out as a key: it counts as any other.": (
+            share(text, on & (key > 0), late)
+        ),
+        "What is spent on the start token is shared out to the others: it is simply lost.": (
+            share(text / text.sum(-1, keepdim=True), on, late)
+        ),
+    }
+    found |= averages(share(text, on, late), pos - period, len(text))
     return (
-        {
-            "Only the nearest repeat is counted: all repeats that have been count together.": (
-                share(text, back == period, late)
-            ),
-            "Only the farthest repeat is counted: all repeats that have been count together.": (
-                share(text, on & (repeats == (query + shift) // period), late)
-            ),
-            "The mean over keys is taken: a query's attention on all its keys is SUMMED.": (
-                share(text, on / on.sum(-1, keepdim=True).clamp(min=1), late)
-            ),
-            "The largest share of a query's keys is taken: they are summed.": (
-                (text * on).amax(-1)[:, :, late].mean((0, 2))
-            ),
-            "The queries of the first repeat are averaged too: nothing came before them.": (
-                share(text, on, slice(None))
-            ),
-            "Only the queries of the last repeat are averaged: those from the second on count.": (
-                share(text, on, slice(pos - period, None))
-            ),
-            "The query's own position is counted: k starts at 1.": (
-                share(text, (back >= 0) & (back % period == 0), late)
-            ),
-            "Query and key are exchanged: the pattern is [batch, head, query, key].": (
-                share(text.mT, on, late)
-            ),
-            "This is the sum over queries: the mean is asked for.": right * (pos - period),
-            "This is the sum over texts: the mean is asked for.": right * len(text),
-            "The mean is over heads too: each has a score of its own.": right.mean().expand_as(
-                right
-            ),
-            "The first token of the text is left out as a key: it counts as any other.": (
-                share(text, on & (key > 0), late)
-            ),
-            "What is spent on the start token is shared out to the others: it is simply lost.": (
-                share(text / text.sum(-1, keepdim=True), on, late)
-            ),
-        }
-        | offsets(text, back - shift, period, shift)
-        | starts(pattern, period, first, shift)
+        found | offsets(text, back - shift, period, shift) | starts(pattern, period, first, shift)
     )
+
+
+def averages(right: Tensor, n_queries: int, n_texts: int) -> dict[str, Tensor]:
+    """Mistakes about what is averaged."""
+    return {
+        "This is the sum over queries: the mean is asked for.": right * n_queries,
+        "This is the sum over texts: the mean is asked for.": right * n_texts,
+        "The mean is over heads too: each has a score of its own.": right.mean().expand_as(right),
+    }
 
 
 def offsets(text: Tensor, back: Tensor, period: int, shift: int) -> dict[str, Tensor]:

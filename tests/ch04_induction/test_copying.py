@@ -52,21 +52,13 @@ def ratio(own, others, above=None, below=None):
     return (above / below).mean((0, 1))
 
 
-def mistakes(raised, tokens):
-    """Words -> what the usual mistakes give."""
-    centred = raised - raised.mean(-1, keepdim=True)
-    own, others = split(centred, tokens)
+def levels(raised, tokens):
+    """Another level is taken away than the mean over the vocabulary."""
     raw = split(raised, tokens)
-    every = torch.cat([own[..., None], others], -1)
-    middle = every.mean(-1)
-    in_text = own - middle, others - middle[..., None]
+    middle = torch.cat([raw[0][..., None], raw[1]], -1).mean(-1)
+    in_text = raw[0] - middle, raw[1] - middle[..., None]
     over_keys = split(raised - raised.mean(1, keepdim=True), tokens)
     over_heads = split(raised - raised.mean(2, keepdim=True), tokens)
-    up, size = ratio(own.relu(), others.relu()), own.abs() + others.abs().mean(-1)
-    late = split(centred, tokens.roll(-1, 1))
-    n = tokens.shape[1]
-    level = (centred.sum(-1) - own) / (centred.shape[-1] - 1)
-    width = (centred.abs().sum(-1) - own.abs()) / (centred.shape[-1] - 1)
     return {
         "The mean over the vocabulary is not taken away.": ratio(*raw),
         "The mean over the TEXT's tokens is taken away: the vocabulary's is asked for.": (
@@ -74,14 +66,54 @@ def mistakes(raised, tokens):
         ),
         "The mean over keys is taken away: the vocabulary's is asked for.": ratio(*over_keys),
         "The mean over heads is taken away: the vocabulary's is asked for.": ratio(*over_heads),
+    }
+
+
+def picks(raised, tokens):
+    """Other logits are picked than those of the text's tokens."""
+    centred, n = raised - raised.mean(-1, keepdim=True), tokens.shape[1]
+    own, _ = split(centred, tokens)
+    late = split(centred, tokens.roll(-1, 1))
+    level = (centred.sum(-1) - own) / (centred.shape[-1] - 1)
+    width = (centred.abs().sum(-1) - own.abs()) / (centred.shape[-1] - 1)
+    return {
+        "All other tokens of the vocabulary are compared with: those of the text are asked for.": (
+            ((own - level) / (own.abs() + width)).mean((0, 1))
+        ),
+        "The logit of the NEXT token stands for the own one: a head looks at the key itself.": (
+            ratio(*late)
+        ),
+        "Logits are picked by position: gather them by the tokens' numbers.": (
+            ratio(*split(centred, torch.arange(n).expand_as(tokens)))
+        ),
+        "Tokens of the first text are used for all.": (
+            ratio(*split(centred, tokens[:1].expand_as(tokens)))
+        ),
+        "These are the others at their own keys: the other TOKENS at this key are asked for.": (
+            ratio(
+                own,
+                torch.stack(
+                    [own[:, [k for k in range(n) if k != i]].transpose(1, 2) for i in range(n)], 1
+                ),
+            )
+        ),
+    }
+
+
+def mistakes(raised, tokens):
+    """Words -> what the usual mistakes give."""
+    centred = raised - raised.mean(-1, keepdim=True)
+    own, others = split(centred, tokens)
+    every = torch.cat([own[..., None], others], -1)
+    up, size = ratio(own.relu(), others.relu()), own.abs() + others.abs().mean(-1)
+    n = tokens.shape[1]
+    found = levels(raised, tokens) | picks(raised, tokens)
+    return found | {
         "The own token is counted among the others.": ratio(own, every),
         "The others' mean is divided by the number of all tokens: one of them is the key's own.": (
             ratio(own, others * (n - 1) / n)
         ),
         "The others are summed: their mean is asked for.": ratio(own, others * (n - 1)),
-        "All other tokens of the vocabulary are compared with: those of the text are asked for.": (
-            ratio(own, others, own - level, own.abs() + width)
-        ),
         "The denominator takes the size of the mean: the mean of the sizes is asked for.": (
             ratio(own, others, below=own.abs() + others.mean(-1).abs())
         ),
@@ -100,23 +132,6 @@ def mistakes(raised, tokens):
             (own - others.mean(-1)).mean((0, 1)) / size.mean((0, 1))
         ),
         "Sums over keys are taken: the mean is asked for.": ratio(own, others) * tokens.numel(),
-        "The logit of the NEXT token stands for the own one: a head looks at the key itself.": (
-            ratio(*late)
-        ),
-        "Logits are picked by position: gather them by the tokens' numbers.": (
-            ratio(*split(centred, torch.arange(n).expand_as(tokens)))
-        ),
-        "Tokens of the first text are used for all.": (
-            ratio(*split(centred, tokens[:1].expand_as(tokens)))
-        ),
-        "These are the others at their own keys: the other TOKENS at this key are asked for.": (
-            ratio(
-                own,
-                torch.stack(
-                    [own[:, [k for k in range(n) if k != i]].transpose(1, 2) for i in range(n)], 1
-                ),
-            )
-        ),
         "It is not divided by the sizes.": (own - others.mean(-1)).mean((0, 1)),
         "One score for all: each head has its own.": (
             ratio(own, others).mean().expand(raised.shape[2])

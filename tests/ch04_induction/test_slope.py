@@ -30,23 +30,12 @@ def by_loop(losses, width, axis=math.log, origin=1):
     return torch.tensor(out, dtype=torch.float64).reshape(*lead, losses.shape[-1] // width)
 
 
-def mistakes(losses, width):
-    """Words -> what the usual mistakes give."""
+def axes(losses, width):
+    """Another line is fitted: by another axis, to other losses, in other bands."""
     n = losses.shape[-1]
-    right, mean = by_loop(losses, width), losses.mean(-2)
-    whole = n // width * width
-    bands = mean[..., :whole].unflatten(-1, (-1, width))
-    t = torch.arange(1, whole + 1, dtype=torch.float64).log().unflatten(0, (-1, width))
-    centred = t - t.mean(-1, keepdim=True)
-    square = centred.square().sum(-1)
-    restart = [by_loop(part, width) for part in losses[..., :whole].split(width, dim=-1)]
-    across, level = t - t.mean(), bands.mean(-1, keepdim=True)
-    zero = torch.arange(whole, dtype=torch.float64).log().unflatten(0, (-1, width))
-    zero = zero - zero.mean(-1, keepdim=True)
+    whole = losses[..., : n // width * width]
+    restart = [by_loop(part, width) for part in whole.split(width, dim=-1)]
     return {
-        "The first index is 0 here, and has no logarithm: it is 1.": (
-            (bands * zero).sum(-1) / zero.square().sum(-1)
-        ),
         "The slope is by the index itself: its logarithm is asked for.": (
             by_loop(losses, width, float)
         ),
@@ -62,7 +51,37 @@ def mistakes(losses, width):
         "The index starts again in each band: it counts from the start of the text.": (
             torch.cat(restart, -1)
         ),
-        "The sign is turned round: a loss that falls has a negative slope.": -right,
+        "The sign is turned round: a loss that falls has a negative slope.": -by_loop(
+            losses, width
+        ),
+        "The logarithm of the loss is fitted: the loss itself falls by nats.": (
+            by_loop(losses.mean(-2, keepdim=True).abs().log(), width)
+        ),
+        "Only the first text is used: the mean is over all.": by_loop(losses[..., :1, :], width),
+        "The sum over texts is used: the mean is asked for.": by_loop(losses, width)
+        * losses.shape[-2],
+        "`width` counts bands here: it is the number of indices in a band.": (
+            by_loop(losses, n // width) if n // width > 1 else 2 * losses.mean(-2)
+        ),
+    }
+
+
+def mistakes(losses, width):
+    """Words -> what the usual mistakes give."""
+    n = losses.shape[-1]
+    right, mean = by_loop(losses, width), losses.mean(-2)
+    whole = n // width * width
+    bands = mean[..., :whole].unflatten(-1, (-1, width))
+    t = torch.arange(1, whole + 1, dtype=torch.float64).log().unflatten(0, (-1, width))
+    centred = t - t.mean(-1, keepdim=True)
+    square = centred.square().sum(-1)
+    across, level = t - t.mean(), bands.mean(-1, keepdim=True)
+    zero = torch.arange(whole, dtype=torch.float64).log().unflatten(0, (-1, width))
+    zero = zero - zero.mean(-1, keepdim=True)
+    return axes(losses, width) | {
+        "The first index is 0 here, and has no logarithm: it is 1.": (
+            (bands * zero).sum(-1) / zero.square().sum(-1)
+        ),
         "log(index) is not centred below the line.": (bands * centred).sum(-1) / (t * t).sum(-1),
         "log(index) is not centred: take away its mean in the band.": (
             (bands * t).sum(-1) / (t * t).sum(-1)
@@ -83,16 +102,8 @@ def mistakes(losses, width):
         "This is the correlation: the slope is asked for.": (
             right * (square / (bands - level).square().sum(-1)) ** 0.5
         ),
-        "The logarithm of the loss is fitted: the loss itself falls by nats.": (
-            by_loop(losses.mean(-2, keepdim=True).abs().log(), width)
-        ),
-        "Only the first text is used: the mean is over all.": by_loop(losses[..., :1, :], width),
-        "The sum over texts is used: the mean is asked for.": right * losses.shape[-2],
         "What fills no band is dropped at the START: the bands begin at index 1.": (
             late_bands(mean, width)
-        ),
-        "`width` counts bands here: it is the number of indices in a band.": (
-            by_loop(losses, n // width) if n // width > 1 else -right
         ),
     }
 

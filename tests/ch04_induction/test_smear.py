@@ -26,21 +26,23 @@ def by_loop(keys, alpha):
 
 def mistakes(keys, alpha):
     """Words -> what the usual mistakes give."""
-    share = alpha.sigmoid()[:, None]
     right = by_loop(keys, alpha)
+    found = wrong_keys(keys, alpha.sigmoid()[:, None]) | wrong_shares(keys, alpha)
+    return {words: value for words, value in found.items() if not torch.equal(value, right)}
+
+
+def wrong_keys(keys, share):
+    """Another key is mixed in than the one before."""
     first, zero = keys[:, :1], torch.zeros_like(keys[:, :1])
-    before = torch.cat([first, keys[:, :-1]], 1)
     after = torch.cat([keys[:, 1:], keys[:, -1:]], 1)
 
-    def mix(other, share=share):
+    def mix(other):
         return share * keys + (1 - share) * other
 
     again = keys.clone()
     for j in range(1, keys.shape[1]):
         again[:, j] = share * keys[:, j] + (1 - share) * again[:, j - 1]
-    found = {
-        "The shares are exchanged: a large alpha keeps the key.": mix(keys, 0)
-        + (share * before - share * keys),
+    return {
         "The keys are rolled round: the LAST key comes into the first, which has none before it.": (
             mix(keys.roll(1, 1))
         ),
@@ -54,6 +56,27 @@ def mistakes(keys, alpha):
         "The key two before is mixed in: the one before is asked for.": (
             mix(torch.cat([first, first, keys[:, :-2]], 1)[:, : keys.shape[1]])
         ),
+        "Keys that are mixed already are mixed in: those of the projection are asked for.": again,
+        "Texts are mixed with each other: the position is axis 1.": mix(
+            torch.cat([keys[:1], keys[:-1]], 0)
+        ),
+        "Heads are mixed with each other: the position is axis 1.": mix(
+            torch.cat([keys[:, :, :1], keys[:, :, :-1]], 2)
+        ),
+    }
+
+
+def wrong_shares(keys, alpha):
+    """The key and the one before are mixed by other shares."""
+    share = alpha.sigmoid()[:, None]
+    before = torch.cat([keys[:, :1], keys[:, :-1]], 1)
+
+    def mix(other, share=share):
+        return share * keys + (1 - share) * other
+
+    found = {
+        "The shares are exchanged: a large alpha keeps the key.": mix(before, 1 - share),
+        "A constant half stands for the share.": mix(before, 0.5),
         "Alpha is taken as the share itself: its sigmoid is asked for.": mix(
             before, alpha[:, None]
         ),
@@ -63,18 +86,10 @@ def mistakes(keys, alpha):
         "The share of the key before is sigmoid(alpha) - 1: the sign is turned round.": (
             share * keys + (share - 1) * before
         ),
-        "Keys that are mixed already are mixed in: those of the projection are asked for.": again,
         "The key before is added whole: its share is 1 - sigmoid(alpha).": share * keys + before,
         "Only the key before is given its share: the key has one too.": keys + (1 - share) * before,
         "One alpha for all heads: each has its own.": mix(before, share.mean()),
         "The first head's alpha is used for all: each has its own.": mix(before, share[0]),
-        "Texts are mixed with each other: the position is axis 1.": mix(
-            torch.cat([keys[:1], keys[:-1]], 0)
-        ),
-        "Heads are mixed with each other: the position is axis 1.": mix(
-            torch.cat([keys[:, :, :1], keys[:, :, :-1]], 2)
-        ),
-        "A constant half stands for the share.": mix(before, 0.5),
     }
     if keys.shape[2] == keys.shape[3]:
         words = "Alpha lines up with d_head: it has one number for each HEAD, axis 2."
@@ -82,7 +97,7 @@ def mistakes(keys, alpha):
     if keys.shape[1] == keys.shape[2]:
         words = "Alpha lines up with positions: it has one number for each HEAD, axis 2."
         found[words] = mix(before, share[:, None])
-    return {words: value for words, value in found.items() if not torch.equal(value, right)}
+    return found
 
 
 @exercise("4.9")
@@ -130,8 +145,8 @@ def pair(impl):
         n_layers=1, d_model=6, n_heads=4, n_kv_heads=2, d_head=3, d_mlp=0, d_vocab=13, n_ctx=7
     )
     mixed = impl("ch04_induction.smeared").SMEARED
-    plain = impl("ch02_transformer.attention_only").ATTENTION_ONLY
-    models = [whole.HookedTransformer(config, replace(parts), seed=0) for parts in (mixed, plain)]
+    plain = replace(mixed, attention=impl("ch02_transformer.attention").plain_attention)
+    models = [whole.HookedTransformer(config, parts, seed=0) for parts in (mixed, plain)]
     for model in models:
         randomise(model, seed=1)
     weights = models[0].state_dict()

@@ -26,10 +26,8 @@ def best(steps, values, most, size=abs):
 
 def mistakes(steps, values, most):
     """Words -> what the usual mistakes give."""
-    right = best(steps, values, most)
-    start, stop, share = right.tolist()
     whole = (values[-1] - values[0]).item()
-    change, places = share * whole, steps.tolist()
+    places = steps.tolist()
     found = stretches(steps, values, most)
     near = [(s, t, c) for s, t, c in found if places.index(t) == places.index(s) + 1]
     rate = max(found, key=lambda pair: abs(pair[2]) / (pair[1] - pair[0]))
@@ -64,12 +62,25 @@ def mistakes(steps, values, most):
         "The length is not looked at: the largest change of all is taken.": (
             best(steps, values, 10**9)
         ),
+    } | wrong_shares(steps, values, most)
+
+
+def wrong_shares(steps, values, most):
+    """The right stretch, told in another way."""
+    start, stop, share = best(steps, values, most).tolist()
+    whole = (values[-1] - values[0]).item()
+    change = share * whole
+
+    def window(start, stop, change):
+        return torch.tensor([start, stop, change / whole], dtype=torch.float64)
+
+    return {
         "Start and stop are exchanged.": window(stop, start, change),
         "Start and stop are exchanged, and the share's sign with them.": (
             window(stop, start, -change)
         ),
         "Start and stop are numbers of snapshots: steps are asked for.": (
-            window(places.index(int(start)), places.index(int(stop)), change)
+            window(steps.tolist().index(int(start)), steps.tolist().index(int(stop)), change)
         ),
         "The share is the change itself: divide it by the change from first to last.": (
             window(start, stop, change * whole)

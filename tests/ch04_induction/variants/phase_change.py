@@ -1,4 +1,4 @@
-"""Answers to 4.6, 4.7 and 4.8."""
+"""Answers to 4.6 and 4.7."""
 
 from tests.grading.variants import Right, Wrong
 
@@ -9,9 +9,6 @@ BANDS = "bands = mean[..., : mean.shape[-1] // width * width].unflatten(-1, (-1,
 INDEX = "torch.arange(1, bands.shape[-2] * width + 1).to(mean).log().unflatten(0, (-1, width))"
 CENTRED = "centred = index - index.mean(dim=-1, keepdim=True)"
 SLOPE = "return (bands * centred).sum(dim=-1) / centred.square().sum(dim=-1)"
-MIDDLE = "centred = losses - losses.mean(dim=0)"
-PATH = "path = U[:, :n_components] * S[:n_components]"
-SIGNS = "return path * torch.where(path[-1] < path[0], -1.0, 1.0)"
 
 
 def steep(name: str, old: str, new: str, says: str) -> Wrong:
@@ -22,11 +19,6 @@ def steep(name: str, old: str, new: str, says: str) -> Wrong:
 def slope(name: str, old: str, new: str, says: str) -> Wrong:
     """A mistake in loss_slope."""
     return Wrong("4.7", name, {old: new}, says=says)
-
-
-def path(name: str, old: str, new: str, says: str) -> Wrong:
-    """A mistake in trajectory."""
-    return Wrong("4.8", name, {old: new}, says=says)
 
 
 WRONG = [
@@ -125,50 +117,6 @@ WRONG = [
         "`width` counts bands",
     ),
     slope("log of the loss", "losses.mean(dim=-2)", "losses.mean(dim=-2).log()", "of the loss is"),
-    path(
-        "over tokens",
-        MIDDLE,
-        "centred = losses - losses.mean(dim=1, keepdim=True)",
-        "Each snapshot's mean over tokens is taken away",
-    ),
-    path("not centred", MIDDLE, "centred = losses", "The losses are not centred"),
-    path("one mean", MIDDLE, "centred = losses - losses.mean()", "One mean of all is taken away"),
-    path("from the first", MIDDLE, "centred = losses - losses[0]", "The first snapshot is taken"),
-    path(
-        "standardised",
-        MIDDLE,
-        MIDDLE + " \n    centred = centred / centred.std(dim=0)",
-        "Each token is divided by its spread",
-    ),
-    path("U alone", PATH, "path = U[:, :n_components]", "not multiplied by S"),
-    path("S twice", PATH, PATH + " ** 2", "multiplied by S twice"),
-    path(
-        "V",
-        "U, S, _ = torch.linalg.svd(centred, full_matrices=False)\n    " + PATH,
-        "U, S, Vh = torch.linalg.svd(centred, full_matrices=False)\n"
-        "    path = (Vh[:n_components].mT * S[:n_components])[: len(losses)]",
-        "expected",
-    ),
-    path("signs not fixed", SIGNS, "return path", "The sizes are right and signs are not"),
-    path("signs turned", "path[-1] < path[0]", "path[-1] > path[0]", "each component by itself"),
-    path(
-        "one sign for all",
-        SIGNS,
-        "return path * (-1.0 if path[-1, 0] < path[0, 0] else 1.0)",
-        "each component by itself",
-    ),
-    path("ends above zero", "path[-1] < path[0]", "path[-1] < 0", "each component by itself"),
-    path("smallest", PATH, "path = U[:, -n_components:] * S[-n_components:]", "is expected"),
-    path("begins at zero", SIGNS, SIGNS + "\n", "moved to begin at zero"),
-    path("two always", PATH, "path = U[:, :2] * S[:2]", "expected"),
-]
-WRONG = [w for w in WRONG if w.name != "begins at zero"] + [
-    path(
-        "begins at zero",
-        SIGNS,
-        "path = path - path[0]\n    " + SIGNS,
-        "The path is moved to begin at zero",
-    )
 ]
 
 RIGHT = [
@@ -229,34 +177,6 @@ RIGHT = [
             y = losses[..., : n * width].unflatten(-1, (n, width))
             t, y = t - t.mean(-1, True), y - y.mean(-1, True)
             return ((y * t).mean(-1) / t.pow(2).mean(-1)).mean(-2)
-            """
-        },
-    ),
-    Right(
-        "4.8",
-        "through V",
-        body={
-            "trajectory": """
-            centred = losses - losses.mean(0, keepdim=True)
-            Vh = torch.linalg.svd(centred, full_matrices=False).Vh
-            path = centred @ Vh[:n_components].mT
-            for i in range(n_components):
-                if path[-1, i] < path[0, i]:
-                    path[:, i] *= -1
-            return path
-            """
-        },
-    ),
-    Right(
-        "4.8",
-        "products of snapshots",
-        body={
-            "trajectory": """
-            centred = losses - losses.mean(dim=0)
-            values, vectors = torch.linalg.eigh(centred @ centred.mT)
-            path = vectors * values.clamp(min=0).sqrt()
-            path = path.flip(1)[:, :n_components]
-            return path * (path[-1] - path[0]).sign()
             """
         },
     ),

@@ -1,4 +1,4 @@
-"""Answers to 4.1 to 4.4."""
+"""Answers to 4.1, 4.2 and 4.3."""
 
 from tests.grading.variants import Right, Wrong
 
@@ -24,11 +24,6 @@ def prefix(name: str, answer: str, says: str) -> Wrong:
 def back(name: str, old: str, new: str, says: str) -> Wrong:
     """A mistake in attention_back."""
     return Wrong("4.3", name, {old: new}, says=says)
-
-
-def context(name: str, answer: str, says: str) -> Wrong:
-    """A mistake in in_context_score."""
-    return Wrong("4.4", name, body={"in_context_score": f"return {answer}"}, says=says)
 
 
 DIAGONAL = "return text.diagonal({}, dim1=2, dim2=3)" + MEAN
@@ -163,33 +158,6 @@ WRONG = [
         "The first token of the text is left out as a key",
     ),
     back("sum over texts", END, "return spent[:, :, period:].mean(2).sum(0)", "sum over texts"),
-    context("sign", "losses[:, early].mean() - losses[:, late].mean()", "The sign is turned round"),
-    context(
-        "mean over all",
-        "losses[:, late:].mean() - losses[:, :early + 1].mean()",
-        "Means over all tokens",
-    ),
-    context(
-        "up to each",
-        "losses[:, :late + 1].mean() - losses[:, :early + 1].mean()",
-        "Everything up to each index",
-    ),
-    context(
-        "one early",
-        "losses[:, late - 1].mean() - losses[:, early - 1].mean()",
-        "Both indices are one too small",
-    ),
-    context("against the mean", "losses[:, late].mean() - losses.mean()", "The mean of all losses"),
-    context("first text", "losses[0, late] - losses[0, early]", "Only the first text is taken"),
-    context("sum", "(losses[:, late] - losses[:, early]).sum()", "The sum over texts"),
-    context("ratio", "losses[:, late].mean() / losses[:, early].mean()", "This is a ratio"),
-    context("sizes", "(losses[:, late] - losses[:, early]).abs().mean()", "Sizes of the diff"),
-    context("each text", "losses[:, late] - losses[:, early]", "wrong shape or type"),
-    context(
-        "median",
-        "losses[:, late].median() - losses[:, early].median()",
-        "The median over texts",
-    ),
 ]
 
 RIGHT = [
@@ -254,18 +222,6 @@ RIGHT = [
                 spent.append(pattern[:, :, query, keys].sum(-1))
             return torch.stack(spent).mean(dim=(0, 1))
             """,
-        },
-    ),
-    Right(
-        "4.4",
-        "difference first",
-        body={"in_context_score": "return (losses[:, late] - losses[:, early]).mean()"},
-    ),
-    Right(
-        "4.4",
-        "means of all",
-        body={
-            "in_context_score": "mean = losses.mean(dim=0)\nreturn mean[late] - mean[early]",
         },
     ),
 ]
