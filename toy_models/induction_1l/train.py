@@ -1,14 +1,11 @@
-"""Trains induction_1l, one layer: see induction.py."""
+"""Trains induction_1l, one layer: the recipe is induction_2l's."""
 
-from toy_models.induction import recipe
-
-KEEP = {0: (1, 200, 300, 400)}
-"""Seed -> steps whose weights are kept."""
+from toy_models.induction_2l.train import recipe
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Train all seeds; what is done is not done again."""
-    recipe("induction_1l", 1, False, KEEP, arguments)
+    recipe("induction_1l", 1, False, arguments)
 
 
 if __name__ == "__main__":
