@@ -92,9 +92,6 @@ def mistakes(pattern: Tensor, period: int, first: int, shift: int) -> dict[str, 
         "The first token of the text is left out as a key: it counts as any other.": (
             share(text, on & (key > 0), late)
         ),
-        "What is spent on the start token is shared out to the others: it is simply lost.": (
-            share(text / text.sum(-1, keepdim=True), on, late)
-        ),
     }
     found |= averages(share(text, on, late), pos - period, len(text))
     return (
@@ -143,7 +140,12 @@ def starts(pattern: Tensor, period: int, first: int, shift: int) -> dict[str, Te
     on = (back > 0) & (back % period == 0)
     counted = on & (torch.arange(pos) >= first)
     sink = counted | (torch.arange(pos) < first)
+    kept = pattern.masked_fill(torch.arange(pos) < first, 0.0)
+    kept = kept / kept.sum(-1, keepdim=True)
     return {
+        "What is spent on the start token is shared out to the others: it is simply lost.": (
+            share(kept, counted, slice(first + period, None))
+        ),
         "`first` is ignored: the start token shifts the text, and is no query and no key.": (
             share(pattern, on, slice(period, None))
         ),
