@@ -5,6 +5,8 @@ final norm's scale held fixed. Null: the same components' shares for pairs of ra
 reach from the 5th to the 95th percentile, over prompts or over random pairs.
 """
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from matplotlib.figure import Figure
@@ -96,31 +98,35 @@ def publish_shares(
         figure.colorbar(image, ax=left, label="mean share (logits)").outline.set_visible(False)
         lines(right, range(n_layers), means, bands=bands, labels=("layer", "share (logits)"))
 
+    numbers = {"layers": means, "layer_bands": bands, "largest_error_of_the_sum": error}
+    numbers["head_std_random_tokens"] = random[rows[20 * n_heads :]].std().item()
+    numbers["after_layer_20"] = {n: v[20:].sum(dim=0).mean().item() for n, v in series.items()}
     order = shares.mean(dim=1).argsort(descending=True).tolist()
     best = {names[i]: shares[i].mean().item() for i in order[:8]}
+    numbers["largest_over_prompts"] = {names[i]: shares[i] for i in order[:8]}
+    numbers["lowest"] = {names[i]: shares[i].mean().item() for i in order[-3:]}
+    publish_draw(draw, best, shares.sum(dim=0), numbers)
+
+
+def publish_draw(
+    draw: Callable[[Figure], None], best: dict[str, float], sums: Tensor, numbers: dict
+) -> None:
+    """Put the figure in place with its words and numbers."""
     first, second = list(best.items())[:2]
-    mean = shares.sum(dim=0).mean().item()
     publish(
         "ch03_attribution",
         draw,
-        alt=f"The right capital's logit stands {mean:.1f} above another's, on average over eight "
-        f"prompts. Nearly all of that comes from the last third of the layers; {first[0]} gives "
-        f"{first[1]:.1f}, {second[0]} {second[1]:.1f}. For random pairs of tokens the means are "
-        "near zero, but single pairs get up to three logits of either sign from one layer.",
+        alt=f"The right capital's logit stands {sums.mean():.1f} above another's, on average over "
+        "eight prompts. Nearly all of that comes from the last third of the layers; "
+        f"{first[0]} gives {first[1]:.1f}, {second[0]} {second[1]:.1f}. For random pairs of tokens "
+        "the means are near zero, but single pairs get up to three logits of either sign from one "
+        "layer.",
         numbers={
             "model": WEIGHTS,
-            "difference": shares.sum(dim=0),
-            "largest": best,
-            "lowest": {names[i]: shares[i].mean().item() for i in order[-3:]},
-            "largest_over_prompts": {names[i]: shares[i] for i in order[:8]},
-            "layers": means,
-            "layer_bands": bands,
-            "head_std_random_tokens": random[rows[20 * n_heads :]].std().item(),
-            "largest_error_of_the_sum": error,
-            "after_layer_20": {
-                name: values[20:].sum(dim=0).mean().item() for name, values in series.items()
-            },
             "prompts": [f"The capital of {country} is" for country in CAPITALS],
+            "difference": sums,
+            "largest": best,
+            **numbers,
         },
         seeds=range(len(CAPITALS)),
         sources=[__file__],

@@ -56,19 +56,24 @@ def trained(model: HookedTransformer, text: Tensor, seed: int) -> tuple[TunedLen
 
 
 @torch.no_grad()
-def draw_curves(model: HookedTransformer, lenses: dict, held_out: Tensor) -> None:
-    """KL from the final answer after each layer, on held-out text."""
+def measure(
+    model: HookedTransformer, lenses: list[TunedLens], held_out: Tensor
+) -> tuple[Tensor, Tensor, float]:
+    """KL from the final answer after each layer: logit lens, tuned lenses, a constant answer."""
     stream = residual_stream(model, held_out)
     final = model.read_out(stream[-1])
-    plain = kl_from(logit_lens(model, stream), final).mean(dim=(1, 2))
-    tuned = torch.stack(
-        [
-            kl_from(logit_lens(model, lens(stream[:-1])), final).mean(dim=(1, 2))
-            for lens, _ in lenses.values()
-        ]
-    )
+
+    def kl(stream: Tensor) -> Tensor:
+        return kl_from(logit_lens(model, stream), final).mean(dim=(1, 2))
+
     average = final.softmax(dim=-1).mean(dim=(0, 1)).log()
     constant = kl_from(average.expand_as(final), final).mean().item()
+    return kl(stream), torch.stack([kl(lens(stream[:-1])) for lens in lenses]), constant
+
+
+def draw_curves(model: HookedTransformer, lenses: dict, held_out: Tensor) -> None:
+    """KL from the final answer after each layer, on held-out text."""
+    plain, tuned, constant = measure(model, [lens for lens, _ in lenses.values()], held_out)
     layers = list(range(len(plain) - 1))  # after the last block both are the answer itself
     series = {
         "logit lens": plain[:-1].tolist(),

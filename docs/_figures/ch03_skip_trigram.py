@@ -1,6 +1,7 @@
 """Draws the skip-trigrams of a single head: its two tables, and the bug that they cannot avoid."""
 
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
@@ -90,6 +91,21 @@ def geometric(values: list[float]) -> float:
     return torch.tensor(values).log().mean().exp().item()
 
 
+def draw_dots(axes: Axes, shown: dict, means: dict) -> None:
+    """A column of dots for each group, number of heads and seed; a line at their mean."""
+    for place, label in enumerate(means):
+        group, name = label.split(", ")
+        for seed in SEEDS:
+            values = shown[name, seed][group]
+            spots = [place + 0.22 * (seed - 1)] * len(values)
+            axes.scatter(spots, values, s=9, alpha=0.45, linewidths=0, color=f"C{place % 2}")
+            middle = means[label][seed]
+            axes.plot([spots[0] - 0.09, spots[0] + 0.09], [middle] * 2, color=f"C{place % 2}")
+    axes.axhline(1, linewidth=0.8, alpha=0.6, color=axes.xaxis.label.get_color())
+    axes.set_xticks(range(len(means)), [label.replace(", ", "\n") for label in means])
+    axes.set(yscale="log", ylabel="probability after the source / base rate")
+
+
 def draw_factors(rows: dict) -> None:
     """Every triple's factor over its base rate, by group and number of heads."""
     shown = {key: {g: factors(r) for g, r in groups.items()} for key, groups in rows.items()}
@@ -99,24 +115,10 @@ def draw_factors(rows: dict) -> None:
         for name in KINDS
     }
 
-    def draw(figure: Figure) -> None:
-        axes = figure.subplots()
-        for place, label in enumerate(means):
-            group, name = label.split(", ")
-            for seed in SEEDS:
-                values = shown[name, seed][group]
-                spots = [place + 0.22 * (seed - 1)] * len(values)
-                axes.scatter(spots, values, s=9, alpha=0.45, linewidths=0, color=f"C{place % 2}")
-                middle = means[label][seed]
-                axes.plot([spots[0] - 0.09, spots[0] + 0.09], [middle] * 2, color=f"C{place % 2}")
-        axes.axhline(1, linewidth=0.8, alpha=0.6, color=axes.xaxis.label.get_color())
-        axes.set_xticks(range(len(means)), [label.replace(", ", "\n") for label in means])
-        axes.set(yscale="log", ylabel="probability after the source / base rate")
-
     bug = {name: [round(x, 1) for x in means[f"bug, {name}"]] for name in KINDS}
     publish(
         "ch03_skip_trigram",
-        draw,
+        lambda figure: draw_dots(figure.subplots(), shown, means),
         alt="Words that a rule plants come out far above their base rate after their source, with "
         "one head and with two. The bugs too, with one head: their factors over three seeds are "
         f"{bug['one head']}; with two heads {bug['two heads']}. Triples that no rule comes near "

@@ -2,7 +2,7 @@
 
 import torch
 from jaxtyping import Float, Int
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 from torch import Tensor
 
 from docs._figures.plotting import publish
@@ -59,39 +59,37 @@ def savings(losses: Float[Tensor, "seed order"]) -> Float[Tensor, "seed order"]:
     return -torch.cat([guessing, losses], dim=1).diff(dim=1)
 
 
+def draw_bars(axes: Axes, saved: dict) -> None:
+    """A bar for each model and order, with its number and the seeds' range."""
+    ink, at, ticks = axes.xaxis.label.get_color(), 0.0, []
+    for name, values in saved.items():
+        first = at
+        for order, column in enumerate(values.T):
+            label = f"paths through {order or 'no'} head{'s' * (order != 1)}"
+            shown = label if name == "attn_2l" else None
+            axes.bar(at, column.mean(), width=0.8, color=f"C{order}", label=shown)
+            axes.plot([at] * 2, [column.min(), column.max()], color=ink, linewidth=1.4)
+            place, number = (at, max(column.max().item(), 0)), f"{column.mean():.3f}"
+            axes.annotate(number, place, (0, 3), textcoords="offset points", ha="center")
+            at += 1
+        ticks.append((first + at - 1) / 2)
+        at += 0.8
+    axes.axhline(0, linewidth=0.8, color=ink)
+    axes.set_xticks(ticks, ("no layer", "one layer", "two layers"))
+    axes.set(ylabel="loss saved (nats a token)")
+    axes.margins(y=0.12)
+    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=3)
+
+
 def draw_terms(found: dict, before: dict, best: dict) -> None:
     """A group of bars for each model: what its paths of each order save."""
-    names = {"attn_0l": "no layer", "attn_1l": "one layer", "attn_2l": "two layers"}
     saved = {name: savings(losses) for name, losses in found.items()}
-
-    def draw(figure: Figure) -> None:
-        axes = figure.subplots()
-        ink, at, ticks = axes.xaxis.label.get_color(), 0.0, []
-        for name, values in saved.items():
-            first = at
-            for order, column in enumerate(values.T):
-                label = f"paths through {order or 'no'} head{'s' * (order != 1)}"
-                shown = label if name == "attn_2l" else None
-                axes.bar(at, column.mean(), width=0.8, color=f"C{order}", label=shown)
-                axes.plot([at] * 2, [column.min(), column.max()], color=ink, linewidth=1.4)
-                place = (at, max(column.max().item(), 0))
-                axes.annotate(
-                    f"{column.mean():.3f}", place, (0, 3), textcoords="offset points", ha="center"
-                )
-                at += 1
-            ticks.append((first + at - 1) / 2)
-            at += 0.8
-        axes.axhline(0, linewidth=0.8, color=ink)
-        axes.set_xticks(ticks, names.values())
-        axes.set(ylabel="loss saved (nats a token)")
-        axes.margins(y=0.12)
-        axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=3)
 
     uniform = torch.tensor(float(len(WORDS))).log().item()
     mean = {name: [round(x, 2) for x in v.mean(dim=0).tolist()] for name, v in saved.items()}
     publish(
         "ch03_terms",
-        draw,
+        lambda figure: draw_bars(figure.subplots(), saved),
         alt="Nats saved by paths through 0, 1, 2 heads, each added to the lower ones: no layer "
         f"{mean['attn_0l']}; one layer {mean['attn_1l']}; two layers {mean['attn_2l']}. Paths "
         "through two heads in a row save next to nothing.",
