@@ -14,8 +14,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ROOT = Path(__file__).parent
-FILES = ("config.json", "model.safetensors", "tokenizer.json")
+FILES = (
+    *("config.json", "model.safetensors", "tokenizer.json"),
+    *("runs.json", "snapshots.safetensors", "token_losses.safetensors"),
+)
 """What a toy is made of; its card and its recipe may change without it.
+
+The second line is there for toys that show a training: what was measured, weights on the way, and
+losses of single tokens.
 
 Folders inside a toy hold the same model trained with other seeds, made of the same files.
 """

@@ -76,7 +76,7 @@ def main() -> None:
             "untrained_in_context": {row: fresh[row]["in_context"] for row in ROWS},
             "early_and_late": [EARLY, LATE],
         },
-        sources=[__file__, path],
+        sources=[__file__],
         seeds=SEEDS,
         size=(9.0, 3.4),
     )
@@ -108,7 +108,8 @@ def prefix_without(model: HookedTransformer) -> dict[str, list[float]]:
     """Prefix matching of the heads of layer 1: whole, and without heads of layer 0 (full)."""
     repeats = repeated_segments(64, 64, PERIOD, 3, torch.Generator().manual_seed(6))
     found = {"whole": head_scores(model, repeats, PERIOD).prefix[1].tolist()}
-    for name, heads in {"no 0.0": PREVIOUS[:1], "no 0.1": PREVIOUS[1:], "neither": PREVIOUS}.items():
+    taken = {"no 0.0": PREVIOUS[:1], "no 0.1": PREVIOUS[1:], "neither": PREVIOUS}
+    for name, heads in taken.items():
         with model.hooks(zero_hooks(model, heads)):
             found[name] = head_scores(model, repeats, PERIOD).prefix[1].tolist()
     return found

@@ -64,7 +64,7 @@ def main() -> None:
             "random_copying_interval": copies,
             "random_copying_std": heads.std().item(),
         },
-        sources=[__file__, path],
+        sources=[__file__],
         seeds=SEEDS,
         size=(9.0, 3.6),
     )
