@@ -117,6 +117,7 @@ def second_reading(axes: Axes, square: Tensor, words: list[str], title: str) -> 
     size = 8.5 if len(names) <= 20 else 5.5
     axes.set_xticks(range(len(names) + 1), [*names, names[0]], rotation=90, fontsize=size)
     axes.set_yticks(range(len(names)), names, fontsize=size)
-    axes.set(xlabel="to: the first reading, and what followed", ylabel="from: the second", title=title)
+    axes.set(xlabel="to: the first reading, and what followed", ylabel="from: the second")
+    axes.set_title(title)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
