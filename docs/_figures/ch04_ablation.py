@@ -46,20 +46,11 @@ def main() -> None:
 
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2, sharey=True)
-        dots(
-            left,
-            list(ROWS),
-            {"three seeds": [[-value for value in values] for values in scores.values()]},
-            label="in-context score, sign turned (nats)",
-            reach=(-0.5, 6.0),
-        )
-        dots(
-            right,
-            list(ROWS),
-            {"three seeds": list(losses.values())},
-            label="loss at the late token (nats)",
-            reach=(-0.5, 9.5),
-        )
+        turned = {"three seeds": [[-value for value in values] for values in scores.values()]}
+        label = "in-context score, sign turned (nats)"
+        dots(left, list(ROWS), turned, label=label, reach=(-0.5, 6.0))
+        late = {"three seeds": list(losses.values())}
+        dots(right, list(ROWS), late, label="loss at the late token (nats)", reach=(-0.5, 9.5))
 
     means = {row: sum(values) / len(values) for row, values in scores.items()}
     publish(

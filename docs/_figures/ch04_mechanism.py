@@ -1,8 +1,11 @@
 """Reads the circuit of the two-layer models in their weights: composition, and copying."""
 
+from typing import Any
+
 import torch
 from matplotlib.figure import Figure
 from safetensors.torch import load_file
+from torch import Tensor
 
 from docs._figures.plotting import publish
 from docs._figures.spread import dots, legend_above
@@ -20,54 +23,55 @@ KINDS = {"k": "through keys", "q": "through queries", "v": "through values"}
 
 def main() -> None:
     """Measure three trained models, an untrained one, and random weights of the same sizes."""
-    path = toys.ROOT / "induction_2l" / "snapshots.safetensors"
-    kept = load_file(path)
+    kept = load_file(toys.ROOT / "induction_2l" / "snapshots.safetensors")
     models = [measure(model_at(kept, seed, LAST, 2, smeared=False)) for seed in SEEDS]
     fresh = measure(model_at(kept, 0, 1, 2, smeared=False))
     generator = torch.Generator().manual_seed(0)
-    baseline = 64**-0.5
-    pairs = random_composition(64, 32, RANDOM, generator) - baseline
+    pairs = random_composition(64, 32, RANDOM, generator) - 64**-0.5
     heads = random_copying(64, 64, 32, RANDOM, generator)
-    interval, copies = (
-        [values.quantile(q).item() for q in (0.025, 0.975)] for values in (pairs, heads)
-    )
-
-    def draw(figure: Figure) -> None:
-        left, right = figure.subplots(1, 2)
-        rows = list(KINDS.values())
-        trained = [[value for model in models for value in model[kind]] for kind in KINDS]
-        untrained = [fresh[kind] for kind in KINDS]
-        series = {"3 trained models": trained, "after one step": untrained}
-        dots(left, rows, series, label="composition above the baseline", reach=(-0.11, 0.16))
-        left.axvspan(*interval, alpha=0.2, linewidth=0)
-        left.axvline(0, linewidth=0.6)
-        legend_above(left)
-        layers = [[c for m in models for c in m["copying"][layer]] for layer in (0, 1)]
-        before = [fresh["copying"][layer] for layer in (0, 1)]
-        series = {"3 trained models": layers, "after one step": before}
-        dots(right, ["layer 0", "layer 1"], series, label="copying score", reach=(-1.25, 1.35))
-        right.axvspan(*copies, alpha=0.2, linewidth=0)
-
+    facts = {
+        "models": models,
+        "untrained": fresh,
+        "baseline": 64**-0.5,
+        "random_composition_interval": interval(pairs),
+        "random_copying_interval": interval(heads),
+        "random_copying_std": heads.std().item(),
+    }
     mean = {kind: sum(sum(m[kind]) for m in models) / 12 for kind in KINDS}
     low = min(min(model["copying"][1]) for model in models)
     publish(
         "ch04_mechanism",
-        draw,
+        lambda figure: draw(figure, facts),
         alt=f"Left: composition above the baseline, {mean['k']:.2f} through keys, "
         f"{mean['q']:.2f} through queries, {mean['v']:.2f} through values. Right: heads of layer 1 "
         f"have copying scores of {low:.2f} and above. Shaded: 95 % of random weights.",
-        numbers={
-            "models": models,
-            "untrained": fresh,
-            "baseline": baseline,
-            "random_composition_interval": interval,
-            "random_copying_interval": copies,
-            "random_copying_std": heads.std().item(),
-        },
+        numbers=facts,
         sources=[__file__],
         seeds=SEEDS,
         size=(9.0, 3.6),
     )
+
+
+def interval(values: Tensor) -> list[float]:
+    """Where the middle 95 % lie."""
+    return [values.quantile(q).item() for q in (0.025, 0.975)]
+
+
+def draw(figure: Figure, facts: dict[str, Any]) -> None:
+    """Composition on the left, copying on the right; what random weights give is shaded."""
+    left, right = figure.subplots(1, 2)
+    models, fresh = facts["models"], facts["untrained"]
+    trained = [[value for model in models for value in model[kind]] for kind in KINDS]
+    series = {"3 trained models": trained, "after one step": [fresh[kind] for kind in KINDS]}
+    rows, label = list(KINDS.values()), "composition above the baseline"
+    dots(left, rows, series, label=label, reach=(-0.11, 0.16))
+    left.axvspan(*facts["random_composition_interval"], alpha=0.2, linewidth=0)
+    left.axvline(0, linewidth=0.6)
+    legend_above(left)
+    layers = [[c for m in models for c in m["copying"][layer]] for layer in (0, 1)]
+    series = {"3 trained models": layers, "after one step": fresh["copying"]}
+    dots(right, ["layer 0", "layer 1"], series, label="copying score", reach=(-1.25, 1.35))
+    right.axvspan(*facts["random_copying_interval"], alpha=0.2, linewidth=0)
 
 
 def measure(model: HookedTransformer) -> dict:

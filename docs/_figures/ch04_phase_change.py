@@ -91,6 +91,12 @@ def draw_phase_change() -> None:
             "sizes": "d_model 64, 2 heads a layer, 64 tokens, repeats of 16 to 32 tokens",
             "windows": windows,
             "length": LENGTH,
+            "shares_within_twice_the_length": {
+                name: [
+                    steepest(torch.tensor(steps), torch.tensor(run), 2 * LENGTH).share for run in v
+                ]
+                for name, v in ((name, curve(two, name)) for name in MEASURES)
+            },
             "two": {name: curve(two, name) for name in MEASURES},
             "one": {name: curve(one, name) for name in MEASURES},
             "k_composition_minus_baseline": composed,

@@ -1,6 +1,7 @@
 """Draws the heads of the real model by their scores, and what taking them out costs."""
 
-import numpy as np
+from typing import Any, NamedTuple
+
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -11,6 +12,7 @@ from docs._figures.spread import dots, legend_above
 from solutions.ch00_looking import bootstrap_interval
 from solutions.ch02_transformer import HookedTransformer, load_pretrained
 from solutions.ch04_induction import (
+    HeadScores,
     full_ablation,
     head_scores,
     random_heads,
@@ -22,6 +24,7 @@ WEIGHTS = "SmolLM2-135M-Instruct, 4-bit weights (Q4_1), dequantised"
 PERIOD, REPEATS, TEXTS = 25, 4, 8
 LOWEST, HIGHEST = 1000, 40_000
 """Tokens are drawn from these: neither the commonest nor the rarest."""
+KINDS = {"prefix": "induction", "previous": "previous token", "duplicate": "duplicate token"}
 N_SETS, SIZES = 6, (4, 16)
 
 
@@ -41,120 +44,127 @@ def main() -> None:
     draw_ablation(model, best)
 
 
-def draw_scores(scores: list) -> None:
+def strongest(scores: list[HeadScores], kind: str) -> list[dict[str, Any]]:
+    """The eight heads with the highest scores, with the spread over the sets of texts."""
+    values = torch.stack([getattr(score, kind) for score in scores])
+    mean, spread = values.mean(dim=0), values.std(dim=0)
+    found = []
+    for number in mean.flatten().argsort(descending=True)[:8].tolist():
+        a, b = divmod(number, mean.shape[1])
+        found.append({"head": f"{a}.{b}", "score": mean[a, b].item(), "std": spread[a, b].item()})
+    return found
+
+
+def draw_scores(scores: list[HeadScores]) -> None:
     """Three maps of layers by heads, and the strongest heads of each kind."""
-    kinds = {"prefix": "induction", "previous": "previous token", "duplicate": "duplicate token"}
     means = {
-        kind: torch.stack([getattr(score, kind) for score in scores]).mean(dim=0) for kind in kinds
+        kind: torch.stack([getattr(score, kind) for score in scores]).mean(dim=0) for kind in KINDS
     }
-    spread = {
-        kind: torch.stack([getattr(score, kind) for score in scores]).std(dim=0) for kind in kinds
-    }
-    top = {}
-    for kind, values in means.items():
-        order = values.flatten().argsort(descending=True)[:8].tolist()
-        pairs = [divmod(number, values.shape[1]) for number in order]
-        top[kind] = [
-            {"head": f"{a}.{b}", "score": values[a, b].item(), "std": spread[kind][a, b].item()}
-            for a, b in pairs
-        ]
+    top = {kind: strongest(scores, kind) for kind in KINDS}
 
     def draw(figure: Figure) -> None:
-        for axes, (kind, title) in zip(figure.subplots(1, 3), kinds.items(), strict=True):
+        for axes, (kind, title) in zip(figure.subplots(1, 3), KINDS.items(), strict=True):
             image = axes.imshow(means[kind].numpy(), vmin=0, vmax=1, aspect="auto")
             axes.set_xticks(range(0, 9, 2))
             axes.set(title=title, xlabel="head", ylabel="layer" if kind == "prefix" else "")
         figure.colorbar(image, ax=figure.axes, label="share of attention")
 
+    sizes = {"texts": TEXTS, "period": PERIOD, "repeats": REPEATS}
     publish(
         "ch04_real_heads",
         draw,
         alt="Three maps of the 30 layers by 9 heads. "
         + " ".join(
-            f"Best {kinds[kind]} head: {top[kind][0]['head']}, {top[kind][0]['score']:.2f}."
-            for kind in kinds
+            f"Best {KINDS[kind]} head: {best[0]['head']}, {best[0]['score']:.2f}."
+            for kind, best in top.items()
         ),
-        numbers={
-            "model": WEIGHTS,
-            "texts": TEXTS,
-            "period": PERIOD,
-            "repeats": REPEATS,
-            "top": top,
-        },
+        numbers={"model": WEIGHTS, **sizes, "top": top},
         sources=[__file__],
         seeds=range(3),
         size=(8.0, 5.2),
     )
 
 
-def draw_ablation(model: HookedTransformer, best: Tensor) -> None:
-    """In-context score without the best induction heads, and without as many random others."""
+class Context(NamedTuple):
+    """How a model fares late in the texts, and against early, means over twelve tokens."""
+
+    score: list[float]
+    """In-context score of each text, nats."""
+    late: float
+    """Loss of the late tokens, nats."""
+
+
+def context(logits: Tensor, tokens: Tensor) -> Context:
+    """Losses in the middle of the last repeat, and of the first."""
+    early, late = PERIOD // 2, 3 * PERIOD + PERIOD // 2
+    losses = token_losses(logits, tokens)
+    later = losses[:, late - 6 : late + 6].mean(dim=1)
+    score = later - losses[:, early - 6 : early + 6].mean(dim=1)
+    return Context(score.tolist(), later.mean().item())
+
+
+def measure_ablation(model: HookedTransformer, best: Tensor) -> dict[str, Any]:
+    """The model whole, without its best induction heads, and without as many random others."""
     tokens, generator = texts(100, 5), torch.Generator().manual_seed(0)
     order = [divmod(n, best.shape[1]) for n in best.flatten().argsort(descending=True).tolist()]
-    early, late = PERIOD // 2, 3 * PERIOD + PERIOD // 2
-
-    def score(logits: Tensor) -> tuple[float, list[float]]:
-        losses = token_losses(logits, tokens)
-        later = losses[:, late - 6 : late + 6].mean(dim=1)
-        per_text = later - losses[:, early - 6 : early + 6].mean(dim=1)
-        return later.mean().item(), per_text.tolist()
-
     with torch.no_grad():
-        whole = score(model(tokens))
+        whole = context(model(tokens), tokens)
     found, chance = {}, {}
     for size in tqdm(SIZES, desc="sets of heads", unit="size"):
-        found[size] = score(full_ablation(model, tokens, order[:size]))
+        found[size] = context(full_ablation(model, tokens, order[:size]), tokens)
         sets = random_heads(model, size, N_SETS, generator, but=order[: max(SIZES)])
-        chance[size] = [score(full_ablation(model, tokens, one)) for one in sets]
-    rows = [f"{size} heads" for size in SIZES]
+        chance[size] = [context(full_ablation(model, tokens, one), tokens) for one in sets]
+    return {
+        "whole": mean(whole.score),
+        "without_best": {size: mean(one.score) for size, one in found.items()},
+        "interval_over_texts": {
+            size: bootstrap_interval(torch.tensor(one.score), 2000, 0.95, generator)._asdict()
+            for size, one in found.items()
+        },
+        "without_random": {size: [mean(one.score) for one in chance[size]] for size in SIZES},
+        "late_loss": {
+            "whole": whole.late,
+            "without_best": {size: one.late for size, one in found.items()},
+            "without_random": {size: [one.late for one in chance[size]] for size in SIZES},
+        },
+        "heads": [f"{a}.{b}" for a, b in order[: max(SIZES)]],
+    }
 
-    def mean(pair: tuple[float, list[float]]) -> float:
-        return float(np.mean(pair[1]))
+
+def draw_ablation(model: HookedTransformer, best: Tensor) -> None:
+    """In-context score without the best induction heads, and without as many random others."""
+    facts = measure_ablation(model, best)
+    whole, without, chance = (facts[key] for key in ("whole", "without_best", "without_random"))
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        dots(
-            axes,
-            ["none taken out", *rows],
-            {
-                "best induction heads": [[mean(whole)], *([mean(found[s])] for s in SIZES)],
-                "random heads": [[mean(whole)], *([mean(p) for p in chance[s]] for s in SIZES)],
-            },
-            label="in-context score (nats)",
-            reach=(min(mean(p) for size in SIZES for p in chance[size]) - 1, 2.5),
-        )
+        series = {
+            "best induction heads": [[whole], *([without[size]] for size in SIZES)],
+            "random heads": [[whole], *(chance[size] for size in SIZES)],
+        }
+        rows = ["none taken out", *(f"{size} heads" for size in SIZES)]
+        reach = (min(map(min, chance.values())) - 1, 2.5)
+        dots(axes, rows, series, label="in-context score (nats)", reach=reach)
         legend_above(axes)
 
-    intervals = {
-        size: bootstrap_interval(torch.tensor(found[size][1]), 2000, 0.95, generator)._asdict()
+    said = "; ".join(
+        f"without the {size} best induction heads {without[size]:.1f}, without {size} random heads "
+        f"{mean(chance[size]):.1f} on average"
         for size in SIZES
-    }
+    )
     publish(
         "ch04_real_ablation",
         draw,
-        alt=f"In-context score of the real model: whole {mean(whole):.1f} nats; "
-        + "; ".join(
-            f"without the {size} best induction heads {mean(found[size]):.1f}, without {size} "
-            f"random heads {np.mean([mean(p) for p in chance[size]]):.1f} on average"
-            for size in SIZES
-        )
-        + ".",
-        numbers={
-            "model": WEIGHTS,
-            "whole": mean(whole),
-            "without_best": {size: mean(found[size]) for size in SIZES},
-            "interval_over_texts": intervals,
-            "without_random": {size: [mean(p) for p in chance[size]] for size in SIZES},
-            "late_loss": {
-                "whole": whole[0],
-                "without_best": {size: found[size][0] for size in SIZES},
-                "without_random": {size: [p[0] for p in chance[size]] for size in SIZES},
-            },
-            "heads": [f"{a}.{b}" for a, b in order[: max(SIZES)]],
-        },
+        alt=f"In-context score of the real model: whole {whole:.1f} nats; {said}.",
+        numbers={"model": WEIGHTS, **facts},
         sources=[__file__],
         seeds=[100],
     )
+
+
+def mean(values: list[float]) -> float:
+    """The mean as a plain number."""
+    return sum(values) / len(values)
 
 
 if __name__ == "__main__":
