@@ -14,8 +14,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ROOT = Path(__file__).parent
-FILES = ("config.json", "model.safetensors", "tokenizer.json")
-"""What a toy is made of; its card and its recipe may change without it."""
+FILES = (
+    *("config.json", "model.safetensors", "tokenizer.json"),
+    *("runs.json", "snapshots.safetensors", "token_losses.safetensors"),
+)
+"""What a toy is made of; its card and its recipe may change without it.
+
+The second line is there for toys that show a training: what was measured, weights on the way, and
+losses of single tokens.
+
+Folders inside a toy hold the same model trained with other seeds, made of the same files.
+"""
 
 
 class Toy(NamedTuple):
@@ -50,6 +59,20 @@ def load(name: str, root: Path = ROOT) -> Toy:
     )
 
 
+def of_seed(name: str, seed: int, kind: str = "seed", root: Path = ROOT) -> Path:
+    """Name the folder of a toy that was trained with a seed; seed 0 of the first kind is the toy.
+
+    Raises: KeyError for an unknown name or folder; ValueError naming a file that was changed.
+    """
+    check(name, root)
+    if kind == "seed" and seed == 0:
+        return root / name
+    folder = f"{kind}_{seed}"
+    if f"{folder}/model.safetensors" not in files_of(name, root):
+        raise KeyError(f"toy {name} has no folder {folder!r}")
+    return root / name / folder
+
+
 def checksums(root: Path = ROOT) -> dict[str, dict[str, str]]:
     """Read checksums.toml: for each toy the SHA-256 of each file."""
     return tomllib.loads((root / "checksums.toml").read_text(encoding="utf-8"))
@@ -81,7 +104,9 @@ def check(name: str, root: Path = ROOT) -> None:
 
 def record(name: str, root: Path = ROOT) -> None:
     """Write the checksums of a remade toy into checksums.toml, leaving the others' as they are."""
-    present = [file for file in FILES if (root / name / file).is_file()]
+    folder = root / name
+    paths = sorted(path for path in folder.rglob("*") if path.name in FILES)
+    present = [path.relative_to(folder).as_posix() for path in paths]
     known = checksums(root) | {name: {file: sha256_of(root / name / file) for file in present}}
     lines = [
         "# SHA-256 of each toy's files, written by `python -m toy_models verify --record NAME`."

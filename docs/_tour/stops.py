@@ -103,7 +103,7 @@ def logit_lens(visit: Visit) -> Stop:
         draw,
         "A table of layers by positions with the likeliest token in each cell.",
         'model.read_out(cache["blocks.15.hook_resid_post"]).softmax(-1)',
-        "chapter 2, exercise 2.3 and the page on a real model; chapter 3, to come",
+        "chapter 2, exercise 2.3 and the page on a real model; chapter 3, exercise 3.5",
         (7.4, 4.2),
     )
 
@@ -138,7 +138,7 @@ def heads(visit: Visit) -> Stop:
         draw,
         "Three triangles of attention, rows looking at columns.",
         'model.run_with_cache(tokens, names="blocks.16.attn.hook_pattern")',
-        "chapter 2, exercises 2.8 to 2.12; chapter 4, to come",
+        "chapter 2, exercises 2.8 to 2.12; chapter 4, exercises 4.1 to 4.3",
         (9.0, 3.6),
     )
 

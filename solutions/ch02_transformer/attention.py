@@ -151,15 +151,20 @@ class Attention(nn.Module):
         self.hook_result = HookPoint(on_request=True)  # [batch, pos, head, d_model]
 
     def forward(
-        self, x: Float[Tensor, "batch pos d_model"], past: LayerCache | None = None
+        self,
+        x: Float[Tensor, "batch pos d_model"],
+        past: LayerCache | None = None,
+        where: Float[Tensor, "batch pos d_model"] | None = None,
     ) -> Float[Tensor, "batch pos d_model"]:
         """What all heads together write, position by position.
 
-        past: keys and values of the tokens before x; the new ones are added to it.
+        past: keys and values of the tokens before x; the new ones are added to it. where: positions
+        that queries and keys read on top of x, and values do not (Press et al. 2021, Shortformer).
         """
         start = 0 if past is None else past.length
-        q = self.hook_q(project(x, self.W_Q, self.b_Q))
-        k = self.hook_k(project(x, self.W_K, self.b_K))
+        placed = x if where is None else x + where
+        q = self.hook_q(project(placed, self.W_Q, self.b_Q))
+        k = self.hook_k(project(placed, self.W_K, self.b_K))
         v = self.hook_v(project(x, self.W_V, self.b_V))
         q = self.hook_rot_q(self.rotate(self.q_norm(q), start))
         k = self.hook_rot_k(self.rotate(self.k_norm(k), start))

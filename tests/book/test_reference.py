@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from chapters.desk.exercises import read_exercises
 from solutions.ch02_transformer import GPT2, LLAMA, HookedTransformer, TransformerConfig
 from tests.book.program import ROOT
 
@@ -81,3 +82,19 @@ def test_every_test_that_the_papers_page_names_is_there():
     names = re.findall(r"`(test_\w+)`", text)
     tests = "".join(path.read_text("utf-8") for path in (ROOT / "tests").glob("ch*/test_*.py"))
     assert len(names) > 10 and [name for name in names if f"def {name}(" not in tests] == []
+
+
+def test_readme_and_syllabus_count_the_exercises_as_they_are():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    syllabus = (ROOT / "docs" / "instructors.md").read_text(encoding="utf-8")
+    chapters: dict[str, list] = {}
+    for exercise in read_exercises().values():
+        chapters.setdefault(exercise.number.split(".")[0], []).append(exercise)
+    for chapter, exercises in chapters.items():
+        core = [exercise for exercise in exercises if exercise.core]
+        row = re.search(rf"^\| \*\*{chapter}\*\* \|.*?(\d+) exercises, (\d+) of", readme, re.M)
+        assert row and [int(n) for n in row.groups()] == [len(exercises), len(core)], chapter
+        row = re.search(rf"^\| {chapter} " + r"\| ([\d.]+) " * 5, syllabus, re.M)
+        hours = [round(sum(e.minutes for e in of) / 60, 1) for of in (exercises, core)]
+        counts = [len(exercises), len(core), sum(e.points for e in exercises), *hours]
+        assert row and [float(n) for n in row.groups()] == counts, f"{chapter}: expected {counts}"

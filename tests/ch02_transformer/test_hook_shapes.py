@@ -31,19 +31,19 @@ def shapes_in_comments(module) -> dict[str, dict[str, str | None]]:
 
 
 def test_every_hook_point_has_the_shape_that_its_comment_tells(
-    model, config, attention, norms, layers
+    model, config, attention, norms, layers, attention_only
 ):
+    modules = (model, attention, norms, layers, attention_only)
     told: dict[str, dict[str, str | None]] = {}
-    for module in (model, attention, norms, layers):
+    for module in modules:
         told |= shapes_in_comments(module)
     written = sum(len(points) for points in told.values())
-    sources = [
-        Path(module.__file__).read_text("utf-8") for module in (model, attention, norms, layers)
-    ]
+    sources = [Path(module.__file__).read_text("utf-8") for module in modules]
     assert written == sum(source.count("= HookPoint(") for source in sources)
 
     seen: set[tuple[str, str]] = set()
-    families = [model.GPT2, model.LLAMA, parallel(model)]
+    plain, normed = attention_only.ATTENTION_ONLY, attention_only.ATTENTION_ONLY_NORMED
+    families = [model.GPT2, model.LLAMA, parallel(model), plain, normed]
     for parts in families:
         whole = randomise(model.HookedTransformer(config.TransformerConfig(**SIZES), parts), seed=1)
         names = list(whole.hook_points())
@@ -54,7 +54,8 @@ def test_every_hook_point_has_the_shape_that_its_comment_tells(
         assert set(cache) == set(names)
         for name, x in cache.items():
             owner, _, point = name.rpartition(".")
-            kind = type(whole.get_submodule(owner)).__name__
+            classes = [part.__name__ for part in type(whole.get_submodule(owner)).__mro__]
+            kind = next(name for name in classes if point in told.get(name, {}))
             axes = told[kind][point]
             assert axes, f"{kind}.{point} has no comment that tells its shape"
             sizes = [AXES[axis] for axis in axes.split(", ")]

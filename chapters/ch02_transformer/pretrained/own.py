@@ -10,6 +10,7 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ..attention_only import ATTENTION_ONLY, ATTENTION_ONLY_NORMED
 from ..config import TransformerConfig
 from ..model import GPT2, LLAMA, HookedTransformer, Parts
 from ..unembed import TiedUnembed, Unembed
@@ -20,6 +21,8 @@ PARTS = {
     "gpt2-untied": replace(GPT2, unembed=Unembed),
     "llama": LLAMA,
     "llama-tied": replace(LLAMA, unembed=TiedUnembed),
+    "attention-only": ATTENTION_ONLY,
+    "attention-only-normed": ATTENTION_ONLY_NORMED,
 }
 IGNORED: tuple[str, ...] = ()
 MAY_LACK: tuple[str, ...] = ()

@@ -1,0 +1,107 @@
+"""Transformers without MLPs, the simplest in which heads work together.
+
+Positions reach queries and keys and nothing else, so what moves from token to token is about tokens
+alone. Without norms too, everything but the patterns is linear, and can be multiplied out.
+Source: Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits".
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .attention import plain_attention
+from .config import TransformerConfig
+from .hooks import HookPoint
+from .kv_cache import LayerCache
+from .layers import NoPositions, empty
+from .model import Parts, Resid
+from .norms import Norm, lift
+from .unembed import Unembed
+
+
+class BareNorm(Norm):
+    """A norm without gain and bias: there is nothing to fold, so weights can be read as they are.
+
+    A gain would not reach the positions, which queries and keys add to what the norm gives.
+    """
+
+    one: Tensor
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.register_buffer("one", torch.ones(1), persistent=False)
+        self.d_model, self.eps = config.d_model, config.eps
+        self.hook_scale = HookPoint()  # [batch, pos, 1]
+        self.hook_normalized = HookPoint()  # [batch, pos, d_model]
+
+    def affine(self) -> tuple[Float[Tensor, " d_model"], Float[Tensor, " d_model"]]:
+        """A gain of ones and a bias of zeros."""
+        gain = self.one.expand(self.d_model)
+        return gain, torch.zeros_like(gain)
+
+    def forget(self) -> None:
+        """Nothing to forget."""
+
+
+class NoNorm(BareNorm):
+    """Leave the stream as it is; the hook points are there, and the scale is 1."""
+
+    centres = False
+
+    def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
+        """Return x, divided by whatever stands at `hook_scale`."""
+        if not self.hook_scale.heard:
+            return self.hook_normalized(x)
+        return self.hook_normalized(x / self.hook_scale(torch.ones_like(x[..., :1])))
+
+
+class Standardise(BareNorm):
+    """Centre a vector and divide by its standard deviation, as LayerNorm does, and no more."""
+
+    centres = True
+
+    def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
+        """Normalise over d_model, in float32 at least, and return x's own precision."""
+        wide = lift(x)
+        centred = wide - wide.mean(dim=-1, keepdim=True)
+        scale = self.hook_scale((centred.pow(2).mean(dim=-1, keepdim=True) + self.eps).sqrt())
+        return self.hook_normalized(centred / scale).to(x.dtype)
+
+
+class AttentionOnlyBlock(nn.Module):
+    """Attention, and no MLP. Each block has positions of its own, for queries and keys."""
+
+    W_pos: Float[Tensor, "n_ctx d_model"]
+
+    def __init__(self, config: TransformerConfig, parts: Parts, layer: int) -> None:
+        super().__init__()
+        self.ln1, self.attn = parts.norm(config), parts.attention(config, layer)
+        self.W_pos = empty(config.n_ctx, config.d_model)
+        self.hook_resid_pre = HookPoint()  # [batch, pos, d_model]
+        self.hook_attn_out = HookPoint()  # [batch, pos, d_model]
+        self.hook_resid_post = HookPoint()  # [batch, pos, d_model]
+
+    def forward(self, resid: Resid, past: LayerCache | None = None) -> Resid:
+        """Add to the stream what attention says."""
+        resid_pre = self.hook_resid_pre(resid)
+        start = 0 if past is None else past.length
+        where = self.W_pos[start : start + resid.shape[1]].expand_as(resid)
+        attn_out = self.hook_attn_out(self.attn(self.ln1(resid_pre), past, where))
+        return self.hook_resid_post(resid_pre + attn_out)
+
+    def reading(self) -> Iterator[tuple[Norm, nn.Module]]:
+        """Each norm with the part that reads through it."""
+        yield self.ln1, self.attn
+
+
+def no_mlp(config: TransformerConfig) -> nn.Module:
+    """Stands where the other families name their MLP."""
+    del config
+    return nn.Identity()
+
+
+ATTENTION_ONLY = Parts(NoPositions, NoNorm, plain_attention, no_mlp, AttentionOnlyBlock, Unembed)
+ATTENTION_ONLY_NORMED = replace(ATTENTION_ONLY, norm=Standardise)

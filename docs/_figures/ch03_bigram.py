@@ -1,0 +1,75 @@
+"""Draws what a model without layers knows: W_E W_U against the chain that wrote its text."""
+
+import torch
+from jaxtyping import Float
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from docs._figures.plotting import bars, publish
+from solutions.ch02_transformer import HookedTransformer, load_pretrained
+from solutions.ch02_transformer.attention_only import ATTENTION_ONLY
+from toy_models.attn_0l.train import RECIPE, bigram_logits, centred, report, start
+from toy_models.corpus import bigrams, stationary
+from toy_models.toys import of_seed
+
+SEEDS, POINTS = (0, 1, 2), 700
+
+
+def main() -> None:
+    """Measure three models, an untrained one and a unigram model; draw both panels."""
+    models = [load_pretrained(of_seed("attn_0l", seed))[0] for seed in SEEDS]
+    found = [report(model) for model in models]
+    trained, correlations = ([one[key] for one in found] for key in ("KL", "correlation"))
+    P, share = bigrams(), stationary(bigrams())
+    other = torch.stack([bigram_logits(models[0]).flatten(), centred(bigrams(seed=1)).flatten()])
+    kl = {
+        "trained": sum(trained) / len(trained),
+        "knows only frequencies": (share @ (P * (P / share).log()).sum(dim=-1)).item(),
+        "untrained": report(untrained())["KL"],
+    }
+    spread = {"trained": (min(trained), max(trained))}
+    points = [sample(centred(P)), sample(bigram_logits(models[0]))]
+
+    def draw(figure: Figure) -> None:
+        left, right = figure.subplots(1, 2, width_ratios=(1, 1.05))
+        left.axline((0, 0), slope=1, linewidth=0.8, color="0.5")
+        left.scatter(*points, s=5, linewidths=0, alpha=0.7)
+        names = {"xlabel": "log P, each row centred", "ylabel": "W_E W_U, each row centred"}
+        left.set(aspect="equal", **names)
+        bars(right, kl, errors=spread, label="KL(P || model), nats a token", number="{:.4f}")
+
+    publish(
+        "ch03_bigram",
+        draw,
+        alt="Left: the products of embedding and unembedding lie along the diagonal against the "
+        f"chain's log probabilities (correlation {min(correlations):.3f} at least, three seeds). "
+        f"Right: the trained models are {kl['trained']:.4f} nats a token from the chain; a model "
+        f"of frequencies alone is {kl['knows only frequencies']:.2f}, an untrained one "
+        f"{kl['untrained']:.2f} away.",
+        numbers={
+            "kl": trained,
+            "correlation": correlations,
+            "correlation_with_another_chain": torch.corrcoef(other)[0, 1].item(),
+            "kl_of_nulls": kl,
+        },
+        seeds=SEEDS,
+        sources=[__file__],
+        size=(7.4, 3.3),
+    )
+
+
+def sample(table: Float[Tensor, "here next"]) -> list[float]:
+    """Some entries, the same of every table: all 4,096 would make a large picture."""
+    some = torch.randperm(table.numel(), generator=torch.Generator().manual_seed(0))[:POINTS]
+    return table.flatten()[some].tolist()
+
+
+def untrained() -> HookedTransformer:
+    """A model as training finds it."""
+    model = HookedTransformer(RECIPE.sizes, ATTENTION_ONLY)
+    start(model, seed=0, std_embed=RECIPE.std_embed)
+    return model
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""Draws the skip-trigrams of a single head: its two tables, and the bug that they cannot avoid."""
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from docs._figures.plotting import heatmap, publish
+from solutions.ch02_transformer import HookedTransformer, load_pretrained
+from solutions.ch03_circuits.circuits import full_ov, full_qk
+from toy_models.attn_1l.train import Row, skip_rows
+from toy_models.corpus import RULES, TOKEN, bugs
+from toy_models.toys import of_seed
+
+SEEDS, KINDS = (0, 1, 2), {"one head": "seed", "two heads": "two_heads"}
+SOURCES, HERES, OUTS = (list(dict.fromkeys(rule[i] for rule in RULES)) for i in range(3))
+NEVER = [
+    (source, here, out)
+    for source in SOURCES
+    for here in HERES
+    for out in OUTS
+    if not any(rule[2] == out and (rule[0] == source or rule[1] == here) for rule in RULES)
+]
+"""Triples that no rule comes near: the null."""
+GROUPS = {"planted": RULES, "bug": tuple(bugs()), "never": tuple(NEVER)}
+
+
+def main() -> None:
+    """Read the tables of seed 0, measure all models, draw both figures."""
+    models = {
+        (name, seed): load_pretrained(of_seed("attn_1l", seed, kind))[0]
+        for name, kind in KINDS.items()
+        for seed in SEEDS
+    }
+    rows = {key: by_group(model) for key, model in tqdm(models.items(), unit="model")}
+    draw_tables(models["one head", 0])
+    draw_factors(rows)
+
+
+def by_group(model: HookedTransformer) -> dict[str, list[Row]]:
+    """All triples measured on one text."""
+    rows = skip_rows(model, tuple(triple for group in GROUPS.values() for triple in group))
+    left = iter(rows)
+    return {group: [next(left) for _ in triples] for group, triples in GROUPS.items()}
+
+
+def tables(model: HookedTransformer) -> tuple[torch.Tensor, torch.Tensor]:
+    """Full QK, [here, source], and full OV, [source, out], each row centred over all words."""
+    looks = full_qk(model, 0).product()[0] / model.config.d_head**0.5
+    raises = full_ov(model, 0).product()[0]
+    here, source, out = ([TOKEN[word] for word in words] for words in (HERES, SOURCES, OUTS))
+    looks, raises = (table - table.mean(dim=-1, keepdim=True) for table in (looks, raises))
+    return looks[here][:, source], raises[source][:, out]
+
+
+def draw_tables(model: HookedTransformer) -> None:
+    """What each `here` looks for, and what each source raises, in the model of seed 0."""
+    looks, raises = tables(model)
+
+    def draw(figure: Figure) -> None:
+        left, right = figure.subplots(1, 2, width_ratios=(1, 1.5))
+        heatmap(
+            left, looks.numpy(), rows=HERES, columns=SOURCES, label="score (QK)", diverging=True
+        )
+        heatmap(
+            right, raises.numpy(), rows=SOURCES, columns=OUTS, label="logit (OV)", diverging=True
+        )
+        left.set_title("looks for")
+        right.set_title("raises, when it is looked at")
+
+    publish(
+        "ch03_skip_tables",
+        draw,
+        alt="Two tables of one head. Each of in, at and by scores highest on the sources that have "
+        "a rule with it. Each source raises all words that it has rules for: keep raises both "
+        "mind and bay, whoever looks at it.",
+        numbers={"looks": looks, "raises": raises, "words": [HERES, SOURCES, OUTS]},
+        seeds=[0],
+        sources=[__file__],
+        size=(8.6, 2.9),
+    )
+
+
+def factors(rows: list[Row]) -> list[float]:
+    """Each word's probability after its source over its base rate."""
+    return [row.with_source / row.base for row in rows]
+
+
+def geometric(values: list[float]) -> float:
+    """Geometric mean: a factor of 2 and one of 1/2 cancel."""
+    return torch.tensor(values).log().mean().exp().item()
+
+
+def draw_dots(axes: Axes, shown: dict, means: dict) -> None:
+    """A column of dots for each group, number of heads and seed; a line at their mean."""
+    for place, label in enumerate(means):
+        group, name = label.split(", ")
+        for seed in SEEDS:
+            values = shown[name, seed][group]
+            spots = [place + 0.22 * (seed - 1)] * len(values)
+            axes.scatter(spots, values, s=9, alpha=0.45, linewidths=0, color=f"C{place % 2}")
+            middle = means[label][seed]
+            axes.plot([spots[0] - 0.09, spots[0] + 0.09], [middle] * 2, color=f"C{place % 2}")
+    axes.axhline(1, linewidth=0.8, alpha=0.6, color=axes.xaxis.label.get_color())
+    axes.set_xticks(range(len(means)), [label.replace(", ", "\n") for label in means])
+    axes.set(yscale="log", ylabel="probability after the source / base rate")
+
+
+def draw_factors(rows: dict) -> None:
+    """Every triple's factor over its base rate, by group and number of heads."""
+    shown = {key: {g: factors(r) for g, r in groups.items()} for key, groups in rows.items()}
+    means = {
+        f"{group}, {name}": [geometric(shown[name, seed][group]) for seed in SEEDS]
+        for group in GROUPS
+        for name in KINDS
+    }
+
+    bug = {name: [round(x, 1) for x in means[f"bug, {name}"]] for name in KINDS}
+    publish(
+        "ch03_skip_trigram",
+        lambda figure: draw_dots(figure.subplots(), shown, means),
+        alt="Words that a rule plants come out far above their base rate after their source, with "
+        "one head and with two. The bugs too, with one head: their factors over three seeds are "
+        f"{bug['one head']}; with two heads {bug['two heads']}. Triples that no rule comes near "
+        "lie below 1 on average.",
+        numbers={
+            "factors": {f"{name} {seed}": groups for (name, seed), groups in shown.items()},
+            "geometric_means": means,
+            "triples": {group: [" ".join(t) for t in triples] for group, triples in GROUPS.items()},
+            "rows": {
+                f"{name} {seed}": [
+                    row._asdict() for group in ("planted", "bug") for row in r[group]
+                ]
+                for (name, seed), r in rows.items()
+            },
+        },
+        seeds=SEEDS,
+        sources=[__file__],
+        size=(7.2, 3.6),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""A model without norms and MLPs is the sum of its paths: the given code around 3.14 and 3.15."""
+
+import pytest
+import torch
+
+from tests.grading.diagnose import match
+
+from .tiny import TOKENS, without_query_and_key_biases
+
+pytestmark = pytest.mark.project
+HEADS = 6
+SIZES = {0: dict(n_layers=0), 1: dict(n_layers=1), 2: {}, 3: dict(n_layers=3, n_heads=2)}
+
+
+@pytest.mark.parametrize("layers", SIZES)
+@torch.no_grad()
+def test_all_paths_sum_to_the_logits(paths, build, layers):
+    model = build("attention-only", **SIZES[layers])
+    expanded = paths.expand(model, TOKENS)
+    assert len(set(expanded.names)) == len(expanded.names) == len(expanded.values)
+    whole = model.read_out(expanded.values.sum(0))
+    match(whole, model(TOKENS), "All paths, biases too, sum to the logits.")
+
+
+def test_two_layers_have_one_plus_h_squared_paths_and_those_of_biases(paths, build):
+    names = paths.expand(build("attention-only"), TOKENS).names
+    assert len([name for name in names if name[0] == "embed"]) == (1 + HEADS) ** 2
+    assert [name for name in names if name[0] == "bias 0"][0] == ("bias 0",)
+    assert len([name for name in names if name[0] == "bias 0"]) == 1 + HEADS
+    assert len([name for name in names if name[0] == "bias 1"]) == 1
+    assert [paths.order(name) for name in names].count(2) == HEADS**2
+
+
+def test_a_virtual_head_is_the_product_of_two(paths, circuits, build):
+    model = build("attention-only")
+    expanded = paths.expand(model, TOKENS)
+    points = [f"blocks.{layer}.attn.hook_pattern" for layer in (0, 1)]
+    _, cache = model.run_with_cache(TOKENS, names=points)
+    first, second = (circuits.ov_circuit(model, layer).product() for layer in (0, 1))
+    pattern = cache[points[1]][:, 5] @ cache[points[0]][:, 2]
+    right = pattern @ model.embed.W_E[TOKENS] @ first[2] @ second[5]
+    came = expanded.values[expanded.names.index(("embed", "0.2", "1.5"))]
+    match(came, right, "Head 2, then head 5.")
+
+
+@torch.no_grad()
+def test_pairs_of_expanded_paths_sum_to_the_scores(paths, build):
+    model = without_query_and_key_biases(build("attention-only"))
+    expanded = paths.expand(model, TOKENS)
+    here = [i for i, name in enumerate(expanded.names) if all(n[0] != "1" for n in name[1:])]
+    here = [i for i in here if expanded.names[i] != ("bias 1",)]
+    arriving = paths.Paths([expanded.names[i] for i in here], expanded.values[here])
+    terms = paths.score_terms(model, arriving, 1)
+    assert terms.shape[1] == terms.shape[2] == (1 + HEADS) + 1 + 1, "paths, a bias, the positions"
+    point = "blocks.1.attn.hook_attn_scores"
+    _, cache = model.run_with_cache(TOKENS, names=point)
+    came = terms.sum((1, 2)).transpose(0, 1)
+    seen = cache[point].isfinite()
+    match(came[seen], cache[point][seen], "All pairs of paths sum to the scores.")
+
+
+@torch.no_grad()
+def test_losses_by_order_end_at_the_models_own(paths, build):
+    model = build("attention-only")
+    losses = paths.losses_by_order(model, TOKENS)
+    own = model(TOKENS)[:, :-1].log_softmax(-1).gather(-1, TOKENS[:, 1:, None])
+    match(losses[-1], -own.mean(), "With every path kept the loss is the model's own.")
+    expanded = paths.expand(model, TOKENS)
+    direct = sum(v for n, v in zip(expanded.names, expanded.values, strict=True) if len(n) == 1)
+    kept = model.read_out(direct)[:, :-1].log_softmax(-1).gather(-1, TOKENS[:, 1:, None])
+    match(losses[0], -kept.mean(), "Order 0: the direct path and the biases'.")
+    assert len(losses) == 3
+
+
+def test_skip_trigrams_are_those_of_the_two_tables_and_have_their_bug(paths):
+    """Tokens 0 keep, 1 in, 2 at, 3 mind, 4 bay: `in` and `at` look at keep, which raises both."""
+    looks, raises = torch.zeros(5, 5), torch.zeros(5, 5)
+    looks[1, 0] = looks[2, 0] = 20.0
+    raises[0, 3], raises[0, 4] = 2.0, 1.5
+    found = paths.skip_trigrams(looks, raises, 4)
+    strongest = {(t.source, t.here, t.out) for t in found}
+    assert strongest == {(0, 1, 3), (0, 2, 3), (0, 1, 4), (0, 2, 4)}
+    assert [round(t.strength, 3) for t in found] == [2.0, 2.0, 1.5, 1.5]
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama"])
+def test_models_with_norms_or_mlps_are_refused(paths, build, family):
+    model = build(family)
+    arriving = paths.Paths([("embed",)], model.embedding(TOKENS)[None])
+    with pytest.raises(ValueError, match="only without norms and MLPs"):
+        paths.expand(model, TOKENS)
+    with pytest.raises(ValueError, match="only without norms and MLPs"):
+        paths.score_terms(model, arriving, 0)
+    with pytest.raises(ValueError, match=r"numbered 0\.\.1, but 2 came"):
+        paths.score_terms(build("attention-only"), arriving, 2)

@@ -1,0 +1,167 @@
+"""Graders of answers.toml: claims about heads are put to the models, by taking the heads out."""
+
+import functools
+
+import pytest
+import torch
+
+import toy_models
+from tests.grading import exercise
+
+PERIOD, LAYERS, HEADS = 20, 2, 2
+WHOLE, BROKEN = 0.5, 0.15
+"""Prefix matching of a head that does induction, at least, and of one that does not, at most."""
+
+
+@pytest.fixture
+def heads_of(answers):
+    """Reads a list of heads from the table; what is no list of heads is refused."""
+
+    def read(key, layers=LAYERS, heads=HEADS):
+        value = answers("ch04_induction", "4.12")[key]
+        right = isinstance(value, list) and all(
+            isinstance(head, list) and len(head) == 2 and all(type(n) is int for n in head)
+            for head in value
+        )
+        assert right, f"{key} = {value!r} is no list of heads: write pairs, as [[0, 1], [1, 0]]."
+        found = sorted({tuple(head) for head in value})
+        for layer, head in found:
+            assert 0 <= layer < layers and 0 <= head < heads, (
+                f"{key}: there is no head {layer}.{head}; a head is [layer, head], layers are "
+                f"0..{layers - 1} and heads 0..{heads - 1}."
+            )
+        assert found, f"{key} names no head."
+        return found
+
+    return read
+
+
+@pytest.fixture
+def model(impl):
+    toy = toy_models.load("induction_2l")
+    return impl("ch02_transformer").load_pretrained(toy.path)[0]
+
+
+def repeats(d_vocab, period, times, batch=24):
+    """Segments of different tokens, repeated."""
+    generator = torch.Generator().manual_seed(5)
+    order = torch.rand(batch, d_vocab, generator=generator).argsort(dim=1)
+    return order[:, :period].repeat(1, times)
+
+
+def silence(*heads):
+    """Hooks that set the z of these heads to zero."""
+
+    def hook(z, point):
+        out = z.clone()
+        for layer, head in heads:
+            if point.name == f"blocks.{layer}.attn.hook_z":
+                out[:, :, head] = 0.0
+        return out
+
+    return {f"blocks.{layer}.attn.hook_z": hook for layer, _ in heads}
+
+
+@torch.no_grad()
+def matching(model, *without):
+    """Prefix matching of each head, with some heads silent: {(layer, head): score}."""
+    tokens = repeats(64, PERIOD, 3)
+    names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(LAYERS)]
+    with model.hooks(silence(*without)):
+        _, cache = model.run_with_cache(tokens, names=names)
+    back = torch.arange(3 * PERIOD)[:, None] - torch.arange(3 * PERIOD) + 1
+    target = ((back > 0) & (back % PERIOD == 0)).double()
+    scores = {}
+    for layer, name in enumerate(names):
+        spent = (cache[name].double() * target).sum(-1)[:, :, PERIOD:].mean((0, 2))
+        scores |= {(layer, head): score for head, score in enumerate(spent.tolist())}
+    return scores
+
+
+@torch.no_grad()
+def late_loss(model, tokens, without):
+    """Mean loss in the last repeat, with some heads silent."""
+    with model.hooks(silence(*without)):
+        losses = -model(tokens).log_softmax(-1)[:, :-1].gather(-1, tokens[:, 1:, None])
+    return losses[:, -PERIOD:].double().mean().item()
+
+
+@exercise("4.12")
+def test_induction_heads_look_at_what_came_after(heads_of, model):
+    claim, scores = heads_of("induction_heads"), matching(model)
+    for head, score in scores.items():
+        name = f"{head[0]}.{head[1]}"
+        if head in claim:
+            assert score > WHOLE, (
+                f"Head {name} is claimed as an induction head, but spends {score:.2f} of its "
+                "attention on what came after the last copy. Are layer and head exchanged?"
+            )
+        else:
+            assert score < WHOLE, (
+                f"Head {name} is not claimed, but spends {score:.2f} of its attention on what came "
+                "after the last copy: it is an induction head too."
+            )
+
+
+@exercise("4.12")
+def test_without_its_induction_heads_the_model_learns_nothing_from_the_text(heads_of, model):
+    claim, tokens = heads_of("induction_heads"), repeats(64, PERIOD, 3)
+    whole, cut = (late_loss(model, tokens, without) for without in ((), claim))
+    chance = torch.tensor(64.0).log().item()
+    assert cut > 0.9 * chance, (
+        f"Without the heads claimed the third repeat costs {cut:.2f} nats a token (whole: "
+        f"{whole:.2f}, guessing: {chance:.2f}): something still predicts it."
+    )
+
+
+@exercise("4.12")
+def test_previous_token_heads_are_what_induction_rests_on(heads_of, model):
+    claim, before = heads_of("previous_token_heads"), matching(model)
+    induction = [head for head, score in before.items() if score > WHOLE]
+    for layer, head in claim:
+        assert (layer, head) not in induction, (
+            f"Head {layer}.{head} is itself an induction head: what it needs comes from an earlier "
+            "layer."
+        )
+    after = matching(model, *claim)
+    left = max(after[head] for head in induction)
+    assert left < BROKEN, (
+        f"Without the heads claimed, prefix matching is still {left:.2f} (whole: "
+        f"{max(before.values()):.2f}). Another head brings the previous token as well: single "
+        "heads can stand in for each other."
+    )
+    for head in claim:
+        rest = [other for other in claim if other != head]
+        kept = max(matching(model, *rest)[one] for one in induction)
+        assert kept > BROKEN, (
+            f"Head {head[0]}.{head[1]} is claimed, but without the others it carries nothing: "
+            f"prefix matching is {kept:.2f} with it alone."
+        )
+
+
+@functools.cache
+def random_sets(but):
+    """Six sets of four other heads of the real model."""
+    generator = torch.Generator().manual_seed(0)
+    others = [(layer, head) for layer in range(30) for head in range(9) if (layer, head) not in but]
+    picks = torch.rand(6, len(others), generator=generator).argsort(dim=1)[:, :4].tolist()
+    return [[others[number] for number in pick] for pick in picks]
+
+
+@exercise("4.12")
+@pytest.mark.weights
+def test_four_heads_of_the_real_model_cost_more_than_any_random_four(heads_of, impl):
+    claim = heads_of("smollm2_induction_heads", layers=30, heads=9)
+    assert len(claim) == 4, f"smollm2_induction_heads has {len(claim)} heads: name four."
+    try:
+        model, _ = impl("ch02_transformer").load_pretrained("smollm2-135m")
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
+    tokens = 1000 + repeats(20_000, PERIOD, 3, batch=1)
+    whole, cut = (late_loss(model, tokens, without) for without in ((), claim))
+    chance = [late_loss(model, tokens, one) for one in random_sets(tuple(claim))]
+    assert cut - whole > max(0.5, 2 * (max(chance) - whole)), (
+        f"Without the heads claimed the third repeat costs {cut:.2f} nats a token (whole "
+        f"{whole:.2f}); without random sets of four up to {max(chance):.2f}. That is no more than "
+        "chance does."
+    )

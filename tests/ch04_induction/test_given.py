@@ -1,0 +1,183 @@
+"""The given code of chapter 4: sweeps over heads, sets to compare with, runs, and errors."""
+
+import pytest
+import torch
+
+from tests.ch03_circuits.tiny import TOKENS
+from tests.grading.diagnose import match, normal
+
+from .patterns import causal, uniform
+
+pytestmark = pytest.mark.project
+REPEATS = torch.tensor([[12, 3, 1, 4, 9, 3, 1, 4, 9, 3], [12, 0, 7, 2, 5, 0, 7, 2, 5, 0]])
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama", "attention-only"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_one_pass_scores_what_each_layers_cached_pattern_scores(scores, build, family, first):
+    model = build(family, n_layers=3)
+    came = scores.head_scores(model, REPEATS, 4, first)
+    names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(3)]
+    _, cache = model.run_with_cache(REPEATS, names=names)
+    for layer, name in enumerate(names):
+        pattern = cache[name]
+        match(came.prefix[layer], scores.prefix_matching_score(pattern, 4, first), "Prefix.")
+        match(came.previous[layer], scores.previous_token_score(pattern, first), "Previous.")
+        match(came.duplicate[layer], scores.duplicate_token_score(pattern, 4, first), "Copies.")
+    assert not any(point.heard for point in model.hook_points().values()), "a listener is left on"
+
+
+def test_texts_too_short_for_a_score_are_refused(scores, build):
+    pattern = causal(1, 2, 9, seed=1)
+    for score in (scores.prefix_matching_score, scores.duplicate_token_score):
+        for period, first in [(5, 0), (4, 2), (1, 0), (0, 0), (3, -1)]:
+            with pytest.raises(ValueError, match="a period of 2 or more, twice"):
+                score(pattern, period, first)
+    for first in (8, 9, 12, -1):
+        with pytest.raises(ValueError, match=f"9 came, {first} before the text"):
+            scores.previous_token_score(pattern, first)
+    with pytest.raises(ValueError, match="a period of 2 or more, twice"):
+        scores.head_scores(build("gpt2"), REPEATS, 6)
+
+
+def test_models_without_what_is_scored_are_refused(scores, build):
+    with pytest.raises(ValueError, match="without layers"):
+        scores.head_scores(build("attention-only", n_layers=0), REPEATS, 4)
+    model = build("gpt2")
+    del model.blocks[1].attn.hook_pattern
+    with pytest.raises(KeyError, match=r"no hook point 'blocks\.1\.attn\.hook_pattern'"):
+        scores.head_scores(model, REPEATS, 4)
+
+
+@pytest.mark.parametrize("early, late", [(3, 3), (5, 2), (-1, 4), (0, 7)])
+def test_indices_that_are_no_early_and_late_are_refused(scores, early, late):
+    with pytest.raises(ValueError, match=rf"late < 7; {early} and {late} came"):
+        scores.in_context_score(normal(2, 7, seed=1), early, late)
+
+
+@pytest.mark.parametrize("tokens", [[[1, 2, 1]], [[4]], [[1, 2, 3], [5, 6, 6]]])
+def test_texts_that_hold_a_token_twice_have_no_copying_score(scores, tokens):
+    tokens = torch.tensor(tokens)
+    with pytest.raises(ValueError, match="all different"):
+        scores.copying_on_text(normal(*tokens.shape, 2, 9, seed=1), tokens)
+
+
+def test_losses_are_the_surprise_at_the_next_token(scores):
+    logits = normal(3, 5, 13, seed=2)
+    right = [
+        [-logits[b, i].log_softmax(-1)[TOKENS[b, i + 1]].item() for i in range(4)] for b in range(3)
+    ]
+    match(scores.token_losses(logits, TOKENS), torch.tensor(right), "", tolerance=1e-6)
+
+
+@pytest.mark.parametrize("head", [(2, 0), (0, 6), (-1, 0), (1, -1)])
+def test_heads_that_do_not_exist_are_refused_by_name(ablate, build, head):
+    model = build("gpt2")
+    for ablation in (ablate.full_ablation, ablate.pattern_preserving_ablation):
+        with pytest.raises(
+            ValueError, match=rf"no head {head[0]}\.{head[1]}: .* 0\.\.1, .* 0\.\.5"
+        ):
+            ablation(model, TOKENS, [(0, 1), head])
+
+
+def test_random_heads_are_others_as_many_and_all_of_them(ablate, build):
+    model, but = build("attention-only"), [(0, 1), (1, 5)]
+    sets = ablate.random_heads(model, 3, 400, torch.Generator().manual_seed(0), but)
+    assert len(sets) == 400 and all(len(set(heads)) == 3 for heads in sets)
+    every = {(layer, head) for layer in range(2) for head in range(6)}
+    assert {head for heads in sets for head in heads} == every - set(but)
+    again = ablate.random_heads(model, 3, 400, torch.Generator().manual_seed(0), but)
+    assert sets == again
+    with pytest.raises(ValueError, match="items left"):
+        ablate.random_heads(model, 11, 1, torch.Generator(), but)
+
+
+@pytest.mark.parametrize("steps, length", [([5], 9), ([0, 10, 20], 9)])
+def test_runs_without_a_stretch_are_refused(phase_change, steps, length):
+    with pytest.raises(ValueError, match=f"at most {length} steps apart"):
+        phase_change.steepest(torch.tensor(steps), torch.arange(len(steps)).double(), length)
+
+
+def test_a_value_that_ends_where_it_began_has_no_share(phase_change):
+    with pytest.raises(ValueError, match="nothing changes from first to last: 2 at both"):
+        phase_change.steepest(torch.arange(3), torch.tensor([2.0, 5.0, 2.0]), 1)
+
+
+@pytest.mark.parametrize("n", [4, 6])
+def test_more_components_than_numbers_are_refused(phase_change, n):
+    for shape in [(3, 9), (9, 3)]:
+        with pytest.raises(ValueError, match=f"{n} components"):
+            phase_change.trajectory(normal(*shape, seed=1), n)
+
+
+def test_a_path_turns_by_the_angle_drawn(phase_change):
+    path = torch.tensor([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [3.0, 1.0]])
+    for at, angle in [(1, 26.565), (2, 45.0)]:
+        assert abs(phase_change.turn(path, at) - angle) < 1e-3
+    straight = torch.arange(5.0)[:, None] * torch.tensor([1.0, 3.0])
+    assert phase_change.turn(straight, 2) < 0.1
+    for at in (0, 3, -1):
+        with pytest.raises(ValueError, match=f"{at} came"):
+            phase_change.turn(path, at)
+
+
+@torch.no_grad()
+def test_a_kept_snapshot_is_opened_again(training, runs):
+    models = {seed: training.small_model(2, True, 11, seed) for seed in (3, 4)}
+    tensors = {
+        f"{seed}/{step}/{name}": weight.half() + step
+        for seed, model in models.items()
+        for step in (20, 5)
+        for name, weight in model.state_dict().items()
+    }
+    assert runs.steps_kept(tensors) == {3: [5, 20], 4: [5, 20]}
+    model = runs.model_at(tensors, 4, 20, 2, smeared=True)
+    for name, weight in model.state_dict().items():
+        assert torch.equal(weight, tensors[f"4/20/{name}"].float())
+    assert not any(weight.requires_grad for weight in model.parameters())
+    with pytest.raises(KeyError, match="no snapshot of seed 4 at step 6"):
+        runs.model_at(tensors, 4, 6, 2, smeared=True)
+
+
+@pytest.mark.slow
+def test_a_run_is_trained_in_place_and_repeats_itself(training, texts, impl):
+    config = impl("ch02_transformer.train").TrainConfig(steps=3, batch_size=2, window=12, seed=1)
+
+    def run():
+        model = training.small_model(1, True, 16, seed=1)
+        steps = list(
+            training.training(
+                model, lambda n, rng: texts.shifted_repeats(16, n, 12, 3, 5, rng), config
+            )
+        )
+        return steps, model
+
+    (steps, model), (_, again) = run(), run()
+    fresh = training.small_model(1, True, 16, seed=1)
+    assert steps == [1, 2, 3]
+    for (name, one), two, old in zip(
+        model.named_parameters(), again.parameters(), fresh.parameters(), strict=True
+    ):
+        assert torch.equal(one, two), name
+        assert not torch.equal(one, old) or not one.requires_grad or "b_K" in name, name
+
+
+def test_a_snapshot_holds_what_the_measures_give(training, texts, scores):
+    model = training.small_model(2, False, 16, seed=2)
+    rng = torch.Generator().manual_seed(0)
+    task = texts.shifted_repeats(16, 3, 30, 4, 8, rng)
+    repeats = texts.repeated_segments(16, 3, 8, 3, rng)
+    taken = training.measure(model, task, repeats, 8)
+    losses = scores.token_losses(model(task), task)
+    match(taken.token_losses, losses, "Losses.", tolerance=1e-6)
+    assert abs(taken.loss - losses.mean()) < 1e-6
+    assert abs(taken.in_context - (losses[:, 18].mean() - losses[:, 3].mean())) < 1e-5
+    match(taken.prefix, scores.head_scores(model, repeats, 8).prefix, "Prefix.", tolerance=1e-6)
+    assert taken.k_composition.shape == (2, 2)
+    assert training.measure(training.small_model(1, False, 16, 2), task, repeats, 8)[4] is None
+
+
+def test_uniform_attention_over_ten_repeats_scores_the_analytic_mean(scores):
+    pattern, spent = uniform(50), [((p + 1) // 5) / (p + 1) for p in range(5, 50)]
+    came = scores.prefix_matching_score(pattern, 5)
+    assert abs(came.item() - sum(spent) / 45) < 1e-12
