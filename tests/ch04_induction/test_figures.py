@@ -30,7 +30,7 @@ def test_loss_score_and_heads_change_together_with_two_layers():
 def test_three_quarters_of_the_score_come_in_less_than_a_third_of_training():
     facts = numbers("phase_change")
     assert 2 * facts["length"] < 0.31 * facts["steps"][-1]
-    assert min(facts["shares_within_twice_the_length"]["in_context"]) > 0.75
+    assert all(one["share"] > 0.75 for one in facts["windows_twice_as_long"]["in_context"])
 
 
 def test_one_layer_has_no_induction_head_and_still_learns_a_little_in_context():
