@@ -51,6 +51,17 @@ def steps_of(runs: list[list[dict[str, Any]]]) -> list[int]:
     return [record["step"] for record in runs[0]]
 
 
+def windows(
+    steps: list[int], curves: dict[str, np.ndarray], length: int
+) -> dict[str, list[dict[str, float]]]:
+    """The steepest stretch of each measure, for each seed."""
+    at = torch.tensor(steps)
+    return {
+        name: [steepest(at, torch.tensor(run), length)._asdict() for run in values]
+        for name, values in curves.items()
+    }
+
+
 def draw_curves(
     axes: Axes, steps: list[int], curves: dict[str, np.ndarray], labels: tuple[str, str]
 ) -> None:
@@ -65,10 +76,7 @@ def draw_phase_change() -> None:
     one, two = runs_of("one layer", "repeats"), runs_of("two layers", "repeats")
     steps = steps_of(two)
     composed = curve(two, "k_composition") - 64**-0.5
-    windows = {
-        name: [steepest(torch.tensor(steps), torch.tensor(run), LENGTH)._asdict() for run in values]
-        for name, values in ((name, curve(two, name)) for name in MEASURES)
-    }
+    two_by_name = {name: curve(two, name) for name in MEASURES}
 
     def draw(figure: Figure) -> None:
         rows = figure.subplots(5, 1, sharex=True)
@@ -89,15 +97,10 @@ def draw_phase_change() -> None:
         numbers={
             "steps": steps,
             "sizes": "d_model 64, 2 heads a layer, 64 tokens, repeats of 16 to 32 tokens",
-            "windows": windows,
+            "windows": windows(steps, two_by_name, LENGTH),
             "length": LENGTH,
-            "shares_within_twice_the_length": {
-                name: [
-                    steepest(torch.tensor(steps), torch.tensor(run), 2 * LENGTH).share for run in v
-                ]
-                for name, v in ((name, curve(two, name)) for name in MEASURES)
-            },
-            "two": {name: curve(two, name) for name in MEASURES},
+            "windows_twice_as_long": windows(steps, two_by_name, 2 * LENGTH),
+            "two": two_by_name,
             "one": {name: curve(one, name) for name in MEASURES},
             "k_composition_minus_baseline": composed,
         },

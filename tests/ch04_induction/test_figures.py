@@ -1,0 +1,172 @@
+"""What the pages of chapter 4 say of their figures holds for the numbers beside them."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.project
+FIGURES = Path(__file__).resolve().parents[2] / "docs/figures"
+
+
+def numbers(name):
+    return json.loads((FIGURES / f"ch04_{name}.json").read_text(encoding="utf-8"))["numbers"]
+
+
+def mean(values):
+    return sum(values) / len(values)
+
+
+def test_loss_score_and_heads_change_together_with_two_layers():
+    windows = numbers("phase_change")["windows"]
+    for loss, score, prefix in zip(*(windows[k] for k in ("loss", "in_context", "prefix"))):
+        assert prefix["share"] > 0.8 and score["share"] > 0.55 and loss["share"] > 0.6
+        begins = [window["start"] for window in (loss, score, prefix)]
+        assert max(begins) - min(begins) <= 50
+        assert 150 <= min(begins) and max(begins) <= 225
+
+
+def test_three_quarters_of_the_score_come_in_less_than_a_third_of_training():
+    facts = numbers("phase_change")
+    assert 2 * facts["length"] < 0.31 * facts["steps"][-1]
+    assert all(one["share"] > 0.75 for one in facts["windows_twice_as_long"]["in_context"])
+
+
+def test_one_layer_has_no_induction_head_and_still_learns_a_little_in_context():
+    one = numbers("phase_change")["one"]
+    assert max(max(run) for run in one["prefix"]) < 0.06
+    assert all(-1 < run[-1] < -0.8 for run in one["in_context"])
+
+
+def test_composition_rises_before_any_head_matches():
+    facts = numbers("phase_change")
+    at = facts["steps"].index(100)
+    assert all(run[at] > 0.09 for run in facts["k_composition_minus_baseline"])
+    assert all(run[at] < 0.06 for run in facts["two"]["prefix"])
+
+
+def test_smeared_keys_bring_induction_forward_and_to_one_layer():
+    facts = numbers("smeared")
+    first, loss = facts["first_above_0.3"], facts["final_loss"]
+    assert first["one layer"] == [None] * 3
+    for kind in ("one layer, smeared", "two layers, smeared"):
+        assert max(first[kind]) < min(first["two layers"])
+    assert max(loss["one layer, smeared"]) < min(loss["two layers"])
+    for run in facts["prefix"]["two layers, smeared"]:
+        assert run[-1] < max(run) - 0.1, "the score of the best head falls again"
+
+
+def test_markov_chains_are_found_later_and_not_by_every_seed():
+    facts = numbers("statistical")
+    ends = {task: [run[-1] for run in runs] for task, runs in facts["prefix"].items()}
+    assert min(ends["repeats"]) > 0.8
+    assert [end > 0.7 for end in ends["markov"]] == [True, True, False]
+    assert max(run[-1] for run in facts["in_context"]["markov"]) < 0
+    at = facts["steps"]["markov"].index(650)
+    assert all(run[at] < 0.3 for run in facts["prefix"]["markov"])
+
+
+def test_the_slope_falls_where_repeats_can_begin():
+    facts = numbers("slope")
+    before, after = (facts["slope"][facts["steps"].index(step)] for step in (175, 1000))
+    one = facts["slope_one_layer"][-1]
+    assert all(after[band] < before[band] - 4 for band in (2, 3))
+    assert abs(after[0]) < 0.1
+    assert min(one) > -1.5
+
+
+def test_late_losses_rise_with_positions_only():
+    ends = numbers("slope")["final_loss_by_index"]
+    for kind, least, most in (("two layers", 0.9, 2.0), ("two layers, smeared", 0.0, 0.6)):
+        for run in ends[kind]:
+            assert mean(run[33:44]) < 0.6
+            assert least < mean(run[52:58]) < most
+
+
+def test_every_path_turns_that_of_one_layer_too():
+    facts = numbers("trajectory")
+    turns = facts["turn_at_steepest_degrees"]
+    assert min(turns["two layers"]) > 60
+    assert min(turns["one layer"]) > 40, "so the turn does not tell a phase change"
+    widest = facts["widest_turn_of_steps_100_to_500_degrees"]
+    assert min(widest["one layer"]) > max(widest["two layers"])
+
+
+def test_nothing_is_left_without_induction_heads():
+    facts = numbers("ablation")
+    score, loss = facts["in_context"], facts["late_loss"]
+    full, held = (score[f"no induction heads, {way}"] for way in ("full", "patterns held"))
+    assert full == pytest.approx(held, abs=1e-4), "nothing looks after the last layer"
+    assert min(full) > 0 > max(score["whole"])
+    assert min(loss["no induction heads, full"]) > math.log(64)
+
+
+def test_previous_token_heads_work_through_patterns_only():
+    facts = numbers("ablation")
+    loss = facts["late_loss"]
+    assert min(loss["no previous-token heads, full"]) > math.log(64)
+    for whole, held in zip(loss["whole"], loss["no previous-token heads, patterns held"]):
+        assert held - whole < 0.2
+    for model in facts["prefix_matching_of_layer_1"]:
+        assert max(model["neither"]) < 0.06 and min(model["whole"]) > 0.7
+
+
+def test_the_score_alone_would_mislead():
+    score = numbers("ablation")["in_context"]
+    for whole, full, held in zip(
+        score["whole"],
+        score["no previous-token heads, full"],
+        score["no previous-token heads, patterns held"],
+    ):
+        assert full < 0.3 * whole, "some of it seems left, though the loss is above a guess"
+        assert held < whole, "it even seems better"
+
+
+def test_other_heads_and_other_models_are_nulls():
+    facts = numbers("ablation")
+    for model, whole in zip(facts["one_head_of_layer_0"], facts["late_loss"]["whole"]):
+        assert all(abs(head["late"] - whole) < 0.13 for head in model.values())
+    assert all(abs(score) < 0.05 for score in facts["untrained_in_context"].values())
+
+
+def test_composition_is_through_keys_and_all_later_heads_copy():
+    facts = numbers("mechanism")
+    low, high = facts["random_composition_interval"]
+    for model in facts["models"]:
+        assert min(model["k"]) > high
+        assert max(model["q"] + model["v"]) < low
+        best = model["k"].index(max(model["k"]))
+        assert model["prefix"][best % 2] == max(model["prefix"])
+        assert model["previous"][best // 2] > max(model["previous"]) - 0.02
+        assert min(model["copying"][1]) > 0.98 and max(model["copying"][0]) < -0.9
+    assert all(low < value < high for value in sum((facts["untrained"][k] for k in "qkv"), []))
+
+
+def test_the_same_heads_match_partners_and_raise_both():
+    facts = numbers("fuzzy")
+    for model in facts["mixed"]:
+        literal, partners = (model["prefix"][kind] for kind in ("literal", "partners"))
+        assert min(literal + partners) > 0.6
+        assert all(abs(a - b) < 0.02 for a, b in zip(literal, partners))
+        pairs = zip(model["raises_own"], model["raises_partner"])
+        assert all(0.96 < partner / own < 1 for own, partner in pairs)
+    for model in facts["literal"]:
+        assert max(model["prefix"]["partners"]) < 0.05 and min(model["prefix"]["literal"]) > 0.5
+        assert model["loss"]["partners"] > math.log(64)
+
+
+def test_heads_of_the_real_model_stand_where_the_page_says():
+    top = numbers("real_heads")["top"]
+    names = {kind: [head["head"] for head in heads] for kind, heads in top.items()}
+    assert names["prefix"][:4] == ["18.6", "17.5", "17.4", "17.3"]
+    assert (names["previous"][0], names["duplicate"][0]) == ("16.0", "14.3")
+    assert all(17 <= int(name.split(".")[0]) <= 24 for name in names["prefix"])
+
+
+def test_taking_out_induction_heads_costs_the_real_model_more_than_random_heads():
+    facts = numbers("real_ablation")
+    for size, loss in facts["late_loss"]["without_best"].items():
+        assert facts["without_best"][size] > max(facts["without_random"][size])
+        assert loss > max(facts["late_loss"]["without_random"][size])
+    assert facts["interval_over_texts"]["16"]["low"] > 0.3 * facts["whole"]
