@@ -17,8 +17,9 @@ from tqdm import tqdm
 
 from .peers import peers
 from .rows import ROWS, Bench, Row
+from .scoring import scoring
 
-GROUPS = {**ROWS, "peers": peers}
+GROUPS = {**ROWS, "scoring": scoring, "peers": peers}
 
 
 def main(arguments: list[str] | None = None, bench: Bench | None = None) -> list[Row]:

@@ -141,10 +141,12 @@ def look(x: torch.Tensor, point: Any) -> None:
     """Listen and keep nothing."""
 
 
-def explicit(model: HookedTransformer, names: Any, tokens: torch.Tensor) -> torch.Tensor:
+def explicit(
+    model: HookedTransformer, names: Any, tokens: torch.Tensor, **options: Any
+) -> torch.Tensor:
     """A forward while somebody listens to every pattern."""
     with model.listening(names, look):
-        return model(tokens)
+        return model(tokens, **options)
 
 
 def generation(bench: Bench) -> Iterator[Row]:
