@@ -137,7 +137,7 @@ def qk_mistakes(model, block, distance):
 
 @exercise("3.10")
 @each_model
-@pytest.mark.parametrize("distance", [0, 3])
+@pytest.mark.parametrize("distance", [0, 3, -2])
 def test_qk_has_the_query_on_the_left_and_the_distance_on_it(circuits, build, name, distance):
     family, sizes = MODELS[name]
     model = build(family, **sizes)

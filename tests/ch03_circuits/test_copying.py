@@ -53,6 +53,7 @@ HAND = [
     ([2.0, 1.0], 1.0, "Positive eigenvalues alone"),
     ([-2.0, -1.0], -1.0, "Negative eigenvalues alone"),
     ([3.0, -1.0], 0.5, "3 and -1"),
+    ([0.03, -0.01], 0.5, "0.03 and -0.01, a hundredth of 3 and -1,"),
     ([1 + 1j, 1 - 1j], 1 / math.sqrt(2), "1 + i and 1 - i"),
     ([5j, -5j], 0.0, "5i and -5i"),
 ]

@@ -161,6 +161,19 @@ def test_svd_gives_the_product_back_from_orthonormal_parts(factored, lead, left,
 
 
 @exercise("3.8")
+def test_svd_of_a_head_that_does_not_use_all_its_dimensions(factored):
+    A, B = factors((2,), 7, 4, 5, seed=11)
+    A[..., 3] = A[..., 0]
+    U, S, Vh = factored.FactoredMatrix(A, B).svd()
+    why = "One singular value is zero here; a decomposition of M M^T, or dividing by S, fails."
+    assert torch.isfinite(U).all() and torch.isfinite(Vh).all(), f"There are nan or inf. {why}"
+    match(S, torch.linalg.svdvals(A @ B)[..., :4], f"The singular values are wrong. {why}")
+    orthonormal(U, "U's columns", why)
+    orthonormal(Vh.mT, "Vh's rows", why)
+    match(U * S[..., None, :] @ Vh, A @ B, f"U S Vh must be the product AB. {why}")
+
+
+@exercise("3.8")
 def test_svd_never_builds_the_product(factored):
     A, B = factors((), WIDE, THIN, WIDE)
     most = largest_made(lambda: factored.FactoredMatrix(A, B).svd())

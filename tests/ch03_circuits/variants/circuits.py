@@ -63,6 +63,18 @@ WRONG = [
         TURNED_Q.replace("distance", "-distance"),
         "The distance has the wrong sign",
     ),
+    circuit(
+        "size of the distance",
+        TURNED_Q,
+        TURNED_Q.replace("distance", "abs(distance)"),
+        "The distance has the wrong sign",
+    ),
+    circuit(
+        "no negative distance",
+        TURNED_Q,
+        TURNED_Q.replace("distance", "max(distance, 0)"),
+        "The distance does nothing",
+    ),
     circuit("no distance", TURNED_Q, "attn.W_Q", "The distance does nothing"),
     circuit(
         "both turned", TURNED_K, TURNED_K.replace("0", "distance"), "The distance does nothing"
@@ -122,6 +134,11 @@ WRONG = [
         "the fraction of positive",
     ),
     score("complex", "return eigenvalues.sum(-1) / eigenvalues.abs().sum(-1)", "wrong shape or"),
+    score(
+        "clamped far from zero",
+        "return eigenvalues.sum(-1).real / eigenvalues.abs().sum(-1).clamp(min=1)",
+        "a hundredth of 3 and -1, give",
+    ),
     score(
         "all heads together",
         "own = eigenvalues.abs().sum(-1)\n"

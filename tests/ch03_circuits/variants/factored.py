@@ -125,6 +125,15 @@ WRONG = [
         "smallest first",
     ),
     wrong(
+        "3.8",
+        "divided by S",
+        QRS + "M = R_A @ R_B.mT\n"
+        "values, U = torch.linalg.eigh(M @ M.mT)\n"
+        "U, S = U.flip(-1), values.flip(-1).clamp(min=0).sqrt()\n"
+        "return Q_A @ U, S, U.mT @ M / S[..., :, None] @ Q_B.mT",
+        "or dividing by S, fails",
+    ),
+    wrong(
         "3.9",
         "diagonal",
         "return self.product().diagonal(dim1=-2, dim2=-1)[..., : self.A.shape[-1]] + 0j",
