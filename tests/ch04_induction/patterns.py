@@ -93,17 +93,24 @@ def mistakes(pattern: Tensor, period: int, first: int, shift: int) -> dict[str, 
             share(text, on & (key > 0), late)
         ),
     }
-    found |= averages(share(text, on, late), pos - period, len(text))
+    found |= averages(text, on, period)
     return (
         found | offsets(text, back - shift, period, shift) | starts(pattern, period, first, shift)
     )
 
 
-def averages(right: Tensor, n_queries: int, n_texts: int) -> dict[str, Tensor]:
+def averages(text: Tensor, on: Tensor, period: int) -> dict[str, Tensor]:
     """Mistakes about what is averaged."""
-    return {
-        "This is the sum over queries: the mean is asked for.": right * n_queries,
-        "This is the sum over texts: the mean is asked for.": right * n_texts,
+    right = share(text, on, slice(period, None))
+    found = {
+        f"The queries begin one too {words}: the first is the first of the second repeat.": (
+            share(text, on, slice(period + other, None))
+        )
+        for words, other in (("early", -1), ("late", 1))
+    }
+    return found | {
+        "This is the sum over queries: the mean is asked for.": right * (text.shape[-1] - period),
+        "This is the sum over texts: the mean is asked for.": right * len(text),
         "The mean is over heads too: each has a score of its own.": right.mean().expand_as(right),
     }
 

@@ -159,6 +159,16 @@ def test_a_model_with_a_hook_taken_off_is_whole_again(ablate, build):
     match(model(TOKENS), before, f"{claim} Are weights changed, or hooks left on?")
 
 
+@torch.no_grad()
+def spread(model, heads):
+    """Logits with these heads' patterns spread evenly, nothing taken out, all others held."""
+    patterns = by_hand(model, TOKENS, [])[1]
+    for layer, head in heads:
+        seen = torch.ones_like(patterns[layer][head]).tril()
+        patterns[layer][head] = seen / seen.sum(-1, keepdim=True)
+    return by_hand(model, TOKENS, [], patterns)[0]
+
+
 def held_mistakes(model, heads):
     """Words -> what the usual mistakes about held patterns give, over three layers."""
     whole, patterns = by_hand(model, TOKENS, [])
@@ -182,6 +192,9 @@ def held_mistakes(model, heads):
     return wrong | {
         "The heads are not taken out: these are the whole model's logits.": whole,
         "All heads of the layers are gone.": by_hand(model, TOKENS, all_gone, patterns)[0],
+        "The heads' PATTERNS are ablated, spread evenly: what they write is to go.": (
+            spread(model, heads)
+        ),
         "The heads alone are left: they are to go.": by_hand(model, TOKENS, others, patterns)[0],
     }
 

@@ -8,11 +8,28 @@ from tests.grading import exercise
 from tests.grading.diagnose import match, normal
 
 
+def offsets(losses, early, late):
+    """Mistakes about one index alone, or both."""
+    flat, n = losses.mean(0), losses.shape[1]
+    found = {
+        "Both indices are one too small: losses[:, i] is indexed by early and late.": (-1, -1),
+        "Both indices are one too large: losses[:, i] is indexed by early and late.": (1, 1),
+        "The late index is one too small: losses[:, late] is meant.": (0, -1),
+        "The late index is one too large: losses[:, late] is meant.": (0, 1),
+        "The early index is one too small: losses[:, early] is meant.": (-1, 0),
+        "The early index is one too large: losses[:, early] is meant.": (1, 0),
+    }
+    return {
+        words: flat[min(late + there, n - 1)] - flat[early + here]
+        for words, (here, there) in found.items()
+    }
+
+
 def mistakes(losses, early, late):
     """Words -> what the usual mistakes give."""
     first, last = losses[:, early].mean(), losses[:, late].mean()
     flat = losses.mean(0)
-    return {
+    return offsets(losses, early, late) | {
         "The sign is turned round: late minus early, negative when context helps.": first - last,
         "Means over all tokens before and from there stand where two tokens are asked for.": (
             flat[late:].mean() - flat[: early + 1].mean()
@@ -24,12 +41,6 @@ def mistakes(losses, early, late):
             flat[:late].mean() - (flat[:early].mean() if early else 0.0)
         ),
         "The mean of all losses stands where the loss at `early` is asked for.": last - flat.mean(),
-        "Both indices are one too small: losses[:, i] is indexed by early and late.": (
-            losses[:, late - 1].mean() - losses[:, early - 1].mean()
-        ),
-        "Both indices are one too large: losses[:, i] is indexed by early and late.": (
-            flat[min(late + 1, len(flat) - 1)] - flat[early + 1]
-        ),
         "Only the first text is taken: the mean is over all.": losses[0, late] - losses[0, early],
         "The sum over texts is taken: the mean is asked for.": (last - first) * len(losses),
         "This is a ratio: the difference is asked for.": last / first,

@@ -86,6 +86,15 @@ WRONG = [
         "The patterns are not held",
     ),
     held(
+        "patterns spread evenly, outputs kept",
+        RECORD + "for layer, head in heads:\n"
+        "    pattern = cache[f'blocks.{layer}.attn.hook_pattern']\n"
+        "    seen = torch.ones_like(pattern[:, head]).tril()\n"
+        "    pattern[:, head] = seen / seen.sum(-1, keepdim=True)\n"
+        "hooks = {}\n" + FORCE % "names" + RUN,
+        "The heads' PATTERNS are ablated",
+    ),
+    held(
         "in place, on what is cached",
         RECORD
         + FORCE % "names"

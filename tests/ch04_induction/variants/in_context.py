@@ -25,6 +25,21 @@ WRONG = [
         "losses[:, late - 1].mean() - losses[:, early - 1].mean()",
         "Both indices are one too small",
     ),
+    context(
+        "late one too large",
+        "losses[:, min(late + 1, losses.shape[1] - 1)].mean() - losses[:, early].mean()",
+        "The late index is one too large",
+    ),
+    context(
+        "late one too small",
+        "losses[:, late - 1].mean() - losses[:, early].mean()",
+        "The late index is one too small",
+    ),
+    context(
+        "early one too small",
+        "losses[:, late].mean() - losses[:, early - 1].mean()",
+        "The early index is one too small",
+    ),
     context("against the mean", "losses[:, late].mean() - losses.mean()", "The mean of all losses"),
     context("first text", "losses[0, late] - losses[0, early]", "Only the first text is taken"),
     context("sum", "(losses[:, late] - losses[:, early]).sum()", "The sum over texts"),

@@ -126,6 +126,18 @@ WRONG = [
     back("largest", SPENT, "spent = (text * target).amax(-1)", "The largest share"),
     back("all queries", END, "return spent.mean(dim=(0, 2))", "The queries of the first repeat"),
     back(
+        "first query early",
+        END,
+        END.replace("period:", "period - 1 :"),
+        "The queries begin one too early",
+    ),
+    back(
+        "first query late",
+        END,
+        END.replace("period:", "period + 1 :"),
+        "The queries begin one too late",
+    ),
+    back(
         "last repeat",
         END,
         "return spent[:, :, -period:].mean(dim=(0, 2))",
