@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+from jaxtyping import TypeCheckError
 from torch import Tensor
 
 
@@ -38,6 +39,23 @@ def unchanged(**arguments: Tensor) -> Iterator[None]:
             f"The caller's own tensor `{name}` now asks for gradients, or holds one: work on "
             f"{name}.detach() or a clone."
         )
+
+
+@contextlib.contextmanager
+def no_none() -> Iterator[None]:
+    """Says what probably happened where an answer gives None instead of a gradient."""
+    try:
+        yield
+    except TypeCheckError as error:
+        if "Actual value: None" not in str(error):
+            raise
+        raise AssertionError(
+            "None came. Is it .grad after backward()? Only a tensor that starts a graph gets one. "
+            "The embedding that comes in was computed from something else, and so was a clone of "
+            "it: their .grad stays None, and requires_grad_() does not change that. Start from "
+            "embedded.detach().requires_grad_(), which also leaves the caller's tensor alone. (If "
+            "there is no .grad in your answer: is a `return` missing?)"
+        ) from error
 
 
 def python_steps(function: Callable[[], Any]) -> int:

@@ -16,7 +16,7 @@ def new(seed):
 
 
 def a_task(seed, n=400, n_types=60):
-    """Types (numbers with gaps) and labels (0, 2 or 3) of n tokens."""
+    """Types (numbers with gaps) and labels (0, 2 or 3) of n examples."""
     types = 3 * torch.randint(n_types, (n,), generator=new(seed)) + 1
     labels = torch.tensor([0, 2, 2, 3])[torch.randint(4, (n,), generator=new(seed + 1))]
     return types, labels
@@ -31,8 +31,8 @@ def test_a_type_has_the_same_control_label_wherever_it_occurs(probe, seed):
     for kind in types.unique():
         own = control[types == kind].unique().tolist()
         assert len(own) == 1, (
-            f"Type {int(kind)} got the labels {own}. Is a label drawn for each TOKEN? Each TYPE "
-            "has one, the same wherever it occurs: only that can be learned by heart."
+            f"Type {int(kind)} got the labels {own}. Is a label drawn for each EXAMPLE? Each "
+            "TYPE has one, the same wherever it occurs: only that can be learned by heart."
         )
     strange = set(control.tolist()) - set(labels.tolist())
     assert not strange, (
@@ -55,7 +55,7 @@ def test_control_labels_have_the_frequencies_of_the_tasks_labels(probe, seed):
     known = {
         "Is it drawn evenly among the labels? Use the task's own frequencies.": 0.5,
         "Is it drawn evenly among 0..max?": 1 / 3,
-        "Are frequencies counted over types, or types' labels shuffled? Count over the tokens, "
+        "Are frequencies counted over types, or types' labels shuffled? Count over the examples, "
         "whose labels they are.": 0.5,
         "Are the frequencies turned round?": 0.1,
         "Does each type get the commonest label?": 1.0,
@@ -79,8 +79,8 @@ def test_a_control_label_has_nothing_to_do_with_the_types_own_label(probe):
     same = (control == labels).double().mean().item()
     assert abs(same - 0.5) < 0.08, (
         "Two labels, equally frequent: half of the types should keep their own label by chance, "
-        f"yet {100 * same:.0f} % do. Is a type's label drawn from its own tokens, or swapped for "
-        "another? It is drawn from all."
+        f"yet {100 * same:.0f} % do. Is a type's label drawn from its own examples, or swapped "
+        "for another? It is drawn from all."
     )
     near = (control[: n - 1] == control[1:n]).double().mean().item()
     assert abs(near - 0.5) < 0.08, (

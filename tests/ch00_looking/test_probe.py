@@ -39,23 +39,29 @@ def some_data(seed):
     )
 
 
-def loss_and_slope(state, acts, labels):
-    """The mean cross-entropy of a Plane and its gradient, by hand."""
+def loss_and_slope(state, acts, labels, twice=False):
+    """The mean cross-entropy of a Plane and its gradient, by hand.
+
+    twice: cross-entropy, which has a softmax inside, is given probabilities for logits.
+    """
     W, b = state[: WIDTH * CLASSES].view(WIDTH, CLASSES), state[WIDTH * CLASSES :]
-    error = (acts @ W + b).softmax(-1)
+    share = (acts @ W + b).softmax(-1)
+    error = share.softmax(-1) if twice else share.clone()
     rows = torch.arange(len(labels))
     loss = -error[rows, labels].log().mean().item()
     error[rows, labels] -= 1
     error /= len(labels)
+    if twice:
+        error = share * (error - (share * error).sum(-1, keepdim=True))
     return loss, torch.cat([(acts.T @ error).flatten(), error.sum(0)])
 
 
 def adamw(state, data, lr, decay, rule="adamw", steps=STEPS):
     """(weights, losses before each step, last loss after it) of AdamW or of one of its mistakes."""
-    state, losses = state.clone(), []
+    state, losses, twice = state.clone(), [], rule == "twice"
     first = second = heaped = torch.zeros_like(state)
     for step in range(1, steps + 1):
-        loss, slope = loss_and_slope(state, *data)
+        loss, slope = loss_and_slope(state, *data, twice)
         losses.append(loss)
         heaped = slope = slope + (heaped if rule == "heaped" else 0)
         if rule == "coupled":
@@ -70,7 +76,13 @@ def adamw(state, data, lr, decay, rule="adamw", steps=STEPS):
             continue
         root = (second / (1 - 0.999**step)).sqrt() + 1e-8
         state = state - lr * first / (1 - 0.9**step) / root
-    return state, losses, loss_and_slope(state, *data)[0]
+    return state, losses, loss_and_slope(state, *data, twice)[0]
+
+
+TWICE = (
+    "A softmax stands before the cross-entropy, which takes logits and has a softmax of its own: "
+    "give it probe(acts) as it is."
+)
 
 
 def weight_mistakes(start, data, lr, decay):
@@ -83,6 +95,7 @@ def weight_mistakes(start, data, lr, decay):
         "The probe did not move: it is trained in place, with backward() and step() each time.": (
             start
         ),
+        TWICE: end(rule="twice"),
         "Gradients were never cleared: backward() adds to what is there, so zero_grad() belongs "
         "into the loop.": end(rule="heaped"),
         "weight_decay is ignored: AdamW's own default is .01.": end(decay=0.01),
@@ -120,12 +133,14 @@ def test_probe_ends_where_adamw_by_hand_ends(probe, seed, decay):
 def test_losses_are_those_before_each_step(probe, seed, lr):
     fitted, data, decay = Plane(seed + 5), some_data(seed + 5), 0.1
     _, losses, last = adamw(fitted.state(), data, lr, decay)
+    squeezed = adamw(fitted.state(), data, lr, decay, rule="twice")[1]
     came = probe.fit_probe(fitted, *data, steps=STEPS, lr=lr, weight_decay=decay)
     assert len(came) == STEPS, (
         f"{STEPS} steps give {STEPS} losses, also where the loss goes up; {len(came)} came."
     )
     right = torch.tensor(losses)
     mistakes = {
+        TWICE: torch.tensor(squeezed),
         "Those are the losses AFTER each step: compute the loss, then step.": torch.tensor(
             [*losses[1:], last]
         ),
@@ -170,9 +185,11 @@ def test_a_probe_with_a_hidden_layer_learns_an_exclusive_or(probe):
     still = [n for n, w in enumerate(fitted.parameters()) if torch.equal(w, before[n])]
     assert not still, f"Of 4 parameters of an MLP probe {still} never moved: train every one."
     guess = fitted(acts).argmax(-1)
+    # with probabilities for logits, no loss is below log(1 + 1 / e) = .313
+    words = "\nIs a softmax before the cross-entropy? It takes logits."
     assert losses[-1] < 0.1 and torch.equal(guess, labels), (
         "150 steps suffice for an MLP probe to learn an exclusive or, with a loss below .1 nats; "
-        f"the loss is still {losses[-1]:.3g}."
+        f"the loss is still {losses[-1]:.3g}." + words * (0.313 < losses[-1] < 0.4)
     )
 
 

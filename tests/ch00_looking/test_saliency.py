@@ -6,7 +6,7 @@ import torch
 from tests.grading import exercise
 from tests.grading.diagnose import match, normal
 
-from .manners import unchanged
+from .manners import no_none, unchanged
 from .scores import BATCH, POS, WIDTH, Score, embedded
 
 seeds = pytest.mark.parametrize("seed", [0, 1])
@@ -40,7 +40,7 @@ def shapes_of(slope):
 def check_twice(function, score, x, right, claim, mistakes):
     """Refuses another value than the right one, at the first call or the second, and traces."""
     for call in ("first", "second"):
-        with unchanged(embedded=x):
+        with unchanged(embedded=x), no_none():
             came = function(score, x)
         words = f"{claim} ({call} call on the same tensor)"
         match(came, right, words, mistakes, tolerance=1e-9)

@@ -87,19 +87,21 @@ def test_one_copy_has_noise_of_the_size_asked_for(saliency, noise):
 @exercise("0.7")
 @pytest.mark.parametrize("n_samples", [4, 25])
 def test_the_mean_of_many_copies_has_less_noise(saliency, n_samples):
-    spread = noises(saliency, 2.0, n_samples, seed=3).std().item()
-    right = 2.0 / n_samples**0.5
+    noise = 3.0  # with 4 copies of noise 2, noise**2 / sqrt(4) would be noise again
+    spread = noises(saliency, noise, n_samples, seed=3).std().item()
+    right = noise / n_samples**0.5
     known = {
-        "Every copy has the same noise: draw anew for each.": 2.0,
-        "Is this a sum over the copies, not a mean?": 2.0 * n_samples**0.5,
+        "Every copy has the same noise: draw anew for each.": noise,
+        "Is this a sum over the copies, not a mean?": noise * n_samples**0.5,
         "Does each copy add noise to the copy before, so that noise heaps up? Start from the "
-        "input each time.": 2.0 * ((n_samples + 1) * (2 * n_samples + 1) / 6 / n_samples) ** 0.5,
+        "input each time.": noise * ((n_samples + 1) * (2 * n_samples + 1) / 6 / n_samples) ** 0.5,
+        "The noise is squared: `noise` is its standard deviation.": noise**2 / n_samples**0.5,
         "Are copies divided by n_samples twice?": right / n_samples,
     }
     words = [text for text, value in known.items() if abs(spread - value) < 0.05 * value]
     assert abs(spread - right) < 0.04 * right, "\n".join(
         [
-            f"The mean of {n_samples} noises of size 2 has size 2 / sqrt({n_samples}) = "
+            f"The mean of {n_samples} noises of size 3 has size 3 / sqrt({n_samples}) = "
             f"{right:.3g}; here it has {spread:.3g}.",
             *words,
         ]

@@ -33,9 +33,6 @@ def losing(x_hat: Tensor, x: Tensor, importance: Tensor) -> Slips:
     """Exercise 1.4, the loss of each instance."""
     squares, weight = (x_hat - x).square(), importance[:, None]
     found = {
-        "It is divided by the number of instances: the mean is over examples.": (
-            (weight * squares).sum((1, 2)) / len(x)
-        ),
         "The mean importance weighs all features: each has its own.": (
             squares.sum(2).mean(1) * importance.mean(1)
         ),

@@ -132,13 +132,24 @@ def square_mistakes(error, weight):
     }
 
 
+def size_mistakes(costs):
+    """Words -> what dividing an instance's costs by another number gives."""
+    inst, batch = costs.shape
+    words = {
+        batch - 1: "It is divided by batch - 1.",
+        inst: "It is divided by the number of instances: the mean is over examples.",
+        1: "That is the sum over the batch: examples are averaged.",
+    }
+    return {text: costs.sum(1) / size for size, text in words.items() if size}
+
+
 def loss_mistakes(x_hat, x, importance):
     """Words -> what the usual mistakes give."""
     error, weight = x_hat - x, importance[:, None]
     right = (weight * error**2).sum(2)
     batch, n = right.shape[1], x.shape[2]
     share = weight / weight.sum(2, keepdim=True)
-    found = slips.losing(x_hat, x, importance)
+    found = slips.losing(x_hat, x, importance) | size_mistakes(right)
     if batch == n:
         words = "Importance weighs the examples here: it belongs to features, importance[:, None]."
         found[words] = (importance[:, :, None] * error**2).sum(2).mean(1)
@@ -152,7 +163,6 @@ def loss_mistakes(x_hat, x, importance):
         .mean(1),
         "The importance's root is taken.": (weight.sqrt() * error**2).sum(2).mean(1),
         "That is the mean over features: they are summed.": right.mean(1) / n,
-        "That is the sum over the batch: examples are averaged.": right.sum(1),
         "That is the mean over features and the sum over the batch: it is the other way round.": (
             right.sum(1) / n
         ),
@@ -171,21 +181,20 @@ def loss_mistakes(x_hat, x, importance):
         "The mean over the batch comes before the square, so that errors cancel.": (
             importance * error.mean(1) ** 2
         ).sum(1),
-        "It is divided by batch - 1.": right.sum(1) / max(batch - 1, 1),
     }
 
 
 @exercise("1.4")
 def test_loss_of_two_examples_by_hand(toy_model):
-    x = torch.tensor([[[0.0, 1.0], [0.5, 0.0]]])
-    x_hat = torch.tensor([[[0.0, 0.0], [1.0, 2.0]]])
+    x = torch.tensor([[[0.0, 1.0, 0.5], [0.5, 0.0, 0.0]]])
+    x_hat = torch.tensor([[[0.0, 0.0, 0.5], [1.0, 2.0, 1.0]]])
     claim = (
-        "Importances 4 and 3. The first example is off by (0, 1): 3. The second by (.5, 2): 4 / 4 "
-        "+ 3 * 4 = 13. The mean over the two is 8."
+        "Importances 4, 3 and 5. The first example is off by (0, 1, 0): 3. The second by "
+        "(.5, 2, 1): 4 / 4 + 3 * 4 + 5 = 18. The mean over the two is 10.5."
     )
-    importance = torch.tensor([[4.0, 3.0]])
+    importance = torch.tensor([[4.0, 3.0, 5.0]])
     came = toy_model.reconstruction_loss(x_hat, x, importance)
-    match(came, torch.tensor([8.0]), claim, loss_mistakes(x_hat, x, importance), 1e-6)
+    match(came, torch.tensor([10.5]), claim, loss_mistakes(x_hat, x, importance), 1e-6)
 
 
 @exercise("1.4")

@@ -35,7 +35,7 @@ WRONG = [
     p_value(
         "signed against the absolute",
         LOTS + GAPS + FAR.replace(".abs()", "") + P,
-        "means as far apart as",
+        "Is an abs() missing?",
     ),
     p_value(
         "twice the smaller side",
@@ -107,13 +107,13 @@ WRONG = [
     sets(
         "excluded forgotten",
         "return torch.rand(n_sets, n_items, generator=generator).argsort(dim=1)[:, :size]",
-        "has the excluded",
+        "Are the excluded left in?",
     ),
     sets(
         "places in the shorter list",
         "left = n_items - len(excluded)\n"
         "return torch.rand(n_sets, left, generator=generator).argsort(dim=1)[:, :size]",
-        "has the excluded",
+        "Are these places in a shorter list",
     ),
     sets(
         "one set again and again",

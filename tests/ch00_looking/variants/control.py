@@ -17,14 +17,14 @@ KINDS = "kinds, place = types.unique(return_inverse=True)\n"
 
 WRONG = [
     wrong(
-        "a label for each token",
+        "a label for each example",
         "return labels[torch.randint(len(labels), labels.shape, generator=generator)]",
-        "for each TOKEN",
+        "for each EXAMPLE",
     ),
     wrong(
         "labels shuffled",
         "return labels[torch.randperm(len(labels), generator=generator)]",
-        "for each TOKEN",
+        "for each EXAMPLE",
     ),
     wrong(
         "uniform over the labels",
@@ -51,7 +51,7 @@ WRONG = [
         "frequencies counted over types",
     ),
     wrong(
-        "the first tokens' labels",
+        "the first examples' labels",
         KINDS + "picked = torch.randint(len(kinds), kinds.shape, generator=generator)\n"
         "return labels[picked][place]",
         "90 % of the task's labels are 2",
@@ -61,7 +61,7 @@ WRONG = [
         KINDS + "own = torch.zeros_like(kinds)\nown[place] = labels\nreturn own[place]",
         "keep their own label by chance",
     ),
-    wrong("the labels", "return labels.clone()", "for each TOKEN"),
+    wrong("the labels", "return labels.clone()", "for each EXAMPLE"),
     wrong(
         "one label for all",
         "one = torch.randint(len(labels), (1,), generator=generator)\n"
@@ -84,7 +84,7 @@ WRONG = [
         "is `generator` used, and not seeded anew",
     ),
     wrong(
-        "a label for each type, not each token",
+        "a label for each type, not each example",
         KINDS + "return labels[torch.randint(len(labels), kinds.shape, generator=generator)]",
         "wrong shape or type",
     ),

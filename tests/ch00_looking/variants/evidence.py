@@ -17,7 +17,7 @@ def interval(name, says, pick=PICK, means=MEANS, ends=ENDS, quantiles=LOW_HIGH, 
 WRONG = [
     interval(
         "without replacement",
-        "is it drawn WITHOUT replacement",
+        "is it drawn WITHOUT replacement, so that",
         "picked = torch.rand(n_resamples, len(values), generator=generator).argsort(dim=1)\n",
     ),
     interval(
@@ -31,7 +31,11 @@ WRONG = [
         "picked = torch.randint(len(values), (len(values), n_resamples), generator=generator)\n",
     ),
     interval("one-sided", "The level is taken one-sided", ends="outside = 1 - level\n"),
-    interval("half the level", "level / 2 and 1 - level / 2", ends="outside = level / 2\n"),
+    interval(
+        "half the level",
+        "The quantiles are level / 2 and 1 - level / 2",
+        ends="outside = level / 2\n",
+    ),
     interval(
         "quantiles of the values", "quantiles of the values themselves", means="means = values\n"
     ),
@@ -50,7 +54,7 @@ WRONG = [
     ),
     interval(
         "mean of the resamples",
-        "The estimate is the mean of the values",
+        "it is made of resamples (their mean?)",
         end="return Interval(low, means.mean().item(), high)",
     ),
     interval(

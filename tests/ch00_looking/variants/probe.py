@@ -111,7 +111,7 @@ WRONG = [
     ),
     wrong(
         "softmax twice",
-        "After 6 steps of AdamW",
+        "A softmax stands before the cross-entropy",
         loop=LOOP.replace("probe(acts)", "probe(acts).softmax(-1)"),
     ),
     wrong(

@@ -71,6 +71,16 @@ WRONG = [
         "Did it add itself to an earlier one",
     ),
     gradient(
+        "the caller's own .grad",
+        "embedded.requires_grad_()\nscore(embedded).sum().backward()\nreturn embedded.grad",
+        "None came. Is it .grad after backward()?",
+    ),
+    gradient(
+        ".grad of a clone",
+        BACKWARD.format("embedded.clone().requires_grad_()"),
+        "and so was a clone of it",
+    ),
+    gradient(
         "gradients off",
         FRESH + ASK + "torch.set_grad_enabled(False)\nreturn gradient",
         "are off afterwards",
