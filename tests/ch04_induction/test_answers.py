@@ -9,8 +9,9 @@ import toy_models
 from tests.grading import exercise
 
 PERIOD, LAYERS, HEADS = 20, 2, 2
-WHOLE, BROKEN = 0.5, 0.15
-"""Prefix matching of a head that does induction, at least, and of one that does not, at most."""
+WHOLE, BROKEN, REAL = 0.5, 0.15, 0.3
+"""Prefix matching of a head that does induction, at least, and of one that does not, at most; and
+of an induction head of the real model, whose attention rests on the text's first token as well."""
 
 
 @pytest.fixture
@@ -148,6 +149,17 @@ def random_sets(but):
     return [[others[number] for number in pick] for pick in picks]
 
 
+@torch.no_grad()
+def real_matching(model, tokens, heads):
+    """Prefix matching of some heads of the real model: {(layer, head): score}."""
+    names = {f"blocks.{layer}.attn.hook_pattern" for layer, _ in heads}
+    _, cache = model.run_with_cache(tokens, names=names)
+    back = torch.arange(tokens.shape[1])[:, None] - torch.arange(tokens.shape[1]) + 1
+    target = (back > 0) & (back % PERIOD == 0)
+    spent = {h: cache[f"blocks.{h[0]}.attn.hook_pattern"][:, h[1]] * target for h in heads}
+    return {head: x.sum(-1)[:, PERIOD:].mean().item() for head, x in spent.items()}
+
+
 @exercise("4.12")
 @pytest.mark.weights
 def test_four_heads_of_the_real_model_cost_more_than_any_random_four(heads_of, impl):
@@ -158,6 +170,12 @@ def test_four_heads_of_the_real_model_cost_more_than_any_random_four(heads_of, i
     except FileNotFoundError as error:
         pytest.skip(str(error))
     tokens = 1000 + repeats(20_000, PERIOD, 3, batch=1)
+    for (layer, head), score in real_matching(model, tokens, claim).items():
+        assert score > REAL, (
+            f"Head {layer}.{head} costs something when it is taken out, or not; but it spends only "
+            f"{score:.2f} of its attention on what came after the last copy: it is no induction "
+            "head. Previous-token heads cost much too, since induction rests on them."
+        )
     whole, cut = (late_loss(model, tokens, without) for without in ((), claim))
     chance = [late_loss(model, tokens, one) for one in random_sets(tuple(claim))]
     assert cut - whole > max(0.5, 2 * (max(chance) - whole)), (
