@@ -101,6 +101,6 @@ def test_shares_are_dot_products_after_the_norm_and_sum_to_the_logit(
     of = "logit" if against is None else "difference of two logits"
     expected = f"{len(parts.names)} shares are expected, with `norm bias` and `unembed bias` last"
     assert list(came.names) == parts.names, f"{expected}; these came: {list(came.names)}."
-    claim = f"Shares of a {of} of a {family} model are wrong."
+    claim = f"Shares of a {of} of the {family} model are wrong."
     match(came.shares, parts.shares(), claim, mistakes(parts))
     match(came.shares.sum(0), parts.logit, f"All shares must sum to the {of}.")

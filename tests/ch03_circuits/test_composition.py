@@ -185,7 +185,7 @@ def test_queries_keys_and_values_are_read_from_the_left(
                 right - model.config.d_model**-0.5
             ),
         }
-        claim = f"How much the later heads' {words} read of a {family} model is wrong (`{side}`)."
+        claim = f"How much the later heads' {words} read of the {family} model is wrong (`{side}`)."
         match(getattr(came, side), right, claim, wrong)
 
 

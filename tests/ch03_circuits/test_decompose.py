@@ -129,7 +129,7 @@ def test_components_are_all_that_is_written_and_sum_to_the_stream(decompose, bui
     check_names(list(came.names), list(written))
     for name, value in zip(came.names, came.values, strict=True):
         mistakes = component_mistakes(name, model, written, cache)
-        match(value, written[name], f"`{name}` of a {family} model is wrong.", mistakes)
+        match(value, written[name], f"`{name}` of the {family} model is wrong.", mistakes)
     last = cache["blocks.1.hook_resid_post"]
     match(came.values.sum(0), last, "All components sum to the stream after the last block.")
 

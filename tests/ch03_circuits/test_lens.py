@@ -82,7 +82,7 @@ def test_each_layer_is_read_out_through_the_final_norm(lens, build, family):
     model, stream = build(family), 2 * normal(LAYERS, 3, 5, 10, seed=1) + 0.3
     with unchanged(stream=stream):
         came = lens.logit_lens(model, stream)
-    claim = f"The lens of a {family} model is wrong."
+    claim = f"The lens of the {family} model is wrong."
     match(came, by_loop(model, stream), claim, lens_mistakes(model, stream))
 
 
@@ -94,7 +94,7 @@ def test_the_last_layers_logits_are_the_models_own(lens, build, family):
     _, cache = model.run_with_cache(TOKENS, names=lambda name: name.endswith("hook_resid_post"))
     stream = torch.stack(list(cache.values()))
     came = lens.logit_lens(model, stream)
-    claim = f"At the last layer the lens of a {family} model must say what the model says."
+    claim = f"At the last layer the lens of the {family} model must say what the model says."
     match(came[-1], model(TOKENS), claim, {"This is the first layer's.": came[0]})
 
 

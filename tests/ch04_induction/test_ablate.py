@@ -146,7 +146,7 @@ def test_the_hook_sets_these_heads_to_zero_and_leaves_the_rest(ablate, build, nu
 def test_everything_after_the_heads_is_recomputed(ablate, build, family, heads):
     model = build(family, n_layers=3)
     came, right = ablate.full_ablation(model, TOKENS, heads), by_hand(model, TOKENS, heads)[0]
-    claim = f"Logits of a {family} model without the heads {heads} are wrong."
+    claim = f"Logits of the {family} model without the heads {heads} are wrong."
     match(came, right, claim, {} if agree(came, right) else full_mistakes(model, heads))
 
 
@@ -215,7 +215,7 @@ def test_all_patterns_are_those_of_the_whole_model(ablate, build, family, heads)
     model = build(family, n_layers=3)
     right = by_hand(model, TOKENS, heads, by_hand(model, TOKENS, [])[1])[0]
     came = ablate.pattern_preserving_ablation(model, TOKENS, heads)
-    claim = f"Heads {heads} of a {family} model out, all patterns held."
+    claim = f"Heads {heads} of the {family} model out, all patterns held."
     compare_held(model, heads, came, right, claim)
 
 
