@@ -165,10 +165,7 @@ def real_matching(model, tokens, heads):
 def test_four_heads_of_the_real_model_cost_more_than_any_random_four(heads_of, impl):
     claim = heads_of("smollm2_induction_heads", layers=30, heads=9)
     assert len(claim) == 4, f"smollm2_induction_heads has {len(claim)} heads: name four."
-    try:
-        model, _ = impl("ch02_transformer").load_pretrained("smollm2-135m")
-    except FileNotFoundError as error:
-        pytest.skip(str(error))
+    model, _ = impl("ch02_transformer").load_pretrained("smollm2-135m")
     tokens = 1000 + repeats(20_000, PERIOD, 3, batch=1)
     for (layer, head), score in real_matching(model, tokens, claim).items():
         assert score > REAL, (
