@@ -34,6 +34,7 @@ def eigen_mistakes(A, B):
             (B @ A).diagonal(dim1=-2, dim2=-1)
         ),
         "These are singular values; eigenvalues have a sign.": sizes,
+        "These are singular values of BA; eigenvalues have a sign.": torch.linalg.svdvals(B @ A),
         "These are the eigenvalues' sizes; their signs and phases are wanted.": right.abs(),
         "These are the real parts alone: eigenvalues are complex.": right.real,
         "These are the squares, the eigenvalues of (AB)^2.": right**2,

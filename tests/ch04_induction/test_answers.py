@@ -169,9 +169,9 @@ def test_four_heads_of_the_real_model_cost_more_than_any_random_four(heads_of, i
     tokens = 1000 + repeats(20_000, PERIOD, 3, batch=1)
     for (layer, head), score in real_matching(model, tokens, claim).items():
         assert score > REAL, (
-            f"Head {layer}.{head} costs something when it is taken out, or not; but it spends only "
-            f"{score:.2f} of its attention on what came after the last copy: it is no induction "
-            "head. Previous-token heads cost much too, since induction rests on them."
+            f"Head {layer}.{head} spends only {score:.2f} of its attention on what came after the "
+            "last copy: it is no induction head, whatever it costs. (Previous-token heads cost "
+            "much, since induction rests on them.)"
         )
     whole, cut = (late_loss(model, tokens, without) for without in ((), claim))
     chance = [late_loss(model, tokens, one) for one in random_sets(tuple(claim))]

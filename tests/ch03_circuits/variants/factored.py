@@ -148,6 +148,12 @@ WRONG = [
     wrong("3.9", "singular values", "return self.svd()[1] + 0j", "These are singular values"),
     wrong(
         "3.9",
+        "singular values of BA",
+        "return torch.linalg.svdvals(self.B @ self.A) + 0j",
+        "These are singular values of BA",
+    ),
+    wrong(
+        "3.9",
         "sizes",
         "return torch.linalg.eigvals(self.B @ self.A).abs() + 0j",
         "These are the eigenvalues' sizes",
