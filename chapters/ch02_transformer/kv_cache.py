@@ -4,6 +4,8 @@ A token's keys and values never change once it is read, because nothing after it
 So generation keeps them, and each step runs the model on the new token alone.
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -14,8 +16,29 @@ New = Float[Tensor, "batch new kv_head d_head"]
 Keys = Float[Tensor, "batch key kv_head d_head"]
 
 
+Queries = Float[Tensor, "batch new head d_head"]
+Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+class Past(ABC):
+    """What one layer's attention knows of the tokens before the new ones."""
+
+    @property
+    @abstractmethod
+    def length(self) -> int:
+        """How many tokens are remembered: the position at which the next one stands."""
+
+    @abstractmethod
+    def attend(self, q: Queries, k: New, v: New, attend: Attend, plain: bool) -> Queries:
+        """Z of the new tokens, from what is remembered and their own keys and values.
+
+        attend: attention over all keys and values at once. plain: whether that is no more than a
+        causal softmax to which nobody listens.
+        """
+
+
 @dataclass
-class LayerCache:
+class LayerCache(Past):
     """One layer's keys (turned to their positions already) and values, oldest first."""
 
     k: Keys | None = None
@@ -33,6 +56,11 @@ class LayerCache:
         """How many tokens are remembered: the position at which the next one stands."""
         # exercise 2.19
         raise NotImplementedError("exercise 2.19")
+
+    def attend(self, q: Queries, k: New, v: New, attend: Attend, plain: bool) -> Queries:
+        """Append the new keys and values, then attend to all there are."""
+        del plain
+        return attend(q, *self.extend(k, v))
 
 
 @dataclass

@@ -19,12 +19,13 @@ from torch import Tensor, nn
 
 from .config import TransformerConfig
 from .hooks import HookPoint
-from .kv_cache import LayerCache
+from .kv_cache import Past
 from .layers import empty, zeros
 from .norms import lift
 
 Queries = Float[Tensor, "batch query head d_head"]
 Keys = Float[Tensor, "batch key head d_head"]
+KvKeys = Float[Tensor, "batch key kv_head d_head"]
 Pattern = Float[Tensor, "batch head query key"]
 Mask = Callable[[int, int], Bool[Tensor, "query key"]]
 
@@ -153,7 +154,7 @@ class Attention(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "batch pos d_model"],
-        past: LayerCache | None = None,
+        past: Past | None = None,
         where: Float[Tensor, "batch pos d_model"] | None = None,
     ) -> Float[Tensor, "batch pos d_model"]:
         """What all heads together write, position by position.
@@ -168,14 +169,19 @@ class Attention(nn.Module):
         v = self.hook_v(project(x, self.W_V, self.b_V))
         q = self.hook_rot_q(self.rotate(self.q_norm(q), start))
         k = self.hook_rot_k(self.rotate(self.k_norm(k), start))
-        if past is not None:
-            k, v = past.extend(k, v)
-        z = self.attend(q, share_heads(k, q.shape[2]), share_heads(v, q.shape[2]))
+        attend, plain = self.attend, self.mask is causal_mask and not self.watched
+        z = attend(q, k, v) if past is None else past.attend(q, k, v, attend, plain)
         return self.write(self.hook_z(z))
 
-    def attend(self, q: Queries, k: Keys, v: Keys) -> Queries:
+    @property
+    def watched(self) -> bool:
+        """Whether scores or pattern must be there: somebody listens, or scores are capped."""
+        return self.hook_attn_scores.heard or self.hook_pattern.heard or self.cap is not None
+
+    def attend(self, q: Queries, k: KvKeys, v: KvKeys) -> Queries:
         """Mix values by the pattern; fused, and without a pattern, when nobody asks for one."""
-        if self.hook_attn_scores.heard or self.hook_pattern.heard or self.cap is not None:
+        k, v = share_heads(k, q.shape[2]), share_heads(v, q.shape[2])
+        if self.watched:
             return self.move(self.pattern(q, k), v)
         square = self.mask is causal_mask and q.shape[1] == k.shape[1]
         mask = None if square else self.mask(q.shape[1], k.shape[1]).to(q.device)

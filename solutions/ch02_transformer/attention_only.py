@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from .attention import plain_attention
 from .config import TransformerConfig
 from .hooks import HookPoint
-from .kv_cache import LayerCache
+from .kv_cache import Past
 from .layers import NoPositions, empty
 from .model import Parts, Resid
 from .norms import Norm, lift
@@ -84,7 +84,7 @@ class AttentionOnlyBlock(nn.Module):
         self.hook_attn_out = HookPoint()  # [batch, pos, d_model]
         self.hook_resid_post = HookPoint()  # [batch, pos, d_model]
 
-    def forward(self, resid: Resid, past: LayerCache | None = None) -> Resid:
+    def forward(self, resid: Resid, past: Past | None = None) -> Resid:
         """Add to the stream what attention says."""
         resid_pre = self.hook_resid_pre(resid)
         start = 0 if past is None else past.length

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from .attention import Attention, plain_attention, rotary_attention
 from .config import TransformerConfig
 from .hooks import HookedModule, HookPoint
-from .kv_cache import KVCache, LayerCache
+from .kv_cache import KVCache, Past
 from .layers import MLP, Embed, GatedMLP, LearnedPositions, NoPositions
 from .norms import LayerNorm, Norm, RMSNorm
 from .unembed import TiedUnembed, Unembed
@@ -39,7 +39,7 @@ class SequentialBlock(nn.Module):
         self.hook_mlp_out = HookPoint()  # [batch, pos, d_model]
         self.hook_resid_post = HookPoint()  # [batch, pos, d_model]
 
-    def forward(self, resid: Resid, past: LayerCache | None = None) -> Resid:
+    def forward(self, resid: Resid, past: Past | None = None) -> Resid:
         """Add to the stream what attention says, then what the MLP says about the sum."""
         # exercise 2.13
         resid_pre = self.hook_resid_pre(resid)
@@ -66,7 +66,7 @@ class ParallelBlock(nn.Module):
         self.hook_mlp_out = HookPoint()  # [batch, pos, d_model]
         self.hook_resid_post = HookPoint()  # [batch, pos, d_model]
 
-    def forward(self, resid: Resid, past: LayerCache | None = None) -> Resid:
+    def forward(self, resid: Resid, past: Past | None = None) -> Resid:
         """Add to the stream what attention and MLP say about it."""
         resid = self.hook_resid_pre(resid)
         attn_out = self.hook_attn_out(self.attn(self.ln1(resid), past))

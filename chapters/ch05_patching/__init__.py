@@ -1,0 +1,38 @@
+"""Activation patching: what a place in a model causes, and along which path.
+
+Reading order: sites, metrics, shared_past, reuse, activation, tracing, path, treeified; site_files
+reads and writes interventions.
+"""
+
+from ..ch02_transformer.sites import Site
+from .activation import check_pair, intervene, patch_sweep, record
+from .metrics import (
+    kl_divergence,
+    logit_diff,
+    probability,
+    rank_of_answer,
+    read_logit_diff,
+    read_logits,
+    recovered,
+)
+from .path import path_patch
+from .sites import FromRun, Intervention, intervening
+
+__all__ = [
+    "FromRun",
+    "Intervention",
+    "Site",
+    "check_pair",
+    "intervene",
+    "intervening",
+    "kl_divergence",
+    "logit_diff",
+    "patch_sweep",
+    "path_patch",
+    "probability",
+    "rank_of_answer",
+    "read_logit_diff",
+    "read_logits",
+    "record",
+    "recovered",
+]

@@ -1,0 +1,108 @@
+"""Activation patching: put what one run had at a place into another run, and see what changes.
+
+Two prompts that differ in one respect give a clean and a corrupted run. Denoising puts a clean
+activation into the corrupted run: is it enough to bring the answer back? Noising puts a corrupted
+one into the clean run: is it needed? In a circuit of two inputs joined by AND no single one is
+enough and each is needed; joined by OR it is the other way round.
+Source: Zhang and Nanda 2023, "Towards Best Practices of Activation Patching in Language Models";
+Heimersheim and Nanda 2024, "How to use and interpret activation patching".
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ..ch02_transformer import HookedTransformer
+from ..ch02_transformer.sites import Site
+from .metrics import Read
+from .reuse import Version, Walk, check_versions, first_position, groups, read_text, walk
+from .sites import Intervention, Runs, intervening
+
+Tokens = Int[Tensor, "batch pos"]
+
+
+def check_pair(clean: Tokens, corrupted: Tokens) -> None:
+    """Refuse two batches of prompts that cannot be patched into each other.
+
+    Raises: ValueError for different shapes, or for a prompt that is the same in both.
+    """
+    if clean.shape != corrupted.shape:
+        raise ValueError(
+            f"clean and corrupted prompts must have equal length and number, so that positions "
+            f"mean the same; {list(clean.shape)} and {list(corrupted.shape)} came"
+        )
+    same = (clean == corrupted).all(dim=1)
+    if same.any():
+        raise ValueError(
+            f"{int(same.sum())} of {len(same)} corrupted prompts equal their clean ones, the first "
+            f"is number {int(same.nonzero()[0])}: a patch between them changes nothing"
+        )
+
+
+def record(model: HookedTransformer, tokens: Tokens, sites: Iterable[Site]) -> dict[str, Tensor]:
+    """Activations of a run at the hook points of these sites, as operands for interventions.
+
+    Raises: KeyError and ValueError for sites that the model does not have.
+    """
+    sites = list(sites)
+    for site in sites:
+        site.check(model)
+    layers = [len(model.blocks) if site.layer is None else site.layer for site in sites]
+    last = max(layers, default=0)
+    stop_after = last if last < len(model.blocks) else None
+    names = sorted({site.name for site in sites})
+    return model.run_with_cache(tokens, names=names, stop_after=stop_after)[1]
+
+
+@torch.no_grad()
+def intervene(
+    model: HookedTransformer,
+    tokens: Tokens,
+    interventions: Sequence[Intervention],
+    others: Mapping[str, Tokens] | None = None,
+) -> Float[Tensor, "batch pos d_vocab"]:
+    """Logits with all interventions done at once; other runs are made from their tokens, by name.
+
+    Raises: KeyError for a run whose tokens are missing.
+    """
+    needed: dict[str, list[Site]] = {}
+    for one in interventions:
+        if one.source is not None:
+            needed.setdefault(one.source.run, []).append(one.site)
+    missing = needed.keys() - (others or {}).keys()
+    if missing:
+        raise KeyError(f"tokens of the run {min(missing)!r} are needed; give them in `others`")
+    runs = {run: record(model, (others or {})[run], sites) for run, sites in needed.items()}
+    with intervening(model, interventions, runs):
+        return model(tokens)
+
+
+@torch.no_grad()
+def patch_sweep(
+    model: HookedTransformer,
+    tokens: Tokens,
+    versions: Sequence[Version],
+    read: Read,
+    runs: Runs | None = None,
+    max_rows: int = 1024,
+) -> Float[Tensor, "version batch"]:
+    """A number for each version of the texts, each version a list of interventions done together.
+
+    Equal to running the model anew for every version, but layers below a change and positions
+    before it are computed once, and versions run side by side. read: makes the number from the
+    stream after the last block at the last position. max_rows: texts side by side; bounds memory.
+
+    Raises: ValueError for versions without interventions or outside of the blocks, and for a model
+        that cannot go on from a cache.
+    """
+    check_versions(model, versions)
+    text = read_text(model, tokens)
+    scores = torch.empty(len(versions), len(tokens))
+    for numbers in groups(text, versions, max_rows):
+        chosen = [versions[number] for number in numbers]
+        start = first_position(chosen[0], text)
+        stream, _ = walk(model, Walk(text, chosen, start, runs or {}, {}))
+        scores[numbers] = read(stream[:, -1].unflatten(0, (len(chosen), -1))).to(scores)
+    return scores

@@ -1,0 +1,97 @@
+"""Path patching by brute force: the model written out as a tree, a branch for every path.
+
+Nothing is computed once and shared. To know what a part reads, everything that writes before it is
+asked again, and each branch knows what it is asked for:
+
+    clean, corrupted    what that run says
+    onward              behind the receivers: whatever follows from what they received
+    asked               between sender and receivers: the sender is corrupted, other heads clean
+
+The cost grows exponentially with depth, so two or three layers are all it can do. path.py gives the
+same numbers from three forwards.
+Source: Goldowsky-Dill et al. 2023, "Localizing Model Behavior with Path Patching".
+"""
+
+from dataclasses import dataclass
+
+import torch
+from einops import einsum
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ..ch02_transformer import HookedTransformer
+from ..ch02_transformer.attention import project
+
+Resid = Float[Tensor, "batch pos d_model"]
+Tokens = Int[Tensor, "batch pos"]
+Reader = tuple[int, int, str]
+
+
+@dataclass(frozen=True)
+class Tree:
+    """What if the sender told the receivers what it says on the corrupted prompts?
+
+    For models whose blocks have attention before their MLP.
+    """
+
+    model: HookedTransformer
+    """The model."""
+    clean: Tokens
+    """Prompts of all other paths."""
+    corrupted: Tokens
+    """Prompts of the paths in question."""
+    sender: tuple[int, int]
+    """A head: layer and number."""
+    receivers: frozenset[Reader]
+    """(layer, head, "q", "k" or "v") or (layer, 0, "mlp"); none means the logits."""
+    through_mlps: bool
+    """Whether paths from sender to receiver may lead through MLPs."""
+
+    @torch.no_grad()
+    def logits(self) -> Float[Tensor, "batch pos d_vocab"]:
+        """What the model says then."""
+        request = "onward" if self.receivers else "asked"
+        return self.model.read_out(self.stream(len(self.model.blocks), False, request))
+
+    def stream(self, layer: int, middle: bool, request: str) -> Resid:
+        """The sum of all that is written before a layer's heads, or before its MLP (`middle`)."""
+        total = self.model.embedding(self.corrupted if request == "corrupted" else self.clean)
+        for lower in range(layer + middle):
+            total = total + self.model.blocks[lower].attn.b_O
+            for head in range(self.model.config.n_heads):
+                total = total + self.head(lower, head, request)
+            if lower < layer:
+                total = total + self.mlp(lower, request)
+        return total
+
+    def head(self, layer: int, head: int, request: str) -> Resid:
+        """What one head writes, when asked this way."""
+        if request == "asked":
+            request = "corrupted" if (layer, head) == self.sender else "clean"
+        block, kv_head = self.model.blocks[layer], head // self.group
+        attn, sides = block.attn, {}
+        for kind, number, W, b in (
+            ("q", head, attn.W_Q, attn.b_Q),
+            ("k", kv_head, attn.W_K, attn.b_K),
+            ("v", kv_head, attn.W_V, attn.b_V),
+        ):
+            received = request == "onward" and (layer, number, kind) in self.receivers
+            x = block.ln1(self.stream(layer, False, "asked" if received else request))
+            sides[kind] = project(x, W[number : number + 1], b[number : number + 1])
+        q, k = attn.rotate(attn.q_norm(sides["q"]), 0), attn.rotate(attn.k_norm(sides["k"]), 0)
+        z = attn.move(attn.pattern(q, k), sides["v"])[:, :, 0]
+        return einsum(z, attn.W_O[head], "batch pos d_head, d_head d_model -> batch pos d_model")
+
+    def mlp(self, layer: int, request: str) -> Resid:
+        """What an MLP writes, when asked this way."""
+        if request == "asked" and not self.through_mlps:
+            request = "clean"
+        if request == "onward" and (layer, 0, "mlp") in self.receivers:
+            request = "asked"
+        block = self.model.blocks[layer]
+        return block.mlp(block.ln2(self.stream(layer, True, request)))
+
+    @property
+    def group(self) -> int:
+        """How many heads share a key head."""
+        return self.model.config.n_heads // self.model.config.kv_heads
