@@ -76,15 +76,16 @@ class Walk:
 
     def join(self, stream: Tensor, layer: int) -> Float[Tensor, "row new d_model"]:
         """The streams on their way, and behind them those of the versions that begin here."""
-        more = self.born(layer) - len(stream) // self.text.batch
-        fresh = self.text.streams[layer][:, self.start :]
-        return torch.cat([stream, fresh.repeat(more, 1, 1)])
+        # exercise 5.7
+        raise NotImplementedError("exercise 5.7")
 
     def past(self, layer: int) -> SharedPast:
-        """Keys and values before the start."""
+        """Keys and values of the text before the start, which no version changes."""
         of_layer = self.text.past.layers[layer]
-        assert of_layer.k is not None and of_layer.v is not None
-        return SharedPast(of_layer.k[:, : self.start], of_layer.v[:, : self.start])
+        if of_layer.k is None or of_layer.v is None:
+            raise ValueError(f"layer {layer} has read nothing yet")
+        # exercise 5.7
+        raise NotImplementedError("exercise 5.7")
 
     def hook(self, x: Tensor, point: HookPoint) -> Tensor:
         """Put what is held into every row, then make each version's own change in its rows."""

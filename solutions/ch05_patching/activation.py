@@ -9,6 +9,7 @@ Heimersheim and Nanda 2024, "How to use and interpret activation patching".
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -99,10 +100,92 @@ def patch_sweep(
     """
     check_versions(model, versions)
     text = read_text(model, tokens)
-    scores = torch.empty(len(versions), len(tokens))
+    scores = text.streams[0].new_empty(len(versions), len(tokens))
     for numbers in groups(text, versions, max_rows):
         chosen = [versions[number] for number in numbers]
         start = first_position(chosen[0], text)
         stream, _ = walk(model, Walk(text, chosen, start, runs or {}, {}))
-        scores[numbers] = read(stream[:, -1].unflatten(0, (len(chosen), -1))).to(scores)
+        scores[numbers] = read(stream[:, -1].unflatten(0, (len(chosen), -1)))
     return scores
+
+
+class BothWays(NamedTuple):
+    """A metric on every prompt, with each site patched in both directions."""
+
+    denoised: Float[Tensor, "site batch"]
+    """The corrupted run with a clean activation. What is sufficient brings the answer back."""
+    noised: Float[Tensor, "site batch"]
+    """The clean run with a corrupted activation. What is necessary takes the answer away."""
+    clean: Float[Tensor, " batch"]
+    """The clean run."""
+    corrupted: Float[Tensor, " batch"]
+    """The corrupted run."""
+
+
+def both_ways(
+    model: HookedTransformer, clean: Tokens, corrupted: Tokens, sites: Sequence[Site], read: Read
+) -> BothWays:
+    """Patch each site by itself, clean into corrupted and corrupted into clean.
+
+    Raises: ValueError for prompts that cannot be patched into each other.
+    """
+    check_pair(clean, corrupted)
+    ends = [
+        read(read_text(model, tokens).streams[-1][None, :, -1])[0] for tokens in (clean, corrupted)
+    ]
+    versions = [[Intervention.patch(site, "other")] for site in sites]
+    # exercise 5.6
+    into_corrupted = {"other": record(model, clean, sites)}
+    into_clean = {"other": record(model, corrupted, sites)}
+    denoised = patch_sweep(model, corrupted, versions, read, into_corrupted)
+    noised = patch_sweep(model, clean, versions, read, into_clean)
+    return BothWays(denoised, noised, *ends)
+
+
+def residual_sites(model: HookedTransformer, n_pos: int) -> list[Site]:
+    """The stream before each block at each position, layer by layer."""
+    layers = range(len(model.blocks))
+    return [Site("hook_resid_pre", layer, position=p) for layer in layers for p in range(n_pos)]
+
+
+def head_sites(
+    model: HookedTransformer, position: int | None = None, hook: str = "attn.hook_z"
+) -> list[Site]:
+    """One site for each head, layer by layer: its z, or its q, k, v or pattern.
+
+    Of k and v there are as many as key heads.
+    """
+    kv = hook.endswith(("hook_k", "hook_v", "hook_rot_k"))
+    n_heads = model.config.kv_heads if kv else model.config.n_heads
+    return [
+        Site(hook, layer, head=head, position=position)
+        for layer in range(len(model.blocks))
+        for head in range(n_heads)
+    ]
+
+
+def mlp_sites(model: HookedTransformer, position: int | None = None) -> list[Site]:
+    """The output of each MLP."""
+    return [Site("hook_mlp_out", layer, position=position) for layer in range(len(model.blocks))]
+
+
+def neuron_sites(layer: int, neurons: Iterable[int], position: int | None = None) -> list[Site]:
+    """Single neurons of one layer's MLP."""
+    return [Site("mlp.hook_post", layer, neuron=one, position=position) for one in neurons]
+
+
+def donors(batch: int, generator: torch.Generator) -> Int[Tensor, " batch"]:
+    """For each example another one whose activation it gets in resample ablation, all different.
+
+    A random permutation that moves everybody: an example that keeps its own activation is not
+    ablated, and with few examples that is often enough to look like a small effect.
+
+    Raises: ValueError for fewer than two examples.
+    """
+    if batch < 2:
+        raise ValueError(f"resampling needs two examples or more, but {batch} came")
+    # exercise 5.9
+    order = torch.randperm(batch, generator=generator)
+    found = torch.empty(batch, dtype=torch.long)
+    found[order] = order.roll(1)
+    return found

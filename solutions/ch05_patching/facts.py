@@ -114,27 +114,30 @@ def fact_model(seed: int) -> HookedTransformer:
     return HookedTransformer(sizes, replace(GPT2, unembed=Unembed), seed)
 
 
-def hide_first_name(prompts: Prompts, hidden: Bool[Tensor, " batch"]) -> Hook:
-    """Cut the attention from behind the subject to its first word, in some of the texts.
+def hide_subject(prompts: Prompts, hidden: Bool[Tensor, " batch"]) -> Hook:
+    """A hook on patterns that makes some texts read the subject where it ends.
 
-    Without this, the small model brings both words to the last position and looks the fact up
-    there: that is as good to it. A large model reads on after a name and needs what it means.
+    What stands behind the subject does not see its first word, nor its second in layer 0. Without
+    this the last position collects both words and looks the fact up there: to so small a model that
+    is as good. A large one reads on after a name, and needs what it means.
     """
+    first = prompts.tokens.shape[1] - 4
 
-    def hook(pattern: Float[Tensor, "batch head query key"], _: HookPoint) -> Tensor:
-        first = prompts.tokens.shape[1] - 4
+    def hook(pattern: Float[Tensor, "batch head query key"], point: HookPoint) -> Tensor:
         pattern[hidden, :, first + 2 :, first] = 0.0
+        if point.name.startswith("blocks.0."):
+            pattern[hidden, :, first + 2 :, first + 1] = 0.0
         return pattern
 
     return hook
 
 
 def learn(
-    model: HookedTransformer, facts: World, config: TrainConfig, hide: float = 0.5
+    model: HookedTransformer, facts: World, config: TrainConfig, hide: float = 0.75
 ) -> Iterator[float]:
     """Train in place on fresh questions, and yield each step's loss, nats.
 
-    Only the answer is asked for. hide: in which share of the texts `hide_first_name` cuts.
+    Only the answer is asked for. hide: in which share of the texts `hide_subject` is at work.
     """
     optimizer = make_optimizer(model, config)
     names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(len(model.blocks))]
@@ -144,7 +147,7 @@ def learn(
         hidden = torch.rand(config.batch_size, generator=generator) < hide
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, config)
-        cut = hide_first_name(prompts, hidden)
+        cut = hide_subject(prompts, hidden)
         logits = model.run_with_hooks(prompts.tokens, hooks=dict.fromkeys(names, cut))
         loss = F.cross_entropy(logits[:, -1], prompts.answers)
         optimizer.zero_grad()

@@ -76,14 +76,17 @@ class Walk:
 
     def join(self, stream: Tensor, layer: int) -> Float[Tensor, "row new d_model"]:
         """The streams on their way, and behind them those of the versions that begin here."""
+        # exercise 5.7
         more = self.born(layer) - len(stream) // self.text.batch
         fresh = self.text.streams[layer][:, self.start :]
         return torch.cat([stream, fresh.repeat(more, 1, 1)])
 
     def past(self, layer: int) -> SharedPast:
-        """Keys and values before the start."""
+        """Keys and values of the text before the start, which no version changes."""
         of_layer = self.text.past.layers[layer]
-        assert of_layer.k is not None and of_layer.v is not None
+        if of_layer.k is None or of_layer.v is None:
+            raise ValueError(f"layer {layer} has read nothing yet")
+        # exercise 5.7
         return SharedPast(of_layer.k[:, : self.start], of_layer.v[:, : self.start])
 
     def hook(self, x: Tensor, point: HookPoint) -> Tensor:

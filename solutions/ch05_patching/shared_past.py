@@ -55,6 +55,7 @@ class SharedPast(Past):
         )
         old, own = "batch key kv_head d_head", "version batch key kv_head d_head"
         pattern = "version batch kv_head group new key"
+        # exercise 5.8
         before = einsum(q, self.k, f"{asked}, {old} -> {pattern}")
         among = einsum(q, k, f"{asked}, {own} -> {pattern}")
         hidden = torch.ones(among.shape[-2:], dtype=torch.bool, device=q.device).triu(1)

@@ -66,8 +66,7 @@ class Tree:
 
     def head(self, layer: int, head: int, request: str) -> Resid:
         """What one head writes, when asked this way."""
-        if request == "asked":
-            request = "corrupted" if (layer, head) == self.sender else "clean"
+        request = self.asked_of_head(layer, head, request)
         block, kv_head = self.model.blocks[layer], head // self.group
         attn, sides = block.attn, {}
         for kind, number, W, b in (
@@ -75,8 +74,8 @@ class Tree:
             ("k", kv_head, attn.W_K, attn.b_K),
             ("v", kv_head, attn.W_V, attn.b_V),
         ):
-            received = request == "onward" and (layer, number, kind) in self.receivers
-            x = block.ln1(self.stream(layer, False, "asked" if received else request))
+            passed_on = self.asked_by((layer, number, kind), request)
+            x = block.ln1(self.stream(layer, False, passed_on))
             sides[kind] = project(x, W[number : number + 1], b[number : number + 1])
         q, k = attn.rotate(attn.q_norm(sides["q"]), 0), attn.rotate(attn.k_norm(sides["k"]), 0)
         z = attn.move(attn.pattern(q, k), sides["v"])[:, :, 0]
@@ -84,12 +83,26 @@ class Tree:
 
     def mlp(self, layer: int, request: str) -> Resid:
         """What an MLP writes, when asked this way."""
-        if request == "asked" and not self.through_mlps:
-            request = "clean"
-        if request == "onward" and (layer, 0, "mlp") in self.receivers:
-            request = "asked"
+        request = self.asked_by((layer, 0, "mlp"), self.asked_of_mlp(request))
         block = self.model.blocks[layer]
         return block.mlp(block.ln2(self.stream(layer, True, request)))
+
+    def asked_of_head(self, layer: int, head: int, request: str) -> str:
+        """How a head answers: between sender and receivers only the sender is corrupted."""
+        # exercise 5.13
+        if request != "asked":
+            return request
+        return "corrupted" if (layer, head) == self.sender else "clean"
+
+    def asked_of_mlp(self, request: str) -> str:
+        """How an MLP answers: between sender and receivers it is either passed or clean."""
+        # exercise 5.13
+        return "clean" if request == "asked" and not self.through_mlps else request
+
+    def asked_by(self, reader: Reader, request: str) -> str:
+        """What a part asks of everything before it: a receiver asks for the sender's message."""
+        # exercise 5.13
+        return "asked" if request == "onward" and reader in self.receivers else request
 
     @property
     def group(self) -> int:
