@@ -1,0 +1,1 @@
+"""Graders of chapter 5, one file for each exercise, or for a few of a kind."""
