@@ -1,0 +1,141 @@
+"""Finds and tests the IOI circuit of the real model, and writes every number that pages cite.
+
+`python -m docs._figures.ioi_run` takes about 25 minutes of one thread, goes on after an
+interruption, and writes docs/figures/ch07_circuit.json; the figures of chapter 7 draw from that.
+
+1. Five seeds draw 40 prompts each: 20 on which heads are chosen, 20 on which they are measured,
+   with other names. Half of each are mirror images of the other half.
+2. Heads are found by path patching (search.py), then measured by attention, copying, ablation.
+3. The circuit they make is tested: faithful, complete, minimal, and against random circuits.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from docs._figures.ioi_tests import test_circuit
+from docs._figures.steps import Steps
+from docs._figures.write import FIGURES, write_facts
+from solutions.ch00_looking import bootstrap_interval
+from solutions.ch02_transformer import load_pretrained
+from solutions.ch05_patching import logit_diff, read_logit_diff
+from solutions.ch07_ioi import NAMES, Prompts, abc, draw_prompts, single_tokens
+from solutions.ch07_ioi.counterfactuals import mirrored
+from solutions.ch07_ioi.heads import copy_score, direct_and_total, role_attention, self_repair
+from solutions.ch07_ioi.prompts import Positions
+from solutions.ch07_ioi.search import Search
+
+SEEDS = (0, 1, 2, 3, 4)
+EACH = 20
+"""Prompts of one seed in one half."""
+STEPS = 13
+SOURCES = ("ch05_patching/path.py", "ch05_patching/reuse.py", "ch05_patching/sites.py")
+CHAPTER = ("prompts.py", "counterfactuals.py", "sentences.py", "heads.py", "search.py", "circuit.py")
+PATHS = [f"solutions/{name}" for name in SOURCES] + [f"solutions/ch07_ioi/{n}" for n in CHAPTER]
+
+
+def join(parts: list[Prompts]) -> Prompts:
+    """Several batches of prompts as one."""
+    where = Positions(*(torch.cat(one) for one in zip(*(p.positions for p in parts), strict=True)))
+    fields = [torch.cat([getattr(p, name) for p in parts]) for name in Prompts._fields[2:]]
+    return Prompts(torch.cat([p.tokens for p in parts]), where, *fields)
+
+
+def draw_halves(tokenizer: Any) -> list[tuple[Prompts, Prompts]]:
+    """(prompts, ABC partners) for choosing and for measuring; the two halves share no name.
+
+    A prompt and its mirror image have the same partner, so that a liking for names cancels.
+    """
+    names = list(single_tokens(tokenizer, NAMES))
+    halves: list[list[tuple[Prompts, Prompts]]] = [[], []]
+    for seed in SEEDS:
+        generator = torch.Generator().manual_seed(seed)
+        order = torch.randperm(len(names), generator=generator).tolist()
+        for half in range(2):
+            pool = [names[i] for i in order[half::2]]
+            prompts = draw_prompts(tokenizer, EACH // 2, generator, names=pool)
+            tokens = torch.tensor(list(single_tokens(tokenizer, pool).values()))
+            partner = abc(prompts, tokens, generator)
+            image = mirrored(prompts)
+            halves[half].append((prompts, partner))
+            halves[half].append((image, partner._replace(io=image.io, s=image.s)))
+    return [(join([c for c, _ in half]), join([p for _, p in half])) for half in halves]
+
+
+def interval(values: Tensor) -> list[float]:
+    """Mean over prompts with its 95 % bootstrap interval: [low, mean, high]."""
+    generator = torch.Generator().manual_seed(0)
+    return list(bootstrap_interval(values.flatten().float(), 2000, 0.95, generator))
+
+
+def find(model: Any, half: tuple[Prompts, Prompts], steps: Steps) -> tuple[dict, dict]:
+    """Classes of heads, and the mean effect of every head at every step."""
+    clean, partner = half
+    search = Search(model, clean, partner, read_logit_diff(model, clean.io, clean.s))
+    effects = {"direct": steps("path to logits", search.direct)}
+    classes = search.writers(effects["direct"])
+    movers = classes["name mover"]
+    effects["queries"] = steps("path to queries", lambda: search.to_queries(movers), movers)
+    classes |= search.inhibitors(effects["queries"])
+    readers = classes["S-inhibition"] + classes.get("subject suppressor", [])
+    effects["subject"] = steps("path to S2", lambda: search.to_subject(readers), readers)
+    repeaters = search.repeaters(effects["subject"])
+    inductive = repeaters.get("induction", [])
+    classes |= {name: heads for name, heads in repeaters.items() if name != "unexplained"}
+    if inductive:
+        effects["keys"] = steps("path to keys", lambda: search.to_keys(inductive), inductive)
+        found = search.predecessors(effects["keys"])
+        classes |= {name: heads for name, heads in found.items() if name != "unexplained"}
+    return classes, effects
+
+
+def measure(model: Any, half: tuple[Prompts, Prompts], classes: dict, steps: Steps) -> dict:
+    """Each head of the circuit on the other prompts: where it looks, what it copies, what it costs."""
+    clean, partner = half
+    read = read_logit_diff(model, clean.io, clean.s)
+    heads = sorted({head for found in classes.values() for head in found})
+    looks = {
+        f"{query} to {key}": steps(f"{query} to {key}", lambda q=query, k=key: role_attention(model, clean, q, k))
+        for query, key in (("end", "io"), ("end", "s2"), ("s2", "s1"), ("s2", "s1_next"), ("s1_next", "s1"))
+    }
+    copies = steps("copying", lambda: [copy_score(model, clean, heads, sign) for sign in (1, -1)], heads)
+    direct, total = steps("ablation", lambda: direct_and_total(model, clean, partner, heads, read), heads)
+    return {
+        f"{layer}.{head}": {
+            **{name: interval(found[layer, head]) for name, found in looks.items()},
+            "copies": interval(copies[0][i]),
+            "copies negatively": interval(copies[1][i]),
+            "direct": interval(direct[i]),
+            "total": interval(total[i]),
+            "self-repair": self_repair(direct[i], total[i]).item(),
+        }
+        for i, (layer, head) in enumerate(heads)
+    }
+
+
+def main() -> None:
+    """Run all steps, and write the numbers."""
+    model, tokenizer = load_pretrained("smollm2-135m")
+    chosen, measured = draw_halves(tokenizer)
+    steps = Steps("ioi", STEPS, [SEEDS, EACH], PATHS)
+    numbers: dict[str, Any] = {"prompts": len(measured[0].tokens)}
+    for name, (clean, partner) in (("chosen", chosen), ("measured", measured)):
+        with torch.no_grad():
+            scores = [logit_diff(model(p.tokens)[:, -1], clean.io, clean.s) for p in (clean, partner)]
+        numbers[name] = {
+            "clean": interval(scores[0]),
+            "ABC": interval(scores[1]),
+            "accuracy": (scores[0] > 0).float().mean().item(),
+        }
+    classes, effects = find(model, chosen, steps)
+    numbers["classes"] = {name: [f"{a}.{b}" for a, b in heads] for name, heads in classes.items()}
+    numbers["effects"] = {name: found.mean(dim=1) for name, found in effects.items()}
+    numbers["heads"] = measure(model, measured, classes, steps)
+    numbers |= test_circuit(model, tokenizer, measured[0], classes, steps)
+    alt = "The IOI circuit of SmolLM2-135M-Instruct: every number of chapter 7's flagship."
+    write_facts(FIGURES / "ch07_circuit.json", alt, [*PATHS, __file__], numbers, SEEDS)
+
+
+if __name__ == "__main__":
+    main()
