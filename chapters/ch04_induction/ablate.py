@@ -17,6 +17,7 @@ from torch import Tensor
 from ..ch00_looking import random_sets
 from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.hooks import Hook, HookPoint
+from ..ch02_transformer.sites import Site
 
 Head = tuple[int, int]
 HookTable = dict[str, Hook]
@@ -46,14 +47,17 @@ def zero_hooks(model: HookedTransformer, heads: Iterable[Head]) -> HookTable:
     for layer, head in chosen:
         by_layer.setdefault(layer, []).append(head)
 
-    def silence(numbers: list[int]) -> Hook:
-        def hook(z: Tensor, _: HookPoint) -> Tensor | None:
+    def silence(layer: int, numbers: list[int]) -> Hook:
+        site = Site("attn.hook_z", layer, head=tuple(numbers))
+
+        def hook(z: Tensor, point: HookPoint) -> Tensor | None:
+            places = site.places(*z.shape[:2])
             # exercise 4.10
             raise NotImplementedError("exercise 4.10")
 
         return hook
 
-    return {f"blocks.{layer}.attn.hook_z": silence(numbers) for layer, numbers in by_layer.items()}
+    return {f"blocks.{layer}.attn.hook_z": silence(layer, by_layer[layer]) for layer in by_layer}
 
 
 @torch.no_grad()

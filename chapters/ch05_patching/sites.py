@@ -15,22 +15,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from ..ch02_transformer import HookedTransformer, HookPoint
 from ..ch02_transformer.sites import Positions, Site
+from .actions import ACTIONS
 
 Runs = Mapping[str, Mapping[str, Tensor]]
 DURING = ("all", "prompt", "generated")
-
-ACTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "zero": lambda part, _: torch.zeros_like(part),
-    "replace": lambda part, operand: operand.expand_as(part),
-    "add": lambda part, operand: part + operand,
-    "scale": lambda part, operand: part * operand,
-}
-"""What becomes of a part, given the operand. Zero ignores its operand."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +108,7 @@ def operand(
     """What an intervention puts, adds or multiplies by at the places `where` of the text.
 
     Raises: KeyError for a run, or an activation of one, that was not given; ValueError for a run of
-        another number of examples.
+        another number of examples, or too short.
     """
     site, source = intervention.site, intervention.source
     if source is None:
@@ -132,9 +125,13 @@ def operand(
         )
     if source.position is not None:
         site = replace(site, position=source.position)
-    if site.position is not None:
+    if site.position is None:
+        where = where[:1].expand(len(other), -1)
+    else:
         where = site.places(len(other), other.shape[point.pos_axis])
-    taken = site.take(other, point, where[:1].expand(len(other), -1) if source.average else where)
+    if where.max() >= other.shape[point.pos_axis]:
+        raise ValueError(f"run {source.run!r} is too short: it has no position {int(where.max())}")
+    taken = site.take(other, point, where)
     return taken.mean(dim=0, keepdim=True) if source.average else taken
 
 
@@ -184,12 +181,13 @@ def intervening(
         one = interventions[number]
 
         def change(x: Tensor, point: HookPoint) -> Tensor:
-            start = read[0]
-            if one.during == ("prompt" if start else "generated") or (
-                generating and absent(one.site, start, x.shape[point.pos_axis])
-            ):
+            start, here = read[0], x.shape[point.pos_axis]
+            out = outside(one.site, start, here) if generating else torch.tensor(False)
+            if one.during == ("prompt" if start else "generated") or out.all():
                 return x
             fired.add(number)
+            if out.any():
+                return edit_step(x, point, one, runs or {}, start)
             return edit(x, point, one, runs or {}, start)
 
         return change
@@ -207,12 +205,32 @@ def intervening(
         )
 
 
-def absent(site: Site, start: int, here: int) -> bool:
-    """Whether all places of a site lie outside of this step of generation; None is everywhere.
+def outside(site: Site, start: int, here: int) -> Bool[Tensor, "*places"]:
+    """Which places of a site lie outside of this step of generation; None is everywhere.
 
     Negative positions count from the end of the prompt.
     """
     rows = site.rows()
     if rows is None:
-        return False
-    return bool(((rows >= start + here) | (rows < start) & (start > 0)).all())
+        return torch.tensor(False)
+    return (rows >= start + here) | (rows < start) & (start > 0)
+
+
+def edit_step(
+    x: Tensor, point: HookPoint, intervention: Intervention, runs: Runs, start: int
+) -> Tensor:
+    """One step of generation with some places in it and others not: those are blank meanwhile.
+
+    Raises: ValueError for negative positions, which mean another place in every step.
+    """
+    rows, here = intervention.site.rows(), x.shape[point.pos_axis]
+    if rows is None or rows.min() < 0:
+        raise ValueError(
+            f"{intervention.site.name}: positions that count from the end of the prompt need an "
+            f"intervention of their own; {intervention.site.position} came"
+        )
+    shape = list(x.shape)
+    shape[point.pos_axis] = max(start + here, int(rows.max()) + 1)
+    text = x.new_zeros(shape)
+    text.narrow(point.pos_axis, start, here).copy_(x)
+    return edit(text, point, intervention, runs).narrow(point.pos_axis, start, here)

@@ -14,8 +14,6 @@ from torch import Tensor
 
 New = Float[Tensor, "batch new kv_head d_head"]
 Keys = Float[Tensor, "batch key kv_head d_head"]
-
-
 Queries = Float[Tensor, "batch new head d_head"]
 Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
 

@@ -48,7 +48,8 @@ class Site:
             if given is None:
                 continue
             numbers = torch.tensor(given).reshape(-1)
-            if not len(numbers) or numbers.min() < 0 or len(numbers.unique()) < len(numbers):
+            whole = len(numbers) and numbers.dtype == torch.long and numbers.min() >= 0
+            if not whole or len(numbers.unique()) < len(numbers):
                 raise ValueError(f"{what} are different numbers from 0 on, or None; {given} came")
         if self.head is not None and not self.hook.endswith(PER_HEAD + PER_KV_HEAD):
             raise ValueError(f"{self.name} has no heads, but head {self.head} is asked for")
@@ -67,7 +68,10 @@ class Site:
         """
         if self.neuron is not None:
             raise ValueError("a site has neurons or directions, not both")
-        rows = torch.tensor(self.direction, dtype=torch.float64)
+        try:
+            rows = torch.tensor(self.direction, dtype=torch.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"directions come as rows of one length: {error}") from error
         if rows.ndim != 2 or not rows.numel():
             raise ValueError(f"directions come as rows of numbers, but {list(rows.shape)} came")
         off = (rows @ rows.T - torch.eye(len(rows), dtype=rows.dtype)).abs().max().item()
@@ -82,7 +86,7 @@ class Site:
 
         Raises: ValueError when they are of another length than the last axis of x.
         """
-        rows = torch.tensor(self.direction).to(x)
+        rows = torch.tensor(self.direction, dtype=torch.float64).to(x.dtype).to(x.device)
         if rows.shape[1] != x.shape[-1]:
             raise ValueError(
                 f"{self.name} has {x.shape[-1]} entries, but directions of {rows.shape[1]} came"
@@ -97,18 +101,22 @@ class Site:
     def rows(self) -> Int[Tensor, "example place"] | None:
         """Positions as rows: one for each example, or one for all; None for all positions.
 
-        Raises: ValueError for rows of different lengths, or none at all.
+        Raises: ValueError for rows of different lengths, none at all, or no whole numbers.
         """
         if self.position is None:
             return None
         try:
             found = torch.tensor(self.position)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise ValueError(
                 f"examples need equally many positions; {self.position} came"
             ) from error
         if not found.numel():
             raise ValueError("a site without positions is no place; for all of them write None")
+        if found.ndim > 2 or found.dtype != torch.long:
+            raise ValueError(
+                f"positions are whole numbers, one, a row, or rows; {self.position} came"
+            )
         return found if found.ndim == 2 else found.reshape(1, -1)
 
     def check(self, model: HookedTransformer) -> None:
@@ -161,7 +169,7 @@ class Site:
             before = replace(self, direction=None).take(x, point, where)
             basis = self.basis(x)
             part = before + (part - before @ basis.T) @ basis
-        x.movedim(point.pos_axis, 1)[self.index(x, point, where)] = part
+        x.movedim(point.pos_axis, 1)[self.index(x, point, where)] = part.to(x)
         return x
 
     def index(

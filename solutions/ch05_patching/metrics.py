@@ -43,7 +43,7 @@ def probability(logits: Logits, answer: Answers) -> Scores:
     return of_answer(logits.softmax(dim=-1), answer)
 
 
-def kl_divergence(patched: Logits, clean: Logits) -> Scores:
+def kl_divergence(patched: Logits, clean: Float[Tensor, "batch d_vocab"]) -> Scores:
     """KL(clean || patched): what it costs to predict with the patched model when the clean is true.
 
     The clean distribution weighs. The other way round a token that the patch made impossible would
@@ -65,7 +65,9 @@ def rank_of_answer(logits: Logits, answer: Answers) -> Int[Tensor, "*version bat
     return (logits > of_answer(logits, answer)[..., None]).sum(dim=-1)
 
 
-def recovered(patched: Scores, clean: Scores, corrupted: Scores) -> Float[Tensor, "*version"]:
+def recovered(
+    patched: Scores, clean: Float[Tensor, " batch"], corrupted: Float[Tensor, " batch"]
+) -> Float[Tensor, "*version"]:
     """Share of the way from corrupted to clean that a patch goes, over all prompts together.
 
     (mean patched - mean corrupted) / (mean clean - mean corrupted): a ratio of means.
