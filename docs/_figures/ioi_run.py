@@ -12,26 +12,32 @@ interruption, and writes docs/figures/ch07_circuit.json; the figures of chapter 
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from docs._figures.ioi_tests import test_circuit
+from docs._figures.ioi_tests import interval, test_circuit
 from docs._figures.steps import Steps
 from docs._figures.write import FIGURES, write_facts
-from solutions.ch00_looking import bootstrap_interval
 from solutions.ch02_transformer import load_pretrained
 from solutions.ch05_patching import logit_diff, read_logit_diff
-from solutions.ch07_ioi import NAMES, Prompts, abc, draw_prompts, single_tokens
+from solutions.ch07_ioi import Prompts, abc, draw_prompts, single_tokens
 from solutions.ch07_ioi.counterfactuals import mirrored
 from solutions.ch07_ioi.heads import copy_score, direct_and_total, role_attention, self_repair
 from solutions.ch07_ioi.prompts import Positions
 from solutions.ch07_ioi.search import Search
+from solutions.ch07_ioi.sentences import NAMES
 
 SEEDS = (0, 1, 2, 3, 4)
 EACH = 20
 """Prompts of one seed in one half."""
-STEPS = 13
+STEPS = 19
 SOURCES = ("ch05_patching/path.py", "ch05_patching/reuse.py", "ch05_patching/sites.py")
-CHAPTER = ("prompts.py", "counterfactuals.py", "sentences.py", "heads.py", "search.py", "circuit.py")
+CHAPTER = (
+    "prompts.py",
+    "counterfactuals.py",
+    "sentences.py",
+    "heads.py",
+    "search.py",
+    "circuit.py",
+)
 PATHS = [f"solutions/{name}" for name in SOURCES] + [f"solutions/ch07_ioi/{n}" for n in CHAPTER]
 
 
@@ -63,12 +69,6 @@ def draw_halves(tokenizer: Any) -> list[tuple[Prompts, Prompts]]:
     return [(join([c for c, _ in half]), join([p for _, p in half])) for half in halves]
 
 
-def interval(values: Tensor) -> list[float]:
-    """Mean over prompts with its 95 % bootstrap interval: [low, mean, high]."""
-    generator = torch.Generator().manual_seed(0)
-    return list(bootstrap_interval(values.flatten().float(), 2000, 0.95, generator))
-
-
 def find(model: Any, half: tuple[Prompts, Prompts], steps: Steps) -> tuple[dict, dict]:
     """Classes of heads, and the mean effect of every head at every step."""
     clean, partner = half
@@ -91,16 +91,28 @@ def find(model: Any, half: tuple[Prompts, Prompts], steps: Steps) -> tuple[dict,
 
 
 def measure(model: Any, half: tuple[Prompts, Prompts], classes: dict, steps: Steps) -> dict:
-    """Each head of the circuit on the other prompts: where it looks, what it copies, what it costs."""
+    """Each head on the other prompts: where it looks, what it copies, what it costs."""
     clean, partner = half
     read = read_logit_diff(model, clean.io, clean.s)
     heads = sorted({head for found in classes.values() for head in found})
     looks = {
-        f"{query} to {key}": steps(f"{query} to {key}", lambda q=query, k=key: role_attention(model, clean, q, k))
-        for query, key in (("end", "io"), ("end", "s2"), ("s2", "s1"), ("s2", "s1_next"), ("s1_next", "s1"))
+        f"{query} to {key}": steps(
+            f"{query} to {key}", lambda q=query, k=key: role_attention(model, clean, q, k)
+        )
+        for query, key in (
+            ("end", "io"),
+            ("end", "s2"),
+            ("s2", "s1"),
+            ("s2", "s1_next"),
+            ("s1_next", "s1"),
+        )
     }
-    copies = steps("copying", lambda: [copy_score(model, clean, heads, sign) for sign in (1, -1)], heads)
-    direct, total = steps("ablation", lambda: direct_and_total(model, clean, partner, heads, read), heads)
+    copies = steps(
+        "copying", lambda: [copy_score(model, clean, heads, sign) for sign in (1, -1)], heads
+    )
+    direct, total = steps(
+        "ablation", lambda: direct_and_total(model, clean, partner, heads, read), heads
+    )
     return {
         f"{layer}.{head}": {
             **{name: interval(found[layer, head]) for name, found in looks.items()},
@@ -122,7 +134,9 @@ def main() -> None:
     numbers: dict[str, Any] = {"prompts": len(measured[0].tokens)}
     for name, (clean, partner) in (("chosen", chosen), ("measured", measured)):
         with torch.no_grad():
-            scores = [logit_diff(model(p.tokens)[:, -1], clean.io, clean.s) for p in (clean, partner)]
+            scores = [
+                logit_diff(model(p.tokens)[:, -1], clean.io, clean.s) for p in (clean, partner)
+            ]
         numbers[name] = {
             "clean": interval(scores[0]),
             "ABC": interval(scores[1]),

@@ -7,16 +7,20 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from docs._figures.steps import Steps
 from solutions.ch00_looking import bootstrap_interval
+from solutions.ch03_circuits.decompose import freeze_norm, head_shares, logit_direction
 from solutions.ch05_patching import read_logit_diff
-from solutions.ch07_ioi import NAMES, Prompts, abc, draw_prompts, single_tokens
-from solutions.ch07_ioi.circuit import POSITION_OF, Node, Task, reference
+from solutions.ch07_ioi import Prompts, abc, draw_prompts, single_tokens
+from solutions.ch07_ioi.circuit import POSITION_OF, Node, Task, keep_mask, reference
+from solutions.ch07_ioi.sentences import NAMES
 
 N_ABC, N_SMALL, N_GREEDY, N_RANDOM = 780, 64, 16, 20
 """ABC prompts for means; prompts for sets K; prompts for greedy sets; random circuits and sets."""
+WRITERS = ("name mover", "negative name mover", "subject suppressor")
 Circuit = dict[str, list[Node]]
 
 
@@ -61,7 +65,9 @@ def random_circuit(model: Any, like: Iterable[Node], generator: torch.Generator)
     return found
 
 
-def greedy(task: Task, nodes: list[Node], generator: torch.Generator, sample: int = 5) -> list[Node]:
+def greedy(
+    task: Task, nodes: list[Node], generator: torch.Generator, sample: int = 5
+) -> list[Node]:
     """A set K that the circuit fails on: at each step the worst of a few random candidates.
 
     As in the paper: start empty, add of `sample` random nodes the one that raises the
@@ -82,7 +88,8 @@ def greedy(task: Task, nodes: list[Node], generator: torch.Generator, sample: in
 
 def gap(task: Task, nodes: list[Node], gone: list[Node]) -> float:
     """Incompleteness for this K."""
-    return abs(pair(task, nodes, gone)[0] - pair(task, nodes, gone)[1])
+    circuit, model = pair(task, nodes, gone)
+    return abs(circuit - model)
 
 
 def pair(task: Task, nodes: list[Node], gone: list[Node]) -> list[float]:
@@ -100,6 +107,10 @@ def test_circuit(model: Any, tokenizer: Any, prompts: Prompts, classes: dict, st
     small, tiny = part(task, N_SMALL), part(task, N_GREEDY)
     generator = torch.Generator().manual_seed(0)
     scores = steps("faithful", lambda: [task.whole(), task.only(nodes), task.nothing()], nodes)
+    explained = [node for name, one in circuit.items() if name != "unexplained" for node in one]
+    plain = steps("explained heads only", lambda: task.only(explained), explained)
+    movers = circuit["name mover"]
+    backup = steps("backup", lambda: [shares(task, gone) for gone in ([], movers)], movers)
     drawn = [random_circuit(model, nodes, generator) for _ in range(N_RANDOM)]
     chance = steps("random circuits", lambda: [small.only(one).mean() for one in drawn], nodes)
     sets = {name: members for name, members in circuit.items()}
@@ -108,18 +119,28 @@ def test_circuit(model: Any, tokenizer: Any, prompts: Prompts, classes: dict, st
         f"random {i}": [node for node, take in zip(nodes, one, strict=True) if take]
         for i, one in enumerate(subsets)
     }
-    complete = steps("complete", lambda: {n: pair(small, nodes, gone) for n, gone in sets.items()}, nodes)
+    complete = steps(
+        "complete", lambda: {n: pair(small, nodes, gone) for n, gone in sets.items()}, nodes
+    )
     found = steps(
         "greedy sets",
-        lambda: [[list(n) for n in greedy(tiny, nodes, torch.Generator().manual_seed(i))] for i in range(5)],
+        lambda: [
+            [list(n) for n in greedy(tiny, nodes, torch.Generator().manual_seed(i))]
+            for i in range(5)
+        ],
         nodes,
     )
-    worst = {f"greedy {i}": pair(small, nodes, [Node(*n) for n in one]) for i, one in enumerate(found)}
+    worst = {
+        f"greedy {i}": pair(small, nodes, [Node(*n) for n in one]) for i, one in enumerate(found)
+    }
     minimal = steps("minimal", lambda: minimal_sets(small, circuit), nodes)
     return {
         "whole": interval(scores[0]),
         "circuit": interval(scores[1]),
         "nothing": interval(scores[2]),
+        "explained": interval(plain),
+        "without name movers": interval(steps("no movers", lambda: task.without(movers), movers)),
+        "backup": rising(*backup, movers),
         "random circuits": chance,
         "completeness": complete | worst,
         "greedy sets": found,
@@ -128,23 +149,54 @@ def test_circuit(model: Any, tokenizer: Any, prompts: Prompts, classes: dict, st
     }
 
 
-def minimal_sets(task: Task, circuit: Circuit) -> dict[str, Any]:
-    """For each node the largest change that it makes, over sets K built from the classes.
+@torch.no_grad()
+def shares(task: Task, gone: list[Node]) -> Float[Tensor, "layer head batch"]:
+    """Each head's direct share of the logit difference at END, with some nodes knocked out."""
+    model, prompts = task.model, task.prompts
+    names = [f"blocks.{layer}.attn.hook_z" for layer in range(len(model.blocks))]
+    with model.hooks(task.hooks(~keep_mask(model, prompts, gone))):
+        _, cache = model.run_with_cache(
+            prompts.tokens, names=[*names, "ln_final.hook_scale"], positions=[-1]
+        )
+    direction = logit_direction(model, prompts.io[:, None], prompts.s[:, None])
+    scale = cache["ln_final.hook_scale"]
+    read = freeze_norm(direction[None], model.ln_final, scale)[0]
+    found = [
+        head_shares(cache[name], block.attn.W_O, read)[:, 0].T
+        for name, block in zip(names, model.blocks, strict=True)
+    ]
+    return torch.stack(found)
 
-    K is nothing, the rest of the node's class, or that with one other class.
+
+def rising(before: Tensor, after: Tensor, gone: list[Node]) -> dict[str, list[list[float]]]:
+    """The heads whose direct share rises most when the name movers go: before, after, rise."""
+    rise = (after - before).mean(dim=-1)
+    for node in gone:
+        rise[node.layer, node.head] = -torch.inf
+    found = {}
+    for number in rise.flatten().argsort(descending=True)[:10].tolist():
+        a, b = divmod(number, rise.shape[1])
+        found[f"{a}.{b}"] = [interval(x[a, b]) for x in (before, after, after - before)]
+    return found
+
+
+def minimal_sets(task: Task, circuit: Circuit) -> dict[str, Any]:
+    """For each node the largest change that it makes, over three sets K, and which one it was.
+
+    K is nothing, the rest of the node's class, or that and all that write to the answer.
     """
     nodes, found = [node for members in circuit.values() for node in members], {}
+    writers = [node for name in WRITERS for node in circuit.get(name, [])]
     before: dict[tuple, float] = {}
-    for name, members in circuit.items():
+    for members in circuit.values():
         for node in members:
             rest = [other for other in members if other != node]
-            choices = {"nothing": [], "its class": rest}
-            choices |= {f"its class, {n}": rest + m for n, m in circuit.items() if n != name}
+            more = rest + [other for other in writers if other not in members]
+            choices = {"nothing": [], "its class": rest, "its class and the writers": more}
             best = (0.0, "nothing")
             for label, gone in choices.items():
                 after = changed(task, nodes, [*gone, node], before)
-                change = abs(after - changed(task, nodes, gone, before))
-                best = max(best, (change, label))
+                best = max(best, (abs(after - changed(task, nodes, gone, before)), label))
             found[f"{node.layer}.{node.head} {node.role}"] = list(best)
     return found
 

@@ -21,6 +21,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ..ch02_transformer import HookedTransformer, HookPoint
+from ..ch02_transformer.hooks import Hook
 from ..ch05_patching.metrics import Read
 from .prompts import Prompts
 
@@ -118,18 +119,20 @@ class Task:
     read: Read
     """Makes the metric from the stream after the last block."""
 
-    @torch.no_grad()
-    def score(self, keep: Bool[Tensor, "layer batch pos head"]) -> Float[Tensor, " batch"]:
-        """The metric on every prompt with all that is not kept knocked out."""
+    def hooks(self, keep: Bool[Tensor, "layer batch pos head"]) -> dict[str, Hook]:
+        """Hooks that knock out all that is not kept."""
 
         def hook(z: Tensor, point: HookPoint) -> Tensor:
             layer = int(point.name.split(".")[1])
             return torch.where(keep[layer][..., None], z, self.means[layer])
 
-        model, last = self.model, len(self.model.blocks) - 1
-        names = [f"blocks.{layer}.attn.hook_z" for layer in range(last + 1)]
-        with model.hooks({name: hook for name in names}):
-            stream = model(self.prompts.tokens, stop_after=last)
+        return {f"blocks.{layer}.attn.hook_z": hook for layer in range(len(self.model.blocks))}
+
+    @torch.no_grad()
+    def score(self, keep: Bool[Tensor, "layer batch pos head"]) -> Float[Tensor, " batch"]:
+        """The metric on every prompt with all that is not kept knocked out."""
+        with self.model.hooks(self.hooks(keep)):
+            stream = self.model(self.prompts.tokens, stop_after=len(self.model.blocks) - 1)
         return self.read(stream[None, :, -1])[0]
 
     def only(self, nodes: Iterable[Node]) -> Float[Tensor, " batch"]:
