@@ -56,7 +56,8 @@ def rome_edit(
     Differs: the paper writes W k and so W + Lambda (C^-1 k)^T; here weights multiply from the
         right, and everything stands transposed.
     """
-    if torch.linalg.eigvalsh(C).min() <= 0:
+    sizes = torch.linalg.eigvalsh(C)
+    if not torch.allclose(C, C.T) or sizes[0] <= len(C) * torch.finfo(C.dtype).eps * sizes[-1]:
         raise ValueError(
             "C must be symmetric with positive eigenvalues; from fewer keys than neurons it has no "
             "inverse, so give second_moment a ridge"
@@ -78,13 +79,13 @@ def keys_at(
 class Search:
     """How a value is looked for."""
 
-    steps: int = 60
+    steps: int = 100
     """Steps of Adam."""
     lr: float = 0.1
     """Their size."""
-    keep: float = 1.0
+    keep: float = 0.3
     """Weight of the divergence on the texts whose predictions should stay."""
-    decay: float = 0.02
+    decay: float = 0.005
     """Weight of the squared length of the change."""
 
 

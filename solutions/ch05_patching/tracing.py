@@ -49,8 +49,8 @@ def corrupt_subject(
     clean = model.embedding(tokens)
     # exercise 5.10
     std = scale * model.embed.W_E.std()
-    noise = torch.randn(n_samples, *clean.shape, generator=generator, dtype=clean.dtype)
-    return clean + std * noise * subject[..., None]
+    noise = torch.randn(n_samples, *clean.shape, generator=generator, device=generator.device)
+    return clean + std * noise.to(clean) * subject[..., None]
 
 
 def window(layer: int, width: int, n_layers: int) -> range:

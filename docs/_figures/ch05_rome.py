@@ -1,0 +1,137 @@
+"""Edits facts of three toys by rank one: at the traced place, with controls, and elsewhere."""
+
+from collections.abc import Callable
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+from tqdm import tqdm
+
+from docs._figures.ch05_tracing import effects, trace
+from docs._figures.plotting import publish
+from docs._figures.spread import MARKERS, dots, legend_above
+from solutions.ch02_transformer import HookedTransformer, load_pretrained
+from solutions.ch05_patching.edits import Entry, Scores, draw_edit, entry, judge, usual_keys
+from solutions.ch05_patching.facts import world
+from solutions.ch05_patching.rome import rome_edit, second_moment, with_memory
+from toy_models import toys
+
+SEEDS, EDITS, EDITS_A_PLACE = (0, 1, 2), 24, 6
+FACTS, RIDGE = world(), 0.01
+TRACED = (0, -3)
+ELSEWHERE = [(layer, position) for layer in range(3) for position in (-4, -3, -2, -1)]
+POSITIONS = {-4: "first name", -3: "last name", -2: "first word that asks", -1: "last word"}
+Write = Callable[[Tensor, Tensor, Entry, torch.Generator], Tensor]
+
+
+def by_rome(W: Tensor, C: Tensor, what: Entry, _: torch.Generator) -> Tensor:
+    """The edit of the paper."""
+    return rome_edit(W, C, what.key, what.key @ W + what.change)
+
+
+def without_moment(W: Tensor, C: Tensor, what: Entry, _: torch.Generator) -> Tensor:
+    """The same with C = 1: as if all directions of keys were equally usual."""
+    return by_rome(W, torch.eye(len(C)).to(C), what, _)
+
+
+def random_key(W: Tensor, C: Tensor, what: Entry, generator: torch.Generator) -> Tensor:
+    """The same change written at a random key as long as the right one."""
+    key = torch.randn(what.key.shape, generator=generator).to(what.key)
+    key *= what.key.norm() / key.norm()
+    return rome_edit(W, C, key, key @ W + what.change)
+
+
+WAYS: dict[str, Write] = {
+    "ROME": by_rome,
+    "C left out": without_moment,
+    "random key": random_key,
+}
+
+
+def edit_all(
+    model: HookedTransformer, place: tuple[int, int], n: int, ways: dict[str, Write]
+) -> dict[str, list[Scores]]:
+    """The same n random edits at a place, each written in several ways."""
+    generator = torch.Generator().manual_seed(1)
+    edits = [draw_edit(FACTS, generator) for _ in range(n)]
+    C = second_moment(usual_keys(model, FACTS, place[0], generator), RIDGE)
+    W = model.blocks[place[0]].mlp.W_out.double()
+    found: dict[str, list[Scores]] = {way: [] for way in ways}
+    for edit in tqdm(edits, desc=f"{place}", leave=False):
+        what = entry(model, FACTS, edit, place, generator)
+        for way, write in ways.items():
+            edited = with_memory(model, place[0], write(W, C, what, generator).float())
+            found[way].append(judge(edited, FACTS, edit, generator))
+    return found
+
+
+def means(scores: list[Scores]) -> dict[str, float]:
+    """Mean of each score over edits."""
+    columns = zip(*scores, strict=True)
+    return {
+        name: sum(column) / len(column)
+        for name, column in zip(Scores._fields, columns, strict=True)
+    }
+
+
+def main() -> None:
+    """Both panels: ways at one place, and one way at every place."""
+    models = [load_pretrained(toys.of_seed("facts", seed))[0] for seed in SEEDS]
+    runs = [edit_all(model.requires_grad_(False), TRACED, EDITS, WAYS) for model in models]
+    ways = {way: [means(run[way]) for run in runs] for way in WAYS}
+    places = [everywhere(model) for model in models]
+
+    def draw(figure: Figure) -> None:
+        left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
+        rows = ["success", "paraphrases", "neighbours", "namesakes", "other_facts"]
+        series = {way: [[one[row] for one in found] for row in rows] for way, found in ways.items()}
+        names = [row.replace("_", " ") for row in rows]
+        dots(left, names, series, label="share of questions", reach=(-0.03, 1.2))
+        legend_above(left, columns=3)
+        for marker, position in zip(MARKERS, POSITIONS, strict=True):
+            chosen = [one for model in places for one in model if one["place"][1] == position]
+            x, y = ([one[key] for one in chosen] for key in ("indirect", "paraphrases"))
+            right.plot(x, y, marker, label=POSITIONS[position], alpha=0.8, ms=5)
+        right.set(xlabel="indirect effect of the MLP there", ylabel="paraphrases with new answer")
+        legend_above(right)
+
+    mean = {way: sum(one["paraphrases"] for one in found) / 3 for way, found in ways.items()}
+    publish(
+        "ch05_rome",
+        draw,
+        alt="Edits of single facts. Paraphrases that give the new answer: "
+        + ", ".join(f"{way} {value:.2f}" for way, value in mean.items())
+        + ". Beside it edits at twelve places: several with almost no indirect effect take the "
+        "edit as well as the traced one.",
+        numbers={
+            "ways": ways,
+            "edits": EDITS,
+            "worst_edit": [min(s.paraphrases for s in run["ROME"]) for run in runs],
+            "places": places,
+            "edits_a_place": EDITS_A_PLACE,
+            "correlation": [correlation(model) for model in places],
+        },
+        sources=[__file__],
+        seeds=SEEDS,
+        size=(9.6, 3.9),
+    )
+
+
+def everywhere(model: HookedTransformer) -> list[dict]:
+    """For each place: how edits there fare, and what the trace says of it."""
+    traced = effects(trace(model, "mlp_out"))
+    found = []
+    for place in ELSEWHERE:
+        scores = means(edit_all(model, place, EDITS_A_PLACE, {"ROME": by_rome})["ROME"])
+        found.append({"place": place, "indirect": traced[place].item(), **scores})
+    return found
+
+
+def correlation(places: list[dict]) -> float:
+    """Between indirect effect and paraphrases, over places."""
+    values = torch.tensor([[one["indirect"], one["paraphrases"]] for one in places])
+    return torch.corrcoef(values.T)[0, 1].item()
+
+
+if __name__ == "__main__":
+    main()
