@@ -23,7 +23,7 @@ from torch import Tensor
 from ..ch02_transformer import HookedTransformer, HookPoint
 from ..ch02_transformer.hooks import Hook
 from ..ch05_patching.metrics import Read
-from .prompts import Prompts
+from .prompts import Positions, Prompts
 
 
 class Node(NamedTuple):
@@ -90,20 +90,28 @@ def keep_mask(
 
     Raises: ValueError for a node that the model, or a sentence, does not have.
     """
+    nodes, positions = list(nodes), prompts.positions._asdict()
+    check_nodes(model, nodes)
     batch, n_pos = prompts.tokens.shape
     mask = torch.zeros(len(model.blocks), batch, n_pos, model.config.n_heads, dtype=torch.bool)
-    positions = prompts.positions._asdict()
+    # exercise 7.9
     for layer, head, role in nodes:
-        if role not in positions or not (
-            0 <= layer < len(model.blocks) and 0 <= head < model.config.n_heads
-        ):
-            raise ValueError(
-                f"no node {layer}.{head} at {role!r}: layers 0..{len(model.blocks) - 1}, heads "
-                f"0..{model.config.n_heads - 1}, roles {', '.join(positions)}"
-            )
-        # exercise 7.9
         mask[layer, torch.arange(batch), positions[role], head] = True
     return mask
+
+
+def check_nodes(model: HookedTransformer, nodes: Iterable[Node]) -> None:
+    """Refuse nodes that this model, or a sentence, does not have.
+
+    Raises: ValueError naming the node, and what there is.
+    """
+    layers, heads = len(model.blocks), model.config.n_heads
+    for layer, head, role in nodes:
+        if role not in Positions._fields or not (0 <= layer < layers and 0 <= head < heads):
+            raise ValueError(
+                f"no node {layer}.{head} at {role!r}: layers 0..{layers - 1}, heads "
+                f"0..{heads - 1}, roles {', '.join(Positions._fields)}"
+            )
 
 
 @dataclass(frozen=True)
