@@ -22,7 +22,7 @@ from torch import Tensor
 
 from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.sites import Site
-from .activation import check_pair, record
+from .activation import check_pair, check_resuming, record
 from .metrics import Read
 from .reuse import Text, Version, Walk, check_versions, first_position, groups, read_text, walk
 from .sites import Intervention, Runs
@@ -92,6 +92,7 @@ def along_paths(
 ) -> Float[Tensor, "sender batch"]:
     """Steps C and D, once all is checked; operands: other runs, and what is held in C."""
     runs, held = operands
+    check_resuming(model, text, versions)
     scores = read(text.streams[-1][None, :, -1]).expand(len(versions), -1).clone()
     stop = max((site.layer or 0 for site in receivers), default=len(model.blocks) - 1) + 1
     for numbers in groups(text, versions, max_rows):

@@ -16,9 +16,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..ch02_transformer import HookedTransformer
+from ..ch02_transformer.kv_cache import LayerCache
 from ..ch02_transformer.sites import Site
 from .metrics import Read
-from .reuse import Version, Walk, check_versions, first_position, groups, read_text, walk
+from .reuse import Text, Version, Walk, check_versions, first_position, groups, read_text, walk
 from .sites import Intervention, Runs, intervening
 
 Tokens = Int[Tensor, "batch pos"]
@@ -81,6 +82,32 @@ def intervene(
 
 
 @torch.no_grad()
+def check_resuming(model: HookedTransformer, text: Text, versions: Sequence[Version]) -> None:
+    """Refuse versions that begin behind position 0 of a model that cannot go on from a cache.
+
+    A part that looks at neighbouring positions, such as smeared keys, finds nobody there and says
+    something else. So the first text goes on from its last position, block by block.
+
+    Raises: ValueError naming a block that does not write there what it wrote.
+    """
+    if not any(first_position(version, text) for version in versions):
+        return
+    end, size = text.n_pos - 1, torch.finfo(text.streams[0].dtype).eps
+    for layer, block in enumerate(model.blocks):
+        before, after = (x[:1, end:] for x in text.streams[layer : layer + 2])
+        read = text.past.layers[layer]
+        past = LayerCache(*(None if x is None else x[:1, :end] for x in (read.k, read.v)))
+        off = (block(before, past) - after).norm()
+        # Of what the block wrote; and of the stream, to which it was added and rounded.
+        if off > size**0.5 * (after - before).norm() + 100 * size * after.norm():
+            raise ValueError(
+                f"this model cannot go on from a cache: block {layer} writes something else when "
+                "it is given the last position alone, with earlier keys and values. Patch all "
+                "positions at once (position=None), or use `intervene`"
+            )
+
+
+@torch.no_grad()
 def patch_sweep(
     model: HookedTransformer,
     tokens: Tokens,
@@ -100,6 +127,7 @@ def patch_sweep(
     """
     check_versions(model, versions)
     text = read_text(model, tokens)
+    check_resuming(model, text, versions)
     scores = text.streams[0].new_empty(len(versions), len(tokens))
     for numbers in groups(text, versions, max_rows):
         chosen = [versions[number] for number in numbers]
