@@ -66,14 +66,12 @@ def path_patch(
     `Site("hook_resid_pre", 0)`. receivers: all of them receive at once; none means the logits.
     read: makes the number from the stream after the last block at the last position.
 
-    Raises: ValueError for prompts that cannot be patched into each other, or sites outside of
-        blocks; KeyError for an unknown hook point.
+    Raises: ValueError for prompts that cannot be patched into each other, sites outside of blocks,
+        or a model that cannot go on from a cache; KeyError for an unknown hook point.
     """
     check_pair(clean, corrupted)
     versions = [[Intervention.patch(site, "corrupted") for site in sites] for sites in senders]
-    check_versions(model, versions)
-    for site in receivers:
-        site.check(model)
+    check_versions(model, [*versions, *([Intervention.zero(site)] for site in receivers)])
     runs = {"corrupted": record(model, corrupted, [site for sites in senders for site in sites])}
     with torch.no_grad():
         _, held = model.run_with_cache(clean, names=held_names(model, mlps))
@@ -92,7 +90,7 @@ def along_paths(
 ) -> Float[Tensor, "sender batch"]:
     """Steps C and D, once all is checked; operands: other runs, and what is held in C."""
     runs, held = operands
-    check_resuming(model, text, versions)
+    check_resuming(model, text, [*versions, *([Intervention.zero(site)] for site in receivers)])
     scores = read(text.streams[-1][None, :, -1]).expand(len(versions), -1).clone()
     stop = max((site.layer or 0 for site in receivers), default=len(model.blocks) - 1) + 1
     for numbers in groups(text, versions, max_rows):
