@@ -10,7 +10,7 @@ Source: Zhang and Nanda 2023, "Towards Best Practices of Activation Patching in 
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from ..ch02_transformer import HookedTransformer
@@ -21,7 +21,9 @@ Answers = Int[Tensor, " batch"]
 Read = Callable[[Float[Tensor, "version batch d_model"]], Float[Tensor, "version batch"]]
 
 
-def of_answer(x: Logits, answer: Answers) -> Scores:
+def of_answer(
+    x: Shaped[Tensor, "*version batch d_vocab"], answer: Answers
+) -> Shaped[Tensor, "*version batch"]:
     """The entry of each prompt's own answer."""
     return x.gather(-1, answer.expand(x.shape[:-1])[..., None])[..., 0]
 
