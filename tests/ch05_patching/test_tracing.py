@@ -11,7 +11,11 @@ ANSWERS = torch.tensor([5, 0, 9])
 PLACES = torch.tensor([[0, 0, 1, 0, 0], [0, 0, 0, 0, 0], [1, 1, 0, 0, 1], [0, 0, 0, 0, 1]]).bool()
 SAMPLES = 2
 STREAM, MLP, ATTENTION = (f"hook_{name}" for name in ("resid_post", "mlp_out", "attn_out"))
-RESTORED = [[(1, STREAM)], [(0, MLP)], [(0, ATTENTION), (1, ATTENTION)], [(2, MLP), (1, MLP)]]
+RESTORED = {
+    "gpt2": [[(1, STREAM)], [(0, MLP)], [(0, ATTENTION), (1, ATTENTION)], [(2, MLP), (1, MLP)]],
+    "llama": [[(0, ATTENTION)]],
+}
+CASES = [(family, where) for family, cases in RESTORED.items() for where in cases]
 
 
 def noisy_stream(model, seed=3):
@@ -103,8 +107,7 @@ def mistakes(model, noisy, clean):
 
 
 @exercise("5.11")
-@pytest.mark.parametrize("family", ["gpt2", "llama"])
-@pytest.mark.parametrize("where", RESTORED, ids=str)
+@pytest.mark.parametrize(("family", "where"), CASES)
 def test_a_clean_state_is_put_back_at_each_place_by_itself(tracing, build, family, where):
     model = build(family, n_layers=3)
     noisy, clean = noisy_stream(model), states(model, where)
