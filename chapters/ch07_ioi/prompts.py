@@ -197,7 +197,7 @@ def find_positions(
     is_io, is_s = tokens == io[:, None], tokens == s[:, None]
     wrong = (is_io.sum(dim=1) != 1) | (is_s.sum(dim=1) != 2)
     if wrong.any():
-        which = wrong.nonzero()[0].item()
+        which = int(wrong.nonzero()[0])
         raise ValueError(
             f"in each prompt IO stands once and S twice; in prompt {which} they stand "
             f"{is_io[which].sum().item()} and {is_s[which].sum().item()} times"

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..attention_only import ATTENTION_ONLY, ATTENTION_ONLY_NORMED
 from ..config import TransformerConfig
 from ..model import GPT2, LLAMA, HookedTransformer, Parts
+from ..pointer import POINTER
 from ..unembed import TiedUnembed, Unembed
 from .files import Weights
 
@@ -23,6 +24,7 @@ PARTS = {
     "llama-tied": replace(LLAMA, unembed=TiedUnembed),
     "attention-only": ATTENTION_ONLY,
     "attention-only-normed": ATTENTION_ONLY_NORMED,
+    "pointer": POINTER,
 }
 IGNORED: tuple[str, ...] = ()
 MAY_LACK: tuple[str, ...] = ()
