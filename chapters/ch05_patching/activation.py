@@ -25,7 +25,7 @@ from .sites import Intervention, Runs, intervening
 Tokens = Int[Tensor, "batch pos"]
 
 
-def check_pair(clean: Tokens, corrupted: Tokens) -> None:
+def check_pair(clean: Tokens, corrupted: Int[Tensor, "its_batch its_pos"]) -> None:
     """Refuse two batches of prompts that cannot be patched into each other.
 
     Raises: ValueError for different shapes, or for a prompt that is the same in both.
