@@ -1,0 +1,1 @@
+"""Graders of chapter 7, one file for each exercise, or for a few of a kind."""
