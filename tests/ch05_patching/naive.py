@@ -1,0 +1,135 @@
+"""Patching in the plainest way: a whole forward for every change, with hooks written here."""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from tests.grading.diagnose import normal
+
+CLEAN = torch.tensor([[3, 1, 4, 1, 5], [9, 2, 6, 5, 12], [0, 7, 8, 11, 10]])
+CORRUPTED = torch.tensor([[8, 1, 2, 6, 5], [9, 4, 6, 0, 12], [11, 7, 3, 11, 2]])
+
+
+class Change(NamedTuple):
+    """What is put where: at some places of each text, in one head or in all there is."""
+
+    hook: str
+    layer: int
+    head: int | None
+    places: tuple[int, ...] | tuple[tuple[int, ...], ...]
+    value: Tensor
+    """[batch, place, ...], without an axis for the head."""
+
+    @property
+    def name(self) -> str:
+        return f"blocks.{self.layer}.{self.hook}"
+
+    def do(self, x: Tensor) -> None:
+        """Writes the value, entry by entry; a pattern has heads before positions."""
+        for text, values in enumerate(self.value):
+            row = self.places[text] if isinstance(self.places[0], tuple) else self.places
+            for place, value in zip(row, values, strict=True):
+                if self.head is None:
+                    x[text, place] = value
+                elif "pattern" in self.hook:
+                    x[text, self.head, place] = value
+                else:
+                    x[text, place, self.head] = value
+
+
+def version(impl, changes: list[Change]) -> list[Any]:
+    """The same as interventions of the tree that is graded."""
+    Site = impl("ch02_transformer.sites").Site
+    Intervention = impl("ch05_patching.sites").Intervention
+    return [
+        Intervention.put(
+            Site(one.hook, one.layer, head=one.head, position=one.places),
+            one.value if one.head is None else one.value[:, :, None],
+        )
+        for one in changes
+    ]
+
+
+@torch.no_grad()
+def stream(model: Any, tokens: Tensor, changes: list[Change]) -> Tensor:
+    """The stream behind the last block, [batch, pos, d_model], all changes done."""
+    hooks: dict[str, list] = {}
+    for one in changes:
+        hooks.setdefault(one.name, []).append(lambda x, _, one=one: one.do(x))
+    return model.run_with_hooks(tokens, hooks=hooks, stop_after=len(model.blocks) - 1)
+
+
+def reader(model: Any, seed: int = 0) -> Any:
+    """A number of each version and text that all logits have a part in."""
+
+    def read(end: Tensor) -> Tensor:
+        logits = model.read_out(end)
+        return (logits * normal(logits.shape[-1], seed=seed).to(logits)).sum(-1)
+
+    return read
+
+
+class Place(NamedTuple):
+    """A sender or receiver of the slow path patching: one head at some positions, or a whole."""
+
+    hook: str
+    layer: int
+    head: int | None = None
+    position: int | None = None
+
+    @property
+    def name(self) -> str:
+        return f"blocks.{self.layer}.{self.hook}"
+
+    def site(self, impl) -> Any:
+        """The same as a site of the tree that is graded."""
+        Site = impl("ch02_transformer.sites").Site
+        return Site(self.hook, self.layer, head=self.head, position=self.position)
+
+    def copy(self, source: Tensor, x: Tensor) -> None:
+        """Puts into x what the source has here; position None is every one."""
+        rows = range(x.shape[1]) if self.position is None else [self.position]
+        for row in rows:
+            if self.head is None:
+                x[:, row] = source[:, row]
+            else:
+                x[:, row, self.head] = source[:, row, self.head]
+
+
+@torch.no_grad()
+def path_patched(
+    model: Any,
+    runs: tuple[Tensor, Tensor],
+    sender: list[Place],
+    receivers: list[Place],
+    frozen: bool = False,
+    held: Tensor | None = None,
+) -> Tensor:
+    """The stream behind the last block after steps A to D, each a whole forward.
+
+    runs: clean and corrupted tokens. held: tokens of the run that step C holds, the clean one's
+    unless a mistake is to be shown.
+    """
+    clean, corrupted = runs
+    last = len(model.blocks) - 1
+    _, theirs = model.run_with_cache(corrupted)
+    _, ours = model.run_with_cache(clean if held is None else held)
+    hooks: dict[str, list] = {}
+    for name in ours:
+        if name.endswith("attn.hook_z") or (frozen and name.endswith("hook_mlp_out")):
+            hooks[name] = [lambda x, point: x.copy_(ours[point.name]) and None]
+    for place in sender:
+        hooks.setdefault(place.name, []).append(
+            lambda x, point, place=place: place.copy(theirs[point.name], x)
+        )
+    with model.hooks(hooks):
+        end, noted = model.run_with_cache(clean, stop_after=last)
+    if not receivers:
+        return end
+    hooks = {}
+    for place in receivers:
+        hooks.setdefault(place.name, []).append(
+            lambda x, point, place=place: place.copy(noted[point.name], x)
+        )
+    return model.run_with_hooks(clean, hooks=hooks, stop_after=last)
