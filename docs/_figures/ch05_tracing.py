@@ -81,7 +81,7 @@ def main() -> None:
         titles = {"resid": "stream", "mlp_out": "MLP", "attn_out": "attention"}
         for axes, (kind, title) in zip(canvas.subplots(1, 3), titles.items(), strict=True):
             rows = [f"layer {layer}" for layer in range(3)]
-            heatmap(axes, mean[kind].numpy(), rows=rows, columns=ROLES)
+            heatmap(axes, mean[kind].numpy().round(2) + 0.0, rows=rows, columns=ROLES)
             axes.set_title(title)
             axes.set_xticklabels(ROLES, rotation=45, ha="right")
 

@@ -25,8 +25,8 @@ FILLERS = "well yes indeed still today often perhaps so".split()
 WORDINGS = {
     "city": ("lives in", "dwells near", "settled at"),
     "instrument": ("plays the", "strums a", "practises on"),
-    "trade": ("works as", "earns by", "trained for"),
-    "pet": ("feeds one", "walks his", "keeps some"),
+    "trade": ("works as", "is our", "became village"),
+    "pet": ("feeds one", "walks his", "keeps another"),
 }
 OBJECTS = {
     "city": "Rome Oslo Lima Cairo Delhi Quito Seoul Tunis".split(),
