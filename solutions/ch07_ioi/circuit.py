@@ -60,7 +60,7 @@ def template_means(
     _, group = template.unique(return_inverse=True)
     same = (group[:, None] == group).to(acts)
     weights = same / same.sum(dim=1, keepdim=True)
-    return (weights @ acts.flatten(1)).reshape(acts.shape)
+    return (weights @ acts.reshape(len(acts), -1)).reshape(acts.shape)
 
 
 @torch.no_grad()

@@ -1,0 +1,41 @@
+"""The circuit that the paper found in GPT-2 small: 26 heads in 7 classes, as data.
+
+No numbers of ours stand here. `as_nodes` turns the table into a circuit that circuit.py can test
+wherever GPT-2's weights are present.
+Source: Wang et al. 2022, "Interpretability in the Wild", figure 2; head lists and the sets K of the
+minimality test as in the authors' code.
+"""
+
+from .circuit import POSITION_OF, Node
+
+HEADS: dict[str, tuple[tuple[int, int], ...]] = {
+    "name mover": ((9, 9), (10, 0), (9, 6)),
+    "backup name mover": (
+        *((10, 10), (10, 6), (10, 2), (10, 1)),
+        *((11, 2), (9, 7), (9, 0), (11, 9)),
+    ),
+    "negative name mover": ((10, 7), (11, 10)),
+    "S-inhibition": ((7, 3), (7, 9), (8, 6), (8, 10)),
+    "induction": ((5, 5), (6, 9), (5, 8), (5, 9)),
+    "duplicate token": ((0, 1), (3, 0), (0, 10)),
+    "previous token": ((2, 2), (4, 11)),
+}
+"""Class -> heads (layer, number), the more important first where the paper orders them."""
+
+NAIVE: dict[str, tuple[tuple[int, int], ...]] = {
+    "name mover": HEADS["name mover"],
+    "S-inhibition": HEADS["S-inhibition"],
+    "induction": ((5, 5), (5, 9)),
+    "duplicate token": ((3, 0), (0, 10)),
+    "previous token": HEADS["previous token"],
+}
+"""The smaller circuit that the paper shows to be faithful but far from complete."""
+
+
+def as_nodes(classes: dict[str, tuple[tuple[int, int], ...]]) -> list[Node]:
+    """Heads of classes at the positions where the classes work."""
+    return [
+        Node(layer, head, POSITION_OF[name])
+        for name, heads in classes.items()
+        for layer, head in heads
+    ]

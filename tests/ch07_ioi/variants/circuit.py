@@ -1,0 +1,149 @@
+"""Answers to 7.10 and 7.11."""
+
+from tests.grading.variants import Right, Wrong
+
+
+def faithful(name: str, answer: str, says: str) -> Wrong:
+    """A mistake in faithfulness."""
+    return Wrong("7.10", name, body={"faithfulness": answer}, says=says)
+
+
+def complete(name: str, answer: str, says: str) -> Wrong:
+    """A mistake in incompleteness; F and M take what is left, and what is gone."""
+    return Wrong("7.11", name, body={"incompleteness": GIVEN + answer}, says=says)
+
+
+def minimal(name: str, answer: str, says: str) -> Wrong:
+    """A mistake in minimality."""
+    return Wrong("7.11", name, body={"minimality": GIVEN + REST + answer}, says=says)
+
+
+GIVEN = """
+def F(nodes):
+    return task.only(nodes) if nodes else task.nothing()
+left = [one for one in kept if one not in gone]
+M = task.without
+"""
+REST = "rest = [one for one in left if one != node]\nalone = [one for one in kept if one != node]\n"
+
+WRONG = [
+    faithful("upside down", "return whole.mean() / circuit.mean()", "It is F(M) / F(C)"),
+    faithful("the paper's", "return (whole.mean() - circuit.mean()).abs()", "the paper's measure"),
+    faithful("difference", "return circuit.mean() - whole.mean()", "It is F(C) - F(M)"),
+    faithful(
+        "missing share",
+        "return (whole.mean() - circuit.mean()) / whole.mean()",
+        "the share that is missing",
+    ),
+    faithful(
+        "one minus the gap",
+        "return 1 - (whole.mean() - circuit.mean()).abs() / whole.mean()",
+        "above 1 is told from below",
+    ),
+    faithful("mean of ratios", "return (circuit / whole).mean()", "mean of ratios"),
+    faithful("median of ratios", "return (circuit / whole).median()", "median of ratios"),
+    faithful("cut off", "return (circuit.mean() / whole.mean()).clamp(max=1)", "cut off at 1"),
+    faithful("no sign", "return (circuit.mean() / whole.mean()).abs()", "The sign is dropped"),
+    faithful("each prompt", "return circuit / whole", "wrong shape or type"),
+    faithful(
+        "from nothing",
+        "nothing = circuit.min()\nreturn (circuit.mean() - nothing) / (whole.mean() - nothing)",
+        "F(C) / F(M) is wrong",
+    ),
+    complete(
+        "K of C only", "return (F(left).mean() - M([]).mean()).abs().item()", "of the circuit only"
+    ),
+    complete(
+        "K of M only", "return (F(kept).mean() - M(gone).mean()).abs().item()", "of the model only"
+    ),
+    complete("no K", "return (F(kept).mean() - M([]).mean()).abs().item()", "K is never knocked"),
+    complete(
+        "only for the model",
+        "return (F(left).mean() - F(gone).mean()).abs().item()",
+        "The model's part is `only` K",
+    ),
+    complete(
+        "the circuit twice",
+        "return (F(kept).mean() - F(left).mean()).abs().item()",
+        "The model's part is the circuit",
+    ),
+    complete(
+        "K kept",
+        "both = [one for one in kept if one in gone]\n"
+        "return (F(both).mean() - M(gone).mean()).abs().item()",
+        "The circuit keeps K alone",
+    ),
+    complete("no size", "return (F(left).mean() - M(gone).mean()).item()", "The sign is left"),
+    complete(
+        "no size, reversed", "return (M(gone).mean() - F(left).mean()).item()", "turned round"
+    ),
+    complete("sizes", "return (F(left) - M(gone)).abs().mean().item()", "mean of sizes"),
+    complete(
+        "relative",
+        "m = M(gone).mean()\nreturn ((F(left).mean() - m).abs() / m).item()",
+        "share of the model's",
+    ),
+    complete(
+        "nothing left",
+        "return (task.only(left).mean() - M(gone).mean()).abs().item()",
+        "an empty circuit computes nothing",
+    ),
+    minimal("no K", "return (F(alone).mean() - F(kept).mean()).abs().item()", "never knocked out"),
+    minimal(
+        "K with v only",
+        "return (F(rest).mean() - F(kept).mean()).abs().item()",
+        "on one side only, together with v",
+    ),
+    minimal(
+        "K without v only",
+        "return (F(alone).mean() - F(left).mean()).abs().item()",
+        "where v is gone K must be gone",
+    ),
+    minimal(
+        "the model's",
+        "return (M([*gone, node]).mean() - M(gone).mean()).abs().item()",
+        "the model's losses",
+    ),
+    minimal(
+        "against the model", "return (F(rest).mean() - M(gone).mean()).abs().item()", "both parts"
+    ),
+    minimal(
+        "against nothing",
+        "return (F(rest).mean() - task.nothing().mean()).abs().item()",
+        "compared with nothing",
+    ),
+    minimal(
+        "v alone",
+        "return (F([node]).mean() - task.nothing().mean()).abs().item()",
+        "what v does alone",
+    ),
+    minimal("no size", "return (F(rest).mean() - F(left).mean()).item()", "The sign is left"),
+    minimal("no size, reversed", "return (F(left).mean() - F(rest).mean()).item()", "turned round"),
+    minimal("sizes", "return (F(rest) - F(left)).abs().mean().item()", "mean of sizes"),
+    minimal(
+        "nothing left",
+        "return (task.only(rest).mean() - task.only(left).mean()).abs().item()",
+        "an empty circuit computes nothing",
+    ),
+]
+
+RIGHT = [
+    Right("7.10", "of sums", body={"faithfulness": "return circuit.sum() / whole.sum()"}),
+    Right(
+        "7.11",
+        "through masks",
+        body={
+            "incompleteness": """
+            keep = keep_mask(task.model, task.prompts, kept)
+            out = keep_mask(task.model, task.prompts, gone)
+            return abs((task.score(keep & ~out) - task.score(~out)).mean().item())
+            """,
+            "minimality": """
+            keep = keep_mask(task.model, task.prompts, kept)
+            keep &= ~keep_mask(task.model, task.prompts, gone)
+            less = keep & ~keep_mask(task.model, task.prompts, [node])
+            return abs(task.score(less).mean().item() - task.score(keep).mean().item())
+            """,
+        },
+    ),
+]
