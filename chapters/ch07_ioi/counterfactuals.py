@@ -84,6 +84,19 @@ def signals(
     raise NotImplementedError("exercise 7.3")
 
 
+def mirrored(prompts: Prompts) -> Prompts:
+    """Each prompt with its two names exchanged everywhere, the answer too.
+
+    A model likes some names better than others. In a prompt and its mirror image every name is the
+    answer once and the wrong answer once, so that on average its taste cancels.
+    """
+    where = prompts.positions
+    places = torch.stack([where.io, where.s1, where.s2], dim=1)
+    names = torch.stack([prompts.s, prompts.io, prompts.io], dim=1)
+    tokens = prompts.tokens.scatter(1, places, names)
+    return prompts._replace(tokens=tokens, io=prompts.s, s=prompts.io)
+
+
 def check_pool(prompts: Prompts, names: Int[Tensor, " n_names"], n: int) -> None:
     """Refuse a pool of names that is too small or names somebody twice.
 
