@@ -12,6 +12,7 @@ interruption, and writes docs/figures/ch07_circuit.json; the figures of chapter 
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from docs._figures.ioi_tests import interval, test_circuit
 from docs._figures.steps import Steps
@@ -70,24 +71,44 @@ def draw_halves(tokenizer: Any) -> list[tuple[Prompts, Prompts]]:
 
 
 def find(model: Any, half: tuple[Prompts, Prompts], steps: Steps) -> tuple[dict, dict]:
-    """Classes of heads, and the mean effect of every head at every step."""
+    """Classes of heads, and the effect of every head at every step."""
     clean, partner = half
     search = Search(model, clean, partner, read_logit_diff(model, clean.io, clean.s))
     effects = {"direct": steps("path to logits", search.direct)}
-    classes = search.writers(effects["direct"])
-    movers = classes["name mover"]
+    writers = search.writers(effects["direct"])
+    movers = writers["name mover"]
     effects["queries"] = steps("path to queries", lambda: search.to_queries(movers), movers)
-    classes |= search.inhibitors(effects["queries"])
-    readers = classes["S-inhibition"] + classes.get("subject suppressor", [])
+    inhibitors = search.inhibitors(effects["queries"])
+    readers = inhibitors["S-inhibition"] + writers.get("subject suppressor", [])
     effects["subject"] = steps("path to S2", lambda: search.to_subject(readers), readers)
     repeaters = search.repeaters(effects["subject"])
-    inductive = repeaters.get("induction", [])
-    classes |= {name: heads for name, heads in repeaters.items() if name != "unexplained"}
-    if inductive:
-        effects["keys"] = steps("path to keys", lambda: search.to_keys(inductive), inductive)
-        found = search.predecessors(effects["keys"])
-        classes |= {name: heads for name, heads in found.items() if name != "unexplained"}
-    return classes, effects
+    inductive = repeaters["induction"]
+    effects["keys"] = steps("path to keys", lambda: search.to_keys(inductive), inductive)
+    found = (writers, inhibitors, repeaters, search.predecessors(effects["keys"]))
+    return one_class_each(found, tuple(effects.values()), model.config.n_heads), effects
+
+
+def one_class_each(found: tuple[dict, ...], effects: tuple[Tensor, ...], n_heads: int) -> dict:
+    """Classes of all steps, a head in that one of them in which its effect is largest.
+
+    Only those that write to the answer are kept without an explanation: behind them the heads that
+    look at no role are too many to mean anything.
+    """
+    best: dict[tuple[int, int], tuple[float, str]] = {}
+    for step, (classes, effect) in enumerate(zip(found, effects, strict=True)):
+        for name, heads in classes.items():
+            for layer, head in heads:
+                size = effect[layer * n_heads + head].mean().abs().item()
+                if (step == 0 or name != "unexplained") and size > best.get((layer, head), (0.0,))[
+                    0
+                ]:
+                    best[layer, head] = (size, name)
+    names = {name for _, name in best.values()}
+    order = [name for classes in found for name in classes if name in names]
+    ranked = sorted(best, key=lambda head: -best[head][0])
+    return {
+        name: [head for head in ranked if best[head][1] == name] for name in dict.fromkeys(order)
+    }
 
 
 def measure(model: Any, half: tuple[Prompts, Prompts], classes: dict, steps: Steps) -> dict:

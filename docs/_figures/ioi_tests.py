@@ -66,7 +66,7 @@ def random_circuit(model: Any, like: Iterable[Node], generator: torch.Generator)
 
 
 def greedy(
-    task: Task, nodes: list[Node], generator: torch.Generator, sample: int = 5
+    task: Task, nodes: list[Node], generator: torch.Generator, sample: int = 3
 ) -> list[Node]:
     """A set K that the circuit fails on: at each step the worst of a few random candidates.
 
@@ -75,7 +75,7 @@ def greedy(
     """
     gone: list[Node] = []
     worst = gap(task, nodes, gone)
-    for _ in range(len(nodes) // 2):
+    for _ in range(6):
         left = [node for node in nodes if node not in gone]
         picked = torch.randperm(len(left), generator=generator)[:sample].tolist()
         scores = {left[i]: gap(task, nodes, [*gone, left[i]]) for i in picked}
@@ -126,7 +126,7 @@ def test_circuit(model: Any, tokenizer: Any, prompts: Prompts, classes: dict, st
         "greedy sets",
         lambda: [
             [list(n) for n in greedy(tiny, nodes, torch.Generator().manual_seed(i))]
-            for i in range(5)
+            for i in range(3)
         ],
         nodes,
     )
