@@ -74,6 +74,8 @@ class Site:
             raise ValueError(f"directions come as rows of one length: {error}") from error
         if rows.ndim != 2 or not rows.numel():
             raise ValueError(f"directions come as rows of numbers, but {list(rows.shape)} came")
+        if len(rows) > rows.shape[1]:
+            raise ValueError(f"{len(rows)} directions in {rows.shape[1]} dimensions came: too many")
         off = (rows @ rows.T - torch.eye(len(rows), dtype=rows.dtype)).abs().max().item()
         if not off < 1e-4:
             raise ValueError(

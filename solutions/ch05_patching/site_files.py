@@ -24,8 +24,9 @@ from .sites import FromRun, Intervention
 
 FORMAT, VERSION = "interventions", 1
 MAX_BYTES = 64_000_000
-MAX_NUMBER = 2**31
+MAX_NUMBER, MAX_LETTERS, MAX_AXES = 2**31, 200, 4
 DTYPES = {str(dtype).removeprefix("torch."): dtype for dtype in (torch.float32, torch.float64)}
+DEPTHS = ("a number", "a row of numbers", "rows of numbers")
 SITE = ("hook", "layer", "head", "position", "neuron", "direction")
 SOURCE = ("run", "position", "average")
 INTERVENTION = ("site", "action", "value", "source", "during")
@@ -34,17 +35,20 @@ INTERVENTION = ("site", "action", "value", "source", "during")
 def save_interventions(interventions: Sequence[Intervention], path: str | os.PathLike) -> None:
     """Write interventions beside the path, then move them there.
 
-    Raises: ValueError for a value that is not float32 or float64.
+    Raises: ValueError for a value that is not float32 or float64, or not finite, and for more than
+        would be read again.
     """
-    content = {
-        "format": FORMAT,
-        "version": VERSION,
-        "interventions": [describe(one) for one in interventions],
-    }
+    entries = [describe(one) for one in interventions]
+    content = {"format": FORMAT, "version": VERSION, "interventions": entries}
+    whole = json.dumps(content, indent=1, allow_nan=False) + "\n"
+    if len(whole) > MAX_BYTES:
+        raise ValueError(
+            f"{len(whole)} bytes are more than the {MAX_BYTES} that would be read again"
+        )
     target = Path(path)
     beside = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
-        beside.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        beside.write_text(whole, encoding="utf-8")
         beside.replace(target)
     finally:
         beside.unlink(missing_ok=True)
@@ -66,8 +70,13 @@ def describe_tensor(value: Tensor) -> dict[str, Any]:
     dtype = str(value.dtype).removeprefix("torch.")
     if dtype not in DTYPES:
         raise ValueError(f"values are written as {' or '.join(DTYPES)}, but {dtype} came")
-    numbers = value.detach().cpu().reshape(-1).tolist()
-    return {"dtype": dtype, "shape": list(value.shape), "numbers": numbers}
+    if value.ndim > MAX_AXES or not value.numel() or not value.isfinite().all():
+        raise ValueError(
+            f"values are finite numbers on at most {MAX_AXES} axes; {value!s:.80} of shape "
+            f"{list(value.shape)} came"
+        )
+    row = value.detach().cpu().reshape(-1).tolist()
+    return {"dtype": dtype, "shape": list(value.shape), "numbers": row}
 
 
 def load_interventions(path: str | os.PathLike) -> list[Intervention]:
@@ -79,16 +88,20 @@ def load_interventions(path: str | os.PathLike) -> list[Intervention]:
     if size > MAX_BYTES:
         raise ValueError(f"{path} has {size} bytes; more than {MAX_BYTES} are not read")
     try:
-        text = Path(path).read_text(encoding="utf-8")
-        content = json.loads(text, object_pairs_hook=unrepeated, parse_constant=refuse_constant)
-    except (RecursionError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is not a file of interventions: {error}") from error
-    fields(content, ("format", "version", "interventions"), "the file")
-    if (content["format"], content["version"]) != (FORMAT, VERSION):
-        raise ValueError(
-            f"expected format {FORMAT!r}, version {VERSION}; "
-            f"came {content['format']!r:.40}, {content['version']!r:.40}"
+        content = json.loads(
+            Path(path).read_text(encoding="utf-8"),
+            object_pairs_hook=unrepeated,
+            parse_constant=refuse_constant,
+            parse_int=bounded,
         )
+    except RecursionError as error:
+        raise ValueError(f"{path} is no file of interventions: it is nested too deep") from error
+    except ValueError as error:
+        raise ValueError(f"{path} is no file of interventions: {error}") from error
+    fields(content, ("format", "version", "interventions"), "the file")
+    came = text(content["format"], "format"), expect(content["version"], (int,), "version")
+    if came != (FORMAT, VERSION):
+        raise ValueError(f"expected format {FORMAT!r}, version {VERSION}; came {came}")
     entries = expect(content["interventions"], (list,), "interventions")
     return [rebuild(entry, f"interventions[{i}]") for i, entry in enumerate(entries)]
 
@@ -104,6 +117,13 @@ def unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def refuse_constant(word: str) -> None:
     """NaN and infinity are not JSON, and no value for a model."""
     raise ValueError(f"numbers must be finite, but {word} came")
+
+
+def bounded(digits: str) -> int:
+    """A whole number that is not absurdly long."""
+    if len(digits) > 20:
+        raise ValueError(f"a whole number of {len(digits)} digits came")
+    return int(digits)
 
 
 def expect(value: Any, kinds: tuple[type, ...], where: str) -> Any:
@@ -124,14 +144,33 @@ def fields(value: Any, names: Sequence[str], where: str) -> None:
         raise ValueError(f"{where}: unknown fields {extra!r:.80}, missing fields {missing!r:.80}")
 
 
-def numbers(value: Any, where: str, depth: int, kinds: tuple[type, ...]) -> Any:
-    """A number, or rows of numbers at most `depth` deep, as tuples."""
-    if type(value) is list:
-        if not depth:
-            raise ValueError(f"{where}: lists are nested too deep")
-        return tuple(numbers(one, where, depth - 1, kinds) for one in value)
-    expect(value, kinds, where)
-    if not (math.isfinite(value) if type(value) is float else abs(value) < MAX_NUMBER):
+def text(value: Any, where: str) -> str:
+    """A string that is not absurdly long."""
+    if len(expect(value, (str,), where)) > MAX_LETTERS:
+        raise ValueError(f"{where}: at most {MAX_LETTERS} letters, but {len(value)} came")
+    return value
+
+
+def numbers(value: Any, where: str, depths: Sequence[int], kind: type) -> Any:
+    """A number (depth 0), a row of them (1) or rows (2), as tuples.
+
+    Raises: ValueError for another depth, mixed depths, another type, or numbers out of bounds.
+    """
+    inner, depth = value, 0
+    while type(inner) is list and depth <= max(depths):
+        inner, depth = (inner[0] if inner else None), depth + 1
+    if depth not in depths:
+        words = " or ".join(DEPTHS[allowed] for allowed in depths)
+        raise ValueError(f"{where}: expected {words}, but {value!r:.40} came")
+    return rows(value, where, depth, kind)
+
+
+def rows(value: Any, where: str, depth: int, kind: type) -> Any:
+    """Numbers nested exactly this deep."""
+    if depth:
+        return tuple(rows(one, where, depth - 1, kind) for one in expect(value, (list,), where))
+    expect(value, (kind,), where)
+    if not (math.isfinite(value) if kind is float else abs(value) < MAX_NUMBER):
         raise ValueError(f"{where}: {value!r:.40} is out of bounds")
     return value
 
@@ -139,56 +178,58 @@ def numbers(value: Any, where: str, depth: int, kinds: tuple[type, ...]) -> Any:
 def rebuild(entry: Any, where: str) -> Intervention:
     """An intervention from JSON, field by field."""
     fields(entry, INTERVENTION, where)
-    for name in ("action", "during"):
-        expect(entry[name], (str,), f"{where}.{name}")
-    value = entry["value"]
-    return Intervention(
-        rebuild_site(entry["site"], f"{where}.site"),
-        entry["action"],
-        None if value is None else rebuild_tensor(value, f"{where}.value"),
-        None if entry["source"] is None else rebuild_source(entry["source"], f"{where}.source"),
-        entry["during"],
-    )
+    value, source = entry["value"], entry["source"]
+    site = rebuild_site(entry["site"], f"{where}.site")
+    action, during = (text(entry[name], f"{where}.{name}") for name in ("action", "during"))
+    tensor = None if value is None else rebuild_tensor(value, f"{where}.value")
+    run = None if source is None else rebuild_source(source, f"{where}.source")
+    try:
+        return Intervention(site, action, tensor, run, during)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
 
 
 def rebuild_site(entry: Any, where: str) -> Site:
     """A site from JSON."""
     fields(entry, SITE, where)
-    expect(entry["hook"], (str,), f"{where}.hook")
-    expect(entry["layer"], (int, type(None)), f"{where}.layer")
-    read: dict[str, Any] = {"hook": entry["hook"]}
-    for name, depth, kinds in (
-        ("layer", 0, (int,)),
-        ("head", 1, (int,)),
-        ("position", 2, (int,)),
-        ("neuron", 1, (int,)),
-        ("direction", 2, (float,)),
+    read: dict[str, Any] = {"hook": text(entry["hook"], f"{where}.hook")}
+    for name, depths, kind in (
+        ("layer", (0,), int),
+        ("head", (0, 1), int),
+        ("position", (0, 1, 2), int),
+        ("neuron", (0, 1), int),
+        ("direction", (2,), float),
     ):
         value = entry[name]
-        read[name] = None if value is None else numbers(value, f"{where}.{name}", depth, kinds)
-    return Site(**read)
+        read[name] = None if value is None else numbers(value, f"{where}.{name}", depths, kind)
+    try:
+        return Site(**read)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error!s:.{MAX_LETTERS}}") from error
 
 
 def rebuild_source(entry: Any, where: str) -> FromRun:
     """The name of another run, and where in it."""
     fields(entry, SOURCE, where)
-    expect(entry["run"], (str,), f"{where}.run")
-    expect(entry["average"], (bool,), f"{where}.average")
+    run = text(entry["run"], f"{where}.run")
+    average = expect(entry["average"], (bool,), f"{where}.average")
     position = entry["position"]
     if position is not None:
-        position = numbers(position, f"{where}.position", 2, (int,))
-    return FromRun(entry["run"], position, entry["average"])
+        position = numbers(position, f"{where}.position", (0, 1, 2), int)
+    return FromRun(run, position, average)
 
 
 def rebuild_tensor(entry: Any, where: str) -> Tensor:
     """A tensor from its dtype, its shape and its numbers."""
     fields(entry, ("dtype", "shape", "numbers"), where)
-    if expect(entry["dtype"], (str,), f"{where}.dtype") not in DTYPES:
+    if text(entry["dtype"], f"{where}.dtype") not in DTYPES:
         raise ValueError(f"{where}.dtype: {' or '.join(DTYPES)}, but {entry['dtype']!r:.40} came")
-    shape = numbers(expect(entry["shape"], (list,), f"{where}.shape"), f"{where}.shape", 1, (int,))
-    flat = numbers(
-        expect(entry["numbers"], (list,), f"{where}.numbers"), f"{where}.numbers", 1, (float,)
-    )
-    if min(shape, default=1) < 1 or math.prod(shape) != len(flat):
-        raise ValueError(f"{where}: shape {list(shape)!r:.60} does not fit {len(flat)} numbers")
-    return torch.tensor(flat, dtype=DTYPES[entry["dtype"]]).reshape(shape)
+    shape = numbers(entry["shape"], f"{where}.shape", (1,), int)
+    row = numbers(entry["numbers"], f"{where}.numbers", (1,), float)
+    fits = len(shape) <= MAX_AXES and min(shape, default=1) > 0 and math.prod(shape) == len(row)
+    if not fits:
+        raise ValueError(f"{where}: shape {list(shape)!r:.60} does not fit {len(row)} numbers")
+    found = torch.tensor(row, dtype=DTYPES[entry["dtype"]]).reshape(shape)
+    if not found.isfinite().all():
+        raise ValueError(f"{where}.numbers: one is too large for {entry['dtype']}")
+    return found

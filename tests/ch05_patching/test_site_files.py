@@ -1,0 +1,192 @@
+"""Interventions as files: what is saved comes back bit for bit, and what is not one is refused."""
+
+import json
+import random
+
+import pytest
+import torch
+
+from .bad_files import GONE, REFUSED, whole
+
+pytestmark = pytest.mark.project
+
+HEADED = ("attn.hook_z", "attn.hook_k", "attn.hook_pattern")
+HOOKS = (*HEADED, "hook_resid_pre", "mlp.hook_post", "hook_embed", "ln_final.hook_normalized")
+NUMBERS = (0.0, -0.0, 1 / 3, 5e-324, -1e-45, 1.0000001, 16777217.0, 3.4e38, 2.0**-126)
+
+
+def position(chance):
+    """One, a row, rows, or none."""
+    kind = chance.randrange(4)
+    some = [tuple(chance.randrange(-9, 99) for _ in range(3)) for _ in range(chance.randint(1, 3))]
+    return (None, chance.randrange(-9, 99), some[0], tuple(some))[kind]
+
+
+def tensor(chance):
+    """A value of any rank, with numbers that a sloppy format would round."""
+    shape = [chance.randint(1, 3) for _ in range(chance.randrange(5))]
+    dtype = chance.choice([torch.float32, torch.float64])
+    size = torch.Size(shape).numel()
+    row = [chance.choice([*NUMBERS, chance.gauss(0, 1)]) for _ in range(size)]
+    return torch.tensor(row, dtype=dtype).reshape(shape)
+
+
+def intervention(sites, Site, chance):
+    """Any intervention that can be said."""
+    hook, fields = chance.choice(HOOKS), {}
+    if hook in HEADED and chance.random() < 0.5:
+        fields["head"] = chance.choice([0, 3, (4, 1), (0,)])
+    if chance.random() < 0.4:
+        fields["neuron"] = chance.choice([7, (5, 2, 11)])
+    elif chance.random() < 0.4:
+        square = torch.tensor([[chance.gauss(0, 1) for _ in range(4)] for _ in range(4)])
+        rows = torch.linalg.qr(square.double())[0][: chance.randint(1, 3)]
+        fields["direction"] = tuple(map(tuple, rows.tolist()))
+    layer = None if hook.startswith(("hook_embed", "ln")) else chance.randrange(40)
+    site = Site(hook, layer, position=position(chance), **fields)
+    action, during = chance.choice(["zero", "replace", "add", "scale"]), chance.choice(sites.DURING)
+    if action == "zero":
+        return sites.Intervention(site, action, during=during)
+    if chance.random() < 0.5:
+        return sites.Intervention(site, action, value=tensor(chance), during=during)
+    run = sites.FromRun(chance.choice(["abc", "Ünï \n"]), position(chance), chance.random() < 0.5)
+    return sites.Intervention(site, action, source=run, during=during)
+
+
+def test_what_is_saved_comes_back_bit_for_bit(sites, site_files, Site, tmp_path):
+    chance, path = random.Random(5), tmp_path / "some.json"
+    for _ in range(60):
+        saved = [intervention(sites, Site, chance) for _ in range(chance.randrange(6))]
+        site_files.save_interventions(saved, path)
+        came = site_files.load_interventions(path)
+        assert len(came) == len(saved)
+        for one, other in zip(saved, came, strict=True):
+            assert (one.site, one.action, one.during) == (other.site, other.action, other.during)
+            assert one.source == other.source and (one.value is None) == (other.value is None)
+            if one.value is not None:
+                assert one.value.dtype == other.value.dtype and one.value.shape == other.value.shape
+                bits = torch.int32 if one.value.dtype == torch.float32 else torch.int64
+                same = one.value.reshape(-1).view(bits).equal(other.value.reshape(-1).view(bits))
+                assert same, "a number came back as another, or -0 as 0"
+    assert [file.name for file in tmp_path.iterdir()] == ["some.json"]
+
+
+def test_a_file_is_readable_and_the_same_for_the_same_interventions(
+    sites, site_files, Site, tmp_path
+):
+    one = sites.Intervention.patch(Site("attn.hook_z", 2, head=1, position=-1), "corrupted")
+    for name in ("a", "b"):
+        site_files.save_interventions([one], tmp_path / name)
+    text = (tmp_path / "a").read_text()
+    assert text == (tmp_path / "b").read_text()
+    for words in ('"hook": "attn.hook_z"', '"layer": 2', '"position": -1', '"run": "corrupted"'):
+        assert words in text
+
+
+def load(site_files, text, folder):
+    """What a file with that text is read as."""
+    path = folder / "given.json"
+    path.write_bytes(text if type(text) is bytes else text.encode())
+    return site_files.load_interventions(path)
+
+
+@pytest.mark.parametrize("place, new, says", REFUSED)
+def test_a_file_with_one_thing_wrong_is_refused_where_it_is(site_files, tmp_path, place, new, says):
+    content = whole()
+    inner = content
+    for key in place[:-1]:
+        inner = inner[key]
+    if not place:
+        content = new
+    elif new is GONE:
+        del inner[place[-1]]
+    else:
+        inner[place[-1]] = new
+    with pytest.raises(ValueError) as refusal:
+        load(site_files, json.dumps(content), tmp_path)
+    assert says in str(refusal.value) and len(str(refusal.value)) < 500
+
+
+def test_the_file_without_anything_wrong_is_read(site_files, tmp_path):
+    first, second = load(site_files, json.dumps(whole()), tmp_path)
+    assert first.value.tolist() == [[0.5, 1.0]] and second.source.run == "other"
+
+
+GOOD = json.dumps(whole())
+
+
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        (b"", "no file of interventions: Expecting value"),
+        (b"\x80\x04\x95\x00\xff", "no file of interventions: 'utf-8' codec"),
+        (b"\xff\xfe" + GOOD.encode("utf-16-le"), "no file of interventions: 'utf-8' codec"),
+        (GOOD[:-1], "no file of interventions: Expecting"),
+        (GOOD + "{}", "no file of interventions: Extra data"),
+        (GOOD.replace('"layer": 1', '"layer": 1, "layer": 2', 1), "a field comes twice among"),
+        ('{"a":' * 100_000, "nested too deep"),
+        ('{"format": "interventions", "version": 1, "interventions": ' + "[" * 200_000, "too deep"),
+        (GOOD.replace("[0.5", "[" * 500 + "0.5"), "no file of interventions"),
+        (GOOD.replace("0.5", "1e999"), "numbers: inf is out of bounds"),
+        (GOOD.replace("0.5", "9" * 5000), "a whole number of 5000 digits came"),
+        (GOOD.replace("0.5", "[" * 90 + "]" * 90), "numbers: expected"),
+    ],
+    ids=range(12),
+)
+def test_what_is_no_json_of_this_kind_is_refused(site_files, tmp_path, text, says):
+    with pytest.raises(ValueError) as refusal:
+        load(site_files, text, tmp_path)
+    assert says in str(refusal.value) and len(str(refusal.value)) < 500
+
+
+def test_a_file_too_long_is_neither_read_nor_written(
+    sites, site_files, Site, tmp_path, monkeypatch
+):
+    path = tmp_path / "long.json"
+    one = sites.Intervention.put(Site("hook_embed"), torch.ones(400))
+    site_files.save_interventions([one], path)
+    monkeypatch.setattr(site_files, "MAX_BYTES", path.stat().st_size - 1)
+    with pytest.raises(ValueError, match=r"long\.json has \d+ bytes; more than \d+ are not read"):
+        site_files.load_interventions(path)
+    with pytest.raises(ValueError, match="that would be read again"):
+        site_files.save_interventions([one], tmp_path / "other.json")
+    assert [file.name for file in tmp_path.iterdir()] == ["long.json"]
+
+
+@pytest.mark.parametrize(
+    "value, says",
+    [
+        (torch.ones(2, dtype=torch.bfloat16), "float32 or float64, but bfloat16 came"),
+        (torch.tensor([1, 2]), "float32 or float64, but int64 came"),
+        (torch.tensor([1.0, float("nan")]), "finite numbers"),
+        (torch.ones(1, 1, 1, 1, 2), r"at most 4 axes; .*\[1, 1, 1, 1, 2\] came"),
+        (torch.ones(2, 0), r"of shape \[2, 0\] came"),
+    ],
+)
+def test_what_could_not_be_read_again_is_not_written(
+    sites, site_files, Site, tmp_path, value, says
+):
+    path = tmp_path / "kept.json"
+    path.write_text("before")
+    with pytest.raises(ValueError, match=says):
+        site_files.save_interventions([sites.Intervention.put(Site("hook_embed"), value)], path)
+    assert path.read_text() == "before"
+
+
+@pytest.mark.parametrize("at", ["write_text", "replace"])
+def test_an_interrupted_save_leaves_what_was_there(site_files, tmp_path, monkeypatch, at):
+    path = tmp_path / "kept.json"
+    path.write_text("before")
+    write = site_files.Path.write_text
+
+    def interrupted(self, *given, **named):
+        if at == "write_text":
+            write(self, given[0][:9], **named)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(site_files.Path, at, interrupted)
+        site_files.save_interventions([], path)
+    assert path.read_text() == "before" and len(list(tmp_path.iterdir())) == 1
+    site_files.save_interventions([], path)
+    assert site_files.load_interventions(path) == []
