@@ -95,13 +95,15 @@ def along_paths(
 ) -> Float[Tensor, "sender batch"]:
     """Steps C and D, once all is checked; operands: other runs, and what is held in C."""
     runs, held = operands
-    check_resuming(model, text, [*versions, *([Intervention.zero(site)] for site in receivers)])
+    ends = [[Intervention.zero(site)] for site in receivers]
+    check_resuming(model, text, [*versions, *ends])
+    listen_from = min((first_position(end, text) for end in ends), default=text.n_pos)
     scores = read(text.streams[-1][None, :, -1]).expand(len(versions), -1).clone()
     stop = max((site.layer or 0 for site in receivers), default=len(model.blocks) - 1) + 1
     for numbers in groups(text, versions, max_rows):
         chosen = [versions[number] for number in numbers]
-        together = Walk(text, chosen, first_position(chosen[0], text), runs, held)
-        stream, noted = walk(model, together, receivers, stop)
+        start = min(first_position(chosen[0], text), listen_from)
+        stream, noted = walk(model, Walk(text, chosen, start, runs, held), receivers, stop)
         if not receivers:
             scores[numbers] = read(stream[:, -1].unflatten(0, (-1, text.batch)))
             continue

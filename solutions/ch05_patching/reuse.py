@@ -163,8 +163,13 @@ def walk(
 
     stop: leave before this block instead. The second result has an entry for each site of `listen`:
     what stood there, [version, batch, place, ...], of those versions that had begun by its layer.
+
+    Raises: ValueError for a site to listen to before the first position that is computed.
     """
     text, stop = together.text, len(model.blocks) if stop is None else stop
+    for site in listen:
+        if site.places(text.batch, text.n_pos).min() < together.start:
+            raise ValueError(f"{site}: nothing is computed before position {together.start}")
     heard: dict[str, Tensor] = {}
     names = sorted({site.name for site in listen})
     points = dict(zip(names, model.find_points(names), strict=True))
