@@ -7,6 +7,8 @@
 
 Axes: key is d_mlp, value is d_model; a weight is used as `x @ W`, so W is [d_mlp, d_model].
 Source: Meng et al. 2022, "Locating and Editing Factual Associations in GPT".
+Differs: the paper's code takes the averaged key for the direction of the change, and the key of the
+bare prompt for its size; here one key does both.
 """
 
 import copy
@@ -104,6 +106,9 @@ def find_value(
     last word, which is the same in all texts.
 
     Minimised: surprise at the answer + keep * KL(before || after) on kept + decay * |change|^2.
+
+    Differs: the paper keeps what the model says after "(subject) is a", weighs the length of the
+        change differently, and cuts it where it gets too long.
     """
     layer, position = place
     texts = torch.cat([asked, kept])

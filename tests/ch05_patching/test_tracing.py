@@ -49,59 +49,64 @@ def one_by_one(model, noisy, clean, places=PLACES, number=None, answers=ANSWERS)
     return found
 
 
-@torch.no_grad()
 def mistakes(model, noisy, clean):
     """Words -> what the usual mistakes about a restored run give."""
+    return state_mistakes(model, noisy, clean) | reading_mistakes(model, noisy, clean)
+
+
+@torch.no_grad()
+def state_mistakes(model, noisy, clean):
+    """What comes when wrong states are put, or at wrong places, or into a wrong run."""
     embedded = model.embedding(TOKENS).expand_as(noisy)
-    alone = one_by_one(model, noisy, clean)
-    nothing = torch.zeros_like(PLACES)
-    whole = torch.stack(
-        [
-            one_by_one(model, noisy, clean, number=lambda logits, _, t=t: logits[-1][t]).mean(1)
-            for t in range(13)
-        ],
-        dim=-1,
-    )
-    of_means = whole.softmax(-1).gather(-1, ANSWERS.expand(4, 3)[..., None])[..., 0]
     with model.hooks({"hook_embed": lambda x, _: x + noisy[0] - embedded[0]}):
         with_noise = model.run_with_cache(TOKENS, names=list(clean))[1]
-    return {
-        "Nothing is put back: this is the corrupted run.": (
-            one_by_one(model, noisy, clean, nothing).mean(1)
-        ),
-        "The clean states are put back at ALL positions, in every version.": (
-            one_by_one(model, noisy, clean, ~nothing).mean(1)
-        ),
-        "The states are put back where `places` is False.": (
-            one_by_one(model, noisy, clean, ~PLACES).mean(1)
-        ),
+    none = torch.zeros_like(PLACES)
+    usual = {
+        "Nothing is put back: this is the corrupted run.": (noisy, clean, none),
+        "The clean states are put back at ALL positions, in every version.": (noisy, clean, ~none),
+        "The states are put back where `places` is False.": (noisy, clean, ~PLACES),
         "The run is clean and nothing is spoilt: the states go into the NOISY stream.": (
-            one_by_one(model, embedded, clean).mean(1)
+            (embedded, clean, PLACES)
         ),
         "Noisy states are put into the clean run: it is the other way round.": (
-            one_by_one(model, embedded, with_noise).mean(1)
+            (embedded, with_noise, PLACES)
         ),
+        "The noise is averaged before the run: the PROBABILITY is averaged, after it.": (
+            (noisy.mean(0, keepdim=True), clean, PLACES)
+        ),
+    }
+    return {words: one_by_one(model, *inputs).mean(1) for words, inputs in usual.items()}
+
+
+@torch.no_grad()
+def reading_mistakes(model, noisy, clean):
+    """What comes when the answer's probability is read or averaged wrongly."""
+
+    def read(number, answers=ANSWERS):
+        return one_by_one(model, noisy, clean, number=number, answers=answers)
+
+    alone = one_by_one(model, noisy, clean)
+    logits = [read(lambda row, _, token=token: row[-1][token]).mean(1) for token in range(13)]
+    of_means = torch.stack(logits, dim=-1).softmax(-1)
+    return {
         "Only the first sample counts: average over all.": alone[:, 0],
         "Only the last sample counts: average over all.": alone[:, -1],
         "The samples are added up: average them.": alone.sum(1),
-        "The noise is averaged before the run: the PROBABILITY is averaged, after it.": (
-            one_by_one(model, noisy.mean(0, keepdim=True), clean).mean(1)
+        "Logits are averaged over samples, then the softmax: average probabilities.": (
+            of_means.gather(-1, ANSWERS.expand(4, 3)[..., None])[..., 0]
         ),
-        "Logits are averaged over samples, then the softmax: average probabilities.": of_means,
         "These are logits of the answers: probabilities are asked for.": (
-            one_by_one(model, noisy, clean, number=lambda row, answer: row[-1][answer]).mean(1)
+            read(lambda row, answer: row[-1][answer]).mean(1)
         ),
         "These are log-probabilities: probabilities are asked for.": alone.log().mean(1),
         "The probability is read at the first position: it is the last that predicts.": (
-            one_by_one(
-                model, noisy, clean, number=lambda row, answer: row[0].softmax(-1)[answer]
-            ).mean(1)
+            read(lambda row, answer: row[0].softmax(-1)[answer]).mean(1)
         ),
         "All texts have the first one's answer: each has its own.": (
             one_by_one(model, noisy, clean, answers=ANSWERS[:1].expand(3)).mean(1)
         ),
         "This is the probability of the likeliest token, not of the answer.": (
-            one_by_one(model, noisy, clean, number=lambda r, _: r[-1].softmax(-1).max()).mean(1)
+            read(lambda row, _: row[-1].softmax(-1).max()).mean(1)
         ),
     }
 
