@@ -1,0 +1,126 @@
+"""Interventions while text is generated: with a cache all is as if the text were read at once."""
+
+import pytest
+import torch
+
+from tests.ch03_circuits.tiny import TOKENS
+from tests.grading.diagnose import match, normal
+
+pytestmark = pytest.mark.project
+REST = torch.tensor([[2, 1, 4, 7], [9, 3, 6, 0], [5, 7, 12, 11]])
+TEXT = torch.cat([TOKENS, REST], dim=1)
+PROMPT, ALL = 5, range(9)
+SPANS = {"all": ALL, "prompt": range(PROMPT), "generated": range(PROMPT, 9)}
+PLACES = {
+    "everywhere": (None, [list(ALL)] * 3),
+    "in the prompt": (3, [[3]] * 3),
+    "the prompt's last": (-1, [[4]] * 3),
+    "generated": (6, [[6]] * 3),
+    "in the prompt and generated": ((1, 5, 8), [[1, 5, 8]] * 3),
+    "an own one each": (((2,), (7,), (5,)), [[2], [7], [5]]),
+    "two own ones each": (((6, 0), (4, 7), (8, 5)), [[6, 0], [4, 7], [8, 5]]),
+}
+
+
+def in_steps(impl, model, lengths=(PROMPT, 1, 2, 1)):
+    """Logits of a text that is read piece by piece, with a cache."""
+    past, parts = impl("ch02_transformer.kv_cache").KVCache(len(model.blocks)), []
+    for piece in TEXT.split(lengths, dim=1):
+        parts.append(model(piece, past=past))
+    return torch.cat(parts, dim=1)
+
+
+def at_once(model, name, rows, during, change):
+    """Logits of the whole text, changed by hand at these places as far as `during` goes."""
+
+    def hook(x, _):
+        for text, row in enumerate(rows):
+            for i, place in enumerate(row):
+                if place in SPANS[during]:
+                    change(x, text, place, i)
+
+    return model.run_with_hooks(TEXT, hooks={name: hook})
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama"])
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("during", SPANS)
+def test_with_a_cache_all_is_as_if_the_text_were_read_at_once(
+    sites, Site, build, impl, family, place, during
+):
+    position, rows = PLACES[place]
+    model = build(family)
+    places = len(rows[0])
+    value = normal(3, 1 if position is None else places, 1, 4, seed=1)
+    site = Site("attn.hook_z", 0, head=4, position=position)
+    change = sites.Intervention(site, "replace", value, during=during)
+    if not any(p in SPANS[during] for row in rows for p in row):
+        with pytest.raises(ValueError, match="1 of 1 interventions never happened"):
+            with sites.intervening(model, [change], generating=True):
+                in_steps(impl, model)
+        return
+
+    def by_hand(x, text, at, i):
+        x[text, at, 4] = value[text, 0 if position is None else i, 0]
+
+    with sites.intervening(model, [change], generating=True):
+        came = in_steps(impl, model)
+    match(came, at_once(model, site.name, rows, during, by_hand), f"{place}, {during}")
+
+
+def test_the_operand_may_come_from_a_run_as_long_as_the_text(activation, sites, Site, build, impl):
+    model, other = build("gpt2"), TEXT.flip(0)
+    for position, rows in (((1, 7), [[1, 7]] * 3), (None, [list(ALL)] * 3)):
+        site = Site("hook_resid_mid", 1, position=position)
+        runs = {"other": activation.record(model, other, [site])}
+
+        def by_hand(x, text, at, _, states=runs["other"][site.name]):
+            x[text, at] = states[text, at]
+
+        with sites.intervening(model, [sites.Intervention.patch(site, "other")], runs, True):
+            came = in_steps(impl, model)
+        match(came, at_once(model, site.name, rows, "all", by_hand), f"a run's state at {position}")
+
+
+def test_steering_a_text_that_is_sampled(sites, Site, build, impl):
+    model, sample = build("llama"), impl("ch02_transformer.sample")
+    vector = 4 * normal(10, seed=2)
+    site = Site("hook_resid_post", 0)
+    for during in SPANS:
+        steer = sites.Intervention(site, "add", vector, during=during)
+        greedy = sample.SampleConfig(temperature=0.0)
+        with sites.intervening(model, [steer], generating=True):
+            came = sample.generate(model, TOKENS, 6, greedy)
+        text = TOKENS
+        for _ in range(6):
+
+            def hook(x, _, span=during):
+                first = PROMPT if span == "generated" else 0
+                x[:, first : PROMPT if span == "prompt" else None] += vector
+
+            logits = model.run_with_hooks(text, hooks={site.name: hook})
+            text = torch.cat([text, logits[:, -1].argmax(-1, keepdim=True)], dim=1)
+        assert torch.equal(came, text), f"steered {during}: another text comes"
+
+
+def test_forwards_that_do_not_go_on_begin_at_position_nought(sites, Site, build):
+    model, site = build("gpt2"), Site("hook_resid_mid", 0, position=2)
+    with sites.intervening(model, [sites.Intervention.zero(site)]):
+        first, second = model(TOKENS), model(TOKENS)
+    assert torch.equal(first, second) and not torch.equal(first, model(TOKENS))
+
+
+def test_places_from_the_end_of_the_prompt_do_not_mix_with_places_behind_it(
+    sites, Site, build, impl
+):
+    model, site = build("gpt2"), Site("hook_resid_mid", 0, position=(-1, 6))
+    with pytest.raises(ValueError, match=r"end of the prompt need an intervention of their own"):
+        with sites.intervening(model, [sites.Intervention.zero(site)], generating=True):
+            in_steps(impl, model)
+
+
+def test_a_position_that_was_read_before_is_refused_by_a_single_edit(sites, Site, impl):
+    point = impl("ch02_transformer.hooks").HookPoint()
+    change = sites.Intervention.zero(Site("hook_resid_mid", 0, position=2))
+    with pytest.raises(ValueError, match="position 2 was read before this forward"):
+        sites.edit(normal(2, 4, 3, seed=1), point, change, {}, 3)

@@ -1,0 +1,186 @@
+"""Interventions on a running model, given code: what they do, when they raise, how they end."""
+
+import pytest
+import torch
+
+from tests.ch03_circuits.tiny import TOKENS
+from tests.grading.diagnose import match, normal
+
+pytestmark = pytest.mark.project
+OTHER = torch.tensor([[2, 1, 4, 7, 6], [9, 3, 6, 0, 1], [5, 7, 12, 11, 2]])
+
+
+def heard(model):
+    """Hook points with a guest."""
+    return [name for name, point in model.hook_points().items() if point.heard]
+
+
+def run(model, sites, changes, runs=None, tokens=TOKENS):
+    """Logits with these interventions on."""
+    with sites.intervening(model, changes, runs):
+        return model(tokens)
+
+
+def hooked(model, name, edit):
+    """Logits with a hook by hand."""
+
+    def hook(x, _):
+        edit(x)
+
+    return model.run_with_hooks(TOKENS, hooks={name: hook})
+
+
+def test_a_site_that_is_not_there_raises_before_anything_runs(sites, Site, build):
+    model = build("llama")
+    good = sites.Intervention.zero(Site("attn.hook_z", 0))
+    for site, error, says in (
+        (Site("attn.hook_zz", 0), KeyError, r"'blocks\.0\.attn\.hook_zz'; the nearest are"),
+        (Site("attn.hook_z", 9), KeyError, "no hook point"),
+        (Site("attn.hook_k", 1, head=2), ValueError, r"key heads 0\.\.1, but 2"),
+    ):
+        with pytest.raises(error, match=says):
+            with sites.intervening(model, [good, sites.Intervention.zero(site)]):
+                pytest.fail("the block ran")
+        assert not heard(model)
+
+
+def test_an_intervention_that_never_happened_raises_at_the_end(sites, Site, build):
+    model = build("gpt2", n_layers=3)
+    low, high = (sites.Intervention.zero(Site("hook_mlp_out", layer)) for layer in (0, 2))
+    with pytest.raises(ValueError, match=r"1 of 2 .* never happened, the first at .*layer=2"):
+        with sites.intervening(model, [low, high]):
+            model(TOKENS, stop_after=1)
+    with pytest.raises(ValueError, match=r"2 of 2 interventions never happened"):
+        with sites.intervening(model, [low, high]):
+            pass
+    late = sites.Intervention(low.site, "zero", during="generated")
+    with pytest.raises(ValueError, match="1 of 1 .* with generating=True"):
+        run(model, sites, [late])
+    assert not heard(model)
+
+
+def test_an_error_in_the_block_is_not_hidden_and_the_model_is_left_alone(sites, Site, build):
+    model = build("gpt2")
+    with pytest.raises(ZeroDivisionError):
+        with sites.intervening(model, [sites.Intervention.zero(Site("hook_mlp_out", 0))]):
+            raise ZeroDivisionError
+    assert not heard(model)
+
+
+@pytest.mark.parametrize("position", [((0,), (3,), (-1,)), ((1, 4), (0, -2), (2, 3))])
+def test_each_example_is_changed_at_its_own_positions(sites, Site, build, position):
+    model, value = build("llama"), normal(3, len(position[0]), 2, 4, seed=1)
+
+    def edit(x):
+        for text, row in enumerate(position):
+            for i, place in enumerate(row):
+                for j, head in enumerate((5, 1)):
+                    x[text, place, head] = value[text, i, j]
+
+    change = sites.Intervention.put(Site("attn.hook_z", 1, head=(5, 1), position=position), value)
+    match(run(model, sites, [change]), hooked(model, "blocks.1.attn.hook_z", edit), "own positions")
+
+
+def test_a_source_may_be_read_at_other_positions(activation, sites, Site, build):
+    model, site = build("gpt2"), Site("hook_resid_mid", 0, position=((1,), (2,), (-1,)))
+    runs = {"other": activation.record(model, OTHER, [site])}
+    states = runs["other"][site.name]
+    for source, rows in ((0, (0, 0, 0)), (((4,), (-2,), (1,)), (4, 3, 1)), (None, (1, 2, 4))):
+
+        def edit(x, rows=rows):
+            for text, (place, there) in enumerate(zip((1, 2, 4), rows, strict=True)):
+                x[text, place] = states[text, there]
+
+        came = run(model, sites, [sites.Intervention.patch(site, "other", source)], runs)
+        match(came, hooked(model, site.name, edit), f"source at {source}")
+
+
+def test_a_mean_is_over_examples_and_not_over_positions(activation, sites, Site, build):
+    model, longer = build("gpt2"), torch.cat([OTHER, TOKENS[:2].flip(1)])
+    for position, rows in ((None, None), (3, (3,) * 5), ((2, 0), None), (-1, (4,) * 5)):
+        site = Site("attn.hook_z", 1, head=2, position=position)
+        runs = {"abc": activation.record(model, longer, [site])}
+        states = runs["abc"][site.name][:, :, 2]
+        places = range(5) if position is None else site.rows()[0].tolist()
+
+        def edit(x, places=tuple(places), states=states):
+            for place in places:
+                x[:, place, 2] = sum(states[i, place] for i in range(5)) / 5
+
+        came = run(model, sites, [sites.Intervention.mean(site, "abc")], runs)
+        match(came, hooked(model, site.name, edit), f"mean at {position}, {rows}")
+
+
+def test_a_mean_over_places_of_their_own_takes_each_example_at_its_own(
+    activation, sites, Site, build
+):
+    model, site = build("llama"), Site("hook_mlp_out", 0, position=((1,), (4,), (2,)))
+    runs = {"abc": activation.record(model, OTHER, [site])}
+    states = runs["abc"][site.name]
+    average = (states[0, 1] + states[1, 4] + states[2, 2]) / 3
+
+    def edit(x):
+        x[0, 1] = x[1, 4] = x[2, 2] = average
+
+    came = run(model, sites, [sites.Intervention.mean(site, "abc")], runs)
+    match(came, hooked(model, site.name, edit), "mean, each at its own place")
+
+
+def test_a_swap_along_directions_is_the_swap_of_rotated_coordinates(activation, sites, Site, build):
+    model = build("gpt2", n_layers=3)
+    rotation = torch.linalg.qr(normal(10, 10, seed=3))[0]
+    site = Site("hook_resid_pre", 1, position=2).along(rotation.T[:3])
+    runs = {"other": activation.record(model, OTHER, [site])}
+
+    def edit(x):
+        turned, there = x[:, 2] @ rotation, runs["other"][site.name][:, 2] @ rotation
+        x[:, 2] = torch.cat([there[:, :3], turned[:, 3:]], dim=1) @ rotation.T
+
+    came = run(model, sites, [sites.Intervention.patch(site, "other")], runs)
+    match(came, hooked(model, site.name, edit), "the interchange of a rotated subspace")
+    every = Site("hook_resid_pre", 0).along(rotation.T)
+    runs = {"other": activation.record(model, OTHER, [every])}
+    came = run(model, sites, [sites.Intervention.patch(every, "other")], runs)
+    match(came, model(OTHER), "a whole rotated space, everywhere, is the other run")
+
+
+def test_several_at_one_hook_are_done_in_the_order_given(sites, Site, build):
+    model, site = build("gpt2"), Site("hook_resid_mid", 1)
+    add, scale = sites.Intervention.add(site, torch.ones(())), sites.Intervention.scale(site, 3.0)
+
+    def then(x):
+        x.add_(1).mul_(3)
+
+    def before(x):
+        x.mul_(3).add_(1)
+
+    match(run(model, sites, [add, scale]), hooked(model, site.name, then), "add, then scale")
+    match(run(model, sites, [scale, add]), hooked(model, site.name, before), "scale, then add")
+
+
+def test_operands_that_cannot_be_are_refused(activation, sites, Site, build):
+    model, site = build("gpt2"), Site("attn.hook_z", 0, head=1, position=2)
+    patch, make = sites.Intervention.patch(site, "abc"), sites.Intervention
+    short = activation.record(model, OTHER[:, :2], [site])
+    with pytest.raises(KeyError, match=r"hook_z of run 'abc' is needed .* given: 'other'"):
+        run(model, sites, [patch], {"other": short})
+    with pytest.raises(KeyError, match="runs given: none"):
+        run(model, sites, [patch])
+    with pytest.raises(ValueError, match="run 'abc' has 2 examples, but 3 are to be patched"):
+        run(model, sites, [patch], {"abc": {site.name: short[site.name][:2]}})
+    with pytest.raises(ValueError, match=r"positions -2\.\.1, but 2 is asked for"):
+        run(model, sites, [patch], {"abc": short})
+    with pytest.raises(ValueError, match="'abc' is too short: it has no position 4"):
+        run(model, sites, [make.patch(Site("attn.hook_z", 0), "abc")], {"abc": short})
+    with pytest.raises(ValueError, match=r"of shape \[3, 1, 9\] does not fit .* \[3, 1, 1, 4\]"):
+        run(model, sites, [make.put(site, torch.ones(3, 1, 9))])
+    for action, value, source, says in (
+        ("erase", None, None, "an action is one of zero, replace, add, scale, but 'erase' came"),
+        ("zero", torch.ones(1), None, "takes 0 operands .* but 1 came"),
+        ("add", None, None, "takes 1 operands .* but 0 came"),
+        ("add", torch.ones(1), sites.FromRun("abc"), "takes 1 operands .* but 2 came"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            make(site, action, value, source)
+    with pytest.raises(ValueError, match="during is one of all, prompt, generated"):
+        make(site, "zero", during="later")
