@@ -118,8 +118,8 @@ def fill(model: HookedTransformer, weights: Weights, adapter: ModuleType) -> Non
         filled.add(name)
     if needed - filled:
         raise ValueError(f"{weights.folder} leaves {sorted(needed - filled)} without weights")
-    copy = targets["unembed.W_U"]
-    if tied and "unembed.W_U" in filled and not torch.equal(copy, model.unembed.W_U):
+    copied = tied and "unembed.W_U" in filled
+    if copied and not torch.equal(targets["unembed.W_U"], model.unembed.W_U):
         raise ValueError(
             f"{weights.folder / 'config.json'} says that the embedding is tied, but the "
             f"unembedding in the weights differs; set tie_word_embeddings to false"
