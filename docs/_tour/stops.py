@@ -178,5 +178,5 @@ def ablation(visit: Visit) -> Stop:
         lambda figure: lines(figure.subplots(), layers, cost, labels=axis),
         "Two lines over layers: what switching off each attention and each MLP costs.",
         'model.run_with_hooks(tokens, hooks={"blocks.17.hook_attn_out": lambda x, point: 0 * x})',
-        "chapter 2, exercises 2.1 and 2.2; chapter 5, to come",
+        "chapter 2, exercises 2.1 and 2.2; chapter 5, exercises 5.1 to 5.6",
     )

@@ -1,0 +1,180 @@
+"""The stop on names: which sentences it takes, and what it measures on a model set by hand."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+from docs._figures.look import LIGHT
+from docs._figures.plotting import render
+from docs._tour.names import class_of, measure, names, sort
+from docs._tour.sentence import SENTENCE, read_sentence, two_names
+from docs._tour.stops import Visit
+from solutions.ch02_transformer import GPT2, HookedTransformer, TransformerConfig
+from solutions.ch02_transformer.attention_only import NoNorm
+from solutions.ch02_transformer.unembed import Unembed
+from solutions.ch05_patching import path_patch, read_logit_diff
+from solutions.ch07_ioi import abc
+from solutions.ch07_ioi.heads import senders
+from solutions.ch07_ioi.sentences import NAMES
+
+WORDS = (*SENTENCE.replace(",", "").split(), "met", "waved", ".", "Zoe", *NAMES)
+
+
+@pytest.fixture
+def tokenizer():
+    """One token a word, the name 'Zo-e' of two; a name that opens the text is another token."""
+    vocabulary = {"Mary": 0, "\u2581Zo": 1, ",": 2, "?": 3, "e": 4}
+    for word in WORDS:
+        if word != "Zoe":
+            vocabulary.setdefault("\u2581" + word, len(vocabulary))
+    known = Tokenizer(models.WordPiece(vocabulary, unk_token="?", continuing_subword_prefix=""))
+    known.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Metaspace(prepend_scheme="never"), pre_tokenizers.Punctuation()]
+    )
+    known.decoder = decoders.Metaspace(prepend_scheme="never")
+    return known
+
+
+def visit(model, tokenizer, prompt):
+    ids = tokenizer.encode(prompt).ids
+    words = [tokenizer.decode([i]) for i in ids]
+    return Visit(model, tokenizer, prompt, torch.tensor([ids]), words)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (SENTENCE, ("Mary", "John")),
+        ("On Monday Mary and John met. John waved to", ("Mary", "John")),
+        ("John met Mary. John waved to", ("Mary", "John")),
+        ("When Zora and Ugo met, Ugo waved to", ("Zora", "Ugo")),
+    ],
+)
+def test_the_name_that_stands_once_and_the_one_that_stands_twice(text, expected):
+    assert two_names(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("the tall green ship", "no name stands in it"),
+        ("When Mary and John met, Paul waved to", "exactly one name must stand there twice"),
+        ("When Mary met Mary and John met John", "exactly one name must stand there twice"),
+        ("When John met, John waved to", "besides John, exactly one name must stand there once"),
+        ("Then Mary, Paul and John met. John waved to", "besides John, exactly one name"),
+    ],
+)
+def test_sentences_with_other_names_are_refused_in_words(text, words):
+    with pytest.raises(ValueError, match=words):
+        two_names(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (" When Zoe and John met, John waved to", "'Zoe' is . tokens here"),
+        ("Mary waved to John. Then Mary handed a book to", "must each follow a space"),
+        (" When John met, John waved to Mary to", "Mary must come before John stands there again"),
+        (" When Mary met John, then John", "go on after the second John"),
+    ],
+)
+def test_sentences_that_cannot_be_measured_are_refused_in_words(text, words, tokenizer):
+    with pytest.raises(ValueError, match=words):
+        read_sentence(text, tokenizer)
+
+
+def test_positions_and_tokens_of_a_sentence(tokenizer):
+    prompts = read_sentence(" " + SENTENCE + " ", tokenizer)
+    text = prompts.tokens[0].tolist()
+    assert [int(one) for one in prompts.positions] == [1, 3, 4, 9, 13]
+    assert text[1] == int(prompts.io) and text[3] == text[9] == int(prompts.s)
+    assert prompts.abba.tolist() == [True]
+
+
+def by_hand(tokenizer):
+    """One layer: head 0 copies the answer's name with all its attention, head 1 the mean of all."""
+    size = tokenizer.get_vocab_size()
+    sizes = TransformerConfig(
+        n_layers=1, d_model=size + 20, n_heads=2, d_head=size + 20, d_mlp=0, d_vocab=size, n_ctx=20
+    )
+    model = HookedTransformer(sizes, replace(GPT2, norm=NoNorm, unembed=Unembed))
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.zero_()
+        model.embed.W_E[:, :size] = torch.eye(size)
+        model.pos_embed.load_state_dict({"W_pos": torch.eye(20, size + 20).roll(size, dims=1)})
+        attn = model.blocks[0].attn
+        attn.W_Q[0, size:, 0] = 1e4
+        attn.W_K[0, size + 1, 0] = 1
+        attn.W_V[:, :size, :size] = torch.eye(size)
+        attn.W_O[:, :size, :size] = torch.eye(size)
+        model.unembed.W_U[:size] = torch.eye(size)
+    return model.requires_grad_(False)
+
+
+def test_a_head_that_copies_the_name_is_found_and_its_share_is_exact(tokenizer):
+    model = by_hand(tokenizer)
+    clean = read_sentence(" " + SENTENCE, tokenizer)
+    many = clean.select(torch.zeros(5, dtype=torch.long))
+    pool = torch.tensor([tokenizer.token_to_id("\u2581" + name) for name in NAMES])
+    found = measure(model, clean, abc(many, pool, torch.Generator().manual_seed(0)))
+    # Head 0 puts 1 on Mary; head 1 a 14th on each of 14 tokens, two of which are John.
+    torch.testing.assert_close(found.writes, torch.tensor([[1.0], [-1 / 14]]).expand(2, 5))
+    assert found.difference == pytest.approx(1 - 1 / 14) and found.without == pytest.approx(0)
+    assert found.looks["io"].tolist() == pytest.approx([1, 1 / 14])
+    assert found.looks["s"].tolist() == pytest.approx([0, 2 / 14])
+    assert class_of(found, 0) == "name mover" and class_of(found, 1) == "unexplained"
+    stop = names(visit(model, tokenizer, " " + SENTENCE))
+    assert "which look at Mary and help it: 0.0;" in stop.says and "unexplained: 0.1." in stop.says
+    assert render("stop", stop.draw, LIGHT, stop.size).startswith("<?xml")
+
+
+def random_model(tokenizer):
+    sizes = TransformerConfig(
+        n_layers=3, d_model=12, n_heads=3, d_head=4, d_mlp=8, d_vocab=len(WORDS) + 9, n_ctx=40
+    )
+    torch.manual_seed(0)
+    model = HookedTransformer(replace(sizes, d_vocab=tokenizer.get_vocab_size()))
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.normal_(std=0.4)
+    return model.requires_grad_(False)
+
+
+def test_shares_are_those_of_the_frozen_path_to_the_logits(tokenizer):
+    """The line of code that the stop shows does the same."""
+    model = random_model(tokenizer)
+    clean = read_sentence(" " + SENTENCE, tokenizer)
+    many = clean.select(torch.zeros(4, dtype=torch.long))
+    pool = torch.tensor([tokenizer.token_to_id("\u2581" + name) for name in NAMES])
+    partners = abc(many, pool, torch.Generator().manual_seed(0))
+    found = measure(model, clean, partners)
+    ways = senders(model, partners.positions.end)
+    read = read_logit_diff(model, clean.io, clean.s)
+    patched = path_patch(model, many.tokens, partners.tokens, ways, [], read, mlps="frozen")
+    torch.testing.assert_close(found.writes, found.difference - patched, atol=1e-5, rtol=1e-4)
+
+
+def test_a_prompt_that_does_not_fit_gets_the_stops_own_sentence_and_the_reason(tokenizer):
+    model = random_model(tokenizer)
+    stop = names(visit(model, tokenizer, " the store"))
+    assert stop.says.startswith("Your prompt does not fit: no name stands in it")
+    assert "Mary and John walked" in stop.says
+    assert render("stop", stop.draw, LIGHT, stop.size).startswith("<?xml")
+
+
+@pytest.mark.weights
+def test_the_real_model_names_the_other_one_and_has_heads_that_move_names():
+    from docs._tour.__main__ import arrive
+
+    at = arrive(SENTENCE)
+    clean = read_sentence(at.prompt, at.tokenizer)
+    many = clean.select(torch.zeros(6, dtype=torch.long))
+    pool = torch.tensor([at.tokenizer.encode(" " + name).ids[0] for name in NAMES])
+    found = measure(at.model, clean, abc(many, pool, torch.Generator().manual_seed(1)))
+    classes = sort(found, at.model.config.n_heads)
+    assert found.difference > 2 > abs(found.without)
+    assert (23, 0) in classes["name mover"]
+    assert (23, 3) in classes["subject suppressor"]
