@@ -33,7 +33,7 @@ CHAPTERS = (
     *("discovery", "IOI", "SAEs", "sparsity", "features", "transcoders", "graphs", "auditing"),
     "scale",
 )
-FINISHED = {0, 1, 2, 3, 4}
+FINISHED = {0, 1, 2, 3, 4, 5, 7}
 
 FRAME = Template("""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 590" \
 font-family="system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif">
