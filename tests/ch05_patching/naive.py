@@ -118,7 +118,7 @@ def path_patched(
     hooks: dict[str, list] = {}
     for name in ours:
         if name.endswith("attn.hook_z") or (frozen and name.endswith("hook_mlp_out")):
-            hooks[name] = [lambda x, point: x.copy_(ours[point.name]) and None]
+            hooks[name] = [lambda _, point: ours[point.name].clone()]
     for place in sender:
         hooks.setdefault(place.name, []).append(
             lambda x, point, place=place: place.copy(theirs[point.name], x)

@@ -46,10 +46,7 @@ def join_mistakes(walk: Any, stream: torch.Tensor, layer: int, count: int) -> di
     fresh = torch.stack(newborn(walk, layer, count)) if count else stream[:0]
     texts, new = walk.text.streams, POS - walk.start
     born = len(stream) // BATCH + count
-
-    def both(rows: torch.Tensor) -> torch.Tensor:
-        return torch.cat([stream, rows])
-
+    both = lambda rows: torch.cat([stream, rows])  # noqa: E731
     found = {
         "Versions that begin at this layer do not join: they must be there BEFORE the block "
         "runs, so that it changes them.": stream,
@@ -66,7 +63,7 @@ def join_mistakes(walk: Any, stream: torch.Tensor, layer: int, count: int) -> di
             fresh.unflatten(0, (count, BATCH)).transpose(0, 1).flatten(0, 1)
         ),
         "Each version gets rows of the first text only: it has one row for each text.": both(
-            texts[layer][:1, walk.start :].repeat(count * BATCH, 1, 1)
+            fresh[:1].repeat(count * BATCH, 1, 1)
         ),
         "One version joins, but several begin at this layer.": both(fresh[:BATCH]),
     }
@@ -78,8 +75,8 @@ def join_mistakes(walk: Any, stream: torch.Tensor, layer: int, count: int) -> di
         found[f"The new rows are the text's stream {words}: streams[layer] stands before it."] = (
             both(torch.stack(newborn(walk, other, count)))
         )
+    first = [version[0].site.layer for version in walk.versions]
     for number, words in ((1, "above"), (-1, "below")):
-        first = [min(change.site.layer for change in version) for version in walk.versions]
         wrong = sum(one <= layer + number for one in first) - len(stream) // BATCH
         found[f"Versions that begin at the layer {words} join here."] = both(
             torch.cat([stream[:0], *(texts[layer][:, walk.start :] for _ in range(wrong))])

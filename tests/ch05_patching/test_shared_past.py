@@ -18,8 +18,9 @@ SHAPES = [
 ]
 
 
-def draw(versions, batch, past, new, kv, group, width, seed):
+def draw(shape, seed):
     """Queries, new keys and values of every row; keys and values of every text's past."""
+    versions, batch, past, new, kv, group, width = shape.values()
     rows = versions * batch
     q = normal(rows, new, kv * group, width, seed=seed)
     k, v = (normal(rows, new, kv, width, seed=seed + i) for i in (1, 2))
@@ -137,7 +138,7 @@ def places(right, rows, kv):
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "-".join(map(str, shape.values())))
 @pytest.mark.parametrize("seed", [10, 20])
 def test_there_is_one_softmax_over_the_shared_past_and_the_own_tokens(shared_past, shape, seed):
-    parts = draw(**shape, seed=seed)
+    parts = draw(shape, seed=seed)
     kept = [x.clone() for x in parts]
     q, k, v, old_k, old_v = parts
     came = shared_past.SharedPast(old_k, old_v).attend(q, k, v, unasked, True)
@@ -151,7 +152,7 @@ def test_there_is_one_softmax_over_the_shared_past_and_the_own_tokens(shared_pas
 
 @exercise("5.8")
 def test_weights_sum_to_one(shared_past):
-    q, k, v, old_k, old_v = draw(**SHAPES[0], seed=3)
+    q, k, v, old_k, old_v = draw(SHAPES[0], seed=3)
     past = shared_past.SharedPast(old_k, torch.ones_like(old_v))
     came = past.attend(3 * q, k, torch.ones_like(v), unasked, True)
     match(
@@ -165,7 +166,7 @@ def test_weights_sum_to_one(shared_past):
 
 @exercise("5.8")
 def test_large_scores_do_not_overflow(shared_past):
-    q, k, v, old_k, old_v = draw(**SHAPES[0], seed=4)
+    q, k, v, old_k, old_v = draw(SHAPES[0], seed=4)
     came = shared_past.SharedPast(old_k, old_v).attend(2000 * q, k, v, unasked, True)
     assert came.isfinite().all(), (
         "With scores in the thousands z must be finite. Is exp taken of the scores themselves? "
@@ -176,7 +177,7 @@ def test_large_scores_do_not_overflow(shared_past):
 @exercise("5.8")
 def test_the_past_is_never_copied_for_each_row(shared_past):
     shape = dict(versions=60, batch=2, past=40, new=1, kv=2, group=2, width=16)
-    q, k, v, old_k, old_v = draw(**shape, seed=5)
+    q, k, v, old_k, old_v = draw(shape, seed=5)
     past = shared_past.SharedPast(old_k, old_v)
     largest, copied = largest_made(lambda: past.attend(q, k, v, unasked, True)), 60 * old_k.numel()
     assert largest < copied / 2, (

@@ -1,0 +1,191 @@
+"""Sweeps, which are given: exact on every kind of site, and refused where they could not be."""
+
+import pytest
+import torch
+
+from tests.ch05_patching import naive
+from tests.ch05_patching.naive import CLEAN, CORRUPTED, Change
+from tests.grading.diagnose import match, normal, randomise
+
+pytestmark = pytest.mark.project
+
+FAMILIES = ["gpt2", "llama", "attention-only"]
+SIZES = {
+    "hook_resid_pre": (10,),
+    "hook_resid_post": (10,),
+    "hook_mlp_out": (10,),
+    "attn.hook_z": (4,),
+    "attn.hook_q": (4,),
+    "attn.hook_k": (4,),
+    "attn.hook_v": (4,),
+    "attn.hook_pattern": (5,),
+    "mlp.hook_post": (7,),
+}
+KINDS = {
+    "residual, position by position": ("hook_resid_pre", [None], [(0,), (1,), (2,), (3,), (4,)]),
+    "heads at the last position": ("attn.hook_z", range(6), [(4,)]),
+    "queries": ("attn.hook_q", [0, 5], [(3,), (4,)]),
+    "keys": ("attn.hook_k", [0, 1], [(0, 1, 2, 3, 4), (2,)]),
+    "values": ("attn.hook_v", [0, 1], [(1,), (4,)]),
+    "patterns": ("attn.hook_pattern", [1, 4], [(4,), (2, 3)]),
+    "MLPs": ("hook_mlp_out", [None], [(2,), (4,), (0, 3)]),
+    "neurons of a position": ("mlp.hook_post", [None], [(3,)]),
+    "a place of its own for each text": ("attn.hook_z", [2], [((1,), (4,), (2,))]),
+    "two places of its own for each text": ("hook_resid_post", [None], [((1, 3), (4, 2), (2, 0))]),
+}
+
+
+def change(hook, layer, head, places, seed):
+    """One change to random values."""
+    n = len(places[0]) if isinstance(places[0], tuple) else len(places)
+    return Change(hook, layer, head, places, normal(len(CLEAN), n, *SIZES[hook], seed=seed))
+
+
+def compare(impl, model, versions, max_rows=1024, tolerance=1e-10):
+    """A sweep against a whole forward of every version."""
+    read = naive.reader(model)
+    asked = [naive.version(impl, one) for one in versions]
+    sweep = impl("ch05_patching.activation").patch_sweep
+    came = sweep(model, CLEAN, asked, read, max_rows=max_rows)
+    with torch.no_grad():
+        ends = [naive.stream(model, CLEAN, one)[None, :, -1] for one in versions]
+        right = torch.cat([read(end) for end in ends])
+    assert came.shape == right.shape == (len(versions), len(CLEAN))
+    size = right.abs().max().item()
+    match(
+        came / size,
+        right / size,
+        "A sweep is not what a forward for each version gives.",
+        None,
+        tolerance,
+    )
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["double", "single"])
+def test_a_sweep_is_exact(impl, build, family, kind, dtype):
+    hook, heads, positions = KINDS[kind]
+    if family == "attention-only" and "mlp" in hook:
+        pytest.skip("this family has no MLP")
+    model = build(family, n_layers=3).to(dtype)
+    versions = [
+        [change(hook, layer, head, places, seed=layer)]
+        for layer in range(3)
+        for head in heads
+        for places in positions
+    ]
+    compare(impl, model, versions, tolerance=1e-10 if dtype == torch.float64 else 1e-5)
+
+
+@pytest.fixture
+def many():
+    """Versions of several interventions at different hooks, layers and positions, unordered."""
+    return [
+        [change("attn.hook_z", 2, 3, (4,), 1), change("hook_resid_pre", 1, None, (3,), 2)],
+        [change("hook_mlp_out", 0, None, (4,), 3), change("attn.hook_k", 2, 1, (1, 4), 4)],
+        [change("attn.hook_z", 1, 5, (3,), 5), change("attn.hook_z", 1, 5, (3,), 6)],
+        [change("attn.hook_pattern", 1, 2, (4,), 7), change("attn.hook_v", 0, 0, (2,), 8)],
+        [change("mlp.hook_post", 2, None, ((0,), (3,), (4,)), 9)],
+        [change("attn.hook_q", 2, 1, (3, 4), 10), change("attn.hook_z", 0, 1, (3,), 11)],
+        [change("hook_resid_post", 2, None, (4,), 12)],
+    ]
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama"])
+@pytest.mark.parametrize("max_rows", [1, 3, 6, 100])
+def test_several_interventions_and_any_number_of_rows(impl, build, many, family, max_rows):
+    compare(impl, build(family, n_layers=3), many, max_rows)
+
+
+def test_the_order_of_versions_is_the_callers(impl, build, many):
+    compare(impl, build("gpt2", n_layers=3), many[::-1])
+
+
+def test_other_actions_and_runs_in_a_sweep(impl, build):
+    activation, sites = impl("ch05_patching.activation"), impl("ch05_patching.sites")
+    Site, Intervention = impl("ch02_transformer.sites").Site, sites.Intervention
+    model = build("llama", n_layers=3)
+    read = naive.reader(model)
+    head, pre = Site("attn.hook_z", 1, head=2, position=-2), Site("hook_resid_pre", 2, position=-1)
+    versions = [
+        [Intervention.zero(head)],
+        [Intervention.scale(head, 0.5), Intervention.add(pre, normal(10, seed=1))],
+        [Intervention.patch(head, "other"), Intervention.mean(pre, "other")],
+    ]
+    runs = {"other": activation.record(model, CORRUPTED, [head, pre])}
+    came = activation.patch_sweep(model, CLEAN, versions, read, runs)
+    for numbers, version in zip(came, versions, strict=True):
+        with sites.intervening(model, version, runs), torch.no_grad():
+            end = model(CLEAN, stop_after=2)[None, :, -1]
+        match(numbers, read(end)[0], "A sweep and the same interventions in a whole forward.")
+
+
+def test_versions_that_are_none_are_refused(impl, build):
+    activation = impl("ch05_patching.activation")
+    Intervention = impl("ch05_patching.sites").Intervention
+    Site = impl("ch02_transformer.sites").Site
+    model = build("gpt2")
+    read = naive.reader(model)
+    good = [Intervention.zero(Site("attn.hook_z", 1, head=0, position=-1))]
+    for versions, words in (
+        ([], "no versions"),
+        ([good, []], "without interventions"),
+        ([good, [Intervention.zero(Site("hook_embed"))]], "outside of the blocks"),
+        ([[*good, Intervention.zero(Site("ln_final.hook_normalized"))]], "outside of the blocks"),
+        ([[Intervention.zero(Site("attn.hook_z", 1, head=6))]], "heads 0..5"),
+        ([[Intervention.zero(Site("hook_resid_pre", 0, position=5))]], "positions -5..4"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            activation.patch_sweep(model, CLEAN, versions, read)
+    with pytest.raises(KeyError, match="hook_z"):
+        activation.patch_sweep(model, CLEAN, [[Intervention.zero(Site("attn.hook_y", 0))]], read)
+
+
+@pytest.fixture
+def smeared(impl):
+    """A model whose keys mix with those before them."""
+    config = impl("ch02_transformer.config").TransformerConfig(
+        n_layers=2, d_model=10, n_heads=6, n_kv_heads=2, d_head=4, d_mlp=7, d_vocab=13, n_ctx=9
+    )
+    parts = impl("ch04_induction.smeared").SMEARED
+    return randomise(impl("ch02_transformer.model").HookedTransformer(config, parts), 1)
+
+
+def test_a_model_that_cannot_go_on_from_a_cache_is_refused(impl, smeared):
+    activation, path = impl("ch05_patching.activation"), impl("ch05_patching.path")
+    Site = impl("ch02_transformer.sites").Site
+    read = naive.reader(smeared)
+    versions = [naive.version(impl, [change("attn.hook_z", 1, 3, (4,), 1)])]
+    for dtype in (torch.float64, torch.float32):
+        smeared.to(dtype)
+        with pytest.raises(ValueError, match="cannot go on from a cache"):
+            activation.patch_sweep(smeared, CLEAN, versions, read)
+    head, query = Site("attn.hook_z", 0, head=0), Site("attn.hook_q", 1, head=1, position=-1)
+    for sender, receivers in (([Site("attn.hook_z", 0, position=-1)], []), ([head], [query])):
+        with pytest.raises(ValueError, match="cannot go on from a cache"):
+            path.path_patch(smeared, CLEAN, CORRUPTED, [sender], receivers, read)
+
+
+def test_sweeps_over_all_positions_need_no_cache(impl, smeared):
+    every = (0, 1, 2, 3, 4)
+    versions = [
+        [change("attn.hook_z", 0, 1, every, 1)],
+        [change("attn.hook_k", 0, 1, (0, 2), 3)],
+        [change("hook_resid_post", 1, None, every, 2), change("attn.hook_z", 1, 1, (4,), 1)],
+    ]
+    compare(impl, smeared, versions)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("size", [0.2, 1.0, 6.0])
+def test_models_that_go_on_are_not_refused_for_rounding(impl, build, family, dtype, size):
+    activation, reuse = impl("ch05_patching.activation"), impl("ch05_patching.reuse")
+    model = build(family, n_layers=4)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(size)
+    model.to(dtype)
+    versions = [naive.version(impl, [change("attn.hook_z", 1, 3, (4,), 1)])]
+    activation.check_resuming(model, reuse.read_text(model, CLEAN), versions)

@@ -1,0 +1,159 @@
+"""Graders of treeified.py: what each branch of the tree is asked."""
+
+import pytest
+import torch
+
+from tests.ch05_patching.naive import Place, path_patched
+from tests.grading import exercise
+from tests.grading.diagnose import agree, match
+
+CLEAN = torch.tensor([[3, 1, 4], [9, 2, 6]])
+CORRUPTED = torch.tensor([[8, 1, 2], [5, 7, 6]])
+RECEIVERS = frozenset({(2, 1, "q"), (1, 0, "v"), (1, 0, "mlp")})
+PLAIN = ("clean", "corrupted", "onward")
+SMALL = dict(n_heads=2, n_kv_heads=1, d_model=6, d_head=4, d_mlp=5)
+
+
+def tree(treeified, model=None, receivers=RECEIVERS, through_mlps=True, sender=(1, 2)):
+    """A Tree on short prompts; without a model only its answers can be asked for."""
+    return treeified.Tree(model, CLEAN, CORRUPTED, sender, frozenset(receivers), through_mlps)
+
+
+@pytest.fixture
+def asks(treeified, build):
+    """A Tree of a small model whose answers are looked at one by one."""
+    return lambda **options: tree(treeified, build("gpt2"), **options)
+
+
+@exercise("5.13")
+@pytest.mark.parametrize("request_", PLAIN)
+def test_heads_that_are_not_asked_on_the_way_answer_as_they_are_asked(asks, request_):
+    for layer, head in ((0, 0), (1, 2), (1, 1), (2, 1)):
+        came = asks().asked_of_head(layer, head, request_)
+        assert came == request_, (
+            f"Head {layer}.{head} is asked {request_!r} and must answer just so, but answers "
+            f"{came!r}. Only 'asked' is special: the sender speaks up between it and the "
+            "receivers, nowhere else (the sender is 1.2)."
+        )
+
+
+@exercise("5.13")
+def test_only_the_sender_is_corrupted_when_asked(asks):
+    came = asks().asked_of_head(1, 2, "asked")
+    assert came == "corrupted", (
+        f"The sender, head 1.2, is 'asked' and must answer 'corrupted': this is its message. It "
+        f"answers {came!r}."
+    )
+    for layer, head in ((0, 0), (0, 2), (1, 1), (2, 1), (2, 2)):
+        came = asks().asked_of_head(layer, head, "asked")
+        words = {
+            "asked": "It passes the question on: then paths through other heads count, but other "
+            "heads are held.",
+            "corrupted": "It is corrupted too: are layer AND head compared with the sender's?",
+        }
+        assert came == "clean", (
+            f"Head {layer}.{head} is 'asked' but is not the sender (1.2): it is held at 'clean'. "
+            f"It answers {came!r}. {words.get(came, '')}"
+        )
+
+
+@exercise("5.13")
+@pytest.mark.parametrize("request_", [*PLAIN, "asked"])
+@pytest.mark.parametrize("through_mlps", [True, False])
+def test_an_mlp_passes_the_question_on_or_is_clean(asks, request_, through_mlps):
+    came = asks(through_mlps=through_mlps).asked_of_mlp(request_)
+    right = "clean" if request_ == "asked" and not through_mlps else request_
+    words = "MLPs are recomputed" if through_mlps else "MLPs are frozen"
+    if request_ != "asked":
+        words += ", which matters between sender and receivers alone"
+    elif came != right:
+        words += ": frozen ones are clean, recomputed ones ask on. Is it the other way round here?"
+    assert came == right, (
+        f"through_mlps={through_mlps}: an MLP asked {request_!r} must answer {right!r}, not "
+        f"{came!r}. {words}."
+    )
+
+
+@exercise("5.13")
+def test_receivers_ask_for_the_message(asks):
+    for reader in sorted(RECEIVERS):
+        came = asks().asked_by(reader, "onward")
+        assert came == "asked", (
+            f"{reader} is a receiver: asked 'onward' it asks everything before it what it would "
+            f"hear from the sender ('asked'), but it asks {came!r}."
+        )
+
+
+@exercise("5.13")
+@pytest.mark.parametrize(
+    "reader", [(2, 1, "k"), (2, 1, "v"), (2, 0, "q"), (1, 1, "v"), (2, 0, "mlp"), (0, 0, "mlp")]
+)
+def test_parts_that_are_no_receivers_pass_the_question_on(asks, reader):
+    came = asks().asked_by(reader, "onward")
+    assert came == "onward", (
+        f"{reader} is no receiver (those are {sorted(RECEIVERS)}): asked 'onward' it asks "
+        f"'onward', since a receiver may stand before it. It asks {came!r}. "
+        "Layer, number and side (q, k, v or mlp) must all agree."
+    )
+
+
+@exercise("5.13")
+@pytest.mark.parametrize("request_", ["clean", "corrupted", "asked"])
+def test_a_receiver_is_special_onward_only(asks, request_):
+    for reader in [*sorted(RECEIVERS), (0, 1, "q")]:
+        came = asks().asked_by(reader, request_)
+        assert came == request_, (
+            f"{reader} is asked {request_!r} and must ask the same, but asks {came!r}. Receivers "
+            "matter to an 'onward' question alone: in the clean and corrupted runs they are parts "
+            "like others, and on the way to receivers ('asked') there are none."
+        )
+
+
+WHOLE = [
+    ((0, 0), []),
+    ((1, 1), []),
+    ((0, 1), [(1, 0, "q")]),
+    ((0, 1), [(1, 0, "k")]),
+    ((0, 0), [(1, 0, "v")]),
+    ((0, 1), [(1, 0, "mlp")]),
+    ((0, 0), [(1, 1, "q"), (1, 0, "v"), (0, 0, "mlp")]),
+]
+
+
+def places(sender, receivers):
+    """The same as hook points for the slow path patching."""
+    hooks = {"q": "attn.hook_q", "k": "attn.hook_k", "v": "attn.hook_v"}
+    readers = [
+        Place("ln2.hook_normalized", layer)
+        if kind == "mlp"
+        else Place(hooks[kind], layer, head=head)
+        for layer, head, kind in receivers
+    ]
+    return [Place("attn.hook_z", sender[0], head=sender[1])], readers
+
+
+@exercise("5.13")
+@pytest.mark.parametrize("family", ["gpt2", "llama"])
+@pytest.mark.parametrize("through_mlps", [True, False], ids=["recomputed", "frozen"])
+@pytest.mark.parametrize("sender, receivers", WHOLE)
+def test_the_whole_tree_says_what_four_forwards_say(
+    treeified, build, family, through_mlps, sender, receivers
+):
+    model = build(family, **SMALL)
+    came = tree(treeified, model, receivers, through_mlps, sender).logits()
+    ends = places(sender, receivers)
+    runs = (CLEAN, CORRUPTED)
+    right = model.read_out(path_patched(model, runs, *ends, frozen=not through_mlps))
+    words = "recomputed" if through_mlps else "frozen"
+    claim = (
+        f"Path patching from head {sender} to {receivers or 'the logits'}, MLPs {words}, in a "
+        f"{family} model of two layers and two heads: logits."
+    )
+    wrong = {
+        "These are the clean run's logits: nobody asks for the message.": model(CLEAN),
+        "These are the corrupted run's logits.": model(CORRUPTED),
+        "MLPs on the way are frozen where they are to be recomputed, or the reverse.": (
+            model.read_out(path_patched(model, runs, *ends, frozen=through_mlps))
+        ),
+    }
+    match(came, right, claim, {w: x for w, x in wrong.items() if not agree(x, right)})
