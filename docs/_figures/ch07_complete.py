@@ -1,0 +1,80 @@
+"""Draws circuit against model after the same heads were taken away from both."""
+
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+
+from docs._figures.ioi_look import LOOKS, load, look_of, spaced
+from docs._figures.plotting import publish
+
+
+def main() -> None:
+    """A point for each set K."""
+    facts = load()
+    sets = facts["completeness"]
+    kinds = {
+        kind: {name: sets[name] for name in sets if name.split(" ")[0] == kind}
+        for kind in ("random", "greedy")
+    }
+    classes = {name: sets[name] for name in facts["classes"]}
+    whole = [facts["circuit"][1], facts["whole"][1]]
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        scatter(axes, kinds, classes, whole)
+
+    worst = max(sets, key=lambda name: abs(sets[name][0] - sets[name][1]))
+    publish(
+        "ch07_complete",
+        draw,
+        alt="F of the circuit without K against F of the model without K. "
+        + "; ".join(f"K {n}: {c:.2f} and {m:.2f}" for n, (c, m) in classes.items())
+        + f". Largest difference: K {worst}, {abs(sets[worst][0] - sets[worst][1]):.2f}.",
+        numbers={
+            "sets": sets,
+            "incompleteness": {name: abs(c - m) for name, (c, m) in sets.items()},
+            "worst": worst,
+            "greedy sets": facts["greedy sets"],
+            "change of the model": {n: m - whole[1] for n, (_, m) in classes.items()},
+            "change of the circuit": {n: c - whole[0] for n, (c, _) in classes.items()},
+        },
+        sources=[__file__],
+        seeds=[0],
+        size=(5.2, 4.9),
+    )
+
+
+def scatter(axes: Axes, kinds: dict[str, Any], classes: dict[str, Any], whole: list[float]) -> None:
+    """Random and greedy sets without names, classes with theirs; and the line of equal scores."""
+    soft, ink = mpl.rcParams["axes.edgecolor"], mpl.rcParams["text.color"]
+    points = [whole, *classes.values(), *(p for kind in kinds.values() for p in kind.values())]
+    halo = withStroke(linewidth=3, foreground=mpl.rcParams["axes.facecolor"])
+    low, high = min(map(min, points)), max(map(max, points))
+    axes.plot([low, high], [low, high], ls=":", color=soft, lw=1.2)
+    for kind, marker, full in (("random", "o", False), ("greedy", "X", True)):
+        circuit, model = zip(*kinds[kind].values(), strict=True)
+        fill = {} if full else {"mfc": "none"}
+        axes.plot(model, circuit, ls="", marker=marker, ms=6, color=soft, label=f"{kind} K", **fill)
+    axes.plot([whole[1]], [whole[0]], ls="", marker="*", ms=11, color=ink, label="K empty")
+    heights = spaced([circuit for circuit, _ in classes.values()], 0.05 * (high - low))
+    for (name, (circuit, model)), height in zip(classes.items(), heights, strict=True):
+        colour, marker = look_of(name if name in LOOKS else "")
+        axes.plot([model], [circuit], ls="", marker=marker, ms=7.5, color=colour)
+        left = model > (low + high) / 2
+        reach = 0.03 * (high - low)
+        axes.annotate(
+            *(name, (model, circuit), (model + (-reach if left else reach), height)),
+            **{"ha": "right" if left else "left", "va": "center", "color": colour, "fontsize": 9},
+            path_effects=[halo],
+        )
+    axes.set(xlabel="F(model without K)", ylabel="F(circuit without K)")
+    axes.margins(0.08)
+    axes.legend(frameon=False, fontsize=9, loc="upper left")
+    axes.grid(linewidth=0.5, alpha=0.3)
+
+
+if __name__ == "__main__":
+    main()

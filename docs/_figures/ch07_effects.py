@@ -1,0 +1,101 @@
+"""Draws the four steps of the search: every head's effect, and the heads that were found."""
+
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from docs._figures.ioi_look import STEP_OF, STEPS, load, look_of, members, spaced
+from docs._figures.plotting import publish
+
+N_HEADS = 9
+SHARE = 0.02
+"""Least effect of a head that is found, as a share of the clean logit difference (search.py)."""
+
+
+def main() -> None:
+    """Draw one panel for each step."""
+    facts = load()
+    losses = {step: [-effect for effect in facts["effects"][step]] for step in STEPS}
+    found = {
+        step: [(n, h) for n, h in members(facts) if STEP_OF.get(n, "direct") == step]
+        for step in STEPS
+    }
+    least = SHARE * facts["chosen"]["clean"][1]
+
+    def draw(figure: Figure) -> None:
+        for axes, step in zip(figure.subplots(4, 1, sharex=True), STEPS, strict=True):
+            panel(axes, losses[step], found[step], least)
+            axes.set_title(STEPS[step], loc="left", fontsize=9.5)
+        axes.set(xlabel="layer", xlim=(-0.8, 32.8))
+        figure.supylabel("loss of logit difference", fontsize=9.5)
+
+    rest = {step: largest_left(losses[step], [head for _, head in found[step]]) for step in STEPS}
+    publish(
+        "ch07_effects",
+        draw,
+        alt=words(losses, found),
+        numbers={
+            "prompts": facts["prompts"],
+            "least": least,
+            "found": {
+                step: {head: loss_of(losses[step], head) for _, head in found[step]}
+                for step in STEPS
+            },
+            "largest of the others": rest,
+        },
+        sources=[__file__],
+        seeds=range(5),
+        size=(5.4, 7.6),
+    )
+
+
+def loss_of(losses: list[float], head: str) -> float:
+    """The loss of the head called `layer.head`."""
+    layer, number = map(int, head.split("."))
+    return losses[layer * N_HEADS + number]
+
+
+def largest_left(losses: list[float], found: list[str]) -> dict[str, Any]:
+    """The head with the largest effect among those that this step does not name."""
+    names = [f"{i // N_HEADS}.{i % N_HEADS}" for i in range(len(losses))]
+    left = [i for i, name in enumerate(names) if name not in found]
+    best = max(left, key=lambda i: abs(losses[i]))
+    return {"head": names[best], "loss": losses[best]}
+
+
+def panel(axes: Axes, losses: list[float], found: list[tuple[str, str]], least: float) -> None:
+    """All heads as dots over their layers; those found in colour, with their names."""
+    soft = mpl.rcParams["axes.edgecolor"]
+    axes.axhspan(-least, least, color=soft, alpha=0.14, lw=0)
+    layers = [number // N_HEADS for number in range(len(losses))]
+    axes.plot(layers, losses, ".", ms=3, color=soft, alpha=0.8)
+    top, bottom = max(*losses, least), min(*losses, -least)
+    gap = 0.17 * (top - bottom)
+    heights = spaced([loss_of(losses, head) for _, head in found], gap)
+    for (name, head), height in zip(found, heights, strict=True):
+        colour, marker = look_of(name)
+        layer, loss = int(head.split(".")[0]), loss_of(losses, head)
+        axes.plot([layer], [loss], ls="", marker=marker, ms=5.5, color=colour)
+        style = {"arrowstyle": "-", "color": colour, "lw": 0.7, "shrinkA": 0, "shrinkB": 3}
+        axes.annotate(
+            *(head, (layer, loss), (layer + 1.0, height)),
+            **{"va": "center", "fontsize": 8.5, "color": colour, "arrowprops": style},
+        )
+    margin = 0.14 * (top - bottom)
+    axes.set_ylim(min([bottom, *heights]) - margin, max([top, *heights]) + margin)
+    axes.grid(axis="y", linewidth=0.5, alpha=0.3)
+
+
+def words(losses: dict[str, list[float]], found: dict[str, list[tuple[str, str]]]) -> str:
+    """The heads found in each step, with what is lost along their paths."""
+    said = []
+    for step, title in STEPS.items():
+        heads = ", ".join(f"{h} ({n}) {loss_of(losses[step], h):.2f}" for n, h in found[step])
+        said.append(f"{title}: {heads or 'none'}.")
+    return "Loss of logit difference when a head is corrupted along a path. " + " ".join(said)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""Draws what each node of the circuit is worth, at the set K that shows it best."""
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from docs._figures.ioi_look import ROLES, load, look_of, members
+from docs._figures.plotting import publish
+
+
+def main() -> None:
+    """One bar a node."""
+    facts = load()
+    whole = facts["whole"][1]
+    kind = {head: name for name, head in members(facts)}
+    found = facts["minimality"]
+    nodes = [n for _, head in members(facts) for n in found if n.split(" ")[0] == head]
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for row, node in enumerate(nodes):
+            (value, gone), name = found[node], kind[node.split(" ")[0]]
+            colour = look_of(name)[0]
+            axes.barh([row], [100 * value / whole], height=0.66, color=colour)
+            axes.annotate(
+                *(f"{100 * value / whole:.0f} %   {gone}", (100 * value / whole, row), (5, 0)),
+                **{"textcoords": "offset points", "va": "center", "fontsize": 8.5},
+            )
+        names = [label(node, kind) for node in nodes]
+        axes.set(yticks=range(len(nodes)), yticklabels=names, ylim=(len(nodes) - 0.4, -0.6))
+        for tick, node in zip(axes.get_yticklabels(), nodes, strict=True):
+            tick.set_color(look_of(kind[node.split(" ")[0]])[0])
+        axes.axvline(1, ls=":", lw=1.2, color=mpl.rcParams["text.color"])
+        most = max(100 * value / whole for value, _ in found.values())
+        axes.set(xlabel="change of F, % of F(M)", xlim=(0, 2.2 * most))
+        axes.tick_params(axis="y", length=0)
+        axes.set_title("F changes most when K is", loc="right", fontsize=9)
+
+    least = min(nodes, key=lambda node: found[node][0])
+    publish(
+        "ch07_minimal",
+        draw,
+        alt="Change of F when a node goes, in percent of F(M), and the K that showed it: "
+        + "; ".join(f"{n} {100 * found[n][0] / whole:.0f} ({found[n][1]})" for n in nodes)
+        + ".",
+        numbers={
+            "whole": whole,
+            "nodes": {node: found[node] for node in nodes},
+            "percent": {node: 100 * found[node][0] / whole for node in nodes},
+            "least": least,
+        },
+        sources=[__file__],
+        seeds=[0],
+        size=(5.6, 0.7 + 0.28 * len(nodes)),
+    )
+
+
+def label(node: str, kind: dict[str, str]) -> str:
+    """Class, head and position."""
+    head, role = node.split(" ")
+    return f"{kind[head]}  {head} {ROLES[role]}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Draws what each head of the circuit does, on prompts on which it was not chosen."""
+
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from docs._figures.ioi_look import LOOKS, ROLES, STEP_OF, load, look_of, members, whisker, words
+from docs._figures.plotting import publish
+
+AGAINST = ("negative name mover", "subject suppressor")
+"""Classes that push down the name they look at."""
+
+
+def main() -> None:
+    """Three panels with one row a head: attention, copying, effect along the path."""
+    facts, paths = load(), load("paths")
+    rows = [measured(name, head, facts, paths) for name, head in members(facts)]
+    null = paths["others"]
+
+    def draw(figure: Figure) -> None:
+        left, middle, right = figure.subplots(1, 3, sharey=True, width_ratios=(1, 1, 1))
+        for place, row in enumerate(rows):
+            colour, marker = look_of(row["class"])
+            for axes, kind in ((left, "attention"), (middle, "copies"), (right, "effect")):
+                if row[kind] is not None:
+                    whisker(axes, place, row[kind], colour, marker)
+            if row["attention"] is not None:
+                edge = null["attention"][row["looks"]]["95 %"]
+                axes = left
+                axes.plot([edge, edge], [place - 0.4, place + 0.4], color="0.5", lw=1)
+        middle.axvline(null["copies"]["most"], color="0.5", lw=1)
+        right.axvline(0, color="0.5", lw=1)
+        left.set(title="attention\nto its role", xlim=(-0.04, 1.04))
+        middle.set(title="copy score", xlim=(-0.06, 1.06))
+        right.set(title="loss along\nits path")
+        label_rows(left, rows)
+        for axes in (left, middle, right):
+            axes.grid(axis="x", linewidth=0.5, alpha=0.3)
+            axes.tick_params(axis="y", length=0)
+
+    publish(
+        "ch07_roles",
+        draw,
+        alt=said(rows),
+        numbers={"prompts": facts["prompts"], "rows": rows, "others": null},
+        sources=[__file__],
+        seeds=range(5),
+        size=(5.6, 0.8 + 0.3 * len(rows)),
+    )
+
+
+def measured(name: str, head: str, facts: dict[str, Any], paths: dict[str, Any]) -> dict[str, Any]:
+    """One head: what it looks at, whether it copies names, what is lost along its path."""
+    found, looks = facts["heads"][head], LOOKS[name].looks if name in LOOKS else None
+    step = STEP_OF.get(name, "direct")
+    copies = "copies negatively" if name in AGAINST else "copies"
+    return {
+        "head": head,
+        "class": name,
+        "looks": looks,
+        "attention": found[looks] if looks else None,
+        "copying": copies,
+        "copies": found[copies] if step == "direct" else None,
+        "effect": paths["paths"][step][head],
+    }
+
+
+def label_rows(axes: Axes, rows: list[dict[str, Any]]) -> None:
+    """Heads at the axis, and the name of a class once, with a line between classes."""
+    names = []
+    for place, row in enumerate(rows):
+        first = place == 0 or rows[place - 1]["class"] != row["class"]
+        names.append(f"{row['class']}  {row['head']}" if first else row["head"])
+        if first and place:
+            for panel in axes.figure.axes:
+                panel.axhline(place - 0.5, color=mpl.rcParams["axes.edgecolor"], lw=0.4)
+    axes.set(yticks=range(len(rows)), yticklabels=names, ylim=(len(rows) - 0.4, -0.6))
+    for tick, row in zip(axes.get_yticklabels(), rows, strict=True):
+        tick.set_color(look_of(row["class"])[0])
+
+
+def said(rows: list[dict[str, Any]]) -> str:
+    """Every row in words."""
+    heads = []
+    for row in rows:
+        parts = [f"{row['class']} {row['head']}: loss {words(row['effect'])}"]
+        if row["attention"] is not None:
+            query, key = (ROLES[role] for role in row["looks"].split(" to "))
+            parts.append(f"attention {query} to {key} {words(row['attention'])}")
+        if row["copies"] is not None:
+            parts.append(f"{row['copying']} {row['copies'][1]:.2f}")
+        heads.append(", ".join(parts))
+    return "Heads of the circuit on other prompts. " + "; ".join(heads) + "."
+
+
+if __name__ == "__main__":
+    main()

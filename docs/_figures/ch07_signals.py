@@ -1,0 +1,144 @@
+"""What S-inhibition heads tell END: which name stands twice, or where it stood first?
+
+Their output at END is replaced by that of a partner in which one signal, or both, say something
+else (counterfactuals.py). Prompts are those on which no head was chosen, of three seeds.
+"""
+
+from typing import Any
+
+import matplotlib as mpl
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from docs._figures.ioi_look import WEIGHTS, load, whisker, words
+from docs._figures.ioi_run import EACH, PATHS, draw_halves
+from docs._figures.ioi_tests import interval
+from docs._figures.plotting import publish
+from docs._figures.steps import Steps
+from solutions.ch02_transformer import HookedTransformer, Site, load_pretrained
+from solutions.ch05_patching import Intervention, patch_sweep, read_logit_diff, record
+from solutions.ch07_ioi import Prompts, signals, single_tokens
+from solutions.ch07_ioi.counterfactuals import POSITION_SIGNALS, TOKEN_SIGNALS
+from solutions.ch07_ioi.sentences import NAMES
+
+SEEDS, N_RANDOM = (0, 1, 2), 20
+KINDS = [(token, position) for token in TOKEN_SIGNALS for position in POSITION_SIGNALS]
+PAPER = (3.55, -0.99, 2.45, -1.96, 1.77, -3.16)
+"""Wang et al. 2022, the same table on GPT-2 small, in the order of KINDS."""
+Heads = list[tuple[int, int]]
+
+
+def main() -> None:
+    """Patch, with random heads as a null, and draw."""
+    classes = {
+        name: sorted(tuple(map(int, head.split("."))) for head in heads)
+        for name, heads in load()["classes"].items()
+    }
+    mine = classes["S-inhibition"]
+    sets = {"S-inhibition": mine}
+    if "subject suppressor" in classes:
+        sets["and subject suppressors"] = [*mine, *classes["subject suppressor"]]
+    steps = Steps("ioi_signals", 1, [SEEDS, EACH], [*PATHS, __file__])
+    found = steps("signals", lambda: measure(sets), sets)
+    rows = {f"{token} {position}": place for place, (token, position) in enumerate(KINDS)}
+    table = {
+        name: {row: interval(values[place]) for row, place in rows.items()}
+        for name, values in found["sets"].items()
+    }
+
+    def draw(figure: Figure) -> None:
+        draw_table(figure, rows, table, found["random"])
+
+    each = found["sets"]["S-inhibition"].view(len(KINDS), len(SEEDS), EACH).mean(dim=2)
+    publish(
+        "ch07_signals",
+        draw,
+        alt="Mean logit difference with the S-inhibition heads' output from partners, token signal "
+        "then position signal: "
+        + "; ".join(f"{row} {words(one)}" for row, one in table["S-inhibition"].items())
+        + ".",
+        numbers={
+            "model": WEIGHTS,
+            "prompts": len(SEEDS) * EACH,
+            "heads": {name: [f"{a}.{b}" for a, b in one] for name, one in sets.items()},
+            "table": table,
+            "seeds": {row: each[place] for row, place in rows.items()},
+            "paper": dict(zip(rows, PAPER, strict=True)),
+            "random heads, inverted inverted": found["random"],
+        },
+        sources=[*PATHS, __file__],
+        seeds=SEEDS,
+        size=(5.4, 3.9),
+    )
+
+
+def measure(sets: dict[str, Heads]) -> dict[str, Any]:
+    """The logit difference for every set and kind of partner, [kind, prompt]; and the null."""
+    model, tokenizer = load_pretrained("smollm2-135m")
+    prompts = draw_halves(tokenizer)[1][0].select(slice(0, len(SEEDS) * EACH))
+    names = torch.tensor(list(single_tokens(tokenizer, NAMES).values()))
+    generator = torch.Generator().manual_seed(0)
+    mine = sorted({head for heads in sets.values() for head in heads})
+    below = [(a, b) for a in range(mine[-1][0] + 1) for b in range(model.config.n_heads)]
+    free = [head for head in below if head not in mine]
+    size = len(sets["S-inhibition"])
+    drawn = [
+        [free[i] for i in torch.randperm(len(free), generator=generator)[:size].tolist()]
+        for _ in range(N_RANDOM)
+    ]
+    partners = {
+        f"{token} {position}": signals(prompts, token, position, names, generator).tokens
+        for token, position in KINDS
+    }
+    runs = {kind: record(model, tokens, at_end(mine)) for kind, tokens in partners.items()}
+    runs["null"] = record(model, partners["inverted inverted"], at_end(below))
+    kinds = list(partners)
+    versions = [[heads, kind] for heads in sets.values() for kind in kinds]
+    values = sweep(model, prompts, [*versions, *([heads, "null"] for heads in drawn)], runs)
+    split = values[: len(versions)].split(len(kinds))
+    return {
+        "sets": dict(zip(sets, split, strict=True)),
+        "random": values[len(versions) :].mean(dim=1).tolist(),
+    }
+
+
+def at_end(heads: Heads) -> list[Site]:
+    """The output of these heads at the last position."""
+    return [Site("attn.hook_z", layer, head=head, position=-1) for layer, head in heads]
+
+
+def sweep(model: HookedTransformer, prompts: Prompts, versions: list, runs: dict) -> Tensor:
+    """The logit difference with heads patched from a run, [version, prompt]."""
+    read = read_logit_diff(model, prompts.io, prompts.s)
+    patches = [[Intervention.patch(s, run) for s in at_end(heads)] for heads, run in versions]
+    return patch_sweep(model, prompts.tokens, patches, read, runs)
+
+
+def draw_table(
+    figure: Figure, rows: dict[str, int], table: dict[str, Any], null: list[float]
+) -> None:
+    """A row for each partner: our heads, the paper's numbers, and random heads in the last row."""
+    axes, soft = figure.subplots(), mpl.rcParams["axes.edgecolor"]
+    colours = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
+    for number, (name, found) in enumerate(table.items()):
+        colour, marker = (colours[2], "s") if number == 0 else (colours[5], "D")
+        for row, place in rows.items():
+            whisker(axes, place - 0.14 + 0.28 * number, found[row], colour, marker)
+        axes.plot([], [], marker=marker, color=colour, label=name)
+    axes.plot(PAPER, list(rows.values()), "*", ms=9, mfc="none", color=soft, label="paper (GPT-2)")
+    heights = [rows["inverted inverted"] + 0.38] * len(null)
+    axes.plot(null, heights, "|", ms=7, color=colours[1], label="random heads")
+    labels = [f"{token}, {position}" for token, position in KINDS]
+    axes.set(yticks=range(len(rows)), yticklabels=labels, ylim=(len(rows) - 0.4, -0.5))
+    axes.axvline(0, color=soft, lw=0.8)
+    axes.set_xlabel("mean logit difference")
+    place = {"transform": axes.transAxes, "ha": "right", "fontsize": 9, "weight": "bold"}
+    axes.text(-0.02, 1.02, "token, position", **place)
+    axes.grid(axis="x", linewidth=0.5, alpha=0.3)
+    axes.tick_params(axis="y", length=0)
+    axes.legend(frameon=False, fontsize=8.5, ncols=2, loc="upper right", bbox_to_anchor=(1, 1.22))
+
+
+if __name__ == "__main__":
+    main()
