@@ -15,11 +15,19 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
+from .patching import patching
+from .patching_peers import patching_peers
 from .peers import peers
 from .rows import ROWS, Bench, Row
 from .scoring import scoring
 
-GROUPS = {**ROWS, "scoring": scoring, "peers": peers}
+GROUPS = {
+    **ROWS,
+    "scoring": scoring,
+    "patching": patching,
+    "peers": peers,
+    "patching-peers": patching_peers,
+}
 
 
 def main(arguments: list[str] | None = None, bench: Bench | None = None) -> list[Row]:

@@ -90,8 +90,8 @@ def pyvene(bench: Bench) -> dict[str, Callable[[Tensor], Any]]:
     }
 
 
-def transformer_lens(bench: Bench) -> dict[str, Callable[[Tensor], Any]]:
-    """Its forward, and one with everything cached; version 4 replaced the class of version 3."""
+def transformer_lens_model(bench: Bench) -> Any:
+    """Its model at the bench's sizes; version 4 replaced the class of version 3."""
     sizes = bench.config
     options = {
         "n_layers": sizes.n_layers,
@@ -109,12 +109,17 @@ def transformer_lens(bench: Bench) -> dict[str, Callable[[Tensor], Any]]:
     try:
         from transformer_lens import HookedTransformer, HookedTransformerConfig
 
-        model = HookedTransformer(HookedTransformerConfig(**options))
+        return HookedTransformer(HookedTransformerConfig(**options))
     except ImportError:
         from transformer_lens.config import TransformerBridgeConfig
         from transformer_lens.model_bridge import TransformerBridge
 
-        model = TransformerBridge.boot_native(TransformerBridgeConfig(**options))
+        return TransformerBridge.boot_native(TransformerBridgeConfig(**options))
+
+
+def transformer_lens(bench: Bench) -> dict[str, Callable[[Tensor], Any]]:
+    """Its forward, and one with everything cached."""
+    model = transformer_lens_model(bench)
     return {"forward": model, "forward with everything cached": model.run_with_cache}
 
 

@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from solutions.ch02_transformer import HookedTransformer, TransformerConfig
+from solutions.ch05_patching.activation import head_sites
 
 from . import __main__ as benchmarks
 from .measure import compare, memory
+from .patching import draw, one_patch, short, sweep
 from .plain import Floor, Plain
 from .rows import Bench
 
@@ -47,15 +49,33 @@ def test_the_table_is_printed_and_the_file_written(tmp_path, capsys):
 
 def test_peers_that_are_not_installed_are_skipped_by_name(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    rows = benchmarks.main(["--only", "peers"], TINY)
-    assert [row.what for row in rows] == ["transformers", "transformer_lens", "nnsight", "pyvene"]
-    assert all(row.timing is None and "not installed" in row.note for row in rows)
+    names = ["transformers", "transformer_lens", "nnsight", "pyvene"]
+    for group, words in (("peers", ""), ("patching-peers", ", one patch")):
+        rows = benchmarks.main(["--only", group], TINY)
+        assert [row.what for row in rows] == [name + words for name in names]
+        assert all(row.timing is None and "not installed" in row.note for row in rows)
 
 
 def test_a_missing_real_model_is_skipped_and_says_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setenv("MI_CACHE", str(tmp_path))
     (row,) = benchmarks.main(["--only", "real"], TINY)
     assert row.timing is None and "mi model" in row.note
+
+
+@torch.no_grad()
+def test_what_is_timed_as_a_sweep_is_what_patches_one_by_one_give(model):
+    bench = short(TINY)
+    prompts = draw(bench, model.config.d_vocab)
+    sites = head_sites(model, position=-1)
+    alone = torch.stack([one_patch(model, prompts, site)() for site in sites])
+    assert torch.allclose(sweep(model, prompts, sites)(), alone, rtol=1e-10, atol=1e-10)
+
+
+def test_sweeps_are_measured_and_a_missing_real_model_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("MI_CACHE", str(tmp_path))
+    *rows, real = benchmarks.main(["--only", "patching"], TINY)
+    assert all(row.timing is not None and "naive" in row.note for row in rows) and len(rows) == 3
+    assert real.timing is None and "mi model" in real.note
 
 
 @torch.no_grad()

@@ -71,7 +71,7 @@ def test_a_sweep_is_exact(impl, build, family, kind, dtype):
     model = build(family, n_layers=3).to(dtype)
     versions = [
         [change(hook, layer, head, places, seed=layer)]
-        for layer in range(3)
+        for layer in (0, 2)
         for head in heads
         for places in positions
     ]

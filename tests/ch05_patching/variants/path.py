@@ -6,7 +6,7 @@ KINDS = 'kinds = ("attn.hook_z",) if mlps == "recomputed" else ("attn.hook_z", "
 NAMES = "return [name for name in model.hook_points() if name.endswith(kinds)]"
 PUT = "Intervention.put(site, arrived[number])"
 REACHED = "if number < len(arrived)"
-PAIRS = "zip(noted, receivers, strict=True)"
+PAIRS = "zip(receivers, noted, strict=True)"
 
 
 def hold(name: str, old: str, new: str, says: str) -> Wrong:
@@ -104,10 +104,10 @@ WRONG = [
     receive(
         "receivers turned round",
         PAIRS,
-        "zip(noted, receivers[::-1], strict=True)",
+        "zip(receivers[::-1], noted, strict=True)",
         "is to be at",
     ),
-    receive("first receiver", PAIRS, "zip(noted[:1], receivers[:1])", "interventions came"),
+    receive("first receiver", PAIRS, "zip(receivers[:1], noted[:1])", "interventions came"),
 ]
 
 RIGHT = [

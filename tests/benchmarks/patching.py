@@ -1,0 +1,119 @@
+"""What a sweep of patches costs, in forwards of the same model on the same texts.
+
+The naive way runs the model anew for every patch, and once for what is patched in: n + 1 forwards.
+Every sweep here reads what it patches in beforehand, and gives a logit difference for each patch.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+
+from solutions.ch02_transformer import HookedTransformer, load_pretrained
+from solutions.ch02_transformer.pretrained.loading import cache_folder
+from solutions.ch02_transformer.sites import Site
+from solutions.ch05_patching import Intervention, patch_sweep, read_logit_diff, record
+from solutions.ch05_patching.activation import head_sites, residual_sites
+
+from .measure import Comparison
+from .rows import Bench, Row
+
+REPEATS = 3
+"""Pairs at most: a sweep is as long as dozens of forwards."""
+
+
+class Prompts(NamedTuple):
+    """Random texts to patch, others to patch from, and two tokens to tell apart."""
+
+    clean: torch.Tensor
+    corrupted: torch.Tensor
+    answer: torch.Tensor
+    wrong: torch.Tensor
+
+
+def short(bench: Bench) -> Bench:
+    """The bench with shorter texts and fewer pairs: 8 x 16 tokens where it has 8 x 64."""
+    return replace(bench, pos=max(2, bench.pos // 4), repeats=min(bench.repeats, REPEATS))
+
+
+def draw(bench: Bench, d_vocab: int) -> Prompts:
+    """The same random prompts each time."""
+    generator = torch.Generator().manual_seed(1)
+    shapes = [(bench.batch, bench.pos)] * 2 + [(bench.batch,)] * 2
+    numbers = (torch.randint(d_vocab, shape, generator=generator) for shape in shapes)
+    return Prompts(*(tokens.to(bench.device) for tokens in numbers))
+
+
+def sweep(model: HookedTransformer, prompts: Prompts, sites: list[Site]) -> Callable:
+    """A sweep over these sites, each patched alone, without the run that is patched in."""
+    runs = {"corrupted": record(model, prompts.corrupted, sites)}
+    versions = [[Intervention.patch(site, "corrupted")] for site in sites]
+    read = read_logit_diff(model, prompts.answer, prompts.wrong)
+    return lambda: patch_sweep(model, prompts.clean, versions, read, runs)
+
+
+def one_patch(model: HookedTransformer, prompts: Prompts, site: Site) -> Callable:
+    """One patch in a forward of its own, and its logit difference."""
+    name, last = site.name, torch.arange(len(prompts.clean))
+    theirs = record(model, prompts.corrupted, [site])[name]
+
+    def put(z: torch.Tensor, _: object) -> None:
+        z[:, site.position, site.head] = theirs[:, site.position, site.head]
+
+    def run() -> torch.Tensor:
+        logits = model.run_with_hooks(prompts.clean, hooks={name: put})[:, -1]
+        return logits[last, prompts.answer] - logits[last, prompts.wrong]
+
+    return run
+
+
+def patching(bench: Bench) -> Iterator[Row]:
+    """Sweeps over heads and over the stream, a patch by itself, and heads of the real model."""
+    bench = short(bench)
+    model = bench.model()
+    prompts = draw(bench, model.config.d_vocab)
+    heads, stream = head_sites(model, position=-1), residual_sites(model, bench.pos)
+
+    def against(call: Callable) -> Comparison:
+        with torch.no_grad():
+            return bench.against(call, lambda: model(prompts.clean))
+
+    yield Row(
+        f"sweep of all {len(heads)} heads at the last position / forward",
+        bench.shape,
+        against(sweep(model, prompts, heads)),
+        f"naive: {len(heads) + 1}",
+    )
+    yield Row(
+        f"sweep of the stream at {len(stream)} places / forward",
+        bench.shape,
+        against(sweep(model, prompts, stream)),
+        f"naive: {len(stream) + 1}",
+    )
+    timing = against(one_patch(model, prompts, heads[len(heads) // 2]))
+    note = f"naive loop of all heads: {len(heads)} x {timing.ratio:.2f} + 1 forwards, from one"
+    yield Row("one head patched in a forward of its own / forward", bench.shape, timing, note)
+    yield from real_sweep(bench)
+
+
+def real_sweep(bench: Bench) -> Iterator[Row]:
+    """All heads of the real model at the last position; the table shows the seconds as well."""
+    if not (cache_folder() / "smollm2-135m" / "source.json").is_file():
+        yield Row("real model, sweep of heads", "", None, "skipped: `mi model` fetches it")
+        return
+    model, _ = load_pretrained("smollm2-135m")
+    model = model.to(bench.device)
+    bench = replace(bench, batch=16, pos=20)
+    prompts = draw(bench, model.config.d_vocab)
+    heads = head_sites(model, position=-1)
+    call = sweep(model, prompts, heads)
+    with torch.no_grad():
+        timing = bench.against(call, lambda: model(prompts.clean))
+    naive = (len(heads) + 1) * timing.baseline
+    yield Row(
+        f"real model, sweep of all {len(heads)} heads at the last position / forward",
+        f"30 layers, d_model 576, {bench.batch} x {bench.pos} tokens",
+        timing,
+        f"{timing.seconds:.1f} s; naive: {len(heads) + 1} forwards, {naive:.0f} s",
+    )

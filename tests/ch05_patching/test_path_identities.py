@@ -1,0 +1,216 @@
+"""Path patching as a whole, which is given: what must hold whatever the weights are."""
+
+import pytest
+import torch
+
+from tests.ch05_patching import naive
+from tests.ch05_patching.naive import CLEAN, CORRUPTED, Place, path_patched
+from tests.grading.diagnose import match
+
+pytestmark = pytest.mark.project
+
+FAMILIES = ["gpt2", "llama", "attention-only"]
+HEADS, LAYERS = 6, 2
+
+
+@pytest.fixture
+def patched(impl):
+    """path_patch with one sender a list of places: effects on a number of all logits."""
+
+    def run(model, senders, receivers=(), mlps="recomputed"):
+        senders = [[place.site(impl) for place in sender] for sender in senders]
+        receivers = [place.site(impl) for place in receivers]
+        patch = impl("ch05_patching.path").path_patch
+        return patch(model, CLEAN, CORRUPTED, senders, receivers, naive.reader(model), mlps)
+
+    return run
+
+
+def says(model, tokens):
+    """The same number of a plain run."""
+    with torch.no_grad():
+        end = model(tokens, stop_after=len(model.blocks) - 1)
+    return naive.reader(model)(end[None, :, -1])[0]
+
+
+def heads(layers=LAYERS):
+    return [Place("attn.hook_z", layer, head) for layer in range(layers) for head in range(HEADS)]
+
+
+EMBEDDING = Place("hook_resid_pre", 0)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("mlps", ["recomputed", "frozen"])
+def test_many_senders_and_receivers_are_what_four_forwards_say(build, patched, family, mlps):
+    model = build(family, n_layers=3)
+    senders = [
+        [Place("attn.hook_z", 0, 3, position=3)],
+        [Place("hook_resid_pre", 1, position=1), Place("attn.hook_z", 0, 1, position=2)],
+        [Place("attn.hook_z", 1, 2, position=4)],
+        [Place("attn.hook_z", 0, 5)],
+    ]
+    for receivers in (
+        [Place("attn.hook_v", 2, 1)],
+        [Place("attn.hook_k", 1, 0, position=1), Place("attn.hook_q", 2, 5, position=4)],
+        [Place("ln1.hook_normalized", 2, position=4)],
+    ):
+        came = patched(model, senders, receivers, mlps)
+        ends = [
+            path_patched(model, (CLEAN, CORRUPTED), one, receivers, mlps == "frozen")
+            for one in senders
+        ]
+        right = torch.stack([naive.reader(model)(end[None, :, -1])[0] for end in ends])
+        match(came, right, f"Paths to {receivers} in a {family} model, MLPs {mlps}.")
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama"])
+@pytest.mark.parametrize("mlps", ["recomputed", "frozen"])
+def test_it_agrees_with_the_tree(impl, build, patched, family, mlps):
+    model = build(family, n_heads=2, n_kv_heads=1, d_model=6, d_head=4, d_mlp=5)
+    Tree = impl("ch05_patching.treeified").Tree
+    for sender, readers, receivers in (
+        ((0, 1), [], []),
+        ((0, 0), [(1, 1, "q"), (1, 0, "v")], [("q", 1), ("v", 0)]),
+    ):
+        tree = Tree(model, CLEAN, CORRUPTED, sender, frozenset(readers), mlps == "recomputed")
+        places = [Place(f"attn.hook_{kind}", 1, head) for kind, head in receivers]
+        came = patched(model, [[Place("attn.hook_z", *sender)]], places, mlps)[0]
+        match(came, (tree.logits()[:, -1] * weights(model)).sum(-1), f"{sender} to {readers}")
+
+
+def weights(model):
+    """What the reader weighs logits by."""
+    return naive.normal(model.config.d_vocab, seed=0)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_prompts_that_equal_their_counterpart_are_refused(impl, build, family):
+    patch, model = impl("ch05_patching.path").path_patch, build(family)
+    site = Place("attn.hook_z", 0, 1).site(impl)
+    same = CORRUPTED.clone()
+    same[1] = CLEAN[1]
+    for corrupted, words in (
+        (CLEAN, "3 of 3 corrupted prompts equal"),
+        (same, "1 of 3 corrupted prompts equal .* number 1"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            patch(model, CLEAN, corrupted, [[site]], [], naive.reader(model))
+
+
+def test_senders_and_receivers_that_are_none_are_refused(impl, build):
+    patch, model = impl("ch05_patching.path").path_patch, build("gpt2")
+    Site, head = impl("ch02_transformer.sites").Site, Place("attn.hook_z", 0, 1).site(impl)
+    for senders, receivers, mlps, words in (
+        ([], [], "frozen", "no versions"),
+        ([[head], []], [], "frozen", "without interventions"),
+        ([[Site("hook_embed")]], [], "frozen", "outside of the blocks"),
+        ([[head]], [Site("hook_embed")], "frozen", "outside of the blocks"),
+        ([[head]], [Site("attn.hook_q", 1, head=6)], "frozen", "heads 0..5"),
+        ([[head]], [], "thawed", "recomputed or frozen"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            patch(model, CLEAN, CORRUPTED, senders, receivers, naive.reader(model), mlps)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_sender_that_says_the_same_on_both_prompts_changes_nothing(build, patched, family):
+    model = build(family)
+    with torch.no_grad():
+        model.blocks[0].attn.W_V[1] = 0  # its value is a bias, whatever is read
+    senders = [[Place("attn.hook_z", 0, head)] for head in (3, 4, 5)]
+    for receivers in ([], [Place("attn.hook_q", 1, 2)]):
+        came = patched(model, senders, receivers)
+        match(came, says(model, CLEAN).expand(3, -1), "Heads 3 to 5 say the same on both prompts.")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_patching_in_the_clean_runs_own_message_changes_nothing(impl, build, family):
+    model = build(family)
+    path, reuse = impl("ch05_patching.path"), impl("ch05_patching.reuse")
+    Intervention, record = (
+        impl("ch05_patching.sites").Intervention,
+        impl("ch05_patching.activation").record,
+    )
+    sites = [place.site(impl) for place in [EMBEDDING, *heads()]]
+    versions = [[Intervention.patch(site, "same")] for site in sites]
+    with torch.no_grad():
+        _, held = model.run_with_cache(CLEAN, names=path.held_names(model, "recomputed"))
+    for receivers in ([], [Place("attn.hook_k", 1, 1).site(impl)]):
+        came = path.along_paths(
+            model,
+            reuse.read_text(model, CLEAN),
+            versions,
+            receivers,
+            naive.reader(model),
+            ({"same": record(model, CLEAN, sites)}, held),
+        )
+        match(came, says(model, CLEAN).expand(len(sites), -1), "Nothing new is put anywhere.")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_all_heads_and_the_embedding_together_make_the_corrupted_run(build, patched, family):
+    model = build(family, n_layers=3)
+    came = patched(model, [[EMBEDDING, *heads(3)]])
+    match(came[0], says(model, CORRUPTED), "All paths at once are the corrupted run.")
+
+
+@pytest.fixture
+def linear(build):
+    """Attention alone and no norms: the logits are a sum over what is written."""
+
+    def make(layers):
+        model = build("attention-only", n_layers=layers)
+        base = says(model, CLEAN)
+        return model, base
+
+    return make
+
+
+def test_direct_effects_sum_to_the_whole_change_of_a_linear_model(linear, patched):
+    model, base = linear(1)
+    alone = patched(model, [[EMBEDDING], *([head] for head in heads(1))]) - base
+    whole = says(model, CORRUPTED) - base
+    match(alone.sum(dim=0), whole, "Effects of the embedding and all heads, one by one, summed.")
+    assert alone.abs().mean(dim=1).min() > 1e-3, (
+        "every one of them has some effect, so that the sum says much"
+    )
+
+
+@pytest.mark.parametrize(
+    "receivers", [[], [Place("attn.hook_v", 1, 0), Place("attn.hook_v", 1, 1)]]
+)
+def test_effects_of_disjoint_paths_add_in_a_linear_model(linear, patched, receivers):
+    model, base = linear(2)
+    first, second = [Place("attn.hook_z", 0, 1), Place("attn.hook_z", 0, 4)], [EMBEDDING]
+    one, other, both = patched(model, [first, second, [*second, *first]], receivers) - base
+    match(one + other, both, f"Two senders' effects through {receivers or 'the logits'}.")
+    if receivers:
+        apart = sum(patched(model, [first], [receiver])[0] - base for receiver in receivers)
+        match(apart, one, "A sender's effects through two receivers' values.")
+
+
+def test_mlps_make_a_difference_exactly_where_there_are_any(build, patched):
+    for family in FAMILIES:
+        model = build(family)
+        senders = [[head] for head in heads(1)]
+        recomputed, frozen = (patched(model, senders, (), how) for how in ("recomputed", "frozen"))
+        gap = (recomputed - frozen).abs()
+        if family == "attention-only":
+            assert gap.max() == 0, "there is no MLP to hold"
+        else:
+            assert gap.min() > 1e-6, "every head is read by some MLP"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_receiver_before_the_sender_gets_nothing(build, patched, family):
+    model = build(family, n_layers=3)
+    before = [
+        ([Place("attn.hook_z", 1, 2)], [Place("attn.hook_q", 0, 1), Place("attn.hook_v", 1, 0)]),
+        ([Place("attn.hook_z", 2, 2)], [Place("attn.hook_k", 1, 1)]),
+        ([Place("attn.hook_z", 0, 2, position=3)], [Place("attn.hook_q", 2, 1, position=2)]),
+        ([Place("attn.hook_z", 0, 2, position=3)], [Place("attn.hook_v", 1, 1, position=0)]),
+    ]
+    for sender, receivers in before:
+        came = patched(model, [sender], receivers)
+        match(came[0], says(model, CLEAN), f"{sender} speaks behind {receivers}.")
