@@ -62,7 +62,7 @@ def test_every_z_is_held_and_mlps_when_they_are_frozen(path, build, family, mlps
     assert came == right, "".join(words)
 
 
-@exercise("5.14")
+@pytest.mark.project
 def test_another_word_is_refused(path, build):
     with pytest.raises(ValueError, match="recomputed or frozen"):
         path.held_names(build("gpt2"), "thawed")
