@@ -199,7 +199,8 @@ def groups(classes: dict[str, list[Head]], steering: dict[Head, float], io: str,
         else ""
     )
     return (
-        f"Heads whose own writing counts at the last token: {found or 'none is large and certain'}."
+        "Heads whose own writing counts at the last token, all later parts held: "
+        f"{found or 'none is large and certain'}."
         f"{told} This is one sentence. Which heads do so on two hundred, and whether they are the "
         "whole circuit, is chapter 7."
     )
