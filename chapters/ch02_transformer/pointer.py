@@ -45,6 +45,14 @@ class WorkspaceNorm(BareNorm):
                 f"room to work, but it is {config.d_model}"
             )
 
+    def affine(self) -> tuple[Float[Tensor, " d_model"], Float[Tensor, " d_model"]]:
+        """Nothing that could be folded.
+
+        Raises: ValueError always: the output takes a logarithm, so a rewriting that moves all
+            logits of a linear output alike would change the answer.
+        """
+        raise ValueError("a model with pointers cannot be folded: its output is not linear")
+
     def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
         """Normalise the last part, in float32 at least, and return x's own precision."""
         token, work = lift(x).split([self.fixed, x.shape[-1] - self.fixed], dim=-1)
@@ -58,8 +66,6 @@ class PointerAttention(Attention):
 
     Only queries and keys are learned.
     """
-
-    readers = (("W_Q", "b_Q"), ("W_K", "b_K"))
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__(config)

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from solutions.ch02_transformer import load_pretrained
-from solutions.ch02_transformer.pointer import FLOOR
+from solutions.ch02_transformer import HookedTransformer, load_pretrained
+from solutions.ch02_transformer.fold import fold
+from solutions.ch02_transformer.pointer import FLOOR, POINTER
 from solutions.ch02_transformer.train import TrainConfig
 from solutions.ch05_patching.metrics import logit_diff, read_logits
 from solutions.ch07_ioi import abc, draw_prompts
@@ -74,6 +75,17 @@ def test_layers_of_the_pointer_work_in_their_own_part_of_the_stream(seed):
     for (name, weight), old in zip(model.named_parameters(), before, strict=True):
         assert torch.equal(weight, old), name
     assert model.config.d_model == n + 64
+
+
+def test_pointers_refuse_to_be_folded():
+    with pytest.raises(ValueError, match="cannot be folded"):
+        fold(opened("ioi_pointer", 0)[0])
+
+
+def test_a_pointer_needs_room_to_work():
+    narrow = replace(recipe.RECIPE.sizes, d_model=2 * recipe.N_NAMES)
+    with pytest.raises(ValueError, match="d_model must be more than 2 x d_head = 64"):
+        HookedTransformer(narrow, POINTER)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
