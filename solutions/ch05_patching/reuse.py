@@ -127,7 +127,7 @@ def first_position(version: Version, text: Text) -> int:
 
 
 def check_versions(model: HookedTransformer, versions: Sequence[Version]) -> None:
-    """Refuse versions that change nothing, or something outside of the blocks.
+    """Refuse versions that change nothing, something outside of the blocks, or generated tokens.
 
     Raises: ValueError for these; KeyError or ValueError for sites that the model does not have.
     """
@@ -142,6 +142,8 @@ def check_versions(model: HookedTransformer, versions: Sequence[Version]) -> Non
                 raise ValueError(
                     f"{change.site.name} lies outside of the blocks; use `intervene` for it"
                 )
+            if change.during == "generated":
+                raise ValueError(f"{change.site.name}: a sweep generates nothing to intervene in")
 
 
 def groups(text: Text, versions: Sequence[Version], max_rows: int) -> Iterator[list[int]]:

@@ -1,5 +1,7 @@
 """Sweeps, which are given: exact on every kind of site, and refused where they could not be."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -135,6 +137,7 @@ def test_versions_that_are_none_are_refused(impl, build):
         ([[*good, Intervention.zero(Site("ln_final.hook_normalized"))]], "outside of the blocks"),
         ([[Intervention.zero(Site("attn.hook_z", 1, head=6))]], "heads 0..5"),
         ([[Intervention.zero(Site("hook_resid_pre", 0, position=5))]], "positions -5..4"),
+        ([[replace(good[0], during="generated")]], "generates nothing"),
     ):
         with pytest.raises(ValueError, match=words):
             activation.patch_sweep(model, CLEAN, versions, read)

@@ -106,17 +106,6 @@ def test_versions_join_at_the_layer_of_their_first_change(together, layers, star
 
 
 @exercise("5.7")
-def test_rows_that_join_are_not_the_text_itself(together):
-    walk = together([1, 2, 2], 2)
-    before = [x.clone() for x in walk.text.streams]
-    for layer in (1, 2):
-        stream = normal(BATCH * (layer - 1), POS - 2, WIDTH, seed=0)
-        walk.join(stream, layer).fill_(7.0)
-    for x, kept in zip(walk.text.streams, before, strict=True):
-        match(x, kept, "What a version does to its rows must leave the text's streams alone.")
-
-
-@exercise("5.7")
 @pytest.mark.parametrize("start", [0, 1, 3, POS - 1])
 @pytest.mark.parametrize("layer", [0, 2])
 def test_the_past_is_what_stands_before_the_start(together, start, layer):

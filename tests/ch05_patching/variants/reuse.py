@@ -63,12 +63,6 @@ WRONG = [
         "return torch.cat([stream, fresh[:1].repeat(more * len(fresh), 1, 1)])",
         "Each version gets rows of the first text only",
     ),
-    slip(
-        "the text's own rows",
-        JOIN,
-        "return fresh if more == 1 and not len(stream) else " + JOIN.removeprefix("return "),
-        "must leave the text's streams alone",
-    ),
     slip("past not cut", PAST, "return SharedPast(of_layer.k, of_layer.v)", "The past is not cut"),
     slip(
         "past one too late",
