@@ -35,5 +35,7 @@ NAIVE: dict[str, tuple[tuple[int, int], ...]] = {
 def as_nodes(classes: dict[str, tuple[tuple[int, int], ...]]) -> list[Node]:
     """Heads of classes at the positions where the classes work."""
     return [
-        Node(layer, head, POSITION_OF[name]) for name, heads in classes.items() for layer, head in heads
+        Node(layer, head, POSITION_OF[name])
+        for name, heads in classes.items()
+        for layer, head in heads
     ]
