@@ -1,0 +1,151 @@
+"""Patches the stream of the real model at every layer and position, in both directions."""
+
+from typing import Any
+
+import matplotlib as mpl
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+from tqdm import tqdm
+
+from docs._figures.ioi_pairs import EACH, SEEDS, WEIGHTS, draw, elsewhere, third
+from docs._figures.look import scale_of
+from docs._figures.plotting import publish
+from solutions.ch02_transformer import HookedTransformer, load_pretrained
+from solutions.ch05_patching import Intervention, Site, patch_sweep, read_logit_diff, record
+from solutions.ch05_patching.activation import both_ways
+from solutions.ch05_patching.metrics import recovered
+
+FRAME = 0
+"""When N and N walked to the place, S2 handed a object to."""
+FIRST = 9
+"""Where S2 stands. Before it, both prompts of a pair are the same."""
+COLUMNS = ["S2", " handed", " a", "object", " to (END)"]
+EVERY = 3
+"""The null is run in every third layer, at S2 and END."""
+
+
+def main() -> None:
+    """Patch three sets of prompts with their partners, and draw the shares."""
+    model, tokenizer = load_pretrained("smollm2-135m")
+    found = [measure(model, tokenizer, seed) for seed in tqdm(SEEDS, desc="name seeds")]
+    mean = {
+        way: torch.stack([one[way] for one in found]).mean(dim=0) for way in ("denoise", "noise")
+    }
+    layers = len(model.blocks)
+
+    def draw_all(figure: Figure) -> None:
+        left, middle, right = figure.subplots(1, 3, width_ratios=(1, 1, 1.5))
+        draw_map(left, mean["denoise"], "denoised: comes back")
+        draw_map(middle, mean["noise"], "noised: is lost")
+        left.set_ylabel("layer")
+        draw_lines(right, found, layers)
+        figure.colorbar(left.images[0], ax=[left, middle], label="share", shrink=0.6)
+
+    publish(
+        "ch05_both_ways",
+        draw_all,
+        alt=words(found),
+        numbers=numbers(found),
+        sources=[__file__],
+        seeds=SEEDS,
+        size=(9.6, 4.4),
+    )
+
+
+def measure(model: HookedTransformer, tokenizer: Any, seed: int) -> dict[str, Any]:
+    """Shares of one set, [layer, position], and of its nulls, [layer, position]."""
+    prompts = draw(tokenizer, seed, FRAME)
+    partner, other = third(tokenizer, prompts, seed)
+    read = read_logit_diff(model, prompts.io, prompts.s)
+    n_pos, n_layers = prompts.tokens.shape[1], len(model.blocks)
+    sites = [
+        Site("hook_resid_pre", layer, position=position)
+        for layer in range(n_layers)
+        for position in range(FIRST, n_pos)
+    ]
+    with torch.no_grad():
+        came = both_ways(model, prompts.tokens, partner, sites, read)
+    ends = (came.clean, came.corrupted)
+    shape = (n_layers, n_pos - FIRST)
+    few = [
+        site for site in sites if site.layer % EVERY == 0 and site.position in (FIRST, n_pos - 1)
+    ]
+    nulls = {
+        "denoise": sweep(model, partner, other, few, read),
+        "noise": sweep(model, prompts.tokens, elsewhere(tokenizer, prompts.tokens), few, read),
+    }
+    same = [Site("hook_resid_pre", n_layers // 3, position=p) for p in range(1, FIRST)]
+    before = sweep(model, prompts.tokens, partner, same, read)
+    return {
+        "denoise": recovered(came.denoised, *ends).view(shape),
+        "noise": 1 - recovered(came.noised, *ends).view(shape),
+        "null_denoise": recovered(nulls["denoise"], *ends).view(-1, 2),
+        "null_noise": 1 - recovered(nulls["noise"], *ends).view(-1, 2),
+        "clean": came.clean.mean().item(),
+        "corrupted": came.corrupted.mean().item(),
+        "before_s2": (before - came.clean).abs().max().item(),
+    }
+
+
+def sweep(
+    model: HookedTransformer, tokens: Tensor, source: Tensor, sites: list[Site], read: Any
+) -> Tensor:
+    """The metric on `tokens` with each site patched from a run of `source`."""
+    versions = [[Intervention.patch(site, "source")] for site in sites]
+    return patch_sweep(model, tokens, versions, read, {"source": record(model, source, sites)})
+
+
+def draw_map(axes: Axes, shares: Tensor, title: str) -> None:
+    """One map, layer 0 at the bottom: information goes up and to the right."""
+    scale, colours = scale_of(torch.tensor([0.0, 1.0]).numpy(), diverging=False)
+    axes.imshow(shares.numpy(), cmap=colours, norm=scale, aspect="auto", origin="lower")
+    axes.set_xticks(
+        range(len(COLUMNS)), [name.strip() for name in COLUMNS], rotation=50, ha="right"
+    )
+    axes.set(title=title)
+    axes.tick_params(length=0)
+
+
+def draw_lines(axes: Axes, found: list[dict[str, Any]], layers: int) -> None:
+    """S2 and END over the layers in both directions: mean and range of seeds, nulls as crosses."""
+    colours = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
+    for number, (column, name) in enumerate(((0, "S2"), (-1, "END"))):
+        for way, style in (("denoise", "-"), ("noise", "--")):
+            values = torch.stack([one[way][:, column] for one in found])
+            look = {"color": colours[number], "ls": style, "lw": 1.8, "label": f"{name}, {way}d"}
+            axes.plot(range(layers), values.mean(dim=0), **look)
+            band = {"color": colours[number], "alpha": 0.15, "lw": 0}
+            axes.fill_between(range(layers), values.amin(dim=0), values.amax(dim=0), **band)
+    null = torch.stack(
+        [torch.cat([one["null_denoise"], one["null_noise"]], dim=1) for one in found]
+    )
+    at = torch.arange(0, layers, EVERY)
+    for column in range(null.shape[2]):
+        label = "nulls" if column == 0 else None
+        axes.plot(at, null[:, :, column].mean(dim=0), "x", ms=4, color="0.5", label=label)
+    axes.set(xlabel="layer", ylabel="share")
+    axes.grid(axis="y", linewidth=0.5, alpha=0.35)
+    axes.legend(frameon=False, fontsize=8, loc="center left")
+
+
+def numbers(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the page cites, seed by seed."""
+    facts = {key: [one[key] for one in found] for key in found[0]}
+    return {"model": WEIGHTS, "prompts": EACH, "columns": COLUMNS, "null_every": EVERY, **facts}
+
+
+def words(found: list[dict[str, Any]]) -> str:
+    """What a reader should know who cannot see the maps."""
+    shares = {way: sum(one[way] for one in found) / len(found) for way in ("denoise", "noise")}
+    said = [
+        f"{verb}, layer {layer}: S2 {shares[way][layer, 0]:.2f}, END {shares[way][layer, -1]:.2f}"
+        for way, verb in (("denoise", "denoised"), ("noise", "noised"))
+        for layer in (0, 15, 18, 21, 29)
+    ]
+    return "Share that a patch of the stream brings back or takes away. " + "; ".join(said) + "."
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""Draws chapter 5's diagrams: what a patch can reach, and the four runs of path patching."""
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from docs._figures.ch02_diagrams import arrow, bare
+from docs._figures.plotting import publish
+
+LAYERS, POSITIONS, START = 6, 8, 5
+"""Sizes of the sketch, and the position of its patches."""
+BORN = {1: "A", 3: "B", 4: "C"}
+"""Layer -> the version whose patch stands there."""
+
+
+def cell(axes: Axes, x: float, y: float, colour: str, alpha: float, hatch: str = "") -> None:
+    """One layer at one position."""
+    look = {"fc": colour, "alpha": alpha, "ec": mpl.rcParams["axes.edgecolor"], "lw": 0.6}
+    axes.add_patch(Rectangle((x + 0.04, y + 0.06), 0.92, 0.88, hatch=hatch, **look))
+
+
+def draw_reach(figure: Figure) -> None:
+    """The grid of a text, and three versions of it that set out at the same position."""
+    axes = bare(figure, 20.6, LAYERS + 1.6)
+    axes.set_aspect("auto")
+    colours = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
+    soft = mpl.rcParams["axes.edgecolor"]
+    for layer in range(LAYERS):
+        axes.text(-0.15, layer + 0.5, f"{layer}", ha="right", va="center", fontsize=8.5)
+        for position in range(POSITIONS):
+            cell(axes, position, layer, soft, 0.16)
+            if position >= START:
+                for number, (born, name) in enumerate(BORN.items()):
+                    x = 9.6 + 3.7 * number + position - START
+                    shared = layer < born
+                    cell(
+                        axes, x, layer, soft if shared else colours[number], 0.06 if shared else 0.4
+                    )
+                    if layer == born and position == START:
+                        axes.text(
+                            x + 0.5, layer + 0.5, name, ha="center", va="center", weight="bold"
+                        )
+    axes.plot([START, START], [-0.1, LAYERS + 0.1], color=mpl.rcParams["text.color"], lw=1.4)
+    axes.text(START / 2, LAYERS + 0.3, "keys and values:\nshared", ha="center", fontsize=9)
+    axes.text((START + POSITIONS) / 2, LAYERS + 0.3, "read once", ha="center", fontsize=9)
+    for number, name in enumerate(BORN.values()):
+        axes.text(11.1 + 3.7 * number, LAYERS + 0.3, f"version {name}", ha="center", fontsize=9)
+    axes.text(POSITIONS / 2, -0.55, "position", ha="center", fontsize=9)
+    axes.text(-1.1, LAYERS / 2, "layer", ha="center", va="center", rotation=90, fontsize=9)
+    axes.text(15.0, -0.55, "computed side by side: coloured", ha="center", fontsize=9)
+    axes.set(xlim=(-1.5, 20.6), ylim=(-0.9, LAYERS + 1.4))
+
+
+RUNS = (
+    ("A", "corrupted", "sender: keep", 1),
+    ("B", "clean", "all heads: keep", 0),
+    ("C", "clean", "sender from A", 0),
+    ("D", "clean", "receiver from C", 0),
+)
+
+
+def box(axes: Axes, x: float, y: float, words: str, colour: int | None, filled: bool) -> None:
+    """A part: an edge in a series' colour or the ink's, filled where it is put in."""
+    series = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
+    edge = mpl.rcParams["axes.edgecolor"] if colour is None else series[colour]
+    face = edge if filled else "none"
+    axes.add_patch(Rectangle((x - 0.72, y - 0.3), 1.44, 0.6, fc=face, alpha=0.3, lw=0))
+    axes.add_patch(Rectangle((x - 0.72, y - 0.3), 1.44, 0.6, fc="none", ec=edge, lw=1.4))
+    axes.text(x, y, words, ha="center", va="center", fontsize=8)
+
+
+def draw_paths(figure: Figure) -> None:
+    """Four runs from bottom to top: sender, what lies between, receiver, what comes after."""
+    axes = bare(figure, 17.2, 6.4)
+    states = {
+        "A": {
+            "sender": (1, False),
+            "heads": (1, False),
+            "MLPs": (1, False),
+            "receiver": (1, False),
+        },
+        "B": {
+            "sender": (0, False),
+            "heads": (0, False),
+            "MLPs": (0, False),
+            "receiver": (0, False),
+        },
+        "C": {"sender": (1, True), "heads": (0, True), "MLPs": (2, False), "receiver": (2, False)},
+        "D": {"sender": (0, False), "heads": (0, False), "MLPs": (0, False), "receiver": (2, True)},
+    }
+    for number, (name, prompts, words, colour) in enumerate(RUNS):
+        x = 4.3 * number + 2.1
+        axes.text(x, 6.05, f"{name}: {prompts}", ha="center", weight="bold", fontsize=9.5)
+        places = {
+            "sender": (x, 1.0),
+            "heads": (x - 0.85, 2.3),
+            "MLPs": (x + 0.85, 2.3),
+            "receiver": (x, 3.6),
+        }
+        for part, where in places.items():
+            box(axes, *where, part, *states[name][part])
+        for low, high in (("sender", "heads"), ("sender", "MLPs"), ("heads", "receiver")):
+            tip = places[high][0] - (0.25 if high == "receiver" else 0)
+            ends = (places[low][0], places[low][1] + 0.32), (tip, places[high][1] - 0.32)
+            arrow(axes, *ends, 2 if name == "C" and "MLPs" in (low, high) else None)
+        ends = (places["MLPs"][0], 2.62), (x + 0.25, 3.28)
+        arrow(axes, *ends, 2 if name == "C" else None)
+        arrow(axes, (x, 1.32), (x, 3.28), 2 if name == "C" else None)
+        last = {"A": "", "B": "", "C": "note what arrives", "D": "logits"}[name]
+        if name == "D":
+            arrow(axes, (x, 3.92), (x, 4.75), 2)
+            box(axes, x, 5.07, "after it", 2, False)
+        axes.text(x, 4.2 if name != "D" else 5.5, last, ha="center", fontsize=8.5, style="italic")
+        axes.text(x, 0.1, words, ha="center", fontsize=8.5)
+
+
+def main() -> None:
+    """Write both diagrams."""
+    publish(
+        "ch05_reuse",
+        draw_reach,
+        alt="A grid of layers by positions. Left of the patches' position all versions share the "
+        "text's keys and values. Version A is born in layer 1, B in layer 3, C in layer 4; from "
+        "there on each is computed, at the patch's position and the later ones alone.",
+        sources=[__file__],
+        size=(9.0, 3.6),
+    )
+    publish(
+        "ch05_paths",
+        draw_paths,
+        alt="Four runs. A, corrupted: the sender's output is kept. B, clean: all heads are kept. "
+        "C, clean: the sender says what it said in A, other heads are held as in B, MLPs "
+        "answer, and what arrives at the receiver is noted. D, clean: the receiver gets that, and "
+        "everything after it is recomputed.",
+        sources=[__file__],
+        size=(9.0, 3.5),
+    )
+
+
+if __name__ == "__main__":
+    main()
