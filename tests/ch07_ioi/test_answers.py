@@ -1,0 +1,175 @@
+"""Graders of 7.12: a claimed circuit is put to the model, on sentences that nobody has seen."""
+
+import functools
+import re
+from typing import NamedTuple
+
+import pytest
+
+import toy_models
+from tests.grading import exercise
+
+from .judging import ROLES, Trial, held_out
+
+NODE = re.compile(r"(\d+)\.(\d+) (\w+)")
+LOW, HIGH = 0.8, 1.2
+"""F(C) / F(M) of a faithful circuit."""
+
+
+class Limits(NamedTuple):
+    """What is asked of a circuit of one model."""
+
+    size: int
+    """Most nodes."""
+    share: float
+    """Least change of F(C \\ K) by each node, for some K, as a share of F(M)."""
+    prompts: int
+    """How many are held out."""
+    random: tuple[int, int]
+    """How many random circuits, on how many of the prompts."""
+
+
+LIMITS = {
+    "toy": Limits(size=20, share=0.05, prompts=64, random=(100, 64)),
+    "smollm2": Limits(size=30, share=0.01, prompts=16, random=(20, 16)),
+}
+each_model = pytest.mark.parametrize(
+    "key", ["toy", pytest.param("smollm2", marks=pytest.mark.weights)]
+)
+
+
+@pytest.fixture(scope="module")
+def trials(impl):
+    """The models, each loaded once, with held-out prompts: `trials("toy")`."""
+
+    @functools.cache
+    def trial(key):
+        where = toy_models.load("ioi_pointer").path if key == "toy" else "smollm2-135m"
+        model, tokenizer = impl("ch02_transformer").load_pretrained(where)
+        known = impl("ch07_ioi.prompts").single_tokens
+        names = list(known(tokenizer, impl("ch07_ioi.sentences").NAMES))
+        drawn = held_out(impl, tokenizer, names, LIMITS[key].prompts, seed=7_12)
+        return Trial.open(impl, model, *drawn)
+
+    return trial
+
+
+@pytest.fixture
+def claim(answers, impl, trials):
+    """The nodes of an answer; what is no list of nodes is refused before any model is loaded."""
+    Node = impl("ch07_ioi.circuit").Node
+
+    def read(key):
+        value = answers("ch07_ioi", "7.12")[key]
+        right = isinstance(value, list) and all(isinstance(one, str) for one in value)
+        assert right, (
+            f'{key} = {str(value)[:80]} is no list of nodes: write strings, as ["1.3 s2"].'
+        )
+        assert value, f"{key} names no node: an empty circuit computes nothing."
+        nodes = []
+        for one in value:
+            parts = NODE.fullmatch(one.strip())
+            assert parts and parts[3] in ROLES, (
+                f"{key}: {one!r} is no node: write layer, dot, head, a space, and a role "
+                f"({', '.join(ROLES)}), as in '1.3 s2'."
+            )
+            nodes.append(Node(int(parts[1]), int(parts[2]), parts[3]))
+        again = {f"{n.layer}.{n.head} {n.role}" for n in nodes if nodes.count(n) > 1}
+        assert not again, f"{key} names a node twice: {', '.join(sorted(again))}."
+        limit = LIMITS[key].size
+        assert len(nodes) <= limit, (
+            f"{key} names {len(nodes)} nodes, at most {limit} are allowed: everything is no answer "
+            "to which heads do it."
+        )
+        config = trials(key).task.model.config
+        for layer, head, _ in nodes:
+            assert layer < config.n_layers and head < config.n_heads, (
+                f"{key}: there is no head {layer}.{head}; layers are 0..{config.n_layers - 1} and "
+                f"heads 0..{config.n_heads - 1}. Are layer and head exchanged?"
+            )
+        return nodes
+
+    return read
+
+
+def account(trial, nodes, share):
+    """Where an unfaithful circuit goes wrong, as far as experiments can tell."""
+    if share > HIGH:
+        return "It does better than the model: heads that work against the answer are missing."
+    Node, words = type(nodes[0]), []
+    heads = sorted({(node.layer, node.head) for node in nodes})
+    everywhere = trial.share([Node(*head, role) for head in heads for role in ROLES])
+    if LOW <= everywhere <= HIGH:
+        words.append(
+            f"Kept at every role the same heads have {everywhere:.2f}: right heads, wrong roles."
+        )
+    if not any(node.role == "s2" for node in nodes):
+        words.append("No node stands at s2: where is it noticed who is named twice?")
+    more = {
+        role: trial.share(list(dict.fromkeys([*nodes, *trial.every_head(role)]))) for role in ROLES
+    }
+    best = min(more, key=lambda role: abs(1 - more[role]))
+    if abs(1 - more[best]) < abs(1 - share) - 0.1:
+        words.append(
+            f"With every head kept at {best} as well it would be {more[best]:.2f}: something is "
+            f"missing at {best}."
+        )
+    return " ".join(words or ["Heads are missing at more than one role, or these are others."])
+
+
+@exercise("7.12")
+@each_model
+def test_the_circuit_alone_does_what_the_model_does(claim, trials, key):
+    nodes, trial = claim(key), trials(key)
+    share = trial.share(nodes)
+    assert LOW <= share <= HIGH, (
+        f"{key}: on held-out prompts F(C) / F(M) of the {len(nodes)} nodes is {share:.2f}; "
+        f"{LOW} to {HIGH} is faithful. {account(trial, nodes, share)}"
+    )
+
+
+def changes(trial, nodes, least):
+    """For each node the largest change of F(C \\ K) when it goes too; more K only while it is idle.
+
+    K is nothing, then all other nodes of its role, then any one of these.
+    """
+    alone = dict(zip(nodes, trial.without_each(nodes, [[v] for v in nodes]), strict=True))
+    whole = trial.share(nodes)
+    best = {v: abs(whole - left) for v, left in alone.items()}
+    alike = {v: [u for u in nodes if u.role == v.role and u != v] for v in nodes}
+    for v in [v for v in nodes if best[v] < least and alike[v]]:
+        before, after = trial.without_each(nodes, [alike[v], [*alike[v], v]])
+        best[v] = max(best[v], abs(before - after))
+    for v in [v for v in nodes if best[v] < least and alike[v]]:
+        pairs = trial.without_each(nodes, [[u, v] for u in alike[v]])
+        found = [abs(alone[u] - pair) for u, pair in zip(alike[v], pairs, strict=True)]
+        best[v] = max(best[v], *found)
+    return best
+
+
+@exercise("7.12")
+@each_model
+def test_every_node_earns_its_place(claim, trials, key):
+    nodes, trial, least = claim(key), trials(key), LIMITS[key].share
+    best = changes(trial, nodes, least)
+    idle = [v for v in nodes if best[v] < least]
+    shown = ", ".join(f"{v.layer}.{v.head} {v.role} ({best[v]:.1%})" for v in idle[:5])
+    assert not idle, (
+        f"{key}: {len(idle)} of {len(nodes)} nodes change F by less than {least:.0%} of F(M), "
+        f"whichever K is gone (nothing, all others of the role, one of them): {shown}. Leave them "
+        "out."
+    )
+
+
+@exercise("7.12")
+@each_model
+def test_random_circuits_of_that_size_are_further_from_the_model(claim, trials, key):
+    n, prompts = LIMITS[key].random
+    nodes, trial = claim(key), trials(key).first(prompts)
+    own = abs(1 - trial.share(nodes))
+    chance = [abs(1 - trial.share(trial.random_circuit(nodes, seed))) for seed in range(n)]
+    beaten = sum(own < gap for gap in chance)
+    assert beaten >= 0.95 * n, (
+        f"{key}: F(C) / F(M) is {own:.2f} from 1, and only {beaten} of {n} random circuits with as "
+        f"many nodes at each role are further away; 95 % must be."
+    )
