@@ -10,7 +10,10 @@ from tests.grading.diagnose import randomise
 
 pytestmark = pytest.mark.project
 TOKENS = torch.tensor([[3, 1, 22, 0, 7]])
-NAMES = ["gpt2", "gpt2-untied", "llama", "llama-tied", "attention-only", "attention-only-normed"]
+NAMES = [
+    *("gpt2", "gpt2-untied", "llama", "llama-tied"),
+    *("attention-only", "attention-only-normed", "pointer"),
+]
 
 
 @pytest.fixture
@@ -19,7 +22,7 @@ def build(model, config, own):
 
     def made(name, seed=1):
         sizes = config.TransformerConfig(
-            n_layers=2, d_model=12, n_heads=4, d_head=6, d_mlp=20, d_vocab=23, n_ctx=32,
+            n_layers=2, d_model=14, n_heads=4, d_head=6, d_mlp=20, d_vocab=23, n_ctx=32,
             n_kv_heads=2, activation="gelu", eps=2e-5, rotary_base=77.0, rotary_dims=4,
         )  # fmt: skip
         return randomise(model.HookedTransformer(sizes, own.PARTS[name], seed=None), seed)
