@@ -5,6 +5,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from docs._figures.ioi_look import STEP_OF, STEPS, load, look_of, members, spaced
 from docs._figures.plotting import publish
@@ -82,6 +83,7 @@ def panel(axes: Axes, losses: list[float], found: list[tuple[str, str]], least: 
         axes.annotate(
             *(head, (layer, loss), (layer + 1.0, height)),
             **{"va": "center", "fontsize": 8.5, "color": colour, "arrowprops": style},
+            path_effects=[withStroke(linewidth=2.5, foreground=mpl.rcParams["axes.facecolor"])],
         )
     margin = 0.14 * (top - bottom)
     axes.set_ylim(min([bottom, *heights]) - margin, max([top, *heights]) + margin)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from docs._figures.ioi_look import LOOKS, STEP_OF, STEPS, WEIGHTS, load
 from docs._figures.ioi_run import EACH, PATHS, SEEDS, draw_halves
-from docs._figures.ioi_tests import interval
+from docs._figures.ioi_tests import N_SMALL, interval
 from docs._figures.steps import Steps
 from docs._figures.write import FIGURES, write_facts
 from solutions.ch02_transformer import HookedTransformer, Site, load_pretrained
@@ -80,6 +80,13 @@ def others(model: HookedTransformer, prompts: Prompts, heads: Heads, steps: Step
     return {"attention": looks, "copies": {"mean": copies.mean().item(), "most": copies.max()}}
 
 
+def whole(model: HookedTransformer, prompts: Prompts) -> float:
+    """F of the whole model on those prompts on which sets K are tried (ioi_tests.part)."""
+    few = prompts.select(torch.linspace(0, len(prompts.tokens) - 1, N_SMALL).round().long())
+    stream = read_text(model, few.tokens).streams[-1][None, :, -1]
+    return read_logit_diff(model, few.io, few.s)(stream).mean().item()
+
+
 def main() -> None:
     """Measure, and write the numbers."""
     heads = {
@@ -88,7 +95,7 @@ def main() -> None:
     }
     model, tokenizer = load_pretrained("smollm2-135m")
     half = draw_halves(tokenizer)[1]
-    steps = Steps("ioi_paths", 9, [SEEDS, EACH], [*PATHS, __file__])
+    steps = Steps("ioi_paths", 10, [SEEDS, EACH], [*PATHS, __file__])
     found: dict[str, Any] = {
         step: steps(step, lambda s=step: along(model, half, heads, s), heads) for step in STEPS
     }
@@ -100,6 +107,7 @@ def main() -> None:
             for step, effects in found.items()
         },
         "others": others(model, half[0], heads, steps),
+        "whole, sets K": whole(model, half[0]),
     }
     alt = "Effects of the circuit's heads along their paths, on prompts of the other half."
     write_facts(FIGURES / "ch07_paths.json", alt, [*PATHS, __file__], numbers, SEEDS)
