@@ -1,7 +1,7 @@
 """Activation patching: what a place in a model causes, and along which path.
 
 Reading order: actions, sites, metrics, shared_past, reuse, activation, gates, facts, tracing, rome,
-path, treeified; site_files reads and writes interventions.
+edits, path, treeified; site_files reads and writes interventions.
 """
 
 from ..ch02_transformer.sites import Site

@@ -31,11 +31,14 @@ def gate(kind: str) -> HookedTransformer:
     if kind not in ("and", "or"):
         raise ValueError(f"a gate is 'and' or 'or', but {kind!r} came")
     parts = replace(GPT2, norm=NoNorm, unembed=Unembed)
-    model = HookedTransformer(SIZES, parts).double()
+    model = HookedTransformer(SIZES, parts)
+    model.double()
     for weight in model.parameters():
         weight.zero_()
-    model.embed.W_E[0, 0] = model.embed.W_E[1, 1] = 1
-    model.pos_embed.W_pos[:, 2:5] = torch.eye(3)
+    model.embed.W_E[:2, :2] = torch.eye(2)
+    W_pos = torch.zeros(3, 8)
+    W_pos[:, 2:5] = torch.eye(3)
+    model.pos_embed.load_state_dict({"W_pos": W_pos})
     attn, mlp = model.blocks[0].attn, model.blocks[0].mlp
     for head in range(2):
         attn.W_Q[head, 4, 0] = SHARP
