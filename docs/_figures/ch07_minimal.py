@@ -10,7 +10,7 @@ from docs._figures.plotting import publish
 def main() -> None:
     """One bar a node."""
     facts = load()
-    whole = load("paths")["whole, sets K"]
+    whole = facts["whole"][1]
     kind = {head: name for name, head in members(facts)}
     found = facts["minimality"]
     nodes = [n for _, head in members(facts) for n in found if n.split(" ")[0] == head]
