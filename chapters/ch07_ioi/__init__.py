@@ -1,6 +1,6 @@
 """Interpretability in the Wild: the circuit for indirect objects, found and tested.
 
-Reading order: sentences, prompts, counterfactuals.
+Reading order: sentences, prompts, counterfactuals, heads, search, circuit, gpt2.
 """
 
 from .counterfactuals import abc, check_pair, signals

@@ -4,7 +4,7 @@
 
 Mary is the indirect object (IO). John, the subject, stands twice (S1, S2); the token after S1 is
 S1+1 and the last one END. 1. `draw_prompts` fills sentences of one length, as many with the IO
-first (ABBA) as with S first (BABA). 2. `abc` and `signal` exchange names and touch nothing else,
+first (ABBA) as with S first (BABA). 2. `abc` and `signals` exchange names and touch nothing else,
 so that a difference between two runs is about who is named where.
 
 Axes: batch, pos, n_names.

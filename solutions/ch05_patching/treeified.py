@@ -8,7 +8,7 @@ asked again, and each branch knows what it is asked for:
     asked               between sender and receivers: the sender is corrupted, other heads clean
 
 The cost grows exponentially with depth, so two or three layers are all it can do. path.py gives the
-same numbers from three forwards.
+same numbers from four runs.
 Source: Goldowsky-Dill et al. 2023, "Localizing Model Behavior with Path Patching".
 """
 
