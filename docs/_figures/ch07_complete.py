@@ -5,7 +5,6 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 
 from docs._figures.ioi_look import LOOKS, load, look_of, spaced
 from docs._figures.plotting import publish
@@ -54,7 +53,6 @@ def scatter(axes: Axes, kinds: dict[str, Any], classes: dict[str, Any], whole: l
     """Random and greedy sets without names, classes with theirs; and the line of equal scores."""
     soft, ink = mpl.rcParams["axes.edgecolor"], mpl.rcParams["text.color"]
     points = [whole, *classes.values(), *(p for kind in kinds.values() for p in kind.values())]
-    halo = withStroke(linewidth=3, foreground=mpl.rcParams["axes.facecolor"])
     low, high = min(map(min, points)), max(map(max, points))
     axes.plot([low, high], [low, high], ls=":", color=soft, lw=1.2)
     for kind, marker, full in (("random", "o", False), ("greedy", "X", True)):
@@ -62,19 +60,19 @@ def scatter(axes: Axes, kinds: dict[str, Any], classes: dict[str, Any], whole: l
         fill = {} if full else {"mfc": "none"}
         axes.plot(model, circuit, ls="", marker=marker, ms=6, color=soft, label=f"{kind} K", **fill)
     axes.plot([whole[1]], [whole[0]], ls="", marker="*", ms=11, color=ink, label="K empty")
-    heights = spaced([circuit for circuit, _ in classes.values()], 0.05 * (high - low))
+    heights = spaced([circuit for circuit, _ in classes.values()], 0.06 * (high - low))
+    column = high + 0.05 * (high - low)
     for (name, (circuit, model)), height in zip(classes.items(), heights, strict=True):
         colour, marker = look_of(name if name in LOOKS else "")
         axes.plot([model], [circuit], ls="", marker=marker, ms=7.5, color=colour)
-        left = model > (low + high) / 2
-        reach = 0.03 * (high - low)
+        style = {"arrowstyle": "-", "color": colour, "lw": 0.8, "shrinkA": 0, "shrinkB": 4}
         axes.annotate(
-            *(name, (model, circuit), (model + (-reach if left else reach), height)),
-            **{"ha": "right" if left else "left", "va": "center", "color": colour, "fontsize": 9},
-            path_effects=[halo],
+            *(name, (model, circuit), (column, height)),
+            **{"va": "center", "color": colour, "fontsize": 9, "arrowprops": style},
         )
     axes.set(xlabel="F(model without K)", ylabel="F(circuit without K)")
     axes.margins(0.08)
+    axes.set_xlim(low - 0.4, high + 0.42 * (high - low))
     axes.legend(frameon=False, fontsize=9, loc="upper left")
     axes.grid(linewidth=0.5, alpha=0.3)
 

@@ -74,20 +74,32 @@ def panel(axes: Axes, losses: list[float], found: list[tuple[str, str]], least: 
     axes.plot(layers, losses, ".", ms=3, color=soft, alpha=0.8)
     top, bottom = max(*losses, least), min(*losses, -least)
     gap = 0.17 * (top - bottom)
-    heights = spaced([loss_of(losses, head) for _, head in found], gap)
-    for (name, head), height in zip(found, heights, strict=True):
+    at = {head: (int(head.split(".")[0]), loss_of(losses, head)) for _, head in found}
+    # Where another head follows two or three layers later at the same height, there is no room.
+    left = {a for a in at for b in at if 2 <= at[b][0] - at[a][0] <= 3 and near(at, a, b, gap)}
+    rest = [head for head in at if head not in left]
+    heights = {head: at[head][1] for head in left}
+    heights |= zip(rest, spaced([at[head][1] for head in rest], gap), strict=True)
+    for name, head in found:
         colour, marker = look_of(name)
-        layer, loss = int(head.split(".")[0]), loss_of(losses, head)
+        layer, loss = at[head]
+        shift = -1.0 if head in left else 1.0
         axes.plot([layer], [loss], ls="", marker=marker, ms=5.5, color=colour)
         style = {"arrowstyle": "-", "color": colour, "lw": 0.7, "shrinkA": 0, "shrinkB": 3}
         axes.annotate(
-            *(head, (layer, loss), (layer + 1.0, height)),
-            **{"va": "center", "fontsize": 8.5, "color": colour, "arrowprops": style},
+            *(head, (layer, loss), (layer + shift, heights[head])),
+            **{"va": "center", "ha": "right" if head in left else "left", "fontsize": 8.5},
+            **{"color": colour, "arrowprops": style},
             path_effects=[withStroke(linewidth=2.5, foreground=mpl.rcParams["axes.facecolor"])],
         )
     margin = 0.14 * (top - bottom)
-    axes.set_ylim(min([bottom, *heights]) - margin, max([top, *heights]) + margin)
+    axes.set_ylim(min(bottom, *heights.values()) - margin, max(top, *heights.values()) + margin)
     axes.grid(axis="y", linewidth=0.5, alpha=0.3)
+
+
+def near(at: dict[str, tuple[int, float]], one: str, other: str, gap: float) -> bool:
+    """Whether two heads stand at nearly the same height."""
+    return abs(at[one][1] - at[other][1]) < gap
 
 
 def words(losses: dict[str, list[float]], found: dict[str, list[tuple[str, str]]]) -> str:

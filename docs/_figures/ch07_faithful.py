@@ -35,7 +35,6 @@ def main() -> None:
         axes.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5))
         axes.set(xlabel="mean logit difference F", xlim=(min(0, *chance) - 0.3, None))
         axes.margins(x=0.14)
-        axes.tick_params(axis="y", length=0)
         axes.grid(axis="x", linewidth=0.5, alpha=0.3)
 
     plain = {label.replace("\n", " "): facts[key] for key, label in ROWS.items()}

@@ -18,8 +18,7 @@ def main() -> None:
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         for row, node in enumerate(nodes):
-            (value, gone), name = found[node], kind[node.split(" ")[0]]
-            colour = look_of(name)[0]
+            (value, gone), colour = found[node], look_of(kind[node.split(" ")[0]])[0]
             axes.barh([row], [100 * value / whole], height=0.66, color=colour)
             axes.annotate(
                 *(f"{100 * value / whole:.0f} %   {gone}", (100 * value / whole, row), (5, 0)),
@@ -39,9 +38,7 @@ def main() -> None:
     publish(
         "ch07_minimal",
         draw,
-        alt="Change of F when a node goes, in percent of F(M), and the K that showed it: "
-        + "; ".join(f"{n} {100 * found[n][0] / whole:.0f} ({found[n][1]})" for n in nodes)
-        + ".",
+        alt=said({node: found[node] for node in nodes}, whole),
         numbers={
             "whole": whole,
             "nodes": {node: found[node] for node in nodes},
@@ -52,6 +49,13 @@ def main() -> None:
         seeds=[0],
         size=(5.6, 0.7 + 0.28 * len(nodes)),
     )
+
+
+def said(found: dict[str, list], whole: float) -> str:
+    """Every bar in words."""
+    bars = (f"{node} {100 * value / whole:.0f} ({gone})" for node, (value, gone) in found.items())
+    intro = "Change of F when a node goes, in percent of F(M), and the K that showed it: "
+    return intro + "; ".join(bars) + "."
 
 
 def label(node: str, kind: dict[str, str]) -> str:

@@ -54,10 +54,7 @@ def main() -> None:
     publish(
         "ch07_signals",
         draw,
-        alt="Mean logit difference with the S-inhibition heads' output from partners, token signal "
-        "then position signal: "
-        + "; ".join(f"{row} {words(one)}" for row, one in table["S-inhibition"].items())
-        + ".",
+        alt=said(table["S-inhibition"]),
         numbers={
             "model": WEIGHTS,
             "prompts": len(SEEDS) * EACH,
@@ -70,6 +67,14 @@ def main() -> None:
         sources=[*PATHS, __file__],
         seeds=SEEDS,
         size=(5.4, 3.9),
+    )
+
+
+def said(rows: dict[str, Any]) -> str:
+    """The table in words."""
+    return (
+        "Mean logit difference with the S-inhibition heads' output from partners, token signal then "
+        "position signal: " + "; ".join(f"{row} {words(one)}" for row, one in rows.items()) + "."
     )
 
 
