@@ -24,14 +24,13 @@ def main() -> None:
                 *(f"{100 * value / whole:.0f} %   {gone}", (100 * value / whole, row), (5, 0)),
                 **{"textcoords": "offset points", "va": "center", "fontsize": 8.5},
             )
-        names = [label(node, kind) for node in nodes]
-        axes.set(yticks=range(len(nodes)), yticklabels=names, ylim=(len(nodes) - 0.4, -0.6))
+        axes.set(yticks=range(len(nodes)), ylim=(len(nodes) - 0.4, -0.6))
+        axes.set_yticklabels([label(node, kind) for node in nodes])
         for tick, node in zip(axes.get_yticklabels(), nodes, strict=True):
             tick.set_color(look_of(kind[node.split(" ")[0]])[0])
         axes.axvline(1, ls=":", lw=1.2, color=mpl.rcParams["text.color"])
         most = max(100 * value / whole for value, _ in found.values())
         axes.set(xlabel="change of F, % of F(M)", xlim=(0, 2.2 * most))
-        axes.tick_params(axis="y", length=0)
         axes.set_title("F changes most when K is", loc="right", fontsize=9)
 
     least = min(nodes, key=lambda node: found[node][0])

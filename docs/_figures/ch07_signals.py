@@ -73,8 +73,10 @@ def main() -> None:
 def said(rows: dict[str, Any]) -> str:
     """The table in words."""
     return (
-        "Mean logit difference with the S-inhibition heads' output from partners, token signal then "
-        "position signal: " + "; ".join(f"{row} {words(one)}" for row, one in rows.items()) + "."
+        "Mean logit difference with the S-inhibition heads' output from partners, token signal "
+        "then position signal: "
+        + "; ".join(f"{row} {words(one)}" for row, one in rows.items())
+        + "."
     )
 
 
