@@ -63,6 +63,11 @@ def test_every_name_that_is_left_comes_equally_often_in_every_place(prompts, cou
                 f"Of 5 names that are left each must come in a fifth of the prompts; one comes in "
                 f"{share:.0%} at place {place}. Is every prompt given names of its own, by chance?"
             )
+    kinds = len({tuple(row) for row in found.tolist()})
+    assert kinds == 60, (
+        f"Of 5 names 60 triples can be drawn; 6000 prompts got only {kinds} of them. Are they "
+        "neighbours in the pool? Names of one prompt are drawn by chance, each of them."
+    )
 
 
 @exercise("7.2")

@@ -110,10 +110,9 @@ def account(trial, nodes, share):
     }
     best = min(more, key=lambda role: abs(1 - more[role]))
     if abs(1 - more[best]) < abs(1 - share) - 0.1:
-        words.append(
-            f"With every head kept at {best} as well it would be {more[best]:.2f}: something is "
-            f"missing at {best}."
-        )
+        enough = LOW <= more[best] <= HIGH
+        so = f"something is missing at {best}" if enough else "no single role brings it closer to 1"
+        words.append(f"With every head kept at {best} as well it would be {more[best]:.2f}: {so}.")
     return " ".join(words or ["Heads are missing at more than one role, or these are others."])
 
 

@@ -28,6 +28,9 @@ def test_faithfulness_is_the_circuits_mean_over_the_models(circuit, seed, of_who
         "It is a median of ratios: take the ratio of means.": (kept / whole).median(),
         "It is cut off at 1.": (F_C / F_M).clamp(max=1),
         "The sign is dropped.": (F_C / F_M).abs(),
+        "The model's part is a mean of sizes: take the mean.": F_C / whole.abs().mean(),
+        "These are means of sizes: take means.": kept.abs().mean() / whole.abs().mean(),
+        "The denominator is missing: 1 - |F(M) - F(C)|.": 1 - (F_M - F_C).abs(),
     }
     right = F_C / F_M
     mistakes = {words: value for words, value in mistakes.items() if not value.equal(right)}
@@ -59,6 +62,16 @@ each_set = pytest.mark.parametrize("gone", GONE)
 def named(mistakes, right):
     """Only those mistakes that show here."""
     return {w: v for w, v in mistakes.items() if abs(float(v) - float(right)) > 1e-8}
+
+
+def skipped(circuit, gone):
+    """What `for node in kept: if node in gone: kept.remove(node)` leaves."""
+    kept, i = list(circuit), 0
+    while i < len(kept):
+        if kept[i] in gone:
+            del kept[i]
+        i += 1
+    return kept
 
 
 @exercise("7.11")
@@ -94,6 +107,12 @@ def test_circuit_and_model_lose_the_same_nodes(circuit, planted, gone):
         "The sign is left, and turned round: the size is asked for.": M(K).mean() - F(left).mean(),
         "It is a mean of sizes, prompt by prompt: take the size of the mean.": (
             (F(left) - M(K)).abs().mean()
+        ),
+        "K is taken for heads: a node is a head at ONE role, at others it stays.": (
+            (F([n for n in C if n[:2] not in [k[:2] for k in K]]).mean() - M(K).mean()).abs()
+        ),
+        "Some of K stay: is `kept` changed while it is gone through?": (
+            (F(skipped(C, K)).mean() - M(K).mean()).abs()
         ),
         "It is a share of the model's: units are those of the metric.": right / M(K).mean(),
     }
@@ -139,6 +158,10 @@ def test_a_node_is_weighed_once_k_is_gone(circuit, planted, v, gone):
         "It is a mean of sizes, prompt by prompt: take the size of the mean.": (
             (F(rest) - F(left)).abs().mean()
         ),
+        "v is taken for a head: a node is a head at ONE role, at others it stays.": (
+            (F([n for n in left if n[:2] != node[:2]]).mean() - F(left).mean()).abs()
+        ),
+        "It is 0: are both scores of one list, changed before the second (remove)?": 0.0,
         "It is a share: units are those of the metric.": right / F(left).mean(),
     }
     claim = f"|F(C without K and v) - F(C without K)| is wrong for a K of {len(K)} nodes."

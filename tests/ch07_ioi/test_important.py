@@ -59,6 +59,9 @@ def rules(effects, clean, share, sure):
         "The standard error is divided by n, not by its root.": (
             order(large & (size >= sure * effects.std(1) / n))
         ),
+        "The standard error is divided by the root of how many heads there are, not of prompts.": (
+            order(large & (size >= sure * effects.std(1) / len(effects) ** 0.5))
+        ),
         "The share is of the clean metric's mean SIZE: its mean is meant.": (
             order((size >= share * clean.abs().mean()) & certain)
         ),

@@ -99,6 +99,7 @@ SETS = [
     [(1, 2, "end")],
     [(0, 3, "s2")],
     [(2, 1, "s1_next"), (0, 0, "io")],
+    [(0, 5, "s2"), (0, 5, "s2")],
     [(3, 2, "s1"), (3, 2, "s2"), (1, 0, "end"), (2, 3, "end"), (3, 1, "s2")],
     [],
 ]
@@ -152,12 +153,21 @@ def mask_mistakes(prompts, nodes):
                 b == 0 and here(layer, b, pos, head, node, where)
             )
         ),
+        "All positions up to the node's stay: a node is a head at one role.": (
+            lambda layer, b, pos, head, node, where: (
+                (layer, head) == node[:2] and pos <= where[node[2]][b]
+            )
+        ),
         "A node is marked one position too far to the right.": (
             lambda layer, b, pos, head, node, where: here(layer, b, pos - 1, head, node, where)
         ),
     }
     right = marked(prompts, nodes, here)
     found = {words: marked(prompts, nodes, rule) for words, rule in rules.items()}
+    twice = [node for node in nodes if nodes.count(node) % 2]
+    found["A node that is listed twice is lost: set True, do not toggle."] = marked(
+        prompts, twice, here
+    )
     found["It is the reverse: true is what stays."] = ~right
     found["Only the first node is marked."] = marked(prompts, nodes[:1], here)
     found["Only the last node is marked."] = marked(prompts, nodes[-1:], here)
@@ -180,5 +190,5 @@ def test_a_node_stays_at_its_role_in_every_prompt(prompts, circuit, build, nodes
 def test_nodes_may_come_one_by_one(prompts, circuit, build):
     model = build("attention-only", n_layers=LAYERS, n_heads=HEADS)
     drawn = random_prompts(prompts, BATCH, POS, 12, seed=9)
-    came = circuit.keep_mask(model, drawn, (circuit.Node(*node) for node in SETS[3]))
-    match(came, marked(drawn, SETS[3], here), "Nodes that come from a generator are lost.")
+    came = circuit.keep_mask(model, drawn, (circuit.Node(*node) for node in SETS[4]))
+    match(came, marked(drawn, SETS[4], here), "Nodes that come from a generator are lost.")

@@ -46,6 +46,12 @@ def mistakes(role, right, n_pos, batch):
         ),
         "S1+1 is the token after S1; that one is after IO.": right["io"] + 1,
         "S1+1 is the token AFTER S1; that one is before it.": right["s1"] - 1,
+        "Names are told apart by their order: IO is not always the first, in BABA S comes first.": (
+            {"io": torch.minimum, "s1": torch.maximum}.get(role, torch.add)(
+                right["io"], right["s1"]
+            )
+        ),
+        "S1 is taken to stand two behind IO, as in ABBA: look for it.": right["io"] + 2,
         "That is the length: the last position is one less.": torch.full_like(own, n_pos),
     }
     return {words: value for words, value in (taken | counted).items() if not value.equal(own)}

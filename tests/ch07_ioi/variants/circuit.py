@@ -42,6 +42,10 @@ WRONG = [
     ),
     faithful("mean of ratios", "return (circuit / whole).mean()", "mean of ratios"),
     faithful("median of ratios", "return (circuit / whole).median()", "median of ratios"),
+    faithful("sizes of the model", "return circuit.mean() / whole.abs().mean()", "a mean of sizes"),
+    faithful(
+        "no denominator", "return 1 - (whole.mean() - circuit.mean()).abs()", "denominator is mis"
+    ),
     faithful("cut off", "return (circuit.mean() / whole.mean()).clamp(max=1)", "cut off at 1"),
     faithful("no sign", "return (circuit.mean() / whole.mean()).abs()", "The sign is dropped"),
     faithful("each prompt", "return circuit / whole", "wrong shape or type"),
@@ -84,6 +88,19 @@ WRONG = [
         "share of the model's",
     ),
     complete(
+        "K as heads",
+        "heads = [one[:2] for one in gone]\n"
+        "left = [one for one in kept if one[:2] not in heads]\n"
+        "return (F(left).mean() - M(gone).mean()).abs().item()",
+        "K is taken for heads",
+    ),
+    complete(
+        "removed on the way",
+        "for one in kept:\n    if one in gone:\n        kept.remove(one)\n"
+        "return (F(kept).mean() - M(gone).mean()).abs().item()",
+        "changed while it is gone through",
+    ),
+    complete(
         "nothing left",
         "return (task.only(left).mean() - M(gone).mean()).abs().item()",
         "an empty circuit computes nothing",
@@ -119,6 +136,17 @@ WRONG = [
     ),
     minimal("no size", "return (F(rest).mean() - F(left).mean()).item()", "The sign is left"),
     minimal("no size, reversed", "return (F(left).mean() - F(rest).mean()).item()", "turned round"),
+    minimal(
+        "v as a head",
+        "rest = [one for one in left if one[:2] != node[:2]]\n"
+        "return (F(rest).mean() - F(left).mean()).abs().item()",
+        "v is taken for a head",
+    ),
+    minimal(
+        "one list for both",
+        "rest = left\nrest.remove(node)\nreturn (F(rest).mean() - F(left).mean()).abs().item()",
+        "are both scores of one list",
+    ),
     minimal("sizes", "return (F(rest) - F(left)).abs().mean().item()", "mean of sizes"),
     minimal(
         "nothing left",

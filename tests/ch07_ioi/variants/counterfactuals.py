@@ -80,6 +80,17 @@ WRONG = [
         {"names[lot.argsort(dim=1)[:, :n]]": "names[own.int().argsort(dim=1, stable=True)[:, :n]]"},
         "names of its own, by chance",
     ),
+    named(
+        "neighbours in the pool",
+        {
+            "return names[lot.argsort(dim=1)[:, :n]]": (
+                "first = torch.randint(len(names), (len(own),), generator=generator).tolist()\n"
+                "    pools = [names[~row] for row in own]\n"
+                "    return torch.stack([one.roll(i)[:n] for one, i in zip(pools, first)])"
+            )
+        },
+        "Are they neighbours in the pool",
+    ),
     named("no generator", {", generator=generator)": ")"}, "The same seed must give the same"),
     named(
         "indices for names",

@@ -100,6 +100,7 @@ WRONG = [
     counts("variance", {ERROR: "effects.var(dim=1)"}, "Variances are taken"),
     counts("deviation", {ERROR: "effects.std(dim=1)"}, "Standard deviations are taken"),
     counts("root forgotten", {" ** 0.5": ""}, "divided by n, not by its root"),
+    counts("root of heads", {"effects.shape[1]": "len(effects)"}, "how many heads there are"),
     counts("over senders", {"std(dim=1) /": "std(dim=0).mean() /"}, "heads"),
     counts("only helpers", {LARGE: "large = mean <= -share * clean.mean()"}, "positive effect are"),
     counts(

@@ -100,6 +100,12 @@ WRONG = [
         MARK.format(f"head, {ALL}, positions[role], layer"),
         "Layer and head are exchanged",
     ),
+    kept(
+        "toggled",
+        f"for layer, head, role in nodes:\n    mask[layer, {ALL}, positions[role], head] ^= True\n"
+        "return mask",
+        "A node that is listed twice is lost",
+    ),
     kept("all heads", MARK.format(f"layer, {ALL}, positions[role]"), "All heads of the layer"),
     kept("all layers", MARK.format(f":, {ALL}, positions[role], head"), "in every layer"),
     kept("at END", MARK.format(f"layer, {ALL}, positions['end'], head"), "Heads stand at END"),

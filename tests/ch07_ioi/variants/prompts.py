@@ -50,6 +50,16 @@ WRONG = [
         "position of the first one",
     ),
     wrong(
+        "ABBA always",
+        {"s1 = is_s.int().argmax(dim=1)": "s1 = is_io.int().argmax(dim=1) + 2"},
+        "two behind IO, as in ABBA",
+    ),
+    wrong(
+        "the first name is IO",
+        {IO: "io=torch.minimum(s1, is_io.int().argmax(dim=1))"},
+        "Names are told apart by their order",
+    ),
+    wrong(
         "as floats",
         {S2: "s2=(is_s * index).amax(dim=1).float()"},
         "must be a tensor of whole numbers",
