@@ -132,10 +132,7 @@ def measure(model: HookedTransformer) -> dict[str, Any]:
     at_s2 = finding.single("s2", finding.into(writers, "k", "s2")).mean(dim=-1)
     if inhibition:
         at_s2 = at_s2 + finding.single("s2", finding.into(inhibition, "v", "s2")).mean(dim=-1)
-    weight = (-direct.mean(dim=-1)).clamp(min=0)
-    weight = weight / weight.sum().clamp(min=1e-9)
-    steer = (-queries.mean(dim=-1)).clamp(min=0)
-    steer = steer / steer.sum().clamp(min=1e-9)
+    weight, steer = weights_of(direct), weights_of(queries)
 
     def looks(query: str, key: str) -> Tensor:
         return role_attention(model, judging.prompts, query, key).mean(dim=-1)
@@ -161,6 +158,12 @@ def measure(model: HookedTransformer) -> dict[str, Any]:
         "inhibition_values": judging.told(lower, inhibition),
         "circuit": circuit(finding, writers, inhibition),
     }
+
+
+def weights_of(effects: Tensor) -> Tensor:
+    """Each head's part in all that works for the answer; the parts sum to 1."""
+    works = (-effects.mean(dim=-1)).clamp(min=0)
+    return works / works.sum().clamp(min=1e-9)
 
 
 def circuit(bench: Bench, writers: list[Head], inhibition: list[Head]) -> dict[str, Any]:

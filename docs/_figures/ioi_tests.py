@@ -113,22 +113,12 @@ def test_circuit(model: Any, tokenizer: Any, prompts: Prompts, classes: dict, st
     backup = steps("backup", lambda: [shares(task, gone) for gone in ([], movers)], movers)
     drawn = [random_circuit(model, nodes, generator) for _ in range(N_RANDOM)]
     chance = steps("random circuits", lambda: [small.only(one).mean() for one in drawn], nodes)
-    sets = {name: members for name, members in circuit.items()}
-    subsets = (torch.rand(N_RANDOM, len(nodes), generator=generator) < 0.5).tolist()
-    sets |= {
-        f"random {i}": [node for node, take in zip(nodes, one, strict=True) if take]
-        for i, one in enumerate(subsets)
-    }
+    sets = sets_to_remove(circuit, generator)
     complete = steps(
         "complete", lambda: {n: pair(small, nodes, gone) for n, gone in sets.items()}, nodes
     )
     found = steps(
-        "greedy sets",
-        lambda: [
-            [list(n) for n in greedy(tiny, nodes, torch.Generator().manual_seed(i))]
-            for i in range(3)
-        ],
-        nodes,
+        "greedy sets", lambda: [greedy_set(tiny, nodes, seed) for seed in range(3)], nodes
     )
     worst = {
         f"greedy {i}": pair(small, nodes, [Node(*n) for n in one]) for i, one in enumerate(found)
@@ -147,6 +137,21 @@ def test_circuit(model: Any, tokenizer: Any, prompts: Prompts, classes: dict, st
         "minimality": minimal,
         "n_nodes": len(nodes),
     }
+
+
+def sets_to_remove(circuit: Circuit, generator: torch.Generator) -> Circuit:
+    """The sets K: every class, and random ones that hold each node with probability one half."""
+    nodes = [node for members in circuit.values() for node in members]
+    taken = (torch.rand(N_RANDOM, len(nodes), generator=generator) < 0.5).tolist()
+    return circuit | {
+        f"random {i}": [node for node, take in zip(nodes, one, strict=True) if take]
+        for i, one in enumerate(taken)
+    }
+
+
+def greedy_set(task: Task, nodes: list[Node], seed: int) -> list[list]:
+    """A greedy set K as plain lists, which the cache keeps."""
+    return [list(node) for node in greedy(task, nodes, torch.Generator().manual_seed(seed))]
 
 
 @torch.no_grad()
