@@ -74,17 +74,10 @@ def skipped(circuit, gone):
     return kept
 
 
-@exercise("7.11")
-@each_set
-def test_circuit_and_model_lose_the_same_nodes(circuit, planted, gone):
-    nodes, F, M = planted.nodes, planted.F, planted.model_without
-    K, C = [nodes[i] for i in gone], nodes[:5]
-    left = [node for node in C if node not in K]
+def losses_mistaken(F, M, C, K, left):
+    """Words -> what the usual mistakes about |F(C without K) - F(M without K)| give."""
     right = (F(left).mean() - M(K).mean()).abs()
-    came = circuit.incompleteness(planted.task, C, K)
-    if agree(came, right, 1e-8):
-        return
-    mistakes = {
+    return {
         "K is knocked out of the circuit only: the model loses it as well.": (
             (F(left).mean() - M([]).mean()).abs()
         ),
@@ -116,22 +109,29 @@ def test_circuit_and_model_lose_the_same_nodes(circuit, planted, gone):
         ),
         "It is a share of the model's: units are those of the metric.": right / M(K).mean(),
     }
+
+
+@exercise("7.11")
+@each_set
+def test_circuit_and_model_lose_the_same_nodes(circuit, planted, gone):
+    nodes, F, M = planted.nodes, planted.F, planted.model_without
+    K, C = [nodes[i] for i in gone], nodes[:5]
+    left = [node for node in C if node not in K]
+    right = (F(left).mean() - M(K).mean()).abs()
+    came = circuit.incompleteness(planted.task, C, K)
+    if agree(came, right, 1e-8):
+        return
+    mistakes = losses_mistaken(F, M, C, K, left)
     claim = f"|F(C without K) - F(M without K)| is wrong for a K of {len(K)} nodes."
     match(came, right, claim, named(mistakes, right), tolerance=1e-8)
 
 
-@exercise("7.11")
-@pytest.mark.parametrize("v, gone", [(0, ()), (1, (0,)), (4, (1, 3)), (2, (0, 1, 3, 4)), (3, (5,))])
-def test_a_node_is_weighed_once_k_is_gone(circuit, planted, v, gone):
-    nodes, F, M = planted.nodes, planted.F, planted.model_without
-    node, K, C = nodes[v], [nodes[i] for i in gone], nodes[:5]
+def weights_mistaken(F, M, C, K, node):
+    """Words -> what the usual mistakes about |F(C without K and v) - F(C without K)| give."""
     left = [one for one in C if one not in K]
     rest, alone = ([one for one in kept if one != node] for kept in (left, C))
     right = (F(rest).mean() - F(left).mean()).abs()
-    came = circuit.minimality(planted.task, C, node, K)
-    if agree(came, right, 1e-8):
-        return
-    mistakes = {
+    return {
         "K is never knocked out: nodes that back each other up stay hidden.": (
             (F(alone).mean() - F(C).mean()).abs()
         ),
@@ -164,6 +164,20 @@ def test_a_node_is_weighed_once_k_is_gone(circuit, planted, v, gone):
         "It is 0: are both scores of one list, changed before the second (remove)?": 0.0,
         "It is a share: units are those of the metric.": right / F(left).mean(),
     }
+
+
+@exercise("7.11")
+@pytest.mark.parametrize("v, gone", [(0, ()), (1, (0,)), (4, (1, 3)), (2, (0, 1, 3, 4)), (3, (5,))])
+def test_a_node_is_weighed_once_k_is_gone(circuit, planted, v, gone):
+    nodes, F, M = planted.nodes, planted.F, planted.model_without
+    node, K, C = nodes[v], [nodes[i] for i in gone], nodes[:5]
+    left = [one for one in C if one not in K]
+    rest = [one for one in left if one != node]
+    right = (F(rest).mean() - F(left).mean()).abs()
+    came = circuit.minimality(planted.task, C, node, K)
+    if agree(came, right, 1e-8):
+        return
+    mistakes = weights_mistaken(F, M, C, K, node)
     claim = f"|F(C without K and v) - F(C without K)| is wrong for a K of {len(K)} nodes."
     match(came, right, claim, named(mistakes, right), tolerance=1e-8)
 

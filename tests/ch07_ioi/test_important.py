@@ -23,18 +23,36 @@ def listed(found):
     return [int(number) for number in found]
 
 
+def sizes_mistaken(order, effects, clean, share, certain):
+    """Words -> the list that another measure of size, or another limit, gives."""
+    size = effects.mean(1).abs()
+    return {
+        "The share is of the clean metric's mean SIZE: its mean is meant.": (
+            order((size >= share * clean.abs().mean()) & certain)
+        ),
+        "The share is not of the clean metric: the limit is share x its mean.": (
+            order((size >= share) & certain)
+        ),
+        "The share is of the largest effect: it is of the clean metric.": (
+            order((size >= share * size.max()) & certain)
+        ),
+        "Sizes are averaged: effects that cancel over prompts count as large.": (
+            order((effects.abs().mean(1) >= share * clean.mean()) & certain)
+        ),
+    }
+
+
 def rules(effects, clean, share, sure):
     """Words -> the list that the usual mistakes of the two conditions give."""
-    mean, n = effects.mean(1), effects.shape[1]
-    error = effects.std(1) / n**0.5
-    size, limit = mean.abs(), share * clean.mean()
-    large, certain = size >= limit, size >= sure * error
+    mean = effects.mean(1)
+    size, error = mean.abs(), effects.std(1) / effects.shape[1] ** 0.5
+    large, certain = size >= share * clean.mean(), size >= sure * error
 
     def order(kept, by=size, descending=True):
         numbers = kept.nonzero()[:, 0]
         return listed(numbers[by[numbers].argsort(descending=descending)])
 
-    return {
+    return sizes_mistaken(order, effects, clean, share, certain) | {
         "Large OR certain heads are listed: both are asked for.": order(large | certain),
         "Large heads are listed, certain or not.": order(large),
         "Certain heads are listed, large or not.": order(certain),
@@ -57,22 +75,10 @@ def rules(effects, clean, share, sure):
         ),
         "Variances are taken for standard errors.": order(large & (size >= sure * effects.var(1))),
         "The standard error is divided by n, not by its root.": (
-            order(large & (size >= sure * effects.std(1) / n))
+            order(large & (size >= sure * effects.std(1) / effects.shape[1]))
         ),
         "The standard error is divided by the root of how many heads there are, not of prompts.": (
             order(large & (size >= sure * effects.std(1) / len(effects) ** 0.5))
-        ),
-        "The share is of the clean metric's mean SIZE: its mean is meant.": (
-            order((size >= share * clean.abs().mean()) & certain)
-        ),
-        "The share is not of the clean metric: the limit is share x its mean.": (
-            order((size >= share) & certain)
-        ),
-        "The share is of the largest effect: it is of the clean metric.": (
-            order((size >= share * size.max()) & certain)
-        ),
-        "Sizes are averaged: effects that cancel over prompts count as large.": (
-            order((effects.abs().mean(1) >= limit) & certain)
         ),
     }
 

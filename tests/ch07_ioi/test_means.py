@@ -118,52 +118,51 @@ def here(layer, b, pos, head, node, where):
     return (layer, head) == node[:2] and pos == where[node[2]][b]
 
 
+RULES = {
+    "The heads stay at ALL positions: a node is a head at one role.": (
+        lambda layer, b, pos, head, node, where: (layer, head) == node[:2]
+    ),
+    "Every prompt has the first one's position: use each prompt's own.": (
+        lambda layer, b, pos, head, node, where: (
+            (layer, head) == node[:2] and pos == where[node[2]][0]
+        )
+    ),
+    "Each prompt has the positions of ALL prompts: pair prompts with positions.": (
+        lambda layer, b, pos, head, node, where: (layer, head) == node[:2] and pos in where[node[2]]
+    ),
+    "Layer and head are exchanged.": (
+        lambda layer, b, pos, head, node, where: here(head, b, pos, layer, node, where)
+    ),
+    "All heads of the layer stay.": (
+        lambda layer, b, pos, head, node, where: layer == node[0] and pos == where[node[2]][b]
+    ),
+    "The head stays in every layer.": (
+        lambda layer, b, pos, head, node, where: head == node[1] and pos == where[node[2]][b]
+    ),
+    "Heads stand at END, whatever their role.": (
+        lambda layer, b, pos, head, node, where: (
+            (layer, head) == node[:2] and pos == where["end"][b]
+        )
+    ),
+    "Only the first prompt is marked.": (
+        lambda layer, b, pos, head, node, where: b == 0 and here(layer, b, pos, head, node, where)
+    ),
+    "All positions up to the node's stay: a node is a head at one role.": (
+        lambda layer, b, pos, head, node, where: (
+            (layer, head) == node[:2] and pos <= where[node[2]][b]
+        )
+    ),
+    "A node is marked one position too far to the right.": (
+        lambda layer, b, pos, head, node, where: here(layer, b, pos - 1, head, node, where)
+    ),
+}
+"""Words -> when the usual mistakes mark an entry."""
+
+
 def mask_mistakes(prompts, nodes):
     """Words -> what the usual mistakes of keep_mask give."""
-    rules = {
-        "The heads stay at ALL positions: a node is a head at one role.": (
-            lambda layer, b, pos, head, node, where: (layer, head) == node[:2]
-        ),
-        "Every prompt has the first one's position: use each prompt's own.": (
-            lambda layer, b, pos, head, node, where: (
-                (layer, head) == node[:2] and pos == where[node[2]][0]
-            )
-        ),
-        "Each prompt has the positions of ALL prompts: pair prompts with positions.": (
-            lambda layer, b, pos, head, node, where: (
-                (layer, head) == node[:2] and pos in where[node[2]]
-            )
-        ),
-        "Layer and head are exchanged.": (
-            lambda layer, b, pos, head, node, where: here(head, b, pos, layer, node, where)
-        ),
-        "All heads of the layer stay.": (
-            lambda layer, b, pos, head, node, where: layer == node[0] and pos == where[node[2]][b]
-        ),
-        "The head stays in every layer.": (
-            lambda layer, b, pos, head, node, where: head == node[1] and pos == where[node[2]][b]
-        ),
-        "Heads stand at END, whatever their role.": (
-            lambda layer, b, pos, head, node, where: (
-                (layer, head) == node[:2] and pos == where["end"][b]
-            )
-        ),
-        "Only the first prompt is marked.": (
-            lambda layer, b, pos, head, node, where: (
-                b == 0 and here(layer, b, pos, head, node, where)
-            )
-        ),
-        "All positions up to the node's stay: a node is a head at one role.": (
-            lambda layer, b, pos, head, node, where: (
-                (layer, head) == node[:2] and pos <= where[node[2]][b]
-            )
-        ),
-        "A node is marked one position too far to the right.": (
-            lambda layer, b, pos, head, node, where: here(layer, b, pos - 1, head, node, where)
-        ),
-    }
     right = marked(prompts, nodes, here)
-    found = {words: marked(prompts, nodes, rule) for words, rule in rules.items()}
+    found = {words: marked(prompts, nodes, rule) for words, rule in RULES.items()}
     twice = [node for node in nodes if nodes.count(node) % 2]
     found["A node that is listed twice is lost: set True, do not toggle."] = marked(
         prompts, twice, here
