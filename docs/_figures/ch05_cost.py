@@ -110,7 +110,7 @@ def measure_all() -> dict[str, Sweep]:
             if not small:
                 del kinds["stream, all positions"]  # minutes
             for kind, sites in kinds.items():
-                found[f"{kind}\n{name}"] = measure(model, texts, sites)
+                found[f"{kind}: {name}"] = measure(model, texts, sites)
                 bar.update()
     return found
 
@@ -122,6 +122,7 @@ def measure(model: HookedTransformer, texts: Tensor, sites: list[Site]) -> Sweep
     runs = {"other": record(model, other, sites)}
     versions = [[Intervention.patch(site, "other")] for site in sites]
     chosen = torch.randperm(len(sites), generator=torch.Generator().manual_seed(1)).tolist()
+    came: list[Tensor] = []
 
     def forward() -> None:
         model(clean)
@@ -130,17 +131,18 @@ def measure(model: HookedTransformer, texts: Tensor, sites: list[Site]) -> Sweep
         for number in chosen[:SAMPLE]:
             one_by_one(model, clean, versions[number], runs)
 
-    def reuse() -> Tensor:
-        return patch_sweep(model, clean, versions, read, runs)
+    def reuse() -> None:
+        came.append(patch_sweep(model, clean, versions, read, runs))
 
     logits = torch.stack([one_by_one(model, clean, versions[i], runs) for i in chosen[:SAMPLE]])
     rows = torch.arange(len(clean))
     asked = logits[:, rows, clean[:, 0]] - logits[:, rows, other[:, 0]]
-    off = (reuse()[chosen[:SAMPLE]] - asked).abs().max()
+    took = ratios(reuse, forward)
+    off = (came[0][chosen[:SAMPLE]] - asked).abs().max()
     return Sweep(
         len(sites),
         [len(sites) * ratio / SAMPLE for ratio in ratios(naive, forward)],
-        ratios(reuse, forward),
+        took,
         counted(model, sites, clean.shape[1]),
         off.item(),
     )

@@ -53,11 +53,31 @@ def draw_reach(figure: Figure) -> None:
 
 
 RUNS = (
-    ("A", "corrupted", "sender: keep", 1),
-    ("B", "clean", "all heads: keep", 0),
-    ("C", "clean", "sender from A", 0),
-    ("D", "clean", "receiver from C", 0),
+    ("A", "corrupted", "sender: keep"),
+    ("B", "clean", "all heads: keep"),
+    ("C", "clean", "sender from A"),
+    ("D", "clean", "receiver from C"),
 )
+"""Name, prompts, and what is done."""
+
+
+STATES = {
+    "A": {
+        "sender": (1, False),
+        "heads": (1, False),
+        "MLPs": (1, False),
+        "receiver": (1, False),
+    },
+    "B": {
+        "sender": (0, False),
+        "heads": (0, False),
+        "MLPs": (0, False),
+        "receiver": (0, False),
+    },
+    "C": {"sender": (1, True), "heads": (0, True), "MLPs": (2, False), "receiver": (2, False)},
+    "D": {"sender": (0, False), "heads": (0, False), "MLPs": (0, False), "receiver": (2, True)},
+}
+"""For each run and part: the colour of its edge, and whether it is put in."""
 
 
 def box(axes: Axes, x: float, y: float, words: str, colour: int | None, filled: bool) -> None:
@@ -73,23 +93,7 @@ def box(axes: Axes, x: float, y: float, words: str, colour: int | None, filled: 
 def draw_paths(figure: Figure) -> None:
     """Four runs from bottom to top: sender, what lies between, receiver, what comes after."""
     axes = bare(figure, 17.2, 6.4)
-    states = {
-        "A": {
-            "sender": (1, False),
-            "heads": (1, False),
-            "MLPs": (1, False),
-            "receiver": (1, False),
-        },
-        "B": {
-            "sender": (0, False),
-            "heads": (0, False),
-            "MLPs": (0, False),
-            "receiver": (0, False),
-        },
-        "C": {"sender": (1, True), "heads": (0, True), "MLPs": (2, False), "receiver": (2, False)},
-        "D": {"sender": (0, False), "heads": (0, False), "MLPs": (0, False), "receiver": (2, True)},
-    }
-    for number, (name, prompts, words, colour) in enumerate(RUNS):
+    for number, (name, prompts, words) in enumerate(RUNS):
         x = 4.3 * number + 2.1
         axes.text(x, 6.05, f"{name}: {prompts}", ha="center", weight="bold", fontsize=9.5)
         places = {
@@ -99,7 +103,7 @@ def draw_paths(figure: Figure) -> None:
             "receiver": (x, 3.6),
         }
         for part, where in places.items():
-            box(axes, *where, part, *states[name][part])
+            box(axes, *where, part, *STATES[name][part])
         for low, high in (("sender", "heads"), ("sender", "MLPs"), ("heads", "receiver")):
             tip = places[high][0] - (0.25 if high == "receiver" else 0)
             ends = (places[low][0], places[low][1] + 0.32), (tip, places[high][1] - 0.32)

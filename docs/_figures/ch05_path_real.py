@@ -38,38 +38,42 @@ def main() -> None:
         axes.plot(ends, ends, ls=":", lw=1, color="0.5")
         axes.set(xlabel="MLPs frozen: change of logit difference", ylabel="MLPs recomputed")
 
-    correlation = [
-        torch.corrcoef(torch.stack([a[:reached], b[:reached]]))[0, 1]
-        for a, b in zip(frozen, recomputed, strict=True)
-    ]
-    top = {kind: largest(facts[kind], heads) for kind in MLPS}
-    difference = largest(recomputed - frozen, heads, 6)
-    said = ", ".join(f"{one['head']} {one['mean']:.2f}" for one in top["recomputed"][:4])
+    facts_shown = numbers(facts, heads, reached)
+    said = ", ".join(f"{x['head']} {x['mean']:.2f}" for x in facts_shown["largest"][MLPS[0]][:4])
     publish(
         "ch05_path_real",
         draw_all,
         alt="Effect of each head at END through the queries of three name movers, MLPs recomputed "
         f"against frozen. Largest, recomputed: {said}.",
-        numbers={
-            "model": WEIGHTS,
-            **{"prompts": EACH, "receivers": [f"{a}.{b}" for a, b in MOVERS]},
-            "clean": facts["clean"],
-            "correlation": correlation,
-            "largest": top,
-            "largest_difference": difference,
-            "summed": {kind: facts[kind].sum(dim=1) for kind in MLPS},
-            "behind_the_receivers": {
-                kind: facts[kind][:, reached:].abs().amax(dim=1) for kind in MLPS
-            },
-            "null": {
-                "largest_of_each_set": facts["null"].abs().amax(dim=1),
-                "largest_mean": largest(facts["null"], heads, 3),
-            },
-        },
+        numbers=facts_shown,
         sources=[__file__],
         seeds=SEEDS,
         size=(6.2, 4.2),
     )
+
+
+def numbers(facts: dict[str, Tensor], heads: list[str], reached: int) -> dict[str, Any]:
+    """What the page cites; `reached` is how many senders stand before the receivers."""
+    recomputed, frozen = (facts[kind] for kind in MLPS)
+    correlation = [
+        torch.corrcoef(torch.stack([a[:reached], b[:reached]]))[0, 1]
+        for a, b in zip(frozen, recomputed, strict=True)
+    ]
+    behind = {kind: facts[kind][:, reached:].abs().amax(dim=1) for kind in MLPS}
+    return {
+        "model": WEIGHTS,
+        **{"prompts": EACH, "receivers": [f"{a}.{b}" for a, b in MOVERS]},
+        "clean": facts["clean"],
+        "correlation": correlation,
+        "largest": {kind: largest(facts[kind], heads) for kind in MLPS},
+        "largest_difference": largest(recomputed - frozen, heads, 6),
+        "summed": {kind: facts[kind].sum(dim=1) for kind in MLPS},
+        "behind_the_receivers": behind,
+        "null": {
+            "largest_of_each_set": facts["null"].abs().amax(dim=1),
+            "largest_mean": largest(facts["null"], heads, 3),
+        },
+    }
 
 
 def measure(model: HookedTransformer, tokenizer: Any, seed: int) -> dict[str, Tensor]:
