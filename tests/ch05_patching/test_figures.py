@@ -7,9 +7,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from solutions.ch04_induction import repeated_segments
-from solutions.ch04_induction.runs import model_at
-from solutions.ch05_patching import Site, logit_diff, path_patch, read_logit_diff
 from toy_models import toys
 
 pytestmark = pytest.mark.project
@@ -139,38 +136,35 @@ def test_senders_behind_the_receivers_tell_them_nothing():
     assert all(value < 1e-6 for values in behind.values() for value in values)
 
 
-def mini_project(seed, step):
+@pytest.fixture
+def mini_project(impl, Site, metrics, path):
     """Change of the logit difference along each path, [sender, receiver], and its whole span."""
-    kept = load_file(toys.ROOT / "induction_2l" / "snapshots.safetensors")
-    model = model_at(kept, seed, step, 2, smeared=False)
-    clean, other = (
-        repeated_segments(64, 64, 20, 2, torch.Generator().manual_seed(n)) for n in (5, 7)
-    )
-    differ = clean[:, 35] != other[:, 35]
-    clean, other = clean[differ], other[differ]
-    answer, wrong = clean[:, 35], other[:, 35]
-    clean, other = clean[:, :35], other[:, :35]
-    senders = [
-        [Site("attn.hook_z", 0, head=0), Site("attn.hook_z", 0, head=1)],
-        [Site("hook_resid_pre", 0)],
-    ]
-    base, end = (
-        logit_diff(model(tokens)[:, -1], answer, wrong).mean() for tokens in (clean, other)
-    )
-    read = read_logit_diff(model, answer, wrong)
-    paths = [
-        path_patch(
-            *(model, clean, other, senders),
-            [Site(f"attn.hook_{side}", 1, head=head) for head in range(2)],
-            read,
-        ).mean(dim=1)
-        for side in "qkv"
-    ]
-    return (base - torch.stack(paths, dim=1)) / (base - end), base - end
+
+    def run(seed, step):
+        texts = impl("ch04_induction.texts").repeated_segments
+        kept = load_file(toys.ROOT / "induction_2l" / "snapshots.safetensors")
+        model = impl("ch04_induction.runs").model_at(kept, seed, step, 2, smeared=False)
+        clean, other = (texts(64, 64, 20, 2, torch.Generator().manual_seed(n)) for n in (5, 7))
+        differ = clean[:, 35] != other[:, 35]
+        clean, other = clean[differ], other[differ]
+        words = clean[:, 35], other[:, 35]
+        clean, other = clean[:, :35], other[:, :35]
+        heads = [Site("attn.hook_z", 0, head=head) for head in range(2)]
+        senders = [heads, [Site("hook_resid_pre", 0)]]
+        base, end = (
+            metrics.logit_diff(model(tokens)[:, -1], *words).mean() for tokens in (clean, other)
+        )
+        read = metrics.read_logit_diff(model, *words)
+        into = [[Site(f"attn.hook_{side}", 1, head=head) for head in range(2)] for side in "qkv"]
+        told = [path.path_patch(model, clean, other, senders, one, read) for one in into]
+        changes = base - torch.stack([one.mean(dim=1) for one in told], dim=1)
+        return changes / (base - end), base - end
+
+    return run
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_the_mini_project_has_an_answer_that_could_have_been_another(seed):
+def test_the_mini_project_has_an_answer_that_could_have_been_another(mini_project, seed):
     (heads_to, embedding_to), span = mini_project(seed, 1000)
     q, k, v = heads_to.tolist()
     assert span > 14 and 0.4 < k < 0.55 and abs(q) < 0.02 and v < 0.15 and k > 3 * v
