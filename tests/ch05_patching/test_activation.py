@@ -214,6 +214,11 @@ def test_the_draw_comes_from_the_generator_and_from_nothing_else(activation):
     assert same, "One seed must give one draw: is the generator left unused?"
     several = {tuple(came.tolist()) for came in found[0]}
     assert len(several) > 1, "All seeds give the same donors: the draw is not random."
+    generator = torch.Generator().manual_seed(0)
+    first, second = (activation.donors(9, generator).tolist() for _ in range(2))
+    assert first != second, (
+        "Two draws from one generator are the same: it must move on. Is only its seed used?"
+    )
 
 
 @exercise("5.9")

@@ -98,6 +98,20 @@ def test_a_head_against_the_answer_shows_in_logits_where_a_probability_hides_it(
     match(whole, 1.0, "With both put back it rises by 2 - 1.")
 
 
+FAR = torch.tensor([[0.0, -3000.0, -2990.0, 5.0]], dtype=torch.float64)
+"""Tokens so unlikely that their probabilities are 0 in any precision."""
+
+
+@exercise("5.2")
+def test_logits_that_lie_far_apart_are_subtracted_and_left_as_they_were(metrics):
+    logits, one = FAR.clone(), torch.tensor([1])
+    came = metrics.logit_diff(logits, one, one + 1)
+    words = {"Logarithms of probabilities that underflow are -inf: subtract logits.": torch.nan}
+    words = {text: torch.tensor([value]) for text, value in words.items()}
+    match(came, torch.tensor([-10.0]), "Two unlikely tokens, 10 apart.", words)
+    match(logits, FAR, "The logits that came in were changed: others read them too.")
+
+
 def divergence(weights, other):
     """KL(weights || other) of two lists of logits, nats."""
     return sum(
@@ -162,7 +176,10 @@ def test_the_clean_distribution_weighs_what_the_patch_changed(metrics, shape):
 def test_nothing_changed_costs_nothing_and_a_shift_of_all_logits_changes_nothing(metrics):
     clean = normal(4, 7, seed=5)
     claim = "A patch that shifts all logits alike changes no probability: the divergence is 0."
-    match(metrics.kl_divergence(clean + 7, clean), torch.zeros(4), claim)
+    patched, kept = clean + 7, clean.clone()
+    match(metrics.kl_divergence(patched, clean), torch.zeros(4), claim)
+    for x, before in ((patched, kept + 7), (clean, kept)):
+        match(x, before, "The logits that came in were changed: others read them too.")
 
 
 @exercise("5.3")
@@ -173,6 +190,8 @@ def test_a_token_made_impossible_costs_a_finite_amount(metrics):
     claim = "A logit of -3000 is unlikely, not impossible."
     words = "The logarithm of a probability that underflows is -inf: stay in log_softmax."
     came = metrics.kl_divergence(patched, clean)
+    if came.isfinite().all() and (came < 900).all():
+        claim += " Is something added inside the logarithm, or is it cut off there?"
     match(came, torch.tensor(right), claim, {words: torch.inf * torch.ones(1)}, 1e-6)
 
 
@@ -214,3 +233,10 @@ def test_the_rank_is_how_many_tokens_have_a_higher_logit(metrics, shape, steps):
     came = metrics.rank_of_answer(logits, ANSWER)
     claim = f"Ranks of the answers{', many logits tied,' if steps else ''} are wrong."
     match(came, right, claim, {} if agree(came, right) else rank_mistakes(logits))
+
+
+@exercise("5.4")
+def test_unlikely_tokens_have_ranks_too(metrics):
+    came = metrics.rank_of_answer(FAR, torch.tensor([1]))
+    words = {"Probabilities that underflow all tie at 0: compare logits.": torch.tensor([2])}
+    match(came, torch.tensor([3]), "The last of four tokens, none of them tied.", words)

@@ -14,6 +14,12 @@ def share_mistakes(patched, clean, corrupted):
     span, gain = clean - corrupted, patched - corrupted
     ratio = gain.mean(-1) / span.mean(-1)
     return {
+        "The way lost its sign: where lower is better, as with KL, clean lies below corrupted.": (
+            gain.mean(-1) / span.mean(-1).abs()
+        ),
+        "The share is cut at 1: above 1 is possible and legitimate.": ratio.clamp(max=1),
+        "The share is cut at 0: below 0 is possible and legitimate.": ratio.clamp(min=0),
+        "The sign of the share is lost: a patch may lead away from the clean run.": ratio.abs(),
         "This is the mean of ratios: average first, then divide.": (gain / span).mean(-1),
         "This is the median of ratios: average first, then divide.": (
             (gain / span).median(-1).values
@@ -40,7 +46,8 @@ def share_mistakes(patched, clean, corrupted):
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_the_share_is_the_ratio_of_means(metrics, shape, seed):
     patched = 3 * normal(*shape, seed=seed)
-    clean, corrupted = 2 + normal(5, seed=seed + 10), normal(5, seed=seed + 20)
+    clean, corrupted = normal(5, seed=seed + 10), normal(5, seed=seed + 20)
+    clean += 2 if seed < 3 else -2  # a metric of which less is better
     way = sum(clean.tolist()) / 5 - sum(corrupted.tolist()) / 5
     right = [(sum(row) - sum(corrupted.tolist())) / 5 / way for row in patched.view(-1, 5).tolist()]
     right = torch.tensor(right, dtype=torch.float64).reshape(shape[:-1])
@@ -53,10 +60,12 @@ def test_the_share_is_the_ratio_of_means(metrics, shape, seed):
 @exercise("5.5")
 def test_the_ends_are_exactly_one_and_nought(metrics):
     clean, corrupted = normal(9, seed=1) + 2, normal(9, seed=2)
-    for patched, right in ((clean, 1.0), (corrupted, 0.0)):
+    for same, right in ((clean, 1.0), (corrupted, 0.0)):
+        patched = same.clone()
         came = metrics.recovered(patched, clean, corrupted)
         claim = "A patch that changes everything recovers 1, one that changes nothing 0, exactly."
         match(came, right, claim, {"Clean and corrupted are exchanged.": 1 - right}, 1e-15)
+        match(patched, same, "The patched scores that came in were changed.")
 
 
 @exercise("5.5")

@@ -175,6 +175,22 @@ def test_large_scores_do_not_overflow(shared_past):
 
 
 @exercise("5.8")
+def test_what_is_hidden_stays_hidden_however_low_the_other_scores_are(shared_past):
+    q, k, v, old_k, old_v = draw(SHAPES[1], seed=6)
+    past, found = shared_past.SharedPast(old_k, old_v), []
+    for last in (0.0, 100.0):
+        value = v.clone()
+        value[:, -1] = last
+        found.append(past.attend(1e5 * q, k, value, unasked, True)[:, :-1])
+    match(
+        found[1],
+        found[0],
+        "The last new token's value reaches those before it. Is it hidden by a large negative "
+        "number? Scores can be lower still: it must be -inf.",
+    )
+
+
+@exercise("5.8")
 def test_the_past_is_never_copied_for_each_row(shared_past):
     shape = dict(versions=60, batch=2, past=40, new=1, kv=2, group=2, width=16)
     q, k, v, old_k, old_v = draw(shape, seed=5)

@@ -150,6 +150,13 @@ WRONG = [
         "All seeds give the same donors",
     ),
     resample(
+        "the generator's seed alone",
+        "torch.manual_seed(generator.initial_seed())\n"
+        "order = torch.randperm(batch)\n"
+        "return order.roll(1)[order.argsort()]",
+        "it must move on",
+    ),
+    resample(
         "swapped with a neighbour",
         "found = torch.randperm(batch, generator=generator)\n"
         "for i in range(batch):\n"

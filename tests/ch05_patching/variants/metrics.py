@@ -1,4 +1,4 @@
-"""Answers to 5.2, 5.3, 5.4 and 5.5."""
+"""Answers to 5.2, 5.3 and 5.4."""
 
 from tests.grading.variants import Right, Wrong
 
@@ -18,11 +18,6 @@ def rank(name: str, answer: str, says: str) -> Wrong:
     return Wrong("5.4", name, body={"rank_of_answer": answer}, says=says)
 
 
-def share(name: str, answer: str, says: str) -> Wrong:
-    """A mistake in recovered."""
-    return Wrong("5.5", name, body={"recovered": answer}, says=says)
-
-
 BOTH = "return of_answer({0}, answer) - of_answer({0}, wrong)"
 PROBABILITIES = "p, q = clean.softmax(-1), patched.softmax(-1)\n"
 LOGS = "true, came = clean.log_softmax(dim=-1), patched.log_softmax(dim=-1)\n"
@@ -31,6 +26,16 @@ OWN = "own = of_answer(logits, answer)[..., None]\n"
 WRONG = [
     diff("turned", "return of_answer(logits, wrong) - of_answer(logits, answer)", "sign is turned"),
     diff("probability", BOTH.format("logits.softmax(-1)"), "PROBABILITIES: logits are asked for"),
+    diff(
+        "logarithms of probabilities",
+        "return probability(logits, answer).log() - probability(logits, wrong).log()",
+        "Logarithms of probabilities that underflow",
+    ),
+    diff(
+        "in place",
+        "logits -= logits.mean(-1, keepdim=True)\n" + BOTH.format("logits"),
+        "others read them too",
+    ),
     diff("answer alone", "return of_answer(logits, answer)", "the wrong one's is missing"),
     diff("probability alone", "return probability(logits, answer)", "The probability of the answ"),
     diff("absolute", BOTH.format("logits").replace("return ", "return (") + ").abs()", "sign is l"),
@@ -102,6 +107,11 @@ WRONG = [
         PROBABILITIES + "return (p * (p.log() - q.log())).sum(dim=-1)",
         "stay in log_softmax",
     ),
+    kl(
+        "a little added",
+        PROBABILITIES + "return (p * ((p + 1e-12) / (q + 1e-12)).log()).sum(dim=-1)",
+        "added inside the logarithm",
+    ),
     kl("squares", PROBABILITIES + "return (p - q).pow(2).sum(dim=-1)", "are no divergence"),
     kl(
         "mean over prompts",
@@ -113,6 +123,11 @@ WRONG = [
         "ties and itself", OWN + "return (logits >= own).sum(-1)", "Ties are counted, the answer w"
     ),
     rank("ties", OWN + "return (logits >= own).sum(-1) - 1", "tie with the answer are counted"),
+    rank(
+        "by probability",
+        "p = logits.softmax(-1)\nreturn (p > probability(logits, answer)[..., None]).sum(-1)",
+        "that underflow all tie",
+    ),
     rank("from below", OWN + "return (logits < own).sum(-1)", "tokens BELOW the answer"),
     rank(
         "argsort",
@@ -135,42 +150,6 @@ WRONG = [
         "best or not",
         "return (logits.argmax(-1) != answer).long()",
         "whether the answer is the best token",
-    ),
-    share(
-        "mean of ratios",
-        "return ((patched - corrupted) / (clean - corrupted)).mean(dim=-1)",
-        "This is the mean of ratios",
-    ),
-    share(
-        "median of ratios",
-        "return ((patched - corrupted) / (clean - corrupted)).median(dim=-1).values",
-        "the median of ratios",
-    ),
-    share(
-        "from the clean end",
-        "return (clean.mean() - patched.mean(dim=-1)) / span",
-        "Clean and corrupted are exchanged",
-    ),
-    share(
-        "turned", "return (corrupted.mean() - patched.mean(dim=-1)) / span", "The sign is turned"
-    ),
-    share(
-        "divided by clean",
-        "return (patched.mean(dim=-1) - corrupted.mean()) / clean.mean()",
-        "not taken away below",
-    ),
-    share("nothing taken away", "return patched.mean(dim=-1) / span", "not taken away above"),
-    share("over clean", "return patched.mean(-1) / clean.mean()", "patched divided by clean"),
-    share(
-        "cut",
-        "return ((patched.mean(dim=-1) - corrupted.mean()) / span).clamp(0, 1)",
-        "The share is cut to 0..1",
-    ),
-    share("how much", "return patched.mean(dim=-1) - corrupted.mean()", "not a share of the way"),
-    share(
-        "mean over versions too",
-        "return ((patched.mean() - corrupted.mean()) / span).expand(patched.shape[:-1])",
-        "The mean is not over prompts",
     ),
 ]
 
@@ -223,15 +202,5 @@ RIGHT = [
             "own = -of_answer(logits, answer)[..., None].contiguous()\n"
             "return torch.searchsorted(ordered, own)[..., 0]"
         },
-    ),
-    Right(
-        "5.5",
-        "sums",
-        body={"recovered": "return (patched - corrupted).sum(-1) / (clean - corrupted).sum(-1)"},
-    ),
-    Right(
-        "5.5",
-        "one minus what is lost",
-        body={"recovered": "return 1 - (clean.mean() - patched.mean(dim=-1)) / span"},
     ),
 ]

@@ -55,6 +55,7 @@ WRONG = [
         "return fresh.repeat(self.born(layer), 1, 1)",
         "All versions start anew from the text",
     ),
+    slip("three texts", MORE, "more = self.born(layer) - len(stream) // 3", "number of texts"),
     slip("one at a time", MORE, MORE.replace("= ", "= min(1, ") + ")", "One version joins"),
     slip("all that are left", "self.born(layer)", "len(self.versions)", "All versions that are"),
     slip(

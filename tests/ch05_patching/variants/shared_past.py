@@ -35,6 +35,7 @@ WRONG = [
         "        scores = scores.masked_fill(hidden, -torch.inf)",
         "The past is masked too",
     ),
+    slip("masked with a large number", "-torch.inf", "-1e4", "Scores can be lower still"),
     slip("masked with zero", "-torch.inf", "0.0", "gets the score 0"),
     slip("scaled twice", BEFORE, "q = q / q.shape[-1] ** 0.5\n        " + BEFORE, "scaled twice"),
     slip("scaled back", BEFORE, "q = q * q.shape[-1] ** 0.5\n        " + BEFORE, "are not scaled"),
