@@ -150,6 +150,7 @@ class BothWays(NamedTuple):
     """The corrupted run."""
 
 
+@torch.no_grad()
 def both_ways(
     model: HookedTransformer, clean: Tokens, corrupted: Tokens, sites: Sequence[Site], read: Read
 ) -> BothWays:
