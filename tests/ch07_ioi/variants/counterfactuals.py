@@ -84,7 +84,7 @@ WRONG = [
         "neighbours in the pool",
         {
             "return names[lot.argsort(dim=1)[:, :n]]": (
-                "first = torch.randint(len(names), (len(own),), generator=generator).tolist()\n"
+                "first = torch.randint(len(names) - 2, (len(own),), generator=generator).tolist()\n"
                 "    pools = [names[~row] for row in own]\n"
                 "    return torch.stack([one.roll(i)[:n] for one, i in zip(pools, first)])"
             )
