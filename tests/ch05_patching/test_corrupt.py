@@ -19,7 +19,9 @@ def model(build):
         W_E.mul_(torch.linspace(0.3, 2.0, W_E.shape[1])).mul_(
             torch.linspace(0.4, 1.5, len(W_E))[:, None]
         )
+        W_E[TOKENS.unique()] *= 1.4
         W_E.mul_(0.25 / W_E.std()).add_(0.6)
+        model.unembed.W_U.mul_(3 / model.unembed.W_U.std())
     return model
 
 
@@ -68,14 +70,10 @@ def test_outside_the_subject_the_stream_is_the_clean_one(tracing, model):
     )
 
 
-@exercise("5.10")
-@pytest.mark.parametrize("scale", [3.0, 0.5])
-def test_its_deviation_is_so_many_times_that_of_the_embedding(tracing, model, scale):
-    added = on_subject(noise(tracing, model, seed=1, scale=scale)[0])
-    W_E, came = model.embed.W_E.detach(), added.std().item()
-    right = scale * W_E.std().item()
-    clean = model.embedding(TOKENS).detach()
-    usual = {
+def other_deviations(model, scale):
+    """Words -> the deviation that this usual mistake gives."""
+    W_E, clean = model.embed.W_E.detach(), model.embedding(TOKENS).detach()
+    return {
         "It is not multiplied by `scale`.": W_E.std(),
         "It is 3 deviations whatever `scale` says.": 3 * W_E.std(),
         "This is the VARIANCE of the embedding times scale: take the root.": scale * W_E.var(),
@@ -91,9 +89,31 @@ def test_its_deviation_is_so_many_times_that_of_the_embedding(tracing, model, sc
         "This is the deviation of the STREAM, positions included: W_E alone is meant.": (
             scale * clean.std()
         ),
+        "This is the deviation over the subjects' embeddings, as in the paper's code: here it is "
+        "over all of W_E.": scale * W_E[TOKENS[SUBJECT]].std(),
+        "This is the deviation over the prompts' embeddings: it is over all of W_E.": (
+            scale * W_E[TOKENS].std()
+        ),
+        "Deviations of columns of W_E are averaged: one deviation is meant, over all entries.": (
+            scale * W_E.std(dim=0).mean()
+        ),
+        "Deviations of rows of W_E are averaged: one deviation is meant, over all entries.": (
+            scale * W_E.std(dim=1).mean()
+        ),
+        "`scale` multiplies twice.": scale**2 * W_E.std(),
+        "This is the deviation of W_U.": scale * model.unembed.W_U.detach().std(),
         "This is the deviation of W_pos.": scale * model.pos_embed.W_pos.detach().std(),
         "The deviation divided by sqrt(d_model) came.": scale * W_E.std() / 10**0.5,
     }
+
+
+@exercise("5.10")
+@pytest.mark.parametrize("scale", [3.0, 0.5])
+def test_its_deviation_is_so_many_times_that_of_the_embedding(tracing, model, scale):
+    added = on_subject(noise(tracing, model, seed=1, scale=scale)[0])
+    W_E, came = model.embed.W_E.detach(), added.std().item()
+    right = scale * W_E.std().item()
+    usual = other_deviations(model, scale)
     near = {words: abs(came - float(value)) / came for words, value in usual.items()}
     said = [w for w, gap in near.items() if gap < 0.05] or [min(near, key=near.__getitem__)]
     assert abs(came / right - 1) < 0.05, (
@@ -133,7 +153,14 @@ def test_the_noise_is_gaussian_around_the_clean_stream(tracing, model):
 @exercise("5.10")
 def test_every_sample_text_word_and_entry_has_its_own_draw(tracing, model):
     added = on_subject(noise(tracing, model, seed=4)[0])
+    same = torch.full_like(TOKENS, 3)
+    alike = tracing.corrupt_subject(model, same, SUBJECT, 2, torch.Generator().manual_seed(5))
+    alike = on_subject((alike - model.embedding(same)).detach())
     twins = {
+        "A sample has no noise at all: each is spoilt.": added.abs().amax(dim=(1, 2)).min(),
+        "A token has the same noise wherever it stands: W_E is spoilt, not the stream.": (
+            alike[:, 0] - alike[:, 1]
+        ),
         "All samples have the same noise: draw n_samples times.": added[0] - added[1],
         "All words have the same noise: draw for each position.": added[:, 0] - added[:, 1],
         "All entries of a vector have the same noise: draw d_model numbers.": (

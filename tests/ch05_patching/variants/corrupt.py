@@ -78,6 +78,25 @@ WRONG = [
         "of the stream", "std = scale * clean.std()\n" + DRAW + ADD, "This is the deviation of the"
     ),
     spoilt(
+        "of the subjects' embeddings",
+        "std = scale * model.embed.W_E[tokens[subject]].std()\n" + DRAW + ADD,
+        "over the subjects' embeddings",
+    ),
+    spoilt(
+        "of the prompts' embeddings",
+        "std = scale * model.embed.W_E[tokens].std()\n" + DRAW + ADD,
+        "over the prompts' embeddings",
+    ),
+    spoilt("of the unembedding", "std = scale * model.unembed.W_U.std()\n" + DRAW + ADD, "of W_U"),
+    spoilt(
+        "a noisy table",
+        STD
+        + "table = torch.randn(n_samples, *model.embed.W_E.shape, generator=generator).to(clean)\n"
+        + "return clean + std * table[:, tokens] * subject[..., None]",
+        "wherever it stands",
+    ),
+    spoilt("a sample left clean", STD + DRAW + "noise[0] = 0\n" + ADD, "A sample has no noise"),
+    spoilt(
         "per entry",
         "std = scale * model.embed.W_E.std(dim=0)\n" + DRAW + ADD,
         "is std taken along an axis (dim=0)",
