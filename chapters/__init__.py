@@ -11,6 +11,6 @@ graded = None
 
 # An older Python comes as far as __main__.py, which says in a sentence what is missing.
 if sys.version_info >= (3, 11):  # noqa: UP036
-    from .desk import switch
+    from .course import switch
 
     switch.install()

@@ -12,7 +12,7 @@ if sys.version_info < (3, 11):  # noqa: UP036
         "name, as in python3.12 -m chapters course"
     )
 
-from chapters.desk.commands import main
+from chapters.course.commands import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -13,8 +13,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from chapters.desk.marks import make_stub
-from chapters.desk.tables import FILE, blank_answers
+from chapters.course.marks import make_stub
+from chapters.course.tables import FILE, blank_answers
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -9,8 +9,8 @@ import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
-from chapters.desk.marks import Answer
-from chapters.desk.tables import FILE, answer_files, answers_in, blank_answers, text_of
+from chapters.course.marks import Answer
+from chapters.course.tables import FILE, answer_files, answers_in, blank_answers, text_of
 
 
 class Code(NamedTuple):

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 import chapters
-from chapters.desk import switch
-from chapters.desk.marks import MARK
-from chapters.desk.tables import FILE, find_tables
+from chapters.course import switch
+from chapters.course.marks import MARK
+from chapters.course.tables import FILE, find_tables
 
 from . import conditions, questions, refusal, submission
 from .record import Recorder

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chapters.desk.tables import FILE, open_keys, read_table
+from chapters.course.tables import FILE, open_keys, read_table
 
 
 class Answers(dict[str, Any]):

@@ -124,10 +124,10 @@ class SmallCourse:
 
 def make(root: Path) -> SmallCourse:
     """Lay the course out in an empty folder."""
-    from chapters.desk.marks import make_stub
+    from chapters.course.marks import make_stub
 
     ignore = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "chapters/desk", root / "chapters/desk", ignore=ignore)
+    shutil.copytree(ROOT / "chapters/course", root / "chapters/course", ignore=ignore)
     shutil.copytree(ROOT / "tests/grading", root / "tests/grading", ignore=ignore)
     for name in ("chapters/__init__.py", "chapters/__main__.py", "tests/__init__.py"):
         shutil.copy(ROOT / name, root / name)

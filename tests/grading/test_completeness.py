@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from chapters.desk.exercises import read_exercises
-from chapters.desk.tables import FILE, answer_files, answers_in, open_keys, read_table
+from chapters.course.exercises import read_exercises
+from chapters.course.tables import FILE, answer_files, answers_in, open_keys, read_table
 
 from .variants import SOLUTIONS, numbers_of
 

@@ -11,10 +11,10 @@ from importlib import import_module
 
 import pytest
 
-from chapters.desk import book, commands
-from chapters.desk.reset import restore
-from chapters.desk.steps import DeskError
-from chapters.desk.where import nearest
+from chapters.course import book, commands
+from chapters.course.reset import restore
+from chapters.course.steps import DeskError
+from chapters.course.where import nearest
 
 from . import small_course
 
@@ -35,7 +35,7 @@ def _commands():
 def test_every_command_hands_its_words_to_a_function_that_takes_them(name, command):
     words = {action.dest for action in command._actions} - {"help"}
     module, function = command.get_default("work").split(":")
-    work = getattr(import_module(f"chapters.desk.{module}"), function)
+    work = getattr(import_module(f"chapters.course.{module}"), function)
     assert words == set(inspect.signature(work).parameters), f"mi {name}"
     assert isinstance(command, argparse.ArgumentParser) and command.description
 

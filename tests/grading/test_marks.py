@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from chapters.desk.exercises import read_exercises
-from chapters.desk.marks import answer_text, find_answers, make_stub
+from chapters.course.exercises import read_exercises
+from chapters.course.marks import answer_text, find_answers, make_stub
 
 SOURCE = '''\
 class A:

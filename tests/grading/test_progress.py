@@ -2,7 +2,7 @@
 
 import pytest
 
-from chapters.desk import progress
+from chapters.course import progress
 
 PAGE = '''\
 """A file."""

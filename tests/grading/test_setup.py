@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from chapters.desk import course as course_file
-from chapters.desk import setup, wheels
-from chapters.desk.steps import DeskError, Steps, run_quietly
+from chapters.course import course as course_file
+from chapters.course import setup, wheels
+from chapters.course.steps import DeskError, Steps, run_quietly
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -13,7 +13,7 @@ FORBIDDEN = [
     "import importlib",
     "import chapters; chapters.graded = None",
     "from chapters import graded",
-    "import chapters.desk.switch",
+    "import chapters.course.switch",
     "from ..desk import switch",
     "from ..desk.switch import either",
     "from .. import desk",

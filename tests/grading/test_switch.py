@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 import chapters
-from chapters.desk import switch
-from chapters.desk.marks import make_stub
+from chapters.course import switch
+from chapters.course.marks import make_stub
 
 FRESH = itertools.count()
 

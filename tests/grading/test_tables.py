@@ -6,11 +6,11 @@ import sys
 import pytest
 from watchfiles import Change
 
-from chapters.desk.marks import find_answers
-from chapters.desk.progress import fingerprint
-from chapters.desk.tables import blank_answers, find_tables, open_keys, read_table, text_of
-from chapters.desk.watch import only_answers
-from chapters.desk.where import CHAPTERS
+from chapters.course.marks import find_answers
+from chapters.course.progress import fingerprint
+from chapters.course.tables import blank_answers, find_tables, open_keys, read_table, text_of
+from chapters.course.watch import only_answers
+from chapters.course.where import CHAPTERS
 
 from . import questions, small_course
 from .variants import Right, Stub, change
@@ -69,7 +69,7 @@ def course(tmp_path):
         "chapters/ch00_looking/__init__.py": "",
         "solutions/ch00_looking/answers.toml": ANSWERS,
         "chapters/ch00_looking/answers.toml": blank_answers(ANSWERS),
-        "docs/ch00_looking.md": PAGE,
+        "docs/ch00_behaviour.md": PAGE,
         "tests/ch00_looking/test_looking.py": GRADERS,
     }
     for name, text in files.items():

@@ -23,9 +23,9 @@ from unittest import mock
 
 import pytest
 
-from chapters.desk import switch
-from chapters.desk.marks import Answer, stub_line
-from chapters.desk.tables import answer_files, answers_in, blank_answers
+from chapters.course import switch
+from chapters.course.marks import Answer, stub_line
+from chapters.course.tables import answer_files, answers_in, blank_answers
 
 ROOT = Path(__file__).resolve().parents[2]
 SOLUTIONS, TESTS = ROOT / "solutions", ROOT / "tests"

@@ -74,7 +74,7 @@ def cache_folder() -> Path:
 
 def git() -> tuple[bool, str]:
     """Whether anything but the learner's own work differs from what was committed."""
-    rooms = ["solutions", "tests", "docs", "toy_models", "chapters/desk"]
+    rooms = ["solutions", "tests", "docs", "toy_models", "chapters/course"]
     try:
         status = subprocess.run(
             ["git", "status", "--porcelain", "--", *rooms],

@@ -15,7 +15,7 @@ from .where import CHAPTERS, ROOT, chapter_folder, find, next_exercise
 TICK_MS = 200
 #: What lies in chapters/ and is no answer; the desk itself writes these while it grades.
 NOT_ANSWERS = [CHAPTERS / name for name in ("desk", "backups", "progress.toml", "hints.toml")]
-SPARE = (sys.executable, "-m", "chapters.desk.spare")
+SPARE = (sys.executable, "-m", "chapters.course.spare")
 
 
 class Grader:
