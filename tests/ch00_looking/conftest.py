@@ -1,23 +1,12 @@
 """One fixture for each module of the chapter, from the tree that is graded."""
 
-import pytest
+from tests.grading import module_fixture
 
-
-def _module(name: str):
-    """A fixture that imports one module: `cause.swap_direction` is the graded tree's."""
-
-    @pytest.fixture(name=name)
-    def module(impl):
-        return impl(f"ch00_looking.{name}")
-
-    return module
-
-
-tensors = _module("tensors")
-reader = _module("reader")
-reviews = _module("reviews")
-behaviour = _module("behaviour")
-saliency = _module("saliency")
-probe = _module("probe")
-evidence = _module("evidence")
-cause = _module("cause")
+tensors = module_fixture("ch00_looking.tensors")
+reader = module_fixture("ch00_looking.sentiment_model")
+reviews = module_fixture("ch00_looking.sentiment_data")
+behaviour = module_fixture("ch00_looking.behaviour")
+saliency = module_fixture("ch00_looking.saliency")
+probe = module_fixture("ch00_looking.probe")
+evidence = module_fixture("ch00_looking.evidence")
+cause = module_fixture("ch00_looking.interventions")

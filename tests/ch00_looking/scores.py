@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from tests.grading.diagnose import normal
+from tests.grading.assertions import normal
 
 BATCH, POS, WIDTH = 3, 4, 2
 

@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.diagnose import match
-
-from .manners import python_steps, unchanged
+from tests.grading.assertions import assert_close
+from tests.grading.side_effects import assert_no_side_effects, python_steps
 
 
 def draw(n, n_groups, seed, empty=()):
@@ -74,7 +73,7 @@ def test_accuracy_of_three_groups_worked_by_hand(behaviour):
     claim = "Group 0: three right of four, .75. Group 1: no example, nan. Group 2: none of one, 0."
     right = torch.tensor([0.75, math.nan, 0.0])
     came = behaviour.accuracy_by_group(predicted, label, group, 3)
-    match(came, right, claim, mistakes(predicted, label, group, 3), tolerance=1e-6)
+    assert_close(came, right, claim, mistakes(predicted, label, group, 3), tolerance=1e-6)
 
 
 CASES = [(40, 4, ()), (60, 5, (0, 3)), (30, 3, (2,)), (1, 2, ())]
@@ -85,10 +84,10 @@ CASES = [(40, 4, ()), (60, 5, (0, 3)), (30, 3, (2,)), (1, 2, ())]
 def test_accuracy_is_the_share_of_right_answers_in_each_group(behaviour, n, n_groups, empty):
     predicted, label, group = draw(n, n_groups, seed=n, empty=empty)
     right, count = by_counting(predicted, label, group, n_groups)
-    with unchanged(predicted=predicted, label=label, group=group):
+    with assert_no_side_effects(predicted=predicted, label=label, group=group):
         came = behaviour.accuracy_by_group(predicted, label, group, n_groups)
     claim = f"{n} examples in {n_groups} groups, of which {list(empty) or 'none'} stay empty."
-    match(came, right / count, claim, mistakes(predicted, label, group, n_groups), 1e-6)
+    assert_close(came, right / count, claim, mistakes(predicted, label, group, n_groups), 1e-6)
 
 
 @exercise("0.4")
@@ -97,7 +96,7 @@ def test_groups_at_the_end_without_an_example_are_listed_too(behaviour):
     right, count = by_counting(predicted, label, group, 6)
     came = behaviour.accuracy_by_group(predicted, label, group, 6)
     claim = "Six groups are asked for and examples stand in the first three: the rest are nan."
-    match(came, right / count, claim, mistakes(predicted, label, group, 6), tolerance=1e-6)
+    assert_close(came, right / count, claim, mistakes(predicted, label, group, 6), tolerance=1e-6)
 
 
 @exercise("0.4")
@@ -106,7 +105,9 @@ def test_the_order_of_the_examples_does_not_matter(behaviour):
     before = behaviour.accuracy_by_group(predicted, label, group, 4)
     order = torch.randperm(50, generator=torch.Generator().manual_seed(7))
     came = behaviour.accuracy_by_group(predicted[order], label[order], group[order], 4)
-    match(came, before, "The same examples in another order give another accuracy.", {}, 1e-6)
+    assert_close(
+        came, before, "The same examples in another order give another accuracy.", {}, 1e-6
+    )
 
 
 @exercise("0.4")

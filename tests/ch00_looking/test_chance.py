@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
-
-from .manners import unchanged
+from tests.grading.assertions import assert_close, normal
+from tests.grading.side_effects import assert_no_side_effects
 
 N = 4000
 #: groups for which every usual mistake gives another value, .039 or more from the next
@@ -103,7 +102,7 @@ def p_mistakes(a, b):
 @pytest.mark.parametrize("a, b", PAIRS)
 def test_p_value_is_the_share_of_all_divisions(evidence, a, b, scale):
     one, other = torch.tensor(a).double() * scale, torch.tensor(b).double() * scale
-    with unchanged(a=one, b=other):
+    with assert_no_side_effects(a=one, b=other):
         came = evidence.permutation_p_value(one, other, N, new(1))
     right = exact_p(
         a, b, lambda x, y: mean(x) - mean(y), lambda now, then: abs(now) >= abs(then) - 1e-9
@@ -133,7 +132,7 @@ def test_p_value_is_never_zero(evidence, sign):
         "No division of two groups this far apart will be found again, so of 499 permutations and "
         "the observed one, 1 in 500 is as far apart."
     )
-    match(came, 1 / 500, claim, mistakes)
+    assert_close(came, 1 / 500, claim, mistakes)
 
 
 @exercise("0.11")
@@ -144,13 +143,15 @@ def test_where_all_values_are_equal_every_division_is_as_far_apart(evidence):
         "The 1 is added below only: add it to the count as well.": 99 / 100,
         "The 1 is added above only: divide by 1 + n_permutations.": 100 / 99,
     }
-    match(came, 1.0, "All values are 1, so no division is less far apart than any.", mistakes)
+    assert_close(
+        came, 1.0, "All values are 1, so no division is less far apart than any.", mistakes
+    )
 
 
 @exercise("0.11")
 def test_the_generator_decides_the_permutations(evidence):
     a, b = normal(6, seed=6), normal(5, seed=7)
-    with unchanged(a=a, b=b):
+    with assert_no_side_effects(a=a, b=b):
         values = [evidence.permutation_p_value(a, b, 200, new(seed)) for seed in (8, 8, 9, 10, 11)]
     assert values[0] == values[1], "The same generator state must give the same value."
     assert len(set(values)) > 1, "Four generators give one value: is it seeded anew inside?"
@@ -163,7 +164,7 @@ def some_sets(evidence, n_items, size, n_sets, seed, exclude=None):
     """Random sets, each as a sorted tuple, after the plain rules have been looked at."""
     banned = [] if exclude is None else exclude.tolist()
     kept = {} if exclude is None else {"exclude": exclude}
-    with unchanged(**kept):
+    with assert_no_side_effects(**kept):
         drawn = evidence.random_sets(n_items, size, n_sets, new(seed), exclude)
     assert list(drawn.shape) == [n_sets, size], (
         f"{n_sets} sets of {size} are asked for; a table of shape {list(drawn.shape)} came."

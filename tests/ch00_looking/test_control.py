@@ -4,9 +4,8 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.diagnose import match
-
-from .manners import unchanged
+from tests.grading.assertions import assert_close
+from tests.grading.side_effects import assert_no_side_effects
 
 seeds = pytest.mark.parametrize("seed", [0, 1])
 
@@ -26,7 +25,7 @@ def a_task(seed, n=400, n_types=60):
 @seeds
 def test_a_type_has_the_same_control_label_wherever_it_occurs(probe, seed):
     types, labels = a_task(seed)
-    with unchanged(types=types, labels=labels):
+    with assert_no_side_effects(types=types, labels=labels):
         control = probe.control_labels(types, labels, new(seed))
     for kind in types.unique():
         own = control[types == kind].unique().tolist()
@@ -93,7 +92,9 @@ def test_a_control_label_has_nothing_to_do_with_the_types_own_label(probe):
 def test_the_generator_decides_the_control_labels(probe):
     types, labels = a_task(5)
     one, same = (probe.control_labels(types, labels, new(6)) for _ in range(2))
-    match(one, same, "The same generator state must give the same labels: generator=generator.")
+    assert_close(
+        one, same, "The same generator state must give the same labels: generator=generator."
+    )
     other = probe.control_labels(types, labels, new(7))
     assert not torch.equal(one, other), (
         "Two generators give the same labels: is `generator` used, and not seeded anew inside?"

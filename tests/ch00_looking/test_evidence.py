@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
-
-from .manners import python_steps, unchanged
+from tests.grading.assertions import assert_close, normal
+from tests.grading.side_effects import assert_no_side_effects, python_steps
 
 
 def new(seed):
@@ -78,7 +77,7 @@ CASES = [(8, 1, 10.0, 0.95), (23, 8, 2.0, 0.8), (51, 24, 5.0, 0.6)]
 def test_interval_of_a_mean_of_zeros_and_ones_has_binomial_ends(evidence, n, ones, size, level):
     values, out = ones_and_zeros(n, ones, size), (1 - level) / 2
     low, high = (size * binomial_quantile(n, ones / n, q) / n for q in (out, 1 - out))
-    with unchanged(values=values):
+    with assert_no_side_effects(values=values):
         came = evidence.bootstrap_interval(values, 4000, level, new(1))
     right = torch.tensor([low, high], dtype=torch.float64)
     claim = (
@@ -86,7 +85,7 @@ def test_interval_of_a_mean_of_zeros_and_ones_has_binomial_ends(evidence, n, one
         f"the middle {level} of their means reaches from {low:.4g} to {high:.4g}."
     )
     mistakes = interval_mistakes(n, ones, size, level)
-    match(torch.tensor([came.low, came.high]).double(), right, claim, mistakes, 1e-6)
+    assert_close(torch.tensor([came.low, came.high]).double(), right, claim, mistakes, 1e-6)
 
 
 @exercise("0.10")
@@ -133,7 +132,7 @@ def test_the_estimate_is_the_mean_of_the_values_themselves(evidence, seed):
         words = "Another generator gives another estimate: it is made of resamples (their mean?)."
         mistakes[words] = came.estimate
     claim = "The estimate is the mean of the values themselves, whatever was resampled."
-    match(came.estimate, values.mean(), claim, mistakes, tolerance=1e-6)
+    assert_close(came.estimate, values.mean(), claim, mistakes, tolerance=1e-6)
     assert came.low <= came.high, f"low is {came.low:.4g}, above high, {came.high:.4g}."
 
 
@@ -143,7 +142,7 @@ def test_one_value_or_equal_values_leave_no_doubt(evidence):
         came = evidence.bootstrap_interval(values, 30, 0.9, new(6))
         claim = "Where all values are 1234.567, so is every resample's mean."
         ends = torch.tensor([came.low, came.estimate, came.high])
-        match(ends, torch.full((3,), 1234.567), claim, {}, tolerance=1e-6)
+        assert_close(ends, torch.full((3,), 1234.567), claim, {}, tolerance=1e-6)
 
 
 @exercise("0.10")

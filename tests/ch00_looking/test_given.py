@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from tests.grading.diagnose import match, normal
+from tests.grading.assertions import assert_close, normal
 
 pytestmark = pytest.mark.project
 
@@ -15,7 +15,7 @@ def new(seed):
 
 
 def a_reader(reader, seed=1):
-    return reader.Reader(reader.ReaderConfig(d_vocab=79, d_model=6, d_hidden=5), seed=seed)
+    return reader.Reader(reader.SentimentModelConfig(d_vocab=79, d_model=6, d_hidden=5), seed=seed)
 
 
 REFUSALS = {
@@ -61,7 +61,7 @@ REFUSALS = {
         5, 4, 2, new(0), torch.tensor([1, 1, 2])
     ),
     "but 0 and 2 came": lambda m: m["evidence"].random_sets(5, 2, 0, new(0)),
-    "a spread takes two runs or more, but 1 came": lambda m: m["evidence"].over_seeds(
+    "a spread takes two runs or more, but 1 came": lambda m: m["evidence"].summarize_seeds(
         torch.ones(1)
     ),
     "expected a direction, but its length is 0.0": lambda m: m["cause"].ablate_direction(
@@ -80,7 +80,7 @@ REFUSALS = {
     "but 'colour' came": lambda m: m["reviews"].swap(
         m["reviews"].draw_reviews(3, new(0)), "colour"
     ),
-    "d_hidden must be at least 1, but it is 0": lambda m: m["reader"].ReaderConfig(5, 2, 0),
+    "d_hidden must be at least 1, but it is 0": lambda m: m["reader"].SentimentModelConfig(5, 2, 0),
     "expected the tensors": lambda m: m["reader"].Reader.from_tensors(
         {"d_vocab": 5, "d_model": 2, "d_hidden": 3}, {"W_E": torch.ones(5, 2)}
     ),
@@ -98,9 +98,11 @@ def test_bad_input_is_refused_in_words(impl, words):
 def test_percentiles_and_seeds_in_closed_form(evidence):
     others = torch.tensor([1.0, 2.0, 2.0, 5.0])
     for value, share in [(0.0, 0.0), (2.0, 0.5), (3.0, 0.75), (9.0, 1.0)]:
-        match(evidence.percentile_among(value, others), share, "An equal value counts half.")
-    mean, error = evidence.over_seeds(torch.tensor([1.0, 3.0, 5.0]))
-    match(torch.tensor([mean, error]), torch.tensor([3.0, 2 / 3**0.5]), "Mean, error.", {}, 1e-6)
+        assert_close(evidence.percentile_rank(value, others), share, "An equal value counts half.")
+    mean, error = evidence.summarize_seeds(torch.tensor([1.0, 3.0, 5.0]))
+    assert_close(
+        torch.tensor([mean, error]), torch.tensor([3.0, 2 / 3**0.5]), "Mean, error.", {}, 1e-6
+    )
 
 
 def test_tokens_of_a_review_say_what_its_properties_say(reviews):
@@ -145,10 +147,10 @@ def test_a_readers_stages_make_its_logits(reader):
     tokens = torch.randint(79, (4, 8), generator=new(4))
     pooled = model.W_E[tokens].mean(1)
     right = (pooled @ model.W_in + model.b_in).clamp(min=0) @ model.W_out + model.b_out
-    match(model(tokens), right, "Logits of the formula in its docstring.")
-    match(model.from_embedded(model.embed(tokens)), right, "From the embedding on.")
-    match(model.from_pooled(model.pool(model.embed(tokens))), right, "From the averages on.")
-    match(model.verdict(tokens), right.argmax(1), "The verdict is the larger logit's.")
+    assert_close(model(tokens), right, "Logits of the formula in its docstring.")
+    assert_close(model.from_embedded(model.embed(tokens)), right, "From the embedding on.")
+    assert_close(model.from_pooled(model.pool(model.embed(tokens))), right, "From the averages on.")
+    assert_close(model.verdict(tokens), right.argmax(1), "The verdict is the larger logit's.")
 
 
 def test_scores_of_a_reader_are_logits_and_probabilities_apart(reader, saliency):
@@ -157,10 +159,14 @@ def test_scores_of_a_reader_are_logits_and_probabilities_apart(reader, saliency)
     logits, embedded = model(tokens), model.embed(tokens)
     rows = torch.arange(3)
     gap = logits[rows, answer] - logits[rows, 1 - answer]
-    match(saliency.logit_score(model, answer)(embedded), gap, "The answer's logit less the other.")
+    assert_close(
+        saliency.logit_score(model, answer)(embedded), gap, "The answer's logit less the other."
+    )
     share = logits.softmax(1)[rows, answer]
-    match(saliency.probability_score(model, answer)(embedded), share, "The answer's probability.")
-    match(saliency.per_token(embedded), embedded.sum(-1), "The sum over a token's entries.")
+    assert_close(
+        saliency.probability_score(model, answer)(embedded), share, "The answer's probability."
+    )
+    assert_close(saliency.per_token(embedded), embedded.sum(-1), "The sum over a token's entries.")
 
 
 def test_selectivity_is_large_for_a_property_and_small_for_many_types(probe):
@@ -170,10 +176,12 @@ def test_selectivity_is_large_for_a_property_and_small_for_many_types(probe):
     acts[:, 0] += 4 * labels
     found = probe.selectivity(lambda: probe.LinearProbe(4), acts, labels, types, new(9))
     assert found.task > 0.93 and found.control < 0.75
-    match(found.difference, found.task - found.control, "Task less control.")
+    assert_close(found.difference, found.task - found.control, "Task less control.")
 
 
 def test_a_difference_of_means_points_from_0_to_1(cause):
     acts, labels = normal(50, 3, seed=10), torch.arange(50) % 2
     right = torch.stack([acts[k::2].mean(0) for k in (0, 1)])
-    match(cause.mean_difference(acts, labels), right[1] - right[0], "Mean of 1 less mean of 0.")
+    assert_close(
+        cause.mean_difference(acts, labels), right[1] - right[0], "Mean of 1 less mean of 0."
+    )

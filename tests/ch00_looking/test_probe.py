@@ -7,9 +7,8 @@ import torch
 from torch import nn
 
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
-
-from .manners import unchanged
+from tests.grading.assertions import assert_close, normal
+from tests.grading.side_effects import assert_no_side_effects
 
 BATCH, WIDTH, CLASSES, STEPS = 11, 4, 3, 6
 seeds = pytest.mark.parametrize("seed", [0, 1])
@@ -121,11 +120,11 @@ def weight_mistakes(start, data, lr, decay):
 def test_probe_ends_where_adamw_by_hand_ends(probe, seed, decay):
     fitted, data, lr = Plane(seed), some_data(seed), 0.05
     start = fitted.state()
-    with unchanged(acts=data[0], labels=data[1]):
+    with assert_no_side_effects(acts=data[0], labels=data[1]):
         probe.fit_probe(fitted, *data, steps=STEPS, lr=lr, weight_decay=decay)
     claim = f"After {STEPS} steps of AdamW with lr .05 and weight decay {decay}."
     mistakes = weight_mistakes(start, data, lr, decay)
-    match(fitted.state(), adamw(start, data, lr, decay)[0], claim, mistakes, 1e-7)
+    assert_close(fitted.state(), adamw(start, data, lr, decay)[0], claim, mistakes, 1e-7)
 
 
 @exercise("0.8")
@@ -149,7 +148,7 @@ def test_losses_are_those_before_each_step(probe, seed, lr):
         "The loss is the same each time: is it computed in the loop?": right[:1].expand(STEPS),
         "The last loss stands in every place.": torch.full((STEPS,), losses[-1]),
     }
-    match(torch.tensor(came), right, "The losses returned are wrong.", mistakes, 1e-6)
+    assert_close(torch.tensor(came), right, "The losses returned are wrong.", mistakes, 1e-6)
 
 
 @exercise("0.8")
@@ -204,7 +203,7 @@ def test_nothing_flows_back_into_the_model_that_made_the_activations(probe):
     )
     leaf = acts.clone().requires_grad_()
     fitted = Plane(7)
-    with unchanged(acts=leaf, labels=labels):
+    with assert_no_side_effects(acts=leaf, labels=labels):
         probe.fit_probe(fitted, leaf, labels, steps=2, lr=0.05, weight_decay=0.1)
     trainable = fitted.training and all(weight.requires_grad for weight in fitted.parameters())
     assert trainable, "The probe came in training mode and goes out frozen: leave that as it was."

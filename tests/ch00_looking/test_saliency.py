@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
+from tests.grading.assertions import assert_close, normal
+from tests.grading.side_effects import assert_no_side_effects, no_none
 
-from .manners import no_none, unchanged
 from .scores import BATCH, POS, WIDTH, Score, embedded
 
 seeds = pytest.mark.parametrize("seed", [0, 1])
@@ -40,10 +40,10 @@ def shapes_of(slope):
 def check_twice(function, score, x, right, claim, mistakes):
     """Refuses another value than the right one, at the first call or the second, and traces."""
     for call in ("first", "second"):
-        with unchanged(embedded=x), no_none():
+        with assert_no_side_effects(embedded=x), no_none():
             came = function(score, x)
         words = f"{claim} ({call} call on the same tensor)"
-        match(came, right, words, mistakes, tolerance=1e-9)
+        assert_close(came, right, words, mistakes, tolerance=1e-9)
     assert score.scale.grad is None, (
         "The model's own weights hold a gradient now: backward() leaves one in every parameter, "
         "and the next training step would use it. torch.autograd.grad asks for this one alone."
@@ -100,7 +100,7 @@ def test_for_a_linear_score_gradient_times_input_adds_up_to_the_score(saliency):
     total = saliency.gradient_times_input(lambda e: (w * e).sum((1, 2)), x).sum((1, 2))
     claim = "A linear score w . x without a constant is the sum of its gradient times input."
     mistakes = {"That is the sum of the gradient, without the input.": w.sum().expand(BATCH)}
-    match(total, (w * x).sum((1, 2)), claim, mistakes)
+    assert_close(total, (w * x).sum((1, 2)), claim, mistakes)
 
 
 @exercise("0.5")
@@ -109,9 +109,11 @@ def test_an_input_without_a_graph_has_a_gradient_too(saliency):
     claim = "A plain tensor, which asks for no gradient, has a slope all the same."
     slope = score.slope(x)
     for _ in range(2):
-        with unchanged(embedded=x):
-            match(saliency.input_gradient(score, x), slope, claim, shapes_of(slope))
-            match(saliency.gradient_times_input(score, x), slope * x, claim, shapes_of(slope * x))
+        with assert_no_side_effects(embedded=x):
+            assert_close(saliency.input_gradient(score, x), slope, claim, shapes_of(slope))
+            assert_close(
+                saliency.gradient_times_input(score, x), slope * x, claim, shapes_of(slope * x)
+            )
 
 
 def path_mistakes(score, x, base, steps):
@@ -186,7 +188,7 @@ def test_integrated_gradients_follow_the_midpoint_rule(saliency, seed, steps):
     wrong = path_mistakes(score, value, base, steps)
 
     def function(score, x):
-        with unchanged(baseline=base):
+        with assert_no_side_effects(baseline=base):
             return saliency.integrated_gradients(score, x, base, steps)
 
     check_twice(function, score, x, mean * gap, claim, wrong)
@@ -206,7 +208,7 @@ def test_for_a_quadratic_score_attributions_add_up_at_any_number_of_steps(salien
         "score(embedded) - score(baseline), exactly so for a quadratic score, whose slope changes "
         "evenly between the midpoints."
     )
-    match(total, risen, claim, mistakes, tolerance=1e-9)
+    assert_close(total, risen, claim, mistakes, tolerance=1e-9)
 
 
 @exercise("0.6")
@@ -224,7 +226,7 @@ def test_attributions_add_up_where_the_gradient_is_already_zero(saliency):
             torch.full_like(x, 1 / 3)
         ),
     }
-    match(came, torch.ones_like(x), claim, mistakes)
+    assert_close(came, torch.ones_like(x), claim, mistakes)
 
 
 @exercise("0.6")
@@ -233,4 +235,4 @@ def test_entries_equal_to_the_baseline_get_nothing(saliency):
     base[:, 1] = x[:, 1]
     came = saliency.integrated_gradients(score, x, base, 4)[:, 1]
     claim = "A position that holds the baseline's vector has changed nothing, so it gets 0."
-    match(came, torch.zeros(BATCH, WIDTH), claim)
+    assert_close(came, torch.zeros(BATCH, WIDTH), claim)

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
+from tests.grading.assertions import assert_close, normal
+from tests.grading.side_effects import assert_no_side_effects
 
-from .manners import unchanged
 from .scores import Score, embedded
 
 SHAPE = (8, 50, 50)
@@ -47,10 +47,10 @@ def test_without_noise_it_is_the_gradient(saliency):
         "It is divided by n_samples twice.": slope / 5,
     }
     for call in ("first", "second"):
-        with unchanged(embedded=x):
+        with assert_no_side_effects(embedded=x):
             came = saliency.smooth_grad(score, x, 0.0, 5, new(0))
         claim = f"With noise 0 every copy is the input itself ({call} call)."
-        match(came, slope, claim, mistakes, tolerance=1e-9)
+        assert_close(came, slope, claim, mistakes, tolerance=1e-9)
     assert score.scale.grad is None, (
         "The model's own weights hold a gradient now: backward() leaves one in every parameter."
     )
@@ -146,10 +146,12 @@ def test_gradients_are_averaged_not_inputs(saliency):
 @exercise("0.7")
 def test_the_generator_decides_the_noise(saliency):
     x, score = normal(3, 4, 2, seed=6), Score(6)
-    with unchanged(embedded=x):
+    with assert_no_side_effects(embedded=x):
         one, same = (saliency.smooth_grad(score, x, 0.5, 3, new(7)) for _ in range(2))
         other = saliency.smooth_grad(score, x, 0.5, 3, new(8))
-    match(one, same, "The same generator state must give the same noise: pass generator=generator.")
+    assert_close(
+        one, same, "The same generator state must give the same noise: pass generator=generator."
+    )
     assert not torch.allclose(one, other), (
         "Two generators give the same noise: is `generator` used, and not seeded anew inside?"
     )

@@ -4,9 +4,8 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal, wrong_gradients
-
-from .manners import unchanged
+from tests.grading.assertions import assert_close, normal, wrong_gradients
+from tests.grading.side_effects import assert_no_side_effects
 
 BATCH, POS, WIDTH, HEADS, D_HEAD, D_OUT = 2, 5, 3, 4, 6, 7
 seeds = pytest.mark.parametrize("seed", [0, 1])
@@ -42,7 +41,7 @@ def test_mean_of_two_positions_worked_by_hand(tensors):
     x = torch.tensor([[[1.0, 2.0], [5.0, 10.0]], [[-1.0, 0.0], [-3.0, 4.0]]])
     claim = "The mean of [1, 2] and [5, 10] is [3, 6], that of [-1, 0] and [-3, 4] is [-2, 2]."
     right = torch.tensor([[3.0, 6.0], [-2.0, 2.0]])
-    match(tensors.mean_over_positions(x), right, claim, mean_mistakes(x))
+    assert_close(tensors.mean_over_positions(x), right, claim, mean_mistakes(x))
 
 
 @exercise("0.1")
@@ -53,10 +52,10 @@ def test_every_example_is_averaged_over_its_own_positions(tensors, shape):
     for example in range(shape[0]):
         for position in range(shape[1]):
             right[example] += x[example, position] / shape[1]
-    with unchanged(embedded=x):
+    with assert_no_side_effects(embedded=x):
         came = tensors.mean_over_positions(x)
     claim = f"The mean over {shape[1]} positions of each of {shape[0]} examples is wrong."
-    match(came, right, claim, mean_mistakes(x), tolerance=1e-12)
+    assert_close(came, right, claim, mean_mistakes(x), tolerance=1e-12)
 
 
 @exercise("0.1")
@@ -120,17 +119,17 @@ def each_head(x, W):
 def test_axes_keep_their_meaning_where_all_are_of_one_size(tensors, seed):
     x, W = normal(3, 3, 3, seed=seed), normal(3, 3, 3, seed=seed + 10)
     claim = "With every axis of size 3 the result has the right shape and other numbers."
-    match(tensors.per_head(x, W), each_head(x, W), claim, head_mistakes(x, W), 1e-12)
+    assert_close(tensors.per_head(x, W), each_head(x, W), claim, head_mistakes(x, W), 1e-12)
 
 
 @exercise("0.2")
 @seeds
 def test_each_head_multiplies_each_position_by_its_own_matrix(tensors, seed):
     x, W = normal(BATCH, POS, WIDTH, seed=seed), normal(HEADS, WIDTH, D_HEAD, seed=seed + 10)
-    with unchanged(x=x, W=W):
+    with assert_no_side_effects(x=x, W=W):
         came = tensors.per_head(x, W)
     claim = "out[b, p, h, e] is the sum over m of x[b, p, m] * W[h, m, e]."
-    match(came, each_head(x, W), claim, head_mistakes(x, W), 1e-12)
+    assert_close(came, each_head(x, W), claim, head_mistakes(x, W), 1e-12)
 
 
 @exercise("0.2")
@@ -212,7 +211,7 @@ def test_score_of_three_logits_worked_by_hand(tensors):
     claim = "6 - (1 + 2) / 2 = 4.5, and -4 - (0 + 12) / 2 = -10."
     right = torch.tensor([4.5, -10.0])
     came = tensors.score_of_answer(logits, answer)
-    match(came, right, claim, score_mistakes(logits, answer))
+    assert_close(came, right, claim, score_mistakes(logits, answer))
 
 
 @exercise("0.3")
@@ -220,11 +219,11 @@ def test_score_of_three_logits_worked_by_hand(tensors):
 def test_score_is_the_answers_logit_minus_the_mean_of_the_others(tensors, batch, d_out):
     logits = 2 * normal(batch, d_out, seed=7) + 3
     answer = torch.tensor([6, 0, 3, 3, 1, 5, 2])[:batch] % d_out
-    with unchanged(logits=logits, answer=answer):
+    with assert_no_side_effects(logits=logits, answer=answer):
         came = tensors.score_of_answer(logits, answer)
     claim = f"The score of each of {batch} answers among {d_out} is wrong."
     mistakes = score_mistakes(logits, answer)
-    match(came, slow_score(logits, answer), claim, mistakes, tolerance=1e-12)
+    assert_close(came, slow_score(logits, answer), claim, mistakes, tolerance=1e-12)
 
 
 @exercise("0.3")
@@ -233,7 +232,7 @@ def test_a_constant_added_to_every_logit_changes_no_score(tensors):
     before = tensors.score_of_answer(logits, answer)
     claim = "A softmax ignores a constant added to all logits of an example, and so does a score."
     shift = torch.tensor([[10.0], [-20.0], [5.0]], dtype=torch.float64)
-    match(tensors.score_of_answer(logits + shift, answer), before, claim)
+    assert_close(tensors.score_of_answer(logits + shift, answer), before, claim)
 
 
 @exercise("0.3")

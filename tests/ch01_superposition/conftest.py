@@ -1,24 +1,13 @@
 """One fixture for each module of the chapter, from the tree that is graded."""
 
-import pytest
+from tests.grading import module_fixture
 
-
-def _module(name: str):
-    """A fixture that imports one module: `phase.expected_loss` is the graded tree's."""
-
-    @pytest.fixture(name=name)
-    def module(impl):
-        return impl(f"ch01_superposition.{name}")
-
-    return module
-
-
-data = _module("data")
-toy_model = _module("toy_model")
-train = _module("train")
-geometry = _module("geometry")
-phase = _module("phase")
-computation = _module("computation")
-adversarial = _module("adversarial")
-arcs = _module("arcs")
-universality = _module("universality")
+data = module_fixture("ch01_superposition.data")
+toy_model = module_fixture("ch01_superposition.toy_model")
+train = module_fixture("ch01_superposition.train")
+geometry = module_fixture("ch01_superposition.geometry")
+phase = module_fixture("ch01_superposition.phase")
+computation = module_fixture("ch01_superposition.computation")
+adversarial = module_fixture("ch01_superposition.adversarial")
+arcs = module_fixture("ch01_superposition.arcs")
+universality = module_fixture("ch01_superposition.universality")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tests.grading.diagnose import normal
+from tests.grading.assertions import normal
 
 from .shapes import weights
 

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from tests.grading.diagnose import normal
+from tests.grading.assertions import normal
 
 INST, D_HIDDEN, N_FEATURES = 3, 4, 6
 

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
-from tests.grading.diagnose import agree, match, normal, randomise
+from tests.grading.assertions import assert_close, is_close, normal, randomise
+from tests.grading.side_effects import assert_no_side_effects
 
 from .climbs import BATCH, D_HIDDEN, INST, N_FEATURES, RADIUS, Climb, climb, mistakes
 from .losses import hint
@@ -20,8 +20,8 @@ NO_GRADIENT = (
 def compare(came, task, steps, claim):
     """Refuses another place than the climb's; looks for the mistake only where there is one."""
     right = climb(task, steps)
-    known = {} if agree(came, right, 1e-6) else mistakes(task, steps)
-    match(came, right, claim, known, tolerance=1e-6)
+    known = {} if is_close(came, right, 1e-6) else mistakes(task, steps)
+    assert_close(came, right, claim, known, tolerance=1e-6)
 
 
 def attacked(toy_model, seed, neurons=True):
@@ -101,7 +101,7 @@ def test_attack_leaves_the_model_and_x_as_they_were(adversarial, toy_model, had)
     if had == "a gradient":
         for parameter in model.parameters():
             parameter.grad = torch.ones_like(parameter)
-    with hint(NO_GRADIENT), unchanged(x=x, importance=importance):
+    with hint(NO_GRADIENT), assert_no_side_effects(x=x, importance=importance):
         adversarial.attack(model, x, importance, RADIUS, 2)
     for name, parameter in model.named_parameters():
         grad, wanted = parameter.grad, had == "a gradient"

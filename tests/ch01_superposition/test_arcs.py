@@ -4,9 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
+from tests.grading.assertions import assert_close, normal
+from tests.grading.side_effects import assert_no_side_effects
 
 #: d_in, d_mid, d_out, then height and width of the first and of the second kernel.
 SIZES = [(2, 3, 4, (5, 2), (3, 6)), (5, 4, 2, (3, 4), (2, 5)), (3, 2, 3, (4, 3), (1, 2))]
@@ -74,7 +74,7 @@ def mistakes(first, second):
 
 def check(arcs, first, second, claim):
     """Refuses another whole than the slow loop's."""
-    with unchanged(first=first, second=second):
+    with assert_no_side_effects(first=first, second=second):
         whole = arcs.compose(first, second)
     right = placed(first, second, lambda row, column: (row, column))
     size, came = tuple(right.shape), tuple(whole.shape)
@@ -84,7 +84,7 @@ def check(arcs, first, second, claim):
         f"The whole has shape [d_out, d_in, h + h2 - 1, w + w2 - 1], here {list(size)}: the second "
         f"kernel can stand at the far end of the first. {list(came)} came.{hint}"
     )
-    match(whole, right, claim, mistakes(first, second))
+    assert_close(whole, right, claim, mistakes(first, second))
 
 
 @exercise("1.16")
@@ -115,7 +115,7 @@ def test_one_convolution_does_what_the_two_did(arcs, sizes):
     whole = arcs.compose(first, second)
     one = F.conv2d(picture, whole) if whole.shape[1] == sizes[0] else whole
     claim = "conv2d(x, compose(first, second)) must equal conv2d(conv2d(x, first), second)."
-    match(one, two, claim)
+    assert_close(one, two, claim)
 
 
 @exercise("1.16")
@@ -124,7 +124,7 @@ def test_kernels_of_one_pixel_are_multiplied_as_matrices(arcs):
     A, B = first[:, :, 0, 0], second[:, :, 0, 0]
     claim = "Kernels of one pixel are matrices, [d_out, d_mid] times [d_mid, d_in]."
     wrong = {"Is only one middle channel used? Sum over all of them.": B[:, :1] @ A[:1]}
-    match(arcs.compose(first, second)[:, :, 0, 0], B @ A, claim, wrong)
+    assert_close(arcs.compose(first, second)[:, :, 0, 0], B @ A, claim, wrong)
 
 
 @exercise("1.16")

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal, randomise, wrong_gradients
+from tests.grading.assertions import assert_close, normal, randomise, wrong_gradients
+from tests.grading.side_effects import assert_no_side_effects
 
 from . import slips
 
@@ -73,17 +73,17 @@ def test_features_of_five_neurons_worked_by_hand(computation):
     )
     W = torch.tensor([rows], dtype=torch.float64)
     right = torch.tensor([[1, 3, 1.5625 / 1.0625, 4, 2]], dtype=torch.float64)
-    match(computation.features_per_neuron(W), right, claim, ratio_mistakes(W))
+    assert_close(computation.features_per_neuron(W), right, claim, ratio_mistakes(W))
 
 
 @exercise("1.13")
 @pytest.mark.parametrize("shape", [(2, 3, 5), (3, 4, 4), (1, 6, 2), (4, 4, 4)])
 def test_features_per_neuron_is_the_participation_ratio_of_its_weights(computation, shape):
     W = normal(*shape, seed=1)
-    with unchanged(W=W):
+    with assert_no_side_effects(W=W):
         came = computation.features_per_neuron(W)
     claim = "A neuron serves (sum w^2)^2 / sum w^4 features; the sums run over its weights."
-    match(came, participation(W), claim, ratio_mistakes(W))
+    assert_close(came, participation(W), claim, ratio_mistakes(W))
 
 
 @exercise("1.13")
@@ -95,20 +95,22 @@ def test_a_neuron_without_weights_serves_no_feature(computation):
         "A neuron without weights gives NaN, which is 0 / 0: it serves 0 features. "
         "torch.where(fourth > 0, ..., 0.0) chooses."
     )
-    match(came, participation(W), "A neuron without weights serves 0 features.", ratio_mistakes(W))
+    assert_close(
+        came, participation(W), "A neuron without weights serves 0 features.", ratio_mistakes(W)
+    )
 
 
 @exercise("1.13")
 def test_neither_signs_nor_the_scale_of_a_neuron_matter(computation):
     W = normal(2, 4, 3, seed=3)
     before = computation.features_per_neuron(W)
-    match(computation.features_per_neuron(W.abs()), before, "Signs do not matter.")
+    assert_close(computation.features_per_neuron(W.abs()), before, "Signs do not matter.")
     scales = torch.tensor([0.01, 1.0, 7.0, 0.1], dtype=torch.float64)[:, None]
     claim = (
         "A neuron whose weights are all multiplied by one number serves as many features as "
         "before. Is something added to the denominator?"
     )
-    match(computation.features_per_neuron(W * scales), before, claim, tolerance=1e-4)
+    assert_close(computation.features_per_neuron(W * scales), before, claim, tolerance=1e-4)
 
 
 def model_of(computation, toy_model, seed, n_features=N_FEATURES, d_hidden=D_HIDDEN):
@@ -200,9 +202,9 @@ def test_two_neurons_give_an_absolute_value_exactly(computation, toy_model):
     x = torch.tensor([[[-0.75], [0.5], [0.0]]])
     claim = "W_in = [[1], [-1]] splits x into its positive and its negative part."
     right = torch.tensor([[[0.0, 0.75], [0.5, 0.0], [0.0, 0.0]]])
-    match(model.neurons(x), right, claim, neuron_mistakes(model, x))
+    assert_close(model.neurons(x), right, claim, neuron_mistakes(model, x))
     claim = "W_out = [[1, 1]] adds the two parts up to |x|: .75, .5 and 0."
-    match(model(x), x.abs(), claim, output_mistakes(model, x))
+    assert_close(model(x), x.abs(), claim, output_mistakes(model, x))
 
 
 @exercise("1.14")
@@ -210,10 +212,10 @@ def test_two_neurons_give_an_absolute_value_exactly(computation, toy_model):
 def test_neurons_are_the_relu_of_what_they_listen_to(computation, toy_model, d_hidden):
     model = model_of(computation, toy_model, seed=1, d_hidden=d_hidden)
     x = normal(INST, BATCH, N_FEATURES, seed=5)
-    with unchanged(x=x, W_in=model.W_in, W_out=model.W_out, b=model.b):
+    with assert_no_side_effects(x=x, W_in=model.W_in, W_out=model.W_out, b=model.b):
         came = model.neurons(x)
     claim = "The hidden neurons are ReLU(W_in x), without a bias."
-    match(came, layer(x, model.W_in), claim, neuron_mistakes(model, x))
+    assert_close(came, layer(x, model.W_in), claim, neuron_mistakes(model, x))
 
 
 @exercise("1.14")
@@ -221,11 +223,11 @@ def test_neurons_are_the_relu_of_what_they_listen_to(computation, toy_model, d_h
 def test_output_is_the_relu_of_what_neurons_say_and_a_bias(computation, toy_model, d_hidden):
     model = model_of(computation, toy_model, seed=2, d_hidden=d_hidden)
     x = normal(INST, BATCH, N_FEATURES, seed=6)
-    with unchanged(x=x, W_in=model.W_in, W_out=model.W_out, b=model.b):
+    with assert_no_side_effects(x=x, W_in=model.W_in, W_out=model.W_out, b=model.b):
         came = model(x)
     claim = "The guess is y = ReLU(W_out ReLU(W_in x) + b)."
     right = layer(layer(x, model.W_in), model.W_out, model.b)
-    match(came, right, claim, output_mistakes(model, x))
+    assert_close(came, right, claim, output_mistakes(model, x))
 
 
 @exercise("1.14")

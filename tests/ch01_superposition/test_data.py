@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
-from tests.grading.diagnose import match
+from tests.grading.assertions import assert_close
+from tests.grading.side_effects import assert_no_side_effects
 
 from .chance import check_strengths, correlation, far, new, shares, together
 
@@ -18,7 +18,7 @@ seeds = pytest.mark.parametrize("seed", [0, 1])
 
 def draw(data, seed, probability=PROBABILITY, batch=BATCH):
     """Sparse features, after a look at what must be left alone."""
-    with unchanged(probability=probability):
+    with assert_no_side_effects(probability=probability):
         return data.sparse_features(probability, batch, new(seed))
 
 
@@ -174,7 +174,7 @@ def test_the_batch_is_as_long_as_asked_for(data):
 def test_the_generator_decides_the_features(data):
     one, same, other = (draw(data, seed, batch=50) for seed in (12, 12, 13))
     claim = "The same generator state must give the same features: pass generator on to each draw."
-    match(one, same, claim)
+    assert_close(one, same, claim)
     assert not torch.equal(one, other), (
         "Two generators give the same features: is `generator` used, and not seeded anew inside?"
     )

@@ -6,9 +6,9 @@ import math
 import pytest
 import torch
 
-from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
-from tests.grading.diagnose import agree, match, wrong_gradients
+from tests.grading.assertions import assert_close, is_close, wrong_gradients
+from tests.grading.side_effects import assert_no_side_effects
 
 from .expected import mistakes, rarer_mistakes
 from .losses import (
@@ -30,11 +30,11 @@ shapes = pytest.mark.parametrize(
 def compare(came, right, claim, task, nodes):
     """Refuses another loss; looks for the mistake only where there is one."""
     known = {}
-    if not agree(came, right):
+    if not is_close(came, right):
         known = rarer_mistakes(task, nodes) | mistakes(task, nodes)
-        near = agree(came, right, 0.05)
+        near = is_close(came, right, 0.05)
         claim += " It is near: is something sampled, or are nodes or weights others?" * near
-    match(came, right, claim, known)
+    assert_close(came, right, claim, known)
 
 
 def ask(phase, task, nodes):
@@ -61,7 +61,7 @@ def test_expected_loss_of_one_feature_worked_by_hand(phase):
 @shapes
 def test_expected_loss_is_the_sum_over_all_combinations_of_cases(phase, shape, nodes):
     task = problem(4, *shape)
-    with unchanged(**task._asdict()):
+    with assert_no_side_effects(**task._asdict()):
         came = ask(phase, task, nodes)
     claim = f"The sum over {nodes + 1}^{shape[2]} combinations, each weighed, is another."
     compare(came, average(task, nodes), claim, task, nodes)
@@ -89,11 +89,11 @@ def test_expected_loss_meets_the_closed_forms(phase):
     costs, chances = torch.tensor([[1.0, r]] * 2, dtype=torch.float64), torch.full_like(b, p)
     came = phase.expected_loss(W, b, costs, chances, 24)
     claim = f"Dropping the second, with the guess p / 2, costs r (p / 3 - p^2 / 4) = {came[0]:.6g}."
-    match(came[0], r * (p / 3 - p**2 / 4), claim)
+    assert_close(came[0], r * (p / 3 - p**2 / 4), claim)
     claim = (
         "Opposite directions cost p^2 (1 + r) / 6; with 24 nodes it is met to one in a thousand."
     )
-    match(came[1], p**2 * (1 + r) / 6, claim, tolerance=1e-3)
+    assert_close(came[1], p**2 * (1 + r) / 6, claim, tolerance=1e-3)
 
 
 @exercise("1.12")
@@ -118,7 +118,7 @@ def test_turning_the_hidden_space_does_not_change_the_expected_loss(phase):
     task = problem(7, 2, 3, 2)
     turned = task._replace(W=rotation(3, seed=2) @ task.W)
     claim = "The hidden space may be turned; the loss is about overlaps alone."
-    match(ask(phase, turned, 4), ask(phase, task, 4), claim)
+    assert_close(ask(phase, turned, 4), ask(phase, task, 4), claim)
 
 
 @exercise("1.12")
@@ -139,4 +139,4 @@ def test_expected_loss_works_on_a_models_float32_weights(phase):
     with hint("W is float32 here and `unit_nodes` gives float64: .to(W) makes them fit."):
         came = ask(phase, single, 2)
     claim = "On float32 weights the loss is right to five digits."
-    match(came, average(task, 2), claim, tolerance=1e-5)
+    assert_close(came, average(task, 2), claim, tolerance=1e-5)

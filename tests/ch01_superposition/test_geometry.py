@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
-from tests.grading.diagnose import match
+from tests.grading.assertions import assert_close
+from tests.grading.side_effects import assert_no_side_effects
 
 from . import geometry_slips
 from .shapes import SHAPES, antiprism, columns, pairs, rotation, weights
@@ -61,7 +61,7 @@ def test_dimensions_per_feature_worked_by_hand(geometry):
     W = torch.tensor([[[1.0, 0, 0], [0, 1, 0]], [[1, -1, 0], [0, 0, 2]]], dtype=torch.float64)
     claim = "Two features of length 1 in two dimensions: D* = 2 / 2. Squares 1 + 1 + 4: D* = 2 / 6."
     right = torch.tensor([1, 1 / 3], dtype=torch.float64)
-    match(geometry.dimensions_per_feature(W), right, claim, average_mistakes(W))
+    assert_close(geometry.dimensions_per_feature(W), right, claim, average_mistakes(W))
 
 
 @exercise("1.6")
@@ -71,10 +71,10 @@ def test_dimensions_per_feature_is_d_hidden_over_the_sum_of_squares(geometry, sh
     right = []
     for inst in range(shape[0]):
         right.append(shape[1] / sum(w**2 for row in W[inst].tolist() for w in row))
-    with unchanged(W=W):
+    with assert_no_side_effects(W=W):
         came = geometry.dimensions_per_feature(W)
     claim = "D* of each instance is d_hidden over the sum of the squares of all its weights."
-    match(came, torch.tensor(right, dtype=torch.float64), claim, average_mistakes(W))
+    assert_close(came, torch.tensor(right, dtype=torch.float64), claim, average_mistakes(W))
 
 
 def share_mistakes(W):
@@ -125,7 +125,7 @@ def test_dimensionality_of_unequal_features_worked_by_hand(geometry):
         "25 / (1.44 + 25 + .64), D_2 = 1 / (0 + 16 + 1)."
     )
     right = torch.tensor([[4 / 13, 25 / 27.08, 1 / 17]], dtype=torch.float64)
-    match(geometry.feature_dimensionality(W), right, claim, share_mistakes(W))
+    assert_close(geometry.feature_dimensionality(W), right, claim, share_mistakes(W))
 
 
 @exercise("1.7")
@@ -141,7 +141,7 @@ def test_corners_of_a_polytope_have_their_fraction(geometry, shape):
         f"Each corner of a {shape} ({n} in {size} dimensions) has {fraction:.6g} of a dimension; "
         "beside it, at right angles, stand a digon (1/2 each) and a feature by itself (1)."
     )
-    match(geometry.feature_dimensionality(W), right, claim, share_mistakes(W))
+    assert_close(geometry.feature_dimensionality(W), right, claim, share_mistakes(W))
 
 
 @exercise("1.7")
@@ -155,20 +155,20 @@ def test_dimensionalities_of_a_tight_frame_sum_to_the_dimensions(geometry):
         "3 dimensions in all."
     )
     wrong = {words: value.sum(1) for words, value in share_mistakes(W).items()}
-    match(came.sum(1), torch.full((2,), 3.0, dtype=torch.float64), claim, wrong)
+    assert_close(came.sum(1), torch.full((2,), 3.0, dtype=torch.float64), claim, wrong)
     right = W[1].square().sum(0) / 1.7**2
     claim = "In a tight frame with rows of length 1.7 feature i has ||W_i||^2 / 1.7^2."
-    match(came[1], right, claim, {w: v[1] for w, v in share_mistakes(W).items()})
+    assert_close(came[1], right, claim, {w: v[1] for w, v in share_mistakes(W).items()})
 
 
 @exercise("1.7")
 @seeds
 def test_dimensionality_is_the_squared_norm_over_what_lies_along_it(geometry, seed):
     W = weights(seed)
-    with unchanged(W=W):
+    with assert_no_side_effects(W=W):
         came = geometry.feature_dimensionality(W)
     claim = "D_i = ||W_i||^2 / sum_j (What_i . W_j)^2, in every instance."
-    match(came, dimensionality(W), claim, share_mistakes(W))
+    assert_close(came, dimensionality(W), claim, share_mistakes(W))
 
 
 @exercise("1.7")
@@ -176,7 +176,7 @@ def test_every_axis_keeps_its_meaning_where_all_are_of_one_size(geometry):
     W = weights(4, 4, 4, 4)
     claim = "With 4 instances of 4 features in 4 dimensions the numbers are others."
     transposed = {"W is read transposed: its columns are the features.": dimensionality(W.mT)}
-    match(
+    assert_close(
         geometry.feature_dimensionality(W), dimensionality(W), claim, share_mistakes(W) | transposed
     )
 
@@ -186,13 +186,15 @@ def test_neither_turning_the_hidden_space_nor_scaling_it_changes_anything(geomet
     W = weights(6)
     before = geometry.feature_dimensionality(W)
     turned = geometry.feature_dimensionality(rotation(W.shape[1], seed=2) @ W)
-    match(turned, before, "The hidden space may be turned: D_i depends on lengths and angles only.")
+    assert_close(
+        turned, before, "The hidden space may be turned: D_i depends on lengths and angles only."
+    )
     small = geometry.feature_dimensionality(1e-3 * W)
     claim = (
         "A thousandth of W has the same D_i: it has no scale. Is something added to the "
         "denominator, or a norm not squared?"
     )
-    match(small, before, claim, tolerance=1e-4)
+    assert_close(small, before, claim, tolerance=1e-4)
 
 
 @exercise("1.7")
@@ -205,7 +207,7 @@ def test_an_absent_feature_has_no_dimension_and_takes_none(geometry):
         "torch.where(shared > 0, ..., 0.0) chooses."
     )
     claim = "An absent feature has 0 dimensions, and the others are as if it were not there."
-    match(
+    assert_close(
         came,
         dimensionality(W),
         claim,
@@ -217,4 +219,6 @@ def test_an_absent_feature_has_no_dimension_and_takes_none(geometry):
 def test_dimensionality_works_in_float32(geometry):
     W = weights(8)
     claim = "Models hold float32 weights; their dimensionality is right to six digits."
-    match(geometry.feature_dimensionality(W.float()), dimensionality(W), claim, tolerance=1e-5)
+    assert_close(
+        geometry.feature_dimensionality(W.float()), dimensionality(W), claim, tolerance=1e-5
+    )

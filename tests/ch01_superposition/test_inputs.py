@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from tests.grading.diagnose import match, normal, randomise
+from tests.grading.assertions import assert_close, normal, randomise
 
 from .chance import new
 
@@ -104,8 +104,12 @@ def test_a_decaying_rate_takes_smaller_steps(data, toy_model, train):
 
 def test_schedules(data):
     p = data.density_schedule(3, 0.01, 4)
-    match(p, torch.tensor([[1.0], [0.1], [0.01]]).expand(3, 4), "Evenly on a log scale.", {}, 1e-6)
-    match(data.importance_schedule(3, 0.5), torch.tensor([1.0, 0.5, 0.25]), "Powers of decay.")
+    assert_close(
+        p, torch.tensor([[1.0], [0.1], [0.01]]).expand(3, 4), "Evenly on a log scale.", {}, 1e-6
+    )
+    assert_close(
+        data.importance_schedule(3, 0.5), torch.tensor([1.0, 0.5, 0.25]), "Powers of decay."
+    )
     for arguments in [(3, 0.0, 4), (3, 0.5, 4, 0.2), (3, 0.5, 4, 1.5), (0, 0.5, 4), (3, 0.5, 0)]:
         with pytest.raises(ValueError, match="came|must be at least 1"):
             data.density_schedule(*arguments)
@@ -125,16 +129,16 @@ def test_the_other_toys_do_as_their_formulas_say(toy_model):
     x = normal(2, 5, 3, seed=4)
     linear = randomise(toy_model.LinearToy(toy_model.ToyConfig(**SIZES)), 5)
     square, b = linear.W.mT @ linear.W, linear.b[:, None]
-    match(linear(x), x @ square + b, "x' = W^T W x + b.")
+    assert_close(linear(x), x @ square + b, "x' = W^T W x + b.")
     neurons = randomise(toy_model.ReluHiddenToy(toy_model.ToyConfig(**SIZES)), 6)
     hidden = (x @ neurons.W.mT).clamp(min=0)
     right = (hidden @ neurons.W + neurons.b[:, None]).clamp(min=0)
-    match(neurons(x), right, "h = ReLU(W x), x' = ReLU(W^T h + b).")
+    assert_close(neurons(x), right, "h = ReLU(W x), x' = ReLU(W^T h + b).")
 
 
 def test_a_toy_is_built_from_tensors(toy_model):
     made = randomise(toy_model.ReluOutputToy(toy_model.ToyConfig(**SIZES)), 7).float()
     again = toy_model.ReluOutputToy.from_tensors(SIZES, made.state_dict())
     x = normal(2, 5, 3, seed=8).float()
-    match(again(x), made(x), "A copy gives what the original gives.")
+    assert_close(again(x), made(x), "A copy gives what the original gives.")
     assert not any(weight.requires_grad for weight in again.parameters())

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
-from tests.grading.diagnose import match
+from tests.grading.assertions import assert_close
+from tests.grading.side_effects import assert_no_side_effects
 
 from . import geometry_slips
 from .shapes import columns, pairs, ring, rotation, weights
@@ -69,17 +69,17 @@ def test_interference_of_three_features_worked_by_hand(geometry):
     W = columns([2.0, 0.0], [3.0, 4.0], [0.0, -1.0])
     claim = "W_0 = (2, 0), W_1 = (3, 4), W_2 = (0, -1) meet 3^2, 1.2^2 + .8^2 and 4^2."
     right = torch.tensor([[9.0, 2.08, 16.0]], dtype=torch.float64)
-    match(geometry.interference(W), right, claim, interference_mistakes(W))
+    assert_close(geometry.interference(W), right, claim, interference_mistakes(W))
 
 
 @exercise("1.8")
 @pytest.mark.parametrize("shape", [(3, 4, 6), (4, 4, 4), (1, 6, 2)])
 def test_interference_sums_the_squares_of_what_lies_along_a_feature(geometry, shape):
     W = weights(1, *shape)
-    with unchanged(W=W):
+    with assert_no_side_effects(W=W):
         came = geometry.interference(W)
     claim = "Feature i meets the sum over j != i of (What_i . W_j)^2."
-    match(came, disturbance(W), claim, interference_mistakes(W))
+    assert_close(came, disturbance(W), claim, interference_mistakes(W))
 
 
 @exercise("1.8")
@@ -88,7 +88,7 @@ def test_features_at_right_angles_disturb_nobody(geometry):
     W = (rotation(4, seed=4) * lengths)[None]
     claim = "Features at right angles disturb nobody, whatever their lengths."
     right = torch.zeros(1, 4, dtype=torch.float64)
-    match(geometry.interference(W), right, claim, interference_mistakes(W))
+    assert_close(geometry.interference(W), right, claim, interference_mistakes(W))
 
 
 @exercise("1.8")
@@ -101,7 +101,7 @@ def test_an_absent_feature_meets_no_interference_and_makes_none(geometry):
         "for it."
     )
     claim = "A feature of length 0 meets no interference and makes none."
-    match(came, disturbance(W), claim, interference_mistakes(W))
+    assert_close(came, disturbance(W), claim, interference_mistakes(W))
 
 
 def partnership(W, threshold):
@@ -163,17 +163,17 @@ def test_partners_of_known_angles(geometry):
         "Directions at 0, 180, 60, 90 and 250 degrees: above |cosine| .6 are exactly the pairs "
         "0-1, 2-3, 2-4 and 3-4 (1 for a partner)."
     )
-    match(geometry.partners(W, 0.6), right, claim, partner_mistakes(W, 0.6))
+    assert_close(geometry.partners(W, 0.6), right, claim, partner_mistakes(W, 0.6))
 
 
 @exercise("1.8")
 @pytest.mark.parametrize("threshold", [0.15, 0.5, 0.8])
 def test_partners_are_the_others_whose_cosine_exceeds_the_threshold(geometry, threshold):
     W = weights(9)
-    with unchanged(W=W):
+    with assert_no_side_effects(W=W):
         came = geometry.partners(W, threshold)
     claim = f"Partners are all other features with |cosine| above {threshold} (1 for a partner)."
-    match(came, partnership(W, threshold), claim, partner_mistakes(W, threshold))
+    assert_close(came, partnership(W, threshold), claim, partner_mistakes(W, threshold))
 
 
 @exercise("1.8")
@@ -184,7 +184,7 @@ def test_partners_need_more_than_the_threshold_and_a_direction(geometry):
         "be EXCEEDED (>, not >=), and no feature is its own."
     )
     none = torch.zeros(1, 3, 3, dtype=torch.bool)
-    match(geometry.partners(W, 0.0), none, claim)
+    assert_close(geometry.partners(W, 0.0), none, claim)
     W[0, :, 1] = torch.tensor([2.0, 2.0, 0.0])
     W[0, :, 2] = 0.0
     came = geometry.partners(W, 0.3)
@@ -204,4 +204,4 @@ def test_neither_turning_nor_stretching_features_changes_their_partners(geometry
     )
     for threshold in (0.3, 0.5):
         came = geometry.partners(W, threshold)
-        match(came, partnership(W, threshold), claim, partner_mistakes(W, threshold))
+        assert_close(came, partnership(W, threshold), claim, partner_mistakes(W, threshold))

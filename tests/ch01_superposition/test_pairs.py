@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
-from tests.grading.diagnose import match
+from tests.grading.assertions import assert_close
+from tests.grading.side_effects import assert_no_side_effects
 
 from .chance import check_strengths, correlation, far, new, shares
 
@@ -20,7 +20,7 @@ seeds = pytest.mark.parametrize("seed", [0, 1])
 
 def draw(data, kind, seed, probability=PROBABILITY, batch=BATCH):
     """Pairs, after a look at their shape and at what must be left alone."""
-    with unchanged(probability=probability):
+    with assert_no_side_effects(probability=probability):
         x = getattr(data, kind)(probability, batch, new(seed))
     shape = [len(probability), batch, 2 * probability.shape[1]]
     assert list(x.shape) == shape, (
@@ -181,7 +181,7 @@ def test_pairs_of_the_lowest_and_highest_probability(data, kind, highest):
 @kinds
 def test_the_generator_decides_the_pairs(data, kind):
     one, same, other = (draw(data, kind, seed, batch=50) for seed in (12, 12, 13))
-    match(one, same, f"{kind}: the same generator state must give the same features.")
+    assert_close(one, same, f"{kind}: the same generator state must give the same features.")
     assert not torch.equal(one, other), (
         f"{kind}: two generators give the same features: is `generator` used, and not seeded anew?"
     )

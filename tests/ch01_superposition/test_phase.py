@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
-from tests.grading.diagnose import match
+from tests.grading.assertions import assert_close
+from tests.grading.side_effects import assert_no_side_effects
 
 from . import slips
 from .losses import (
@@ -98,7 +98,7 @@ def test_linear_losses_of_three_models_worked_by_hand(phase):
     )
     right = torch.tensor([30 / 48, 25 / 48, 15 / 48], dtype=torch.float64)
     mistakes = linear_mistakes(W, importance, 0.5)
-    match(phase.linear_loss(W, importance, 0.5), right, claim, mistakes)
+    assert_close(phase.linear_loss(W, importance, 0.5), right, claim, mistakes)
 
 
 def linear_loss_of_all_cases(task):
@@ -122,11 +122,11 @@ def linear_loss_of_all_cases(task):
 def test_linear_loss_is_the_expected_loss_at_the_best_bias(phase, shape, p):
     task = problem(1, *shape)
     task = task._replace(probability=torch.full_like(task.b, p))
-    with unchanged(W=task.W, importance=task.importance):
+    with assert_no_side_effects(W=task.W, importance=task.importance):
         came = phase.linear_loss(task.W, task.importance, p)
     claim = f"The loss at p = {p}, averaged over every case that can be drawn, is another."
     mistakes = linear_mistakes(task.W, task.importance, p)
-    match(came, linear_loss_of_all_cases(task), claim, mistakes)
+    assert_close(came, linear_loss_of_all_cases(task), claim, mistakes)
 
 
 @exercise("1.10")
@@ -134,7 +134,7 @@ def test_turning_the_hidden_space_does_not_change_the_linear_loss(phase):
     task = problem(2, 2, 3, 5)
     before = phase.linear_loss(task.W, task.importance, 0.2)
     after = phase.linear_loss(rotation(3, seed=1) @ task.W, task.importance, 0.2)
-    match(after, before, "The hidden space may be turned; the loss is about overlaps alone.")
+    assert_close(after, before, "The hidden space may be turned; the loss is about overlaps alone.")
 
 
 def one_sparse(task, strength, loss=relu_loss):
@@ -221,7 +221,7 @@ def test_one_sparse_losses_worked_by_hand(phase):
     )
     second = 2 * 0.35**2 + 0.25**2 + 2 * 0.275**2
     right = torch.tensor([0.13, second], dtype=torch.float64)
-    match(came, right, claim, one_sparse_mistakes(task, 0.5))
+    assert_close(came, right, claim, one_sparse_mistakes(task, 0.5))
 
 
 @exercise("1.11")
@@ -229,10 +229,10 @@ def test_one_sparse_losses_worked_by_hand(phase):
 @pytest.mark.parametrize("strength", [0.7, 1.0])
 def test_one_sparse_loss_sums_a_forward_pass_for_every_feature(phase, shape, strength):
     task = problem(3, *shape)
-    with unchanged(W=task.W, b=task.b, importance=task.importance):
+    with assert_no_side_effects(W=task.W, b=task.b, importance=task.importance):
         came = phase.one_sparse_loss(task.W, task.b, task.importance, strength)
     claim = f"The losses with one feature on, at strength {strength}, add up to another sum."
-    match(came, one_sparse(task, strength), claim, one_sparse_mistakes(task, strength))
+    assert_close(came, one_sparse(task, strength), claim, one_sparse_mistakes(task, strength))
 
 
 @exercise("1.11")
@@ -242,4 +242,4 @@ def test_negative_interference_costs_nothing(phase):
     came = phase.one_sparse_loss(W, zero, ones, 0.8)
     claim = "Two opposite pairs without biases make no error at all with one feature on."
     task = Problem(W, zero, ones, ones)
-    match(came, zero[:, 0], claim, one_sparse_mistakes(task, 0.8))
+    assert_close(came, zero[:, 0], claim, one_sparse_mistakes(task, 0.8))

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal, randomise, wrong_gradients
+from tests.grading.assertions import assert_close, normal, randomise, wrong_gradients
+from tests.grading.side_effects import assert_no_side_effects
 
 from . import slips
 from .losses import hint
@@ -82,7 +82,7 @@ def test_two_opposite_features_in_one_dimension_by_hand(toy_model):
         "W = (2, -1), b = (.5, .25). Feature 0 alone: h = 2, out = ReLU(4.5, -1.75) = (4.5, 0). "
         "Feature 1 alone: h = -1, out = ReLU(-1.5, 1.25) = (0, 1.25)."
     )
-    match(model(x), right, claim, model_mistakes(model.W.detach(), model.b.detach(), x))
+    assert_close(model(x), right, claim, model_mistakes(model.W.detach(), model.b.detach(), x))
 
 
 @exercise("1.3")
@@ -92,10 +92,10 @@ def test_output_is_relu_of_wtwx_plus_b_in_each_instance(toy_model, seed, n, m):
     W, b = model.W.detach().clone(), model.b.detach().clone()
     right = before_the_cut(W, b, x).clamp(min=0)
     words = "b is [inst, n_features]: b[:, None] stands beside [inst, batch, n_features]."
-    with hint(words), unchanged(x=x, W=model.W, b=model.b):
+    with hint(words), assert_no_side_effects(x=x, W=model.W, b=model.b):
         came = model(x)
     claim = f"x' = ReLU(W^T W x + b) with {n} features in {m} dimensions."
-    match(came, right, claim, model_mistakes(W, b, x), tolerance=1e-9)
+    assert_close(came, right, claim, model_mistakes(W, b, x), tolerance=1e-9)
 
 
 @exercise("1.3")
@@ -194,7 +194,7 @@ def test_loss_of_two_examples_by_hand(toy_model):
     )
     importance = torch.tensor([[4.0, 3.0, 5.0]])
     came = toy_model.reconstruction_loss(x_hat, x, importance)
-    match(came, torch.tensor([10.5]), claim, loss_mistakes(x_hat, x, importance), 1e-6)
+    assert_close(came, torch.tensor([10.5]), claim, loss_mistakes(x_hat, x, importance), 1e-6)
 
 
 @exercise("1.4")
@@ -203,11 +203,11 @@ def test_loss_is_a_mean_over_examples_and_a_sum_over_features(toy_model, seed, s
     x_hat, x = normal(*shape, seed=seed), normal(*shape, seed=seed + 20)
     importance = normal(shape[0], shape[2], seed=seed + 40).abs() + 0.1
     words = "importance is [inst, n_features]: importance[:, None] stands beside the errors."
-    with hint(words), unchanged(x_hat=x_hat, x=x, importance=importance):
+    with hint(words), assert_no_side_effects(x_hat=x_hat, x=x, importance=importance):
         came = toy_model.reconstruction_loss(x_hat, x, importance)
     claim = f"The loss of {shape[0]} instances, {shape[1]} examples, {shape[2]} features."
     mistakes = loss_mistakes(x_hat, x, importance)
-    match(came, slow_loss(x_hat, x, importance), claim, mistakes, tolerance=1e-9)
+    assert_close(came, slow_loss(x_hat, x, importance), claim, mistakes, tolerance=1e-9)
 
 
 @exercise("1.4")
@@ -217,7 +217,7 @@ def test_zeros_score_a_third_of_importance_times_probability(toy_model):
     importance = torch.tensor([[1.0, 0.5]]).double()
     came = toy_model.reconstruction_loss(torch.zeros_like(x), x, importance)
     claim = "Zeros for features with p = 1 and 1/2, importance 1 and 1/2: (1 + 1/4) / 3 = .4167."
-    match(came, torch.tensor([1.25 / 3]), claim, tolerance=2e-3)
+    assert_close(came, torch.tensor([1.25 / 3]), claim, tolerance=2e-3)
 
 
 @exercise("1.4")
@@ -226,7 +226,7 @@ def test_a_nan_shows_in_its_own_instance(toy_model):
     x[1, 2, 0] = torch.nan
     right = slow_loss(x_hat, x, importance)
     claim = "One NaN makes the loss of its instance NaN, so that it is seen, and no other one's."
-    match(toy_model.reconstruction_loss(x_hat, x, importance.double()), right, claim)
+    assert_close(toy_model.reconstruction_loss(x_hat, x, importance.double()), right, claim)
 
 
 @exercise("1.4")

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
-from tests.grading.descent import Descent
-from tests.grading.diagnose import agree, match, normal
+from tests.grading.assertions import assert_close, is_close, normal
+from tests.grading.plain_sgd import PlainSGD
+from tests.grading.side_effects import assert_no_side_effects
 
 from .losses import hint
 
@@ -103,19 +103,19 @@ def step_mistakes(model, weights, x, target, importance):
 def test_step_follows_the_gradient_of_the_sum_of_losses(train, toy_model, seed):
     model, data, lr = build(toy_model, seed), some_data(seed), 0.03
     start = state(model)
-    with hint(NO_GRAPH), unchanged(x=data[0], target=data[1], importance=data[2]):
-        train.train_step(model, *data, Descent(model, lr))
+    with hint(NO_GRAPH), assert_no_side_effects(x=data[0], target=data[1], importance=data[2]):
+        train.train_step(model, *data, PlainSGD(model, lr))
     moved = (start - state(model)) / lr
     claim = "Plain gradient descent moves each weight by lr times its own instance's gradient."
     mistakes = step_mistakes(model, start, *data)
-    match(moved, losses_and_slope(start, *data)[1], claim, mistakes, 1e-9)
+    assert_close(moved, losses_and_slope(start, *data)[1], claim, mistakes, 1e-9)
 
 
 @exercise("1.5")
 @seeds
 def test_second_step_forgets_the_first_gradient(train, toy_model, seed):
     model, lr, momentum = build(toy_model, seed + 2), 0.03, 0.9
-    optimizer, one, two = Descent(model, lr, momentum), some_data(seed), some_data(seed + 10)
+    optimizer, one, two = PlainSGD(model, lr, momentum), some_data(seed), some_data(seed + 10)
     start = state(model)
     train.train_step(model, *one, optimizer)
     middle = state(model)
@@ -126,15 +126,15 @@ def test_second_step_forgets_the_first_gradient(train, toy_model, seed):
         "belongs before it.": momentum * first + first + second,
         "The weights are moved by hand; the optimizer's own step() has momentum here.": second,
         "The optimizer steps before backward(), on the gradient of the step before.": (
-            first if agree(middle, start) else math.nan
+            first if is_close(middle, start) else math.nan
         ),
         why_still(model): torch.zeros_like(first),
     }
     claim = "The second step uses the gradient of its own batch (plus momentum .9)."
-    match((middle - state(model)) / lr, momentum * first + second, claim, mistakes, 1e-9)
+    assert_close((middle - state(model)) / lr, momentum * first + second, claim, mistakes, 1e-9)
 
 
-class Counted(Descent):
+class Counted(PlainSGD):
     """An optimizer that counts its steps."""
 
     steps = 0
@@ -167,7 +167,7 @@ def test_returns_each_instances_loss_before_the_update(train, toy_model, seed):
     x, target, importance = data
     losses = losses_and_slope(state(model), *data)[0]
     plain = losses_and_slope(state(model), x, target, torch.ones_like(importance))[0]
-    came = train.train_step(model, *data, Descent(model, 0.03))
+    came = train.train_step(model, *data, PlainSGD(model, 0.03))
     assert not came.requires_grad, (
         "The losses still hang on their graph, which keeps the memory of the whole step alive: "
         "return losses.detach()."
@@ -182,7 +182,7 @@ def test_returns_each_instances_loss_before_the_update(train, toy_model, seed):
         "The importance is missing in what is returned.": plain,
         "Those are minus the losses.": -losses,
     }
-    match(came, losses, "Each instance's loss on this batch is returned.", mistakes, 1e-9)
+    assert_close(came, losses, "Each instance's loss on this batch is returned.", mistakes, 1e-9)
 
 
 @exercise("1.5")
@@ -194,7 +194,7 @@ def test_an_instance_moves_as_if_it_were_alone(train, toy_model):
     ends = []
     for features, wanted in others:
         model = build(toy_model, 8)
-        train.train_step(model, features, wanted, importance, Descent(model, 0.03))
+        train.train_step(model, features, wanted, importance, PlainSGD(model, 0.03))
         ends.append(state(model)[:, 0])
     claim = "Other data for the other instances changes what the first one learns."
-    match(ends[1], ends[0], claim)
+    assert_close(ends[1], ends[0], claim)

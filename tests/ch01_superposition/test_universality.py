@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from tests.grading.diagnose import normal
+from tests.grading.assertions import normal
 
 pytestmark = pytest.mark.project
 

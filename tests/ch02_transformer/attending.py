@@ -3,7 +3,7 @@
 import math
 from itertools import product
 
-from tests.grading.diagnose import normal
+from tests.grading.assertions import normal
 
 SIZES = dict(n_layers=1, d_model=9, n_heads=6, d_head=4, d_mlp=11, d_vocab=13, n_ctx=17)
 
@@ -18,7 +18,7 @@ def queries_and_keys(queries: int, keys: int, seed: int, batch: int = 2, d_head:
     return q, normal(batch, keys, 6, d_head, seed=seed + 100)
 
 
-def by_loop(q, k, sees=None, cap=lambda score: score):
+def by_loop(q, k, sees=None, softcap=lambda score: score):
     """The pattern, one query and one head at a time; `sees` is the causal rule unless given."""
     late = k.shape[1] - q.shape[1]
     sees = sees or (lambda query, key: key <= query + late)
@@ -27,7 +27,7 @@ def by_loop(q, k, sees=None, cap=lambda score: score):
     for b, h, query in product(range(batch), range(heads), range(queries)):
         seen = [key for key in range(k.shape[1]) if sees(query, key)]
         dots = [math.fsum((q[b, query, h] * k[b, key, h]).tolist()) for key in seen]
-        weights = [math.exp(cap(dot / d_head**0.5)) for dot in dots]
+        weights = [math.exp(softcap(dot / d_head**0.5)) for dot in dots]
         for key, weight in zip(seen, weights, strict=True):
             pattern[b, h, query, key] = weight / math.fsum(weights)
     return pattern
@@ -41,5 +41,5 @@ def edit(point, new):
 def record(point, copied: bool = False) -> list:
     """Fills a list with what a hook point passes on: the tensors themselves, or copies of them."""
     seen = []
-    point.listeners.append(lambda x, point: seen.append(x.clone() if copied else x))
+    point.observers.append(lambda x, point: seen.append(x.clone() if copied else x))
     return seen

@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from tests.grading import module_fixture
+
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread():
@@ -13,34 +15,24 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def _module(name: str):
-    """A fixture that imports one module: `layers.Embed` in a grader is the graded tree's."""
-
-    @pytest.fixture(name=name.split(".")[-1])
-    def module(impl):
-        return impl(f"ch02_transformer.{name}")
-
-    return module
-
-
-config = _module("config")
-hooks = _module("hooks")
-norms = _module("norms")
-layers = _module("layers")
-kv_cache = _module("kv_cache")
-attention = _module("attention")
-unembed = _module("unembed")
-model = _module("model")
-sites = _module("sites")
-attention_only = _module("attention_only")
-train = _module("train")
-checkpoint = _module("checkpoint")
-sample = _module("sample")
-fold = _module("fold")
-pretrained = _module("pretrained")
-files = _module("pretrained.files")
-settings = _module("pretrained.settings")
-gpt2 = _module("pretrained.gpt2")
-llama = _module("pretrained.llama")
-own = _module("pretrained.own")
-loading = _module("pretrained.loading")
+config = module_fixture("ch02_transformer.config")
+hooks = module_fixture("ch02_transformer.hooks")
+norms = module_fixture("ch02_transformer.norms")
+layers = module_fixture("ch02_transformer.layers")
+kv_cache = module_fixture("ch02_transformer.kv_cache")
+attention = module_fixture("ch02_transformer.attention")
+unembed = module_fixture("ch02_transformer.unembed")
+model = module_fixture("ch02_transformer.model")
+sites = module_fixture("ch02_transformer.sites")
+attention_only = module_fixture("ch02_transformer.attention_only")
+train = module_fixture("ch02_transformer.train")
+checkpoint = module_fixture("ch02_transformer.checkpoint")
+sample = module_fixture("ch02_transformer.sample")
+fold = module_fixture("ch02_transformer.fold")
+pretrained = module_fixture("ch02_transformer.pretrained")
+files = module_fixture("ch02_transformer.pretrained.files")
+settings = module_fixture("ch02_transformer.pretrained.settings")
+gpt2 = module_fixture("ch02_transformer.pretrained.gpt2")
+llama = module_fixture("ch02_transformer.pretrained.llama")
+own = module_fixture("ch02_transformer.pretrained.own")
+loading = module_fixture("ch02_transformer.pretrained.loading")

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.diagnose import match
+from tests.grading.assertions import assert_close
 
 from .attending import build, by_loop, queries_and_keys
 
@@ -21,7 +21,7 @@ def test_a_query_sees_itself_and_all_before_it(attention):
         "Every query sees every key here.": torch.ones(3, 3),
     }
     got = attention.causal_mask(3, 3)
-    match(got, seen, "With 3 queries and 3 keys, query i sees keys 0 to i.", mistakes)
+    assert_close(got, seen, "With 3 queries and 3 keys, query i sees keys 0 to i.", mistakes)
 
 
 @exercise("2.8")
@@ -34,7 +34,7 @@ def test_queries_are_the_last_positions(attention):
         "True stands for seen, not for hidden.": ~seen,
     }
     claim = "With 2 queries and 5 keys, the queries are positions 3 and 4 of 5."
-    match(attention.causal_mask(2, 5), seen, claim, mistakes)
+    assert_close(attention.causal_mask(2, 5), seen, claim, mistakes)
 
 
 @exercise("2.8")
@@ -45,7 +45,7 @@ def test_mask_is_right_for_every_number_of_queries_and_keys(attention):
             f"With {queries} queries and {keys} keys, query i is position {keys - queries} + i "
             "and sees that position and all before it."
         )
-        match(attention.causal_mask(queries, keys), torch.tensor(seen), claim)
+        assert_close(attention.causal_mask(queries, keys), torch.tensor(seen), claim)
 
 
 @exercise("2.9")
@@ -77,7 +77,7 @@ def test_pattern_is_the_one_worked_by_hand(attention, config):
         "The pattern is transposed: the axes are query, then key.": right.transpose(2, 3),
     }
     claim = "Scores ln(h + 1) and 0 give weights (h + 1) to 1."
-    match(build(attention, config).pattern(q, k), right, claim, mistakes)
+    assert_close(build(attention, config).pattern(q, k), right, claim, mistakes)
 
 
 @exercise("2.9")
@@ -124,7 +124,7 @@ def test_pattern_is_the_softmax_of_scaled_scores(attention, config, queries, key
     before = q.clone(), k.clone()
     got = build(attention, config, d_head).pattern(q, k)
     claim = "Each head's pattern is softmax(q . k / sqrt(d_head)) over the keys a query may see."
-    match(got, by_loop(*before), claim, tolerance=1e-12)
+    assert_close(got, by_loop(*before), claim, tolerance=1e-12)
     untouched = torch.equal(q, before[0]) and torch.equal(k, before[1])
     assert untouched, (
         "q and k came out changed: hook_rot_q and hook_rot_k show these very tensors, so a cache "
@@ -142,13 +142,13 @@ def test_the_mask_used_is_the_layers_own(attention, config):
     right = by_loop(q, k, sees=lambda query, key: 0 <= query + 2 - key < 3)
     mistakes = {"The causal mask is built in: use `hidden`.": by_loop(q, k)}
     claim = "This layer looks at most two positions back."
-    match(build(attention, config, mask=window).pattern(q, k), right, claim, mistakes)
+    assert_close(build(attention, config, mask=window).pattern(q, k), right, claim, mistakes)
 
 
 @exercise("2.9")
 def test_cap_acts_on_scaled_scores_before_the_mask(attention, config):
     q, k = queries_and_keys(4, 6, seed=8)
-    layer = build(attention, config, cap=lambda scores: 3 * torch.tanh(scores / 3))
+    layer = build(attention, config, softcap=lambda scores: 3 * torch.tanh(scores / 3))
     got, raw = layer.pattern(3 * q, k), torch.einsum("bqhd,bkhd->bhqk", 3 * q, k)
     hidden = torch.arange(6) > torch.arange(2, 6)[:, None]
     late = (3 * torch.tanh((raw / 2).masked_fill(hidden, -torch.inf) / 3)).softmax(dim=-1)
@@ -158,5 +158,7 @@ def test_cap_acts_on_scaled_scores_before_the_mask(attention, config):
         "The cap comes after the mask: it makes -inf finite, so later keys are seen.": late,
         "The cap comes before the scores are divided by sqrt(d_head).": early,
     }
-    right = by_loop(3 * q, k, cap=lambda score: 3 * math.tanh(score / 3))
-    match(got, right, "With a cap, the pattern is softmax(mask(cap(scaled scores))).", mistakes)
+    right = by_loop(3 * q, k, softcap=lambda score: 3 * math.tanh(score / 3))
+    assert_close(
+        got, right, "With a cap, the pattern is softmax(mask(softcap(scaled scores))).", mistakes
+    )

@@ -3,7 +3,7 @@
 import torch
 
 from tests.grading import exercise
-from tests.grading.diagnose import agree, match
+from tests.grading.assertions import assert_close, is_close
 
 from .attending import build, by_loop, edit, queries_and_keys, record
 
@@ -27,11 +27,11 @@ def test_hook_attn_scores_sees_scaled_and_masked_scores(attention, config):
         words = f"Hidden keys must have -inf, not {finite:g}."
         mistakes[words] = scores.masked_fill(hidden, finite)
     claim = "hook_attn_scores sees q . k / sqrt(d_head), and -inf where a query may not look."
-    match(copies[0], right, claim, mistakes)
+    assert_close(copies[0], right, claim, mistakes)
     claim = (
         "What hook_attn_scores showed was changed afterwards: write a new tensor for exp(scores)."
     )
-    match(seen[0], right, claim)
+    assert_close(seen[0], right, claim)
 
 
 @exercise("2.9")
@@ -51,8 +51,8 @@ def test_an_edit_at_hook_attn_scores_decides_the_pattern(attention, config):
     }
     right = torch.full((2, 6, 4, 6), 1 / 6, dtype=torch.float64)
     claim = "A hook that sets all scores to 0 makes every query look at all 6 keys equally."
-    match(got, right, claim, mistakes)
-    assert seen and agree(seen[0], right), "hook_pattern must see the edited pattern too."
+    assert_close(got, right, claim, mistakes)
+    assert seen and is_close(seen[0], right), "hook_pattern must see the edited pattern too."
 
 
 @exercise("2.9")
@@ -68,10 +68,10 @@ def test_an_edit_at_hook_pattern_is_what_comes_back(attention, config):
         "A softmax runs after the hook.": new.softmax(dim=-1),
     }
     claim = "A hook at hook_pattern replaces the pattern as it stands."
-    match(layer.pattern(q, k), new, claim, mistakes)
+    assert_close(layer.pattern(q, k), new, claim, mistakes)
     assert len(seen) == 1, f"hook_pattern must be called once; it was called {len(seen)} times."
     claim = "hook_pattern sees the pattern: the softmax, not the scores."
-    match(seen[0], by_loop(q, k), claim)
+    assert_close(seen[0], by_loop(q, k), claim)
 
 
 @exercise("2.9")
@@ -82,7 +82,7 @@ def test_large_scores_do_not_overflow(attention, config):
     right = torch.eye(3).double()
     right[2, 1] = right[2, 2] = 0.5
     claim = "Scores of 20000 and 19800 give weights 1 and 0, not nan or inf."
-    match(got, right.expand(2, 6, 3, 3), claim + " Take the largest away before exp.")
+    assert_close(got, right.expand(2, 6, 3, 3), claim + " Take the largest away before exp.")
 
 
 @exercise("2.9")
@@ -99,7 +99,9 @@ def test_softmax_is_accurate_in_low_precision_and_comes_in_qs_own(attention, con
     )
     assert seen, "hook_attn_scores must be called; it was not."
     right = seen[0].double().softmax(dim=-1)
-    match(got, right, "The pattern is the softmax of what hook_attn_scores saw.", tolerance=0.1)
+    assert_close(
+        got, right, "The pattern is the softmax of what hook_attn_scores saw.", tolerance=0.1
+    )
     error = ((got.double() - right).abs() / right)[right > 0].max().item()
     assert error < 1.01 / 256, (
         f"In bfloat16 a weight may be off by 1 part in 256; one is off by 1 in {1 / error:.0f}. "
@@ -125,4 +127,4 @@ def test_gradients_reach_queries_and_keys(attention, config):
     gq, gk = torch.autograd.grad(value, leaves)
     claim = "The gradient of the pattern must agree with a small change of q and k."
     right = (loss(step) - loss(-step)) / (2 * step)
-    match((gq * dq).sum() + (gk * dk).sum(), right, claim, tolerance=1e-7)
+    assert_close((gq * dq).sum() + (gk * dk).sum(), right, claim, tolerance=1e-7)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.grading.diagnose import match, normal, randomise
+from tests.grading.assertions import assert_close, normal, randomise
 
 pytestmark = pytest.mark.project
 TOKENS = torch.tensor([[3, 1, 4, 1, 5, 9], [2, 6, 5, 3, 5, 8]])
@@ -32,18 +32,18 @@ def test_positions_reach_queries_and_keys_but_not_values(original):
     stream = normal(2, 6, 8, seed=3)
     for place in (slice(0, 6), slice(2, 3)):
         before, after = {}, {}
-        with original.listening(names, lambda x, point: before.update({point.name: x})):
+        with original.observing(names, lambda x, point: before.update({point.name: x})):
             original.blocks[1](stream)
         with torch.no_grad():
             original.blocks[1].W_pos[place] += 1
-        with original.listening(names, lambda x, point: after.update({point.name: x})):
+        with original.observing(names, lambda x, point: after.update({point.name: x})):
             original.blocks[1](stream)
         for name in names[:2]:
             moved = (after[name] != before[name]).any(dim=-1).all(dim=-1).all(dim=0)
             expected = torch.zeros(6, dtype=torch.bool)
             expected[place] = True
             assert torch.equal(moved, expected), f"{name} moved at positions {moved.tolist()}"
-        match(after[names[2]], before[names[2]], "Values know nothing of positions.")
+        assert_close(after[names[2]], before[names[2]], "Values know nothing of positions.")
 
 
 def test_a_layer_is_the_formula_of_the_paper(original):
@@ -58,13 +58,15 @@ def test_a_layer_is_the_formula_of_the_paper(original):
         scores = scores.masked_fill(torch.ones(6, 6).triu(1).bool(), -torch.inf)
         v = stream @ attn.W_V[head // 2] + attn.b_V[head // 2]
         right = right + scores.softmax(dim=-1) @ v @ attn.W_O[head]
-    match(block(stream), right, "The stream plus what every head says about it is expected.")
+    assert_close(block(stream), right, "The stream plus what every head says about it is expected.")
 
 
 def test_folding_changes_no_prediction(original, fold):
     before = original(TOKENS).log_softmax(dim=-1)
     folded = fold.fold(original)
-    match(folded(TOKENS).log_softmax(dim=-1), before, "Folding changes no prediction.", None, 1e-9)
+    assert_close(
+        folded(TOKENS).log_softmax(dim=-1), before, "Folding changes no prediction.", None, 1e-9
+    )
     assert all(not block.attn.b_V.any() for block in folded.blocks)
 
 
@@ -72,17 +74,17 @@ def test_folding_changes_no_prediction(original, fold):
 def test_a_cache_continues_as_if_all_had_been_read_at_once(original, model, steps):
     whole, past = original(TOKENS), model.KVCache(2)
     parts = [original(piece, past=past) for piece in TOKENS.split(steps, dim=1)]
-    match(torch.cat(parts, dim=1), whole, "Reading piece by piece gives the same logits.")
+    assert_close(torch.cat(parts, dim=1), whole, "Reading piece by piece gives the same logits.")
 
 
 def test_the_scale_of_no_norm_can_be_replaced(original):
     point = "ln_final.hook_scale"
     _, cache = original.run_with_cache(TOKENS, names=point)
-    match(cache[point], torch.ones(2, 6, 1), "NoNorm divides by one.")
+    assert_close(cache[point], torch.ones(2, 6, 1), "NoNorm divides by one.")
     double = {point: lambda scale, _: 2 * scale}
     halved = original.run_with_hooks(TOKENS, hooks=double) - original.unembed.b_U
     claim = "What a hook puts at hook_scale divides the stream."
-    match(2 * halved, original(TOKENS) - original.unembed.b_U, claim)
+    assert_close(2 * halved, original(TOKENS) - original.unembed.b_U, claim)
 
 
 def test_no_layers_at_all_is_a_model_of_bigrams(config, model, attention_only):
@@ -91,4 +93,4 @@ def test_no_layers_at_all_is_a_model_of_bigrams(config, model, attention_only):
     )
     none = randomise(model.HookedTransformer(sizes, attention_only.ATTENTION_ONLY, seed=0), seed=5)
     table = none.embed.W_E @ none.unembed.W_U + none.unembed.b_U
-    match(none(TOKENS), table[TOKENS], "A row of W_E @ W_U for each token is expected.")
+    assert_close(none(TOKENS), table[TOKENS], "A row of W_E @ W_U for each token is expected.")

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal, randomise, wrong_gradients
+from tests.grading.assertions import assert_close, normal, randomise, wrong_gradients
 
 from .attending import edit, record
 
@@ -98,7 +98,7 @@ def test_stream_is_the_one_worked_by_hand(model, config):
     got = build(model, config)(full(3))
     mistakes = {words: full(value) for words, value in MISTAKES.items()}
     claim = "3 comes in; ln1 * 4, attention + 5, ln2 * 10, MLP * -1: 3 + 17 = 20, 20 - 200 = -180."
-    match(got, full(-180), claim, mistakes)
+    assert_close(got, full(-180), claim, mistakes)
 
 
 @exercise("2.13")
@@ -113,7 +113,7 @@ def test_every_hook_point_sees_its_step(model, config):
         others = {f"That is {other}.": full(SEEN[other]) for other in SEEN if other != name}
         mistakes = {words: seen[name][0] for words in likely} or others
         claim = f"hook_{name} must see {value:g} where 3 comes in."
-        match(seen[name][0], full(value), claim, mistakes)
+        assert_close(seen[name][0], full(value), claim, mistakes)
 
 
 @exercise("2.13")
@@ -143,7 +143,7 @@ def test_an_edit_at_a_hook_point_takes_effect(model, config, name):
     mistakes[-180] = f"What the hook returned is lost: use what self.hook_{name}(...) returns."
     claim = f"Where a hook puts 6 at hook_{name}, the block must give {right}."
     hints = {words: full(value) for value, words in mistakes.items()}
-    match(block(full(3)), full(right), claim, hints)
+    assert_close(block(full(3)), full(right), claim, hints)
 
 
 @exercise("2.13")
@@ -168,7 +168,7 @@ def test_what_hooks_have_shown_stays_as_it_was(model, config):
     for name in SEEN:
         assert shown[name], f"hook_{name} is not called."
         claim = f"What hook_{name} showed was changed afterwards: write x + y, not x += y."
-        match(shown[name][0], copies[name][0], claim)
+        assert_close(shown[name][0], copies[name][0], claim)
 
 
 @exercise("2.13")
@@ -183,13 +183,15 @@ def test_parts_add_up_to_the_stream(model, config, seed):
     for name, values in seen.items():
         assert len(values) == 1, f"hook_{name} must be called once, not {len(values)} times."
     attn_out, mid, mlp_out = (seen[name][0] for name in ("attn_out", "resid_mid", "mlp_out"))
-    match(mid, x + attn_out, "resid_mid = resid_pre + attn_out.")
-    match(got, x + attn_out + mlp_out, "The block gives resid_pre + attn_out + mlp_out.")
-    match(attn_out, block.attn(block.ln1(x)), "attn_out is what attention says about ln1's output.")
+    assert_close(mid, x + attn_out, "resid_mid = resid_pre + attn_out.")
+    assert_close(got, x + attn_out + mlp_out, "The block gives resid_pre + attn_out + mlp_out.")
+    assert_close(
+        attn_out, block.attn(block.ln1(x)), "attn_out is what attention says about ln1's output."
+    )
     late = block.mlp(block.ln2(x))
     mistakes = {"The MLP reads resid_pre; it reads resid_mid, with what attention wrote.": late}
     claim = "mlp_out is what the MLP says about ln2(resid_mid)."
-    match(mlp_out, block.mlp(block.ln2(x + attn_out)), claim, mistakes)
+    assert_close(mlp_out, block.mlp(block.ln2(x + attn_out)), claim, mistakes)
 
 
 @exercise("2.13")
@@ -220,4 +222,6 @@ def test_gradient_flows_back_through_both_parts_and_past_them(model, config):
 def test_parallel_block_reads_the_stream_twice(model, config):
     block = build(model, config)
     block.__class__ = model.ParallelBlock
-    match(block(full(3)), full(3 + 17 - 30), "Both parts of a parallel block read resid_pre.")
+    assert_close(
+        block(full(3)), full(3 + 17 - 30), "Both parts of a parallel block read resid_pre."
+    )

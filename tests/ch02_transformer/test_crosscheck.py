@@ -9,7 +9,7 @@ import json
 import pytest
 import torch
 
-from tests.grading.diagnose import normal
+from tests.grading.assertions import normal
 
 pytestmark = [pytest.mark.project, pytest.mark.crosscheck]
 
@@ -147,7 +147,7 @@ def test_every_tensor_is_taken_tied_ones_once(pair, files, loading):
     adapter = loading.choose_adapter(files.read_json(folder / "config.json"), folder)
     names = [name for name, _ in adapter.translate(stored, ours.config)]
     assert len(set(names)) == len(names), "each of our tensors is expected once"
-    assert stored.left() == [], f"every tensor must be taken; left over: {stored.left()}"
+    assert stored.unused() == [], f"every tensor must be taken; left over: {stored.unused()}"
     count = sum(weight.numel() for weight in theirs.parameters())
     biases = sum(w.numel() for name, w in ours.named_parameters() if ".b_" in name and not w.any())
     assert sum(weight.numel() for weight in ours.parameters()) - biases == count

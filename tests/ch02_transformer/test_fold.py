@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
+from tests.grading.assertions import assert_close, normal
 
 # A wrong axis only fits where sizes are equal: there it is named, elsewhere it does not go through.
 SHAPES = [(4, 5), (3, 4, 5), (4, 4), (4, 4, 4)]
@@ -65,23 +65,23 @@ def absorb_mistakes(W: Tensor, b: Tensor, gain: Tensor, bias: Tensor) -> tuple[d
 def test_gain_and_bias_worked_by_hand(fold):
     W, b = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), torch.tensor([7.0, 8.0, 9.0])
     gain, bias = torch.tensor([10.0, 100.0]), torch.tensor([2.0, 1.0])
-    new_W, new_b = fold.absorb(W, b, gain, bias)
+    new_W, new_b = fold.fold_affine(W, b, gain, bias)
     expected = torch.tensor([[10.0, 20.0, 30.0], [400.0, 500.0, 600.0]])
-    match(new_W, expected, "Gains 10 and 100 scale the first and the second row of W.")
+    assert_close(new_W, expected, "Gains 10 and 100 scale the first and the second row of W.")
     expected = torch.tensor([13.0, 17.0, 21.0])
-    match(new_b, expected, "b + 2 * (first row) + 1 * (second row) = 13, 17, 21.")
+    assert_close(new_b, expected, "b + 2 * (first row) + 1 * (second row) = 13, 17, 21.")
 
 
 @exercise("2.20")
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_new_weights_take_gain_and_bias_over(fold, shape):
     inputs = absorb_inputs(shape)
-    new_W, new_b = fold.absorb(*(tensor.clone() for tensor in inputs))
+    new_W, new_b = fold.fold_affine(*(tensor.clone() for tensor in inputs))
     expected_W, expected_b = slow_absorb(*inputs)
     of_W, of_b = absorb_mistakes(*inputs)
     axes = "[head, d_model, d_out]" if len(shape) == 3 else "[d_model, d_out]"
-    match(new_W, expected_W, f"Row i of W {axes} is multiplied by gain[i].", of_W)
-    match(new_b, expected_b, "b becomes b + bias @ W, with the old W.", of_b)
+    assert_close(new_W, expected_W, f"Row i of W {axes} is multiplied by gain[i].", of_W)
+    assert_close(new_b, expected_b, "b becomes b + bias @ W, with the old W.", of_b)
 
 
 @exercise("2.20")
@@ -89,20 +89,20 @@ def test_new_weights_take_gain_and_bias_over(fold, shape):
 def test_new_weights_do_to_x_what_the_old_did_to_x_gain_bias(fold, shape):
     W, b, gain, bias = absorb_inputs(shape)
     x = normal(7, 6, seed=20)
-    new_W, new_b = fold.absorb(W.clone(), b.clone(), gain.clone(), bias.clone())
+    new_W, new_b = fold.fold_affine(W.clone(), b.clone(), gain.clone(), bias.clone())
     before = (x * gain + bias) @ W + b[..., None, :]
     claim = "x @ new W + new b must equal (x * gain + bias) @ W + b for every x."
-    match(x @ new_W + new_b[..., None, :], before, claim)
+    assert_close(x @ new_W + new_b[..., None, :], before, claim)
 
 
 @exercise("2.20")
 def test_absorb_leaves_the_old_weights_alone(fold):
     inputs = absorb_inputs((3, 4, 5))
-    fold.absorb(*inputs)
+    fold.fold_affine(*inputs)
     for name, tensor, before in zip(
         "W b gain bias".split(), inputs, absorb_inputs((3, 4, 5)), strict=True
     ):
-        match(tensor, before, f"New weights are asked for, but {name} was edited in place.")
+        assert_close(tensor, before, f"New weights are asked for, but {name} was edited in place.")
 
 
 def mean_by_hand(row: Tensor) -> float:
@@ -153,9 +153,9 @@ def centring_mistakes(weight: Tensor, axis: str) -> dict[str, Tensor]:
 @pytest.mark.parametrize("shape", [(7,), (4, 7), (3, 4, 7), (5, 5)], ids=str)
 def test_writer_loses_its_mean_over_d_model_and_nothing_else(fold, shape):
     weight = normal(*shape, seed=1) + 3
-    got = fold.centre_writer(weight.clone())
+    got = fold.center_output(weight.clone())
     claim = f"A writer of shape {list(shape)} loses the mean over its last axis, d_model."
-    match(got, centred_rows(weight), claim, centring_mistakes(weight, "d_model"))
+    assert_close(got, centred_rows(weight), claim, centring_mistakes(weight, "d_model"))
 
 
 @exercise("2.21")
@@ -167,21 +167,25 @@ def test_unembedding_loses_its_mean_over_the_vocabulary_and_nothing_else(fold, s
         "axis) that the softmax ignores.": W_U - W_U.mean(0, keepdim=True)
     }
     claim = f"W_U [d_model, d_vocab] of shape {list(shape)} loses the mean over tokens."
-    match(fold.centre_unembed(W_U.clone()), centred_rows(W_U), claim, mistakes)
+    assert_close(fold.center_unembed(W_U.clone()), centred_rows(W_U), claim, mistakes)
 
 
 @exercise("2.21")
 def test_centring_worked_by_hand(fold):
     weight = torch.tensor([[1.0, 2.0, 6.0], [0.0, 0.0, 3.0]]).double()
     expected = torch.tensor([[-2.0, -1.0, 3.0], [-1.0, -1.0, 2.0]])
-    for centre in (fold.centre_writer, fold.centre_unembed):
+    for centre in (fold.center_output, fold.center_unembed):
         claim = "Rows (1 2 6) and (0 0 3) have means 3 and 1, and become (-2 -1 3) and (-1 -1 2)."
-        match(centre(weight.clone()), expected, claim, centring_mistakes(weight, "the last axis"))
+        assert_close(
+            centre(weight.clone()), expected, claim, centring_mistakes(weight, "the last axis")
+        )
 
 
 @exercise("2.21")
 def test_centring_leaves_the_old_weights_alone(fold):
     weight = normal(4, 7, seed=3)
-    for centre in (fold.centre_writer, fold.centre_unembed):
+    for centre in (fold.center_output, fold.center_unembed):
         centre(weight)
-        match(weight, normal(4, 7, seed=3), "A new weight is asked for, but the old was edited.")
+        assert_close(
+            weight, normal(4, 7, seed=3), "A new weight is asked for, but the old was edited."
+        )

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal, randomise
+from tests.grading.assertions import assert_close, normal, randomise
 
 # heads, key-value heads, d_head, d_model; equal sizes let a wrong axis through, to be named.
 SIZES = [(6, 2, 3, 5), (4, 4, 3, 5), (3, 1, 2, 5), (4, 4, 4, 4)]
@@ -72,12 +72,12 @@ def mistakes_of(b_V: Tensor, W_O: Tensor, b_O: Tensor) -> dict[str, Tensor]:
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 def test_output_bias_takes_each_heads_value_bias_over(fold, sizes):
     b_V, W_O, b_O = inputs(sizes)
-    got = fold.carry_value_bias(b_V.clone(), W_O.clone(), b_O.clone())
+    got = fold.fold_value_bias(b_V.clone(), W_O.clone(), b_O.clone())
     claim = (
         f"With {sizes[0]} heads on {sizes[1]} key-value heads, the new b_O is b_O plus each "
         f"head's value bias through its own W_O."
     )
-    match(got, slow_carry(b_V, W_O, b_O), claim, mistakes_of(b_V, W_O, b_O))
+    assert_close(got, slow_carry(b_V, W_O, b_O), claim, mistakes_of(b_V, W_O, b_O))
 
 
 @exercise("2.22")
@@ -86,7 +86,7 @@ def test_output_bias_worked_by_hand(fold):
     W_O = torch.tensor([[[1.0, 0.0, 2.0], [0.0, 3.0, 0.0]], [[5.0, 0.0, 0.0], [0.0, 0.0, 7.0]]])
     claim = "Head 0 writes (1 6 2), head 1 writes (5 0 14), b_O is (100 200 300)."
     expected = torch.tensor([106.0, 206.0, 316.0])
-    match(fold.carry_value_bias(b_V, W_O, b_O), expected, claim, mistakes_of(b_V, W_O, b_O))
+    assert_close(fold.fold_value_bias(b_V, W_O, b_O), expected, claim, mistakes_of(b_V, W_O, b_O))
 
 
 @exercise("2.22")
@@ -106,15 +106,15 @@ def test_attention_writes_the_same_without_value_bias(fold, attention, config, k
     x = normal(2, 7, 5, seed=4)
     with torch.no_grad():
         before = attend(x)
-        attend.b_O.copy_(fold.carry_value_bias(attend.b_V, attend.W_O, attend.b_O))
+        attend.b_O.copy_(fold.fold_value_bias(attend.b_V, attend.W_O, attend.b_O))
         attend.b_V.zero_()
         claim = "With b_V carried into b_O and then zero, attention writes what it wrote before."
-        match(attend(x), before, claim)
+        assert_close(attend(x), before, claim)
 
 
 @exercise("2.22")
 def test_carrying_leaves_the_old_biases_alone(fold):
     tensors = inputs(SIZES[0])
-    fold.carry_value_bias(*tensors)
+    fold.fold_value_bias(*tensors)
     for name, tensor, before in zip(("b_V", "W_O", "b_O"), tensors, inputs(SIZES[0]), strict=True):
-        match(tensor, before, f"A new b_O is asked for, but {name} was edited in place.")
+        assert_close(tensor, before, f"A new b_O is asked for, but {name} was edited in place.")

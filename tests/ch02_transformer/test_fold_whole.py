@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.diagnose import match, randomise
+from tests.grading.assertions import assert_close, randomise
 
 TOKENS = torch.tensor([[3, 1, 4, 1, 5, 9], [2, 6, 5, 3, 5, 8]])
 
@@ -34,7 +34,7 @@ def check_unchanged(fold, original, suspect: str) -> torch.nn.Module:
     before = original(TOKENS).log_softmax(dim=-1)
     folded = fold.fold(original)
     claim = f"Folding may not change any log-probability. {suspect}"
-    match(folded(TOKENS).log_softmax(dim=-1), before, claim)
+    assert_close(folded(TOKENS).log_softmax(dim=-1), before, claim)
     return folded
 
 
@@ -50,7 +50,7 @@ def test_folding_twice_changes_nothing_more(fold, original):
     twice = dict(fold.fold(once).named_parameters())
     for name, weight in once.named_parameters():
         claim = f"{name} changes when a folded model is folded again: a gain of 1 changes nothing."
-        match(twice[name], weight, claim)
+        assert_close(twice[name], weight, claim)
 
 
 @exercise("2.21")
@@ -63,15 +63,15 @@ def test_centring_changes_no_prediction(fold, original):
 @torch.no_grad()
 def test_stream_and_logits_have_mean_zero_after_centring(fold, original):
     folded = fold.fold(original)
-    if folded.ln_final.centres:
+    if folded.ln_final.centers:
         last = len(folded.blocks) - 1
         names = ["hook_embed", *(f"blocks.{layer}.hook_resid_post" for layer in range(last + 1))]
         _, cache = folded.run_with_cache(TOKENS, names=names)
         for name, stream in cache.items():
             claim = f"Every part writes with mean zero, so {name} has mean zero over d_model."
-            match(stream.mean(dim=-1), torch.zeros(TOKENS.shape), claim)
+            assert_close(stream.mean(dim=-1), torch.zeros(TOKENS.shape), claim)
     means = folded(TOKENS).mean(dim=-1)
-    match(means, torch.zeros(TOKENS.shape), "Logits have mean zero over the vocabulary.")
+    assert_close(means, torch.zeros(TOKENS.shape), "Logits have mean zero over the vocabulary.")
 
 
 @exercise("2.22")
@@ -79,4 +79,4 @@ def test_carrying_value_biases_changes_no_prediction(fold, original):
     suspect = "Does b_O make up for the values' bias, head by head?"
     folded = check_unchanged(fold, original, suspect)
     for block in folded.blocks:
-        match(block.attn.b_V, torch.zeros_like(block.attn.b_V), "A folded model has no b_V.")
+        assert_close(block.attn.b_V, torch.zeros_like(block.attn.b_V), "A folded model has no b_V.")

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.diagnose import agree, match, normal, randomise
+from tests.grading.assertions import assert_close, is_close, normal, randomise
 
 from .attending import build, by_loop, queries_and_keys, record
 
@@ -19,7 +19,7 @@ def test_each_key_head_serves_a_run_of_query_heads(attention):
         (3, [0, 0, 1, 1, 2, 2], [0, 1, 2, 0, 1, 2], [0, 0, 0, 1, 1, 1]),
     ]:
         number = torch.arange(kv_heads).double()[:, None].expand(4, 5, kv_heads, 7)
-        got = attention.share_heads(number, 6)
+        got = attention.repeat_kv_heads(number, 6)
         assert got.shape == (4, 5, 6, 7), f"6 heads are expected, the shape is {list(got.shape)}."
         came = got[0, 0, :, 0].tolist()
         hint = {
@@ -39,24 +39,26 @@ def test_each_key_head_serves_a_run_of_query_heads(attention):
 def test_shared_heads_are_copies_of_key_heads(attention, kv_heads, group, seed):
     x = normal(4, 5, kv_heads, 7, seed=seed)
     before = x.clone()
-    got = attention.share_heads(x, kv_heads * group)
+    got = attention.repeat_kv_heads(x, kv_heads * group)
     assert got.shape == (4, 5, kv_heads * group, 7), (
         f"{kv_heads * group} heads are expected, the shape is {list(got.shape)}."
     )
     for head in range(kv_heads * group):
         claim = f"With groups of {group}, head {head} is key head {head // group} at all positions."
-        match(got[:, :, head], before[:, :, head // group], claim, tolerance=0)
+        assert_close(got[:, :, head], before[:, :, head // group], claim, tolerance=0)
 
 
 @exercise("2.11")
 def test_gradients_of_a_group_add_up(attention):
     x = normal(4, 5, 2, 7, seed=5).requires_grad_()
     weight = normal(4, 5, 6, 7, seed=6)
-    total = (attention.share_heads(x, 6) * weight).sum()
+    total = (attention.repeat_kv_heads(x, 6) * weight).sum()
     assert total.requires_grad, "Gradients must reach the key heads."
     (got,) = torch.autograd.grad(total, x)
     right = torch.stack([weight[:, :, :3].sum(dim=2), weight[:, :, 3:].sum(dim=2)], dim=2)
-    match(got, right, "A key head's gradient is the sum over the query heads that it serves.")
+    assert_close(
+        got, right, "A key head's gradient is the sum over the query heads that it serves."
+    )
 
 
 @exercise("2.12")
@@ -78,9 +80,9 @@ def test_move_is_the_mixture_worked_by_hand(attention, config):
         "The values come through as they are, without the pattern.": v,
         "The patterns of all heads are added up for each.": 6 * mixed([(1, 0), (0.25, 0.75)]),
     }
-    got = build(attention, config).move(pattern, v)
+    got = build(attention, config).apply_pattern(pattern, v)
     claim = "With weights 1/4 and 3/4 on values 4 and 8, z is 7."
-    match(got, mixed([(1, 0), (0.25, 0.75)]), claim, mistakes)
+    assert_close(got, mixed([(1, 0), (0.25, 0.75)]), claim, mistakes)
 
 
 @exercise("2.12")
@@ -104,7 +106,7 @@ def test_each_head_moves_its_own_values_by_its_own_pattern(attention, config, qu
         transposed = torch.einsum("bhkq,bkhd->bqhd", pattern, v)
         mistakes["The pattern is transposed: each query sums over keys."] = transposed
     claim = "z[query, head] = sum over keys of pattern[head, query, key] * v[key, head]."
-    match(build(attention, config).move(pattern, v), right, claim, mistakes, tolerance=1e-12)
+    assert_close(build(attention, config).apply_pattern(pattern, v), right, claim, mistakes, tolerance=1e-12)
 
 
 @exercise("2.12")
@@ -116,8 +118,8 @@ def test_no_head_writes_the_bias_alone(attention, config):
         "b_O is added once per head; the heads share it.": 6 * right,
         "b_O is divided among the heads.": right / 6,
     }
-    got = layer.write(torch.zeros(3, 5, 6, 4).double())
-    match(got, right, "Where z is 0, what is written is b_O, once.", mistakes)
+    got = layer.output_projection(torch.zeros(3, 5, 6, 4).double())
+    assert_close(got, right, "Where z is 0, what is written is b_O, once.", mistakes)
 
 
 @exercise("2.12")
@@ -139,7 +141,7 @@ def test_write_sums_what_the_heads_write(attention, config, seed):
     }
     claim = "write(z) = sum over heads of z[head] @ W_O[head], plus b_O."
     before = z.clone()
-    match(layer.write(z), right, claim, mistakes, tolerance=1e-12)
+    assert_close(layer.output_projection(z), right, claim, mistakes, tolerance=1e-12)
     assert torch.equal(z, before), "z came out changed, and hook_z has shown it to a cache."
 
 
@@ -147,13 +149,13 @@ def test_write_sums_what_the_heads_write(attention, config, seed):
 def test_single_heads_and_the_bias_add_up_to_what_is_written(attention, config):
     layer = randomise(build(attention, config), seed=31)
     z = normal(3, 5, 6, 4, seed=81)
-    silent = layer.write(z)
+    silent = layer.output_projection(z)
     seen = record(layer.hook_result)
-    heard = layer.write(z)
+    heard = layer.output_projection(z)
     assert len(seen) == 1, "hook_result is in the lines above the mark; leave them as they are."
     claim = "The sum over heads of hook_result, plus b_O, is what write gives when nobody listens."
-    match(silent, seen[0].sum(dim=2) + layer.b_O, claim)
-    match(heard, silent, "Listening at hook_result must change nothing.")
+    assert_close(silent, seen[0].sum(dim=2) + layer.b_O, claim)
+    assert_close(heard, silent, "Listening at hook_result must change nothing.")
 
 
 @exercise("2.12")
@@ -161,7 +163,7 @@ def test_gradients_reach_pattern_values_and_weights(attention, config):
     layer = randomise(build(attention, config), seed=41)
     pattern = by_loop(*queries_and_keys(4, 5, 42)).requires_grad_()
     v = normal(2, 5, 6, 4, seed=43).requires_grad_()
-    out = layer.write(layer.move(pattern, v))
+    out = layer.output_projection(layer.apply_pattern(pattern, v))
     tensors = {"pattern": pattern, "v": v, "W_O": layer.W_O, "b_O": layer.b_O}
     if out.requires_grad:
         out.pow(2).sum().backward()
@@ -195,6 +197,6 @@ def test_fused_attention_is_the_explicit_one(attention, config, kv_cache, past, 
 
     fused = run()
     pattern, scores = record(layer.hook_pattern), record(layer.hook_attn_scores)
-    match(run(), fused, "Fused attention gives what the explicit one does.")
+    assert_close(run(), fused, "Fused attention gives what the explicit one does.")
     assert pattern[-1].shape == (2, 6, 5, 5 + past)
-    assert agree(scores[-1].softmax(dim=-1), pattern[-1])
+    assert is_close(scores[-1].softmax(dim=-1), pattern[-1])

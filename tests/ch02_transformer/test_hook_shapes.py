@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.grading.diagnose import randomise
+from tests.grading.assertions import randomise
 
 pytestmark = pytest.mark.project
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
+from tests.grading.assertions import assert_close, normal
 
 
 def twice(x, point):  # noqa: ARG001
@@ -31,23 +31,23 @@ def a_number(x, point):  # noqa: ARG001
     return 7
 
 
-def point_with(hooks, *added, listeners=()):
-    """A hook point named `layer.hook_x` with these hooks and listeners on it."""
+def point_with(hooks, *added, observers=()):
+    """A hook point named `layer.hook_x` with these hooks and observers on it."""
     point = hooks.HookPoint()
     point.name = "layer.hook_x"
     point.hooks = list(added)
-    point.listeners = list(listeners)
+    point.observers = list(observers)
     return point
 
 
 @exercise("2.1")
 def test_without_hooks_the_tensor_itself_goes_on(hooks):
     x = normal(2, 5, 3, seed=1)
-    for listeners in ([], [just_look]):
-        out = point_with(hooks, listeners=listeners)(x)
-        match(out, x, "A point without hooks must hand its tensor on.")
+    for observers in ([], [just_look]):
+        out = point_with(hooks, observers=observers)(x)
+        assert_close(out, x, "A point without hooks must hand its tensor on.")
         assert out.data_ptr() == x.data_ptr(), (
-            f"A point with no hook and {len(listeners)} listeners must hand on the very tensor "
+            f"A point with no hook and {len(observers)} observers must hand on the very tensor "
             "that came, but a copy came out. Is x cloned although there is no hook? Every "
             "activation would be there twice."
         )
@@ -57,7 +57,7 @@ def test_without_hooks_the_tensor_itself_goes_on(hooks):
 def test_what_a_hook_returns_goes_on_even_if_it_is_zero(hooks):
     x = normal(1, seed=2)
     out = point_with(hooks, lambda tensor, point: 0 * tensor)(x)  # noqa: ARG005
-    match(
+    assert_close(
         out,
         torch.zeros(1),
         "The hook returned 0, so 0 must go on.",
@@ -79,7 +79,9 @@ def test_hooks_run_in_order_each_on_what_the_one_before_left(hooks):
         "Does only the first hook run, or only the first return value count?": 2 * x,
         "Do the hooks run at all, and is what they return used?": x,
     }
-    match(out, 2 * x + 3, "Two hooks, doubling and then adding 3, must give 2 x + 3.", mistakes)
+    assert_close(
+        out, 2 * x + 3, "Two hooks, doubling and then adding 3, must give 2 x + 3.", mistakes
+    )
 
 
 @exercise("2.1")
@@ -94,7 +96,9 @@ def test_a_hook_that_returns_none_changes_nothing(hooks, seed):
                 "A hook that returns None only looked: the tensor it was given must go on. "
                 f"Instead: {type(error).__name__}. Is None passed on as if it were a replacement?"
             )
-        match(out, x * 2 ** (len(added) - 1), "A hook that returns None must change nothing.")
+        assert_close(
+            out, x * 2 ** (len(added) - 1), "A hook that returns None must change nothing."
+        )
 
 
 @exercise("2.1")
@@ -113,14 +117,16 @@ def test_a_hook_is_called_with_the_tensor_and_its_point(hooks):
         "The second argument of a hook must be the hook point itself, so that one function can "
         f"serve many points and tell them apart; it got a {type(given[1]).__name__}."
     )
-    match(given[0], x, "The first argument of a hook is the tensor that arrives at the point.")
+    assert_close(
+        given[0], x, "The first argument of a hook is the tensor that arrives at the point."
+    )
 
 
 @exercise("2.1")
 def test_every_hook_and_listener_runs_once_in_every_pass(hooks):
     ran = []
     hook = lambda tensor, point: ran.append("hook") or 2 * tensor  # noqa: E731, ARG005
-    point = point_with(hooks, hook, hook, listeners=[lambda *_: ran.append("listener")])
+    point = point_with(hooks, hook, hook, observers=[lambda *_: ran.append("observer")])
     for number in (1, 2):
         ran.clear()
         point(normal(2, 3, seed=15))
@@ -129,8 +135,8 @@ def test_every_hook_and_listener_runs_once_in_every_pass(hooks):
             hint = "Is hook(...) written twice? Call it once, and give what it returns a name."
         elif number == 2:
             hint = "Does a pass use them up (pop)? They stay until somebody takes them off."
-        assert ran == ["hook", "hook", "listener"], (
-            f"Two hooks and a listener must run once each in every pass. In pass {number} there "
+        assert ran == ["hook", "hook", "observer"], (
+            f"Two hooks and an observer must run once each in every pass. In pass {number} there "
             f"ran: {', '.join(ran) or 'none of them'}. {hint}"
         )
 
@@ -140,14 +146,14 @@ def test_editing_in_place_counts_but_leaves_the_original_alone(hooks):
     x = normal(3, 2, 4, seed=7)
     before = x.clone()
     out = point_with(hooks, erase)(x)
-    match(
+    assert_close(
         x,
         before,
         "A hook's edit in place must not reach the tensor that came in, which may be cached "
         "already.",
         {"Does the hook get x itself? It must get a copy (clone).": torch.zeros(3, 2, 4)},
     )
-    match(
+    assert_close(
         out,
         torch.zeros(3, 2, 4),
         "A hook that sets its tensor to zero in place and returns None must have its edit go on.",
@@ -162,7 +168,7 @@ def test_each_hook_gets_a_copy_of_its_own(hooks):
     keep = lambda tensor, point: seen.append(tensor)  # noqa: E731, ARG005
     x = normal(3, 2, seed=9)
     point_with(hooks, keep, erase)(x)
-    match(
+    assert_close(
         seen[0],
         x,
         "The first hook kept what it saw; the second edits its own tensor in place, and what was "
@@ -170,7 +176,7 @@ def test_each_hook_gets_a_copy_of_its_own(hooks):
         {"Do all hooks share one copy? Each must get its own.": torch.zeros(3, 2)},
     )
     point_with(hooks, lambda tensor, point: replacement, erase)(x)  # noqa: ARG005
-    match(
+    assert_close(
         replacement,
         before,
         "The tensor that one hook returned must not be edited by the hook after it.",
@@ -208,7 +214,7 @@ def test_gradients_flow_through_hooks(hooks):
         "(detach, data, torch.tensor)? clone keeps the graph."
     )
     (out * weights).sum().backward()
-    match(x.grad, 2 * weights, "A doubling hook must double the gradient that flows back.")
+    assert_close(x.grad, 2 * weights, "A doubling hook must double the gradient that flows back.")
 
 
 @exercise("2.1")
@@ -217,21 +223,21 @@ def test_listeners_see_what_the_rest_of_the_model_sees(hooks):
     for added in ([twice, add_three], [just_look], []):
         seen = []
         listen = lambda tensor, point: seen.append((tensor, point))  # noqa: E731
-        point = point_with(hooks, *added, listeners=[listen, listen])
+        point = point_with(hooks, *added, observers=[listen, listen])
         out = point(x)
         assert len(seen) == 2, (
-            f"Two listeners on a point with {len(added)} hooks must be called once each in a pass; "
+            f"Two observers on a point with {len(added)} hooks must be called once each in a pass; "
             f"there were {len(seen)} calls. Are they called inside the loop over the hooks, or "
             "only where there are hooks?"
         )
-        mistakes = {"That is what came in: are the listeners called before the hooks?": x}
-        match(seen[0][0], out, "A listener must see what leaves the point.", mistakes)
+        mistakes = {"That is what came in: are the observers called before the hooks?": x}
+        assert_close(seen[0][0], out, "A observer must see what leaves the point.", mistakes)
         assert seen[0][0] is out, (
-            "A listener must get the very tensor that leaves the point, not a copy: a copy costs "
+            "A observer must get the very tensor that leaves the point, not a copy: a copy costs "
             "memory, and collects no gradient."
         )
         assert seen[0][1] is point, (
-            "A listener is called like a hook, listener(tensor, point); its second argument must "
+            "A observer is called like a hook, observer(tensor, point); its second argument must "
             f"be the hook point, not a {type(seen[0][1]).__name__}."
         )
 
@@ -240,8 +246,8 @@ def test_listeners_see_what_the_rest_of_the_model_sees(hooks):
 def test_what_a_listener_returns_is_ignored(hooks):
     x = normal(2, 5, 3, seed=14)
     seen = []
-    listeners = [twice, lambda tensor, point: seen.append(tensor)]  # noqa: ARG005
-    mistakes = {"That is what a listener returned: is it used as a replacement?": 4 * x}
-    out = point_with(hooks, twice, listeners=listeners)(x)
-    match(out, 2 * x, "What a listener returns must be ignored.", mistakes)
-    match(seen[0], 2 * x, "What a listener returns must not reach the next one.", mistakes)
+    observers = [twice, lambda tensor, point: seen.append(tensor)]  # noqa: ARG005
+    mistakes = {"That is what an observer returned: is it used as a replacement?": 4 * x}
+    out = point_with(hooks, twice, observers=observers)(x)
+    assert_close(out, 2 * x, "What an observer returns must be ignored.", mistakes)
+    assert_close(seen[0], 2 * x, "What an observer returns must not reach the next one.", mistakes)

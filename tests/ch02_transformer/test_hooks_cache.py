@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tests.grading import exercise
-from tests.grading.diagnose import difference, match, normal
+from tests.grading.assertions import assert_close, difference, normal
 
 BATCH, HEAD, POS, WIDTH = 2, 3, 5, 4
 STREAM, HEADS, TABLE = "stream.hook_x", "heads.hook_x", "table.hook_x"
@@ -81,7 +81,7 @@ def test_the_cache_holds_what_passed_under_the_full_names(toy):
     x = normal(BATCH, POS, WIDTH, seed=2)
     _, cache = toy.run_with_cache(x)
     for name, expected in what_passes(toy, x).items():
-        match(stored(cache, name), expected, f"The cache must hold what passed {name}.")
+        assert_close(stored(cache, name), expected, f"The cache must hold what passed {name}.")
     _, cache = toy.run_with_cache(x, names=TABLE)
     assert list(cache) == [TABLE], (
         f"Asked for {TABLE} alone, the cache must hold it alone, but it holds {sorted(cache)}."
@@ -114,7 +114,7 @@ def test_positions_are_taken_along_each_points_own_axis(toy, positions):
                 )
                 mistakes[words] = choose(whole, chosen, other)
         claim = f"positions={positions} must keep these positions of {name} along axis {axis}."
-        match(stored(cache, name), expected, claim, mistakes)
+        assert_close(stored(cache, name), expected, claim, mistakes)
 
 
 @exercise("2.3")
@@ -216,4 +216,4 @@ def test_positions_are_taken_on_a_gpu_too(toy):
     _, cache = toy.float().to(device).run_with_cache(x, positions=[-1])
     kept = stored(cache, STREAM)
     assert kept.device == x.device, f"x is on {x.device}, but what is cached is on {kept.device}."
-    match(kept, x.sin()[:, -1:], "positions=[-1] keeps the last position.", tolerance=1e-5)
+    assert_close(kept, x.sin()[:, -1:], "positions=[-1] keeps the last position.", tolerance=1e-5)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
+from tests.grading.assertions import assert_close, normal
 
 FIRST, SECOND = "first.hook_x", "second.hook_x"
 
@@ -70,9 +70,9 @@ def test_hooks_act_inside_the_block_and_not_after_it(toy):
         "That is the value without the hook: is it put on before the yield?": x + 1,
         "Did the hook act twice?": 100 * x + 1,
     }
-    match(inside, 10 * x + 1, "A hook must act while its block runs.", mistakes)
+    assert_close(inside, 10 * x + 1, "A hook must act while its block runs.", mistakes)
     hooked = {"That is the value with the hook: it was never taken off.": 10 * x + 1}
-    match(toy(x), x + 1, "After the block the model must compute as before it.", hooked)
+    assert_close(toy(x), x + 1, "After the block the model must compute as before it.", hooked)
 
 
 @exercise("2.2")

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal, randomise
+from tests.grading.assertions import assert_close, normal, randomise
 
 BATCH, KV_HEADS, D_HEAD = 3, 2, 5
 CHUNKS = (7, 1, 4)
@@ -71,15 +71,15 @@ def test_extend_returns_all_keys_and_values_oldest_first(kv_cache, seed):
         all_k, all_v = extend(cache, k, v)
         read = f"After chunks of {', '.join(str(len(k[0])) for k in ks)} tokens:"
         claim = f"{read} keys come back oldest first."
-        match(all_k, joined(ks), claim, extend_mistakes("keys", ks, vs))
+        assert_close(all_k, joined(ks), claim, extend_mistakes("keys", ks, vs))
         claim = f"{read} values come back oldest first."
-        match(all_v, joined(vs), claim, extend_mistakes("values", vs, ks))
+        assert_close(all_v, joined(vs), claim, extend_mistakes("values", vs, ks))
 
 
 @exercise("2.19")
 def test_length_is_the_number_of_positions(kv_cache):
     cache, total = kv_cache.LayerCache(), 0
-    match(cache.length, 0, "An empty cache remembers 0 tokens.")
+    assert_close(cache.length, 0, "An empty cache remembers 0 tokens.")
     for number, (k, v) in enumerate(chunks(2), start=1):
         extend(cache, k, v)
         before, total = total, total + k.shape[1]
@@ -97,14 +97,14 @@ def test_length_is_the_number_of_positions(kv_cache):
             "Nothing is remembered: does extend keep what it returns?": 0,
         }
         claim = f"After {total} tokens the next one stands at position {total}."
-        match(cache.length, total, claim, mistakes)
+        assert_close(cache.length, total, claim, mistakes)
 
 
 @exercise("2.19")
 def test_length_follows_from_the_keys(kv_cache):
     k, v = chunks(3)[0]
     claim = "A cache made with the keys of 7 tokens in its field k remembers 7 tokens."
-    match(kv_cache.LayerCache(k, v).length, 7, claim)
+    assert_close(kv_cache.LayerCache(k, v).length, 7, claim)
 
 
 @exercise("2.19")
@@ -118,7 +118,9 @@ def test_keys_and_values_are_kept_in_the_fields_k_and_v(kv_cache):
         ("v", joined([v for _, v in parts]), joined([k for k, _ in parts])),
     ):
         claim = f"The field {name} holds what extend returned last."
-        match(getattr(cache, name), expected, claim, {"Keys and values are exchanged.": other})
+        assert_close(
+            getattr(cache, name), expected, claim, {"Keys and values are exchanged.": other}
+        )
 
 
 @exercise("2.19")
@@ -127,8 +129,8 @@ def test_two_layers_do_not_share_their_memory(kv_cache):
     (k, v), (k2, v2), _ = chunks(5)
     extend(first, k, v)
     claim = "A cache holds no keys of another cache: keep them in self, not in the class."
-    match(extend(second, k2, v2)[0], k2, claim)
-    match(first.length, 7, "Extending one layer's cache changes another's length.")
+    assert_close(extend(second, k2, v2)[0], k2, claim)
+    assert_close(first.length, 7, "Extending one layer's cache changes another's length.")
 
 
 @exercise("2.19")
@@ -138,9 +140,11 @@ def test_what_was_returned_before_does_not_change(kv_cache):
     earlier, _ = cache.extend(*second)
     copy = earlier.clone()
     cache.extend(*third)
-    match(earlier, copy, "Extending the cache changed the keys that an earlier call returned.")
+    assert_close(
+        earlier, copy, "Extending the cache changed the keys that an earlier call returned."
+    )
     claim = "The keys that came in belong to the caller, but they were edited."
-    match(second[0], chunks(6)[1][0], claim)
+    assert_close(second[0], chunks(6)[1][0], claim)
 
 
 @exercise("2.19")
@@ -152,7 +156,7 @@ def test_gradients_flow_through_the_cache_to_the_new_tokens(kv_cache):
             words = f"The {name} that extend returns must not be cut off from the graph: no detach."
             assert everything.requires_grad, words
             everything[:, -new.shape[1] :].sum().backward(retain_graph=True)
-            match(new.grad, torch.ones_like(new), f"The new {name} must get their gradient.")
+            assert_close(new.grad, torch.ones_like(new), f"The new {name} must get their gradient.")
 
 
 def rotary_attention(attention, config) -> torch.nn.Module:
@@ -179,7 +183,7 @@ def test_reading_in_pieces_is_reading_at_once(attention, config, kv_cache, sizes
         )
         alone = attend(x[:, start : start + size])
         mistakes = {"The earlier tokens are not seen at all.": alone} if start else {}
-        match(piece, at_once[:, start : start + size], claim, mistakes)
+        assert_close(piece, at_once[:, start : start + size], claim, mistakes)
         start += size
 
 
@@ -193,5 +197,5 @@ def test_nothing_is_forgotten_however_long_the_text(kv_cache):
         f"After 2500, 2500 and 1 tokens the length is 5001, but {cache.length} came. Is something "
         "dropped when the text grows long? The mask and n_ctx bound what is read, not the cache."
     )
-    match(all_k, k, "All 5001 keys come back: old ones are never dropped.")
-    match(all_v, v, "All 5001 values come back: old ones are never dropped.")
+    assert_close(all_k, k, "All 5001 keys come back: old ones are never dropped.")
+    assert_close(all_v, v, "All 5001 values come back: old ones are never dropped.")

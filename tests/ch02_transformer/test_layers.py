@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal, randomise, seen_at, wrong_gradients
+from tests.grading.assertions import assert_close, normal, randomise, seen_at, wrong_gradients
 
 BATCH, POS, WIDTH, NEURONS, VOCAB, CONTEXT = 2, 3, 5, 7, 11, 13
 
@@ -58,8 +58,10 @@ def test_each_token_gets_its_own_row(config, layers, tokens):
         "Is it scaled by sqrt(d_model)? Here the row is taken as it is.": expected * WIDTH**0.5,
     }
     before = given.clone()
-    match(embed(given), expected, f"The tokens {tokens} must give these rows of W_E.", mistakes)
-    match(given, before, "The tokens must not be edited.")
+    assert_close(
+        embed(given), expected, f"The tokens {tokens} must give these rows of W_E.", mistakes
+    )
+    assert_close(given, before, "The tokens must not be edited.")
 
 
 @exercise("2.6")
@@ -100,7 +102,7 @@ def test_positions_count_from_start_alike_for_every_sequence(config, layers, sta
         table, [[(start + number) % CONTEXT] * POS for number in range(batch)]
     )
     claim = f"With start={start} the tokens stand at positions {rows}, and get these rows of W_pos."
-    match(positions(tokens, start), read_rows(table, [rows] * batch), claim, mistakes)
+    assert_close(positions(tokens, start), read_rows(table, [rows] * batch), claim, mistakes)
 
 
 @exercise("2.6")
@@ -190,8 +192,8 @@ def test_the_gate_alone_is_activated_and_multiplies_the_linear_factor(config, la
     gate, linear = factors(w, x)
     expected = write(w, act(name, gate) * linear)
     claim = f"The gated MLP with {name} is wrong."
-    match(mlp(x), expected, claim, mistaken(w, before, name))
-    match(x, before, "The MLP must not edit x in place: the residual stream goes on.")
+    assert_close(mlp(x), expected, claim, mistaken(w, before, name))
+    assert_close(x, before, "The MLP must not edit x in place: the residual stream goes on.")
 
 
 @exercise("2.7")
@@ -212,7 +214,7 @@ def test_hook_points_show_and_replace_the_gate_the_linear_factor_and_the_product
         "That is without b_in, which belongs to the linear factor.": on * (linear - w["b_in"]),
         "That is the product without an activation.": gate * linear,
     }
-    match(seen_at(mlp, point, x), values[point], f"{point} sees the wrong thing.", mistakes)
+    assert_close(seen_at(mlp, point, x), values[point], f"{point} sees the wrong thing.", mistakes)
     new = normal(BATCH, POS, NEURONS, seed=26)
     getattr(mlp, point).hooks = [lambda tensor, _: new]  # noqa: ARG005
     expected = {
@@ -222,7 +224,7 @@ def test_hook_points_show_and_replace_the_gate_the_linear_factor_and_the_product
     }
     ignored = {f"Is what self.{point} returns ignored?": write(w, on * linear)}
     claim = f"What a hook at {point} returns must be used in place of what it saw."
-    match(mlp(x), write(w, expected[point]), claim, ignored)
+    assert_close(mlp(x), write(w, expected[point]), claim, ignored)
 
 
 @exercise("2.7")

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tests.grading import exercise
-from tests.grading.diagnose import match
+from tests.grading.assertions import assert_close
 
 from . import slow_llama, tiny_checkpoints
 
@@ -115,7 +115,7 @@ def test_every_tensor_gets_our_name_and_axes(llama, files, checkpoint):
     assert not words, words.strip()
     for ours, (axes, theirs, value) in expected.items():
         claim = f"{ours} is {theirs}, {axes}."
-        match(got[ours], value, claim, mistakes_of(ours, value, tensors[theirs], expected))
+        assert_close(got[ours], value, claim, mistakes_of(ours, value, tensors[theirs], expected))
 
 
 @exercise("2.23")
@@ -124,7 +124,7 @@ def test_every_tensor_of_the_checkpoint_is_taken(llama, files, checkpoint):
     weights = files.Weights(folder)
     for _ in llama.translate(weights, llama.config(settings)):
         pass
-    left = weights.left(llama.IGNORED)
+    left = weights.unused(llama.IGNORED_TENSORS)
     assert not left, f"These tensors of the checkpoint were never taken: {', '.join(left)}."
 
 
@@ -137,7 +137,7 @@ def test_loaded_model_computes_what_a_llama_computes(loading, checkpoint):
     claim = (
         "Our model, filled by translate, gives the logits of a Llama worked out from the papers."
     )
-    match(model(TOKENS), expected, claim)
+    assert_close(model(TOKENS), expected, claim)
 
 
 # One text for both questions, so that the model runs once.

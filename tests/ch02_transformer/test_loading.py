@@ -6,7 +6,7 @@ import re
 import pytest
 import torch
 
-from tests.grading.diagnose import normal
+from tests.grading.assertions import normal
 
 from . import tiny_checkpoints as tiny
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal, randomise
+from tests.grading.assertions import assert_close, normal, randomise
 
 from .attending import edit, record
 
@@ -98,7 +98,7 @@ def test_forward_goes_from_tokens_through_all_blocks_to_logits(model, config):
     }
     got = build(model, config)(TOKENS)
     claim = "7 (token 4, position 3), then digits 1 2 3 4, norm + 1/2, unembed * -1: -71234.5."
-    match(got, logits(-71234.5), claim, mistakes)
+    assert_close(got, logits(-71234.5), claim, mistakes)
 
 
 @exercise("2.14")
@@ -117,7 +117,7 @@ def test_stop_after_a_layer_returns_the_stream_behind_it(model, config, layer):
         mistakes["These are the logits: is stop_after=0 taken for False?"] = logits(-71234.5)
         mistakes["It stops one block too late."] = stream(after[layer + 2])
     claim = f"stop_after={layer} must return {after[layer + 1]}, the stream after block {layer}."
-    match(got, stream(after[layer + 1]), claim, mistakes)
+    assert_close(got, stream(after[layer + 1]), claim, mistakes)
     ran = [block.layer for block in digits.blocks if block.past]
     assert ran == list(range(layer + 1)) and not digits.unembed.calls, (
         f"Nothing beyond block {layer} may be computed with stop_after={layer}; blocks {ran} ran, "
@@ -132,7 +132,7 @@ def test_stop_after_a_layer_returns_the_stream_behind_it(model, config, layer):
 def test_through_runs_blocks_start_to_stop(model, config, start, stop):
     digits = build(model, config)
     end = 4 if stop is None else stop
-    got = digits.through(stream(5), start=start, stop=stop)
+    got = digits.run_blocks(stream(5), start=start, stop=stop)
     numbers = "1234"
     mistakes = {
         "`start` is ignored.": stream("5" + numbers[:end]),
@@ -147,14 +147,14 @@ def test_through_runs_blocks_start_to_stop(model, config, start, stop):
     }
     right = "5" + numbers[start:end]
     claim = f"Blocks {start} up to and without {end} make {right} of 5 (block 0 writes 1, ...)."
-    match(got, stream(right), claim, mistakes)
+    assert_close(got, stream(right), claim, mistakes)
 
 
 @exercise("2.14")
 @pytest.mark.parametrize("start, stop", [(0, None), (2, None), (1, 3)])
 def test_each_block_gets_its_own_layer_of_the_past(model, config, start, stop):
     digits, past = build(model, config), filled(model, 3)
-    digits.through(stream(5), start=start, stop=stop, past=past)
+    digits.run_blocks(stream(5), start=start, stop=stop, past=past)
     for block in digits.blocks[start:stop]:
         layer = next((i for i, p in enumerate(past.layers) if p is block.past[0]), None)
         came = f"past.layers[{layer}]" if layer is not None else type(block.past[0]).__name__
@@ -204,8 +204,10 @@ def test_embedding_is_token_vector_plus_position_vector(model, config, start, se
         "The first token stands at position `start`, not one later.": token + rows(start + 1),
         "The token vectors are scaled; add them as they are.": token * 10**0.5 + position,
     }
-    got = digits.embedding(TOKENS, start)
-    match(got, token + position, "The stream starts as W_E[token] + W_pos[position].", mistakes)
+    got = digits.embed_tokens(TOKENS, start)
+    assert_close(
+        got, token + position, "The stream starts as W_E[token] + W_pos[position].", mistakes
+    )
     for name, right, other in [
         ("hook_embed", token, position),
         ("hook_pos_embed", position, token),
@@ -216,7 +218,7 @@ def test_embedding_is_token_vector_plus_position_vector(model, config, start, se
             + position,
             "It saw the other one.": other,
         }
-        match(seen[name][0], right, f"{name} sees its own vectors alone.", words)
+        assert_close(seen[name][0], right, f"{name} sees its own vectors alone.", words)
 
 
 @exercise("2.14")
@@ -226,7 +228,7 @@ def test_edits_of_the_embedding_take_effect(model, config, name, right):
     edit(getattr(digits, name), stream(6))
     mistakes = {f"What the hook returned is lost: use what self.{name}(...) returns.": stream(7)}
     claim = f"Token 4, position 3: where a hook puts 6 at {name}, the stream starts at {right}."
-    match(digits.embedding(TOKENS), stream(right), claim, mistakes)
+    assert_close(digits.embed_tokens(TOKENS), stream(right), claim, mistakes)
 
 
 @exercise("2.14")
@@ -240,4 +242,4 @@ def test_read_out_norms_and_unembeds_every_position(model, config):
         "That is log softmax of the logits; return the logits.": logits(1 / 13).log(),
     }
     claim = "The last norm adds 1/2 here, and the unembedding changes the sign, at every position."
-    match(build(model, config).read_out(x), minus - 0.5, claim, mistakes)
+    assert_close(build(model, config).unembed_resid(x), minus - 0.5, claim, mistakes)

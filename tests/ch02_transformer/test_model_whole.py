@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.diagnose import match, randomise
+from tests.grading.assertions import assert_close, randomise
 
 from .test_model import SIZES, TOKENS
 
@@ -36,7 +36,9 @@ def test_hooks_that_change_nothing_leave_the_logits(model, config, family, seed)
     explicit = [name for name in names if "attn_scores" in name or "pattern" in name]
     fused = {name: look for name in names if name not in explicit}
     got = whole.run_with_hooks(TOKENS, hooks=fused)
-    match(got, before, "Hooks that only look must leave the logits as they are.", tolerance=1e-12)
+    assert_close(
+        got, before, "Hooks that only look must leave the logits as they are.", tolerance=1e-12
+    )
     whole.run_with_hooks(TOKENS, hooks={name: look for name in explicit})
     unseen = sorted(set(names) - set(visits))
     assert not unseen, f"A forward must pass every hook point; it does not pass {unseen[:3]}."
@@ -55,7 +57,7 @@ def test_what_is_written_adds_up_to_the_last_stream(model, config, family, seed)
     assert not missing, f"A forward must pass {missing[0]}; the cache does not have it."
     total = sum(cache[name] for name in names)
     claim = "hook_embed + hook_pos_embed + all attn_out + all mlp_out = the last resid_post."
-    match(cache["blocks.3.hook_resid_post"], total, claim)
+    assert_close(cache["blocks.3.hook_resid_post"], total, claim)
 
 
 @exercise("2.14")
@@ -63,15 +65,17 @@ def test_what_is_written_adds_up_to_the_last_stream(model, config, family, seed)
 def test_forward_is_embedding_through_and_read_out(model, config, family, seed):
     whole = build(model, config, family, seed)
     logits = whole(TOKENS)
-    steps = whole.read_out(whole.through(whole.embedding(TOKENS)))
-    match(steps, logits, "read_out(through(embedding(tokens))) must be what forward gives.")
+    steps = whole.unembed_resid(whole.run_blocks(whole.embed_tokens(TOKENS)))
+    assert_close(steps, logits, "unembed_resid(run_blocks(embed_tokens(tokens))) must be what forward gives.")
     _, cache = whole.run_with_cache(TOKENS)
     for layer in (0, 2, 3):
         early = whole(TOKENS, stop_after=layer)
         claim = f"stop_after={layer} gives what hook_resid_post of block {layer} shows."
-        match(early, cache[f"blocks.{layer}.hook_resid_post"], claim)
-        late = whole.read_out(whole.through(early, start=layer + 1))
-        match(late, logits, f"To stop after block {layer} and go on from there changes nothing.")
+        assert_close(early, cache[f"blocks.{layer}.hook_resid_post"], claim)
+        late = whole.unembed_resid(whole.run_blocks(early, start=layer + 1))
+        assert_close(
+            late, logits, f"To stop after block {layer} and go on from there changes nothing."
+        )
 
 
 @exercise("2.14")
@@ -83,7 +87,7 @@ def test_reading_in_pieces_is_reading_at_once(model, config, family, seed):
         assert past.length == start, f"{start} tokens are read, the past says {past.length}."
         pieces.append(whole(TOKENS[:, start:end], past=past))
     claim = "With a KV cache, tokens read 1, 1 and 3 at a time get the logits of one reading."
-    match(torch.cat(pieces, dim=1), logits, claim)
+    assert_close(torch.cat(pieces, dim=1), logits, claim)
 
 
 @exercise("2.14")
@@ -94,7 +98,7 @@ def test_a_later_token_changes_nothing_before_it(model, config, family, seed):
     other[:, 3] = (other[:, 3] + 1) % 13
     before, after = whole(TOKENS), whole(other)
     claim = "The logits before a token must not depend on it; token 3 has changed."
-    match(after[:, :3], before[:, :3], claim)
+    assert_close(after[:, :3], before[:, :3], claim)
     for p in (3, 4):
         change = (after[:, p] - before[:, p]).abs().amax(dim=-1).min().item()
         assert change > 1e-6, f"The logits at position {p} must change with token 3; they stay."
@@ -105,7 +109,7 @@ def test_a_later_token_changes_nothing_before_it(model, config, family, seed):
 def test_a_model_without_blocks_reads_the_embedding_out(model, config, family, seed):
     whole = build(model, config, family, seed, n_layers=0)
     right = whole.unembed(whole.ln_final(whole.embed(TOKENS) + whole.pos_embed(TOKENS, 0)))
-    match(whole(TOKENS), right, "Without blocks, the logits are those of the embedding.")
+    assert_close(whole(TOKENS), right, "Without blocks, the logits are those of the embedding.")
 
 
 @exercise("2.14")
@@ -137,6 +141,6 @@ def test_other_than_a_batch_of_tokens_is_refused_in_words(
     with pytest.raises(ValueError, match=words.replace("[", r"\[")):
         model.check_tokens(torch.tensor(tokens))
     with pytest.raises(ValueError, match="reads at most n_ctx=17 tokens, but 18 came"):
-        whole.embedding(TOKENS, start=13)
+        whole.embed_tokens(TOKENS, start=13)
     with pytest.raises(ValueError, match="blocks are numbered 0..3; start=2, stop=1"):
-        whole.through(whole.embedding(TOKENS), start=2, stop=1)
+        whole.run_blocks(whole.embed_tokens(TOKENS), start=2, stop=1)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal, randomise, seen_at, wrong_gradients
+from tests.grading.assertions import assert_close, normal, randomise, seen_at, wrong_gradients
 
 from .norm_mistakes import divisors, mistaken, one_by_one
 
@@ -32,8 +32,12 @@ def check_value(norm, x):
     before = x.clone()
     expected = one_by_one(norm, x)[1] * gain + bias
     name = type(norm).__name__
-    match(norm(x), expected, f"{name} of a random x is wrong.", mistaken(norm, before, gain, bias))
-    match(x, before, f"{name} must not edit x in place: x is the residual stream, and goes on.")
+    assert_close(
+        norm(x), expected, f"{name} of a random x is wrong.", mistaken(norm, before, gain, bias)
+    )
+    assert_close(
+        x, before, f"{name} must not edit x in place: x is the residual stream, and goes on."
+    )
 
 
 def check_divisor(norm, x):
@@ -47,11 +51,11 @@ def check_divisor(norm, x):
             divisor.expand(x.shape)
         ),
     }
-    match(came, divisor, "hook_scale must see the divisor, eps included.", mistakes)
+    assert_close(came, divisor, "hook_scale must see the divisor, eps included.", mistakes)
     norm.hook_scale.hooks = [lambda scale, point: 2 * scale]  # noqa: ARG005
     ignored = {"Is what self.hook_scale returns ignored?": normalised * gain + bias}
     claim = "A hook at hook_scale that doubles the divisor must halve the normalised vector."
-    match(norm(x), normalised / 2 * gain + bias, claim, ignored)
+    assert_close(norm(x), normalised / 2 * gain + bias, claim, ignored)
 
 
 def check_gradients(norm, x):
@@ -80,7 +84,7 @@ def check_precision(norm, dtype):
         f"With x around 300 in {dtype} the result must be as good as that precision allows, so "
         "everything is computed in float32: from `wide`, not from x."
     )
-    match(out, expected, claim, tolerance=0.02)
+    assert_close(out, expected, claim, tolerance=0.02)
     out = norm.float()(x)
     assert out.dtype == dtype, (
         f"With x in {dtype} and the gain in float32 the result must be in x's {dtype}; it is in "
@@ -100,7 +104,7 @@ def test_layer_norm_of_a_vector_worked_by_hand(config, norms):
         "sqrt(5 + 4) = 3; times the gain [3, 6, 9, 12], plus the bias [1, 2, 3, 4]."
     )
     right = torch.tensor([[-2.0, 0.0, 6.0, 16.0]])
-    match(norm(x), right, claim, mistaken(norm, x, norm.w.detach(), norm.b.detach()))
+    assert_close(norm(x), right, claim, mistaken(norm, x, norm.w.detach(), norm.b.detach()))
 
 
 @exercise("2.4")
@@ -125,11 +129,11 @@ def test_layer_norm_shows_the_result_with_gain_and_bias(config, norms):
         "That is centred, but not divided yet.": x - x.mean(-1, keepdim=True),
     }
     claim = "hook_normalized of LayerNorm must see the result, gain and bias included."
-    match(came, plain * w + b, claim, mistakes)
+    assert_close(came, plain * w + b, claim, mistakes)
     norm.hook_normalized.hooks = [lambda tensor, point: 3 * tensor]  # noqa: ARG005
     ignored = {"Is what self.hook_normalized returns ignored?": plain * w + b}
     claim = "A hook at hook_normalized that triples what it sees must triple the result."
-    match(norm(x), 3 * (plain * w + b), claim, ignored)
+    assert_close(norm(x), 3 * (plain * w + b), claim, ignored)
 
 
 @exercise("2.4")
@@ -154,7 +158,7 @@ def test_rms_norm_of_a_vector_worked_by_hand(config, norms):
         "sqrt(25 + 11) = 6; times the gain [6, 12, 18, 24]."
     )
     right = torch.tensor([[1.0, 14.0, 15.0, 20.0]])
-    match(norm(x), right, claim, mistaken(norm, x, norm.w.detach(), torch.zeros(4)))
+    assert_close(norm(x), right, claim, mistaken(norm, x, norm.w.detach(), torch.zeros(4)))
 
 
 @exercise("2.5")
@@ -178,14 +182,14 @@ def test_rms_norm_shows_the_vector_before_the_gain(config, norms):
         "That is x itself, not divided yet.": x,
     }
     claim = "hook_normalized of RMSNorm must see the divided vector, before the gain."
-    match(came, plain, claim, mistakes)
+    assert_close(came, plain, claim, mistakes)
     norm.hook_normalized.hooks = [lambda tensor, point: tensor + 1]  # noqa: ARG005
     mistakes = {
         "Is what self.hook_normalized returns ignored?": plain * w,
         "Is the gain multiplied before the hook?": plain * w + 1,
     }
     claim = "A hook at hook_normalized that adds 1 must add the gain to the result."
-    match(norm(x), (plain + 1) * w, claim, mistakes)
+    assert_close(norm(x), (plain + 1) * w, claim, mistakes)
 
 
 @exercise("2.5")

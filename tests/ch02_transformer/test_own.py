@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.grading.diagnose import randomise
+from tests.grading.assertions import randomise
 
 pytestmark = pytest.mark.project
 TOKENS = torch.tensor([[3, 1, 22, 0, 7]])

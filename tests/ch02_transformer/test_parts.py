@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.grading.diagnose import match, normal, randomise
+from tests.grading.assertions import assert_close, normal, randomise
 
 from . import slow
 
@@ -46,7 +46,7 @@ class HeadNorm(nn.Module):
         return x / (x.pow(2).mean(-1, keepdim=True) + 1e-6).sqrt() * self.w
 
 
-def attention_by_hand(attn, x, rotating=0, may_look=lambda query, key: key <= query, cap=None):
+def attention_by_hand(attn, x, rotating=0, may_look=lambda query, key: key <= query, softcap=None):
     """What all heads write for one sequence, from the part's own weights, in loops."""
 
     def project(letter):
@@ -65,7 +65,7 @@ def attention_by_hand(attn, x, rotating=0, may_look=lambda query, key: key <= qu
 
     norms = [part if isinstance(part, HeadNorm) else None for part in (attn.q_norm, attn.k_norm)]
     q, k = turn(project("Q"), norms[0]), turn(project("K"), norms[1])
-    z = slow.attention(q, k, project("V"), may_look, cap or (lambda score: score))
+    z = slow.attention(q, k, project("V"), may_look, softcap or (lambda score: score))
     return (
         torch.stack(
             [sum(z[p, h] @ attn.W_O[h] for h in range(len(attn.W_O))) for p in range(len(x))]
@@ -85,8 +85,8 @@ def check_attention(part, seed, **by_hand):
         loud = part(x)
         for sequence in range(2):
             expected = attention_by_hand(part, x[sequence], **by_hand)
-            match(quiet[sequence], expected, "Unheard, the part must do what the loops do.")
-            match(loud[sequence], expected, "With a listener, the part must do the same.")
+            assert_close(quiet[sequence], expected, "Unheard, the part must do what the loops do.")
+            assert_close(loud[sequence], expected, "With an observer, the part must do the same.")
     assert heard, "the pattern must reach its hook point"
     return heard[0]
 
@@ -106,8 +106,8 @@ def test_a_cap_on_the_scores_is_a_part_and_takes_the_explicit_path(
         raise AssertionError("fused attention cannot cap its scores")
 
     monkeypatch.setattr(attention.F, "scaled_dot_product_attention", fused)
-    part = attention.Attention(sizes(), cap=soft_cap)
-    check_attention(part, seed, cap=lambda score: 4 * math.tanh(score / 4))
+    part = attention.Attention(sizes(), softcap=soft_cap)
+    check_attention(part, seed, softcap=lambda score: 4 * math.tanh(score / 4))
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -125,25 +125,25 @@ def test_all_parts_together(attention, sizes, seed):
         rotate=attention.Rotary(narrow),
         mask=windowed,
         qk_norms=(HeadNorm(SIZES["d_head"]), HeadNorm(SIZES["d_head"])),
-        cap=soft_cap,
+        softcap=soft_cap,
     )
     check_attention(
         part,
         seed,
         rotating=6,
         may_look=lambda q, k: q - WINDOW < k <= q,
-        cap=lambda score: 4 * math.tanh(score / 4),
+        softcap=lambda score: 4 * math.tanh(score / 4),
     )
 
 
 def test_a_window_and_a_cap_survive_the_kv_cache(attention, sizes, kv_cache):
-    part = attention.Attention(sizes(), attention.Rotary(sizes()), windowed, cap=soft_cap)
+    part = attention.Attention(sizes(), attention.Rotary(sizes()), windowed, softcap=soft_cap)
     randomise(part, 3)
     x = normal(2, 7, SIZES["d_model"], seed=3)
     past = kv_cache.LayerCache()
     with torch.no_grad():
         steps = torch.cat([part(x[:, :4], past), part(x[:, 4:5], past), part(x[:, 5:], past)], 1)
-        match(steps, part(x), "In steps, the part must do what it does at once.")
+        assert_close(steps, part(x), "In steps, the part must do what it does at once.")
 
 
 def parallel(model, layers, attention, norms, unembed, rotary):
@@ -171,7 +171,7 @@ def test_parallel_blocks_with_partial_rotary_equal_the_loops(
     chosen = sizes(rotary_dims=rotating or None, activation="gelu_tanh", eps=1e-3)
     ours = randomise(model.HookedTransformer(chosen, parts, seed=None), seed=5)
     logits, cache = ours.run_with_cache(TOKENS)
-    match(ours(TOKENS), logits, "Listening must not change the logits.", tolerance=1e-12)
+    assert_close(ours(TOKENS), logits, "Listening must not change the logits.", tolerance=1e-12)
     for sequence, tokens in enumerate(TOKENS):
         stream = torch.stack([ours.embed.W_E[token] for token in tokens])
         for block in ours.blocks:
@@ -179,7 +179,7 @@ def test_parallel_blocks_with_partial_rotary_equal_the_loops(
             hidden = norm_by_hand(block.ln2, stream) @ block.mlp.W_in + block.mlp.b_in
             stream = stream + said + slow.gelu_tanh(hidden) @ block.mlp.W_out + block.mlp.b_out
         expected = norm_by_hand(ours.ln_final, stream) @ ours.unembed.W_U + ours.unembed.b_U
-        match(logits[sequence], expected, "A parallel block's MLP must read what came in.")
+        assert_close(logits[sequence], expected, "A parallel block's MLP must read what came in.")
     assert not any("resid_mid" in name for name in cache), "a parallel block has no middle"
 
 
@@ -190,7 +190,7 @@ def test_parallel_blocks_fold_and_generate(
     parts = parallel(model, layers, attention, norms, unembed, rotary=True)
     ours = randomise(model.HookedTransformer(sizes(rotary_dims=4), parts, seed=None), seed=6)
     before, after = ours(TOKENS).log_softmax(-1), fold.fold(ours)(TOKENS).log_softmax(-1)
-    match(after, before, "Folding must not change the log-probabilities.")
+    assert_close(after, before, "Folding must not change the log-probabilities.")
     written = sample.generate(ours, TOKENS[:, :4], n_new=4)
     likeliest = ours(written[:, :-1])[:, 3:].argmax(-1)
     assert written[:, 4:].tolist() == likeliest.tolist()
@@ -204,4 +204,6 @@ def test_without_positions_the_last_token_sees_a_bag_of_tokens(model, layers, si
     )
     shuffled = torch.cat([TOKENS[:, [4, 0, 3, 1, 5, 2]], TOKENS[:, 6:]], dim=1)
     one, other = ours(TOKENS)[:, -1], ours(shuffled)[:, -1]
-    match(one, other, "One layer without positions must not tell the order of earlier tokens.")
+    assert_close(
+        one, other, "One layer without positions must not tell the order of earlier tokens."
+    )

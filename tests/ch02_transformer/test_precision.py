@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.overrides import TorchFunctionMode
 
-from tests.grading.diagnose import normal
+from tests.grading.assertions import normal
 
 pytestmark = pytest.mark.project
 

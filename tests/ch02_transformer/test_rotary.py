@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
+from tests.grading.assertions import assert_close, normal
 
 SIZES = dict(n_layers=1, d_model=9, n_heads=3, d_head=8, d_mlp=11, d_vocab=13, n_ctx=600)
 
@@ -76,7 +76,7 @@ def test_dimensions_i_and_i_plus_half_turn_together(attention, config, dimension
     }
     got = build(attention, config, n=4, d_head=4)(x, 0)
     claim = f"The unit vector {dimension} of 4 turns towards {'-' * (sign < 0)}e{partner}."
-    match(got, turned(angle, partner, sign), claim, mistakes)
+    assert_close(got, turned(angle, partner, sign), claim, mistakes)
 
 
 @exercise("2.10")
@@ -95,7 +95,7 @@ def test_every_pair_turns_by_its_own_angle(attention, config, start, n, base, se
     }
     got = build(attention, config, base=base, n=n)(x, start)
     claim = f"Pair i turns by position * base^(-2i/{n})."
-    match(got, right, claim, mistakes, tolerance=1e-12)
+    assert_close(got, right, claim, mistakes, tolerance=1e-12)
 
 
 @exercise("2.10")
@@ -106,7 +106,7 @@ def test_dot_product_depends_on_the_distance_alone(attention, config, seed):
     near = (rotate(q, 7) * rotate(k, 4)).sum()
     far = (rotate(q, 48) * rotate(k, 45)).sum()
     claim = "A query three places after a key must match it equally well wherever the two stand."
-    match(far, near, claim)
+    assert_close(far, near, claim)
     twice = (rotate(q, 8) * rotate(k, 4)).sum()
     assert abs(twice - near) > 1e-3, "At another distance, query and key must match otherwise."
 
@@ -119,7 +119,7 @@ def test_turning_keeps_the_length_of_every_pair(attention, config, seed):
     got = build(attention, config, n=6)(x, 2)
     for i in range(3):
         claim = f"Turning keeps the length of the pair ({i}, {i + 3}) as it was."
-        match(got[..., [i, i + 3]].norm(dim=-1), before[..., [i, i + 3]].norm(dim=-1), claim)
+        assert_close(got[..., [i, i + 3]].norm(dim=-1), before[..., [i, i + 3]].norm(dim=-1), claim)
 
 
 @exercise("2.10")
@@ -127,7 +127,7 @@ def test_position_0_stays_as_it_is(attention, config):
     x = normal(2, 3, 5, 8, seed=8)
     got = build(attention, config)(x, 0)
     claim = "Position 0 turns by an angle of 0. Are positions counted from `start`, with no 1?"
-    match(got[:, 0], x[:, 0], claim)
+    assert_close(got[:, 0], x[:, 0], claim)
 
 
 @exercise("2.10")
@@ -136,7 +136,7 @@ def test_a_late_start_is_the_tail_of_a_long_sequence(attention, config):
     whole = rotate(x, 0)
     mistakes = {"`start` is ignored: the first position is number `start`.": rotate(x[:, 4:], 0)}
     claim = "Positions 4 and 5 read alone, with start=4, come out as they do in the whole sequence."
-    match(rotate(x[:, 4:], 4), whole[:, 4:], claim, mistakes)
+    assert_close(rotate(x[:, 4:], 4), whole[:, 4:], claim, mistakes)
 
 
 @exercise("2.10")
@@ -146,7 +146,7 @@ def test_dimensions_from_n_on_stay_as_they_are(attention, config, n):
     before = x.clone()
     got = build(attention, config, n=n)(x, 3)
     claim = f"With rotary_dims={n} the dimensions from {n} on stay, in their places."
-    match(got[..., n:], before[..., n:], claim, tolerance=0)
+    assert_close(got[..., n:], before[..., n:], claim, tolerance=0)
 
 
 @exercise("2.10")
@@ -163,7 +163,7 @@ def test_x_itself_is_left_unchanged(attention, config):
 def test_low_precision_is_turned_in_float32(attention, config, dtype, rounding):
     """bfloat16 does not know position 513, only 512 and 516."""
     x, rotate = normal(2, 4, 3, 8, seed=12).to(dtype), build(attention, config)
-    match(rotate(x.double(), 513), by_loop(x, 513, 100, 8), "In float64, at position 513.")
+    assert_close(rotate(x.double(), 513), by_loop(x, 513, 100, 8), "In float64, at position 513.")
     got = rotate(x, 513)
     assert got.dtype == dtype, f"x came in {dtype} and must go on in it; {got.dtype} came back."
     error = (got.double() - by_loop(x, 513, 100, 8)).abs().max().item()
@@ -180,4 +180,4 @@ def test_gradients_come_through_turned_back(attention, config):
     length = build(attention, config, n=6)(x, 2).pow(2).sum()
     assert length.requires_grad, "Gradients must reach x: compute with x itself, nothing detached."
     (got,) = torch.autograd.grad(length, x)
-    match(got, 2 * x, "The gradient of the turned vectors' squared length is 2 x.")
+    assert_close(got, 2 * x, "The gradient of the turned vectors' squared length is 2 x.")

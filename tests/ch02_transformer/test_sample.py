@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
+from tests.grading.assertions import assert_close, normal
 
 from .ranking import kept, ranked
 
@@ -99,7 +99,7 @@ def test_two_likeliest_of_one_two_three_four_have_three_and_four_sevenths(sample
     }
     for temperature, (row, claim) in claims.items():
         got = sample.top_k_probabilities(logits, temperature, 2)
-        match(got, torch.tensor([row], dtype=torch.float64), claim)
+        assert_close(got, torch.tensor([row], dtype=torch.float64), claim)
 
 
 @exercise("2.17")
@@ -109,7 +109,7 @@ def test_two_likeliest_of_one_two_three_four_have_three_and_four_sevenths(sample
 )
 def test_k_likeliest_share_the_probability_at_this_temperature(sample, seed, temperature, k):
     logits = 2 * normal(BATCH, VOCAB, seed=seed)
-    match(
+    assert_close(
         sample.top_k_probabilities(logits.clone(), temperature, k),
         top_k(logits, temperature, k),
         f"At temperature {temperature}, each row keeps its own {k} likeliest tokens, softmaxed.",
@@ -123,7 +123,7 @@ def test_k_likeliest_share_the_probability_at_this_temperature(sample, seed, tem
 def test_no_k_and_a_large_k_keep_everything(sample, k):
     logits = normal(BATCH, VOCAB, seed=5)
     claim = f"k={k} of {VOCAB} tokens keeps them all: a plain softmax at that temperature."
-    match(sample.top_k_probabilities(logits, 0.7, k), top_k(logits, 0.7, VOCAB), claim)
+    assert_close(sample.top_k_probabilities(logits, 0.7, k), top_k(logits, 0.7, VOCAB), claim)
 
 
 @exercise("2.17")
@@ -146,7 +146,7 @@ def test_exactly_k_tokens_are_kept_among_equals(sample):
         "Of tokens that are equally likely, any will do, but k=2 leaves two a row. Comparing with "
         "the k-th largest logit keeps all its equals (>=), or none of them (>)."
     )
-    match(p.sort(dim=-1, descending=True).values, expected, claim, tolerance=1e-6)
+    assert_close(p.sort(dim=-1, descending=True).values, expected, claim, tolerance=1e-6)
 
 
 @exercise("2.17")
@@ -157,7 +157,7 @@ def test_low_temperature_gives_all_to_the_likeliest(sample):
         "At temperature .05 a lead of one nat decides. NaN comes from exp of a large number: let "
         "softmax do it, which takes the maximum away first."
     )
-    match(p, torch.tensor([[0.0, 1.0, 0.0, 0.0]]), claim, tolerance=1e-6)
+    assert_close(p, torch.tensor([[0.0, 1.0, 0.0, 0.0]]), claim, tolerance=1e-6)
 
 
 @exercise("2.17")
@@ -167,4 +167,4 @@ def test_logits_are_left_as_they_came(sample, temperature):
     before = logits.clone()
     sample.top_k_probabilities(logits, temperature, 2)
     claim = "The logits that came in belong to the caller, but they were edited in place."
-    match(logits, before, claim)
+    assert_close(logits, before, claim)

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
+from tests.grading.assertions import assert_close, normal
 
 from .ranking import kept, ranked
 
@@ -94,7 +94,9 @@ EXACT = torch.tensor([[0.125, 0.5, 0.0625, 0.3125]], dtype=torch.float64)
 def test_fewest_tokens_that_reach_p_are_kept(sample, mass, weights):
     expected = torch.tensor([weights], dtype=torch.float64) / sum(weights)
     claim = f"Of 1/8, 1/2, 1/16 and 5/16, the fewest that reach p={mass} stay, rescaled."
-    match(sample.keep_top_p(EXACT.clone(), mass), expected, claim, top_p_mistakes(EXACT, mass))
+    assert_close(
+        sample.keep_top_p(EXACT.clone(), mass), expected, claim, top_p_mistakes(EXACT, mass)
+    )
 
 
 @exercise("2.18")
@@ -102,7 +104,9 @@ def test_fewest_tokens_that_reach_p_are_kept(sample, mass, weights):
 def test_reaching_p_exactly_is_enough(sample, mass, count):
     expected = kept(EXACT[0], ranked(EXACT[0])[:count])[None]
     claim = f"The {count} likeliest hold exactly p={mass}: that is enough, and no more are kept."
-    match(sample.keep_top_p(EXACT.clone(), mass), expected, claim, top_p_mistakes(EXACT, mass))
+    assert_close(
+        sample.keep_top_p(EXACT.clone(), mass), expected, claim, top_p_mistakes(EXACT, mass)
+    )
 
 
 @exercise("2.18")
@@ -113,7 +117,7 @@ def test_each_row_keeps_its_own_tokens(sample, seed, mass):
     expected = torch.stack([kept(row, nucleus(row, mass)) for row in p])
     claim = f"Each row keeps the fewest likeliest tokens that reach p={mass}, each in its place."
     got = sample.keep_top_p(p.clone(), mass)
-    match(got, expected, claim, top_p_mistakes(p, mass), tolerance=1e-12)
+    assert_close(got, expected, claim, top_p_mistakes(p, mass), tolerance=1e-12)
 
 
 @exercise("2.18")
@@ -124,13 +128,13 @@ def test_a_tiny_p_keeps_the_likeliest_token(sample):
         "However small p is, the token that crosses it stays: the likeliest, with probability 1."
     )
     mistakes = {"No token is left, and 0 / 0 is NaN.": torch.full_like(p, torch.nan)}
-    match(sample.keep_top_p(p.clone(), 1e-9), expected, claim, mistakes)
+    assert_close(sample.keep_top_p(p.clone(), 1e-9), expected, claim, mistakes)
 
 
 @exercise("2.18")
 def test_p_of_one_keeps_everything(sample):
     claim = "p=1 is reached by all tokens together, so all keep their probability."
-    match(sample.keep_top_p(EXACT.clone(), 1.0), EXACT, claim, top_p_mistakes(EXACT, 1.0))
+    assert_close(sample.keep_top_p(EXACT.clone(), 1.0), EXACT, claim, top_p_mistakes(EXACT, 1.0))
 
 
 @exercise("2.18")
@@ -140,7 +144,7 @@ def test_p_of_one_keeps_everything_where_rounding_falls_short_of_it(sample):
         "Ten times .1 adds up to a little less than 1 in floating point, so nothing ever reaches "
         "p=1: then all are kept. (argmax of nothing but False is 0.)"
     )
-    match(sample.keep_top_p(p.clone(), 1.0), p, claim, top_p_mistakes(p, 1.0))
+    assert_close(sample.keep_top_p(p.clone(), 1.0), p, claim, top_p_mistakes(p, 1.0))
 
 
 @exercise("2.18")
@@ -151,7 +155,9 @@ def test_equals_are_not_kept_beyond_need(sample):
         "Of eight equal tokens two reach p=.25, whichever they are. Comparing with the "
         "probability of the token that crosses keeps all its equals."
     )
-    match(got, torch.tensor([0.5, 0.5, 0, 0, 0, 0, 0, 0]).expand(2, 8), claim, tolerance=1e-6)
+    assert_close(
+        got, torch.tensor([0.5, 0.5, 0, 0, 0, 0, 0, 0]).expand(2, 8), claim, tolerance=1e-6
+    )
 
 
 @exercise("2.18")
@@ -159,4 +165,4 @@ def test_probabilities_are_left_as_they_came(sample):
     p = EXACT.clone()
     sample.keep_top_p(p, 0.6)
     claim = "The probabilities that came in belong to the caller, but they were edited in place."
-    match(p, EXACT, claim)
+    assert_close(p, EXACT, claim)

@@ -5,8 +5,8 @@ import itertools
 import pytest
 import torch
 
-from tests.ch03_circuits import tiny
-from tests.grading.diagnose import normal
+from tests.grading import tiny_models
+from tests.grading.assertions import normal
 
 pytestmark = pytest.mark.project
 
@@ -174,7 +174,7 @@ def test_a_site_that_does_not_fit_a_tensor_is_refused(sites, hooks):
 
 
 def test_a_site_that_this_model_lacks_is_refused(sites, impl):
-    model = tiny.build(impl, "llama")
+    model = tiny_models.build(impl, "llama")
     with pytest.raises(KeyError, match=r"blocks\.1\.attn\.hook_zz'; the nearest are blocks\.1\."):
         sites.Site("attn.hook_zz", 1).check(model)
     with pytest.raises(KeyError, match=r"no hook point 'blocks\.2\.attn\.hook_z'"):
@@ -191,8 +191,8 @@ def test_a_site_that_this_model_lacks_is_refused(sites, impl):
 
 
 def test_a_site_on_a_real_forward_is_the_part_that_a_cache_has(sites, impl):
-    model = tiny.build(impl, "llama")
-    _, cache = model.run_with_cache(tiny.TOKENS)
+    model = tiny_models.build(impl, "llama")
+    _, cache = model.run_with_cache(tiny_models.TOKENS)
     points = model.hook_points()
     for hook in ("attn.hook_z", "attn.hook_v", "attn.hook_pattern"):
         site = sites.Site(hook, 1, head=1, position=((0,), (4,), (2,)))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
+from tests.grading.assertions import assert_close, normal
 
 BATCH, POS, VOCAB = 3, 5, 7
 seeds = pytest.mark.parametrize("seed", [0, 1])
@@ -116,7 +116,7 @@ def loss_mistakes(logits: Tensor, tokens: Tensor) -> dict[str, Tensor]:
 def test_loss_of_a_half_a_quarter_and_an_eighth_is_two_log_two(train):
     p = torch.tensor([[1 / 2, 1 / 8, 3 / 8], [1 / 4, 1 / 2, 1 / 4], [1 / 8, 3 / 4, 1 / 8]]).double()
     logits = torch.cat([p, torch.tensor([[0.1, 0.2, 0.7]]).double()]).log()[None]
-    match(
+    assert_close(
         train.next_token_loss(logits, torch.zeros(1, 4, dtype=torch.long)),
         2 * math.log(2),
         "Three tokens with probabilities 1/2, 1/4 and 1/8 surprise by 2 log 2 nats on average.",
@@ -131,7 +131,7 @@ def test_loss_of_a_half_a_quarter_and_an_eighth_is_two_log_two(train):
 @seeds
 def test_loss_is_the_mean_surprise_at_each_next_token(train, seed):
     logits, tokens = normal(BATCH, POS, VOCAB, seed=seed), some_tokens(seed)
-    match(
+    assert_close(
         train.next_token_loss(logits, tokens),
         slow_loss(logits, tokens),
         "The loss is the mean of -log p(tokens[t + 1]) given by logits[t], over all t but the "
@@ -145,7 +145,7 @@ def test_loss_is_the_mean_surprise_at_each_next_token(train, seed):
 def test_guessing_costs_the_log_of_the_vocabulary(train):
     loss = train.next_token_loss(torch.full((BATCH, POS, VOCAB), 3.0), some_tokens(3))
     claim = "Equal logits are a guess among 7 tokens, which costs log(7) nats wherever they lie."
-    match(loss, math.log(VOCAB), claim, tolerance=1e-6)
+    assert_close(loss, math.log(VOCAB), claim, tolerance=1e-6)
 
 
 @exercise("2.15")
@@ -155,10 +155,10 @@ def test_last_logits_and_first_token_do_not_count(train):
     other = logits.clone()
     other[:, -1] += normal(BATCH, VOCAB, seed=5)
     claim = "The last position predicts a token that is not there, yet its logits change the loss."
-    match(train.next_token_loss(other, tokens), before, claim)
+    assert_close(train.next_token_loss(other, tokens), before, claim)
     tokens[:, 0] = (tokens[:, 0] + 1) % VOCAB
     claim = "Nobody predicts the first token, yet changing it changes the loss."
-    match(train.next_token_loss(logits, tokens), before, claim)
+    assert_close(train.next_token_loss(logits, tokens), before, claim)
 
 
 @exercise("2.15")
@@ -170,7 +170,9 @@ def test_a_hopeless_prediction_costs_a_finite_loss(train):
         "exp(-1000) is 0 in floating point, so the log of a softmax fails: use log_softmax or "
         "cross_entropy."
     )
-    match(train.next_token_loss(logits, torch.tensor([[2, 5]])), 1000.0, claim, tolerance=1e-6)
+    assert_close(
+        train.next_token_loss(logits, torch.tensor([[2, 5]])), 1000.0, claim, tolerance=1e-6
+    )
 
 
 @exercise("2.15")
@@ -188,4 +190,4 @@ def test_gradient_is_probability_minus_one_at_the_token_that_came(train, seed):
             expected[row, t, tokens[row, t + 1]] -= 1
     expected[:, -1] = 0
     claim = "The loss's slope is (p - 1 at the token that came) / number of predictions."
-    match(gradient, expected / (BATCH * (POS - 1)), claim)
+    assert_close(gradient, expected / (BATCH * (POS - 1)), claim)

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from tests.grading import exercise
-from tests.grading.descent import Descent
-from tests.grading.diagnose import agree, match, normal
+from tests.grading.assertions import assert_close, is_close, normal
+from tests.grading.plain_sgd import PlainSGD
 
 BATCH, POS, VOCAB = 3, 5, 7
 NO_CLIP = 1e6
@@ -56,7 +56,7 @@ def loss_and_slope(state: Tensor, tokens: Tensor, shift: int = 1) -> tuple[float
 def used(train, model: Bigram, tokens: Tensor, clip: float, lr: float = 0.3) -> Tensor:
     """The gradient that one step of plain SGD used: how far the weights moved, over -lr."""
     before = model.state()
-    train.train_step(model, tokens, Descent(model, lr=lr), clip)
+    train.train_step(model, tokens, PlainSGD(model, lr=lr), clip)
     return (before - model.state()) / lr
 
 
@@ -88,14 +88,14 @@ def test_step_goes_against_the_gradient_of_the_loss(train, seed):
         "The step is taken twice.": 2 * slope,
         "The gradient was shortened to length 1, whatever clip is.": slope / (slope.norm() + 1e-6),
     }
-    match(moved, slope, "Plain SGD subtracts lr times the gradient.", mistakes, 1e-9)
+    assert_close(moved, slope, "Plain SGD subtracts lr times the gradient.", mistakes, 1e-9)
 
 
 @exercise("2.16")
 @seeds
 def test_second_step_forgets_the_first_gradient(train, seed):
     model, lr, momentum = Bigram(seed), 0.05, 0.9
-    optimizer = Descent(model, lr=lr, momentum=momentum)
+    optimizer = PlainSGD(model, lr=lr, momentum=momentum)
     first, second = some_tokens(seed), some_tokens(seed + 10)
     start = model.state()
     train.train_step(model, first, optimizer, NO_CLIP)
@@ -110,11 +110,11 @@ def test_second_step_forgets_the_first_gradient(train, seed):
         "belongs before it.": momentum * slope_1 + slope_1 + slope_2,
         "The weights are moved by hand; the optimizer's own step() has momentum here.": slope_2,
         "The optimizer steps before backward(), on the gradient of the batch before.": (
-            slope_1 if agree(middle, start) else math.nan
+            slope_1 if is_close(middle, start) else math.nan
         ),
     }
     claim = "The second step uses the gradient of its own batch only (plus momentum .9)."
-    match((middle - model.state()) / lr, momentum * slope_1 + slope_2, claim, mistakes, 1e-9)
+    assert_close((middle - model.state()) / lr, momentum * slope_1 + slope_2, claim, mistakes, 1e-9)
 
 
 @exercise("2.16")
@@ -149,7 +149,7 @@ def test_long_gradient_is_shortened_to_clip(train, seed, share):
         f"The gradient is {slope.norm():.3g} long, clip is {clip:.3g}, and the step used one "
         f"of length {moved.norm():.3g}."
     )
-    match(moved / clip, slope / slope.norm(), claim, scaled(mistakes, 1 / clip), 1e-5)
+    assert_close(moved / clip, slope / slope.norm(), claim, scaled(mistakes, 1 / clip), 1e-5)
 
 
 def scaled(mistakes: dict[str, Tensor], factor: float) -> dict[str, Tensor]:
@@ -165,7 +165,7 @@ def test_short_gradient_stays_as_it_is(train, seed):
     clip = 3 * slope.norm().item()
     mistakes = {"It was lengthened to clip.": slope * 3}
     claim = "A gradient shorter than clip is used as it is."
-    match(used(train, model, tokens, clip), slope, claim, mistakes, 1e-9)
+    assert_close(used(train, model, tokens, clip), slope, claim, mistakes, 1e-9)
 
 
 @exercise("2.16")
@@ -173,7 +173,7 @@ def test_short_gradient_stays_as_it_is(train, seed):
 def test_returns_the_loss_before_the_update(train, seed):
     model, tokens = Bigram(seed), some_tokens(seed)
     loss = loss_and_slope(model.state(), tokens)[0]
-    optimizer = Descent(model, lr=0.01)
+    optimizer = PlainSGD(model, lr=0.01)
     returned = train.train_step(model, tokens, optimizer, clip=1.0)
     after = loss_and_slope(model.state(), tokens)[0]
     mistakes = {
@@ -181,4 +181,6 @@ def test_returns_the_loss_before_the_update(train, seed):
         "That is the sum over the predictions, not their mean.": loss * BATCH * (POS - 1),
         "That is minus the loss.": -loss,
     }
-    match(returned, loss, "The loss of this batch before the update is returned.", mistakes, 1e-9)
+    assert_close(
+        returned, loss, "The loss of this batch before the update is returned.", mistakes, 1e-9
+    )

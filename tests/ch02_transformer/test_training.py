@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from tests.grading.diagnose import match, randomise
+from tests.grading.assertions import assert_close, randomise
 
 pytestmark = pytest.mark.project
 TEXT = torch.tensor([3, 1, 4, 5, 9, 2] * 20)
@@ -153,11 +153,15 @@ def test_training_leaves_torchs_own_random_numbers_alone(train, make, run):
 def test_learning_rate_warms_up_in_a_line_and_falls_to_a_tenth(train, run):
     run = replace(run, steps=1000, warmup=100, lr=0.5)
     rates = [train.learning_rate(step, run) for step in range(1001)]
-    match(torch.tensor(rates[:100]), torch.arange(1, 101) * 0.005, "A straight line.", None, 1e-6)
+    assert_close(
+        torch.tensor(rates[:100]), torch.arange(1, 101) * 0.005, "A straight line.", None, 1e-6
+    )
     falls = [later <= earlier for earlier, later in zip(rates[100:], rates[101:], strict=False)]
     assert all(falls) and rates[100] == 0.5
-    match(rates[550], 0.5 * 0.55, "Half way down the cosine, half way between 1 and a tenth.")
-    match(rates[1000], 0.05, "At the end, a tenth.")
+    assert_close(
+        rates[550], 0.5 * 0.55, "Half way down the cosine, half way between 1 and a tenth."
+    )
+    assert_close(rates[1000], 0.05, "At the end, a tenth.")
 
 
 def test_weight_decay_pulls_matrices_only(train, make, run):
@@ -169,7 +173,7 @@ def test_weight_decay_pulls_matrices_only(train, make, run):
     optimizer.step()
     for name, weight in weights_of(model).items():
         factor = 1 - 0.01 * 0.5 if ".W_" in name else 1.0
-        match(weight, before[name] * factor, f"{name} is multiplied by {factor}.")
+        assert_close(weight, before[name] * factor, f"{name} is multiplied by {factor}.")
 
 
 def test_a_step_draws_windows_that_the_text_holds_and_no_others(train, run):
@@ -193,7 +197,7 @@ def test_held_out_loss_is_the_mean_over_windows_laid_end_to_end(train, make, run
             losses.append(train.next_token_loss(model(window), window))
     for batch_size in (4, 3, 8):
         got = train.held_out_loss(model, HELD_OUT, replace(run, batch_size=batch_size))
-        match(got, sum(losses) / 8, "Every window counts alike, whatever the batch size.")
+        assert_close(got, sum(losses) / 8, "Every window counts alike, whatever the batch size.")
 
 
 @pytest.mark.parametrize(

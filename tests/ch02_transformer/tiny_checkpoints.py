@@ -10,7 +10,7 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor
 
-from tests.grading.diagnose import normal
+from tests.grading.assertions import normal
 
 LLAMA = {
     "architectures": ["LlamaForCausalLM"],

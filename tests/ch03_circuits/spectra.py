@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from tests.grading.diagnose import match
+from tests.grading.assertions import assert_close
 
 
 def in_order_of(came: Tensor, wanted: Tensor) -> Tensor:
@@ -41,4 +41,4 @@ def match_spectra(
     found = {words: in_order_of(came, value) for words, value in mistakes.items()}
     claim = f"{claim} (Last axis: real and imaginary part.)"
     real = torch.view_as_real(came.to(torch.complex128))
-    match(real, in_order_of(came, wanted), claim, found, tolerance)
+    assert_close(real, in_order_of(came, wanted), claim, found, tolerance)

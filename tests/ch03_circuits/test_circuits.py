@@ -5,9 +5,8 @@ import torch
 
 from tests.ch02_transformer.slow import rotate
 from tests.grading import exercise
-from tests.grading.diagnose import match
-
-from .tiny import SIZES, TOKENS, shared, without_query_and_key_biases
+from tests.grading.assertions import assert_close
+from tests.grading.tiny_models import SIZES, TOKENS, shared, without_query_and_key_biases
 
 MODELS = {
     "gpt2": ("gpt2", {}),
@@ -42,7 +41,7 @@ def check_circuit(circuit, right, kind, mistakes):
         f"The factors meet in {inner} dimensions; the rank of a head is d_head, {D_HEAD}. Is the "
         "product multiplied out?"
     )
-    match(product, right, f"The {kind} circuit is wrong.", mistakes)
+    assert_close(product, right, f"The {kind} circuit is wrong.", mistakes)
 
 
 @torch.no_grad()
@@ -87,11 +86,11 @@ def looked(model, W_Q, W_K, query: int, key: int):
     """W_Q W_K^T with both turned to a position by hand, for matching lists of heads."""
     turning = model.config.rotating if type(model.blocks[0].attn.rotate).__name__ == "Rotary" else 0
 
-    def turned(W, position):
+    def rotate_weights(W, position):
         rows = [rotate(row, position, turning, model.config.rotary_base) for row in W.flatten(0, 1)]
         return torch.stack(rows).reshape(W.shape)
 
-    return turned(W_Q, query) @ turned(W_K, key).mT
+    return rotate_weights(W_Q, query) @ rotate_weights(W_K, key).mT
 
 
 @torch.no_grad()
@@ -160,7 +159,7 @@ def test_circuits_of_a_folded_model_are_what_it_computes(circuits, build, fold, 
     ov = circuits.ov_circuit(model, 1)
     moved = pattern @ (read[:, None] @ (ov.A @ ov.B))
     claim = "pattern @ x @ OV must be what each head of a folded model writes."
-    match(moved, z.transpose(1, 2) @ model.blocks[1].attn.W_O, claim)
+    assert_close(moved, z.transpose(1, 2) @ model.blocks[1].attn.W_O, claim)
     placed = read + getattr(model.blocks[1], "W_pos", torch.zeros(17, 10))[: read.shape[1]]
     for distance in range(read.shape[1]):
         qk = circuits.qk_circuit(model, 1, distance)
@@ -171,4 +170,4 @@ def test_circuits_of_a_folded_model_are_what_it_computes(circuits, build, fold, 
             )
             right = scores[:, :, key + distance, key] * D_HEAD**0.5
             claim = f"x_query @ QK @ x_key, {distance} apart, must be the score times sqrt(d_head)."
-            match((halves[0] @ halves[1])[..., 0, 0], right, claim)
+            assert_close((halves[0] @ halves[1])[..., 0, 0], right, claim)

@@ -3,13 +3,12 @@
 import pytest
 import torch
 
-from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
-
-from .thin import WIDE
-from .thrift import largest_made
-from .tiny import shared
+from tests.grading.assertions import assert_close, normal
+from tests.grading.low_rank import WIDE
+from tests.grading.peak_memory import largest_made
+from tests.grading.side_effects import assert_no_side_effects
+from tests.grading.tiny_models import shared
 
 PAIRS = [(3, 4), (3, 3), (1, 2)]
 
@@ -17,7 +16,7 @@ PAIRS = [(3, 4), (3, 3), (1, 2)]
 def heads(factored, n: int, d_model: int, rank: int, seed: int):
     """Random heads as thin products."""
     A, B = normal(n, d_model, rank, seed=seed), normal(n, rank, d_model, seed=seed + 1)
-    return factored.FactoredMatrix(A, B)
+    return factored_matrix.FactoredMatrix(A, B)
 
 
 def length(M):
@@ -82,22 +81,22 @@ def test_score_is_the_norm_of_the_product_over_the_norms(
     composition, factored, n_earlier, n_later, seed
 ):
     first, second = heads(factored, n_earlier, 8, 3, seed), heads(factored, n_later, 8, 2, seed + 9)
-    with unchanged(first=first.A, second=second.B):
+    with assert_no_side_effects(first=first.A, second=second.B):
         came = composition.composition_score(first, second)
     F, S = first.A @ first.B, second.A @ second.B
     claim = f"Scores of {n_earlier} earlier with {n_later} later heads are wrong."
-    match(came, dense(F, S), claim, mistakes(F, S))
+    assert_close(came, dense(F, S), claim, mistakes(F, S))
 
 
 @exercise("3.12")
 def test_score_is_one_where_all_is_read_and_zero_where_nothing_is(composition, factored):
     axes = torch.eye(4).double()[:, :, None]
-    first = factored.FactoredMatrix(axes[[0, 1]], axes[[2, 3]].mT)  # write axis 2, axis 3
-    second = factored.FactoredMatrix(3 * axes[[2, 0]], axes[[1, 1]].mT)  # read axis 2, axis 0
+    first = factored_matrix.FactoredMatrix(axes[[0, 1]], axes[[2, 3]].mT)  # write axis 2, axis 3
+    second = factored_matrix.FactoredMatrix(3 * axes[[2, 0]], axes[[1, 1]].mT)  # read axis 2, axis 0
     claim = "Heads write axes 2 and 3 of the stream; the later ones read axes 2 and 0."
     right = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
     F, S = first.A @ first.B, second.A @ second.B
-    match(composition.composition_score(first, second), right, claim, mistakes(F, S))
+    assert_close(composition.composition_score(first, second), right, claim, mistakes(F, S))
 
 
 @exercise("3.12")
@@ -117,10 +116,10 @@ def test_score_is_unchanged_by_what_passes_between_the_factors(composition, fact
     first, second = heads(factored, 2, 7, 3, 7), heads(factored, 3, 7, 2, 8)
     before = composition.composition_score(first, second)
     R, T = normal(2, 3, 3, seed=9), normal(3, 2, 2, seed=10)
-    first = factored.FactoredMatrix(first.A @ R, torch.linalg.inv(R) @ first.B)
-    second = factored.FactoredMatrix(second.A @ T, torch.linalg.inv(T) @ second.B)
+    first = factored_matrix.FactoredMatrix(first.A @ R, torch.linalg.inv(R) @ first.B)
+    second = factored_matrix.FactoredMatrix(second.A @ T, torch.linalg.inv(T) @ second.B)
     claim = "The same products in other factors must score the same."
-    match(composition.composition_score(first, second), before, claim, None, 1e-9)
+    assert_close(composition.composition_score(first, second), before, claim, None, 1e-9)
 
 
 @exercise("3.12")
@@ -156,7 +155,7 @@ def test_queries_keys_and_values_are_read_from_the_left(
 ):
     model = build(family)
     wrote, moves, looks = circuits_of(circuits, model, distance)
-    came = composition.compositions(model, 0, 1, distance)
+    came = composition.all_composition_scores(model, 0, 1, distance)
     sides = {
         "q": ("queries", dense(wrote, looks)),
         "k": ("keys", dense(wrote, looks.mT)),
@@ -186,7 +185,7 @@ def test_queries_keys_and_values_are_read_from_the_left(
             ),
         }
         claim = f"How much the later heads' {words} read of the {family} model is wrong (`{side}`)."
-        match(getattr(came, side), right, claim, wrong)
+        assert_close(getattr(came, side), right, claim, wrong)
 
 
 @exercise("3.13")
@@ -198,7 +197,7 @@ def test_a_head_whose_keys_see_nothing_composes_through_queries_and_values_alone
     first, last = model.blocks[0].attn, model.blocks[1].attn
     writes = torch.linalg.qr(first.W_O[2].mT).Q
     last.W_K[4] -= writes @ writes.mT @ last.W_K[4]
-    came = composition.compositions(model, 0, 1)
+    came = composition.all_composition_scores(model, 0, 1)
     zero = {side: getattr(came, side)[2, 4].abs().item() < 1e-7 for side in "qkv"}
     assert zero == {"q": False, "k": True, "v": False}, (
         "Head 4 of layer 1 has keys that see nothing of what head 2 of layer 0 writes, so its "

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
+from tests.grading.assertions import assert_close, normal
+from tests.grading.side_effects import assert_no_side_effects
 
 
 def mistakes(values):
@@ -64,7 +64,7 @@ HAND = [
 def test_score_of_few_eigenvalues_worked_by_hand(circuits, values, right, words):
     values = torch.tensor(values, dtype=torch.complex128)
     claim = f"{words} give {right:.3g}."
-    match(circuits.copying_score(values), right, claim, mistakes(values))
+    assert_close(circuits.copying_score(values), right, claim, mistakes(values))
 
 
 @exercise("3.11")
@@ -76,9 +76,9 @@ def test_score_is_the_sum_over_the_sum_of_sizes(circuits, lead):
     for place in torch.cartesian_prod(*map(torch.arange, lead)).reshape(-1, len(lead)).tolist():
         own = values[tuple(place)].tolist()
         right[tuple(place)] = math.fsum(x.real for x in own) / math.fsum(abs(x) for x in own)
-    with unchanged(eigenvalues=values):
+    with assert_no_side_effects(eigenvalues=values):
         came = circuits.copying_score(values)
-    match(came, right, f"Scores of {list(lead)} heads are wrong.", mistakes(values))
+    assert_close(came, right, f"Scores of {list(lead)} heads are wrong.", mistakes(values))
 
 
 @exercise("3.11")
@@ -86,7 +86,7 @@ def test_a_head_that_hands_tokens_on_scores_one_and_its_opposite_minus_one(circu
     W_E = torch.linalg.qr(normal(9, 9, seed=3)).Q[:, :5]
     W_V = normal(5, 3, seed=4)
     for sign in (1, -1):
-        full = factored.FactoredMatrix(W_E @ W_V, sign * W_V.mT @ W_E.mT)
+        full = factored_matrix.FactoredMatrix(W_E @ W_V, sign * W_V.mT @ W_E.mT)
         came = circuits.copying_score(full.eigenvalues())
         claim = f"W_V W_O = {'' if sign > 0 else '-'}W_V W_V^T between W_E and W_E^T scores {sign}."
-        match(came, sign, claim)
+        assert_close(came, sign, claim)

@@ -3,11 +3,10 @@
 import pytest
 import torch
 
-from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
-
-from .tiny import TOKENS, authors, shared
+from tests.grading.assertions import assert_close, normal
+from tests.grading.side_effects import assert_no_side_effects
+from tests.grading.tiny_models import TOKENS, authors, shared
 
 FAMILIES = ["gpt2", "parallel", "llama", "attention-only"]
 
@@ -50,9 +49,9 @@ def test_a_head_writes_its_z_through_its_own_slice_of_W_O(decompose, shape):
     for head in range(heads):
         for i in range(d_head):
             right[head] += z[:, :, head, i, None] * W_O[head, i]
-    with unchanged(z=z, W_O=W_O):
+    with assert_no_side_effects(z=z, W_O=W_O):
         came = decompose.head_results(z, W_O)
-    match(came, right, "Each head writes z @ W_O, of its own.", result_mistakes(z, W_O))
+    assert_close(came, right, "Each head writes z @ W_O, of its own.", result_mistakes(z, W_O))
 
 
 def components(decompose, model):
@@ -129,9 +128,9 @@ def test_components_are_all_that_is_written_and_sum_to_the_stream(decompose, bui
     check_names(list(came.names), list(written))
     for name, value in zip(came.names, came.values, strict=True):
         mistakes = component_mistakes(name, model, written, cache)
-        match(value, written[name], f"`{name}` of the {family} model is wrong.", mistakes)
+        assert_close(value, written[name], f"`{name}` of the {family} model is wrong.", mistakes)
     last = cache["blocks.1.hook_resid_post"]
-    match(came.values.sum(0), last, "All components sum to the stream after the last block.")
+    assert_close(came.values.sum(0), last, "All components sum to the stream after the last block.")
 
 
 @exercise("3.1")
@@ -139,7 +138,7 @@ def test_a_model_without_layers_has_embeddings_alone(decompose, build):
     model = build("attention-only", n_layers=0)
     came = components(decompose, model)
     check_names(list(came.names), ["embed", "pos_embed"])
-    match(came.values.sum(0), model.embed.W_E[TOKENS], "The stream is the embedding.")
+    assert_close(came.values.sum(0), model.embed.W_E[TOKENS], "The stream is the embedding.")
 
 
 @exercise("3.1")

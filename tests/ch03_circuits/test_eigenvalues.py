@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
+from tests.grading.assertions import assert_close, normal
+from tests.grading.low_rank import THIN, WIDE, factors, multiplied_out
+from tests.grading.peak_memory import largest_made
+from tests.grading.side_effects import assert_no_side_effects
 
 from .spectra import match_spectra
-from .thin import THIN, WIDE, factors, multiplied_out
-from .thrift import largest_made
 
 SQUARE = [((), 6, 3), ((2,), 7, 4), ((3, 2), 5, 5)]
 
@@ -56,8 +56,8 @@ def eigen_mistakes(A, B):
 @pytest.mark.parametrize("lead, side, rank", SQUARE)
 def test_eigenvalues_are_those_of_the_product_that_are_not_zero(factored, lead, side, rank):
     A, B = factors(lead, side, rank, side)
-    with unchanged(A=A, B=B):
-        came = factored.FactoredMatrix(A, B).eigenvalues()
+    with assert_no_side_effects(A=A, B=B):
+        came = factored_matrix.FactoredMatrix(A, B).eigenvalues()
     assert came.shape == (*lead, rank), (
         f"{rank} eigenvalues are expected for each of {list(lead)}, the others of AB are zero; "
         f"sizes {list(came.shape)} came."
@@ -75,7 +75,7 @@ def test_eigenvalues_are_those_of_the_product_that_are_not_zero(factored, lead, 
         power = power @ M
         trace = power.diagonal(dim1=-2, dim2=-1).sum(-1)
         claim = f"The eigenvalues to the power {exponent} sum to the trace of (AB)^{exponent}."
-        match((came**exponent).sum(-1).real, trace, claim, None, 1e-9)
+        assert_close((came**exponent).sum(-1).real, trace, claim, None, 1e-9)
 
 
 @exercise("3.9")
@@ -84,7 +84,7 @@ def test_eigenvalues_of_a_turn_by_a_right_angle_worked_by_hand(factored):
     B = torch.tensor([[1.0, 0.0, 5.0], [0.0, 1.0, -7.0]]).double()
     right = torch.tensor([3j, -3j], dtype=torch.complex64)
     claim = "A plane that is turned by a right angle and stretched three times has 3i and -3i."
-    came = factored.FactoredMatrix(A, B).eigenvalues()
+    came = factored_matrix.FactoredMatrix(A, B).eigenvalues()
     match_spectra(came, right, claim, eigen_mistakes(A, B), 1e-6)
 
 
@@ -92,8 +92,8 @@ def test_eigenvalues_of_a_turn_by_a_right_angle_worked_by_hand(factored):
 def test_eigenvalues_are_unchanged_by_what_passes_between_the_factors(factored):
     A, B = factors((2,), 6, 3, 6, seed=9)
     R = normal(2, 3, 3, seed=10)
-    before = factored.FactoredMatrix(A, B).eigenvalues()
-    came = factored.FactoredMatrix(A @ R, torch.linalg.inv(R) @ B).eigenvalues()
+    before = factored_matrix.FactoredMatrix(A, B).eigenvalues()
+    came = factored_matrix.FactoredMatrix(A @ R, torch.linalg.inv(R) @ B).eigenvalues()
     claim = "(A R)(R^-1 B) is the same product, so its eigenvalues are the same."
     match_spectra(came, before, claim, {}, 1e-8)
 
@@ -101,5 +101,5 @@ def test_eigenvalues_are_unchanged_by_what_passes_between_the_factors(factored):
 @exercise("3.9")
 def test_eigenvalues_never_build_the_product(factored):
     A, B = factors((), WIDE, THIN, WIDE)
-    most = largest_made(lambda: factored.FactoredMatrix(A, B).eigenvalues())
+    most = largest_made(lambda: factored_matrix.FactoredMatrix(A, B).eigenvalues())
     multiplied_out("spectrum", most)

@@ -3,9 +3,8 @@
 import pytest
 import torch
 
-from tests.grading.diagnose import match
-
-from .tiny import TOKENS, without_query_and_key_biases
+from tests.grading.assertions import assert_close
+from tests.grading.tiny_models import TOKENS, without_query_and_key_biases
 
 pytestmark = pytest.mark.project
 HEADS = 6
@@ -16,37 +15,37 @@ SIZES = {0: dict(n_layers=0), 1: dict(n_layers=1), 2: {}, 3: dict(n_layers=3, n_
 @torch.no_grad()
 def test_all_paths_sum_to_the_logits(paths, build, layers):
     model = build("attention-only", **SIZES[layers])
-    expanded = paths.expand(model, TOKENS)
+    expanded = paths.expand_paths(model, TOKENS)
     assert len(set(expanded.names)) == len(expanded.names) == len(expanded.values)
-    whole = model.read_out(expanded.values.sum(0))
-    match(whole, model(TOKENS), "All paths, biases too, sum to the logits.")
+    whole = model.unembed_resid(expanded.values.sum(0))
+    assert_close(whole, model(TOKENS), "All paths, biases too, sum to the logits.")
 
 
 def test_two_layers_have_one_plus_h_squared_paths_and_those_of_biases(paths, build):
-    names = paths.expand(build("attention-only"), TOKENS).names
+    names = paths.expand_paths(build("attention-only"), TOKENS).names
     assert len([name for name in names if name[0] == "embed"]) == (1 + HEADS) ** 2
     assert [name for name in names if name[0] == "bias 0"][0] == ("bias 0",)
     assert len([name for name in names if name[0] == "bias 0"]) == 1 + HEADS
     assert len([name for name in names if name[0] == "bias 1"]) == 1
-    assert [paths.order(name) for name in names].count(2) == HEADS**2
+    assert [paths.path_order(name) for name in names].count(2) == HEADS**2
 
 
 def test_a_virtual_head_is_the_product_of_two(paths, circuits, build):
     model = build("attention-only")
-    expanded = paths.expand(model, TOKENS)
+    expanded = paths.expand_paths(model, TOKENS)
     points = [f"blocks.{layer}.attn.hook_pattern" for layer in (0, 1)]
     _, cache = model.run_with_cache(TOKENS, names=points)
     first, second = (circuits.ov_circuit(model, layer).product() for layer in (0, 1))
     pattern = cache[points[1]][:, 5] @ cache[points[0]][:, 2]
     right = pattern @ model.embed.W_E[TOKENS] @ first[2] @ second[5]
     came = expanded.values[expanded.names.index(("embed", "0.2", "1.5"))]
-    match(came, right, "Head 2, then head 5.")
+    assert_close(came, right, "Head 2, then head 5.")
 
 
 @torch.no_grad()
 def test_pairs_of_expanded_paths_sum_to_the_scores(paths, build):
     model = without_query_and_key_biases(build("attention-only"))
-    expanded = paths.expand(model, TOKENS)
+    expanded = paths.expand_paths(model, TOKENS)
     here = [i for i, name in enumerate(expanded.names) if all(n[0] != "1" for n in name[1:])]
     here = [i for i in here if expanded.names[i] != ("bias 1",)]
     arriving = paths.Paths([expanded.names[i] for i in here], expanded.values[here])
@@ -56,7 +55,7 @@ def test_pairs_of_expanded_paths_sum_to_the_scores(paths, build):
     _, cache = model.run_with_cache(TOKENS, names=point)
     came = terms.sum((1, 2)).transpose(0, 1)
     seen = cache[point].isfinite()
-    match(came[seen], cache[point][seen], "All pairs of paths sum to the scores.")
+    assert_close(came[seen], cache[point][seen], "All pairs of paths sum to the scores.")
 
 
 @torch.no_grad()
@@ -64,11 +63,11 @@ def test_losses_by_order_end_at_the_models_own(paths, build):
     model = build("attention-only")
     losses = paths.losses_by_order(model, TOKENS)
     own = model(TOKENS)[:, :-1].log_softmax(-1).gather(-1, TOKENS[:, 1:, None])
-    match(losses[-1], -own.mean(), "With every path kept the loss is the model's own.")
-    expanded = paths.expand(model, TOKENS)
+    assert_close(losses[-1], -own.mean(), "With every path kept the loss is the model's own.")
+    expanded = paths.expand_paths(model, TOKENS)
     direct = sum(v for n, v in zip(expanded.names, expanded.values, strict=True) if len(n) == 1)
-    kept = model.read_out(direct)[:, :-1].log_softmax(-1).gather(-1, TOKENS[:, 1:, None])
-    match(losses[0], -kept.mean(), "Order 0: the direct path and the biases'.")
+    kept = model.unembed_resid(direct)[:, :-1].log_softmax(-1).gather(-1, TOKENS[:, 1:, None])
+    assert_close(losses[0], -kept.mean(), "Order 0: the direct path and the biases'.")
     assert len(losses) == 3
 
 
@@ -86,9 +85,9 @@ def test_skip_trigrams_are_those_of_the_two_tables_and_have_their_bug(paths):
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
 def test_models_with_norms_or_mlps_are_refused(paths, build, family):
     model = build(family)
-    arriving = paths.Paths([("embed",)], model.embedding(TOKENS)[None])
+    arriving = paths.Paths([("embed",)], model.embed_tokens(TOKENS)[None])
     with pytest.raises(ValueError, match="only without norms and MLPs"):
-        paths.expand(model, TOKENS)
+        paths.expand_paths(model, TOKENS)
     with pytest.raises(ValueError, match="only without norms and MLPs"):
         paths.score_terms(model, arriving, 0)
     with pytest.raises(ValueError, match=r"numbered 0\.\.1, but 2 came"):

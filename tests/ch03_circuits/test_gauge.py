@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from tests.grading.diagnose import match
+from tests.grading.assertions import assert_close
+from tests.grading.tiny_models import TOKENS, build, regauge
 
 from .spectra import match_spectra
-from .tiny import TOKENS, build, regauge
 
 pytestmark = pytest.mark.project
 CLAIM = "The same products in other factors: {} must not change."
@@ -28,31 +28,31 @@ def test_the_weights_really_are_others(pair):
 def test_patterns_and_logits_do_not_change(pair):
     names = [f"blocks.{layer}.attn.hook_pattern" for layer in (0, 1)]
     (before, seen), (after, now) = (model.run_with_cache(TOKENS, names=names) for model in pair)
-    match(after, before, CLAIM.format("logits"), None, 1e-8)
+    assert_close(after, before, CLAIM.format("logits"), None, 1e-8)
     for name in names:
-        match(now[name], seen[name], CLAIM.format("patterns"), None, 1e-8)
+        assert_close(now[name], seen[name], CLAIM.format("patterns"), None, 1e-8)
 
 
 def test_circuits_with_their_spectra_and_copying_scores_do_not_change(pair, circuits):
     for kind in ("ov_circuit", "qk_circuit", "full_ov", "full_qk"):
         before, after = (getattr(circuits, kind)(model, 1) for model in pair)
-        match(after.product(), before.product(), CLAIM.format(kind), None, 1e-8)
-        match(after.norm(), before.norm(), CLAIM.format("norms"), None, 1e-8)
-        match(after.svd()[1], before.svd()[1], CLAIM.format("singular values"), None, 1e-8)
+        assert_close(after.product(), before.product(), CLAIM.format(kind), None, 1e-8)
+        assert_close(after.norm(), before.norm(), CLAIM.format("norms"), None, 1e-8)
+        assert_close(after.svd()[1], before.svd()[1], CLAIM.format("singular values"), None, 1e-8)
         values, same = after.eigenvalues(), before.eigenvalues()
         match_spectra(values, same, CLAIM.format("eigenvalues"), {}, 1e-7)
         before, after = circuits.copying_score(same), circuits.copying_score(values)
-        match(after, before, CLAIM.format("copying scores"), None, 1e-7)
+        assert_close(after, before, CLAIM.format("copying scores"), None, 1e-7)
 
 
 def test_compositions_do_not_change(pair, composition):
-    before, after = (composition.compositions(model, 0, 1) for model in pair)
+    before, after = (composition.all_composition_scores(model, 0, 1) for model in pair)
     for side in "qkv":
         words = CLAIM.format(f"{side}-composition")
-        match(getattr(after, side), getattr(before, side), words, None, 1e-8)
+        assert_close(getattr(after, side), getattr(before, side), words, None, 1e-8)
 
 
 @torch.no_grad()
 def test_components_and_shares_do_not_change(pair, decompose):
-    before, after = (decompose.attribute(model, TOKENS, TOKENS) for model in pair)
-    match(after.shares, before.shares, CLAIM.format("shares"), None, 1e-8)
+    before, after = (decompose.direct_logit_attribution(model, TOKENS, TOKENS) for model in pair)
+    assert_close(after.shares, before.shares, CLAIM.format("shares"), None, 1e-8)

@@ -5,12 +5,11 @@ import math
 import pytest
 import torch
 
-from tests.ch00_looking.manners import unchanged
 from tests.ch02_transformer.slow import layer_norm, rms_norm
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal, wrong_gradients
-
-from .tiny import TOKENS
+from tests.grading.assertions import assert_close, normal, wrong_gradients
+from tests.grading.side_effects import assert_no_side_effects
+from tests.grading.tiny_models import TOKENS
 
 FAMILIES = ["gpt2", "parallel", "llama", "attention-only"]
 LAYERS = 4  # more than the models have: the lens does not count them
@@ -19,9 +18,9 @@ LAYERS = 4  # more than the models have: the lens does not count them
 def scale_of(model, stream):
     """What the final norm divides by."""
     seen = []
-    model.ln_final.hook_scale.listeners = [lambda scale, _: seen.append(scale)]
+    model.ln_final.hook_scale.observers = [lambda scale, _: seen.append(scale)]
     model.ln_final(stream)
-    model.ln_final.hook_scale.listeners = []
+    model.ln_final.hook_scale.observers = []
     return seen[0]
 
 
@@ -29,7 +28,7 @@ def by_loop(model, stream):
     """Logits of every vector of the stream by itself."""
     norm = model.ln_final
     vectors = stream.flatten(0, 2)
-    if norm.centres:
+    if norm.centers:
         read = [layer_norm(x, norm.w, norm.b, norm.eps) for x in vectors]
     elif hasattr(norm, "w"):
         read = [rms_norm(x, norm.w, norm.eps) for x in vectors]
@@ -47,7 +46,7 @@ def lens_mistakes(model, stream):
     gain, bias = model.ln_final.affine()
     normed = model.ln_final(stream)
     last = normed * scale_of(model, stream) / scale_of(model, stream[-1:])
-    if model.ln_final.centres:
+    if model.ln_final.centers:
         last = (normed - bias) * scale_of(model, stream) / scale_of(model, stream[-1:]) + bias
     first = model.blocks[0].ln1(stream)
     found = {
@@ -80,10 +79,10 @@ def lens_mistakes(model, stream):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_each_layer_is_read_out_through_the_final_norm(lens, build, family):
     model, stream = build(family), 2 * normal(LAYERS, 3, 5, 10, seed=1) + 0.3
-    with unchanged(stream=stream):
+    with assert_no_side_effects(stream=stream):
         came = lens.logit_lens(model, stream)
     claim = f"The lens of the {family} model is wrong."
-    match(came, by_loop(model, stream), claim, lens_mistakes(model, stream))
+    assert_close(came, by_loop(model, stream), claim, lens_mistakes(model, stream))
 
 
 @exercise("3.5")
@@ -95,7 +94,7 @@ def test_the_last_layers_logits_are_the_models_own(lens, build, family):
     stream = torch.stack(list(cache.values()))
     came = lens.logit_lens(model, stream)
     claim = f"At the last layer the lens of the {family} model must say what the model says."
-    match(came[-1], model(TOKENS), claim, {"This is the first layer's.": came[0]})
+    assert_close(came[-1], model(TOKENS), claim, {"This is the first layer's.": came[0]})
 
 
 @exercise("3.5")
@@ -162,33 +161,33 @@ def test_divergence_of_two_coins_worked_by_hand(lens):
     right = [0.5 * math.log(4 / 3), 0.25 * math.log(1 / 2) + 0.75 * math.log(3 / 2)]
     claim = "Final (1/2, 1/2), guess (1/4, 3/4) gives 1/2 log 2 + 1/2 log 2/3 = .1438 nats."
     right = torch.tensor(right, dtype=torch.float64)
-    match(lens.kl_from(guess, final), right, claim, kl_mistakes(guess, final))
+    assert_close(lens.kl_divergence(guess, final), right, claim, kl_mistakes(guess, final))
 
 
 @exercise("3.6")
 @pytest.mark.parametrize("shape", [(7,), (4, 4), (2, 3, 5, 7)])
 def test_divergence_is_from_the_final_answer_to_the_guess(lens, shape):
     guess, final = 2 * normal(*shape, seed=3) + 1, 2 * normal(*shape, seed=4)
-    with unchanged(guess=guess, final=final):
-        came = lens.kl_from(guess, final)
+    with assert_no_side_effects(guess=guess, final=final):
+        came = lens.kl_divergence(guess, final)
     right = kl_by_loop(guess, final) if len(shape) > 1 else kl_by_loop(guess[None], final[None])[0]
     claim = f"KL(final || guess) over the last axis of {list(shape)} is wrong."
-    match(came, right, claim, kl_mistakes(guess, final))
+    assert_close(came, right, claim, kl_mistakes(guess, final))
 
 
 @exercise("3.6")
 def test_logits_far_apart_give_a_finite_divergence(lens):
     final, guess = torch.tensor([0.0, 300.0, 1.0]), torch.tensor([250.0, 0.0, 0.0])
-    came = lens.kl_from(guess, final)
+    came = lens.kl_divergence(guess, final)
     claim = "The final answer is sure of token 1, which the guess puts 250 below token 0: 250 nats."
     claim += " Is the logarithm taken of a softmax that is zero?"
-    match(came, 250.0, claim, tolerance=1e-5)
+    assert_close(came, 250.0, claim, tolerance=1e-5)
 
 
 @exercise("3.6")
 def test_gradients_flow_to_the_guess(lens):
     guess, final = normal(3, 5, seed=5).requires_grad_(), normal(3, 5, seed=6)
-    wrong = wrong_gradients(lambda: lens.kl_from(guess, final), {"guess": guess})
+    wrong = wrong_gradients(lambda: lens.kl_divergence(guess, final), {"guess": guess})
     assert not wrong, (
         "The gradient with respect to the guess disagrees with finite differences. A tuned lens "
         "is trained by it: is it taken without its graph (no_grad, detach, item)?"

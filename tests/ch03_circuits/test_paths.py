@@ -1,11 +1,11 @@
-"""Graders of through_heads in paths.py: every path through every head, patterns held fixed."""
+"""Graders of apply_heads_to_paths in paths.py: every path through every head, patterns held fixed."""
 
 import pytest
 import torch
 
-from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
+from tests.grading.assertions import assert_close, normal
+from tests.grading.side_effects import assert_no_side_effects
 
 SHAPES = [(2, 3, 6, 5, 8, 4), (4, 2, 4, 3, 5, 5), (3, 3, 3, 3, 3, 2)]
 
@@ -16,7 +16,7 @@ def drawn(factored, sizes, seed=1):
     values = normal(path, batch, pos, d_model, seed=seed)
     pattern = normal(batch, head, pos, pos, seed=seed + 10)
     A, B = normal(head, d_model, d_head, seed=seed + 20), normal(head, d_head, d_model, seed=seed)
-    return values, pattern, factored.FactoredMatrix(A, B)
+    return values, pattern, factored_matrix.FactoredMatrix(A, B)
 
 
 def by_loop(values, pattern, ov):
@@ -100,10 +100,10 @@ def test_values_at_the_keys_go_through_ov_and_the_pattern_takes_them_to_queries(
     paths, factored, shape
 ):
     values, pattern, ov = drawn(factored, shape)
-    with unchanged(values=values, pattern=pattern, A=ov.A, B=ov.B):
-        came = paths.through_heads(values, pattern, ov)
+    with assert_no_side_effects(values=values, pattern=pattern, A=ov.A, B=ov.B):
+        came = paths.apply_heads_to_paths(values, pattern, ov)
     claim = "What each head makes of each path is wrong."
-    match(came, by_loop(values, pattern, ov), claim, mistakes(values, pattern, ov))
+    assert_close(came, by_loop(values, pattern, ov), claim, mistakes(values, pattern, ov))
 
 
 @exercise("3.14")
@@ -112,9 +112,9 @@ def test_with_the_pattern_held_fixed_heads_are_linear(paths, factored):
     y = normal(*x.shape, seed=4)
 
     def f(values):
-        return paths.through_heads(values, pattern, ov)
+        return paths.apply_heads_to_paths(values, pattern, ov)
 
-    match(f(2 * x - 3 * y), 2 * f(x) - 3 * f(y), "f(2 x - 3 y) must be 2 f(x) - 3 f(y).")
+    assert_close(f(2 * x - 3 * y), 2 * f(x) - 3 * f(y), "f(2 x - 3 y) must be 2 f(x) - 3 f(y).")
 
 
 @exercise("3.14")
@@ -122,12 +122,12 @@ def test_two_heads_in_a_row_are_one_virtual_head(paths, factored):
     """Its pattern is the product of both, and so is its OV circuit."""
     x, first, ov_1 = drawn(factored, (1, 2, 3, 5, 8, 4), seed=5)
     _, second, ov_2 = drawn(factored, (1, 2, 3, 5, 8, 4), seed=6)
-    went = paths.through_heads(x, first, ov_1)
-    twice = paths.through_heads(went.flatten(0, 1), second, ov_2)
+    went = paths.apply_heads_to_paths(x, first, ov_1)
+    twice = paths.apply_heads_to_paths(went.flatten(0, 1), second, ov_2)
     product = (ov_1.A @ ov_1.B)[:, None] @ ov_2.A @ ov_2.B
     attends = second[:, None] @ first[:, :, None]
     right = torch.einsum("bghqk,bkm,ghmn->ghbqn", attends, x[0], product)
-    match(twice, right, "A_2 A_1 x OV_1 OV_2 is expected of head 1, then head 2.")
+    assert_close(twice, right, "A_2 A_1 x OV_1 OV_2 is expected of head 1, then head 2.")
 
 
 @exercise("3.14")
@@ -140,7 +140,7 @@ def test_paths_past_and_through_the_heads_of_a_layer_make_its_output(paths, circ
     pattern_name, written = "blocks.0.attn.hook_pattern", "blocks.0.hook_attn_out"
     tokens = torch.tensor([[3, 1, 4, 1, 5], [9, 2, 6, 5, 12]])
     _, cache = model.run_with_cache(tokens, names=[pattern_name, written])
-    x = model.embedding(tokens)[None]
-    came = paths.through_heads(x, cache[pattern_name], circuits.ov_circuit(model, 0))
+    x = model.embed_tokens(tokens)[None]
+    came = paths.apply_heads_to_paths(x, cache[pattern_name], circuits.ov_circuit(model, 0))
     right = cache[written] - model.blocks[0].attn.b_O
-    match(came.sum((0, 1)), right, "The heads of a real layer must sum to what it wrote.")
+    assert_close(came.sum((0, 1)), right, "The heads of a real layer must sum to what it wrote.")

@@ -4,9 +4,8 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
-
-from .tiny import TOKENS, authors, shared, without_query_and_key_biases
+from tests.grading.assertions import assert_close, normal
+from tests.grading.tiny_models import TOKENS, authors, shared, without_query_and_key_biases
 
 D_HEAD = 4
 
@@ -87,7 +86,7 @@ def test_every_pair_of_paths_is_a_query_times_a_key(paths, model, layer, number)
     sizes = {"head": 6, "query_path": number + 1, "key_path": number + 1}
     claim = f"Terms of {number} paths and the positions are wrong, of sizes {sizes}."
     wrong = mistakes(model, layer, given.values, values)
-    match(came, by_loop(model, layer, values), claim, wrong)
+    assert_close(came, by_loop(model, layer, values), claim, wrong)
 
 
 @exercise("3.15")
@@ -103,4 +102,4 @@ def test_all_terms_sum_to_the_scores_of_a_real_pass(paths, model):
     right = cache[point].transpose(0, 1)[seen.transpose(0, 1)]
     wrong = {"The root of d_head is missing.": right * D_HEAD**0.5}
     shown = came[seen.transpose(0, 1)] if came.shape == (6, 3, 5, 5) else came
-    match(shown, right, "All terms must sum to the scores, where a query may look.", wrong)
+    assert_close(shown, right, "All terms must sum to the scores, where a query may look.", wrong)

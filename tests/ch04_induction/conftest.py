@@ -2,29 +2,18 @@
 
 import pytest
 
-from tests.ch03_circuits import tiny
+from tests.grading import module_fixture, tiny_models
 
-
-def _module(name: str, chapter: str = "ch04_induction"):
-    """A fixture that imports one module: `scores.in_context_score` is the graded tree's."""
-
-    @pytest.fixture(name=name)
-    def module(impl):
-        return impl(f"{chapter}.{name}")
-
-    return module
-
-
-texts = _module("texts")
-scores = _module("scores")
-phase_change = _module("phase_change")
-smeared = _module("smeared")
-ablate = _module("ablate")
-training = _module("training")
-runs = _module("runs")
+texts = module_fixture("ch04_induction.texts")
+scores = module_fixture("ch04_induction.scores")
+phase_change = module_fixture("ch04_induction.phase_change")
+smeared = module_fixture("ch04_induction.smeared")
+ablate = module_fixture("ch04_induction.ablate")
+training = module_fixture("ch04_induction.training")
+runs = module_fixture("ch04_induction.runs")
 
 
 @pytest.fixture
 def build(impl):
     """Builds a tiny model of a named family: `build("llama", n_layers=3)`."""
-    return lambda family, seed=1, **sizes: tiny.build(impl, family, seed, **sizes)
+    return lambda family, seed=1, **sizes: tiny_models.build(impl, family, seed, **sizes)

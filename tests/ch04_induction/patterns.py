@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from tests.grading.diagnose import normal
+from tests.grading.assertions import normal
 
 
 def causal(batch: int, head: int, pos: int, seed: int) -> Tensor:

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from tests.ch03_circuits.tiny import TOKENS, shared
 from tests.grading import exercise
-from tests.grading.diagnose import agree, match, normal
+from tests.grading.assertions import assert_close, is_close, normal
+from tests.grading.tiny_models import TOKENS, shared
 
 HEADS = [[(1, 2)], [(0, 1)], [(0, 3), (0, 5)], [(2, 0), (0, 4), (2, 5), (1, 1)]]
 
@@ -13,7 +13,7 @@ HEADS = [[(1, 2)], [(0, 1)], [(0, 3), (0, 5)], [(2, 0), (0, 4), (2, 5), (1, 1)]]
 @torch.no_grad()
 def by_hand(model, tokens, gone, patterns=None):
     """Logits with z of these heads zero, and those patterns; all patterns as they come."""
-    resid, found = model.embedding(tokens), []
+    resid, found = model.embed_tokens(tokens), []
     for layer, block in enumerate(model.blocks):
         attn, x = block.attn, block.ln1(resid)
         placed = x + block.W_pos[: x.shape[1]] if hasattr(block, "W_pos") else x
@@ -36,7 +36,7 @@ def by_hand(model, tokens, gone, patterns=None):
         resid = resid + wrote
         if hasattr(block, "mlp"):
             resid = resid + block.mlp(block.ln2(resid))
-    return model.read_out(resid), found
+    return model.unembed_resid(resid), found
 
 
 def forced(model, tokens, heads, layers):
@@ -131,13 +131,13 @@ def full_mistakes(model, heads):
 def test_the_hook_sets_these_heads_to_zero_and_leaves_the_rest(ablate, build, numbers):
     z = normal(6, 7, 6, 8, seed=len(numbers))
     model = build("gpt2")
-    hooks = ablate.zero_hooks(model, [(1, head) for head in numbers])
+    hooks = ablate.zero_ablation_hooks(model, [(1, head) for head in numbers])
     right = z.clone()
     for head in numbers:
         right[:, :, head] = 0.0
     claim = f"z after the hook that takes out the heads {sorted(numbers)} of 6 is wrong."
     came = after(hooks["blocks.1.attn.hook_z"], z, model.blocks[1].attn.hook_z)
-    match(came, right, claim, hook_mistakes(z, sorted(numbers)))
+    assert_close(came, right, claim, hook_mistakes(z, sorted(numbers)))
 
 
 @exercise("4.10")
@@ -147,7 +147,7 @@ def test_everything_after_the_heads_is_recomputed(ablate, build, family, heads):
     model = build(family, n_layers=3)
     came, right = ablate.full_ablation(model, TOKENS, heads), by_hand(model, TOKENS, heads)[0]
     claim = f"Logits of the {family} model without the heads {heads} are wrong."
-    match(came, right, claim, {} if agree(came, right) else full_mistakes(model, heads))
+    assert_close(came, right, claim, {} if is_close(came, right) else full_mistakes(model, heads))
 
 
 @exercise("4.10")
@@ -156,7 +156,7 @@ def test_a_model_with_a_hook_taken_off_is_whole_again(ablate, build):
     before = model(TOKENS)
     ablate.full_ablation(model, TOKENS, [(0, 1)])
     claim = "After an ablation the model must be as it was."
-    match(model(TOKENS), before, f"{claim} Are weights changed, or hooks left on?")
+    assert_close(model(TOKENS), before, f"{claim} Are weights changed, or hooks left on?")
 
 
 @torch.no_grad()
@@ -201,10 +201,13 @@ def held_mistakes(model, heads):
 
 def compare_held(model, heads, came, right, claim):
     """Mistakes are worked out only when there is one."""
-    if not agree(came, right):
+    if not is_close(came, right):
         wrong = held_mistakes(model, heads)
-        match(
-            came, right, claim, {w: value for w, value in wrong.items() if not agree(value, right)}
+        assert_close(
+            came,
+            right,
+            claim,
+            {w: value for w, value in wrong.items() if not is_close(value, right)},
         )
 
 
@@ -232,7 +235,9 @@ def test_heads_of_the_last_layer_give_what_a_full_ablation_gives(ablate, build):
 def test_with_no_head_out_the_model_says_what_it_always_says(ablate, build):
     model = build("attention-only")
     came = ablate.pattern_preserving_ablation(model, TOKENS, [])
-    match(came, model(TOKENS), "With no head out and its own patterns held nothing must change.")
+    assert_close(
+        came, model(TOKENS), "With no head out and its own patterns held nothing must change."
+    )
 
 
 @exercise("4.11")
@@ -242,6 +247,6 @@ def test_the_model_and_its_hooks_are_left_as_they_were(ablate, build):
     before = model(TOKENS)
     ablate.pattern_preserving_ablation(model, TOKENS, [(0, 1), (1, 2)])
     claim = "After an ablation the model must be as it was."
-    match(model(TOKENS), before, f"{claim} Are hooks left on, or weights changed?")
-    heard = [name for name, point in model.hook_points().items() if point.heard]
-    assert not heard, f"Hooks or listeners are left on {', '.join(heard)}."
+    assert_close(model(TOKENS), before, f"{claim} Are hooks left on, or weights changed?")
+    heard = [name for name, point in model.hook_points().items() if point.has_hooks]
+    assert not heard, f"Hooks or observers are left on {', '.join(heard)}."

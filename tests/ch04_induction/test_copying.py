@@ -1,11 +1,11 @@
-"""Graders of copying_on_text: whether a head raises the token that it looks at."""
+"""Graders of copying_score_on_text: whether a head raises the token that it looks at."""
 
 import pytest
 import torch
 
-from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
+from tests.grading.assertions import assert_close, normal
+from tests.grading.side_effects import assert_no_side_effects
 
 TOKENS = torch.tensor([[7, 2, 9, 0], [3, 4, 8, 1]])
 D_VOCAB = 11
@@ -143,10 +143,10 @@ def mistakes(raised, tokens):
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_each_keys_own_token_is_compared_with_the_texts_others(scores, seed):
     raised = draw(seed)
-    with unchanged(raised=raised, tokens=TOKENS):
-        came = scores.copying_on_text(raised, TOKENS)
+    with assert_no_side_effects(raised=raised, tokens=TOKENS):
+        came = scores.copying_score_on_text(raised, TOKENS)
     claim = "The copying scores of three random heads on two texts are wrong."
-    match(came, by_loop(raised, TOKENS), claim, mistakes(raised, TOKENS))
+    assert_close(came, by_loop(raised, TOKENS), claim, mistakes(raised, TOKENS))
 
 
 @exercise("4.5")
@@ -156,7 +156,7 @@ def test_a_head_that_copies_scores_one_and_one_that_suppresses_minus_one(scores)
     raised = onehot[:, :, None, :] * size[:, None]
     right = torch.tensor([1.0, -1.0, 1.0])
     claim = "Heads that add c to the token they look at, c = 0.3, -5 and 2, score 1, -1 and 1."
-    match(scores.copying_on_text(raised, TOKENS), right, claim, mistakes(raised, TOKENS))
+    assert_close(scores.copying_score_on_text(raised, TOKENS), right, claim, mistakes(raised, TOKENS))
 
 
 @exercise("4.5")
@@ -167,8 +167,8 @@ def test_a_text_of_two_tokens_worked_by_hand(scores):
         "Vocabulary of 3, text 0 2. Key 0: own 5 - 3, other 2 - 3, so 3/3. Key 2: own -1 - 1, "
         "other 0 - 1, so -1/3. The mean is 1/3."
     )
-    match(
-        scores.copying_on_text(raised, tokens),
+    assert_close(
+        scores.copying_score_on_text(raised, tokens),
         torch.tensor([1 / 3], dtype=torch.float64),
         claim,
         mistakes(raised, tokens),
@@ -179,17 +179,17 @@ def test_a_text_of_two_tokens_worked_by_hand(scores):
 def test_what_is_added_to_all_logits_alike_changes_nothing(scores):
     raised = draw(4)
     level = 10 * normal(2, 4, 3, 1, seed=5)
-    before, after = (scores.copying_on_text(x, TOKENS) for x in (raised, raised + level))
+    before, after = (scores.copying_score_on_text(x, TOKENS) for x in (raised, raised + level))
     claim = (
         "A number added to all logits of a key changes no probability, and must change no score."
     )
-    match(after, before, f"{claim} Is the mean over the vocabulary taken away?")
+    assert_close(after, before, f"{claim} Is the mean over the vocabulary taken away?")
 
 
 @exercise("4.5")
 def test_heads_that_write_more_of_the_same_score_the_same(scores):
     raised = draw(6)
     size = torch.tensor([0.01, 3.0, 200.0], dtype=torch.float64)[:, None]
-    before, after = (scores.copying_on_text(x, TOKENS) for x in (raised, raised * size))
+    before, after = (scores.copying_score_on_text(x, TOKENS) for x in (raised, raised * size))
     claim = "A head that writes the same, but more of it, must score the same."
-    match(after, before, f"{claim} Is the difference divided by the sizes?")
+    assert_close(after, before, f"{claim} Is the difference divided by the sizes?")

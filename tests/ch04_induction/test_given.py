@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from tests.ch03_circuits.tiny import TOKENS
-from tests.grading.diagnose import match, normal
+from tests.grading.assertions import assert_close, normal
+from tests.grading.tiny_models import TOKENS
 
 from .patterns import causal, uniform
 
@@ -21,10 +21,12 @@ def test_one_pass_scores_what_each_layers_cached_pattern_scores(scores, build, f
     _, cache = model.run_with_cache(REPEATS, names=names)
     for layer, name in enumerate(names):
         pattern = cache[name]
-        match(came.prefix[layer], scores.prefix_matching_score(pattern, 4, first), "Prefix.")
-        match(came.previous[layer], scores.previous_token_score(pattern, first), "Previous.")
-        match(came.duplicate[layer], scores.duplicate_token_score(pattern, 4, first), "Copies.")
-    assert not any(point.heard for point in model.hook_points().values()), "a listener is left on"
+        assert_close(came.prefix[layer], scores.prefix_matching_score(pattern, 4, first), "Prefix.")
+        assert_close(came.previous[layer], scores.previous_token_score(pattern, first), "Previous.")
+        assert_close(
+            came.duplicate[layer], scores.duplicate_token_score(pattern, 4, first), "Copies."
+        )
+    assert not any(point.has_hooks for point in model.hook_points().values()), "an observer is left on"
 
 
 def test_texts_too_short_for_a_score_are_refused(scores, build):
@@ -59,7 +61,7 @@ def test_indices_that_are_no_early_and_late_are_refused(scores, early, late):
 def test_texts_that_hold_a_token_twice_have_no_copying_score(scores, tokens):
     tokens = torch.tensor(tokens)
     with pytest.raises(ValueError, match="all different"):
-        scores.copying_on_text(normal(*tokens.shape, 2, 9, seed=1), tokens)
+        scores.copying_score_on_text(normal(*tokens.shape, 2, 9, seed=1), tokens)
 
 
 def test_losses_are_the_surprise_at_the_next_token(scores):
@@ -67,7 +69,7 @@ def test_losses_are_the_surprise_at_the_next_token(scores):
     right = [
         [-logits[b, i].log_softmax(-1)[TOKENS[b, i + 1]].item() for i in range(4)] for b in range(3)
     ]
-    match(scores.token_losses(logits, TOKENS), torch.tensor(right), "", tolerance=1e-6)
+    assert_close(scores.token_losses(logits, TOKENS), torch.tensor(right), "", tolerance=1e-6)
 
 
 @pytest.mark.parametrize("head", [(2, 0), (0, 6), (-1, 0), (1, -1)])
@@ -95,30 +97,30 @@ def test_random_heads_are_others_as_many_and_all_of_them(ablate, build):
 @pytest.mark.parametrize("steps, length", [([5], 9), ([0, 10, 20], 9)])
 def test_runs_without_a_stretch_are_refused(phase_change, steps, length):
     with pytest.raises(ValueError, match=f"at most {length} steps apart"):
-        phase_change.steepest(torch.tensor(steps), torch.arange(len(steps)).double(), length)
+        phase_change.steepest_window(torch.tensor(steps), torch.arange(len(steps)).double(), length)
 
 
 def test_a_value_that_ends_where_it_began_has_no_share(phase_change):
     with pytest.raises(ValueError, match="nothing changes from first to last: 2 at both"):
-        phase_change.steepest(torch.arange(3), torch.tensor([2.0, 5.0, 2.0]), 1)
+        phase_change.steepest_window(torch.arange(3), torch.tensor([2.0, 5.0, 2.0]), 1)
 
 
 @pytest.mark.parametrize("n", [4, 6])
 def test_more_components_than_numbers_are_refused(phase_change, n):
     for shape in [(3, 9), (9, 3)]:
         with pytest.raises(ValueError, match=f"{n} components"):
-            phase_change.trajectory(normal(*shape, seed=1), n)
+            phase_change.loss_pca(normal(*shape, seed=1), n)
 
 
 def test_a_path_turns_by_the_angle_drawn(phase_change):
     path = torch.tensor([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [3.0, 1.0]])
     for at, angle in [(1, 26.565), (2, 45.0)]:
-        assert abs(phase_change.turn(path, at) - angle) < 1e-3
+        assert abs(phase_change.turning_angle(path, at) - angle) < 1e-3
     straight = torch.arange(5.0)[:, None] * torch.tensor([1.0, 3.0])
-    assert phase_change.turn(straight, 2) < 0.1
+    assert phase_change.turning_angle(straight, 2) < 0.1
     for at in (0, 3, -1):
         with pytest.raises(ValueError, match=f"{at} came"):
-            phase_change.turn(path, at)
+            phase_change.turning_angle(path, at)
 
 
 @torch.no_grad()
@@ -169,10 +171,12 @@ def test_a_snapshot_holds_what_the_measures_give(training, texts, scores):
     repeats = texts.repeated_segments(16, 3, 8, 3, rng)
     taken = training.measure(model, task, repeats, 8)
     losses = scores.token_losses(model(task), task)
-    match(taken.token_losses, losses, "Losses.", tolerance=1e-6)
+    assert_close(taken.token_losses, losses, "Losses.", tolerance=1e-6)
     assert abs(taken.loss - losses.mean()) < 1e-6
     assert abs(taken.in_context - (losses[:, 18].mean() - losses[:, 3].mean())) < 1e-5
-    match(taken.prefix, scores.head_scores(model, repeats, 8).prefix, "Prefix.", tolerance=1e-6)
+    assert_close(
+        taken.prefix, scores.head_scores(model, repeats, 8).prefix, "Prefix.", tolerance=1e-6
+    )
     assert taken.k_composition.shape == (2, 2)
     assert training.measure(training.small_model(1, False, 16, 2), task, repeats, 8)[4] is None
 

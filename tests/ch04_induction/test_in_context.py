@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
+from tests.grading.assertions import assert_close, normal
+from tests.grading.side_effects import assert_no_side_effects
 
 
 def offsets(losses, early, late):
@@ -64,11 +64,11 @@ def mistakes(losses, early, late):
 @pytest.mark.parametrize("early, late", [(2, 9), (0, 5), (6, 10), (1, 3)])
 def test_the_score_is_the_loss_late_minus_the_loss_early(scores, early, late):
     losses = normal(5, 11, seed=early + late).exp()
-    with unchanged(losses=losses):
+    with assert_no_side_effects(losses=losses):
         came = scores.in_context_score(losses, early, late)
     a, b = losses[:, early].tolist(), losses[:, late].tolist()
     claim = f"The in-context score of indices {early} and {late} is wrong."
-    match(came, sum(b) / 5 - sum(a) / 5, claim, mistakes(losses, early, late))
+    assert_close(came, sum(b) / 5 - sum(a) / 5, claim, mistakes(losses, early, late))
 
 
 @exercise("4.4")
@@ -76,7 +76,7 @@ def test_a_model_that_learns_from_its_text_scores_below_zero(scores):
     index = torch.arange(1, 65, dtype=torch.float64)
     losses = (4 / index).expand(3, -1)
     claim = "Losses 4 / (i + 1): 4/50 at late=49 minus 4/5 at early=4 is -0.72."
-    match(scores.in_context_score(losses, 4, 49), -0.72, claim, mistakes(losses, 4, 49))
+    assert_close(scores.in_context_score(losses, 4, 49), -0.72, claim, mistakes(losses, 4, 49))
 
 
 @exercise("4.4")
@@ -84,4 +84,4 @@ def test_nothing_between_the_two_indices_counts(scores):
     losses = torch.full((2, 9), torch.nan)
     losses[:, 3], losses[:, 7] = torch.tensor([2.0, 4.0]), torch.tensor([1.0, 1.5])
     claim = "Losses 2 and 4 at early=3, 1 and 1.5 at late=7, and no number anywhere else: -1.75."
-    match(scores.in_context_score(losses, 3, 7), -1.75, claim, mistakes(losses, 3, 7))
+    assert_close(scores.in_context_score(losses, 3, 7), -1.75, claim, mistakes(losses, 3, 7))

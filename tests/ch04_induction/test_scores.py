@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
-from tests.grading.diagnose import match
+from tests.grading.assertions import assert_close
+from tests.grading.side_effects import assert_no_side_effects
 
 from .patterns import by_loop, causal, looks_at, mistakes, uniform
 
@@ -64,7 +64,7 @@ def previous_mistakes(pattern, first):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_attention_to_the_previous_token_is_averaged_over_queries_and_texts(scores, first, seed):
     pattern = causal(2, 3, 9, seed)
-    with unchanged(pattern=pattern):
+    with assert_no_side_effects(pattern=pattern):
         came = scores.previous_token_score(pattern, first)
     spent = [
         [pattern[text, head, i, i - 1].item() for text in range(2) for i in range(first + 1, 9)]
@@ -72,7 +72,7 @@ def test_attention_to_the_previous_token_is_averaged_over_queries_and_texts(scor
     ]
     right = torch.tensor([sum(s) / len(s) for s in spent], dtype=torch.float64)
     claim = f"The previous-token score of random patterns with {first} start tokens is wrong."
-    match(came, right, claim, previous_mistakes(pattern, first))
+    assert_close(came, right, claim, previous_mistakes(pattern, first))
 
 
 @exercise("4.1")
@@ -89,7 +89,7 @@ def test_heads_of_one_kind_score_what_is_known(scores, pattern, right, what):
     claim = f"A head that {what} has a previous-token score of {right:.4g}."
     came = scores.previous_token_score(pattern)
     right = torch.tensor([right], dtype=torch.float64)
-    match(came, right, claim, previous_mistakes(pattern, 0))
+    assert_close(came, right, claim, previous_mistakes(pattern, 0))
 
 
 @exercise("4.1")
@@ -97,7 +97,7 @@ def test_a_sink_at_the_start_token_is_not_counted(scores):
     pattern = looks_at(8, 8, start=True)  # all rest on the start token
     came = scores.previous_token_score(pattern, first=1)
     claim = "A head that rests on the start token looks at no previous token of the text."
-    match(came, torch.zeros(1), claim, previous_mistakes(pattern, 1))
+    assert_close(came, torch.zeros(1), claim, previous_mistakes(pattern, 1))
 
 
 @exercise("4.2")
@@ -105,11 +105,11 @@ def test_a_sink_at_the_start_token_is_not_counted(scores):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_attention_to_earlier_copies_is_summed_and_averaged(scores, pos, period, first, seed):
     pattern = causal(2, 3, pos, seed)
-    with unchanged(pattern=pattern):
+    with assert_no_side_effects(pattern=pattern):
         came = scores.duplicate_token_score(pattern, period, first)
     claim = f"The duplicate-token score of {pos} tokens, period {period}, first={first}, is wrong."
     right = by_loop(pattern, period, first, shift=0)
-    match(came, right, claim, mistakes(pattern, period, first, shift=0))
+    assert_close(came, right, claim, mistakes(pattern, period, first, shift=0))
 
 
 @exercise("4.3")
@@ -117,11 +117,11 @@ def test_attention_to_earlier_copies_is_summed_and_averaged(scores, pos, period,
 @pytest.mark.parametrize("seed", [1, 2])
 def test_attention_to_what_came_next_is_summed_and_averaged(scores, pos, period, first, seed):
     pattern = causal(2, 3, pos, seed)
-    with unchanged(pattern=pattern):
+    with assert_no_side_effects(pattern=pattern):
         came = scores.prefix_matching_score(pattern, period, first)
     claim = f"The prefix-matching score of {pos} tokens, period {period}, first={first}, is wrong."
     right = by_loop(pattern, period, first, shift=1)
-    match(came, right, claim, mistakes(pattern, period, first, shift=1))
+    assert_close(came, right, claim, mistakes(pattern, period, first, shift=1))
 
 
 @exercise("4.3")
@@ -129,10 +129,10 @@ def test_attention_to_what_came_next_is_summed_and_averaged(scores, pos, period,
 @pytest.mark.parametrize("pos, period, first", TEXTS[:3])
 def test_the_keys_are_so_many_periods_back_plus_the_shift(scores, pos, period, first, shift):
     pattern = causal(1, 2, pos, 3)
-    came = scores.attention_back(pattern, period, first, shift)
-    claim = f"attention_back with shift={shift}, {pos} tokens, period {period}, first={first}:"
+    came = scores.attention_to_offset(pattern, period, first, shift)
+    claim = f"attention_to_offset with shift={shift}, {pos} tokens, period {period}, first={first}:"
     right = by_loop(pattern, period, first, shift)
-    match(came, right, claim, mistakes(pattern, period, first, shift))
+    assert_close(came, right, claim, mistakes(pattern, period, first, shift))
 
 
 KINDS = [
@@ -164,7 +164,7 @@ def test_heads_that_look_at_one_place_score_what_is_known(scores, number, first)
         came, shift = scored(scores, number, pattern, 12, first)
         known = f"Three repeats of 12, first={first}: a head that {what} scores {right}."
         wrong = mistakes(pattern, 12, first, shift)
-        match(came, torch.tensor([right], dtype=torch.float64), known, wrong)
+        assert_close(came, torch.tensor([right], dtype=torch.float64), known, wrong)
 
 
 @BOTH
@@ -176,7 +176,7 @@ def test_attention_split_over_all_earlier_repeats_is_worth_as_much(scores, numbe
         pattern[0, 0, query, keys] = 1 / len(keys)
     came, _ = scored(scores, number, pattern, 5)
     claim = "Four repeats of 5, and a head that shares its attention among all the right keys: 1."
-    match(came, torch.ones(1), claim, mistakes(pattern, 5, 0, shift))
+    assert_close(came, torch.ones(1), claim, mistakes(pattern, 5, 0, shift))
 
 
 @BOTH
@@ -186,4 +186,4 @@ def test_uniform_attention_scores_the_number_of_keys_over_the_number_seen(scores
     spent = [(p + shift) // 4 / (p + 1) for p in range(4, 12)]  # so many of p + 1 positions
     claim = "Three repeats of 4; attention to all that has been, alike."
     right = torch.tensor([sum(spent) / 8], dtype=torch.float64)
-    match(came, right, claim, mistakes(pattern, 4, 0, shift))
+    assert_close(came, right, claim, mistakes(pattern, 4, 0, shift))

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
+from tests.grading.assertions import assert_close, normal
+from tests.grading.side_effects import assert_no_side_effects
 
 
 def fit(x, y):
@@ -122,10 +122,10 @@ def late_bands(mean, width):
 @pytest.mark.parametrize("width, index", [(5, 15), (4, 14), (3, 11)])
 def test_a_line_is_fitted_to_the_mean_loss_in_each_band(phase_change, lead, width, index):
     losses = 4 + normal(*lead, 6, index, seed=width)
-    with unchanged(losses=losses):
+    with assert_no_side_effects(losses=losses):
         came = phase_change.loss_slope(losses, width)
     claim = f"The slopes of losses {list(losses.shape)} in bands of {width} are wrong."
-    match(came, by_loop(losses, width), claim, mistakes(losses, width))
+    assert_close(came, by_loop(losses, width), claim, mistakes(losses, width))
 
 
 @exercise("4.7")
@@ -136,7 +136,7 @@ def test_losses_on_a_line_of_the_log_index_have_its_slope_everywhere(phase_chang
     claim = f"Losses 5 + {slope} log(index), the first index being 1, in bands of 10."
     right = torch.full((6,), slope, dtype=torch.float64)
     came = phase_change.loss_slope(losses, 10)
-    match(came, right, claim, mistakes(losses, 10))
+    assert_close(came, right, claim, mistakes(losses, 10))
 
 
 @exercise("4.7")
@@ -145,4 +145,4 @@ def test_each_band_has_a_slope_of_its_own(phase_change):
     knee = (3 - 0.5 * index.clamp(max=20).log()).expand(2, -1)
     claim = "Losses that fall by 0.5 log(index) up to index 20, and no more: bands of 20."
     right = torch.tensor([-0.5, 0.0], dtype=torch.float64)
-    match(phase_change.loss_slope(knee, 20), right, claim, mistakes(knee, 20))
+    assert_close(phase_change.loss_slope(knee, 20), right, claim, mistakes(knee, 20))

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.ch00_looking.manners import unchanged
-from tests.ch03_circuits.tiny import TOKENS
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal, randomise, wrong_gradients
+from tests.grading.assertions import assert_close, normal, randomise, wrong_gradients
+from tests.grading.side_effects import assert_no_side_effects
+from tests.grading.tiny_models import TOKENS
 
 SHAPES = [(2, 5, 3, 4), (3, 6, 4, 4), (4, 4, 4, 4), (2, 1, 3, 2)]
 
@@ -105,10 +105,10 @@ def wrong_shares(keys, alpha):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_each_key_is_mixed_with_the_one_before(smeared, shape, seed):
     keys, alpha = normal(*shape, seed=seed), 2 * normal(shape[2], seed=seed + 10)
-    with unchanged(keys=keys, alpha=alpha):
+    with assert_no_side_effects(keys=keys, alpha=alpha):
         came = smeared.smear(keys, alpha)
     claim = f"Keys {list(shape)} (batch, position, head, d_head) are mixed in the wrong way."
-    match(came, by_loop(keys, alpha), claim, mistakes(keys, alpha))
+    assert_close(came, by_loop(keys, alpha), claim, mistakes(keys, alpha))
 
 
 @exercise("4.9")
@@ -123,7 +123,7 @@ def test_a_large_alpha_keeps_the_keys_and_a_very_negative_one_moves_them(smeared
     for head, (claim, right) in enumerate(zip(claims, rights, strict=True)):
         wrong = {words: value[:, :, head] for words, value in words.items()}
         claim = f"Alpha = {alpha[head]} {claim}, except for the first, which stays."
-        match(came[:, :, head], right[:, :, head], claim, wrong)
+        assert_close(came[:, :, head], right[:, :, head], claim, wrong)
 
 
 @exercise("4.9")
@@ -160,7 +160,7 @@ def test_a_model_with_infinite_alpha_is_the_plain_one(pair):
     mixed, plain = pair
     mixed.blocks[0].attn.k_norm.alpha.fill_(torch.inf)
     claim = "With alpha = +inf the logits must be those of the model without smeared keys."
-    match(mixed(TOKENS), plain(TOKENS), f"{claim} Are the shares exchanged?")
+    assert_close(mixed(TOKENS), plain(TOKENS), f"{claim} Are the shares exchanged?")
 
 
 @exercise("4.9")
@@ -172,5 +172,5 @@ def test_a_model_with_minus_infinite_alpha_looks_one_key_later(pair):
     came, right = (model.run_with_cache(TOKENS, names=name)[1][name] for model in (mixed, plain))
     claim = "With alpha = -inf what a query saw in key j it must see in key j + 1."
     for query in range(1, TOKENS.shape[1]):
-        match(came[:, :, query, 1 : query + 1], right[:, :, query, :query], claim)
-    match(came[..., 0], right[..., 0], "With alpha = -inf the first key must stay as it is.")
+        assert_close(came[:, :, query, 1 : query + 1], right[:, :, query, :query], claim)
+    assert_close(came[..., 0], right[..., 0], "With alpha = -inf the first key must stay as it is.")

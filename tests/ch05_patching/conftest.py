@@ -2,32 +2,21 @@
 
 import pytest
 
-from tests.ch03_circuits import tiny
+from tests.grading import module_fixture, tiny_models
 
-
-def _module(name: str, chapter: str = "ch05_patching"):
-    """A fixture that imports one module: `metrics.logit_diff` is the graded tree's."""
-
-    @pytest.fixture(name=name.split(".")[-1])
-    def module(impl):
-        return impl(f"{chapter}.{name}")
-
-    return module
-
-
-actions = _module("actions")
-sites = _module("sites")
-site_files = _module("site_files")
-metrics = _module("metrics")
-shared_past = _module("shared_past")
-reuse = _module("reuse")
-activation = _module("activation")
-gates = _module("gates")
-facts = _module("facts")
-tracing = _module("tracing")
-rome = _module("rome")
-path = _module("path")
-treeified = _module("treeified")
+actions = module_fixture("ch05_patching.actions")
+sites = module_fixture("ch05_patching.sites")
+site_files = module_fixture("ch05_patching.site_files")
+metrics = module_fixture("ch05_patching.metrics")
+shared_past = module_fixture("ch05_patching.shared_past")
+reuse = module_fixture("ch05_patching.reuse")
+activation = module_fixture("ch05_patching.activation")
+gates = module_fixture("ch05_patching.gates")
+facts = module_fixture("ch05_patching.facts")
+tracing = module_fixture("ch05_patching.tracing")
+rome = module_fixture("ch05_patching.rome")
+path = module_fixture("ch05_patching.path")
+treeified = module_fixture("ch05_patching.treeified")
 
 
 @pytest.fixture
@@ -39,4 +28,4 @@ def Site(impl):
 @pytest.fixture
 def build(impl):
     """Builds a tiny model of a named family: `build("llama", n_layers=3)`."""
-    return lambda family, seed=1, **sizes: tiny.build(impl, family, seed, **sizes)
+    return lambda family, seed=1, **sizes: tiny_models.build(impl, family, seed, **sizes)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from tests.grading.diagnose import normal
+from tests.grading.assertions import normal
 
 CLEAN = torch.tensor([[3, 1, 4, 1, 5], [9, 2, 6, 5, 12], [0, 7, 8, 11, 10]])
 CORRUPTED = torch.tensor([[8, 1, 2, 6, 5], [9, 4, 6, 0, 12], [11, 7, 3, 11, 2]])
@@ -64,7 +64,7 @@ def reader(model: Any, seed: int = 0) -> Any:
     """A number of each version and text that all logits have a part in."""
 
     def read(end: Tensor) -> Tensor:
-        logits = model.read_out(end)
+        logits = model.unembed_resid(end)
         return (logits * normal(logits.shape[-1], seed=seed).to(logits)).sum(-1)
 
     return read

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from tests.ch03_circuits.tiny import TOKENS
 from tests.grading import exercise
-from tests.grading.diagnose import agree, match
+from tests.grading.assertions import assert_close, is_close
+from tests.grading.tiny_models import TOKENS
 
 from .planted import negative_head
 
@@ -80,8 +80,8 @@ def direction_mistakes(model, into, out_of):
 
 def compare(model, came, right, into, out_of, claim):
     """Mistakes are worked out only when there is one."""
-    words = {} if agree(came, right) else direction_mistakes(model, into, out_of)
-    match(came, right, claim, words)
+    words = {} if is_close(came, right) else direction_mistakes(model, into, out_of)
+    assert_close(came, right, claim, words)
 
 
 @exercise("5.6")
@@ -100,8 +100,8 @@ def test_each_site_is_patched_by_itself_in_both_directions(
     compare(model, came.noised, noised, TOKENS, OTHER, claim)
     ends = [difference(model, model(tokens)) for tokens in (TOKENS, OTHER)]
     words = "The runs without a patch are wrong."
-    match(came.clean, ends[0], words, {"Clean and corrupted are exchanged.": ends[1]})
-    match(came.corrupted, ends[1], words, {"Clean and corrupted are exchanged.": ends[0]})
+    assert_close(came.clean, ends[0], words, {"Clean and corrupted are exchanged.": ends[1]})
+    assert_close(came.corrupted, ends[1], words, {"Clean and corrupted are exchanged.": ends[0]})
 
 
 @exercise("5.6")
@@ -117,14 +117,14 @@ def test_noising_finds_what_is_needed_and_denoising_what_is_enough(
     claim = f"{kind.upper()} of two inputs, from 1 and 1 to 0 and 0:"
     turned = "Denoised and noised are exchanged."
     right = torch.full((2, 1), back)
-    match(
+    assert_close(
         came.denoised,
         right,
         f"{claim} one clean input brings back {back:.0f}.",
         {turned: lost + 0 * right},
     )
     right = torch.full((2, 1), 1 - lost)
-    match(
+    assert_close(
         came.noised,
         right,
         f"{claim} one corrupted input leaves {1 - lost:.0f}.",
@@ -152,10 +152,10 @@ def test_patching_everything_is_the_other_run_and_nothing_is_the_same_one(
     for scores, there, here in ((came.denoised, *ends), (came.noised, *reversed(ends))):
         for row in scores[:2]:
             words = {"This is the run as it was: is it patched from itself, or exchanged?": here}
-            match(row, there, everything, words)
-        match(scores[2], here, nothing, {"This is the OTHER run: exchanged?": there})
+            assert_close(row, there, everything, words)
+        assert_close(scores[2], here, nothing, {"This is the OTHER run: exchanged?": there})
         shares = metrics.recovered(scores, there, here)
-        match(shares, torch.tensor([1.0, 1.0, 0.0]), "The shares at the ends are 1 and 0.")
+        assert_close(shares, torch.tensor([1.0, 1.0, 0.0]), "The shares at the ends are 1 and 0.")
 
 
 @exercise("5.6")
@@ -166,13 +166,13 @@ def test_a_head_that_writes_against_the_answer_shows_in_both_directions(activati
     came = activation.both_ways(model, clean, corrupted, activation.head_sites(model), read)
     claim = "Heads write +2a and -a' for the answer."
     turned = "Denoised and noised are exchanged."
-    match(
+    assert_close(
         came.denoised[:, 0],
         torch.tensor([2.0, -1.0]),
         f"{claim} Denoised from 0.",
         {turned: torch.tensor([-1.0, 2.0])},
     )
-    match(
+    assert_close(
         came.noised[:, 0],
         torch.tensor([-1.0, 2.0]),
         f"{claim} Noised from 1.",

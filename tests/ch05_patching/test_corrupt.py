@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from tests.ch03_circuits.tiny import TOKENS
 from tests.grading import exercise
+from tests.grading.tiny_models import TOKENS
 
 SUBJECT = torch.tensor([[0, 1, 1, 0, 0], [1, 0, 0, 0, 0], [0, 0, 1, 1, 0]]).bool()
 SAMPLES = 600
@@ -29,7 +29,7 @@ def noise(tracing, model, seed=0, scale=3.0, subject=SUBJECT, samples=SAMPLES):
     """What is added to the clean stream, [sample, batch, pos, d_model]."""
     generator = torch.Generator().manual_seed(seed)
     came = tracing.corrupt_subject(model, TOKENS, subject, samples, generator, scale)
-    clean = model.embedding(TOKENS)
+    clean = model.embed_tokens(TOKENS)
     expected = (samples, *clean.shape)
     assert came.shape == expected, f"Shape {list(expected)} is expected, {list(came.shape)} came."
     return (came - clean).detach(), came.detach()
@@ -72,7 +72,7 @@ def test_outside_the_subject_the_stream_is_the_clean_one(tracing, model):
 
 def other_deviations(model, scale):
     """Words -> the deviation that this usual mistake gives."""
-    W_E, clean = model.embed.W_E.detach(), model.embedding(TOKENS).detach()
+    W_E, clean = model.embed.W_E.detach(), model.embed_tokens(TOKENS).detach()
     return {
         "It is not multiplied by `scale`.": W_E.std(),
         "It is 3 deviations whatever `scale` says.": 3 * W_E.std(),
@@ -155,7 +155,7 @@ def test_every_sample_text_word_and_entry_has_its_own_draw(tracing, model):
     added = on_subject(noise(tracing, model, seed=4)[0])
     same = torch.full_like(TOKENS, 3)
     alike = tracing.corrupt_subject(model, same, SUBJECT, 2, torch.Generator().manual_seed(5))
-    alike = on_subject((alike - model.embedding(same)).detach())
+    alike = on_subject((alike - model.embed_tokens(same)).detach())
     twins = {
         "A sample has no noise at all: each is spoilt.": added.abs().amax(dim=(1, 2)).min(),
         "A token has the same noise wherever it stands: W_E is spoilt, not the stream.": (

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
+from tests.grading.assertions import assert_close, normal
 
 
 @exercise("5.11")
@@ -26,10 +26,10 @@ def test_effects_are_differences_from_the_corrupted_run(tracing):
         ),
     }
     claim = "An indirect effect is the restored minus the corrupted probability."
-    match(tracing.indirect_effect(trace), restored - corrupted, claim, words)
+    assert_close(tracing.indirect_effect(trace), restored - corrupted, claim, words)
     claim = "The total effect is the clean minus the corrupted probability."
     words = {"The sign is turned: it is clean minus corrupted.": corrupted - clean}
-    match(tracing.total_effect(trace), clean - corrupted, claim, words)
+    assert_close(tracing.total_effect(trace), clean - corrupted, claim, words)
 
 
 WINDOWS = {

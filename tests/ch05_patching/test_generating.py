@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from tests.ch03_circuits.tiny import TOKENS
-from tests.grading.diagnose import match, normal
+from tests.grading.assertions import assert_close, normal
+from tests.grading.tiny_models import TOKENS
 
 pytestmark = pytest.mark.project
 REST = torch.tensor([[2, 1, 4, 7], [9, 3, 6, 0], [5, 7, 12, 11]])
@@ -65,7 +65,7 @@ def test_with_a_cache_all_is_as_if_the_text_were_read_at_once(
 
     with sites.intervening(model, [change], generating=True):
         came = in_steps(impl, model)
-    match(came, at_once(model, site.name, rows, during, by_hand), f"{place}, {during}")
+    assert_close(came, at_once(model, site.name, rows, during, by_hand), f"{place}, {during}")
 
 
 def test_the_operand_may_come_from_a_run_as_long_as_the_text(activation, sites, Site, build, impl):
@@ -79,7 +79,9 @@ def test_the_operand_may_come_from_a_run_as_long_as_the_text(activation, sites, 
 
         with sites.intervening(model, [sites.Intervention.patch(site, "other")], runs, True):
             came = in_steps(impl, model)
-        match(came, at_once(model, site.name, rows, "all", by_hand), f"a run's state at {position}")
+        assert_close(
+            came, at_once(model, site.name, rows, "all", by_hand), f"a run's state at {position}"
+        )
 
 
 def test_steering_a_text_that_is_sampled(sites, Site, build, impl):

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from tests.ch03_circuits.tiny import TOKENS
-from tests.grading.diagnose import match
+from tests.grading.assertions import assert_close
+from tests.grading.tiny_models import TOKENS
 
 pytestmark = pytest.mark.project
 OTHER = torch.tensor([[2, 1, 4, 7, 6], [9, 3, 6, 0, 1], [5, 7, 12, 11, 2]])
@@ -54,7 +54,7 @@ def test_what_is_recorded_is_the_whole_activation_at_each_hook(activation, Site,
     assert sorted(came) == sorted(names)
     _, cache = model.run_with_cache(TOKENS)
     for name in names:
-        match(came[name], cache[name], f"{name} is recorded")
+        assert_close(came[name], cache[name], f"{name} is recorded")
     with pytest.raises(ValueError, match="key heads 0..1"):
         activation.record(model, TOKENS, [Site("attn.hook_k", 1, head=2)])
 
@@ -89,7 +89,7 @@ def test_a_sweep_is_as_many_interventions(
     for row, version in zip(came, versions, strict=True):
         with sites.intervening(model, version, runs):
             logits = model(TOKENS)[:, -1]
-        match(row, metrics.logit_diff(logits, answer, wrong), f"{version[0].site}")
+        assert_close(row, metrics.logit_diff(logits, answer, wrong), f"{version[0].site}")
 
 
 def test_a_sweep_over_nothing_is_refused(activation, sites, Site, build):

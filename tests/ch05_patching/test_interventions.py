@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from tests.ch03_circuits.tiny import TOKENS
-from tests.grading.diagnose import match, normal
+from tests.grading.assertions import assert_close, normal
+from tests.grading.tiny_models import TOKENS
 
 pytestmark = pytest.mark.project
 OTHER = torch.tensor([[2, 1, 4, 7, 6], [9, 3, 6, 0, 1], [5, 7, 12, 11, 2]])
@@ -12,7 +12,7 @@ OTHER = torch.tensor([[2, 1, 4, 7, 6], [9, 3, 6, 0, 1], [5, 7, 12, 11, 2]])
 
 def heard(model):
     """Hook points with a guest."""
-    return [name for name, point in model.hook_points().items() if point.heard]
+    return [name for name, point in model.hook_points().items() if point.has_hooks]
 
 
 def run(model, sites, changes, runs=None, tokens=TOKENS):
@@ -78,7 +78,9 @@ def test_each_example_is_changed_at_its_own_positions(sites, Site, build, positi
                     x[text, place, head] = value[text, i, j]
 
     change = sites.Intervention.put(Site("attn.hook_z", 1, head=(5, 1), position=position), value)
-    match(run(model, sites, [change]), hooked(model, "blocks.1.attn.hook_z", edit), "own positions")
+    assert_close(
+        run(model, sites, [change]), hooked(model, "blocks.1.attn.hook_z", edit), "own positions"
+    )
 
 
 def test_a_source_may_be_read_at_other_positions(activation, sites, Site, build):
@@ -92,7 +94,7 @@ def test_a_source_may_be_read_at_other_positions(activation, sites, Site, build)
                 x[text, place] = states[text, there]
 
         came = run(model, sites, [sites.Intervention.patch(site, "other", source)], runs)
-        match(came, hooked(model, site.name, edit), f"source at {source}")
+        assert_close(came, hooked(model, site.name, edit), f"source at {source}")
 
 
 def test_a_mean_is_over_examples_and_not_over_positions(activation, sites, Site, build):
@@ -108,7 +110,7 @@ def test_a_mean_is_over_examples_and_not_over_positions(activation, sites, Site,
                 x[:, place, 2] = sum(states[i, place] for i in range(5)) / 5
 
         came = run(model, sites, [sites.Intervention.mean(site, "abc")], runs)
-        match(came, hooked(model, site.name, edit), f"mean at {position}, {rows}")
+        assert_close(came, hooked(model, site.name, edit), f"mean at {position}, {rows}")
 
 
 def test_a_mean_over_places_of_their_own_takes_each_example_at_its_own(
@@ -123,7 +125,7 @@ def test_a_mean_over_places_of_their_own_takes_each_example_at_its_own(
         x[0, 1] = x[1, 4] = x[2, 2] = average
 
     came = run(model, sites, [sites.Intervention.mean(site, "abc")], runs)
-    match(came, hooked(model, site.name, edit), "mean, each at its own place")
+    assert_close(came, hooked(model, site.name, edit), "mean, each at its own place")
 
 
 def test_a_swap_along_directions_is_the_swap_of_rotated_coordinates(activation, sites, Site, build):
@@ -137,11 +139,11 @@ def test_a_swap_along_directions_is_the_swap_of_rotated_coordinates(activation, 
         x[:, 2] = torch.cat([there[:, :3], turned[:, 3:]], dim=1) @ rotation.T
 
     came = run(model, sites, [sites.Intervention.patch(site, "other")], runs)
-    match(came, hooked(model, site.name, edit), "the interchange of a rotated subspace")
+    assert_close(came, hooked(model, site.name, edit), "the interchange of a rotated subspace")
     every = Site("hook_resid_pre", 0).along(rotation.T)
     runs = {"other": activation.record(model, OTHER, [every])}
     came = run(model, sites, [sites.Intervention.patch(every, "other")], runs)
-    match(came, model(OTHER), "a whole rotated space, everywhere, is the other run")
+    assert_close(came, model(OTHER), "a whole rotated space, everywhere, is the other run")
 
 
 def test_several_at_one_hook_are_done_in_the_order_given(sites, Site, build):
@@ -154,8 +156,10 @@ def test_several_at_one_hook_are_done_in_the_order_given(sites, Site, build):
     def before(x):
         x.mul_(3).add_(1)
 
-    match(run(model, sites, [add, scale]), hooked(model, site.name, then), "add, then scale")
-    match(run(model, sites, [scale, add]), hooked(model, site.name, before), "scale, then add")
+    assert_close(run(model, sites, [add, scale]), hooked(model, site.name, then), "add, then scale")
+    assert_close(
+        run(model, sites, [scale, add]), hooked(model, site.name, before), "scale, then add"
+    )
 
 
 def test_operands_that_cannot_be_are_refused(activation, sites, Site, build):

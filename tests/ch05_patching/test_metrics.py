@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.diagnose import agree, match, normal
+from tests.grading.assertions import assert_close, is_close, normal
 
 from .planted import one_head_against_the_other
 
@@ -76,7 +76,9 @@ def test_a_logit_difference_is_each_prompts_answer_minus_its_wrong_answer(metric
     right = by_loop(logits, lambda row, i: row[ANSWER[i]] - row[WRONG[i]])
     came = metrics.logit_diff(logits, ANSWER, WRONG)
     claim = f"Logit differences of logits {list(shape)} are wrong."
-    match(came, right, claim, {} if agree(came, right) else difference_mistakes(logits, right))
+    assert_close(
+        came, right, claim, {} if is_close(came, right) else difference_mistakes(logits, right)
+    )
 
 
 @exercise("5.2")
@@ -94,8 +96,8 @@ def test_a_head_against_the_answer_shows_in_logits_where_a_probability_hides_it(
     if abs(effect) < 0.3:
         words["This is a difference of probabilities, which hides the head."] = effect
     claim = "Two heads write +2a and -a'. With a' alone put back the answer's logit falls by 1."
-    match(effect, -1.0, claim, words | {"Answer and wrong are exchanged.": 1.0})
-    match(whole, 1.0, "With both put back it rises by 2 - 1.")
+    assert_close(effect, -1.0, claim, words | {"Answer and wrong are exchanged.": 1.0})
+    assert_close(whole, 1.0, "With both put back it rises by 2 - 1.")
 
 
 FAR = torch.tensor([[0.0, -3000.0, -2990.0, 5.0]], dtype=torch.float64)
@@ -108,8 +110,8 @@ def test_logits_that_lie_far_apart_are_subtracted_and_left_as_they_were(metrics)
     came = metrics.logit_diff(logits, one, one + 1)
     words = {"Logarithms of probabilities that underflow are -inf: subtract logits.": torch.nan}
     words = {text: torch.tensor([value]) for text, value in words.items()}
-    match(came, torch.tensor([-10.0]), "Two unlikely tokens, 10 apart.", words)
-    match(logits, FAR, "The logits that came in were changed: others read them too.")
+    assert_close(came, torch.tensor([-10.0]), "Two unlikely tokens, 10 apart.", words)
+    assert_close(logits, FAR, "The logits that came in were changed: others read them too.")
 
 
 def divergence(weights, other):
@@ -169,7 +171,9 @@ def test_the_clean_distribution_weighs_what_the_patch_changed(metrics, shape):
     right = by_loop(patched, lambda row, i: divergence(rows[i], row))
     came = metrics.kl_divergence(patched, clean)
     claim = f"KL(clean || patched) of logits {list(shape)} is wrong."
-    match(came, right, claim, {} if agree(came, right) else divergence_mistakes(patched, clean))
+    assert_close(
+        came, right, claim, {} if is_close(came, right) else divergence_mistakes(patched, clean)
+    )
 
 
 @exercise("5.3")
@@ -177,9 +181,9 @@ def test_nothing_changed_costs_nothing_and_a_shift_of_all_logits_changes_nothing
     clean = normal(4, 7, seed=5)
     claim = "A patch that shifts all logits alike changes no probability: the divergence is 0."
     patched, kept = clean + 7, clean.clone()
-    match(metrics.kl_divergence(patched, clean), torch.zeros(4), claim)
+    assert_close(metrics.kl_divergence(patched, clean), torch.zeros(4), claim)
     for x, before in ((patched, kept + 7), (clean, kept)):
-        match(x, before, "The logits that came in were changed: others read them too.")
+        assert_close(x, before, "The logits that came in were changed: others read them too.")
 
 
 @exercise("5.3")
@@ -192,7 +196,7 @@ def test_a_token_made_impossible_costs_a_finite_amount(metrics):
     came = metrics.kl_divergence(patched, clean)
     if came.isfinite().all() and (came < 900).all():
         claim += " Is something added inside the logarithm, or is it cut off there?"
-    match(came, torch.tensor(right), claim, {words: torch.inf * torch.ones(1)}, 1e-6)
+    assert_close(came, torch.tensor(right), claim, {words: torch.inf * torch.ones(1)}, 1e-6)
 
 
 def rank_mistakes(logits):
@@ -232,11 +236,11 @@ def test_the_rank_is_how_many_tokens_have_a_higher_logit(metrics, shape, steps):
     right = by_loop(logits, lambda row, i: sum(x > row[ANSWER[i]] for x in row))
     came = metrics.rank_of_answer(logits, ANSWER)
     claim = f"Ranks of the answers{', many logits tied,' if steps else ''} are wrong."
-    match(came, right, claim, {} if agree(came, right) else rank_mistakes(logits))
+    assert_close(came, right, claim, {} if is_close(came, right) else rank_mistakes(logits))
 
 
 @exercise("5.4")
 def test_unlikely_tokens_have_ranks_too(metrics):
     came = metrics.rank_of_answer(FAR, torch.tensor([1]))
     words = {"Probabilities that underflow all tie at 0: compare logits.": torch.tensor([2])}
-    match(came, torch.tensor([3]), "The last of four tokens, none of them tied.", words)
+    assert_close(came, torch.tensor([3]), "The last of four tokens, none of them tied.", words)

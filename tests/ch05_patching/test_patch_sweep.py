@@ -7,7 +7,7 @@ import torch
 
 from tests.ch05_patching import naive
 from tests.ch05_patching.naive import CLEAN, CORRUPTED, Change
-from tests.grading.diagnose import match, normal, randomise
+from tests.grading.assertions import assert_close, normal, randomise
 
 pytestmark = pytest.mark.project
 
@@ -54,7 +54,7 @@ def compare(impl, model, versions, max_rows=1024, tolerance=1e-10):
         right = torch.cat([read(end) for end in ends])
     assert came.shape == right.shape == (len(versions), len(CLEAN))
     size = right.abs().max().item()
-    match(
+    assert_close(
         came / size,
         right / size,
         "A sweep is not what a forward for each version gives.",
@@ -126,7 +126,9 @@ def test_other_actions_and_runs_in_a_sweep(impl, build):
     for numbers, version in zip(came, versions, strict=True):
         with sites.intervening(model, version, runs), torch.no_grad():
             end = model(CLEAN, stop_after=2)[None, :, -1]
-        match(numbers, read(end)[0], "A sweep and the same interventions in a whole forward.")
+        assert_close(
+            numbers, read(end)[0], "A sweep and the same interventions in a whole forward."
+        )
 
 
 def test_versions_that_are_none_are_refused(impl, build):

@@ -6,7 +6,7 @@ import torch
 from tests.ch05_patching import naive
 from tests.ch05_patching.naive import CLEAN, CORRUPTED, Place, path_patched
 from tests.grading import exercise
-from tests.grading.diagnose import agree, match, normal
+from tests.grading.assertions import assert_close, is_close, normal
 
 FAMILIES = ["gpt2", "llama", "attention-only"]
 SENDERS = [
@@ -82,7 +82,7 @@ def test_what_is_held_makes_the_direct_path(path, build, impl, family, mlps):
         return read(path_patched(model, runs, sender, [], **options)[None, :, -1])[0]
 
     right = torch.stack([slow(sender, frozen=mlps == "frozen") for sender in SENDERS])
-    if agree(came, right):
+    if is_close(came, right):
         return
     wrong = {
         "MLPs are frozen where they are to be recomputed, or the reverse.": torch.stack(
@@ -90,7 +90,7 @@ def test_what_is_held_makes_the_direct_path(path, build, impl, family, mlps):
         )
     }
     claim = f"Paths from 5 senders to the logits, MLPs {mlps}, in a {family} model."
-    match(came, right, claim, {w: x for w, x in wrong.items() if not agree(x, right)})
+    assert_close(came, right, claim, {w: x for w, x in wrong.items() if not is_close(x, right)})
 
 
 @pytest.fixture
@@ -135,11 +135,11 @@ def test_each_receiver_gets_what_came_from_this_sender(path, arrived, number):
         wrong["This is what came from all senders at once: one of them is meant."] = noted[i]
         wrong["This is the mean over senders: one of them is meant."] = noted[i].mean(0)
         wrong["This is the sum over senders: one of them is meant."] = noted[i].sum(0)
-        match(
+        assert_close(
             one.value,
             noted[i][number],
             f"The value for {one.site.name} and sender {number} of {len(noted[i])}.",
-            {w: x for w, x in wrong.items() if not agree(x, noted[i][number])},
+            {w: x for w, x in wrong.items() if not is_close(x, noted[i][number])},
         )
 
 
@@ -173,7 +173,7 @@ def test_a_path_from_sender_to_receiver_is_what_four_forwards_say(
         return torch.stack([read(end[None, :, -1])[0] for end in rows])
 
     right = slow()
-    if agree(came, right):
+    if is_close(came, right):
         return
     wrong = {
         "Every sender has the first one's message.": slow(lambda _: 0),
@@ -183,4 +183,4 @@ def test_a_path_from_sender_to_receiver_is_what_four_forwards_say(
         .clone(),
     }
     claim = f"Paths from 5 senders to {[place.name for place in receivers]} in a {family} model."
-    match(came, right, claim, {w: x for w, x in wrong.items() if not agree(x, right)})
+    assert_close(came, right, claim, {w: x for w, x in wrong.items() if not is_close(x, right)})

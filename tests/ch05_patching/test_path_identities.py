@@ -5,7 +5,7 @@ import torch
 
 from tests.ch05_patching import naive
 from tests.ch05_patching.naive import CLEAN, CORRUPTED, Place, path_patched
-from tests.grading.diagnose import match
+from tests.grading.assertions import assert_close
 
 pytestmark = pytest.mark.project
 
@@ -61,7 +61,7 @@ def test_many_senders_and_receivers_are_what_four_forwards_say(build, patched, f
             for one in senders
         ]
         right = torch.stack([naive.reader(model)(end[None, :, -1])[0] for end in ends])
-        match(came, right, f"Paths to {receivers} in a {family} model, MLPs {mlps}.")
+        assert_close(came, right, f"Paths to {receivers} in a {family} model, MLPs {mlps}.")
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
@@ -76,7 +76,9 @@ def test_it_agrees_with_the_tree(impl, build, patched, family, mlps):
         tree = Tree(model, CLEAN, CORRUPTED, sender, frozenset(readers), mlps == "recomputed")
         places = [Place(f"attn.hook_{kind}", 1, head) for kind, head in receivers]
         came = patched(model, [[Place("attn.hook_z", *sender)]], places, mlps)[0]
-        match(came, (tree.logits()[:, -1] * weights(model)).sum(-1), f"{sender} to {readers}")
+        assert_close(
+            came, (tree.logits()[:, -1] * weights(model)).sum(-1), f"{sender} to {readers}"
+        )
 
 
 def weights(model):
@@ -121,7 +123,9 @@ def test_a_sender_that_says_the_same_on_both_prompts_changes_nothing(build, patc
     senders = [[Place("attn.hook_z", 0, head)] for head in (3, 4, 5)]
     for receivers in ([], [Place("attn.hook_q", 1, 2)]):
         came = patched(model, senders, receivers)
-        match(came, says(model, CLEAN).expand(3, -1), "Heads 3 to 5 say the same on both prompts.")
+        assert_close(
+            came, says(model, CLEAN).expand(3, -1), "Heads 3 to 5 say the same on both prompts."
+        )
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -145,14 +149,16 @@ def test_patching_in_the_clean_runs_own_message_changes_nothing(impl, build, fam
             naive.reader(model),
             ({"same": record(model, CLEAN, sites)}, held),
         )
-        match(came, says(model, CLEAN).expand(len(sites), -1), "Nothing new is put anywhere.")
+        assert_close(
+            came, says(model, CLEAN).expand(len(sites), -1), "Nothing new is put anywhere."
+        )
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_all_heads_and_the_embedding_together_make_the_corrupted_run(build, patched, family):
     model = build(family, n_layers=3)
     came = patched(model, [[EMBEDDING, *heads(3)]])
-    match(came[0], says(model, CORRUPTED), "All paths at once are the corrupted run.")
+    assert_close(came[0], says(model, CORRUPTED), "All paths at once are the corrupted run.")
 
 
 @pytest.fixture
@@ -171,7 +177,9 @@ def test_direct_effects_sum_to_the_whole_change_of_a_linear_model(linear, patche
     model, base = linear(1)
     alone = patched(model, [[EMBEDDING], *([head] for head in heads(1))]) - base
     whole = says(model, CORRUPTED) - base
-    match(alone.sum(dim=0), whole, "Effects of the embedding and all heads, one by one, summed.")
+    assert_close(
+        alone.sum(dim=0), whole, "Effects of the embedding and all heads, one by one, summed."
+    )
     assert alone.abs().mean(dim=1).min() > 1e-3, (
         "every one of them has some effect, so that the sum says much"
     )
@@ -184,10 +192,10 @@ def test_effects_of_disjoint_paths_add_in_a_linear_model(linear, patched, receiv
     model, base = linear(2)
     first, second = [Place("attn.hook_z", 0, 1), Place("attn.hook_z", 0, 4)], [EMBEDDING]
     one, other, both = patched(model, [first, second, [*second, *first]], receivers) - base
-    match(one + other, both, f"Two senders' effects through {receivers or 'the logits'}.")
+    assert_close(one + other, both, f"Two senders' effects through {receivers or 'the logits'}.")
     if receivers:
         apart = sum(patched(model, [first], [receiver])[0] - base for receiver in receivers)
-        match(apart, one, "A sender's effects through two receivers' values.")
+        assert_close(apart, one, "A sender's effects through two receivers' values.")
 
 
 def test_mlps_make_a_difference_exactly_where_there_are_any(build, patched):
@@ -213,4 +221,4 @@ def test_a_receiver_before_the_sender_gets_nothing(build, patched, family):
     ]
     for sender, receivers in before:
         came = patched(model, [sender], receivers)
-        match(came[0], says(model, CLEAN), f"{sender} speaks behind {receivers}.")
+        assert_close(came[0], says(model, CLEAN), f"{sender} speaks behind {receivers}.")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.diagnose import agree, match, normal
+from tests.grading.assertions import assert_close, is_close, normal
 
 ANSWER, WRONG = torch.tensor([3, 0, 6, 2]), torch.tensor([5, 6, 1, 2])
 
@@ -53,8 +53,8 @@ def test_the_share_is_the_ratio_of_means(metrics, shape, seed):
     right = torch.tensor(right, dtype=torch.float64).reshape(shape[:-1])
     claim = f"The share recovered, of {list(shape)} patched scores, is wrong."
     came = metrics.recovered(patched, clean, corrupted)
-    wrong = {} if agree(came, right) else share_mistakes(patched, clean, corrupted)
-    match(came, right, claim, wrong)
+    wrong = {} if is_close(came, right) else share_mistakes(patched, clean, corrupted)
+    assert_close(came, right, claim, wrong)
 
 
 @exercise("5.5")
@@ -64,8 +64,8 @@ def test_the_ends_are_exactly_one_and_nought(metrics):
         patched = same.clone()
         came = metrics.recovered(patched, clean, corrupted)
         claim = "A patch that changes everything recovers 1, one that changes nothing 0, exactly."
-        match(came, right, claim, {"Clean and corrupted are exchanged.": 1 - right}, 1e-15)
-        match(patched, same, "The patched scores that came in were changed.")
+        assert_close(came, right, claim, {"Clean and corrupted are exchanged.": 1 - right}, 1e-15)
+        assert_close(patched, same, "The patched scores that came in were changed.")
 
 
 @exercise("5.5")
@@ -73,7 +73,9 @@ def test_a_prompt_that_hardly_differs_does_not_outweigh_the_others(metrics):
     clean, corrupted = torch.tensor([2.0, 2.0, 0.01]), torch.zeros(3)
     came = metrics.recovered(torch.tensor([1.0, 1.0, 0.51]), clean, corrupted)
     words = {"This is the mean of ratios: one prompt of three, with a way of .01, decides.": 52 / 3}
-    match(came, 2.51 / 4.01, "Two prompts of three go half the way, the third no way.", words, 1e-5)
+    assert_close(
+        came, 2.51 / 4.01, "Two prompts of three go half the way, the third no way.", words, 1e-5
+    )
 
 
 @pytest.mark.project
@@ -87,4 +89,4 @@ def test_runs_that_score_the_same_have_nothing_to_recover(metrics):
 def test_a_read_logit_difference_is_that_of_all_logits(metrics, build, family):
     model, stream = build(family, d_vocab=7), normal(3, 4, 10, seed=1)
     plain = metrics.read_logits(model, lambda x: metrics.logit_diff(x, ANSWER, WRONG))
-    match(metrics.read_logit_diff(model, ANSWER, WRONG)(stream), plain(stream), "")
+    assert_close(metrics.read_logit_diff(model, ANSWER, WRONG)(stream), plain(stream), "")

@@ -8,7 +8,7 @@ import torch
 from tests.ch05_patching import naive
 from tests.ch05_patching.naive import CLEAN, Change
 from tests.grading import exercise
-from tests.grading.diagnose import agree, match, normal
+from tests.grading.assertions import assert_close, is_close, normal
 
 BATCH, POS, WIDTH, LAYERS, KV, D_HEAD = 3, 6, 5, 4, 2, 7
 BORN = [[0, 1, 1, 3], [1, 1, 1, 2, 3, 3], [2, 2], [0, 0, 2, 2, 2]]
@@ -98,10 +98,10 @@ def test_versions_join_at_the_layer_of_their_first_change(together, layers, star
             f" what goes into block {layer} is wrong."
         )
         came = walk.join(stream, layer)
-        if not agree(came, right):
+        if not is_close(came, right):
             wrong = join_mistakes(walk, stream, layer, count) if count else {}
-            wrong = {words: value for words, value in wrong.items() if not agree(value, right)}
-            match(came, right, claim, wrong)
+            wrong = {words: value for words, value in wrong.items() if not is_close(value, right)}
+            assert_close(came, right, claim, wrong)
         stream = normal(*right.shape, seed=7 + layer)  # the block, and their changes
 
 
@@ -136,7 +136,7 @@ def test_the_past_is_what_stands_before_the_start(together, start, layer):
             "Keys and values are exchanged.": getattr(read[layer], other)[:, :start],
             "A copy is made for every version: they share one past.": right.repeat(3, 1, 1, 1),
         }
-        match(came, right, claim, {w: x for w, x in wrong.items() if not agree(x, right)})
+        assert_close(came, right, claim, {w: x for w, x in wrong.items() if not is_close(x, right)})
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_a_walk_ends_where_a_forward_of_each_version_ends(reuse, sweep):
     walk = reuse.Walk(reuse.read_text(model, CLEAN[:2]), versions, 2, {}, {})
     end, _ = reuse.walk(model, walk)
     right = torch.cat([naive.stream(model, CLEAN[:2], one)[:, 2:] for one in changes])
-    match(
+    assert_close(
         end,
         right,
         "Versions that begin at layers 0, 1, 1 and 2 go on together from position 2; their streams "

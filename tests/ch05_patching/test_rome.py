@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.diagnose import agree, match, normal
+from tests.grading.assertions import assert_close, is_close, normal
 
 SIZES = [(6, 6), (5, 8), (9, 4)]
 
@@ -61,7 +61,7 @@ def test_the_second_moment_is_the_mean_outer_product_of_keys(rome, n, d_mlp, rid
             ),
         }
     came = rome.second_moment(keys, ridge)
-    match(came, right, f"The second moment of {n} keys, ridge {ridge}, is wrong.", words)
+    assert_close(came, right, f"The second moment of {n} keys, ridge {ridge}, is wrong.", words)
 
 
 def problem(d_mlp, d_model, seed):
@@ -139,10 +139,10 @@ def test_the_key_gives_the_value_and_nothing_else_is_disturbed_more_than_it_must
     right = constrained(W, C, key, value)
     came = rome.rome_edit(W, C, key, value)
     claim = f"The edit of a W of shape {[d_mlp, d_model]} is wrong."
-    if torch.is_tensor(came) and agree(key @ came, value):
+    if torch.is_tensor(came) and is_close(key @ came, value):
         claim += " The key gives the value, but other keys change more than they must."
     known = edit_mistakes(W, C, key, value) if d_mlp == d_model else {}
-    match(came, right, claim, known, tolerance=1e-8)
+    assert_close(came, right, claim, known, tolerance=1e-8)
 
 
 @exercise("5.12")
@@ -150,7 +150,7 @@ def test_the_key_gives_the_value_and_nothing_else_is_disturbed_more_than_it_must
 def test_the_change_has_rank_one_and_spares_keys_that_have_nothing_of_the_key(rome, d_mlp, d_model):
     W, C, key, value = problem(d_mlp, d_model, seed=7)
     came = rome.rome_edit(W, C, key, value)
-    match(key @ came, value, "key @ W_new must be the value.")
+    assert_close(key @ came, value, "key @ W_new must be the value.")
     sizes = torch.linalg.svdvals(came - W)
     assert sizes[1] < 1e-10 * sizes[0], (
         f"The change must have rank one; its second singular value is {sizes[1] / sizes[0]:.2g} of "
@@ -160,7 +160,7 @@ def test_the_change_has_rank_one_and_spares_keys_that_have_nothing_of_the_key(ro
     u = torch.linalg.inv(C) @ key
     spared = others - torch.outer(others @ u / (key @ u), key)  # others with k' C^-1 k = 0
     claim = "A key with k' C^-1 k = 0 must give what it gave before."
-    match(spared @ came, spared @ W, claim, tolerance=1e-8)
+    assert_close(spared @ came, spared @ W, claim, tolerance=1e-8)
 
 
 @exercise("5.12")
@@ -185,11 +185,11 @@ def test_the_unit_of_c_does_not_matter_and_a_value_that_is_there_changes_nothing
     W, C, key, value = problem(6, 3, seed=11)
     before = W.clone()
     claim = "C in other units is the same C: the edit must not change. Is the denominator there?"
-    match(
+    assert_close(
         rome.rome_edit(W, 40 * C, key, value), rome.rome_edit(W, C, key, value), claim, None, 1e-8
     )
-    match(rome.rome_edit(W, C, key, key @ W), W, "The key gives this value already.")
-    match(W, before, "The W that came in was changed: give a new one.")
+    assert_close(rome.rome_edit(W, C, key, key @ W), W, "The key gives this value already.")
+    assert_close(W, before, "The W that came in was changed: give a new one.")
 
 
 @exercise("5.12")
@@ -200,8 +200,10 @@ def test_the_last_edit_wins_and_the_one_before_bends_a_little(rome):
     came = rome.rome_edit(once, C, second, other)
     u = torch.linalg.inv(C) @ second
     moved = (key @ u) / (second @ u) * (other - second @ once)
-    match(second @ came, other, "The second edit must hold.", None, 1e-8)
-    match(key @ came, value + moved, "The first key moves by its share of the second.", None, 1e-8)
+    assert_close(second @ came, other, "The second edit must hold.", None, 1e-8)
+    assert_close(
+        key @ came, value + moved, "The first key moves by its share of the second.", None, 1e-8
+    )
 
 
 def test_a_moment_that_cannot_be_inverted_is_refused(rome):

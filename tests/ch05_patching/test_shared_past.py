@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from tests.ch03_circuits.thrift import largest_made
 from tests.grading import exercise
-from tests.grading.diagnose import agree, match, normal
+from tests.grading.assertions import assert_close, is_close, normal
+from tests.grading.peak_memory import largest_made
 
 SHAPES = [
     dict(versions=4, batch=3, past=5, new=2, kv=2, group=3, width=7),
@@ -120,7 +120,7 @@ def mistakes(parts, right):
     found["The softmax counts the past, but its values are not added."] = past
     found["The softmax counts the new tokens, but their values are not added."] = right - past
     found |= places(right, len(q) // len(old_k), k.shape[2])
-    return {words: value for words, value in found.items() if not agree(value, right)}
+    return {words: value for words, value in found.items() if not is_close(value, right)}
 
 
 def places(right, rows, kv):
@@ -141,21 +141,23 @@ def test_there_is_one_softmax_over_the_shared_past_and_the_own_tokens(shared_pas
     parts = draw(shape, seed=seed)
     kept = [x.clone() for x in parts]
     q, k, v, old_k, old_v = parts
-    came = shared_past.SharedPast(old_k, old_v).attend(q, k, v, unasked, True)
+    came = shared_past.SharedKVCache(old_k, old_v).attend(q, k, v, unasked, True)
     for x, before in zip(parts, kept, strict=True):
-        match(x, before, "What attention reads must stay as it was; something is edited in place.")
+        assert_close(
+            x, before, "What attention reads must stay as it was; something is edited in place."
+        )
     right = slow(*parts)
-    if not agree(came, right):
+    if not is_close(came, right):
         sizes = ", ".join(f"{size} {name}" for name, size in shape.items())
-        match(came, right, f"z is wrong for {sizes}.", mistakes(parts, right))
+        assert_close(came, right, f"z is wrong for {sizes}.", mistakes(parts, right))
 
 
 @exercise("5.8")
 def test_weights_sum_to_one(shared_past):
     q, k, v, old_k, old_v = draw(SHAPES[0], seed=3)
-    past = shared_past.SharedPast(old_k, torch.ones_like(old_v))
+    past = shared_past.SharedKVCache(old_k, torch.ones_like(old_v))
     came = past.attend(3 * q, k, torch.ones_like(v), unasked, True)
-    match(
+    assert_close(
         came,
         torch.ones_like(came),
         "With all values 1 every z must be 1, since a query's weights on past and new tokens "
@@ -167,7 +169,7 @@ def test_weights_sum_to_one(shared_past):
 @exercise("5.8")
 def test_large_scores_do_not_overflow(shared_past):
     q, k, v, old_k, old_v = draw(SHAPES[0], seed=4)
-    came = shared_past.SharedPast(old_k, old_v).attend(2000 * q, k, v, unasked, True)
+    came = shared_past.SharedKVCache(old_k, old_v).attend(2000 * q, k, v, unasked, True)
     assert came.isfinite().all(), (
         "With scores in the thousands z must be finite. Is exp taken of the scores themselves? "
         "softmax takes the largest away first."
@@ -177,12 +179,12 @@ def test_large_scores_do_not_overflow(shared_past):
 @exercise("5.8")
 def test_what_is_hidden_stays_hidden_however_low_the_other_scores_are(shared_past):
     q, k, v, old_k, old_v = draw(SHAPES[1], seed=6)
-    past, found = shared_past.SharedPast(old_k, old_v), []
+    past, found = shared_past.SharedKVCache(old_k, old_v), []
     for last in (0.0, 100.0):
         value = v.clone()
         value[:, -1] = last
         found.append(past.attend(1e5 * q, k, value, unasked, True)[:, :-1])
-    match(
+    assert_close(
         found[1],
         found[0],
         "The last new token's value reaches those before it. Is it hidden by a large negative "
@@ -194,7 +196,7 @@ def test_what_is_hidden_stays_hidden_however_low_the_other_scores_are(shared_pas
 def test_the_past_is_never_copied_for_each_row(shared_past):
     shape = dict(versions=60, batch=2, past=40, new=1, kv=2, group=2, width=16)
     q, k, v, old_k, old_v = draw(shape, seed=5)
-    past = shared_past.SharedPast(old_k, old_v)
+    past = shared_past.SharedKVCache(old_k, old_v)
     largest, copied = largest_made(lambda: past.attend(q, k, v, unasked, True)), 60 * old_k.numel()
     assert largest < copied / 2, (
         f"{len(q)} rows share a past of {old_k.numel():,} numbers, but on the way a tensor of "
@@ -209,7 +211,9 @@ def test_it_agrees_with_a_model_that_reads_the_whole_text(shared_past, build, fa
     model, tokens = build(family), torch.tensor([[3, 1, 4, 1, 5], [9, 2, 6, 5, 12]])
     _, cache = model.run_with_cache(tokens)
     q, k, v = (cache[f"blocks.1.attn.hook_{name}"] for name in ("rot_q", "rot_k", "v"))
-    past = shared_past.SharedPast(k[:, :3], v[:, :3])
+    past = shared_past.SharedKVCache(k[:, :3], v[:, :3])
     came = past.attend(*(x[:, 3:].repeat(4, 1, 1, 1) for x in (q, k, v)), unasked, True)
     right = cache["blocks.1.attn.hook_z"][:, 3:].repeat(4, 1, 1, 1)
-    match(came, right, "Four equal versions of two texts, cut after three of five tokens: z.")
+    assert_close(
+        came, right, "Four equal versions of two texts, cut after three of five tokens: z."
+    )

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from tests.ch03_circuits.tiny import TOKENS
 from tests.grading import exercise
-from tests.grading.diagnose import agree, match, normal
+from tests.grading.assertions import assert_close, is_close, normal
+from tests.grading.tiny_models import TOKENS
 
 OTHER = torch.tensor([[2, 1, 4, 7, 6], [9, 3, 6, 0, 1], [5, 7, 12, 11, 2]])
 BATCH, POS, HEADS, D = 3, 6, 4, 5
@@ -62,7 +62,7 @@ def mistakes(x, rows, heads, action, new):
         whole = changed(x, rows, range(x.shape[2]), action, new[:, :, :1].expand(-1, -1, HEADS, -1))
         words["All heads are changed, not those of the site alone."] = whole
     # Where a mistake happens to be right, it explains nothing.
-    return {text: value for text, value in words.items() if not agree(value, once)}
+    return {text: value for text, value in words.items() if not is_close(value, once)}
 
 
 def do(sites, x, point, intervention, start=0, runs=None):
@@ -94,9 +94,11 @@ def test_the_part_is_acted_on_and_put_back(sites, Site, impl, action, place, hea
     came, left = do(sites, x, point, sites.Intervention(site, action, value))
     right = changed(x, rows, heads, action, new)
     claim = f"{action} at head {head}, position {position} of [batch, pos, head, d_head] is wrong."
-    match(came, right, claim, {} if agree(came, right) else mistakes(x, rows, heads, action, new))
+    assert_close(
+        came, right, claim, {} if is_close(came, right) else mistakes(x, rows, heads, action, new)
+    )
     words = "edit works in place: x itself must be changed, because a sweep gives it parts of x."
-    match(left, right, words, {"x is left as it was.": x})
+    assert_close(left, right, words, {"x is left as it was.": x})
 
 
 @exercise("5.1")
@@ -114,7 +116,7 @@ def test_x_holds_the_positions_from_the_start_on(sites, Site, impl, start, posit
             changed(x, text, [None], "replace", new)
         )
     claim = f"x holds positions {start} to {start + POS - 1}, and position {position} is replaced."
-    match(came, right, claim, words | mistakes(x, rows, [None], "replace", new))
+    assert_close(came, right, claim, words | mistakes(x, rows, [None], "replace", new))
 
 
 @exercise("5.1")
@@ -135,7 +137,7 @@ def test_directions_are_changed_and_the_rest_stays(sites, Site, impl):
         "Nothing is changed.": x,
         "What is orthogonal to the directions is lost: let site.put write them.": lost,
     }
-    match(came, right, claim, words)
+    assert_close(came, right, claim, words)
 
 
 @exercise("5.1")
@@ -147,10 +149,12 @@ def test_a_stream_patched_everywhere_is_the_other_run(activation, sites, Site, b
         change = sites.Intervention.patch(Site("hook_resid_pre", layer), "other")
         came = activation.intervene(model, TOKENS, [change], {"other": OTHER})
         words = {"This is the run as it was: the patch did nothing.": here}
-        match(came, there, f"The whole stream before layer {layer} is the other run's.", words)
+        assert_close(
+            came, there, f"The whole stream before layer {layer} is the other run's.", words
+        )
         came = activation.intervene(model, TOKENS, [change], {"other": TOKENS})
         claim = "A patch from the same prompts changes nothing."
-        match(came, here, claim, {"Added instead of replaced?": 2 * here})
+        assert_close(came, here, claim, {"Added instead of replaced?": 2 * here})
     last = sites.Intervention.patch(Site("hook_resid_post", 2, position=-1), "other")
     came = activation.intervene(model, TOKENS, [last], {"other": OTHER})
     right = torch.cat([here[:, :-1], there[:, -1:]], dim=1)
@@ -160,7 +164,7 @@ def test_a_stream_patched_everywhere_is_the_other_run(activation, sites, Site, b
             [there[:, :1], here[:, 1:]], dim=1
         ),
     }
-    match(came, right, "Behind the last layer, at the last position only.", words)
+    assert_close(came, right, "Behind the last layer, at the last position only.", words)
 
 
 @exercise("5.1")
@@ -181,4 +185,4 @@ def test_heads_and_patterns_of_one_example_each_at_its_own_place(activation, sit
         came = activation.intervene(model, TOKENS, [change], {"other": OTHER})
         right = model.run_with_hooks(TOKENS, hooks={site.name: by_hand})
         claim = f"Head 3's {hook} at positions 1, 4 and 2 of three texts, from other texts."
-        match(came, right, claim, {"Nothing is changed.": model(TOKENS)})
+        assert_close(came, right, claim, {"Nothing is changed.": model(TOKENS)})

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from tests.ch03_circuits.tiny import TOKENS
 from tests.grading import exercise
-from tests.grading.diagnose import agree, match, normal
+from tests.grading.assertions import assert_close, is_close, normal
+from tests.grading.tiny_models import TOKENS
 
 ANSWERS = torch.tensor([5, 0, 9])
 PLACES = torch.tensor([[0, 0, 1, 0, 0], [0, 0, 0, 0, 0], [1, 1, 0, 0, 1], [0, 0, 0, 0, 1]]).bool()
@@ -20,7 +20,7 @@ CASES = [(family, where) for family, cases in RESTORED.items() for where in case
 
 def noisy_stream(model, seed=3):
     """A spoilt stream for each sample; noise everywhere, since any state may have to come back."""
-    clean = model.embedding(TOKENS).detach()
+    clean = model.embed_tokens(TOKENS).detach()
     return clean + 2 * normal(SAMPLES, *clean.shape, seed=seed)
 
 
@@ -44,7 +44,7 @@ def one_by_one(model, noisy, clean, places=PLACES, number=None, answers=ANSWERS)
                         x[0, position] = clean[point.name][text, position]
 
                 with model.hooks({name: put_back for name in clean}):
-                    logits = model.read_out(model.through(stream[None]))[0]
+                    logits = model.unembed_resid(model.run_blocks(stream[None]))[0]
                 found[version, sample, text] = number(logits, answers[text])
     return found
 
@@ -57,7 +57,7 @@ def mistakes(model, noisy, clean):
 @torch.no_grad()
 def state_mistakes(model, noisy, clean):
     """What comes when wrong states are put, or at wrong places, or into a wrong run."""
-    embedded = model.embedding(TOKENS).expand_as(noisy)
+    embedded = model.embed_tokens(TOKENS).expand_as(noisy)
     with model.hooks({"hook_embed": lambda x, _: x + noisy[0] - embedded[0]}):
         with_noise = model.run_with_cache(TOKENS, names=list(clean))[1]
     none = torch.zeros_like(PLACES)
@@ -119,8 +119,10 @@ def test_a_clean_state_is_put_back_at_each_place_by_itself(tracing, build, famil
     right = one_by_one(model, noisy, clean).mean(dim=1)
     came = tracing.restored(model, noisy, clean, PLACES, ANSWERS)
     claim = f"Probabilities with {where} put back into the noisy run of the {family} are wrong."
-    if not agree(came, right):
-        match(came, right, claim, mistakes(model, noisy, clean) | one_layer(model, noisy, clean))
+    if not is_close(came, right):
+        assert_close(
+            came, right, claim, mistakes(model, noisy, clean) | one_layer(model, noisy, clean)
+        )
 
 
 def one_layer(model, noisy, clean):
@@ -160,10 +162,12 @@ def test_no_hook_is_left_and_nothing_that_came_in_is_changed(tracing, build):
     noisy, clean = noisy_stream(model), states(model, [(0, MLP)])
     before = noisy.clone(), clean["blocks.0.hook_mlp_out"].clone()
     tracing.restored(model, noisy, clean, PLACES, ANSWERS)
-    heard = [name for name, point in model.hook_points().items() if point.heard]
+    heard = [name for name, point in model.hook_points().items() if point.has_hooks]
     assert not heard, f"Hooks are left on {', '.join(heard)}."
-    match(noisy, before[0], "The noisy stream was changed: it is needed again for other layers.")
-    match(clean["blocks.0.hook_mlp_out"], before[1], "A clean state was changed.")
+    assert_close(
+        noisy, before[0], "The noisy stream was changed: it is needed again for other layers."
+    )
+    assert_close(clean["blocks.0.hook_mlp_out"], before[1], "A clean state was changed.")
 
 
 @exercise("5.11")
@@ -179,10 +183,10 @@ def test_all_states_of_the_stream_put_back_give_the_total_effect(tracing, build,
         "The sign is turned: it is clean minus corrupted.": corrupted - clean,
         "This is a share of the clean probability: it stays a difference.": 1 - corrupted / clean,
     }
-    match(total, clean - corrupted, "The total effect is clean minus corrupted.", words)
-    match(indirect[:, 1], torch.zeros(3, 3), "With nothing put back nothing may come back.")
+    assert_close(total, clean - corrupted, "The total effect is clean minus corrupted.", words)
+    assert_close(indirect[:, 1], torch.zeros(3, 3), "With nothing put back nothing may come back.")
     if kind == "resid":
         claim = "The whole stream put back after a layer makes the run clean: the total effect."
-        match(indirect[:, 0], total.expand(3, 3), claim)
+        assert_close(indirect[:, 0], total.expand(3, 3), claim)
         claim = "Only the last position is read after the last layer: the total effect."
-        match(indirect[-1, 2], total, claim)
+        assert_close(indirect[-1, 2], total, claim)

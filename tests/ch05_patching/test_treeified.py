@@ -5,7 +5,7 @@ import torch
 
 from tests.ch05_patching.naive import Place, path_patched
 from tests.grading import exercise
-from tests.grading.diagnose import agree, match
+from tests.grading.assertions import assert_close, is_close
 
 CLEAN = torch.tensor([[3, 1, 4], [9, 2, 6]])
 CORRUPTED = torch.tensor([[8, 1, 2], [5, 7, 6]])
@@ -143,7 +143,7 @@ def test_the_whole_tree_says_what_four_forwards_say(
     came = tree(treeified, model, receivers, through_mlps, sender).logits()
     ends = places(sender, receivers)
     runs = (CLEAN, CORRUPTED)
-    right = model.read_out(path_patched(model, runs, *ends, frozen=not through_mlps))
+    right = model.unembed_resid(path_patched(model, runs, *ends, frozen=not through_mlps))
     words = "recomputed" if through_mlps else "frozen"
     claim = (
         f"Path patching from head {sender} to {receivers or 'the logits'}, MLPs {words}, in a "
@@ -153,7 +153,7 @@ def test_the_whole_tree_says_what_four_forwards_say(
         "These are the clean run's logits: nobody asks for the message.": model(CLEAN),
         "These are the corrupted run's logits.": model(CORRUPTED),
         "MLPs on the way are frozen where they are to be recomputed, or the reverse.": (
-            model.read_out(path_patched(model, runs, *ends, frozen=through_mlps))
+            model.unembed_resid(path_patched(model, runs, *ends, frozen=through_mlps))
         ),
     }
-    match(came, right, claim, {w: x for w, x in wrong.items() if not agree(x, right)})
+    assert_close(came, right, claim, {w: x for w, x in wrong.items() if not is_close(x, right)})

@@ -3,28 +3,17 @@
 import pytest
 import torch
 
-from tests.ch03_circuits import tiny
+from tests.grading import module_fixture, tiny_models
 
 from . import words
 
-
-def _module(name: str, chapter: str = "ch07_ioi"):
-    """A fixture that imports one module: `heads.copied` is the graded tree's."""
-
-    @pytest.fixture(name=name)
-    def module(impl):
-        return impl(f"{chapter}.{name}")
-
-    return module
-
-
-sentences = _module("sentences")
-prompts = _module("prompts")
-counterfactuals = _module("counterfactuals")
-heads = _module("heads")
-circuit = _module("circuit")
-search = _module("search")
-gpt2 = _module("gpt2")
+sentences = module_fixture("ch07_ioi.sentences")
+prompts = module_fixture("ch07_ioi.prompts")
+counterfactuals = module_fixture("ch07_ioi.counterfactuals")
+heads = module_fixture("ch07_ioi.heads")
+circuit = module_fixture("ch07_ioi.circuit")
+search = module_fixture("ch07_ioi.search")
+gpt2 = module_fixture("ch07_ioi.gpt2")
 
 
 @pytest.fixture(scope="session")
@@ -53,4 +42,4 @@ def draw(prompts, tokenizer):
 @pytest.fixture
 def build(impl):
     """Builds a tiny model of a named family: `build("llama", n_layers=3)`."""
-    return lambda family, seed=1, **sizes: tiny.build(impl, family, seed, **sizes)
+    return lambda family, seed=1, **sizes: tiny_models.build(impl, family, seed, **sizes)

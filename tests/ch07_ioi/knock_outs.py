@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.grading.diagnose import normal
+from tests.grading.assertions import normal
 
 from .words import random_prompts
 
@@ -50,12 +50,12 @@ class Planted:
     @torch.no_grad()
     def score(self, nodes: list, inside: bool) -> Tensor:
         """Layer by layer: a block's own z, or the means, with the nodes' entries exchanged."""
-        resid = self.model.embedding(self.prompts.tokens)
+        resid = self.model.embed_tokens(self.prompts.tokens)
         for layer, block in enumerate(self.model.blocks):
             seen: list[Tensor] = []
-            block.attn.hook_z.listeners = [lambda z, _, to=seen: to.append(z.clone())]
+            block.attn.hook_z.observers = [lambda z, _, to=seen: to.append(z.clone())]
             block(resid)
-            block.attn.hook_z.listeners = []
+            block.attn.hook_z.observers = []
             z, mean = seen[0], self.means[layer].clone()
             kept, other = (mean, z) if inside else (z, mean)
             for _, head, role in [node for node in nodes if node[0] == layer]:

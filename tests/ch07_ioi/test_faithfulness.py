@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.diagnose import agree, match, normal
+from tests.grading.assertions import assert_close, is_close, normal
 
 from .knock_outs import Planted
 
@@ -34,7 +34,7 @@ def test_faithfulness_is_the_circuits_mean_over_the_models(circuit, seed, of_who
     }
     right = F_C / F_M
     mistakes = {words: value for words, value in mistakes.items() if not value.equal(right)}
-    match(circuit.faithfulness(kept, whole), right, "F(C) / F(M) is wrong.", mistakes)
+    assert_close(circuit.faithfulness(kept, whole), right, "F(C) / F(M) is wrong.", mistakes)
 
 
 @exercise("7.10")
@@ -45,7 +45,7 @@ def test_nothing_but_the_model_is_the_denominator(circuit):
         "A circuit with half of the model's metric is .5 faithful, whatever is left when all heads "
         "are knocked out."
     )
-    match(came, 0.5, claim)
+    assert_close(came, 0.5, claim)
 
 
 @pytest.fixture(params=[1, 2])
@@ -119,11 +119,11 @@ def test_circuit_and_model_lose_the_same_nodes(circuit, planted, gone):
     left = [node for node in C if node not in K]
     right = (F(left).mean() - M(K).mean()).abs()
     came = circuit.incompleteness(planted.task, C, K)
-    if agree(came, right, 1e-8):
+    if is_close(came, right, 1e-8):
         return
     mistakes = losses_mistaken(F, M, C, K, left)
     claim = f"|F(C without K) - F(M without K)| is wrong for a K of {len(K)} nodes."
-    match(came, right, claim, named(mistakes, right), tolerance=1e-8)
+    assert_close(came, right, claim, named(mistakes, right), tolerance=1e-8)
 
 
 def weights_mistaken(F, M, C, K, node):
@@ -175,11 +175,11 @@ def test_a_node_is_weighed_once_k_is_gone(circuit, planted, v, gone):
     rest = [one for one in left if one != node]
     right = (F(rest).mean() - F(left).mean()).abs()
     came = circuit.minimality(planted.task, C, node, K)
-    if agree(came, right, 1e-8):
+    if is_close(came, right, 1e-8):
         return
     mistakes = weights_mistaken(F, M, C, K, node)
     claim = f"|F(C without K and v) - F(C without K)| is wrong for a K of {len(K)} nodes."
-    match(came, right, claim, named(mistakes, right), tolerance=1e-8)
+    assert_close(came, right, claim, named(mistakes, right), tolerance=1e-8)
 
 
 @exercise("7.11")
@@ -187,4 +187,4 @@ def test_nodes_may_come_one_by_one(circuit, planted):
     nodes = planted.nodes
     right = (planted.F([]).mean() - planted.F([nodes[0]]).mean()).abs()
     came = circuit.minimality(planted.task, iter(nodes[:2]), nodes[0], iter([nodes[1]]))
-    match(came, right, "C and K may be generators, which can be read once.", tolerance=1e-8)
+    assert_close(came, right, "C and K may be generators, which can be read once.", tolerance=1e-8)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.grading.diagnose import match, normal
+from tests.grading.assertions import assert_close, normal
 
 from .knock_outs import D_VOCAB, N_POS, Planted
 from .words import random_prompts
@@ -43,8 +43,8 @@ def test_a_score_is_that_of_heads_put_in_by_hand(prompts, circuit, build, seed):
         (task.nothing(), planted.F([])),
         (task.whole(), planted.model_without([])),
     ):
-        match(came, right, "A knock-out puts something else there.", tolerance=1e-9)
-    assert not any(point.heard for point in task.model.hook_points().values()), "a hook is left on"
+        assert_close(came, right, "A knock-out puts something else there.", tolerance=1e-9)
+    assert not any(point.has_hooks for point in task.model.hook_points().values()), "a hook is left on"
 
 
 @torch.no_grad()
@@ -53,9 +53,9 @@ def test_whole_is_the_model_and_every_node_everywhere_is_too(prompts, circuit, m
     means = normal(3, 4, N_POS, 6, 4, seed=1)
     task = circuit.Task(model, drawn, means, reader(model, 2))
     stream = model(drawn.tokens, stop_after=2)[None, :, -1]
-    match(task.whole(), task.read(stream)[0], "The whole is not the model.")
+    assert_close(task.whole(), task.read(stream)[0], "The whole is not the model.")
     everything = torch.ones(3, 4, N_POS, 6, dtype=torch.bool)
-    match(task.score(everything), task.whole(), "Keeping all is not the model.")
+    assert_close(task.score(everything), task.whole(), "Keeping all is not the model.")
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -69,7 +69,7 @@ def test_means_are_those_of_the_same_template_of_the_partners(
         _, cache = model.run_with_cache(partner.tokens)
         z = cache[f"blocks.{layer}.attn.hook_z"]
         right = torch.stack([z[partner.template == t].mean(0) for t in chosen.template])
-        match(came[layer], right, "A mean is not that of its own template.")
+        assert_close(came[layer], right, "A mean is not that of its own template.")
 
 
 def test_with_one_partner_a_template_the_mean_is_that_partner(
@@ -85,7 +85,7 @@ def test_with_one_partner_a_template_the_mean_is_that_partner(
     gone = [(0, 2), (1, 5), (2, 0)]
     came = [task.without([circuit.Node(*head, "end")]) for head in gone]
     _, total = heads.direct_and_total(model, drawn, partner, gone, read)
-    match(torch.stack(came), task.whole() - total, "That is not resample ablation.")
+    assert_close(torch.stack(came), task.whole() - total, "That is not resample ablation.")
 
 
 def test_templates_without_partners_are_refused(prompts, counterfactuals, circuit, build):
@@ -154,7 +154,9 @@ def test_direct_effects_sum_to_the_metric_with_the_final_norm_frozen(prompts, bu
     frozen = [((p - p.mean(-1, keepdim=True)) / scale * norm.w * direction).sum(-1) for p in parts]
     logits = model(drawn.tokens)[:, -1]
     right = logits[rows, drawn.io] - logits[rows, drawn.s]
-    match(sum(frozen) + (norm.b * direction).sum(-1) + bias, right, "Direct effects do not add up.")
+    assert_close(
+        sum(frozen) + (norm.b * direction).sum(-1) + bias, right, "Direct effects do not add up."
+    )
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -164,7 +166,7 @@ def test_a_linear_model_of_one_layer_repairs_nothing(prompts, counterfactuals, h
     every = [(0, head) for head in range(6)]
     direct, total = heads.direct_and_total(model, drawn, partner, every, reader(model, seed))
     assert direct.abs().min() > 0
-    match(
+    assert_close(
         heads.self_repair(direct, total), torch.zeros(6), "Nothing can react, so nothing repairs."
     )
 
@@ -189,7 +191,7 @@ def test_attention_between_roles_is_what_the_cached_patterns_hold(prompts, heads
     for layer in range(3):
         pattern = cache[f"blocks.{layer}.attn.hook_pattern"]
         right = [[pattern[b, h, -1, drawn.positions.s1[b]] for b in range(4)] for h in range(6)]
-        match(came[layer], torch.tensor(right), "Attention from END to S1 is wrong.")
+        assert_close(came[layer], torch.tensor(right), "Attention from END to S1 is wrong.")
 
 
 def test_receivers_of_shared_key_heads_are_named_once(prompts, heads, build):

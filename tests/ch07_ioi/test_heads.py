@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
+from tests.grading.assertions import assert_close, normal
 
 ROOMY = [(1, 5, 3, 8), (2, 6, 4, 9)]
 
@@ -47,7 +47,9 @@ def test_each_prompt_is_read_at_its_own_query_and_key(heads, seed, batch, head, 
         ),
     }
     came = heads.attention_between(pattern, query, key)
-    match(came, right, "Attention from one position of a prompt to another is wrong.", mistakes)
+    assert_close(
+        came, right, "Attention from one position of a prompt to another is wrong.", mistakes
+    )
 
 
 @exercise("7.4")
@@ -60,7 +62,9 @@ def test_a_head_that_looks_at_the_name_scores_one(heads):
     pattern[torch.arange(3), 1, query, key] = 0.25
     right = torch.tensor([[1.0, 0.25]] * 3)
     came = heads.attention_between(pattern, query, key)
-    match(came, right, "Head 0 looks there with 1, head 1 with .25; is the query the first axis?")
+    assert_close(
+        came, right, "Head 0 looks there with 1, head 1 with .25; is the query the first axis?"
+    )
 
 
 def held(logits, names, k):
@@ -103,7 +107,7 @@ def test_a_name_among_the_k_highest_logits_counts(heads, k, seed):
     wrong = copying_mistakes(logits, names, k)
     mistakes = {words: value for words, value in wrong.items() if not torch.equal(value, right)}
     claim = f"k={k}: 1.0 where the prompt's name is among the {k} highest logits, else 0.0."
-    match(heads.copied(logits, names, k), right, claim, mistakes)
+    assert_close(heads.copied(logits, names, k), right, claim, mistakes)
 
 
 @exercise("7.5")
@@ -111,7 +115,7 @@ def test_five_are_asked_for_unless_told(heads):
     logits = torch.arange(9.0).flip(0).expand(9, 9)
     right = torch.tensor([1.0] * 5 + [0.0] * 4)
     claim = "Logits fall from token to token, and prompt i has the name i: the first five count."
-    match(heads.copied(logits, torch.arange(9)), right, claim)
+    assert_close(heads.copied(logits, torch.arange(9)), right, claim)
 
 
 def repair_mistakes(direct, total):
@@ -147,7 +151,7 @@ def test_repair_is_direct_minus_total_effect(heads, shape):
     wrong = repair_mistakes(direct, total)
     mistakes = {words: value for words, value in wrong.items() if not value.equal(right)}
     came = heads.self_repair(direct, total)
-    match(came, right, "What the rest makes up for is wrong.", mistakes)
+    assert_close(came, right, "What the rest makes up for is wrong.", mistakes)
 
 
 @exercise("7.7")
@@ -162,4 +166,4 @@ def test_heads_with_known_repair(heads):
     )
     wrong = repair_mistakes(direct, total)
     mistakes = {words: value for words, value in wrong.items() if not value.equal(right.double())}
-    match(heads.self_repair(direct, total), right, claim, mistakes)
+    assert_close(heads.self_repair(direct, total), right, claim, mistakes)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.diagnose import normal
+from tests.grading.assertions import normal
 
 N = 36
 CLEAN = torch.tensor([6.0, -2.0] * (N // 2), dtype=torch.float64)

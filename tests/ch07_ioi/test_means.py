@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
+from tests.grading.assertions import assert_close, normal
 
 from .words import random_prompts
 
@@ -64,7 +64,7 @@ def test_each_prompt_gets_the_mean_of_its_own_template(circuit, shape):
     before = acts.clone()
     came = circuit.template_means(acts, TEMPLATES)
     right = mean_of(before, lambda b, c: TEMPLATES[b] == TEMPLATES[c])
-    match(came, right, "Means within templates are wrong.", averages(before, TEMPLATES))
+    assert_close(came, right, "Means within templates are wrong.", averages(before, TEMPLATES))
     assert torch.equal(acts, before), "The activations that came in are changed."
 
 
@@ -75,14 +75,14 @@ def test_templates_with_different_means_never_mix(circuit):
     right = torch.tensor([[402.0], [504.0], [402.0], [504.0], [905.0]]).double()
     came = circuit.template_means(acts, template)
     claim = "Prompts of template t hold 100 t and a little: their mean must lie there too."
-    match(came, right, claim, averages(acts, template))
+    assert_close(came, right, claim, averages(acts, template))
 
 
 @exercise("7.8")
 def test_a_template_of_one_prompt_is_that_prompt(circuit):
     acts = normal(4, 3, 2, seed=5)
     claim = "With one prompt a template the mean is the prompt: that is resample ablation."
-    match(circuit.template_means(acts, torch.tensor([8, 1, 6, 2])), acts, claim)
+    assert_close(circuit.template_means(acts, torch.tensor([8, 1, 6, 2])), acts, claim)
 
 
 @exercise("7.8")
@@ -91,7 +91,7 @@ def test_the_order_of_prompts_does_not_matter(circuit):
     straight = circuit.template_means(acts, TEMPLATES)
     mixed = circuit.template_means(acts[order], TEMPLATES[order])
     claim = "Prompts in another order must have the same means, in that order."
-    match(mixed, straight[order], claim)
+    assert_close(mixed, straight[order], claim)
 
 
 LAYERS, HEADS, BATCH, POS = 4, 6, 5, 9
@@ -182,7 +182,7 @@ def test_a_node_stays_at_its_role_in_every_prompt(prompts, circuit, build, nodes
     came = circuit.keep_mask(model, drawn, [circuit.Node(*node) for node in nodes])
     if not torch.equal(came, right):
         named = {w: v for w, v in mask_mistakes(drawn, nodes).items() if v.equal(came)}
-        match(came, right, f"The mask of {len(nodes)} nodes is wrong.", named)
+        assert_close(came, right, f"The mask of {len(nodes)} nodes is wrong.", named)
 
 
 @exercise("7.9")
@@ -190,4 +190,4 @@ def test_nodes_may_come_one_by_one(prompts, circuit, build):
     model = build("attention-only", n_layers=LAYERS, n_heads=HEADS)
     drawn = random_prompts(prompts, BATCH, POS, 12, seed=9)
     came = circuit.keep_mask(model, drawn, (circuit.Node(*node) for node in SETS[4]))
-    match(came, marked(drawn, SETS[4], here), "Nodes that come from a generator are lost.")
+    assert_close(came, marked(drawn, SETS[4], here), "Nodes that come from a generator are lost.")

@@ -3,8 +3,9 @@
 1. `--impl` says which package is graded: chapters (the default), solutions, or a variant of them.
 2. Around each grader the switch is told the exercise, and the network is closed.
 3. A stub that is reached makes a test `todo`, which is neither a pass nor a failure.
-4. A failure becomes a refusal that can be read (`refusal.py`).
-5. When all graders of an exercise ran on chapters/ and passed, the desk is told (`record.py`).
+4. A failure becomes a refusal that can be read (`failure_report.py`).
+5. When all graders of an exercise ran on chapters/ and passed, progress is written
+   (`progress_recorder.py`).
 """
 
 import functools
@@ -20,8 +21,8 @@ from chapters.course import switch
 from chapters.course.marks import MARK
 from chapters.course.tables import FILE, find_tables
 
-from . import conditions, questions, refusal, submission
-from .record import Recorder
+from . import answer_tables_fixture, cheating_check, failure_report, skip_rules
+from .progress_recorder import Recorder
 
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = ROOT / "tests"
@@ -101,14 +102,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         number = number_of(item)
         if number is None or _is_project_folder(item.path):
             item.add_marker("project")
-        if conditions.leaves_out(item):
+        if skip_rules.leaves_out(item):
             left_out.append(item)
             continue
-        conditional = conditions.skips(item)
+        conditional = skip_rules.skips(item)
         if number is not None:
             recorder.expect(number, item, conditional=conditional)
             item.user_properties.append(("exercise", number))
-        conditions.limit_time(item)
+        skip_rules.limit_time(item)
     if left_out:
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
@@ -134,7 +135,7 @@ def pytest_runtest_protocol(item: pytest.Item):
     before = chapters.graded
     chapters.graded = switch.ALL_OF_MY_OWN if item.config.getoption("--own") else number
     try:
-        with conditions.offline():
+        with skip_rules.offline():
             return (yield)
     finally:
         chapters.graded = before
@@ -148,7 +149,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         return
     if OFFENCE not in known:
         folder = Path(import_module(impl).__path__[0])
-        known[OFFENCE] = submission.offence(folder, ROOT / "solutions")
+        known[OFFENCE] = cheating_check.offence(folder, ROOT / "solutions")
     if known[OFFENCE]:
         pytest.fail(known[OFFENCE], pytrace=False)
 
@@ -164,13 +165,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     report = yield
     if not report.failed:
         return report
-    missing = refusal.unwritten(call.excinfo.value)
+    missing = failure_report.unwritten(call.excinfo.value)
     if missing:
         report.outcome, report.todo = "skipped", missing
         path, line, _ = item.location
         report.longrepr = (path, (line or 0) + 1, f"todo: {call.excinfo.value}")
     elif plain:
-        report.longrepr = refusal.explain(call.excinfo, item)
+        report.longrepr = failure_report.explain(call.excinfo, item)
     return report
 
 
@@ -192,4 +193,4 @@ def impl(request: pytest.FixtureRequest):
 def answers(request: pytest.FixtureRequest):
     """The learner's answers in a table of answers.toml: `answers("ch00_looking", "0.15")`."""
     folder = Path(import_module(request.config.getoption("--impl")).__path__[0])
-    return lambda chapter, number: questions.table(folder / chapter, number)
+    return lambda chapter, number: answer_tables_fixture.table(folder / chapter, number)

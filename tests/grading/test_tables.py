@@ -12,7 +12,7 @@ from chapters.course.tables import blank_answers, find_tables, open_keys, read_t
 from chapters.course.watch import only_answers
 from chapters.course.where import CHAPTERS
 
-from . import questions, small_course
+from . import answer_tables_fixture, small_course
 from .variants import Right, Stub, change
 
 ANSWERS = """\
@@ -174,11 +174,11 @@ def test_what_is_not_there_is_refused_by_file_and_remedy(tmp_path, old, new, wor
     path.parent.mkdir(parents=True)
     path.write_text(ANSWERS.replace(old, new), "utf-8-sig")
     with pytest.raises(pytest.fail.Exception) as refused:
-        questions.table(path.parent, "0.9")["mark"]
+        answer_tables_fixture.table(path.parent, "0.9")["mark"]
     assert f"chapters/ch00_looking/answers.toml: {words}" in str(refused.value)
     path.unlink()
     with pytest.raises(pytest.fail.Exception, match="answers.toml is gone; `mi reset 0.10`"):
-        questions.table(path.parent, "0.10")
+        answer_tables_fixture.table(path.parent, "0.10")
 
 
 def test_next_hint_and_solution_know_tables(course):
@@ -193,7 +193,7 @@ def test_next_hint_and_solution_know_tables(course):
 
 def test_a_saved_table_is_graded_again_and_what_the_desk_notes_is_not():
     saved = only_answers()
-    graded = ("ch00_looking/answers.toml", "ch00_looking/cause.py")
+    graded = ("ch00_looking/answers.toml", "ch00_looking/interventions.py")
     others = ("progress.toml", "progress.toml.new", "hints.toml", "backups/a_answers.toml")
     assert all(saved(Change.modified, str(CHAPTERS / name)) for name in graded)
     assert not any(saved(Change.modified, str(CHAPTERS / name)) for name in others)

@@ -167,16 +167,16 @@ def grade(package: str, tests: Path, *numbers: str, until: str = "") -> dict[str
     """
     named = re.compile("|".join(re.escape(f'"{number}"') for number in numbers))
     files = [path for path in sorted(tests.rglob("test_*.py")) if named.search(path.read_text())]
-    listener = _Listener(until)
+    observer = _Listener(until)
     arguments = [*map(str, files), f"--impl={package}", "-m", " or ".join(numbers), *QUIET]
     silence = contextlib.redirect_stdout(io.StringIO())
     no_plugins = mock.patch.dict(os.environ, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
     with silence, contextlib.redirect_stderr(io.StringIO()), no_plugins:
-        status = pytest.main(arguments, plugins=[listener])
+        status = pytest.main(arguments, plugins=[observer])
     _settle()
     if status in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR):
         raise RuntimeError(f"pytest {' '.join(arguments)} ended with {status!r}")
-    return listener.outcomes
+    return observer.outcomes
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 """What an answer must leave as it found it, and how many steps it takes.
 
-`unchanged(acts=acts)` is a context: inside it the answer runs, at its end the arguments, torch's
-global random state and the gradient mode are looked at again.
+`assert_no_side_effects(acts=acts)` is a context: the answer runs inside it, and at its end the
+arguments, torch's global random state and the gradient mode are compared with those before.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from torch import Tensor
 
 
 @contextlib.contextmanager
-def unchanged(**arguments: Tensor) -> Iterator[None]:
+def assert_no_side_effects(**arguments: Tensor) -> Iterator[None]:
     """Refuses an answer that edits an argument, or changes what is everybody's."""
     before = {name: (x.detach().clone(), x.requires_grad) for name, x in arguments.items()}
     random, gradients = torch.get_rng_state(), torch.is_grad_enabled()

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.grading.diagnose import normal, randomise
+from tests.grading.assertions import normal, randomise
 
 SIZES = dict(
     n_layers=2, d_model=10, n_heads=6, n_kv_heads=2, d_head=4, d_mlp=7, d_vocab=13, n_ctx=17

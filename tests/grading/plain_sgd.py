@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Descent(torch.optim.Optimizer):
+class PlainSGD(torch.optim.Optimizer):
     """Plain gradient descent with momentum.
 
     Written out, because torch's own optimizers import its compiler, which takes seconds.

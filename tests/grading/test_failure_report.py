@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from . import refusal
+from . import failure_report
 
 FRESH = itertools.count()
 TENSORS = """
@@ -57,7 +57,7 @@ def refuse(tmp_path):
         try:
             module.run()
         except BaseException:
-            return refusal.explain(pytest.ExceptionInfo.from_current(), Item(tmp_path))
+            return failure_report.explain(pytest.ExceptionInfo.from_current(), Item(tmp_path))
         raise AssertionError("nothing was raised")
 
     return refuse
@@ -123,5 +123,5 @@ CASES = [("exercise 2.10", "2.10"), ("exercise 0.9: still open: a", "0.9"), ("no
 
 @pytest.mark.parametrize("text, number", CASES)
 def test_only_a_stubs_own_error_is_todo(text, number):
-    assert refusal.unwritten(NotImplementedError(text)) == number
-    assert refusal.unwritten(RuntimeError(text)) is None
+    assert failure_report.unwritten(NotImplementedError(text)) == number
+    assert failure_report.unwritten(RuntimeError(text)) is None

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from tests.grading.diagnose import normal
+from tests.grading.assertions import normal
 
 WIDE, THIN = 150, 2
 

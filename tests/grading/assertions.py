@@ -1,7 +1,7 @@
 """Refuse a wrong value by the mistake that gives it, where one is known.
 
 A grader works out what is right and what the usual mistakes would give:
-`match(got, right, "The rows must ...", {"Is the softmax over queries?": wrong})`.
+`assert_close(got, right, "The rows must ...", {"Is the softmax over queries?": wrong})`.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 
-def match(
+def assert_close(
     got: Any,
     expected: Any,
     claim: str,
@@ -23,16 +23,16 @@ def match(
     The message holds the claim, one entry that differs most, and every mistake (words -> the value
     that it gives) whose value came. Tensors and numbers of any dtype are compared in float64.
     """
-    if agree(got, expected, tolerance):
+    if is_close(got, expected, tolerance):
         return
     words = [f"{claim} {difference(got, expected)}"]
-    words += [text for text, value in (mistakes or {}).items() if agree(got, value, tolerance)]
-    if agree(got, expected, 1e-4):
+    words += [text for text, value in (mistakes or {}).items() if is_close(got, value, tolerance)]
+    if is_close(got, expected, 1e-4):
         words.append("They differ by rounding alone: is something computed in lower precision?")
     raise AssertionError("\n".join(words))
 
 
-def agree(got: Any, expected: Any, tolerance: float = 1e-10) -> bool:
+def is_close(got: Any, expected: Any, tolerance: float = 1e-10) -> bool:
     """Whether two values have one shape and the same numbers."""
     if not isinstance(got, Tensor | bool | int | float):
         return False
@@ -62,9 +62,9 @@ def seen_at(part: nn.Module, name: str, *inputs: Tensor) -> Tensor:
     Raises: AssertionError unless it is called exactly once, and if its tensor is edited afterwards.
     """
     seen, point = [], getattr(part, name)
-    point.listeners = [lambda tensor, _: seen.append((tensor.detach(), tensor.detach().clone()))]
+    point.observers = [lambda tensor, _: seen.append((tensor.detach(), tensor.detach().clone()))]
     part(*inputs)
-    point.listeners = []
+    point.observers = []
     assert len(seen) == 1, f"{name} must be called once in a pass; it was called {len(seen)} times."
     later, then = seen[0]
     assert torch.equal(later, then), (
