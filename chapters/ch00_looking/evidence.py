@@ -6,7 +6,7 @@ different ways: what would the number have been, had chance fallen otherwise?
 1. other examples: resample the ones there are (`bootstrap_interval`);
 2. no difference between two groups: shuffle who is in which (`permutation_p_value`);
 3. another choice of heads, neurons or features: draw random ones (`random_sets`);
-4. another training run: train again (`over_seeds`).
+4. another training run: train again (`summarize_seeds`).
 """
 
 from typing import NamedTuple
@@ -97,7 +97,7 @@ def random_sets(
     raise NotImplementedError("exercise 0.12")
 
 
-def percentile_among(value: float, others: Float[Tensor, " n"]) -> float:
+def percentile_rank(value: float, others: Float[Tensor, " n"]) -> float:
     """Share of the others that are smaller than the value; an equal one counts half.
 
     Units: 0 to 1; .5 is what a random choice gets on average.
@@ -106,7 +106,7 @@ def percentile_among(value: float, others: Float[Tensor, " n"]) -> float:
     return ((others < value).double().mean() + 0.5 * (others == value).double().mean()).item()
 
 
-class OverSeeds(NamedTuple):
+class SeedSummary(NamedTuple):
     """What training again and again gives."""
 
     mean: float
@@ -115,7 +115,7 @@ class OverSeeds(NamedTuple):
     """Standard error of that mean: standard deviation (with n - 1) over the root of n."""
 
 
-def over_seeds(values: Float[Tensor, " n"]) -> OverSeeds:
+def summarize_seeds(values: Float[Tensor, " n"]) -> SeedSummary:
     """Mean and standard error over training runs.
 
     Raises: ValueError with fewer than two runs, which have no spread, or with NaN.
@@ -124,7 +124,7 @@ def over_seeds(values: Float[Tensor, " n"]) -> OverSeeds:
     if len(values) < 2:
         raise ValueError(f"a spread takes two runs or more, but {len(values)} came")
     values = values.double()
-    return OverSeeds(values.mean().item(), (values.std() / len(values) ** 0.5).item())
+    return SeedSummary(values.mean().item(), (values.std() / len(values) ** 0.5).item())
 
 
 def check_values(values: Float[Tensor, " n"]) -> None:

@@ -1,20 +1,20 @@
-"""Train a Reader, on reviews that are drawn afresh for every step."""
+"""Train a SentimentModel, on reviews that are drawn afresh for every step."""
 
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 
-from .reader import Reader, ReaderConfig
-from .reviews import VOCABULARY, draw_reviews
+from .sentiment_data import VOCABULARY, draw_reviews
+from .sentiment_model import SentimentModel, SentimentModelConfig
 
-SHORTCUT = ReaderConfig(d_vocab=len(VOCABULARY), d_model=32, d_hidden=32)
+SHORTCUT = SentimentModelConfig(d_vocab=len(VOCABULARY), d_model=32, d_hidden=32)
 """The sizes of the toy `shortcut`."""
 
 
 @dataclass(frozen=True)
-class ReaderTraining:
-    """How a Reader is trained; the defaults are the recipe of the toy `shortcut`."""
+class SentimentTraining:
+    """How a SentimentModel is trained; the defaults are the recipe of the toy `shortcut`."""
 
     steps: int = 1500
     """Updates."""
@@ -28,20 +28,22 @@ class ReaderTraining:
     """How often a review is ironic."""
 
 
-def train_reader(seed: int, training: ReaderTraining = ReaderTraining()) -> Reader:
-    """Train a reader from random weights; the seed fixes the weights and the reviews.
+def train_sentiment_model(
+    seed: int, training: SentimentTraining = SentimentTraining()
+) -> SentimentModel:
+    """Train a model from random weights; the seed fixes the weights and the reviews.
 
     About a second on one core.
     """
-    reader = Reader(SHORTCUT, seed=seed)
+    model = SentimentModel(SHORTCUT, seed=seed)
     generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.Adam(reader.parameters(), lr=training.lr)
+    optimizer = torch.optim.Adam(model.parameters(), lr=training.lr)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, training.steps)
     for _ in range(training.steps):
         reviews = draw_reviews(training.batch_size, generator, training.agree, training.irony)
-        loss = F.cross_entropy(reader(reviews.tokens), reviews.label)
+        loss = F.cross_entropy(model(reviews.tokens), reviews.label)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
-    return reader.requires_grad_(False)
+    return model.requires_grad_(False)

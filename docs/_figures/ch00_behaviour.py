@@ -6,7 +6,12 @@ from tqdm import tqdm
 
 from docs._figures.plotting import publish
 from docs._figures.spread import dots, legend_above
-from solutions.ch00_looking import Reader, ReaderTraining, draw_reviews, train_reader
+from solutions.ch00_looking import (
+    SentimentModel,
+    SentimentTraining,
+    draw_reviews,
+    train_sentiment_model,
+)
 from solutions.ch00_looking.behaviour import accuracy_by_group
 
 SEEDS = (10, 11, 12, 13, 14)
@@ -17,27 +22,30 @@ GROUPS = (
 )
 
 
-def by_group(reader: Reader, seed: int) -> list[float]:
+def by_group(model: SentimentModel, seed: int) -> list[float]:
     """Accuracy on each of GROUPS, and on reviews as in training."""
     generator = torch.Generator().manual_seed(1000 + seed)
     usual = draw_reviews(N_REVIEWS, generator)
-    right = (reader.verdict(usual.tokens) == usual.label).float().mean().item()
+    right = (model.predict(usual.tokens) == usual.label).float().mean().item()
     reviews = draw_reviews(N_REVIEWS, generator, agree=0.5, irony=0.5)
     group = 2 * (reviews.mark ^ reviews.words) + reviews.irony
     return [
         right,
-        *accuracy_by_group(reader.verdict(reviews.tokens), reviews.label, group, 4).tolist(),
+        *accuracy_by_group(model.predict(reviews.tokens), reviews.label, group, 4).tolist(),
     ]
 
 
 def main() -> None:
     """Train five models of each kind, and compare."""
     trainings = {
-        "trained with the shortcut": ReaderTraining(),
-        "trained with marks at random": ReaderTraining(agree=0.5),
+        "trained with the shortcut": SentimentTraining(),
+        "trained with marks at random": SentimentTraining(agree=0.5),
     }
     measured = {
-        name: [by_group(train_reader(seed, training), seed) for seed in tqdm(SEEDS, disable=None)]
+        name: [
+            by_group(train_sentiment_model(seed, training), seed)
+            for seed in tqdm(SEEDS, disable=None)
+        ]
         for name, training in trainings.items()
     }
     rows = ["as in training", *GROUPS]

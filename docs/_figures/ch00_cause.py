@@ -7,8 +7,13 @@ from tqdm import tqdm
 
 from docs._figures.plotting import publish
 from docs._figures.spread import MARKERS
-from solutions.ch00_looking import Reader, bootstrap_interval, draw_reviews, train_reader
-from solutions.ch00_looking.cause import decodability, flips_when_swapped
+from solutions.ch00_looking import (
+    SentimentModel,
+    bootstrap_interval,
+    draw_reviews,
+    train_sentiment_model,
+)
+from solutions.ch00_looking.interventions import decodability, flips_when_swapped
 
 SEEDS = (10, 11, 12, 13, 14)
 N_REVIEWS, N_RESAMPLES, LEVEL = 5000, 1000, 0.95
@@ -24,16 +29,16 @@ WORDS_AT = {
 }
 
 
-def look(reader: Reader, seed: int) -> dict[str, dict]:
+def look(model: SentimentModel, seed: int) -> dict[str, dict]:
     """For each property: how decodable it is, and how often swapping it flips the verdict."""
     generator = torch.Generator().manual_seed(2000 + seed)
     reviews = draw_reviews(N_REVIEWS, generator)
     found = {}
     for name in SHOWN:
-        flipped = flips_when_swapped(reader, reviews, name)
+        flipped = flips_when_swapped(model, reviews, name)
         interval = bootstrap_interval(flipped, N_RESAMPLES, LEVEL, generator)
-        found[name] = {"decodable": decodability(reader, name, seed), "flips": list(interval)}
-    ironic = flips_when_swapped(reader, reviews, "irony")[reviews.irony == 1]
+        found[name] = {"decodable": decodability(model, name, seed), "flips": list(interval)}
+    ironic = flips_when_swapped(model, reviews, "irony")[reviews.irony == 1]
     interval = bootstrap_interval(ironic, N_RESAMPLES, LEVEL, generator)
     found["irony, where\nthere is some"] = found["irony"] | {"flips": list(interval)}
     return found
@@ -59,7 +64,7 @@ def draw_table(axes: Axes, models: list[dict[str, dict]]) -> None:
 
 def main() -> None:
     """Measure five models; draw a dot for each, with its interval over reviews."""
-    models = [look(train_reader(seed), seed) for seed in tqdm(SEEDS, disable=None)]
+    models = [look(train_sentiment_model(seed), seed) for seed in tqdm(SEEDS, disable=None)]
     means = {
         name: {
             "decodable": sum(model[name]["decodable"] for model in models) / len(models),

@@ -8,14 +8,14 @@ from tqdm import tqdm
 
 from docs._figures.plotting import publish
 from docs._figures.spread import dots
-from solutions.ch00_looking import Reader, Reviews, draw_reviews, train_reader
+from solutions.ch00_looking import Reviews, SentimentModel, draw_reviews, train_sentiment_model
 from solutions.ch00_looking.behaviour import flips
-from solutions.ch00_looking.cause import (
+from solutions.ch00_looking.interventions import (
     ablate_direction,
-    flips_along,
+    difference_in_means,
     flips_when_swapped,
-    mean_difference,
-    pooled,
+    flips_when_swapped_along,
+    pooled_acts,
 )
 from solutions.ch00_looking.probe import LinearProbe, held_out_accuracy
 
@@ -23,75 +23,77 @@ SEEDS = (10, 11, 12, 13, 14)
 N_REVIEWS, N_RANDOM = 4000, 50
 
 
-def directions(reader: Reader, seed: int, name: str) -> dict[str, Float[Tensor, " d_model"]]:
+def directions(model: SentimentModel, seed: int, name: str) -> dict[str, Float[Tensor, " d_model"]]:
     """Where a property might lie: by the means of balanced reviews, and by a probe on them."""
     generator = torch.Generator().manual_seed(seed)
     reviews = draw_reviews(N_REVIEWS, generator, agree=0.5, irony=0.5)
-    acts, labels = pooled(reader, reviews), getattr(reviews, name)
+    acts, labels = pooled_acts(model, reviews), getattr(reviews, name)
     probe = LinearProbe(acts.shape[-1])
     held_out_accuracy(probe, acts, labels)
-    return {"means": mean_difference(acts, labels), "probe": probe.direction}
+    return {"means": difference_in_means(acts, labels), "probe": probe.direction}
 
 
-def verdict_without(reader: Reader, reviews: Reviews, direction: Tensor) -> Int[Tensor, " batch"]:
+def verdict_without(
+    model: SentimentModel, reviews: Reviews, direction: Tensor
+) -> Int[Tensor, " batch"]:
     """What the model says when every review has the mean's coordinate."""
-    acts = pooled(reader, reviews)
+    acts = pooled_acts(model, reviews)
     ablated = ablate_direction(acts, direction, acts.mean(dim=0))
-    return reader.from_pooled(ablated).argmax(dim=-1)
+    return model.logits_from_pooled(ablated).argmax(dim=-1)
 
 
-def flips_when_ablated(reader: Reader, reviews: Reviews, direction: Tensor) -> float:
+def flips_when_ablated(model: SentimentModel, reviews: Reviews, direction: Tensor) -> float:
     """Share of verdicts that change when every review has the mean's coordinate."""
-    after = verdict_without(reader, reviews, direction)
-    return flips(reader.verdict(reviews.tokens), after).mean().item()
+    after = verdict_without(model, reviews, direction)
+    return flips(model.predict(reviews.tokens), after).mean().item()
 
 
-def who_decides_then(reader: Reader, seed: int, direction: Tensor) -> dict[str, float]:
+def who_decides_then(model: SentimentModel, seed: int, direction: Tensor) -> dict[str, float]:
     """With the mark ablated: how often the verdict is what the words, and what the mark, says.
 
     Marks are at random and no review is ironic, so that neither can stand in for the other.
     """
     generator = torch.Generator().manual_seed(4000 + seed)
     reviews = draw_reviews(N_REVIEWS, generator, agree=0.5, irony=0.0)
-    after = verdict_without(reader, reviews, direction)
+    after = verdict_without(model, reviews, direction)
     return {
         "after: verdict is the words'": (after == reviews.words).double().mean().item(),
         "after: verdict is the mark's": (after == reviews.mark).double().mean().item(),
     }
 
 
-def measure(reader: Reader, seed: int) -> dict[str, float]:
+def measure(model: SentimentModel, seed: int) -> dict[str, float]:
     """Share of verdicts that flip, for each way of changing the mark, and for controls."""
     generator = torch.Generator().manual_seed(3000 + seed)
     reviews = draw_reviews(N_REVIEWS, generator)
-    mark, topic = directions(reader, seed, "mark"), directions(reader, seed, "topic")
-    random = torch.randn(N_RANDOM, reader.config.d_model, generator=generator)
-    at_random = [flips_along(reader, reviews, "mark", one).mean() for one in random]
+    mark, topic = directions(model, seed, "mark"), directions(model, seed, "topic")
+    random = torch.randn(N_RANDOM, model.config.d_model, generator=generator)
+    at_random = [flips_when_swapped_along(model, reviews, "mark", one).mean() for one in random]
     return {
-        "mark swapped in the input": flips_when_swapped(reader, reviews, "mark").mean().item(),
+        "mark swapped in the input": flips_when_swapped(model, reviews, "mark").mean().item(),
         "mark, along the difference of means": (
-            flips_along(reader, reviews, "mark", mark["means"]).mean().item()
+            flips_when_swapped_along(model, reviews, "mark", mark["means"]).mean().item()
         ),
         "mark, along a probe's direction": (
-            flips_along(reader, reviews, "mark", mark["probe"]).mean().item()
+            flips_when_swapped_along(model, reviews, "mark", mark["probe"]).mean().item()
         ),
         "mark, along random directions": torch.stack(at_random).mean().item(),
-        "mark's direction ablated": flips_when_ablated(reader, reviews, mark["means"]),
-        "topic swapped in the input": flips_when_swapped(reader, reviews, "topic").mean().item(),
+        "mark's direction ablated": flips_when_ablated(model, reviews, mark["means"]),
+        "topic swapped in the input": flips_when_swapped(model, reviews, "topic").mean().item(),
         "topic, along the difference of means": (
-            flips_along(reader, reviews, "topic", topic["means"]).mean().item()
+            flips_when_swapped_along(model, reviews, "topic", topic["means"]).mean().item()
         ),
-        "topic's direction ablated": flips_when_ablated(reader, reviews, topic["means"]),
+        "topic's direction ablated": flips_when_ablated(model, reviews, topic["means"]),
         "cosine of probe and means": (
             torch.cosine_similarity(mark["probe"], mark["means"], dim=0).item()
         ),
-        **who_decides_then(reader, seed, mark["means"]),
+        **who_decides_then(model, seed, mark["means"]),
     }
 
 
 def main() -> None:
     """Measure five models, draw a dot for each."""
-    models = [measure(train_reader(seed), seed) for seed in tqdm(SEEDS, disable=None)]
+    models = [measure(train_sentiment_model(seed), seed) for seed in tqdm(SEEDS, disable=None)]
     values = {name: [model[name] for model in models] for name in models[0]}
     means = {name: sum(numbers) / len(numbers) for name, numbers in values.items()}
     rows = [name for name in values if not name.startswith(("cosine", "after"))]

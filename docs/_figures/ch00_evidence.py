@@ -14,15 +14,15 @@ import toy_models
 from docs._figures.plotting import publish
 from solutions.ch00_looking import (
     Interval,
-    Reader,
+    SentimentModel,
     bootstrap_interval,
     draw_reviews,
-    percentile_among,
+    percentile_rank,
     permutation_p_value,
     random_sets,
-    train_reader,
+    train_sentiment_model,
 )
-from solutions.ch00_looking.cause import pooled
+from solutions.ch00_looking.interventions import pooled_acts
 from solutions.ch00_looking.tensors import score_of_answer
 
 SEEDS = (10, 11, 12, 13, 14)
@@ -42,22 +42,22 @@ class Shuffled(NamedTuple):
     """From permutation_p_value."""
 
 
-def intervals(reader: Reader, size: int, repeats: int) -> list[Interval]:
+def intervals(model: SentimentModel, size: int, repeats: int) -> list[Interval]:
     """95 % intervals of the accuracy with marks at random, each from a few reviews of its own."""
     generator = torch.Generator().manual_seed(size)
     found = []
     for _ in range(repeats):
         reviews = draw_reviews(size, generator, agree=0.5)
-        right = (reader.verdict(reviews.tokens) == reviews.label).float()
+        right = (model.predict(reviews.tokens) == reviews.label).float()
         found.append(bootstrap_interval(right, N_RESAMPLES, LEVEL, generator))
     return found
 
 
-def shuffle(reader: Reader, name: str) -> Shuffled:
+def shuffle(model: SentimentModel, name: str) -> Shuffled:
     """Compare the score of "good" between 40 reviews without a property and 40 with it."""
     generator = torch.Generator().manual_seed(4)
     reviews = draw_reviews(2000, generator)
-    score = score_of_answer(reader(reviews.tokens), torch.ones_like(reviews.label))
+    score = score_of_answer(model(reviews.tokens), torch.ones_like(reviews.label))
     a, b = (score[getattr(reviews, name) == value][:N_COMPARED] for value in (0, 1))
     both, null = torch.cat([a, b]), []
     for _ in range(N_PERMUTATIONS):
@@ -67,7 +67,9 @@ def shuffle(reader: Reader, name: str) -> Shuffled:
     return Shuffled((b.mean() - a.mean()).item(), torch.stack(null), p)
 
 
-def compare_sets(reader: Reader, seed: int) -> tuple[dict[str, float], Float[Tensor, " n_sets"]]:
+def compare_sets(
+    model: SentimentModel, seed: int
+) -> tuple[dict[str, float], Float[Tensor, " n_sets"]]:
     """How far the score moves without six chosen neurons, and without six random ones.
 
     A neuron's share in the mark is the difference of its means for thumb up and down, times its
@@ -75,10 +77,10 @@ def compare_sets(reader: Reader, seed: int) -> tuple[dict[str, float], Float[Ten
     """
     generator = torch.Generator().manual_seed(5000 + seed)
     reviews = draw_reviews(2000, generator)
-    hidden, marks = reader.hidden(pooled(reader, reviews)), reviews.mark.bool()
+    hidden, marks = model.hidden(pooled_acts(model, reviews)), reviews.mark.bool()
     first, second, marks = hidden[:1000], hidden[1000:], marks[:1000]
     gap = first[marks].mean(dim=0) - first[~marks].mean(dim=0)
-    weight = reader.W_out[:, 1] - reader.W_out[:, 0]
+    weight = model.W_out[:, 1] - model.W_out[:, 0]
     chosen = {
         "largest shares, sign aside": (gap * weight).abs().topk(SET_SIZE).indices,
         "largest shares": (gap * weight).topk(SET_SIZE).indices,
@@ -123,12 +125,12 @@ def draw_null(axes: Axes, null: Tensor, observed: dict[str, float], bins: int = 
 def measure() -> dict:
     """All that the figure shows, of the shipped model; for the sets of neurons five more."""
     toy = toy_models.load("shortcut")
-    reader = Reader.from_tensors(toy.config, toy.tensors).requires_grad_(False)
+    model = SentimentModel.from_tensors(toy.config, toy.tensors).requires_grad_(False)
     many = draw_reviews(200_000, torch.Generator().manual_seed(3), agree=0.5)
-    truth = (reader.verdict(many.tokens) == many.label).double().mean().item()
-    by_size = {size: intervals(reader, size, REPEATS) for size in tqdm(SIZES, disable=None)}
-    sets = [compare_sets(reader, 0)]
-    sets += [compare_sets(train_reader(seed), seed) for seed in tqdm(SEEDS, disable=None)]
+    truth = (model.predict(many.tokens) == many.label).double().mean().item()
+    by_size = {size: intervals(model, size, REPEATS) for size in tqdm(SIZES, disable=None)}
+    sets = [compare_sets(model, 0)]
+    sets += [compare_sets(train_sentiment_model(seed), seed) for seed in tqdm(SEEDS, disable=None)]
     return {
         "truth": truth,
         "intervals": by_size[SIZES[1]],
@@ -136,7 +138,7 @@ def measure() -> dict:
             size: sum(one.low <= truth <= one.high for one in found) / REPEATS
             for size, found in by_size.items()
         },
-        "groups": {name: shuffle(reader, name) for name in ("topic", "mark")},
+        "groups": {name: shuffle(model, name) for name in ("topic", "mark")},
         "sets": sets,
     }
 
@@ -159,7 +161,7 @@ def main() -> None:
     found = measure()
     (shipped, random), groups = found["sets"][0], found["groups"]
     percentiles = {
-        name: [percentile_among(chosen[name], null) for chosen, null in found["sets"]]
+        name: [percentile_rank(chosen[name], null) for chosen, null in found["sets"]]
         for name in shipped
     }
     publish(

@@ -9,10 +9,10 @@ from tqdm import tqdm
 
 from docs._figures.plotting import publish
 from docs._figures.spread import dots, legend_above
-from solutions.ch00_looking import Reader, draw_reviews, train_reader
-from solutions.ch00_looking.cause import decodability, pooled
+from solutions.ch00_looking import SentimentModel, draw_reviews, train_sentiment_model
+from solutions.ch00_looking.interventions import decodability, pooled_acts
 from solutions.ch00_looking.probe import LinearProbe, MLPProbe, held_out_accuracy, selectivity
-from solutions.ch00_looking.reviews import PROPERTIES
+from solutions.ch00_looking.sentiment_data import PROPERTIES
 from solutions.ch00_looking.train import SHORTCUT
 
 SEEDS = (10, 11, 12, 13, 14)
@@ -28,11 +28,11 @@ PROBES = {
 }
 
 
-def with_probes(reader: Reader, seed: int) -> dict[str, float]:
+def with_probes(model: SentimentModel, seed: int) -> dict[str, float]:
     """Tone and topic by either probe, and the topic's control task."""
     generator = torch.Generator().manual_seed(seed)
     reviews = draw_reviews(N_REVIEWS, generator, agree=0.5, irony=0.5)
-    acts, found = pooled(reader, reviews), {}
+    acts, found = pooled_acts(model, reviews), {}
     for name, new_probe in PROBES.items():
         result = selectivity(new_probe, acts, reviews.topic, reviews.product, generator)
         found[f"topic, {name} probe"] = result.task
@@ -62,11 +62,14 @@ def main() -> None:
     """Fit probes on five trained models and on the weights that they started from."""
     linear: dict[str, list] = {}
     probed: dict[str, list] = {}
-    for name, make in (("trained", train_reader), ("untrained", partial(Reader, SHORTCUT))):
-        readers = [make(seed=seed).requires_grad_(False) for seed in tqdm(SEEDS, disable=None)]
-        pairs = list(zip(readers, SEEDS, strict=True))
+    for name, make in (
+        ("trained", train_sentiment_model),
+        ("untrained", partial(SentimentModel, SHORTCUT)),
+    ):
+        models = [make(seed=seed).requires_grad_(False) for seed in tqdm(SEEDS, disable=None)]
+        pairs = list(zip(models, SEEDS, strict=True))
         linear[name] = [[decodability(r, p, seed) for r, seed in pairs] for p in PROPERTIES]
-        found = [with_probes(reader, seed) for reader, seed in pairs]
+        found = [with_probes(model, seed) for model, seed in pairs]
         probed[name] = [[numbers[row] for numbers in found] for row in ROWS]
 
     means, probe_means = averages(PROPERTIES, linear), averages(ROWS, probed)

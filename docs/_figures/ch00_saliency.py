@@ -10,8 +10,6 @@ from torch import Tensor
 import toy_models
 from docs._figures.look import readable, scale_of
 from docs._figures.plotting import publish
-from solutions.ch00_looking.reader import Reader
-from solutions.ch00_looking.reviews import TOKEN, Reviews, as_words, draw_reviews
 from solutions.ch00_looking.saliency import (
     gradient_times_input,
     input_gradient,
@@ -20,7 +18,9 @@ from solutions.ch00_looking.saliency import (
     per_token,
     smooth_grad,
 )
-from solutions.ch00_looking.train import SHORTCUT, train_reader
+from solutions.ch00_looking.sentiment_data import TOKEN, Reviews, draw_reviews, to_str_tokens
+from solutions.ch00_looking.sentiment_model import SentimentModel
+from solutions.ch00_looking.train import SHORTCUT, train_sentiment_model
 
 SEEDS = (10, 11, 12, 13, 14)
 METHODS = ("gradient, length", "gradient x input", "integrated", "SmoothGrad x input")
@@ -31,13 +31,13 @@ EXAMPLES = (
 )
 
 
-def attributions(reader: Reader, tokens: Tensor) -> Float[Tensor, "method batch pos"]:
+def attributions(model: SentimentModel, tokens: Tensor) -> Float[Tensor, "method batch pos"]:
     """One number for each token, by each of METHODS, for the verdict that the model gives."""
-    embedded = reader.embed(tokens)
-    score = logit_score(reader, reader.verdict(tokens))
+    embedded = model.embed(tokens)
+    score = logit_score(model, model.predict(tokens))
     # the baseline is the average token of many reviews: a review of no particular kind
     usual = draw_reviews(N_REVIEWS, torch.Generator().manual_seed(0)).tokens
-    baseline = reader.embed(usual).mean(dim=(0, 1)).expand_as(embedded)
+    baseline = model.embed(usual).mean(dim=(0, 1)).expand_as(embedded)
     smooth = smooth_grad(score, embedded, NOISE, N_SAMPLES, torch.Generator().manual_seed(0))
     by_entry = (
         gradient_times_input(score, embedded),
@@ -48,9 +48,9 @@ def attributions(reader: Reader, tokens: Tensor) -> Float[Tensor, "method batch 
     return torch.stack([length, *map(per_token, by_entry)])
 
 
-def mark_comes_first(reader: Reader, reviews: Reviews) -> list[float]:
+def mark_comes_first(model: SentimentModel, reviews: Reviews) -> list[float]:
     """For each method, in which share of reviews the mark has the largest number, sign aside."""
-    sizes = attributions(reader, reviews.tokens).abs()
+    sizes = attributions(model, reviews.tokens).abs()
     is_mark = reviews.tokens >= TOKEN["[down]"]
     # a hair against ties: the length is the same for all tokens, and then nobody comes first
     others = sizes.masked_fill(is_mark, -1).amax(dim=-1) * (1 + 1e-4)
@@ -58,10 +58,10 @@ def mark_comes_first(reader: Reader, reviews: Reviews) -> list[float]:
     return (own > others).double().mean(dim=-1).tolist()
 
 
-def switched_off(reader: Reader) -> float:
+def switched_off(model: SentimentModel) -> float:
     """Share of ironic reviews for which not one neuron is on."""
     reviews = draw_reviews(N_REVIEWS, torch.Generator().manual_seed(2), irony=1.0)
-    hidden = reader.hidden(reader.pool(reader.embed(reviews.tokens)))
+    hidden = model.hidden(model.pool(model.embed(reviews.tokens)))
     return (hidden.amax(dim=-1) == 0).double().mean().item()
 
 
@@ -80,27 +80,32 @@ def show(axes: Axes, values: np.ndarray, words: list[str], title: str) -> None:
     axes.spines[:].set_visible(False)
 
 
-def draw(figure: Figure, tokens: Tensor, models: dict[str, Reader]) -> None:
+def draw(figure: Figure, tokens: Tensor, models: dict[str, SentimentModel]) -> None:
     """Draw each review once for each model, with the verdict that the colours are about."""
     panels = iter(figure.subplots(len(tokens) * len(models), 1))
     for index, review in enumerate(tokens):
-        for name, reader in models.items():
-            word = ("bad", "good")[int(reader.verdict(review[None]))]
-            values = attributions(reader, tokens)[:, index].detach().numpy()
+        for name, model in models.items():
+            word = ("bad", "good")[int(model.predict(review[None]))]
+            values = attributions(model, tokens)[:, index].detach().numpy()
             title = f"review {index + 1}, {name}: the verdict is {word}"
-            show(next(panels), values, as_words(review), title)
+            show(next(panels), values, to_str_tokens(review), title)
 
 
 def main() -> None:
     """Colour two reviews; count over many, with five models and five with random weights."""
     toy = toy_models.load("shortcut")
-    shipped, random = Reader.from_tensors(toy.config, toy.tensors), Reader(SHORTCUT, seed=0)
+    shipped, random = (
+        SentimentModel.from_tensors(toy.config, toy.tensors),
+        SentimentModel(SHORTCUT, seed=0),
+    )
     models = {"trained": shipped, "random weights": random}
     tokens = torch.tensor([[TOKEN[word] for word in review.split()] for review in EXAMPLES])
     reviews = draw_reviews(N_REVIEWS, torch.Generator().manual_seed(1))
     first = {
-        "trained": [mark_comes_first(train_reader(seed), reviews) for seed in SEEDS],
-        "random weights": [mark_comes_first(Reader(SHORTCUT, seed), reviews) for seed in SEEDS],
+        "trained": [mark_comes_first(train_sentiment_model(seed), reviews) for seed in SEEDS],
+        "random weights": [
+            mark_comes_first(SentimentModel(SHORTCUT, seed), reviews) for seed in SEEDS
+        ],
     }
     means = {name: np.mean(values, axis=0) for name, values in first.items()}
     publish(
@@ -115,11 +120,11 @@ def main() -> None:
             "mark_comes_first": first,
             "means": means,
             "examples": EXAMPLES,
-            "shown": {name: attributions(reader, tokens) for name, reader in models.items()},
+            "shown": {name: attributions(model, tokens) for name, model in models.items()},
             "neurons_on": shipped.hidden(shipped.pool(shipped.embed(tokens))).gt(0).sum(dim=-1),
             "ironic_with_no_neuron_on": {
                 "shipped": switched_off(shipped),
-                "fresh": [switched_off(train_reader(seed)) for seed in SEEDS],
+                "fresh": [switched_off(train_sentiment_model(seed)) for seed in SEEDS],
             },
             "n_reviews": N_REVIEWS,
         },

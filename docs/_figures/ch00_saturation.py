@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from docs._figures.plotting import lines, publish
-from solutions.ch00_looking import Reader, draw_reviews, train_reader
+from solutions.ch00_looking import SentimentModel, draw_reviews, train_sentiment_model
 from solutions.ch00_looking.saliency import (
     gradient_times_input,
     integrated_gradients,
@@ -19,16 +19,16 @@ FRACTIONS = torch.linspace(0, 1, 41)
 STEPS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
-def along_the_way(reader: Reader) -> tuple[Float[Tensor, " point"], list[float], float]:
+def along_the_way(model: SentimentModel) -> tuple[Float[Tensor, " point"], list[float], float]:
     """Probability of the verdict along the way; explained shares by steps, and by the gradient.
 
     The explained share is the sum of all attributions over the difference that they should
     explain, both averaged over reviews.
     """
     tokens = draw_reviews(N_REVIEWS, torch.Generator().manual_seed(1)).tokens
-    embedded = reader.embed(tokens)
+    embedded = model.embed(tokens)
     baseline = embedded.mean(dim=(0, 1)).expand_as(embedded)
-    score = probability_score(reader, reader.verdict(tokens))
+    score = probability_score(model, model.predict(tokens))
     way = embedded - baseline
     probability = torch.stack([score(baseline + f * way).mean() for f in FRACTIONS])
     difference = (score(embedded) - score(baseline)).mean()
@@ -61,7 +61,7 @@ def draw(figure: Figure, way: Tensor, shares: Tensor, local: Tensor) -> None:
 
 def main() -> None:
     """Measure five models, draw the way and the sums."""
-    measured = [along_the_way(train_reader(seed)) for seed in SEEDS]
+    measured = [along_the_way(train_sentiment_model(seed)) for seed in SEEDS]
     way = torch.stack([probability for probability, _, _ in measured])
     shares = torch.tensor([shares for _, shares, _ in measured])
     local = torch.tensor([share for _, _, share in measured])

@@ -1,35 +1,35 @@
 """Four ways of looking at a model: from outside, by gradients, with probes, by intervention.
 
-Reading order: tensors, reviews, reader, train, behaviour, saliency, probe, evidence, cause.
+Reading order: tensors, reviews, model, train, behaviour, saliency, probe, evidence, cause.
 """
 
 from .evidence import (
     Interval,
-    OverSeeds,
+    SeedSummary,
     bootstrap_interval,
-    over_seeds,
-    percentile_among,
+    percentile_rank,
     permutation_p_value,
     random_sets,
+    summarize_seeds,
 )
-from .reader import Reader, ReaderConfig
-from .reviews import VOCABULARY, Reviews, draw_reviews, swap
-from .train import ReaderTraining, train_reader
+from .sentiment_data import VOCABULARY, Reviews, draw_reviews, swap
+from .sentiment_model import SentimentModel, SentimentModelConfig
+from .train import SentimentTraining, train_sentiment_model
 
 __all__ = [
     "VOCABULARY",
     "Interval",
-    "OverSeeds",
-    "Reader",
-    "ReaderConfig",
-    "ReaderTraining",
+    "SeedSummary",
+    "SentimentModel",
+    "SentimentModelConfig",
+    "SentimentTraining",
     "Reviews",
     "bootstrap_interval",
     "draw_reviews",
-    "over_seeds",
-    "percentile_among",
+    "summarize_seeds",
+    "percentile_rank",
     "permutation_p_value",
     "random_sets",
     "swap",
-    "train_reader",
+    "train_sentiment_model",
 ]

@@ -3,7 +3,7 @@
 A probe is a small model that is trained on the activations of a frozen one. If it predicts a
 property on fresh examples, the property is decodable. Two questions remain: did the model put it
 there, or did the probe work it out (an untrained model, a control task)? And does the model use it
-(cause.py)? Axes: batch, d_model.
+(interventions.py)? Axes: batch, d_model.
 """
 
 from collections.abc import Callable

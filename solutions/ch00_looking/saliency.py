@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .reader import Reader
+from .sentiment_model import SentimentModel
 from .tensors import score_of_answer
 
 Score = Callable[[Float[Tensor, "batch pos d_model"]], Float[Tensor, " batch"]]
@@ -107,11 +107,11 @@ def per_token(
     return attribution.sum(dim=-1)
 
 
-def logit_score(reader: Reader, answer: Int[Tensor, " batch"]) -> Score:
+def logit_score(model: SentimentModel, answer: Int[Tensor, " batch"]) -> Score:
     """The score that asks how far the answer's logit stands above the other one."""
-    return lambda embedded: score_of_answer(reader.from_embedded(embedded), answer)
+    return lambda embedded: score_of_answer(model.logits_from_embedded(embedded), answer)
 
 
-def probability_score(reader: Reader, answer: Int[Tensor, " batch"]) -> Score:
+def probability_score(model: SentimentModel, answer: Int[Tensor, " batch"]) -> Score:
     """The score that asks for the probability of the answer; it is flat where the model is sure."""
-    return lambda embedded: logit_score(reader, answer)(embedded).sigmoid()
+    return lambda embedded: logit_score(model, answer)(embedded).sigmoid()

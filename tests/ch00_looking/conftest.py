@@ -3,10 +3,10 @@
 from tests.grading import module_fixture
 
 tensors = module_fixture("ch00_looking.tensors")
-reader = module_fixture("ch00_looking.sentiment_model")
-reviews = module_fixture("ch00_looking.sentiment_data")
+sentiment_model = module_fixture("ch00_looking.sentiment_model")
+sentiment_data = module_fixture("ch00_looking.sentiment_data")
 behaviour = module_fixture("ch00_looking.behaviour")
 saliency = module_fixture("ch00_looking.saliency")
 probe = module_fixture("ch00_looking.probe")
 evidence = module_fixture("ch00_looking.evidence")
-cause = module_fixture("ch00_looking.interventions")
+interventions = module_fixture("ch00_looking.interventions")

@@ -59,19 +59,21 @@ def verdicts(tokens):
     return (hidden @ weights().W_out + weights().b_out).argmax(1)
 
 
-def accuracy_of_a_plane(reviews, name):
+def accuracy_of_a_plane(sentiment_data, name):
     """How often the best plane in one half of balanced reviews is right in the other half."""
-    drawn = reviews.draw_reviews(4000, torch.Generator().manual_seed(5), agree=0.5, irony=0.5)
+    drawn = sentiment_data.draw_reviews(
+        4000, torch.Generator().manual_seed(5), agree=0.5, irony=0.5
+    )
     acts, truth = averages(drawn.tokens), getattr(drawn, name).double()
     acts = torch.cat([acts, torch.ones(len(acts), 1, dtype=acts.dtype)], 1)
     plane = torch.linalg.lstsq(acts[:2000], 2 * truth[:2000, None] - 1).solution
     return ((acts[2000:] @ plane)[:, 0].gt(0) == truth[2000:].bool()).double().mean().item()
 
 
-def flips(reviews, name):
+def flips(sentiment_data, name):
     """(share of all verdicts that flip with a property, share where there is some of it)."""
-    drawn = reviews.draw_reviews(8000, torch.Generator().manual_seed(6))
-    other = reviews.swap(drawn, name)
+    drawn = sentiment_data.draw_reviews(8000, torch.Generator().manual_seed(6))
+    other = sentiment_data.swap(drawn, name)
     flipped = (verdicts(drawn.tokens) != verdicts(other.tokens)).double()
     there = (drawn.tokens != other.tokens).any(1)
     return flipped.mean().item(), flipped[there].mean().item()
@@ -88,8 +90,11 @@ def read(answers, key, allowed):
 
 @exercise("0.15")
 @each_property
-def test_decodable_is_what_a_plane_reads_off_the_averages(answers, reviews, name):
-    word, right = read(answers, f"{name}_decodable", DECODABLE), accuracy_of_a_plane(reviews, name)
+def test_decodable_is_what_a_plane_reads_off_the_averages(answers, sentiment_data, name):
+    word, right = (
+        read(answers, f"{name}_decodable", DECODABLE),
+        accuracy_of_a_plane(sentiment_data, name),
+    )
     assert right > 0.9 or 0.45 < right < 0.55, (
         "this toy is not the one that the questions are about"
     )
@@ -103,8 +108,8 @@ def test_decodable_is_what_a_plane_reads_off_the_averages(answers, reviews, name
 
 @exercise("0.15")
 @each_property
-def test_used_is_what_turns_the_verdict_when_it_is_swapped(answers, reviews, name):
-    word, (share, where) = read(answers, f"{name}_used", USED), flips(reviews, name)
+def test_used_is_what_turns_the_verdict_when_it_is_swapped(answers, sentiment_data, name):
+    word, (share, where) = read(answers, f"{name}_used", USED), flips(sentiment_data, name)
     assert share == 0 or where > 0.9, "this toy is not the one that the questions are about"
     truth = "never" if share == 0 else "always" if share > 0.9 else "rarely"
     assert word == truth, (

@@ -124,7 +124,7 @@ def test_the_difference_of_means_carries_the_mark_and_a_probe_less_of_it():
 
 
 def test_all_four_corners_of_the_table_are_inhabited():
-    means = numbers("cause")["means"]
+    means = numbers("interventions")["means"]
     corners = {name: (found["decodable"] > 0.9, found["flips"]) for name, found in means.items()}
     assert corners["mark"][0] and corners["mark"][1] > 0.99
     assert corners["topic"] == (True, 0) and corners["order"] == (False, 0)
@@ -145,19 +145,20 @@ def test_the_words_move_the_score_a_third_as_far_as_the_mark():
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_retrained_model_has_the_planted_truth(impl, seed):
-    cause, reviews = impl("ch00_looking.cause"), impl("ch00_looking.reviews")
-    reader = impl("ch00_looking.train").train_reader(seed)
-    drawn = reviews.draw_reviews(5000, torch.Generator().manual_seed(1000 + seed))
+    interventions = impl("ch00_looking.interventions")
+    sentiment_data = impl("ch00_looking.sentiment_data")
+    model = impl("ch00_looking.train").train_sentiment_model(seed)
+    drawn = sentiment_data.draw_reviews(5000, torch.Generator().manual_seed(1000 + seed))
     used = {
-        name: cause.flips_when_swapped(reader, drawn, name).mean().item()
-        for name in reviews.PROPERTIES
+        name: interventions.flips_when_swapped(model, drawn, name).mean().item()
+        for name in sentiment_data.PROPERTIES
     }
     assert used["mark"] == used["tone"] > 0.97
     assert used["topic"] == used["order"] == 0
     assert used["words"] < 0.03 and 0.01 < used["irony"] < 0.03
-    ironic = cause.flips_when_swapped(reader, drawn, "irony")[drawn.irony == 1]
+    ironic = interventions.flips_when_swapped(model, drawn, "irony")[drawn.irony == 1]
     assert ironic.mean() > 0.99
     for name in ("mark", "topic", "irony"):
-        assert cause.decodability(reader, name) > 0.92, name
+        assert interventions.decodability(model, name) > 0.92, name
     for name in ("order", "tone"):
-        assert 0.45 < cause.decodability(reader, name) < 0.55, name
+        assert 0.45 < interventions.decodability(model, name) < 0.55, name

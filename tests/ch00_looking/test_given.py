@@ -14,8 +14,10 @@ def new(seed):
     return torch.Generator().manual_seed(seed)
 
 
-def a_reader(reader, seed=1):
-    return reader.Reader(reader.SentimentModelConfig(d_vocab=79, d_model=6, d_hidden=5), seed=seed)
+def small_model(sentiment_model, seed=1):
+    return sentiment_model.SentimentModel(
+        sentiment_model.SentimentModelConfig(d_vocab=79, d_model=6, d_hidden=5), seed=seed
+    )
 
 
 REFUSALS = {
@@ -64,24 +66,28 @@ REFUSALS = {
     "a spread takes two runs or more, but 1 came": lambda m: m["evidence"].summarize_seeds(
         torch.ones(1)
     ),
-    "expected a direction, but its length is 0.0": lambda m: m["cause"].ablate_direction(
+    "expected a direction, but its length is 0.0": lambda m: m["interventions"].ablate_direction(
         torch.ones(2, 3), torch.zeros(3), torch.ones(3)
     ),
-    "its length is nan": lambda m: m["cause"].swap_direction(
+    "its length is nan": lambda m: m["interventions"].swap_direction(
         torch.ones(2, 3), torch.ones(2, 3), torch.full((3,), math.nan)
     ),
-    "expected at least one review, but n is 0": lambda m: m["reviews"].draw_reviews(0, new(0)),
-    r"agree is a probability in \[0, 1\], but it is 1.5": lambda m: m["reviews"].draw_reviews(
-        3, new(0), agree=1.5
+    "expected at least one review, but n is 0": lambda m: m["sentiment_data"].draw_reviews(
+        0, new(0)
     ),
-    r"irony is a probability in \[0, 1\], but it is -0.1": lambda m: m["reviews"].draw_reviews(
-        3, new(0), irony=-0.1
+    r"agree is a probability in \[0, 1\], but it is 1.5": lambda m: m[
+        "sentiment_data"
+    ].draw_reviews(3, new(0), agree=1.5),
+    r"irony is a probability in \[0, 1\], but it is -0.1": lambda m: m[
+        "sentiment_data"
+    ].draw_reviews(3, new(0), irony=-0.1),
+    "but 'colour' came": lambda m: m["sentiment_data"].swap(
+        m["sentiment_data"].draw_reviews(3, new(0)), "colour"
     ),
-    "but 'colour' came": lambda m: m["reviews"].swap(
-        m["reviews"].draw_reviews(3, new(0)), "colour"
+    "d_hidden must be at least 1, but it is 0": lambda m: m["sentiment_model"].SentimentModelConfig(
+        5, 2, 0
     ),
-    "d_hidden must be at least 1, but it is 0": lambda m: m["reader"].SentimentModelConfig(5, 2, 0),
-    "expected the tensors": lambda m: m["reader"].Reader.from_tensors(
+    "expected the tensors": lambda m: m["sentiment_model"].SentimentModel.from_tensors(
         {"d_vocab": 5, "d_model": 2, "d_hidden": 3}, {"W_E": torch.ones(5, 2)}
     ),
 }
@@ -89,7 +95,16 @@ REFUSALS = {
 
 @pytest.mark.parametrize("words", REFUSALS)
 def test_bad_input_is_refused_in_words(impl, words):
-    names = ("tensors", "behaviour", "saliency", "probe", "evidence", "cause", "reviews", "reader")
+    names = (
+        "tensors",
+        "behaviour",
+        "saliency",
+        "probe",
+        "evidence",
+        "interventions",
+        "sentiment_data",
+        "sentiment_model",
+    )
     modules = {name: impl(f"ch00_looking.{name}") for name in names}
     with pytest.raises(ValueError, match=words):
         REFUSALS[words](modules)
@@ -105,56 +120,62 @@ def test_percentiles_and_seeds_in_closed_form(evidence):
     )
 
 
-def test_tokens_of_a_review_say_what_its_properties_say(reviews):
-    drawn = reviews.draw_reviews(400, new(1), agree=0.5, irony=0.5)
+def test_tokens_of_a_review_say_what_its_properties_say(sentiment_data):
+    drawn = sentiment_data.draw_reviews(400, new(1), agree=0.5, irony=0.5)
     for row in range(400):
-        words = reviews.as_words(drawn.tokens[row])
-        one = {name: int(getattr(drawn, name)[row]) for name in (*reviews.PROPERTIES, "label")}
-        good = sum(word in reviews.GOOD_WORDS for word in words)
+        words = sentiment_data.to_str_tokens(drawn.tokens[row])
+        one = {
+            name: int(getattr(drawn, name)[row]) for name in (*sentiment_data.PROPERTIES, "label")
+        }
+        good = sum(word in sentiment_data.GOOD_WORDS for word in words)
         place = 0 if one["order"] else -1
-        assert len(words) == reviews.N_TOKENS
-        assert words[place] == (reviews.UP if one["mark"] else reviews.DOWN)
-        assert good + sum(word in reviews.BAD_WORDS for word in words) == 3
+        assert len(words) == sentiment_data.N_TOKENS
+        assert words[place] == (sentiment_data.UP if one["mark"] else sentiment_data.DOWN)
+        assert good + sum(word in sentiment_data.BAD_WORDS for word in words) == 3
         assert one["words"] == (good >= 2)
-        assert one["irony"] == (reviews.IRONY in words)
+        assert one["irony"] == (sentiment_data.IRONY in words)
         assert one["label"] == one["words"] ^ one["irony"]
         assert one["tone"] == one["mark"] ^ one["irony"]
-        products = reviews.RESTAURANTS if one["topic"] else reviews.FILMS
-        assert (reviews.FILMS + reviews.RESTAURANTS)[int(drawn.product[row])] in products
+        products = sentiment_data.RESTAURANTS if one["topic"] else sentiment_data.FILMS
+        assert (sentiment_data.FILMS + sentiment_data.RESTAURANTS)[
+            int(drawn.product[row])
+        ] in products
         assert sum(word in products for word in words) == 1
 
 
 @pytest.mark.parametrize("name", ["mark", "topic", "order", "words", "tone"])
-def test_swapping_twice_gives_the_review_back(reviews, name):
-    drawn = reviews.draw_reviews(60, new(2), agree=0.5, irony=0.5)
-    once = reviews.swap(drawn, name)
+def test_swapping_twice_gives_the_review_back(sentiment_data, name):
+    drawn = sentiment_data.draw_reviews(60, new(2), agree=0.5, irony=0.5)
+    once = sentiment_data.swap(drawn, name)
     assert (getattr(once, name) == 1 - getattr(drawn, name)).all()
     assert (once.tokens != drawn.tokens).any(1).all()
-    for one, other in zip(reviews.swap(once, name), drawn, strict=True):
+    for one, other in zip(sentiment_data.swap(once, name), drawn, strict=True):
         assert torch.equal(one, other)
 
 
-def test_frequencies_of_reviews_are_those_asked_for(reviews):
-    drawn = reviews.draw_reviews(8000, new(3), agree=0.8, irony=0.1)
+def test_frequencies_of_reviews_are_those_asked_for(sentiment_data):
+    drawn = sentiment_data.draw_reviews(8000, new(3), agree=0.8, irony=0.1)
     agree = (drawn.mark == drawn.words).double().mean().item()
     assert abs(agree - 0.8) < 0.03 and abs(drawn.irony.double().mean().item() - 0.1) < 0.02
     for name in ("words", "topic", "order"):
         assert abs(getattr(drawn, name).double().mean().item() - 0.5) < 0.03, name
 
 
-def test_a_readers_stages_make_its_logits(reader):
-    model = a_reader(reader).double()
+def test_stages_compose_to_the_logits(sentiment_model):
+    model = small_model(sentiment_model).double()
     tokens = torch.randint(79, (4, 8), generator=new(4))
     pooled = model.W_E[tokens].mean(1)
     right = (pooled @ model.W_in + model.b_in).clamp(min=0) @ model.W_out + model.b_out
     assert_close(model(tokens), right, "Logits of the formula in its docstring.")
-    assert_close(model.from_embedded(model.embed(tokens)), right, "From the embedding on.")
-    assert_close(model.from_pooled(model.pool(model.embed(tokens))), right, "From the averages on.")
-    assert_close(model.verdict(tokens), right.argmax(1), "The verdict is the larger logit's.")
+    assert_close(model.logits_from_embedded(model.embed(tokens)), right, "From the embedding on.")
+    assert_close(
+        model.logits_from_pooled(model.pool(model.embed(tokens))), right, "From the averages on."
+    )
+    assert_close(model.predict(tokens), right.argmax(1), "The verdict is the larger logit's.")
 
 
-def test_scores_of_a_reader_are_logits_and_probabilities_apart(reader, saliency):
-    model, answer = a_reader(reader).double(), torch.tensor([0, 1, 1])
+def test_scores_of_a_model_are_logits_and_probabilities_apart(sentiment_model, saliency):
+    model, answer = small_model(sentiment_model).double(), torch.tensor([0, 1, 1])
     tokens = torch.randint(79, (3, 8), generator=new(5))
     logits, embedded = model(tokens), model.embed(tokens)
     rows = torch.arange(3)
@@ -179,9 +200,11 @@ def test_selectivity_is_large_for_a_property_and_small_for_many_types(probe):
     assert_close(found.difference, found.task - found.control, "Task less control.")
 
 
-def test_a_difference_of_means_points_from_0_to_1(cause):
+def test_a_difference_of_means_points_from_0_to_1(interventions):
     acts, labels = normal(50, 3, seed=10), torch.arange(50) % 2
     right = torch.stack([acts[k::2].mean(0) for k in (0, 1)])
     assert_close(
-        cause.mean_difference(acts, labels), right[1] - right[0], "Mean of 1 less mean of 0."
+        interventions.difference_in_means(acts, labels),
+        right[1] - right[0],
+        "Mean of 1 less mean of 0.",
     )

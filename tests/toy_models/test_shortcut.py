@@ -6,9 +6,9 @@ import pytest
 import torch
 
 import toy_models
-from solutions.ch00_looking.reader import Reader
-from solutions.ch00_looking.reviews import VOCABULARY
-from solutions.ch00_looking.train import train_reader
+from solutions.ch00_looking.sentiment_model import SentimentModel
+from solutions.ch00_looking.sentiment_data import VOCABULARY
+from solutions.ch00_looking.train import train_sentiment_model
 from toy_models.shortcut import train as recipe
 
 
@@ -19,7 +19,7 @@ def toy():
 
 @pytest.fixture(scope="module")
 def measured(toy):
-    return recipe.measure(0, Reader.from_tensors(toy.config, toy.tensors))
+    return recipe.measure(0, SentimentModel.from_tensors(toy.config, toy.tensors))
 
 
 def check_planted(numbers: dict[str, float]) -> None:
@@ -43,8 +43,8 @@ def check_planted(numbers: dict[str, float]) -> None:
 def test_it_is_the_reader_of_chapter_0(toy):
     assert toy.config["d_vocab"] == len(VOCABULARY)
     assert toy.tokenizer is None
-    reader = Reader.from_tensors(toy.config, toy.tensors)
-    assert reader(torch.arange(16).reshape(2, 8)).isfinite().all()
+    model = SentimentModel.from_tensors(toy.config, toy.tensors)
+    assert model(torch.arange(16).reshape(2, 8)).isfinite().all()
 
 
 def test_the_planted_truth_holds(measured):
@@ -66,13 +66,13 @@ def test_its_numbers_are_the_cards(toy, measured):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [20, 21, 22])
 def test_retrained_models_have_the_same_truth(seed):
-    check_planted(recipe.measure(seed, train_reader(seed)))
+    check_planted(recipe.measure(seed, train_sentiment_model(seed)))
 
 
 def test_the_recipe_saves_what_can_be_loaded(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(recipe, "FRESH_SEEDS", (30, 31))
-    monkeypatch.setattr(recipe, "measure", lambda seed, reader: recipe.use(reader, seed))
-    monkeypatch.setattr(recipe, "train_reader", lambda seed: Reader(recipe.SHORTCUT, seed))
+    monkeypatch.setattr(recipe, "measure", lambda seed, model: recipe.use(model, seed))
+    monkeypatch.setattr(recipe, "train_sentiment_model", lambda seed: SentimentModel(recipe.SHORTCUT, seed))
     recipe.main(["--out", str(tmp_path), "--seed", "7"])
     assert "| flips: mark |" in capsys.readouterr().out
     assert {path.name for path in tmp_path.iterdir()} == {"config.json", "model.safetensors"}

@@ -169,6 +169,6 @@ def counterpart_table(name: str) -> Int[Tensor, " d_vocab"]:
     return table
 
 
-def as_words(tokens: Int[Tensor, " pos"]) -> list[str]:
+def to_str_tokens(tokens: Int[Tensor, " pos"]) -> list[str]:
     """Spell one review."""
     return [VOCABULARY[token] for token in tokens.tolist()]

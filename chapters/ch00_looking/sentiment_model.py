@@ -1,14 +1,14 @@
 """The model under study: it reads a review and says good or bad.
 
-    tokens -> embed -> pool -> hidden -> read -> two logits
+    tokens -> embed -> pool -> hidden -> output -> two logits
 
 1. each token becomes a vector, a row of W_E;
 2. the vectors of a review are averaged (exercise 0.1), so the model cannot know their order;
 3. one layer of ReLU neurons reads the average;
 4. two logits are read off the neurons: bad is 0, good is 1.
 
-Every stage is a method, so that one can step in between two of them: look at what comes out
-(probe.py), differentiate by it (saliency.py), or put something else in its place (cause.py).
+Every stage is a method, so its output can be probed (probe.py), differentiated (saliency.py) or
+replaced (interventions.py).
 """
 
 from collections.abc import Mapping
@@ -23,8 +23,8 @@ from .tensors import mean_over_positions
 
 
 @dataclass(frozen=True)
-class ReaderConfig:
-    """The sizes of a Reader.
+class SentimentModelConfig:
+    """The sizes of a SentimentModel.
 
     Raises: ValueError when one of them is below 1.
     """
@@ -42,7 +42,7 @@ class ReaderConfig:
                 raise ValueError(f"{name} must be at least 1, but it is {size}")
 
 
-class Reader(nn.Module):
+class SentimentModel(nn.Module):
     """A bag of words with one hidden layer: logits = W_out ReLU(W_in mean(W_E[tokens]) + b) + b."""
 
     W_E: Float[Tensor, "d_vocab d_model"]
@@ -51,7 +51,7 @@ class Reader(nn.Module):
     W_out: Float[Tensor, "d_hidden two"]
     b_out: Float[Tensor, " two"]
 
-    def __init__(self, config: ReaderConfig, seed: int = 0) -> None:
+    def __init__(self, config: SentimentModelConfig, seed: int = 0) -> None:
         super().__init__()
         self.config = config
         generator = torch.Generator().manual_seed(seed)
@@ -66,18 +66,22 @@ class Reader(nn.Module):
         self.b_out = nn.Parameter(torch.zeros(2))
 
     @classmethod
-    def from_tensors(cls, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> "Reader":
-        """Build a reader from data, such as `toy_models.load("shortcut")` gives.
+    def from_tensors(
+        cls, config: Mapping[str, Any], tensors: Mapping[str, Tensor]
+    ) -> "SentimentModel":
+        """Build a model from data, such as `toy_models.load("shortcut")` gives.
 
         Raises: ValueError when the names or shapes of the tensors are not those of the sizes.
         """
-        reader = cls(ReaderConfig(**{k: config[k] for k in ("d_vocab", "d_model", "d_hidden")}))
-        expected = {name: list(w.shape) for name, w in reader.named_parameters()}
+        model = cls(
+            SentimentModelConfig(**{k: config[k] for k in ("d_vocab", "d_model", "d_hidden")})
+        )
+        expected = {name: list(w.shape) for name, w in model.named_parameters()}
         came = {name: list(tensor.shape) for name, tensor in tensors.items()}
         if came != expected:
             raise ValueError(f"expected the tensors {expected}, but {came} came")
-        reader.load_state_dict(dict(tensors))
-        return reader
+        model.load_state_dict(dict(tensors))
+        return model
 
     def embed(self, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch pos d_model"]:
         """Look up the vector of each token."""
@@ -91,25 +95,27 @@ class Reader(nn.Module):
         """Fire the neurons on the average."""
         return (pooled @ self.W_in + self.b_in).relu()
 
-    def read(self, hidden: Float[Tensor, "batch d_hidden"]) -> Float[Tensor, "batch two"]:
+    def output(self, hidden: Float[Tensor, "batch d_hidden"]) -> Float[Tensor, "batch two"]:
         """Read the two logits off the neurons."""
         return hidden @ self.W_out + self.b_out
 
-    def from_embedded(
+    def logits_from_embedded(
         self, embedded: Float[Tensor, "batch pos d_model"]
     ) -> Float[Tensor, "batch two"]:
         """Go on from the tokens' vectors, whoever made them."""
-        return self.from_pooled(self.pool(embedded))
+        return self.logits_from_pooled(self.pool(embedded))
 
-    def from_pooled(self, pooled: Float[Tensor, "batch d_model"]) -> Float[Tensor, "batch two"]:
+    def logits_from_pooled(
+        self, pooled: Float[Tensor, "batch d_model"]
+    ) -> Float[Tensor, "batch two"]:
         """Go on from the averages, whoever made them."""
-        return self.read(self.hidden(pooled))
+        return self.output(self.hidden(pooled))
 
     def forward(self, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch two"]:
         """Logits of bad and good for each review."""
-        return self.from_embedded(self.embed(tokens))
+        return self.logits_from_embedded(self.embed(tokens))
 
     @torch.no_grad()
-    def verdict(self, tokens: Int[Tensor, "batch pos"]) -> Int[Tensor, " batch"]:
+    def predict(self, tokens: Int[Tensor, "batch pos"]) -> Int[Tensor, " batch"]:
         """What the model says: 1 for good."""
         return self(tokens).argmax(dim=-1)

@@ -1,12 +1,11 @@
-"""Graders of cause.py: an activation's coordinate along a direction, set to another one."""
+"""Graders of interventions.py: an activation's coordinate along a direction, set to another one."""
 
 import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
-
-from .manners import unchanged
+from tests.grading.assertions import assert_close, normal
+from tests.grading.side_effects import assert_no_side_effects
 
 BATCH, WIDTH = 5, 4
 #: seed and length of the direction: one of length 1 would hide that it has to be normalised
@@ -64,7 +63,7 @@ def geometry_mistakes(acts, wanted, direction):
 
 
 @exercise("0.13")
-def test_ablation_in_the_plane_worked_by_hand(cause):
+def test_ablation_in_the_plane_worked_by_hand(interventions):
     acts = torch.tensor([[7.0, 1.0], [-5.0, 5.0]])
     direction, mean = torch.tensor([3.0, 4.0]), torch.tensor([2.0, 1.0])
     claim = (
@@ -73,7 +72,9 @@ def test_ablation_in_the_plane_worked_by_hand(cause):
     )
     right = torch.tensor([[5.2, -1.4], [-4.4, 5.8]])
     mistakes = ablation_mistakes(acts, direction, mean)
-    match(cause.ablate_direction(acts, direction, mean), right, claim, mistakes, 1e-6)
+    assert_close(
+        interventions.ablate_direction(acts, direction, mean), right, claim, mistakes, 1e-6
+    )
 
 
 def ablation_mistakes(acts, direction, mean):
@@ -112,28 +113,33 @@ def ablation_mistakes(acts, direction, mean):
 
 @exercise("0.13")
 @each_case
-def test_ablation_gives_every_activation_the_means_coordinate(cause, seed, length):
+def test_ablation_gives_every_activation_the_means_coordinate(interventions, seed, length):
     acts, mean = normal(BATCH, WIDTH, seed=seed), normal(WIDTH, seed=seed + 20)
     direction = the_direction(seed, length)
     unit = direction / length
-    with unchanged(acts=acts, direction=direction, mean=mean):
-        came = cause.ablate_direction(acts, direction, mean)
+    with assert_no_side_effects(acts=acts, direction=direction, mean=mean):
+        came = interventions.ablate_direction(acts, direction, mean)
     right = acts - (coordinates(acts, unit) - coordinates(mean[None], unit)) * unit
     claim = f"Ablating a direction of length {length}: each coordinate along it becomes the mean's."
-    match(came, right, claim, ablation_mistakes(acts, direction, mean))
+    assert_close(came, right, claim, ablation_mistakes(acts, direction, mean))
 
 
 @exercise("0.13")
-def test_ablating_twice_or_along_a_longer_or_opposite_direction_is_the_same(cause):
+def test_ablating_twice_or_along_a_longer_or_opposite_direction_is_the_same(interventions):
     acts, mean = normal(BATCH, WIDTH, seed=30), normal(WIDTH, seed=31)
     direction = the_direction(32, 1.7)
-    once = cause.ablate_direction(acts, direction, mean)
+    once = interventions.ablate_direction(acts, direction, mean)
     claim = "A second ablation changes nothing: the coordinate is the mean's already."
-    match(cause.ablate_direction(once, direction, mean), once, claim)
+    assert_close(interventions.ablate_direction(once, direction, mean), once, claim)
     for factor in (100.0, -0.01):
         claim = f"{factor} times the direction is the same line, so the result is the same."
-        words = {"Is the direction normalised?": cause.ablate_direction(acts, direction, mean) * 0}
-        match(cause.ablate_direction(acts, factor * direction, mean), once, claim, words)
+        words = {
+            "Is the direction normalised?": interventions.ablate_direction(acts, direction, mean)
+            * 0
+        }
+        assert_close(
+            interventions.ablate_direction(acts, factor * direction, mean), once, claim, words
+        )
 
 
 def swap_mistakes(acts, source, direction):
@@ -162,7 +168,7 @@ def swap_mistakes(acts, source, direction):
 
 
 @exercise("0.14")
-def test_a_swap_in_the_plane_worked_by_hand(cause):
+def test_a_swap_in_the_plane_worked_by_hand(interventions):
     acts, source = torch.tensor([[7.0, 1.0], [1.0, 1.0]]), torch.tensor([[0.0, 0.0], [4.0, 7.0]])
     direction = torch.tensor([3.0, 4.0])
     claim = (
@@ -171,38 +177,40 @@ def test_a_swap_in_the_plane_worked_by_hand(cause):
     )
     right = torch.tensor([[4.0, -3.0], [4.96, 6.28]])
     mistakes = swap_mistakes(acts, source, direction)
-    match(cause.swap_direction(acts, source, direction), right, claim, mistakes, 1e-6)
+    assert_close(
+        interventions.swap_direction(acts, source, direction), right, claim, mistakes, 1e-6
+    )
 
 
 @exercise("0.14")
 @each_case
-def test_a_swap_gives_each_activation_its_sources_coordinate(cause, seed, length):
+def test_a_swap_gives_each_activation_its_sources_coordinate(interventions, seed, length):
     acts, source = normal(BATCH, WIDTH, seed=seed + 40), normal(BATCH, WIDTH, seed=seed + 50)
     direction = the_direction(seed, length)
     unit = direction / length
-    with unchanged(acts=acts, source=source, direction=direction):
-        came = cause.swap_direction(acts, source, direction)
+    with assert_no_side_effects(acts=acts, source=source, direction=direction):
+        came = interventions.swap_direction(acts, source, direction)
     right = acts + (coordinates(source, unit) - coordinates(acts, unit)) * unit
     claim = f"Swapping along a direction of length {length}."
-    match(came, right, claim, swap_mistakes(acts, source, direction))
+    assert_close(came, right, claim, swap_mistakes(acts, source, direction))
 
 
 @exercise("0.14")
-def test_swapping_back_restores_the_activation(cause):
+def test_swapping_back_restores_the_activation(interventions):
     acts, source = normal(BATCH, WIDTH, seed=60), normal(BATCH, WIDTH, seed=61)
     direction = the_direction(62, 2.3)
-    there = cause.swap_direction(acts, source, direction)
+    there = interventions.swap_direction(acts, source, direction)
     claim = "With the old activation as source, a second swap brings the old one back."
-    match(cause.swap_direction(there, acts, direction), acts, claim)
+    assert_close(interventions.swap_direction(there, acts, direction), acts, claim)
     claim = "An activation that is its own source stays as it is."
-    match(cause.swap_direction(acts, acts, direction), acts, claim)
+    assert_close(interventions.swap_direction(acts, acts, direction), acts, claim)
 
 
 @exercise("0.14")
-def test_swaps_along_every_axis_make_the_source(cause):
+def test_swaps_along_every_axis_make_the_source(interventions):
     acts, source = normal(BATCH, WIDTH, seed=63), normal(BATCH, WIDTH, seed=64)
     axes, _ = torch.linalg.qr(normal(WIDTH, WIDTH, seed=65))
     for axis in axes.T:
-        acts = cause.swap_direction(acts, source, 1.9 * axis)
+        acts = interventions.swap_direction(acts, source, 1.9 * axis)
     claim = "Swapped along all directions of a right-angled frame, nothing of the old one is left."
-    match(acts, source, claim)
+    assert_close(acts, source, claim)

@@ -1,7 +1,8 @@
 """The fourth way: change one thing inside, and see whether the answer changes.
 
-A probe says that a property can be read. Whether the model reads it shows only when it is changed
-and all else is kept: in the input (`swap` in reviews.py), or in the activations, along a direction.
+A probe shows that a property is decodable. Whether the model uses the property shows only when
+it alone is changed: in the input (`swap` in sentiment_data.py), or in the activations, along a
+direction.
 
 1. find a direction (a probe's, or the difference of two means);
 2. ablate it: every activation gets the same coordinate along it; or swap it: every activation gets
@@ -18,8 +19,8 @@ from torch import Tensor
 
 from .behaviour import flips
 from .probe import LinearProbe, held_out_accuracy
-from .reader import Reader
-from .reviews import Reviews, draw_reviews, swap
+from .sentiment_data import Reviews, draw_reviews, swap
+from .sentiment_model import SentimentModel
 
 
 def ablate_direction(
@@ -54,7 +55,7 @@ def swap_direction(
     raise NotImplementedError("exercise 0.14")
 
 
-def mean_difference(
+def difference_in_means(
     acts: Float[Tensor, "batch d_model"], labels: Int[Tensor, " batch"]
 ) -> Float[Tensor, " d_model"]:
     """The mean activation where the label is 1, minus the mean where it is 0."""
@@ -67,12 +68,12 @@ def check_direction(direction: Float[Tensor, " d_model"]) -> None:
         raise ValueError(f"expected a direction, but its length is {direction.norm().item()}")
 
 
-def pooled(reader: Reader, reviews: Reviews) -> Float[Tensor, "batch d_model"]:
+def pooled_acts(model: SentimentModel, reviews: Reviews) -> Float[Tensor, "batch d_model"]:
     """The model's average vector of each review: what its hidden layer gets to see."""
-    return reader.pool(reader.embed(reviews.tokens)).detach()
+    return model.pool(model.embed(reviews.tokens)).detach()
 
 
-def decodability(reader: Reader, name: str, seed: int = 0) -> float:
+def decodability(model: SentimentModel, name: str, seed: int = 0) -> float:
     """How well a linear probe reads a property off the averages, on fresh reviews.
 
     The reviews are balanced: every property is a fair coin, independent of the others. So a probe
@@ -82,23 +83,25 @@ def decodability(reader: Reader, name: str, seed: int = 0) -> float:
     """
     generator = torch.Generator().manual_seed(seed)
     reviews = draw_reviews(4000, generator, agree=0.5, irony=0.5)
-    acts = pooled(reader, reviews)
+    acts = pooled_acts(model, reviews)
     return held_out_accuracy(LinearProbe(acts.shape[-1]), acts, getattr(reviews, name))
 
 
-def flips_when_swapped(reader: Reader, reviews: Reviews, name: str) -> Float[Tensor, " batch"]:
+def flips_when_swapped(
+    model: SentimentModel, reviews: Reviews, name: str
+) -> Float[Tensor, " batch"]:
     """1 for each review whose verdict changes when one property of it is swapped in the input."""
-    return flips(reader.verdict(reviews.tokens), reader.verdict(swap(reviews, name).tokens))
+    return flips(model.predict(reviews.tokens), model.predict(swap(reviews, name).tokens))
 
 
-def flips_along(
-    reader: Reader, reviews: Reviews, name: str, direction: Float[Tensor, " d_model"]
+def flips_when_swapped_along(
+    model: SentimentModel, reviews: Reviews, name: str, direction: Float[Tensor, " d_model"]
 ) -> Float[Tensor, " batch"]:
     """1 for each review whose verdict changes when its average gets the swapped one's coordinate.
 
     Only what lies along the direction is swapped. If the model carries the property there and
     nowhere else, as many verdicts flip as when the input is swapped.
     """
-    here, there = pooled(reader, reviews), pooled(reader, swap(reviews, name))
-    after = reader.from_pooled(swap_direction(here, there, direction)).argmax(dim=-1)
-    return flips(reader.verdict(reviews.tokens), after)
+    here, there = pooled_acts(model, reviews), pooled_acts(model, swap(reviews, name))
+    after = model.logits_from_pooled(swap_direction(here, there, direction)).argmax(dim=-1)
+    return flips(model.predict(reviews.tokens), after)
