@@ -3,16 +3,16 @@
 Reading order: sentences, prompts, counterfactuals, heads, search, circuit, gpt2.
 """
 
-from .counterfactuals import abc, check_pair, signals
-from .prompts import Positions, Prompts, draw_prompts, find_positions, single_tokens
+from .counterfactuals import abc_corruption, check_prompt_pair, name_corruption
+from .prompts import IOIPrompts, RolePositions, draw_prompts, find_positions, single_tokens
 
 __all__ = [
-    "Positions",
-    "Prompts",
-    "abc",
-    "check_pair",
+    "RolePositions",
+    "IOIPrompts",
+    "abc_corruption",
+    "check_prompt_pair",
     "draw_prompts",
     "find_positions",
-    "signals",
+    "name_corruption",
     "single_tokens",
 ]

@@ -3,8 +3,8 @@
 What a partner takes away is what a patch can give back. S2 tells the later heads two things about
 the subject: *which name* it is (token signal) and *where it stood before* (position signal).
 
-- `abc`: three names that are all different. Nobody stands twice: both signals are gone.
-- `signals`: either signal kept, turned round or replaced, in all combinations.
+- `abc_corruption`: three names that are all different. Nobody stands twice: both signals are gone.
+- `name_corruption`: either signal kept, turned round or replaced, in all combinations.
 
 Positions, groups and the scored names stay those of the source. Axes: batch, n_names.
 Source: Wang et al. 2022, "Interpretability in the Wild", sections 2, 3.2 and appendix A.
@@ -14,13 +14,15 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from .prompts import Prompts
+from .prompts import IOIPrompts
 
 TOKEN_SIGNALS = ("original", "random", "inverted")
 POSITION_SIGNALS = ("original", "inverted")
 
 
-def abc(prompts: Prompts, names: Int[Tensor, " n_names"], generator: torch.Generator) -> Prompts:
+def abc_corruption(
+    prompts: IOIPrompts, names: Int[Tensor, " n_names"], generator: torch.Generator
+) -> IOIPrompts:
     """Partners in which IO, S1 and S2 are three different names, none of them the source's.
 
     The mean of a head over these says what it does in such a sentence when nobody is named twice.
@@ -40,20 +42,20 @@ def abc(prompts: Prompts, names: Int[Tensor, " n_names"], generator: torch.Gener
 
 
 def fresh_names(
-    prompts: Prompts, names: Int[Tensor, " n_names"], n: int, generator: torch.Generator
+    prompts: IOIPrompts, names: Int[Tensor, " n_names"], n: int, generator: torch.Generator
 ) -> Int[Tensor, "batch n"]:
     """For each prompt n different names out of a pool, none of them its own two."""
     # exercise 7.2
     raise NotImplementedError("exercise 7.2")
 
 
-def signals(
-    prompts: Prompts,
+def name_corruption(
+    prompts: IOIPrompts,
     token: str,
     position: str,
     names: Int[Tensor, " n_names"],
     generator: torch.Generator,
-) -> Prompts:
+) -> IOIPrompts:
     """Partners whose S2 tells the later heads something else about the subject.
 
     token: which name stands twice. "original" is S, "inverted" is the source's IO, "random" is a
@@ -77,14 +79,14 @@ def signals(
             f"but {token!r} and {position!r} came"
         )
     check_pool(prompts, names, 2)
-    own = torch.stack([prompts.io, prompts.s], dim=1)
+    own = torch.stack([prompts.io_token, prompts.s_token], dim=1)
     new = fresh_names(prompts, names, 2, generator)
     where = prompts.positions
     # exercise 7.3
     raise NotImplementedError("exercise 7.3")
 
 
-def mirrored(prompts: Prompts) -> Prompts:
+def swap_names(prompts: IOIPrompts) -> IOIPrompts:
     """Each prompt with its two names exchanged everywhere, the answer too.
 
     A model likes some names better than others. In a prompt and its mirror image every name is the
@@ -92,17 +94,17 @@ def mirrored(prompts: Prompts) -> Prompts:
     """
     where = prompts.positions
     places = torch.stack([where.io, where.s1, where.s2], dim=1)
-    names = torch.stack([prompts.s, prompts.io, prompts.io], dim=1)
+    names = torch.stack([prompts.s_token, prompts.io_token, prompts.io_token], dim=1)
     tokens = prompts.tokens.scatter(1, places, names)
-    return prompts._replace(tokens=tokens, io=prompts.s, s=prompts.io)
+    return prompts._replace(tokens=tokens, io_token=prompts.s_token, s_token=prompts.io_token)
 
 
-def check_pool(prompts: Prompts, names: Int[Tensor, " n_names"], n: int) -> None:
+def check_pool(prompts: IOIPrompts, names: Int[Tensor, " n_names"], n: int) -> None:
     """Refuse a pool of names that is too small or names somebody twice.
 
     Raises: ValueError saying how many names there are.
     """
-    own = (names == prompts.io[:, None]) | (names == prompts.s[:, None])
+    own = (names == prompts.io_token[:, None]) | (names == prompts.s_token[:, None])
     least = int((~own).sum(dim=1).min()) if len(own) else 0
     if len(names.unique()) < len(names) or least < n:
         raise ValueError(
@@ -111,7 +113,7 @@ def check_pool(prompts: Prompts, names: Int[Tensor, " n_names"], n: int) -> None
         )
 
 
-def check_pair(clean: Prompts, corrupted: Prompts) -> None:
+def check_prompt_pair(clean: IOIPrompts, corrupted: IOIPrompts) -> None:
     """Refuse a pair that is no pair: a patch from one to the other would mean nothing.
 
     Both have the same shape, positions and groups; they differ in every prompt, and nowhere but at

@@ -4,7 +4,7 @@
 
 Mary is the indirect object (IO). John, the subject, stands twice (S1, S2); the token after S1 is
 S1+1 and the last one END. 1. `draw_prompts` fills sentences of one length, as many with the IO
-first (ABBA) as with S first (BABA). 2. `abc` and `signals` exchange names and touch nothing else,
+first (ABBA) as with S first (BABA). 2. `abc_corruption` and `name_corruption` exchange names and touch nothing else,
 so that a difference between two runs is about who is named where.
 
 Axes: batch, pos, n_names.
@@ -22,7 +22,7 @@ from torch import Tensor
 from .sentences import FRAMES, NAMES, OBJECTS, PLACES
 
 
-class Positions(NamedTuple):
+class RolePositions(NamedTuple):
     """Where the tokens stand that the circuit is about, one number a prompt."""
 
     io: Int[Tensor, " batch"]
@@ -37,16 +37,16 @@ class Positions(NamedTuple):
     """The last token, which predicts the answer."""
 
 
-class Prompts(NamedTuple):
+class IOIPrompts(NamedTuple):
     """Prompts of equal length, and what is known of each."""
 
     tokens: Int[Tensor, "batch pos"]
     """What the model reads; no token marks the start."""
-    positions: Positions
+    positions: RolePositions
     """Where the names stand. A corrupted partner keeps the positions of its source."""
-    io: Int[Tensor, " batch"]
+    io_token: Int[Tensor, " batch"]
     """The right answer, a token. A corrupted partner keeps its source's, by which it is scored."""
-    s: Int[Tensor, " batch"]
+    s_token: Int[Tensor, " batch"]
     """The subject, the wrong answer; of the source too."""
     template: Int[Tensor, " batch"]
     """Group: 2 x the frame's number, + 1 for BABA.
@@ -58,10 +58,10 @@ class Prompts(NamedTuple):
     abba: Bool[Tensor, " batch"]
     """Whether the source names the IO before S."""
 
-    def select(self, index: Int[Tensor, " chosen"] | Bool[Tensor, " batch"] | slice) -> "Prompts":
+    def select(self, index: Int[Tensor, " chosen"] | Bool[Tensor, " batch"] | slice) -> "IOIPrompts":
         """The prompts at these places of the batch, with everything that belongs to them."""
-        where = Positions(*(position[index] for position in self.positions))
-        return Prompts(self.tokens[index], where, *(field[index] for field in self[2:]))
+        where = RolePositions(*(position[index] for position in self.positions))
+        return IOIPrompts(self.tokens[index], where, *(field[index] for field in self[2:]))
 
     def texts(self, tokenizer: Tokenizer) -> list[str]:
         """The prompts as text."""
@@ -81,7 +81,7 @@ def single_tokens(tokenizer: Tokenizer, words: tuple[str, ...] | list[str]) -> d
     }
 
 
-def frames_of_one_length(tokenizer: Tokenizer) -> list[int]:
+def frames_of_equal_length(tokenizer: Tokenizer) -> list[int]:
     """Numbers of the frames that a tokenizer turns into equally many tokens: the largest group.
 
     Frames with words that the tokenizer cannot give back are left out.
@@ -93,7 +93,7 @@ def frames_of_one_length(tokenizer: Tokenizer) -> list[int]:
     things = list(single_tokens(tokenizer, PLACES))[:1], list(single_tokens(tokenizer, OBJECTS))[:1]
     if len(names) == 2 and all(things):
         for number, frame in enumerate(FRAMES):
-            text = fill(frame, names[0], names[1], things[0][0], things[1][0])
+            text = fill_frame(frame, names[0], names[1], things[0][0], things[1][0])
             ids = tokenizer.encode(text, add_special_tokens=False).ids
             if "".join(tokenizer.decode(ids).split()) == "".join(text.split()):
                 groups.setdefault(len(ids), []).append(number)
@@ -102,7 +102,7 @@ def frames_of_one_length(tokenizer: Tokenizer) -> list[int]:
     return max(groups.values(), key=len)
 
 
-def fill(frame: str, io: str, s: str, place: str, thing: str, abba: bool = True) -> str:
+def fill_frame(frame: str, io: str, s: str, place: str, thing: str, abba: bool = True) -> str:
     """One sentence; ABBA names the IO first, BABA the subject."""
     first, second = (io, s) if abba else (s, io)
     return frame.format(A=first, B=second, S=s, place=place, object=thing)
@@ -114,7 +114,7 @@ def draw_prompts(
     generator: torch.Generator,
     order: str = "mixed",
     names: list[str] | None = None,
-) -> Prompts:
+) -> IOIPrompts:
     """Draw n prompts of one length: names, frame, place and object at random.
 
     order: "mixed" (as many ABBA as BABA), "ABBA" or "BABA". names: to draw from; otherwise those
@@ -127,7 +127,7 @@ def draw_prompts(
         raise ValueError("prompts need a tokenizer, but this model came without one")
     check_draw(n, order)
     known = check_names(tokenizer, names)
-    frames = frames_of_one_length(tokenizer)
+    frames = frames_of_equal_length(tokenizer)
     places = list(single_tokens(tokenizer, PLACES))
     things = list(single_tokens(tokenizer, OBJECTS))
 
@@ -139,15 +139,15 @@ def draw_prompts(
     abba = [order == "ABBA" or (order == "mixed" and i % 2 == 0) for i in range(n)]
     words, tokens = list(known), torch.tensor(list(known.values()))
     texts = [
-        fill(FRAMES[frames[f]], words[io], words[s], places[p], things[o], first)
+        fill_frame(FRAMES[frames[f]], words[io], words[s], places[p], things[o], first)
         for f, (io, s), p, o, first in zip(frame, pairs, place, thing, abba, strict=True)
     ]
     ids = [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
     io, s = tokens[torch.tensor(pairs)].unbind(dim=1)
-    batch = equal_lengths(ids)
+    batch = stack_equal_lengths(ids)
     is_abba = torch.tensor(abba)
     group = 2 * torch.tensor(frames)[torch.tensor(frame)] + (~is_abba).long()
-    return Prompts(batch, find_positions(batch, io, s), io, s, group, is_abba)
+    return IOIPrompts(batch, find_positions(batch, io, s), io, s, group, is_abba)
 
 
 def check_draw(n: int, order: str) -> None:
@@ -174,7 +174,7 @@ def check_names(tokenizer: Tokenizer, names: list[str] | None) -> dict[str, int]
     return known
 
 
-def equal_lengths(ids: list[list[int]]) -> Int[Tensor, "batch pos"]:
+def stack_equal_lengths(ids: list[list[int]]) -> Int[Tensor, "batch pos"]:
     """Prompts as one tensor.
 
     Raises: ValueError when they differ in length: padding would move END and the positions.
@@ -187,7 +187,7 @@ def equal_lengths(ids: list[list[int]]) -> Int[Tensor, "batch pos"]:
 
 def find_positions(
     tokens: Int[Tensor, "batch pos"], io: Int[Tensor, " batch"], s: Int[Tensor, " batch"]
-) -> Positions:
+) -> RolePositions:
     """Where the names of each prompt stand, from its tokens alone.
 
     A position off by one patches another token, and nothing says so.

@@ -9,13 +9,19 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
-from docs._figures.ioi_pairs import EACH, SEEDS, WEIGHTS, draw, elsewhere, third
-from docs._figures.look import scale_of
-from docs._figures.plotting import publish
+from docs._figures.ioi.pairs import EACH, SEEDS, WEIGHTS, draw, elsewhere, third
+from docs._figures.lib.plotting import publish
+from docs._figures.lib.theme import colour_scale
 from solutions.ch02_transformer import HookedTransformer, load_pretrained
-from solutions.ch05_patching import Intervention, Site, patch_sweep, read_logit_diff, record
-from solutions.ch05_patching.activation import both_ways
-from solutions.ch05_patching.metrics import recovered
+from solutions.ch05_patching import (
+    Intervention,
+    Site,
+    cache_sites,
+    logit_diff_from_resid,
+    patch_sweep,
+)
+from solutions.ch05_patching.activation import denoise_and_noise
+from solutions.ch05_patching.metrics import normalized_recovery
 
 FRAME = 0
 """When N and N walked to the place, S2 handed a object to."""
@@ -58,7 +64,7 @@ def measure(model: HookedTransformer, tokenizer: Any, seed: int) -> dict[str, An
     """Shares of one set, [layer, position], and of its nulls, [layer, position]."""
     prompts = draw(tokenizer, seed, FRAME)
     partner, other = third(tokenizer, prompts, seed)
-    read = read_logit_diff(model, prompts.io, prompts.s)
+    read = logit_diff_from_resid(model, prompts.io_token, prompts.s_token)
     n_pos, n_layers = prompts.tokens.shape[1], len(model.blocks)
     sites = [
         Site("hook_resid_pre", layer, position=position)
@@ -66,7 +72,7 @@ def measure(model: HookedTransformer, tokenizer: Any, seed: int) -> dict[str, An
         for position in range(FIRST, n_pos)
     ]
     with torch.no_grad():
-        came = both_ways(model, prompts.tokens, partner, sites, read)
+        came = denoise_and_noise(model, prompts.tokens, partner, sites, read)
     ends = (came.clean, came.corrupted)
     shape = (n_layers, n_pos - FIRST)
     few = [
@@ -79,10 +85,10 @@ def measure(model: HookedTransformer, tokenizer: Any, seed: int) -> dict[str, An
     same = [Site("hook_resid_pre", n_layers // 3, position=p) for p in range(1, FIRST)]
     before = sweep(model, prompts.tokens, partner, same, read)
     return {
-        "denoise": recovered(came.denoised, *ends).view(shape),
-        "noise": 1 - recovered(came.noised, *ends).view(shape),
-        "null_denoise": recovered(nulls["denoise"], *ends).view(-1, 2),
-        "null_noise": 1 - recovered(nulls["noise"], *ends).view(-1, 2),
+        "denoise": normalized_recovery(came.denoised, *ends).view(shape),
+        "noise": 1 - normalized_recovery(came.noised, *ends).view(shape),
+        "null_denoise": normalized_recovery(nulls["denoise"], *ends).view(-1, 2),
+        "null_noise": 1 - normalized_recovery(nulls["noise"], *ends).view(-1, 2),
         "clean": came.clean.mean().item(),
         "corrupted": came.corrupted.mean().item(),
         "before_s2": (before - came.clean).abs().max().item(),
@@ -94,12 +100,12 @@ def sweep(
 ) -> Tensor:
     """The metric on `tokens` with each site patched from a run of `source`."""
     versions = [[Intervention.patch(site, "source")] for site in sites]
-    return patch_sweep(model, tokens, versions, read, {"source": record(model, source, sites)})
+    return patch_sweep(model, tokens, versions, read, {"source": cache_sites(model, source, sites)})
 
 
 def draw_map(axes: Axes, shares: Tensor, title: str) -> None:
     """One map, layer 0 at the bottom: information goes up and to the right."""
-    scale, colours = scale_of(torch.tensor([0.0, 1.0]).numpy(), diverging=False)
+    scale, colours = colour_scale(torch.tensor([0.0, 1.0]).numpy(), diverging=False)
     axes.imshow(shares.numpy(), cmap=colours, norm=scale, aspect="auto", origin="lower")
     axes.set_xticks(
         range(len(COLUMNS)), [name.strip() for name in COLUMNS], rotation=50, ha="right"

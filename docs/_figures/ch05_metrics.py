@@ -12,20 +12,20 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
-from docs._figures.ioi_pairs import EACH, SEEDS, WEIGHTS, abc_twice, at_end, draw, elsewhere, ends
-from docs._figures.plotting import publish
-from docs._figures.scatter import scatter
+from docs._figures.ioi.pairs import EACH, SEEDS, WEIGHTS, abc_twice, at_end, draw, elsewhere, ends
+from docs._figures.lib.plotting import publish
+from docs._figures.lib.scatter import scatter
 from solutions.ch02_transformer import HookedTransformer, Site, load_pretrained
 from solutions.ch05_patching import (
     Intervention,
-    intervening,
+    apply_interventions,
+    cache_sites,
     logit_diff,
+    logit_diff_from_resid,
     probability,
-    read_logit_diff,
-    record,
 )
 from solutions.ch05_patching.tracing import corrupt_subject
-from solutions.ch07_ioi.prompts import Prompts
+from solutions.ch07_ioi.prompts import IOIPrompts
 
 TOP, FLOOR, LARGE = 5, 0.02, 0.3
 """Length of a list of heads; a probability that is overlooked; logits that are not."""
@@ -126,20 +126,20 @@ def measure(model: HookedTransformer, tokenizer: Any, seed: int) -> dict[str, Te
     with torch.no_grad():
         clean, corrupted = (model(tokens)[:, -1] for tokens in (prompts.tokens, partner))
     found = {
-        "clean_logit_diff": logit_diff(clean, prompts.io, prompts.s).mean(),
-        "clean_probability": probability(clean, prompts.io).mean(),
-        "corrupted_logit_diff": logit_diff(corrupted, prompts.io, prompts.s).mean(),
-        "corrupted_probability": probability(corrupted, prompts.io).mean(),
+        "clean_logit_diff": logit_diff(clean, prompts.io_token, prompts.s_token).mean(),
+        "clean_probability": probability(clean, prompts.io_token).mean(),
+        "corrupted_logit_diff": logit_diff(corrupted, prompts.io_token, prompts.s_token).mean(),
+        "corrupted_probability": probability(corrupted, prompts.io_token).mean(),
     }
     operands = {
-        "noise": (prompts.tokens, record(model, partner, sites)),
-        "denoise": (partner, record(model, prompts.tokens, sites)),
-        "redrawn": (prompts.tokens, record(model, another, sites)),
+        "noise": (prompts.tokens, cache_sites(model, partner, sites)),
+        "denoise": (partner, cache_sites(model, prompts.tokens, sites)),
+        "redrawn": (prompts.tokens, cache_sites(model, another, sites)),
         "gaussian": (prompts.tokens, noisy),
-        "null": (prompts.tokens, record(model, elsewhere(tokenizer, prompts.tokens), sites)),
+        "null": (prompts.tokens, cache_sites(model, elsewhere(tokenizer, prompts.tokens), sites)),
     }
     versions = [[Intervention.patch(site, "other")] for site in sites]
-    plain = read_logit_diff(model, prompts.io, prompts.s)
+    plain = logit_diff_from_resid(model, prompts.io_token, prompts.s_token)
     for way, (tokens, operand) in operands.items():
         base = "corrupted" if way == "denoise" else "clean"
         stream = ends(model, tokens, versions, {"other": operand})
@@ -153,14 +153,14 @@ def measure(model: HookedTransformer, tokenizer: Any, seed: int) -> dict[str, Te
 
 
 @torch.no_grad()
-def answer_probability(model: HookedTransformer, stream: Tensor, prompts: Prompts) -> Tensor:
+def answer_probability(model: HookedTransformer, stream: Tensor, prompts: IOIPrompts) -> Tensor:
     """Mean probability of the answer for each version."""
-    logits = (model.read_out(one[:, None])[:, 0] for one in stream)
-    return torch.stack([probability(one, prompts.io).mean() for one in logits])
+    logits = (model.unembed_resid(one[:, None])[:, 0] for one in stream)
+    return torch.stack([probability(one, prompts.io_token).mean() for one in logits])
 
 
 def with_noise(
-    model: HookedTransformer, prompts: Prompts, sites: list[Site], seed: int
+    model: HookedTransformer, prompts: IOIPrompts, sites: list[Site], seed: int
 ) -> dict[str, Tensor]:
     """Activations of a run with Gaussian noise on the embeddings of IO, S1 and S2."""
     where = torch.stack([prompts.positions.io, prompts.positions.s1, prompts.positions.s2], dim=1)
@@ -168,8 +168,8 @@ def with_noise(
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         noisy = corrupt_subject(model, prompts.tokens, names, 1, generator, SCALE)[0]
-    with intervening(model, [Intervention.put(Site("hook_embed"), noisy)]):
-        return record(model, prompts.tokens, sites)
+    with apply_interventions(model, [Intervention.put(Site("hook_embed"), noisy)]):
+        return cache_sites(model, prompts.tokens, sites)
 
 
 def overlooked(facts: dict[str, Tensor], way: str, heads: list[str]) -> list[dict[str, Any]]:

@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
-from docs._figures.ioi_pairs import EACH, SEEDS, WEIGHTS, abc_twice, at_end, draw, elsewhere
-from docs._figures.plotting import publish
-from docs._figures.scatter import scatter
+from docs._figures.ioi.pairs import EACH, SEEDS, WEIGHTS, abc_twice, at_end, draw, elsewhere
+from docs._figures.lib.plotting import publish
+from docs._figures.lib.scatter import scatter
 from solutions.ch02_transformer import HookedTransformer, Site, load_pretrained
-from solutions.ch05_patching import path_patch, read_logit_diff
+from solutions.ch05_patching import logit_diff_from_resid, path_patch
 from solutions.ch05_patching.path import MLPS
-from solutions.ch05_patching.reuse import read_text
+from solutions.ch05_patching.sweep import cache_prompt
 
 MOVERS = ((23, 0), (23, 2), (23, 7))
 """Heads that write the name to the answer; chapter 7 finds them."""
@@ -83,11 +83,11 @@ def measure(model: HookedTransformer, tokenizer: Any, seed: int) -> dict[str, Te
     sites = at_end(model, prompts)
     end = prompts.tokens.shape[1] - 1
     into = [Site("attn.hook_q", layer, head=head, position=end) for layer, head in MOVERS]
-    read = read_logit_diff(model, prompts.io, prompts.s)
+    read = logit_diff_from_resid(model, prompts.io_token, prompts.s_token)
     senders = [[site] for site in sites]
     null = elsewhere(tokenizer, prompts.tokens)
     with torch.no_grad():
-        clean = read(read_text(model, prompts.tokens).streams[-1][None, :, -1])[0]
+        clean = read(cache_prompt(model, prompts.tokens).streams[-1][None, :, -1])[0]
         runs = {"recomputed": (partner, MLPS[0]), "frozen": (partner, MLPS[1])}
         runs["null"] = (null, MLPS[0])
         effects = {

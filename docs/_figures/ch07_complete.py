@@ -6,8 +6,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from docs._figures.ioi_look import LOOKS, load, look_of, spaced
-from docs._figures.plotting import publish
+from docs._figures.ioi.style import LOOKS, load, look_of, spaced
+from docs._figures.lib.plotting import publish
 
 
 def main() -> None:

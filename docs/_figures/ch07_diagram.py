@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from docs._figures.ioi_look import STEP_OF, load, look_of, members, words
-from docs._figures.plotting import publish
+from docs._figures.ioi.style import STEP_OF, load, look_of, members, words
+from docs._figures.lib.plotting import publish
 
 LINE, PAD, GAP = 0.17, 0.1, 0.26
 COLUMNS = {"IO": 0.24, "S1": 0.66, "S1+1": 1.52, "S2": 2.86, "END": 4.3}

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from docs._figures.ioi_look import STEP_OF, STEPS, load, look_of, members, spaced
-from docs._figures.plotting import publish
+from docs._figures.ioi.style import STEP_OF, STEPS, load, look_of, members, spaced
+from docs._figures.lib.plotting import publish
 
 N_HEADS = 9
 SHARE = 0.02

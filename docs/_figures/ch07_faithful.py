@@ -3,8 +3,8 @@
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from docs._figures.ioi_look import load, whisker, words
-from docs._figures.plotting import publish
+from docs._figures.ioi.style import load, whisker, words
+from docs._figures.lib.plotting import publish
 
 ROWS = {
     "whole": "whole model",

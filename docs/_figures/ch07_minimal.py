@@ -3,8 +3,8 @@
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from docs._figures.ioi_look import ROLES, load, look_of, members
-from docs._figures.plotting import publish
+from docs._figures.ioi.style import ROLES, load, look_of, members
+from docs._figures.lib.plotting import publish
 
 
 def main() -> None:

@@ -6,8 +6,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from docs._figures.ioi_look import STEP_OF, load, look_of, members, spaced
-from docs._figures.plotting import publish
+from docs._figures.ioi.style import STEP_OF, load, look_of, members, spaced
+from docs._figures.lib.plotting import publish
 
 
 def main() -> None:

@@ -6,8 +6,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from docs._figures.ioi_look import LOOKS, ROLES, STEP_OF, load, look_of, members, whisker, words
-from docs._figures.plotting import publish
+from docs._figures.ioi.style import LOOKS, ROLES, STEP_OF, load, look_of, members, whisker, words
+from docs._figures.lib.plotting import publish
 
 AGAINST = ("negative name mover", "subject suppressor")
 """Classes that push down the name they look at."""

@@ -11,14 +11,14 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from docs._figures.ioi_look import WEIGHTS, load, whisker, words
-from docs._figures.ioi_run import EACH, PATHS, draw_halves
-from docs._figures.ioi_tests import interval
-from docs._figures.plotting import publish
-from docs._figures.steps import Steps
+from docs._figures.ioi.circuit_tests import interval
+from docs._figures.ioi.experiment import EACH, PATHS, draw_halves
+from docs._figures.ioi.style import WEIGHTS, load, whisker, words
+from docs._figures.lib.cached_steps import CachedSteps
+from docs._figures.lib.plotting import publish
 from solutions.ch02_transformer import HookedTransformer, Site, load_pretrained
-from solutions.ch05_patching import Intervention, patch_sweep, read_logit_diff, record
-from solutions.ch07_ioi import Prompts, signals, single_tokens
+from solutions.ch05_patching import Intervention, cache_sites, logit_diff_from_resid, patch_sweep
+from solutions.ch07_ioi import IOIPrompts, name_corruption, single_tokens
 from solutions.ch07_ioi.counterfactuals import POSITION_SIGNALS, TOKEN_SIGNALS
 from solutions.ch07_ioi.sentences import NAMES
 
@@ -39,7 +39,7 @@ def main() -> None:
     sets = {"S-inhibition": mine}
     if "subject suppressor" in classes:
         sets["and subject suppressors"] = [*mine, *classes["subject suppressor"]]
-    steps = Steps("ioi_signals", 1, [SEEDS, EACH], [*PATHS, __file__])
+    steps = CachedSteps("ioi_signals", 1, [SEEDS, EACH], [*PATHS, __file__])
     found = steps("signals", lambda: measure(sets), sets)
     rows = {f"{token} {position}": place for place, (token, position) in enumerate(KINDS)}
     table = {
@@ -95,11 +95,11 @@ def measure(sets: dict[str, Heads]) -> dict[str, Any]:
         for _ in range(N_RANDOM)
     ]
     partners = {
-        f"{token} {position}": signals(prompts, token, position, names, generator).tokens
+        f"{token} {position}": name_corruption(prompts, token, position, names, generator).tokens
         for token, position in KINDS
     }
-    runs = {kind: record(model, tokens, at_end(mine)) for kind, tokens in partners.items()}
-    runs["null"] = record(model, partners["inverted inverted"], at_end(below))
+    runs = {kind: cache_sites(model, tokens, at_end(mine)) for kind, tokens in partners.items()}
+    runs["null"] = cache_sites(model, partners["inverted inverted"], at_end(below))
     kinds = list(partners)
     versions = [[heads, kind] for heads in sets.values() for kind in kinds]
     values = sweep(model, prompts, [*versions, *([heads, "null"] for heads in drawn)], runs)
@@ -115,9 +115,9 @@ def at_end(heads: Heads) -> list[Site]:
     return [Site("attn.hook_z", layer, head=head, position=-1) for layer, head in heads]
 
 
-def sweep(model: HookedTransformer, prompts: Prompts, versions: list, runs: dict) -> Tensor:
+def sweep(model: HookedTransformer, prompts: IOIPrompts, versions: list, runs: dict) -> Tensor:
     """The logit difference with heads patched from a run, [version, prompt]."""
-    read = read_logit_diff(model, prompts.io, prompts.s)
+    read = logit_diff_from_resid(model, prompts.io_token, prompts.s_token)
     patches = [[Intervention.patch(s, run) for s in at_end(heads)] for heads, run in versions]
     return patch_sweep(model, prompts.tokens, patches, read, runs)
 

@@ -7,18 +7,24 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from docs._figures.plotting import publish
-from docs._figures.spread import dots, legend_above
+from docs._figures.lib.dot_plot import dot_plot, legend_above
+from docs._figures.lib.plotting import publish
 from solutions.ch02_transformer import HookedTransformer, load_pretrained
 from solutions.ch02_transformer.sites import Site
 from solutions.ch05_patching import path_patch
-from solutions.ch05_patching.metrics import Read, logit_diff, read_logits
-from solutions.ch07_ioi import Prompts, abc, draw_prompts
-from solutions.ch07_ioi.circuit import Node, Task, reference
-from solutions.ch07_ioi.heads import at, effects_on, important, receivers, role_attention
+from solutions.ch05_patching.metrics import ResidMetric, logit_diff, metric_from_logits
+from solutions.ch07_ioi import IOIPrompts, abc_corruption, draw_prompts
+from solutions.ch07_ioi.circuit import CircuitEvaluator, Node, abc_means
+from solutions.ch07_ioi.heads import (
+    path_effects,
+    receivers,
+    role_attention,
+    select_significant,
+    site_positions,
+)
+from toy_models import folder
 from toy_models.ioi_pointer import train as pointer
 from toy_models.ioi_shortcut import train as shortcut
-from toy_models.toys import of_seed
 
 SEEDS, N, SURE = (0, 1, 2), 200, 3.0
 SHARE, SHARE_OF_WRITERS = 0.03, 0.01
@@ -47,22 +53,22 @@ class Bench:
         generator = torch.Generator().manual_seed(seed)
         self.model, self.names = model, torch.arange(pointer.N_NAMES)
         self.prompts = draw_prompts(pointer.tokenizer(), n, generator)
-        self.corrupted = abc(self.prompts, self.names, generator)
+        self.corrupted = abc_corruption(self.prompts, self.names, generator)
         self.where = self.prompts.positions
         self.read = reader(model, self.prompts)
-        self.clean = self.read(model(self.prompts.tokens, stop_after=2)[None, :, -1])[0]
+        self.clean = self.read(model(self.prompts.tokens, stop_at_layer=3)[None, :, -1])[0]
 
     def single(self, role: str, into: Sequence[Site] = ()) -> Tensor:
         """Effect of each head at a role, [layer, head, batch]."""
         places = getattr(self.where, role)
-        found = effects_on(self.model, self.prompts, self.corrupted, places, into, self.read)
+        found = path_effects(self.model, self.prompts, self.corrupted, places, into, self.read)
         return found.unflatten(0, (len(self.model.blocks), -1))
 
     def together(self, heads: Sequence[Head], role: str, into: Sequence[Site] = ()) -> float:
         """Logits that are lost when these heads at a role are corrupted on the way to receivers."""
         if not heads:
             return 0.0
-        places = at(getattr(self.where, role))
+        places = site_positions(getattr(self.where, role))
         sites = [Site("attn.hook_z", layer, head=head, position=places) for layer, head in heads]
         patched = path_patch(
             self.model, self.prompts.tokens, self.corrupted.tokens, [sites], into, self.read
@@ -80,21 +86,23 @@ class Bench:
     def found(self, effects: Tensor, share: float = SHARE) -> list[Head]:
         """Heads whose effect is large and certain, and hurts."""
         flat = effects.flatten(0, 1)
-        numbers = important(flat, self.clean, share, SURE).tolist()
+        numbers = select_significant(flat, self.clean, share, SURE).tolist()
         hurts = [number for number in numbers if flat[number].mean() < 0]
         return [divmod(number, effects.shape[1]) for number in sorted(hurts)]
 
 
-def reader(model: HookedTransformer, prompts: Prompts) -> Read:
+def reader(model: HookedTransformer, prompts: IOIPrompts) -> ResidMetric:
     """Logit difference through the whole output of the model: a pointer takes a logarithm."""
-    return read_logits(model, lambda logits: logit_diff(logits, prompts.io, prompts.s))
+    return metric_from_logits(
+        model, lambda logits: logit_diff(logits, prompts.io_token, prompts.s_token)
+    )
 
 
 def main() -> None:
     """Measure the three seeds of both toys, and the pointer before training."""
     facts: dict[str, list[dict[str, Any]]] = {}
     for name, recipe in TOYS.items():
-        facts[name] = [measure(load_pretrained(of_seed(name, seed))[0]) for seed in SEEDS]
+        facts[name] = [measure(load_pretrained(folder(name, seed))[0]) for seed in SEEDS]
         if name == "ioi_pointer":
             facts["untrained"] = [measure(untrained(recipe, seed)) for seed in SEEDS]
     io = [f"{row['writers_to_io']:.2f}" for row in facts["ioi_pointer"]]
@@ -140,7 +148,7 @@ def measure(model: HookedTransformer) -> dict[str, Any]:
     to_s2, strongest = looks("end", "s2"), divmod(int(at_s2.argmin()), n_heads)
     logits = model(judging.prompts.tokens)[:, -1]
     return {
-        "accuracy": (logits.argmax(dim=-1) == judging.prompts.io).float().mean().item(),
+        "accuracy": (logits.argmax(dim=-1) == judging.prompts.io_token).float().mean().item(),
         "logit_difference": judging.clean.mean().item(),
         "lowest": judging.clean.min().item(),
         "writers": writers,
@@ -179,21 +187,22 @@ def circuit(bench: Bench, writers: list[Head], inhibition: list[Head]) -> dict[s
         "duplicate token": [Node(*head, role) for role in below for head in below[role]],
     }
     nodes = [node for members in classes.values() for node in members]
-    task = judge(bench.model)
-    whole = task.whole().mean()
+    evaluator = judge(bench.model)
+    whole = evaluator.full_model().mean()
     generator = torch.Generator().manual_seed(5)
     roles = list(bench.where._asdict())
     every = [Node(*head, role) for role in roles for head in heads_of(bench.model)]
     random = [
-        (task.only([every[i] for i in lot[: len(nodes)]]).mean() / whole).item()
+        (evaluator.keep_only([every[i] for i in lot[: len(nodes)]]).mean() / whole).item()
         for lot in (torch.randperm(len(every), generator=generator).tolist() for _ in range(20))
     ]
     return {
         "nodes": {name: [list(node) for node in members] for name, members in classes.items()},
         "size": [len(nodes), len(every)],
-        "faithfulness": (task.only(nodes).mean() / whole).item(),
+        "faithfulness": (evaluator.keep_only(nodes).mean() / whole).item(),
         "without": {
-            name: (task.without(members).mean() / whole).item() for name, members in classes.items()
+            name: (evaluator.ablate(members).mean() / whole).item()
+            for name, members in classes.items()
         },
         "random_circuits": random,
     }
@@ -204,13 +213,15 @@ def heads_of(model: HookedTransformer) -> list[Head]:
     return [(n, head) for n in range(len(model.blocks)) for head in range(model.config.n_heads)]
 
 
-def judge(model: HookedTransformer) -> Task:
+def judge(model: HookedTransformer) -> CircuitEvaluator:
     """New prompts, and ABC means of their templates over six times as many."""
     generator = torch.Generator().manual_seed(13)
     prompts = draw_prompts(pointer.tokenizer(), N, generator)
     many = draw_prompts(pointer.tokenizer(), 6 * N, generator)
-    means = reference(model, abc(many, torch.arange(pointer.N_NAMES), generator), prompts.template)
-    return Task(model, prompts, means, reader(model, prompts))
+    means = abc_means(
+        model, abc_corruption(many, torch.arange(pointer.N_NAMES), generator), prompts.template
+    )
+    return CircuitEvaluator(model, prompts, means, reader(model, prompts))
 
 
 def draw(figure: Figure, facts: dict[str, list[dict[str, Any]]]) -> None:
@@ -224,7 +235,7 @@ def draw(figure: Figure, facts: dict[str, list[dict[str, Any]]]) -> None:
             shown: [[row[key] for row in facts[name]] for key in rows.values()]
             for shown, name in SHOWN.items()
         }
-        dots(axes, list(rows), series, label=label, reach=reach)
+        dot_plot(axes, list(rows), series, label=label, reach=reach)
     legend_above(left, columns=3)
 
 

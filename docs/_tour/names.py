@@ -13,13 +13,13 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from docs._figures.plotting import bars, heatmap
+from docs._figures.lib.plotting import bars, heatmap
 from docs._tour.sentence import SENTENCE, read_sentence, to_tokens
 from docs._tour.stops import Stop, Visit
 from solutions.ch02_transformer import HookedTransformer
-from solutions.ch05_patching import path_patch, read_logit_diff
-from solutions.ch07_ioi import Prompts, abc
-from solutions.ch07_ioi.heads import Head, important, receivers, senders
+from solutions.ch05_patching import logit_diff_from_resid, path_patch
+from solutions.ch07_ioi import IOIPrompts, abc_corruption
+from solutions.ch07_ioi.heads import Head, receivers, select_significant, senders
 from solutions.ch07_ioi.sentences import NAMES
 
 PARTNERS = 12
@@ -55,7 +55,7 @@ class Found(NamedTuple):
 
 
 @torch.no_grad()
-def measure(model: HookedTransformer, clean: Prompts, partners: Prompts) -> Found:
+def measure(model: HookedTransformer, clean: IOIPrompts, partners: IOIPrompts) -> Found:
     """One forward of the sentence with its partners; heads and MLPs on the way are held."""
     layers, n = range(model.config.n_layers), len(partners.tokens)
     z_names = [f"blocks.{layer}.attn.hook_z" for layer in layers]
@@ -75,12 +75,12 @@ def measure(model: HookedTransformer, clean: Prompts, partners: Prompts) -> Foun
             for layer, name in enumerate(z_names)
         ]
     )
-    read = read_logit_diff(model, partners.io, partners.s)
+    read = logit_diff_from_resid(model, partners.io_token, partners.s_token)
     base, without = read(end[None, :1].expand(1, n, -1))[0, 0], read(end[None, 1:]).mean()
     pattern = torch.cat([cache[name][0, :, -1] for name in names])
     where = clean.positions
     looks = {"io": pattern[:, where.io[0]], "s": pattern[:, where.s1[0]] + pattern[:, where.s2[0]]}
-    logits = model.read_out(end[:1, None])[0, 0]
+    logits = model.unembed_resid(end[:1, None])[0, 0]
     writes = base - read(end[:1] + changed)
     return Found(base.item(), without.item(), logits.softmax(dim=-1), writes, looks)
 
@@ -89,7 +89,7 @@ def sort(found: Found, n_heads: int) -> dict[str, list[Head]]:
     """Class -> heads whose share is large and certain, the largest first."""
     classes: dict[str, list[Head]] = {}
     base = torch.full((found.writes.shape[1],), found.difference)
-    for number in important(found.writes, base, SHARE, SURE).tolist():
+    for number in select_significant(found.writes, base, SHARE, SURE).tolist():
         name = class_of(found, number)
         classes.setdefault(name, []).append(divmod(number, n_heads))
     return classes
@@ -104,7 +104,11 @@ def class_of(found: Found, number: int) -> str:
 
 
 def steer(
-    model: HookedTransformer, clean: Prompts, partners: Prompts, movers: list[Head], found: Found
+    model: HookedTransformer,
+    clean: IOIPrompts,
+    partners: IOIPrompts,
+    movers: list[Head],
+    found: Found,
 ) -> dict[Head, float]:
     """What heads that look at S do for the difference by way of the name movers' queries."""
     few = partners.select(slice(ASKED))
@@ -122,7 +126,7 @@ def steer(
         few.tokens,
         [sites for _, sites in asked],
         receivers(model, movers, "q", where),
-        read_logit_diff(model, few.io, few.s),
+        logit_diff_from_resid(model, few.io_token, few.s_token),
     )
     lost = (found.difference - scores.mean(dim=1)).tolist()
     return {divmod(n, n_heads): x for (n, _), x in zip(asked, lost, strict=True)}
@@ -133,12 +137,14 @@ def names(visit: Visit) -> Stop:
     clean, apology = choose(visit)
     pool = to_tokens(NAMES, visit.tokenizer)
     many = clean.select(torch.zeros(PARTNERS, dtype=torch.long))
-    partners = abc(many, pool, torch.Generator().manual_seed(0))
+    partners = abc_corruption(many, pool, torch.Generator().manual_seed(0))
     found = measure(visit.model, clean, partners)
     classes = sort(found, visit.model.config.n_heads)
     movers = classes.get("name mover", [])
     steering = steer(visit.model, clean, partners, movers, found) if movers else {}
-    io, s = (visit.tokenizer.decode([int(name)]).strip() for name in (clean.io, clean.s))
+    io, s = (
+        visit.tokenizer.decode([int(name)]).strip() for name in (clean.io_token, clean.s_token)
+    )
     return Stop(
         "names",
         "Who names the name?",
@@ -154,7 +160,7 @@ def names(visit: Visit) -> Stop:
     )
 
 
-def choose(visit: Visit) -> tuple[Prompts, str]:
+def choose(visit: Visit) -> tuple[IOIPrompts, str]:
     """The user's sentence, or the stop's own with the reason."""
     try:
         return read_sentence(visit.prompt, visit.tokenizer), ""

@@ -11,7 +11,7 @@ from collections import Counter
 import torch
 from tokenizers import Tokenizer
 
-from solutions.ch07_ioi import Positions, Prompts, find_positions, single_tokens
+from solutions.ch07_ioi import IOIPrompts, RolePositions, find_positions, single_tokens
 from solutions.ch07_ioi.sentences import NAMES
 
 SENTENCE = "When Mary and John walked to the store, John handed a book to"
@@ -20,7 +20,7 @@ WORD = re.compile(r"[^\W\d_]{2,}")
 OPENS = re.compile(r"(^|[.!?:\u201c\"])\s*$")
 
 
-def read_sentence(text: str, tokenizer: Tokenizer) -> Prompts:
+def read_sentence(text: str, tokenizer: Tokenizer) -> IOIPrompts:
     """The sentence as a batch of one, with its names and where they stand.
 
     Raises: ValueError in words for the user, when the sentence does not fit.
@@ -45,7 +45,7 @@ def read_sentence(text: str, tokenizer: Tokenizer) -> Prompts:
         ) from error
     check_order(where, io, s)
     group = torch.zeros(1, dtype=torch.long)
-    return Prompts(tokens, where, answer, subject, group, where.io < where.s1)
+    return IOIPrompts(tokens, where, answer, subject, group, where.io < where.s1)
 
 
 def two_names(text: str) -> tuple[str, str]:
@@ -87,7 +87,7 @@ def listed(found: Counter[str]) -> str:
     return ", ".join(f"{word} {n} times" if n > 1 else f"{word} once" for word, n in found.items())
 
 
-def check_order(where: Positions, io: str, s: str) -> None:
+def check_order(where: RolePositions, io: str, s: str) -> None:
     """Refuse a sentence that has nothing left to predict.
 
     Raises: ValueError saying what has to come when.

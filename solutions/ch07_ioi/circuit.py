@@ -22,8 +22,8 @@ from torch import Tensor
 
 from ..ch02_transformer import HookedTransformer, HookPoint
 from ..ch02_transformer.hooks import Hook
-from ..ch05_patching.metrics import Read
-from .prompts import Positions, Prompts
+from ..ch05_patching.metrics import ResidMetric
+from .prompts import IOIPrompts, RolePositions
 
 
 class Node(NamedTuple):
@@ -33,11 +33,11 @@ class Node(NamedTuple):
     """Its layer."""
     head: int
     """Its number in the layer."""
-    role: str
-    """A field of Positions: io, s1, s1_next, s2 or end."""
+    position_role: str
+    """A field of RolePositions: io, s1, s1_next, s2 or end."""
 
 
-POSITION_OF = {
+ROLE_OF_CLASS = {
     "name mover": "end",
     "negative name mover": "end",
     "backup name mover": "end",
@@ -64,8 +64,8 @@ def template_means(
 
 
 @torch.no_grad()
-def reference(
-    model: HookedTransformer, corrupted: Prompts, template: Int[Tensor, " batch"]
+def abc_means(
+    model: HookedTransformer, corrupted: IOIPrompts, template: Int[Tensor, " batch"]
 ) -> Float[Tensor, "layer batch pos head d_head"]:
     """What a knock-out puts in place of every z, for prompts of these templates.
 
@@ -78,13 +78,13 @@ def reference(
         raise ValueError(f"no ABC prompts of the templates {sorted(missing)}: draw more of them")
     names = [f"blocks.{layer}.attn.hook_z" for layer in range(len(model.blocks))]
     last = len(model.blocks) - 1
-    _, cache = model.run_with_cache(corrupted.tokens, names=names, stop_after=last)
+    _, cache = model.run_with_cache(corrupted.tokens, names=names, stop_at_layer=last + 1)
     match = (template[:, None] == corrupted.template).int().argmax(dim=1)
     return torch.stack([template_means(cache[name], corrupted.template)[match] for name in names])
 
 
 def keep_mask(
-    model: HookedTransformer, prompts: Prompts, nodes: Iterable[Node]
+    model: HookedTransformer, prompts: IOIPrompts, nodes: Iterable[Node]
 ) -> Bool[Tensor, "layer batch pos head"]:
     """True where a node of the circuit stands, each prompt's role at its own position.
 
@@ -107,24 +107,24 @@ def check_nodes(model: HookedTransformer, nodes: Iterable[Node]) -> None:
     """
     layers, heads = len(model.blocks), model.config.n_heads
     for layer, head, role in nodes:
-        if role not in Positions._fields or not (0 <= layer < layers and 0 <= head < heads):
+        if role not in RolePositions._fields or not (0 <= layer < layers and 0 <= head < heads):
             raise ValueError(
                 f"no node {layer}.{head} at {role!r}: layers 0..{layers - 1}, heads "
-                f"0..{heads - 1}, roles {', '.join(Positions._fields)}"
+                f"0..{heads - 1}, roles {', '.join(RolePositions._fields)}"
             )
 
 
 @dataclass(frozen=True)
-class Task:
+class CircuitEvaluator:
     """What circuits are judged by: a model, prompts, what a knock-out puts there, and a metric."""
 
     model: HookedTransformer
     """The model M."""
-    prompts: Prompts
+    prompts: IOIPrompts
     """Prompts to judge on, not those on which heads were chosen."""
     means: Float[Tensor, "layer batch pos head d_head"]
-    """From `reference`."""
-    read: Read
+    """From `abc_means`."""
+    read: ResidMetric
     """Makes the metric from the stream after the last block."""
 
     def hooks(self, keep: Bool[Tensor, "layer batch pos head"]) -> dict[str, Hook]:
@@ -140,28 +140,28 @@ class Task:
     def score(self, keep: Bool[Tensor, "layer batch pos head"]) -> Float[Tensor, " batch"]:
         """The metric on every prompt with all that is not kept knocked out."""
         with self.model.hooks(self.hooks(keep)):
-            stream = self.model(self.prompts.tokens, stop_after=len(self.model.blocks) - 1)
+            stream = self.model(self.prompts.tokens, stop_at_layer=len(self.model.blocks))
         return self.read(stream[None, :, -1])[0]
 
-    def only(self, nodes: Iterable[Node]) -> Float[Tensor, " batch"]:
+    def keep_only(self, nodes: Iterable[Node]) -> Float[Tensor, " batch"]:
         """F of a circuit, prompt by prompt: these nodes stay, every other one is knocked out.
 
         Raises: ValueError for an empty circuit.
         """
         nodes = list(nodes)
         if not nodes:
-            raise ValueError("an empty circuit computes nothing; use `nothing` for its score")
+            raise ValueError("an empty circuit computes nothing; use `ablate_all` for its score")
         return self.score(keep_mask(self.model, self.prompts, nodes))
 
-    def without(self, nodes: Iterable[Node]) -> Float[Tensor, " batch"]:
+    def ablate(self, nodes: Iterable[Node]) -> Float[Tensor, " batch"]:
         """F of the whole model with only these nodes knocked out."""
         return self.score(~keep_mask(self.model, self.prompts, nodes))
 
-    def whole(self) -> Float[Tensor, " batch"]:
+    def full_model(self) -> Float[Tensor, " batch"]:
         """F of the model itself."""
-        return self.without([])
+        return self.ablate([])
 
-    def nothing(self) -> Float[Tensor, " batch"]:
+    def ablate_all(self) -> Float[Tensor, " batch"]:
         """F with all heads knocked out at all positions."""
         return self.score(keep_mask(self.model, self.prompts, []))
 
@@ -178,31 +178,35 @@ def faithfulness(
     return circuit.mean() / whole.mean()
 
 
-def incompleteness(task: Task, circuit: Iterable[Node], gone: Iterable[Node]) -> float:
+def incompleteness(
+    evaluator: CircuitEvaluator, circuit: Iterable[Node], removed: Iterable[Node]
+) -> float:
     """|F(C without K) - F(M without K)|: does the circuit break as the model does?
 
     Units: those of the metric, 0 or more; 0 is complete as far as this K can tell.
     """
-    kept, gone = list(circuit), list(gone)
+    kept, removed = list(circuit), list(removed)
     # exercise 7.11
-    left = [node for node in kept if node not in gone]
-    broken = task.only(left) if left else task.nothing()
-    return (broken.mean() - task.without(gone).mean()).abs().item()
+    left = [node for node in kept if node not in removed]
+    broken = evaluator.keep_only(left) if left else evaluator.ablate_all()
+    return (broken.mean() - evaluator.ablate(removed).mean()).abs().item()
 
 
-def minimality(task: Task, circuit: Iterable[Node], node: Node, gone: Iterable[Node]) -> float:
+def minimality(
+    evaluator: CircuitEvaluator, circuit: Iterable[Node], node: Node, removed: Iterable[Node]
+) -> float:
     """|F(C without K and v) - F(C without K)|: what the node adds once K is gone.
 
-    Heads that back each other up show only when the others are gone, so K matters.
+    Heads that back each other up show only when the others are removed, so K matters.
 
     Units: those of the metric, 0 or more; a node near 0 for every K has no place in the circuit.
     Raises: ValueError for a node that is not in the circuit, or is in K.
     """
-    kept, gone = list(circuit), list(gone)
-    if node not in kept or node in gone:
+    kept, removed = list(circuit), list(removed)
+    if node not in kept or node in removed:
         raise ValueError(f"{node} must be in the circuit and not in K")
     # exercise 7.11
-    left = [one for one in kept if one not in gone]
+    left = [one for one in kept if one not in removed]
     rest = [one for one in left if one != node]
-    after = task.only(rest) if rest else task.nothing()
-    return (after.mean() - task.only(left).mean()).abs().item()
+    after = evaluator.keep_only(rest) if rest else evaluator.ablate_all()
+    return (after.mean() - evaluator.keep_only(left).mean()).abs().item()

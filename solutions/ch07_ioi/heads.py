@@ -1,7 +1,7 @@
 """What the heads of the circuit do: found along paths, checked by other means on other prompts.
 
-1. Path patching backwards from the logits finds heads by what they cause (`effects_on`,
-   `important`): first those that write to the answer, then those that steer their queries, and so
+1. Path patching backwards from the logits finds heads by what they cause (`path_effects`,
+   `select_significant`): first those that write to the answer, then those that steer their queries, and so
    on down to the names.
 2. What found a head cannot also prove what it is. So each is measured on new prompts by where it
    looks (`attention_between`), what it would copy (`copy_score`), and what the model loses without
@@ -19,24 +19,24 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..ch02_transformer import HookedTransformer
-from ..ch02_transformer.attention import share_heads
+from ..ch02_transformer.attention import repeat_kv_heads
 from ..ch02_transformer.sites import Site
-from ..ch05_patching import Intervention, patch_sweep, path_patch, record
-from ..ch05_patching.metrics import Read
-from ..ch05_patching.reuse import read_text
-from .prompts import Prompts
+from ..ch05_patching import Intervention, cache_sites, patch_sweep, path_patch
+from ..ch05_patching.metrics import ResidMetric
+from ..ch05_patching.sweep import cache_prompt
+from .prompts import IOIPrompts
 
 Head = tuple[int, int]
 
 
-def at(where: Int[Tensor, " batch"]) -> tuple[tuple[int, ...], ...]:
+def site_positions(where: Int[Tensor, " batch"]) -> tuple[tuple[int, ...], ...]:
     """One position a prompt, as a Site takes them."""
     return tuple((position,) for position in where.tolist())
 
 
 def senders(model: HookedTransformer, where: Int[Tensor, " batch"]) -> list[list[Site]]:
     """The output of every head at one position a prompt, layer by layer."""
-    position = at(where)
+    position = site_positions(where)
     return [
         [Site("attn.hook_z", layer, head=head, position=position)]
         for layer in range(len(model.blocks))
@@ -53,18 +53,18 @@ def receivers(
     """
     group = 1 if side == "q" else model.config.n_heads // model.config.kv_heads
     return [
-        Site(f"attn.hook_{side}", layer, head=number, position=at(where))
+        Site(f"attn.hook_{side}", layer, head=number, position=site_positions(where))
         for layer, number in sorted({(layer, head // group) for layer, head in heads})
     ]
 
 
-def effects_on(
+def path_effects(
     model: HookedTransformer,
-    clean: Prompts,
-    corrupted: Prompts,
+    clean: IOIPrompts,
+    corrupted: IOIPrompts,
     where: Int[Tensor, " batch"],
     into: Sequence[Site],
-    read: Read,
+    read: ResidMetric,
 ) -> Float[Tensor, "sender batch"]:
     """What the metric loses or gains when a head tells the receivers what it says when corrupted.
 
@@ -72,28 +72,28 @@ def effects_on(
 
     Units: those of the metric, patched minus clean: below 0 the head works for the answer.
     """
-    base = read(read_text(model, clean.tokens).streams[-1][None, :, -1])
+    base = read(cache_prompt(model, clean.tokens).streams[-1][None, :, -1])
     return (
         path_patch(model, clean.tokens, corrupted.tokens, senders(model, where), into, read) - base
     )
 
 
-def important(
+def select_significant(
     effects: Float[Tensor, "sender batch"],
     clean: Float[Tensor, " batch"],
-    share: float,
-    sure: float,
+    min_effect_share: float,
+    min_z: float,
 ) -> Int[Tensor, " found"]:
     """Senders whose mean effect is large and certain, the largest first.
 
-    share: least size of the mean effect, as a share of the clean metric's mean. sure: least size in
+    min_effect_share: least size of the mean effect, as a share of the clean mean. min_z: least size in
     standard errors over prompts, without which a few odd prompts would make a head.
     """
     mean = effects.mean(dim=1)
     # exercise 7.6
     error = effects.std(dim=1) / effects.shape[1] ** 0.5
-    large = mean.abs() >= share * clean.mean().abs()
-    found = (large & (mean.abs() >= sure * error)).nonzero()[:, 0]
+    large = mean.abs() >= min_effect_share * clean.mean().abs()
+    found = (large & (mean.abs() >= min_z * error)).nonzero()[:, 0]
     return found[mean[found].abs().argsort(descending=True)]
 
 
@@ -113,7 +113,7 @@ def attention_between(
 
 @torch.no_grad()
 def role_attention(
-    model: HookedTransformer, prompts: Prompts, query: str, key: str
+    model: HookedTransformer, prompts: IOIPrompts, query: str, key: str
 ) -> Float[Tensor, "layer head batch"]:
     """Every head's attention from one role to another, such as `end` to `io`, in one forward."""
     roles, found = prompts.positions._asdict(), []
@@ -122,12 +122,12 @@ def role_attention(
         found.append(attention_between(pattern, roles[query], roles[key]).T)
 
     names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(len(model.blocks))]
-    with model.listening(names, listen):
-        model(prompts.tokens, stop_after=len(model.blocks) - 1)
+    with model.observing(names, listen):
+        model(prompts.tokens, stop_at_layer=len(model.blocks))
     return torch.stack(found)
 
 
-def copied(
+def in_top_k(
     logits: Float[Tensor, "batch d_vocab"], names: Int[Tensor, " batch"], k: int = 5
 ) -> Float[Tensor, " batch"]:
     """Whether the k highest logits hold the prompt's name: 1 if so, 0 if not."""
@@ -137,7 +137,7 @@ def copied(
 
 @torch.no_grad()
 def copy_score(
-    model: HookedTransformer, prompts: Prompts, heads: Sequence[Head], sign: float = 1.0
+    model: HookedTransformer, prompts: IOIPrompts, heads: Sequence[Head], sign: float = 1.0
 ) -> Float[Tensor, "head batch"]:
     """Would the head, attending to a name alone, put that name among the five likeliest tokens?
 
@@ -147,17 +147,19 @@ def copy_score(
     Units: share of names, 0 to 1; a head that copies is near 1, a random head near 5 / d_vocab.
     Source: Wang et al. 2022, "copy score": the OV matrix on the stream after MLP 0, top 5.
     """
-    first = model(prompts.tokens, stop_after=0)
+    first = model(prompts.tokens, stop_at_layer=1)
     roles = torch.arange(len(first), device=first.device)
     name = first[roles, prompts.positions.io][:, None]
     scores = []
     for layer, head in heads:
         block = model.blocks[layer]
-        W_V = share_heads(block.attn.W_V.transpose(0, 1)[None], model.config.n_heads)[0, :, head]
-        b_V = share_heads(block.attn.b_V[None, None], model.config.n_heads)[0, 0, head]
+        W_V = repeat_kv_heads(block.attn.W_V.transpose(0, 1)[None], model.config.n_heads)[
+            0, :, head
+        ]
+        b_V = repeat_kv_heads(block.attn.b_V[None, None], model.config.n_heads)[0, 0, head]
         z = einsum(block.ln1(name), W_V, "batch pos d_model, d_model d_head -> batch pos d_head")
         wrote = sign * (z + b_V) @ block.attn.W_O[head]
-        scores.append(copied(model.read_out(wrote)[:, 0], prompts.io))
+        scores.append(in_top_k(model.unembed_resid(wrote)[:, 0], prompts.io_token))
     return torch.stack(scores)
 
 
@@ -177,18 +179,24 @@ def self_repair(
 
 
 @torch.no_grad()
-def direct_and_total(
-    model: HookedTransformer, clean: Prompts, corrupted: Prompts, heads: Sequence[Head], read: Read
+def direct_and_total_effects(
+    model: HookedTransformer,
+    clean: IOIPrompts,
+    corrupted: IOIPrompts,
+    heads: Sequence[Head],
+    read: ResidMetric,
 ) -> tuple[Float[Tensor, "head batch"], Float[Tensor, "head batch"]]:
     """Direct and total effects of heads at END, clean minus ablated, by the corrupted run's output.
 
     Direct: MLPs and later heads held, so only the final norm reacts. Total: all are recomputed.
     """
-    end = at(clean.positions.end)
+    end = site_positions(clean.positions.end)
     sites = [[Site("attn.hook_z", layer, head=head, position=end)] for layer, head in heads]
-    base = read(read_text(model, clean.tokens).streams[-1][None, :, -1])
+    base = read(cache_prompt(model, clean.tokens).streams[-1][None, :, -1])
     direct = path_patch(model, clean.tokens, corrupted.tokens, sites, [], read, mlps="frozen")
-    runs = {"corrupted": record(model, corrupted.tokens, [site for one in sites for site in one])}
+    runs = {
+        "corrupted": cache_sites(model, corrupted.tokens, [site for one in sites for site in one])
+    }
     versions = [[Intervention.patch(site, "corrupted") for site in one] for one in sites]
     total = patch_sweep(model, clean.tokens, versions, read, runs)
     return base - direct, base - total

@@ -20,54 +20,54 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..ch02_transformer import HookedTransformer
-from ..ch05_patching.metrics import Read
-from ..ch05_patching.reuse import read_text
-from .heads import Head, effects_on, important, receivers, role_attention
-from .prompts import Prompts
+from ..ch05_patching.metrics import ResidMetric
+from ..ch05_patching.sweep import cache_prompt
+from .heads import Head, path_effects, receivers, role_attention, select_significant
+from .prompts import IOIPrompts
 
 Effects = Float[Tensor, "sender batch"]
 Classes = dict[str, list[Head]]
 
 
 @dataclass(frozen=True)
-class Search:
+class CircuitSearch:
     """Prompts on which heads are found, and how large an effect has to be."""
 
     model: HookedTransformer
     """The model."""
-    clean: Prompts
+    clean: IOIPrompts
     """Prompts with an answer."""
-    corrupted: Prompts
+    corrupted: IOIPrompts
     """Their ABC partners."""
-    read: Read
+    read: ResidMetric
     """The metric, from the stream after the last block."""
-    share: float = 0.02
+    min_effect_share: float = 0.02
     """Least mean effect, as a share of the clean metric."""
-    sure: float = 3.0
+    min_z: float = 3.0
     """Least mean effect in standard errors."""
-    looks: float = 0.2
+    min_attention: float = 0.2
     """Least mean attention to a role, for a head to be said to look there."""
 
-    def base(self) -> Float[Tensor, " batch"]:
+    def clean_metric(self) -> Float[Tensor, " batch"]:
         """The metric of the clean run."""
-        return self.read(read_text(self.model, self.clean.tokens).streams[-1][None, :, -1])[0]
+        return self.read(cache_prompt(self.model, self.clean.tokens).streams[-1][None, :, -1])[0]
 
-    def direct(self) -> Effects:
+    def effects_on_logits(self) -> Effects:
         """Step 1: END to the logits."""
         return self.effects("end", [])
 
-    def to_queries(self, movers: Sequence[Head]) -> Effects:
+    def effects_on_queries(self, movers: Sequence[Head]) -> Effects:
         """Step 2: END to the queries of the name movers."""
         end = self.clean.positions.end
         return self.effects("end", receivers(self.model, movers, "q", end))
 
-    def to_subject(self, readers: Sequence[Head]) -> Effects:
+    def effects_on_s2_readers(self, readers: Sequence[Head]) -> Effects:
         """Step 3: S2 to the keys and values there of those that read it from END."""
         s2 = self.clean.positions.s2
         both = [site for side in "kv" for site in receivers(self.model, readers, side, s2)]
         return self.effects("s2", both)
 
-    def to_keys(self, inductive: Sequence[Head]) -> Effects:
+    def effects_on_keys(self, inductive: Sequence[Head]) -> Effects:
         """Step 4: S1+1 to the keys of the induction heads."""
         after = self.clean.positions.s1_next
         return self.effects("s1_next", receivers(self.model, inductive, "k", after))
@@ -75,33 +75,33 @@ class Search:
     def effects(self, role: str, into: list) -> Effects:
         """Effects of all heads at one role."""
         where = self.clean.positions._asdict()[role]
-        return effects_on(self.model, self.clean, self.corrupted, where, into, self.read)
+        return path_effects(self.model, self.clean, self.corrupted, where, into, self.read)
 
-    def writers(self, effects: Effects) -> Classes:
+    def classify_direct_heads(self, effects: Effects) -> Classes:
         """Classes of the heads that reach the logits, by sign and by where they look from END."""
         names = {"io": ("name mover", "negative name mover")}
         names |= {role: ("subject suppressor", "subject promoter") for role in ("s1", "s2")}
-        return self.sort(effects, "end", names)
+        return self.classify(effects, "end", names)
 
-    def inhibitors(self, effects: Effects) -> Classes:
+    def classify_query_heads(self, effects: Effects) -> Classes:
         """Classes of the heads that reach the name movers' queries."""
         names = {role: ("S-inhibition", "S-excitation") for role in ("s1", "s2")}
-        return self.sort(effects, "end", names)
+        return self.classify(effects, "end", names)
 
-    def repeaters(self, effects: Effects) -> Classes:
+    def classify_s2_heads(self, effects: Effects) -> Classes:
         """Classes of the heads at S2 that reach their readers."""
         names = {
             "s1": ("duplicate token", "negative duplicate token"),
             "s1_next": ("induction", "negative induction"),
         }
-        return self.sort(effects, "s2", names)
+        return self.classify(effects, "s2", names)
 
-    def predecessors(self, effects: Effects) -> Classes:
+    def classify_key_heads(self, effects: Effects) -> Classes:
         """Classes of the heads at S1+1 that reach the induction heads' keys."""
         names = {"s1": ("previous token", "negative previous token")}
-        return self.sort(effects, "s1_next", names)
+        return self.classify(effects, "s1_next", names)
 
-    def sort(self, effects: Effects, query: str, names: dict[str, tuple[str, str]]) -> Classes:
+    def classify(self, effects: Effects, query: str, names: dict[str, tuple[str, str]]) -> Classes:
         """Important heads by the role they look at most, and by whether they help or hurt.
 
         names: role -> (class if the head works for the answer, class if against it).
@@ -111,9 +111,11 @@ class Search:
             [role_attention(self.model, self.clean, query, role).mean(dim=-1) for role in roles]
         ).flatten(1)
         found: Classes = {}
-        for number in important(effects, self.base(), self.share, self.sure).tolist():
+        for number in select_significant(
+            effects, self.clean_metric(), self.min_effect_share, self.min_z
+        ).tolist():
             most = looks[:, number].argmax()
-            role = roles[most] if looks[most, number] >= self.looks else ""
+            role = roles[most] if looks[most, number] >= self.min_attention else ""
             helps, hurts = names.get(role, ("unexplained", "unexplained"))
             name = helps if effects[number].mean() < 0 else hurts
             found.setdefault(name, []).append(divmod(number, self.model.config.n_heads))

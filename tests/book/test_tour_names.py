@@ -6,16 +6,16 @@ import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from docs._figures.look import LIGHT
-from docs._figures.plotting import render
+from docs._figures.lib.theme import LIGHT
+from docs._figures.lib.plotting import render
 from docs._tour.names import class_of, measure, names, sort
 from docs._tour.sentence import SENTENCE, read_sentence, two_names
 from docs._tour.stops import Visit
 from solutions.ch02_transformer import GPT2, HookedTransformer, TransformerConfig
 from solutions.ch02_transformer.attention_only import NoNorm
-from solutions.ch02_transformer.unembed import Unembed
-from solutions.ch05_patching import path_patch, read_logit_diff
-from solutions.ch07_ioi import abc
+from solutions.ch02_transformer.layers import Unembed
+from solutions.ch05_patching import logit_diff_from_resid, path_patch
+from solutions.ch07_ioi import abc_corruption
 from solutions.ch07_ioi.heads import senders
 from solutions.ch07_ioi.sentences import NAMES
 
@@ -89,7 +89,7 @@ def test_positions_and_tokens_of_a_sentence(tokenizer):
     prompts = read_sentence(" " + SENTENCE + " ", tokenizer)
     text = prompts.tokens[0].tolist()
     assert [int(one) for one in prompts.positions] == [1, 3, 4, 9, 13]
-    assert text[1] == int(prompts.io) and text[3] == text[9] == int(prompts.s)
+    assert text[1] == int(prompts.io_token) and text[3] == text[9] == int(prompts.s_token)
     assert prompts.abba.tolist() == [True]
 
 
@@ -119,7 +119,7 @@ def test_a_head_that_copies_the_name_is_found_and_its_share_is_exact(tokenizer):
     clean = read_sentence(" " + SENTENCE, tokenizer)
     many = clean.select(torch.zeros(5, dtype=torch.long))
     pool = torch.tensor([tokenizer.token_to_id("\u2581" + name) for name in NAMES])
-    found = measure(model, clean, abc(many, pool, torch.Generator().manual_seed(0)))
+    found = measure(model, clean, abc_corruption(many, pool, torch.Generator().manual_seed(0)))
     # Head 0 puts 1 on Mary; head 1 a 14th on each of 14 tokens, two of which are John.
     torch.testing.assert_close(found.writes, torch.tensor([[1.0], [-1 / 14]]).expand(2, 5))
     assert found.difference == pytest.approx(1 - 1 / 14) and found.without == pytest.approx(0)
@@ -149,10 +149,10 @@ def test_shares_are_those_of_the_frozen_path_to_the_logits(tokenizer):
     clean = read_sentence(" " + SENTENCE, tokenizer)
     many = clean.select(torch.zeros(4, dtype=torch.long))
     pool = torch.tensor([tokenizer.token_to_id("\u2581" + name) for name in NAMES])
-    partners = abc(many, pool, torch.Generator().manual_seed(0))
+    partners = abc_corruption(many, pool, torch.Generator().manual_seed(0))
     found = measure(model, clean, partners)
     ways = senders(model, partners.positions.end)
-    read = read_logit_diff(model, clean.io, clean.s)
+    read = logit_diff_from_resid(model, clean.io_token, clean.s_token)
     patched = path_patch(model, many.tokens, partners.tokens, ways, [], read, mlps="frozen")
     torch.testing.assert_close(found.writes, found.difference - patched, atol=1e-5, rtol=1e-4)
 
@@ -173,7 +173,7 @@ def test_the_real_model_names_the_other_one_and_has_heads_that_move_names():
     clean = read_sentence(at.prompt, at.tokenizer)
     many = clean.select(torch.zeros(6, dtype=torch.long))
     pool = torch.tensor([at.tokenizer.encode(" " + name).ids[0] for name in NAMES])
-    found = measure(at.model, clean, abc(many, pool, torch.Generator().manual_seed(1)))
+    found = measure(at.model, clean, abc_corruption(many, pool, torch.Generator().manual_seed(1)))
     classes = sort(found, at.model.config.n_heads)
     assert found.difference > 2 > abs(found.without)
     assert (23, 0) in classes["name mover"]

@@ -5,7 +5,7 @@ import torch
 
 from tests.grading import module_fixture, tiny_models
 
-from . import words
+from . import random_prompts
 
 sentences = module_fixture("ch07_ioi.sentences")
 prompts = module_fixture("ch07_ioi.prompts")
@@ -13,13 +13,13 @@ counterfactuals = module_fixture("ch07_ioi.counterfactuals")
 heads = module_fixture("ch07_ioi.heads")
 circuit = module_fixture("ch07_ioi.circuit")
 search = module_fixture("ch07_ioi.search")
-gpt2 = module_fixture("ch07_ioi.gpt2")
+gpt2 = module_fixture("ch07_ioi.gpt2_small")
 
 
 @pytest.fixture(scope="session")
 def tokenizer(impl):
     """One token for each word and each stop of the chapter's sentences."""
-    return words.tokenizer(impl("ch07_ioi.sentences"))
+    return random_prompts.word_tokenizer(impl("ch07_ioi.sentences"))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 import toy_models
 from tests.grading import exercise
 
-from .judging import ROLES, Trial, held_out
+from .circuit_trials import ROLES, Trial, held_out
 
 NODE = re.compile(r"(\d+)\.(\d+) (\w+)")
 LOW, HIGH = 0.8, 1.2
@@ -44,7 +44,7 @@ def trials(impl):
 
     @functools.cache
     def trial(key):
-        where = toy_models.load("ioi_pointer").path if key == "toy" else "smollm2-135m"
+        where = toy_models.folder("ioi_pointer") if key == "toy" else "smollm2-135m"
         model, tokenizer = impl("ch02_transformer").load_pretrained(where)
         known = impl("ch07_ioi.prompts").single_tokens
         names = list(known(tokenizer, impl("ch07_ioi.sentences").NAMES))
@@ -74,14 +74,14 @@ def claim(answers, impl, trials):
                 f"({', '.join(ROLES)}), as in '1.3 s2'."
             )
             nodes.append(Node(int(parts[1]), int(parts[2]), parts[3]))
-        again = {f"{n.layer}.{n.head} {n.role}" for n in nodes if nodes.count(n) > 1}
+        again = {f"{n.layer}.{n.head} {n.position_role}" for n in nodes if nodes.count(n) > 1}
         assert not again, f"{key} names a node twice: {', '.join(sorted(again))}."
         limit = LIMITS[key].size
         assert len(nodes) <= limit, (
             f"{key} names {len(nodes)} nodes, at most {limit} are allowed: everything is no answer "
             "to which heads do it."
         )
-        config = trials(key).task.model.config
+        config = trials(key).evaluator.model.config
         for layer, head, _ in nodes:
             assert layer < config.n_layers and head < config.n_heads, (
                 f"{key}: there is no head {layer}.{head}; layers are 0..{config.n_layers - 1} and "
@@ -103,7 +103,7 @@ def account(trial, nodes, share):
         words.append(
             f"Kept at every role the same heads have {everywhere:.2f}: right heads, wrong roles."
         )
-    if not any(node.role == "s2" for node in nodes):
+    if not any(node.position_role == "s2" for node in nodes):
         words.append("No node stands at s2: where is it noticed who is named twice?")
     more = {
         role: trial.share(list(dict.fromkeys([*nodes, *trial.every_head(role)]))) for role in ROLES
@@ -135,7 +135,7 @@ def changes(trial, nodes, least):
     alone = dict(zip(nodes, trial.without_each(nodes, [[v] for v in nodes]), strict=True))
     whole = trial.share(nodes)
     best = {v: abs(whole - left) for v, left in alone.items()}
-    alike = {v: [u for u in nodes if u.role == v.role and u != v] for v in nodes}
+    alike = {v: [u for u in nodes if u.position_role == v.position_role and u != v] for v in nodes}
     for v in [v for v in nodes if best[v] < least and alike[v]]:
         before, after = trial.without_each(nodes, [alike[v], [*alike[v], v]])
         best[v] = max(best[v], abs(before - after))
@@ -152,7 +152,7 @@ def test_every_node_earns_its_place(claim, trials, key):
     nodes, trial, least = claim(key), trials(key), LIMITS[key].share
     best = changes(trial, nodes, least)
     idle = [v for v in nodes if best[v] < least]
-    shown = ", ".join(f"{v.layer}.{v.head} {v.role} ({best[v]:.1%})" for v in idle[:5])
+    shown = ", ".join(f"{v.layer}.{v.head} {v.position_role} ({best[v]:.1%})" for v in idle[:5])
     assert not idle, (
         f"{key}: {len(idle)} of {len(nodes)} nodes change F by less than {least:.0%} of F(M), "
         f"whichever K is gone (nothing, all others of the role, one of them): {shown}. Leave them "

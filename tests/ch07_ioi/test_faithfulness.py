@@ -6,7 +6,7 @@ import torch
 from tests.grading import exercise
 from tests.grading.assertions import assert_close, is_close, normal
 
-from .knock_outs import Planted
+from .ablation_reference import Planted
 
 CASES = [(1, 3.0, 2.5), (2, 2.0, 2.6), (3, -1.0, 0.7)]
 
@@ -50,13 +50,13 @@ def test_nothing_but_the_model_is_the_denominator(circuit):
 
 @pytest.fixture(params=[1, 2])
 def planted(request, prompts, circuit, build):
-    """A tiny model's task, and F worked out by another way."""
+    """A tiny model's evaluator, and F worked out by another way."""
     return Planted(prompts, circuit, build("attention-only", n_layers=3), request.param)
 
 
 GONE = [(), (0,), (1, 3), (2, 4, 6), (0, 1, 2, 3, 4), (5, 6)]
-"""Numbers of nodes that are gone; those from 5 on are outside of the circuit."""
-each_set = pytest.mark.parametrize("gone", GONE)
+"""Numbers of nodes that are removed; those from 5 on are outside of the circuit."""
+each_set = pytest.mark.parametrize("removed", GONE)
 
 
 def named(mistakes, right):
@@ -64,11 +64,11 @@ def named(mistakes, right):
     return {w: v for w, v in mistakes.items() if abs(float(v) - float(right)) > 1e-8}
 
 
-def skipped(circuit, gone):
-    """What `for node in kept: if node in gone: kept.remove(node)` leaves."""
+def skipped(circuit, removed):
+    """What `for node in kept: if node in removed: kept.remove(node)` leaves."""
     kept, i = list(circuit), 0
     while i < len(kept):
-        if kept[i] in gone:
+        if kept[i] in removed:
             del kept[i]
         i += 1
     return kept
@@ -113,12 +113,12 @@ def losses_mistaken(F, M, C, K, left):
 
 @exercise("7.11")
 @each_set
-def test_circuit_and_model_lose_the_same_nodes(circuit, planted, gone):
+def test_circuit_and_model_lose_the_same_nodes(circuit, planted, removed):
     nodes, F, M = planted.nodes, planted.F, planted.model_without
-    K, C = [nodes[i] for i in gone], nodes[:5]
+    K, C = [nodes[i] for i in removed], nodes[:5]
     left = [node for node in C if node not in K]
     right = (F(left).mean() - M(K).mean()).abs()
-    came = circuit.incompleteness(planted.task, C, K)
+    came = circuit.incompleteness(planted.evaluator, C, K)
     if is_close(came, right, 1e-8):
         return
     mistakes = losses_mistaken(F, M, C, K, left)
@@ -138,7 +138,7 @@ def weights_mistaken(F, M, C, K, node):
         "K is knocked out on one side only, together with v.": (
             (F(rest).mean() - F(C).mean()).abs()
         ),
-        "K is knocked out on one side only: where v is gone K must be gone too.": (
+        "K is knocked out on one side only: where v is removed K must be removed too.": (
             (F(alone).mean() - F(left).mean()).abs()
         ),
         "These are the model's losses: the circuit's are asked for.": (
@@ -167,14 +167,16 @@ def weights_mistaken(F, M, C, K, node):
 
 
 @exercise("7.11")
-@pytest.mark.parametrize("v, gone", [(0, ()), (1, (0,)), (4, (1, 3)), (2, (0, 1, 3, 4)), (3, (5,))])
-def test_a_node_is_weighed_once_k_is_gone(circuit, planted, v, gone):
+@pytest.mark.parametrize(
+    "v, removed", [(0, ()), (1, (0,)), (4, (1, 3)), (2, (0, 1, 3, 4)), (3, (5,))]
+)
+def test_a_node_is_weighed_once_k_is_gone(circuit, planted, v, removed):
     nodes, F, M = planted.nodes, planted.F, planted.model_without
-    node, K, C = nodes[v], [nodes[i] for i in gone], nodes[:5]
+    node, K, C = nodes[v], [nodes[i] for i in removed], nodes[:5]
     left = [one for one in C if one not in K]
     rest = [one for one in left if one != node]
     right = (F(rest).mean() - F(left).mean()).abs()
-    came = circuit.minimality(planted.task, C, node, K)
+    came = circuit.minimality(planted.evaluator, C, node, K)
     if is_close(came, right, 1e-8):
         return
     mistakes = weights_mistaken(F, M, C, K, node)
@@ -186,5 +188,5 @@ def test_a_node_is_weighed_once_k_is_gone(circuit, planted, v, gone):
 def test_nodes_may_come_one_by_one(circuit, planted):
     nodes = planted.nodes
     right = (planted.F([]).mean() - planted.F([nodes[0]]).mean()).abs()
-    came = circuit.minimality(planted.task, iter(nodes[:2]), nodes[0], iter([nodes[1]]))
+    came = circuit.minimality(planted.evaluator, iter(nodes[:2]), nodes[0], iter([nodes[1]]))
     assert_close(came, right, "C and K may be generators, which can be read once.", tolerance=1e-8)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from .words import written
+from .random_prompts import written
 
 pytestmark = pytest.mark.project
 
@@ -38,7 +38,9 @@ def test_positions_decode_to_the_right_words(prompts, sentences, any_tokenizer):
             role: any_tokenizer.decode([int(row[place[b]])]).strip()
             for role, place in drawn.positions._asdict().items()
         }
-        io, s = (any_tokenizer.decode([int(name[b])]).strip() for name in (drawn.io, drawn.s))
+        io, s = (
+            any_tokenizer.decode([int(name[b])]).strip() for name in (drawn.io_token, drawn.s_token)
+        )
         assert {io, s} <= set(sentences.NAMES) and io != s
         assert (said["io"], said["s1"], said["s2"]) == (io, s, s)
         assert (said["end"], said["s1_next"] in sentences.NAMES) == ("to", False)
@@ -67,8 +69,8 @@ def test_a_group_has_one_frame_and_one_order(prompts, tokenizer):
 def test_abc_keeps_length_and_words(prompts, counterfactuals, sentences, any_tokenizer):
     drawn = prompts.draw_prompts(any_tokenizer, 30, seeded(3))
     names = torch.tensor(list(prompts.single_tokens(any_tokenizer, sentences.NAMES).values()))
-    partner = counterfactuals.abc(drawn, names, seeded(3))
-    counterfactuals.check_pair(drawn, partner)
+    partner = counterfactuals.abc_corruption(drawn, names, seeded(3))
+    counterfactuals.check_prompt_pair(drawn, partner)
     for one, other in zip(drawn.texts(any_tokenizer), partner.texts(any_tokenizer), strict=True):
         one, other = (text.replace(",", " ,").replace(".", " .").split() for text in (one, other))
         assert len(one) == len(other)
@@ -79,17 +81,17 @@ def test_mirror_images_exchange_the_names_and_the_answer(prompts, counterfactual
     text = "When Mary and John walked to the store , John gave a book to"
     image = "When John and Mary walked to the store , Mary gave a book to"
     source = written(prompts, tokenizer, [text], [("Mary", "John")])
-    came = counterfactuals.mirrored(source)
+    came = counterfactuals.swap_names(source)
     assert came.texts(tokenizer) == [image]
-    assert torch.equal(came.io, source.s) and torch.equal(came.s, source.io)
-    again = counterfactuals.mirrored(came)
+    assert torch.equal(came.io_token, source.s_token) and torch.equal(came.s_token, source.io_token)
+    again = counterfactuals.swap_names(came)
     assert again.texts(tokenizer) == [text]
 
 
 @pytest.mark.parametrize("lengths", [[[1, 2, 3], [1, 2]], [[], []], []])
 def test_prompts_of_unequal_length_are_refused(prompts, lengths):
     with pytest.raises(ValueError, match="prompts must be equally long"):
-        prompts.equal_lengths(lengths)
+        prompts.stack_equal_lengths(lengths)
 
 
 def test_names_of_several_tokens_are_refused_by_name(prompts, tokenizer):
@@ -116,7 +118,7 @@ def test_a_tokenizer_of_other_words_is_refused(prompts):
     with pytest.raises(ValueError, match="expected 4 names or more"):
         prompts.draw_prompts(foreign, 4, seeded())
     with pytest.raises(ValueError, match="knows the words of no frame"):
-        prompts.frames_of_one_length(foreign)
+        prompts.frames_of_equal_length(foreign)
 
 
 def test_prompts_with_other_counts_of_names_have_no_positions(prompts):
@@ -127,8 +129,8 @@ def test_prompts_with_other_counts_of_names_have_no_positions(prompts):
 
 def test_pairs_that_are_no_pairs_are_refused(prompts, counterfactuals, draw, names):
     drawn = draw(6, seed=1)
-    partner = counterfactuals.abc(drawn, names, seeded())
-    counterfactuals.check_pair(drawn, partner)
+    partner = counterfactuals.abc_corruption(drawn, names, seeded())
+    counterfactuals.check_prompt_pair(drawn, partner)
     half = torch.arange(6)[:, None] < 3
     same = partner._replace(tokens=torch.where(half, partner.tokens, drawn.tokens))
     moved = partner._replace(positions=partner.positions._replace(s2=partner.positions.s2 - 1))
@@ -141,15 +143,15 @@ def test_pairs_that_are_no_pairs_are_refused(prompts, counterfactuals, draw, nam
         (partner.select(slice(0, 4)), "must have one shape"),
     ):
         with pytest.raises(ValueError, match=words):
-            counterfactuals.check_pair(drawn, wrong)
+            counterfactuals.check_prompt_pair(drawn, wrong)
 
 
 def test_pools_without_enough_names_are_refused(counterfactuals, draw):
     drawn = draw(2, seed=1)
-    own = torch.stack([drawn.io[0], drawn.s[0]])
+    own = torch.stack([drawn.io_token[0], drawn.s_token[0]])
     few = torch.cat([own, torch.tensor([90, 91])])
     for pool in (few, few[:0], torch.tensor([90, 91, 92, 90])):
         with pytest.raises(ValueError, match="expected a pool of different names"):
-            counterfactuals.abc(drawn, pool, seeded())
+            counterfactuals.abc_corruption(drawn, pool, seeded())
     with pytest.raises(ValueError, match="token is one of"):
-        counterfactuals.signals(drawn, "swapped", "original", few, seeded())
+        counterfactuals.name_corruption(drawn, "swapped", "original", few, seeded())

@@ -5,8 +5,8 @@ import torch
 
 from tests.grading.assertions import assert_close, normal
 
-from .knock_outs import D_VOCAB, N_POS, Planted
-from .words import random_prompts
+from .ablation_reference import D_VOCAB, N_POS, Planted
+from .random_prompts import random_prompts
 
 pytestmark = pytest.mark.project
 SEEDS = [1, 2]
@@ -30,32 +30,36 @@ def reader(model, seed):
 def pair(prompts, counterfactuals, batch, seed):
     """Prompts of random tokens and partners with new names."""
     drawn = random_prompts(prompts, batch, N_POS, D_VOCAB, seed)
-    return drawn, counterfactuals.abc(drawn, torch.arange(D_VOCAB), seeded(seed))
+    return drawn, counterfactuals.abc_corruption(drawn, torch.arange(D_VOCAB), seeded(seed))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_score_is_that_of_heads_put_in_by_hand(prompts, circuit, build, seed):
     planted = Planted(prompts, circuit, build("attention-only", n_layers=3), seed)
-    nodes, task = planted.nodes[:4], planted.task
+    nodes, evaluator = planted.nodes[:4], planted.task
     for came, right in (
-        (task.only(nodes), planted.F(nodes)),
-        (task.without(nodes), planted.model_without(nodes)),
-        (task.nothing(), planted.F([])),
-        (task.whole(), planted.model_without([])),
+        (evaluator.keep_only(nodes), planted.F(nodes)),
+        (evaluator.ablate(nodes), planted.model_without(nodes)),
+        (evaluator.ablate_all(), planted.F([])),
+        (evaluator.full_model(), planted.model_without([])),
     ):
         assert_close(came, right, "A knock-out puts something else there.", tolerance=1e-9)
-    assert not any(point.has_hooks for point in task.model.hook_points().values()), "a hook is left on"
+    assert not any(point.has_hooks for point in evaluator.model.hook_points().values()), (
+        "a hook is left on"
+    )
 
 
 @torch.no_grad()
 def test_whole_is_the_model_and_every_node_everywhere_is_too(prompts, circuit, model):
     drawn = random_prompts(prompts, 4, N_POS, D_VOCAB, 1)
     means = normal(3, 4, N_POS, 6, 4, seed=1)
-    task = circuit.Task(model, drawn, means, reader(model, 2))
-    stream = model(drawn.tokens, stop_after=2)[None, :, -1]
-    assert_close(task.whole(), task.read(stream)[0], "The whole is not the model.")
+    evaluator = circuit.CircuitEvaluator(model, drawn, means, reader(model, 2))
+    stream = model(drawn.tokens, stop_at_layer=3)[None, :, -1]
+    assert_close(evaluator.full_model(), evaluator.read(stream)[0], "The whole is not the model.")
     everything = torch.ones(3, 4, N_POS, 6, dtype=torch.bool)
-    assert_close(task.score(everything), task.whole(), "Keeping all is not the model.")
+    assert_close(
+        evaluator.score(everything), evaluator.full_model(), "Keeping all is not the model."
+    )
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -64,7 +68,7 @@ def test_means_are_those_of_the_same_template_of_the_partners(
 ):
     drawn, partner = pair(prompts, counterfactuals, 12, seed)
     chosen = drawn.select(torch.tensor([3, 0, 7]))
-    came = circuit.reference(model, partner, chosen.template)
+    came = circuit.abc_means(model, partner, chosen.template)
     for layer in range(3):
         _, cache = model.run_with_cache(partner.tokens)
         z = cache[f"blocks.{layer}.attn.hook_z"]
@@ -79,20 +83,22 @@ def test_with_one_partner_a_template_the_mean_is_that_partner(
     drawn, partner = (
         one._replace(template=torch.tensor([4, 0, 9, 2, 7])) for one in (drawn, partner)
     )
-    means = circuit.reference(model, partner, drawn.template)
+    means = circuit.abc_means(model, partner, drawn.template)
     read = reader(model, 4)
-    task = circuit.Task(model, drawn, means, read)
-    gone = [(0, 2), (1, 5), (2, 0)]
-    came = [task.without([circuit.Node(*head, "end")]) for head in gone]
-    _, total = heads.direct_and_total(model, drawn, partner, gone, read)
-    assert_close(torch.stack(came), task.whole() - total, "That is not resample ablation.")
+    evaluator = circuit.CircuitEvaluator(model, drawn, means, read)
+    removed = [(0, 2), (1, 5), (2, 0)]
+    came = [evaluator.ablate([circuit.Node(*head, "end")]) for head in removed]
+    _, total = heads.direct_and_total_effects(model, drawn, partner, removed, read)
+    assert_close(
+        torch.stack(came), evaluator.full_model() - total, "That is not resample ablation."
+    )
 
 
 def test_templates_without_partners_are_refused(prompts, counterfactuals, circuit, build):
     _, partner = pair(prompts, counterfactuals, 6, 1)
     template = torch.tensor([77, int(partner.template[0]), 91])
     with pytest.raises(ValueError, match=r"no ABC prompts of the templates \[77, 91\]"):
-        circuit.reference(build("gpt2"), partner, template)
+        circuit.abc_means(build("gpt2"), partner, template)
 
 
 @pytest.mark.parametrize(
@@ -104,19 +110,19 @@ def test_nodes_that_do_not_exist_are_refused_before_anything_runs(prompts, circu
     planted.model.embed.hook_embed = None  # nothing can run
     nodes = [circuit.Node(0, 0, "end"), circuit.Node(*node)]
     with pytest.raises(ValueError, match=rf"no node {node[0]}\.{node[1]} at '{node[2]}': layers"):
-        planted.task.only(nodes)
+        planted.evaluator.keep_only(nodes)
     with pytest.raises(ValueError, match="no node"):
-        planted.task.without(nodes)
+        planted.evaluator.ablate(nodes)
 
 
 def test_empty_circuits_are_refused(prompts, circuit, build):
     planted = Planted(prompts, circuit, build("attention-only", n_layers=3), 1)
     with pytest.raises(ValueError, match="an empty circuit computes nothing"):
-        planted.task.only(iter([]))
+        planted.evaluator.keep_only(iter([]))
     nodes = planted.nodes
-    for node, gone in ((nodes[4], []), (nodes[0], [nodes[0]])):
+    for node, removed in ((nodes[4], []), (nodes[0], [nodes[0]])):
         with pytest.raises(ValueError, match="must be in the circuit and not in K"):
-            circuit.minimality(planted.task, nodes[:3], node, gone)
+            circuit.minimality(planted.evaluator, nodes[:3], node, removed)
 
 
 def test_equal_clean_and_corrupted_prompts_are_refused(prompts, heads, build):
@@ -124,15 +130,15 @@ def test_equal_clean_and_corrupted_prompts_are_refused(prompts, heads, build):
     model = build("gpt2", n_layers=3)
     end = drawn.positions.end
     with pytest.raises(ValueError, match="a patch between them changes nothing"):
-        heads.effects_on(model, drawn, drawn, end, [], reader(model, 1))
+        heads.path_effects(model, drawn, drawn, end, [], reader(model, 1))
     with pytest.raises(ValueError, match="a patch between them changes nothing"):
-        heads.direct_and_total(model, drawn, drawn, [(0, 1)], reader(model, 1))
+        heads.direct_and_total_effects(model, drawn, drawn, [(0, 1)], reader(model, 1))
 
 
 @torch.no_grad()
 def written_at_end(model, drawn):
     """Everything that is written to the stream at the last position, and the stream there."""
-    stream = model(drawn.tokens, stop_after=2)[:, -1]
+    stream = model(drawn.tokens, stop_at_layer=3)[:, -1]
     _, cache = model.run_with_cache(drawn.tokens)
     parts = [cache["hook_embed"][:, -1], cache["hook_pos_embed"][:, -1]]
     for layer, block in enumerate(model.blocks):
@@ -150,10 +156,13 @@ def test_direct_effects_sum_to_the_metric_with_the_final_norm_frozen(prompts, bu
     centred = stream - stream.mean(-1, keepdim=True)
     scale = (centred.pow(2).mean(-1, keepdim=True) + norm.eps).sqrt()
     W_U, b_U = model.unembed.W_U, model.unembed.b_U
-    direction, bias = (W_U[:, drawn.io] - W_U[:, drawn.s]).T, b_U[drawn.io] - b_U[drawn.s]
+    direction, bias = (
+        (W_U[:, drawn.io_token] - W_U[:, drawn.s_token]).T,
+        b_U[drawn.io_token] - b_U[drawn.s_token],
+    )
     frozen = [((p - p.mean(-1, keepdim=True)) / scale * norm.w * direction).sum(-1) for p in parts]
     logits = model(drawn.tokens)[:, -1]
-    right = logits[rows, drawn.io] - logits[rows, drawn.s]
+    right = logits[rows, drawn.io_token] - logits[rows, drawn.s_token]
     assert_close(
         sum(frozen) + (norm.b * direction).sum(-1) + bias, right, "Direct effects do not add up."
     )
@@ -164,7 +173,9 @@ def test_a_linear_model_of_one_layer_repairs_nothing(prompts, counterfactuals, h
     model = build("attention-only", n_layers=1)
     drawn, partner = pair(prompts, counterfactuals, 6, seed)
     every = [(0, head) for head in range(6)]
-    direct, total = heads.direct_and_total(model, drawn, partner, every, reader(model, seed))
+    direct, total = heads.direct_and_total_effects(
+        model, drawn, partner, every, reader(model, seed)
+    )
     assert direct.abs().min() > 0
     assert_close(
         heads.self_repair(direct, total), torch.zeros(6), "Nothing can react, so nothing repairs."

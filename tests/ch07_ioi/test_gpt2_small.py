@@ -48,30 +48,30 @@ class Measured:
         known = kinds.single_tokens(self.tokenizer, impl("ch07_ioi.sentences").NAMES)
         names, generator = torch.tensor(list(known.values())), torch.Generator().manual_seed(0)
         self.prompts = kinds.draw_prompts(self.tokenizer, n, generator)
-        self.partners = other.abc(
+        self.partners = other.abc_corruption(
             kinds.draw_prompts(self.tokenizer, 3 * n, generator), names, generator
         )
         self.few = self.prompts.select(slice(0, few))
-        self.corrupted = other.abc(self.few, names, generator)
+        self.corrupted = other.abc_corruption(self.few, names, generator)
 
     def read(self, prompts):
         """The logit difference, from the last stream."""
-        made = self.impl("ch05_patching.metrics").read_logit_diff
-        return made(self.model, prompts.io, prompts.s)
+        made = self.impl("ch05_patching.metrics").logit_diff_from_resid
+        return made(self.model, prompts.io_token, prompts.s_token)
 
     @functools.cached_property
     def scores(self):
         """The model's logit difference on every prompt."""
         with torch.no_grad():
             last = len(self.model.blocks) - 1
-            stream = self.model(self.prompts.tokens, stop_after=last)
+            stream = self.model(self.prompts.tokens, stop_at_layer=last + 1)
             return self.read(self.prompts)(stream[None, :, -1])[0]
 
     def ranked(self, into):
         """Heads by their effect along the paths from END, those that help most first."""
         heads = self.impl("ch07_ioi.heads")
         end, read = self.few.positions.end, self.read(self.few)
-        effects = heads.effects_on(self.model, self.few, self.corrupted, end, into, read).mean(1)
+        effects = heads.path_effects(self.model, self.few, self.corrupted, end, into, read).mean(1)
         return [divmod(i, self.model.config.n_heads) for i in effects.argsort().tolist()]
 
     def to_queries(self, movers):
@@ -81,12 +81,12 @@ class Measured:
 
     def circuit(self, classes):
         """F of the paper's heads, prompt by prompt."""
-        circuit, gpt2 = self.impl("ch07_ioi.circuit"), self.impl("ch07_ioi.gpt2")
+        circuit, gpt2_small = self.impl("ch07_ioi.circuit"), self.impl("ch07_ioi.gpt2_small")
         seen = torch.isin(self.prompts.template, self.partners.template)
         prompts = self.prompts.select(seen)
-        means = circuit.reference(self.model, self.partners, prompts.template)
-        task = circuit.Task(self.model, prompts, means, self.read(prompts))
-        return task.only(gpt2.as_nodes(getattr(gpt2, classes)))
+        means = circuit.abc_means(self.model, self.partners, prompts.template)
+        evaluator = circuit.CircuitEvaluator(self.model, prompts, means, self.read(prompts))
+        return evaluator.keep_only(gpt2_small.as_nodes(getattr(gpt2_small, classes)))
 
     def copies(self, heads, sign=1.0):
         """Copy scores, means over prompts."""
@@ -159,8 +159,8 @@ def test_the_same_code_runs_on_random_weights_of_that_shape(impl, tokenizer, tmp
 
 
 def test_the_table_holds_the_papers_26_heads_once_each(impl):
-    gpt2 = impl("ch07_ioi.gpt2")
-    nodes = gpt2.as_nodes(gpt2.HEADS)
+    gpt2_small = impl("ch07_ioi.gpt2_small")
+    nodes = gpt2_small.as_nodes(gpt2_small.HEADS)
     assert len(nodes) == len(set(nodes)) == 26
-    assert set(gpt2.as_nodes(gpt2.NAIVE)) < set(nodes)
-    assert {len(heads) for heads in gpt2.HEADS.values()} == {2, 3, 4, 8}
+    assert set(gpt2_small.as_nodes(gpt2_small.NAIVE)) < set(nodes)
+    assert {len(heads) for heads in gpt2_small.HEADS.values()} == {2, 3, 4, 8}

@@ -77,7 +77,7 @@ def held(logits, names, k):
 
 
 def copying_mistakes(logits, names, k):
-    """Words -> what the usual mistakes of `copied` give."""
+    """Words -> what the usual mistakes of `in_top_k` give."""
     own = logits.gather(1, names[:, None])
     among_prompts = (logits[:, names] > own.T).sum(0) < k
     return {
@@ -107,7 +107,7 @@ def test_a_name_among_the_k_highest_logits_counts(heads, k, seed):
     wrong = copying_mistakes(logits, names, k)
     mistakes = {words: value for words, value in wrong.items() if not torch.equal(value, right)}
     claim = f"k={k}: 1.0 where the prompt's name is among the {k} highest logits, else 0.0."
-    assert_close(heads.copied(logits, names, k), right, claim, mistakes)
+    assert_close(heads.in_top_k(logits, names, k), right, claim, mistakes)
 
 
 @exercise("7.5")
@@ -115,7 +115,7 @@ def test_five_are_asked_for_unless_told(heads):
     logits = torch.arange(9.0).flip(0).expand(9, 9)
     right = torch.tensor([1.0] * 5 + [0.0] * 4)
     claim = "Logits fall from token to token, and prompt i has the name i: the first five count."
-    assert_close(heads.copied(logits, torch.arange(9)), right, claim)
+    assert_close(heads.in_top_k(logits, torch.arange(9)), right, claim)
 
 
 def repair_mistakes(direct, total):

@@ -6,7 +6,7 @@ import torch
 from tests.grading import exercise
 from tests.grading.assertions import assert_close, normal
 
-from .words import random_prompts
+from .random_prompts import random_prompts
 
 TEMPLATES = torch.tensor([7, 2, 7, 30, 2, 3, 7])
 """30 has one prompt, which is its own mean; 2 and 3 are one frame in two orders."""

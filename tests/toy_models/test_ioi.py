@@ -9,11 +9,11 @@ from solutions.ch02_transformer import HookedTransformer, load_pretrained
 from solutions.ch02_transformer.fold import fold
 from solutions.ch02_transformer.pointer import FLOOR, POINTER
 from solutions.ch02_transformer.train import TrainConfig
-from solutions.ch05_patching.metrics import logit_diff, read_logits
-from solutions.ch07_ioi import abc, draw_prompts
-from solutions.ch07_ioi.circuit import Node, Task, reference
+from solutions.ch05_patching.metrics import logit_diff, metric_from_logits
+from solutions.ch07_ioi import abc_corruption, draw_prompts
+from solutions.ch07_ioi.circuit import CircuitEvaluator, Node, abc_means
 from solutions.ch07_ioi.heads import role_attention
-from toy_models import toys
+from toy_models import folder
 from toy_models.ioi_pointer import train as recipe
 from toy_models.ioi_shortcut import train as shortcut
 
@@ -21,7 +21,7 @@ SEEDS = recipe.SEEDS
 
 
 def opened(name, seed):
-    return load_pretrained(toys.of_seed(name, seed))
+    return load_pretrained(folder(name, seed))
 
 
 def held_out(seed=3, n=200):
@@ -37,9 +37,11 @@ def attention(model, query, key):
 def task(model):
     """Held-out prompts, ABC means of their templates, and the logit difference."""
     prompts, many = held_out(), held_out(4, 1000)
-    partners = abc(many, torch.arange(recipe.N_NAMES), torch.Generator().manual_seed(5))
-    read = read_logits(model, lambda logits: logit_diff(logits, prompts.io, prompts.s))
-    return Task(model, prompts, reference(model, partners, prompts.template), read)
+    partners = abc_corruption(many, torch.arange(recipe.N_NAMES), torch.Generator().manual_seed(5))
+    read = metric_from_logits(
+        model, lambda logits: logit_diff(logits, prompts.io_token, prompts.s_token)
+    )
+    return CircuitEvaluator(model, prompts, abc_means(model, partners, prompts.template), read)
 
 
 @pytest.mark.parametrize("name", ["ioi_pointer", "ioi_shortcut"])
@@ -49,8 +51,8 @@ def test_the_answer_is_found_on_new_prompts(name, seed):
     prompts = draw_prompts(tokenizer, 200, torch.Generator().manual_seed(3))
     with torch.no_grad():
         logits = model(prompts.tokens)[:, -1]
-    assert (logits.argmax(dim=-1) == prompts.io).float().mean() > 0.99
-    assert logit_diff(logits, prompts.io, prompts.s).mean() > 3
+    assert (logits.argmax(dim=-1) == prompts.io_token).float().mean() > 0.99
+    assert logit_diff(logits, prompts.io_token, prompts.s_token).mean() > 3
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -101,7 +103,7 @@ def test_without_any_role_the_pointer_is_lost(seed):
     model, _ = opened("ioi_pointer", seed)
     heads = range(model.config.n_heads)
     judged = task(model)
-    whole = judged.whole().mean()
+    whole = judged.full_model().mean()
     classes = {
         "name movers": [Node(2, head, "end") for head in heads],
         "S-inhibition": [Node(layer, head, "end") for layer in (0, 1) for head in heads],
@@ -110,9 +112,9 @@ def test_without_any_role_the_pointer_is_lost(seed):
         ],
     }
     for name, nodes in classes.items():
-        assert judged.without(nodes).mean() < 0.9 * whole, name
+        assert judged.ablate(nodes).mean() < 0.9 * whole, name
     kept = [node for nodes in classes.values() for node in nodes]
-    assert judged.only(kept).mean() > 0.8 * whole
+    assert judged.keep_only(kept).mean() > 0.8 * whole
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -121,8 +123,8 @@ def test_the_shortcut_has_no_head_that_finds_the_answer(seed):
     judged = task(model)
     assert attention(model, "end", "s2").max() > 0.4
     movers = (attention(model, "end", "io") > 0.4).nonzero().tolist()
-    lost = judged.without([Node(*head, "end") for head in movers]).mean()
-    assert lost > 0.8 * judged.whole().mean()
+    lost = judged.ablate([Node(*head, "end") for head in movers]).mean()
+    assert lost > 0.8 * judged.full_model().mean()
 
 
 def test_sentences_hold_what_they_should():
@@ -141,9 +143,9 @@ def test_sentences_hold_what_they_should():
 @pytest.mark.parametrize("name", ["ioi_pointer", "ioi_shortcut"])
 def test_every_seed_is_small_and_has_the_recipes_words(name):
     for seed in SEEDS:
-        folder = toys.of_seed(name, seed)
-        assert (folder / "model.safetensors").stat().st_size < 500_000
-        _, tokenizer = load_pretrained(folder)
+        path = folder(name, seed)
+        assert (path / "model.safetensors").stat().st_size < 500_000
+        _, tokenizer = load_pretrained(path)
         assert tokenizer.get_vocab() == recipe.tokenizer().get_vocab()
 
 
@@ -162,5 +164,5 @@ def test_the_recipe_gives_such_a_model_again():
     prompts = held_out()
     with torch.no_grad():
         logits = model(prompts.tokens)[:, -1]
-    assert (logits.argmax(dim=-1) == prompts.io).float().mean() > 0.99
+    assert (logits.argmax(dim=-1) == prompts.io_token).float().mean() > 0.99
     assert attention(model, "end", "io")[-1].min() > 0.9

@@ -9,7 +9,7 @@ def faithful(name: str, answer: str, says: str) -> Wrong:
 
 
 def complete(name: str, answer: str, says: str) -> Wrong:
-    """A mistake in incompleteness; F and M take what is left, and what is gone."""
+    """A mistake in incompleteness; F and M take what is left, and what is removed."""
     return Wrong("7.11", name, body={"incompleteness": GIVEN + answer}, says=says)
 
 
@@ -20,9 +20,9 @@ def minimal(name: str, answer: str, says: str) -> Wrong:
 
 GIVEN = """
 def F(nodes):
-    return task.only(nodes) if nodes else task.nothing()
-left = [one for one in kept if one not in gone]
-M = task.without
+    return evaluator.keep_only(nodes) if nodes else evaluator.ablate_all()
+left = [one for one in kept if one not in removed]
+M = evaluator.ablate
 """
 REST = "rest = [one for one in left if one != node]\nalone = [one for one in kept if one != node]\n"
 
@@ -58,12 +58,14 @@ WRONG = [
         "K of C only", "return (F(left).mean() - M([]).mean()).abs().item()", "of the circuit only"
     ),
     complete(
-        "K of M only", "return (F(kept).mean() - M(gone).mean()).abs().item()", "of the model only"
+        "K of M only",
+        "return (F(kept).mean() - M(removed).mean()).abs().item()",
+        "of the model only",
     ),
     complete("no K", "return (F(kept).mean() - M([]).mean()).abs().item()", "K is never knocked"),
     complete(
         "only for the model",
-        "return (F(left).mean() - F(gone).mean()).abs().item()",
+        "return (F(left).mean() - F(removed).mean()).abs().item()",
         "The model's part is `only` K",
     ),
     complete(
@@ -73,36 +75,36 @@ WRONG = [
     ),
     complete(
         "K kept",
-        "both = [one for one in kept if one in gone]\n"
-        "return (F(both).mean() - M(gone).mean()).abs().item()",
+        "both = [one for one in kept if one in removed]\n"
+        "return (F(both).mean() - M(removed).mean()).abs().item()",
         "The circuit keeps K alone",
     ),
-    complete("no size", "return (F(left).mean() - M(gone).mean()).item()", "The sign is left"),
+    complete("no size", "return (F(left).mean() - M(removed).mean()).item()", "The sign is left"),
     complete(
-        "no size, reversed", "return (M(gone).mean() - F(left).mean()).item()", "turned round"
+        "no size, reversed", "return (M(removed).mean() - F(left).mean()).item()", "turned round"
     ),
-    complete("sizes", "return (F(left) - M(gone)).abs().mean().item()", "mean of sizes"),
+    complete("sizes", "return (F(left) - M(removed)).abs().mean().item()", "mean of sizes"),
     complete(
         "relative",
-        "m = M(gone).mean()\nreturn ((F(left).mean() - m).abs() / m).item()",
+        "m = M(removed).mean()\nreturn ((F(left).mean() - m).abs() / m).item()",
         "share of the model's",
     ),
     complete(
         "K as heads",
-        "heads = [one[:2] for one in gone]\n"
+        "heads = [one[:2] for one in removed]\n"
         "left = [one for one in kept if one[:2] not in heads]\n"
-        "return (F(left).mean() - M(gone).mean()).abs().item()",
+        "return (F(left).mean() - M(removed).mean()).abs().item()",
         "K is taken for heads",
     ),
     complete(
         "removed on the way",
-        "for one in kept:\n    if one in gone:\n        kept.remove(one)\n"
-        "return (F(kept).mean() - M(gone).mean()).abs().item()",
+        "for one in kept:\n    if one in removed:\n        kept.remove(one)\n"
+        "return (F(kept).mean() - M(removed).mean()).abs().item()",
         "changed while it is gone through",
     ),
     complete(
         "nothing left",
-        "return (task.only(left).mean() - M(gone).mean()).abs().item()",
+        "return (evaluator.keep_only(left).mean() - M(removed).mean()).abs().item()",
         "an empty circuit computes nothing",
     ),
     minimal("no K", "return (F(alone).mean() - F(kept).mean()).abs().item()", "never knocked out"),
@@ -114,24 +116,26 @@ WRONG = [
     minimal(
         "K without v only",
         "return (F(alone).mean() - F(left).mean()).abs().item()",
-        "where v is gone K must be gone",
+        "where v is removed K must be removed",
     ),
     minimal(
         "the model's",
-        "return (M([*gone, node]).mean() - M(gone).mean()).abs().item()",
+        "return (M([*removed, node]).mean() - M(removed).mean()).abs().item()",
         "the model's losses",
     ),
     minimal(
-        "against the model", "return (F(rest).mean() - M(gone).mean()).abs().item()", "both parts"
+        "against the model",
+        "return (F(rest).mean() - M(removed).mean()).abs().item()",
+        "both parts",
     ),
     minimal(
         "against nothing",
-        "return (F(rest).mean() - task.nothing().mean()).abs().item()",
+        "return (F(rest).mean() - evaluator.ablate_all().mean()).abs().item()",
         "compared with nothing",
     ),
     minimal(
         "v alone",
-        "return (F([node]).mean() - task.nothing().mean()).abs().item()",
+        "return (F([node]).mean() - evaluator.ablate_all().mean()).abs().item()",
         "what v does alone",
     ),
     minimal("no size", "return (F(rest).mean() - F(left).mean()).item()", "The sign is left"),
@@ -150,7 +154,7 @@ WRONG = [
     minimal("sizes", "return (F(rest) - F(left)).abs().mean().item()", "mean of sizes"),
     minimal(
         "nothing left",
-        "return (task.only(rest).mean() - task.only(left).mean()).abs().item()",
+        "return (evaluator.keep_only(rest).mean() - evaluator.keep_only(left).mean()).abs().item()",
         "an empty circuit computes nothing",
     ),
 ]
@@ -162,15 +166,15 @@ RIGHT = [
         "through masks",
         body={
             "incompleteness": """
-            keep = keep_mask(task.model, task.prompts, kept)
-            out = keep_mask(task.model, task.prompts, gone)
-            return abs((task.score(keep & ~out) - task.score(~out)).mean().item())
+            keep = keep_mask(evaluator.model, evaluator.prompts, kept)
+            out = keep_mask(evaluator.model, evaluator.prompts, removed)
+            return abs((evaluator.score(keep & ~out) - evaluator.score(~out)).mean().item())
             """,
             "minimality": """
-            keep = keep_mask(task.model, task.prompts, kept)
-            keep &= ~keep_mask(task.model, task.prompts, gone)
-            less = keep & ~keep_mask(task.model, task.prompts, [node])
-            return abs(task.score(less).mean().item() - task.score(keep).mean().item())
+            keep = keep_mask(evaluator.model, evaluator.prompts, kept)
+            keep &= ~keep_mask(evaluator.model, evaluator.prompts, removed)
+            less = keep & ~keep_mask(evaluator.model, evaluator.prompts, [node])
+            return abs(evaluator.score(less).mean().item() - evaluator.score(keep).mean().item())
             """,
         },
     ),

@@ -6,7 +6,7 @@ PLACES = (
     "where = torch.stack([prompts.positions.io, prompts.positions.s1, prompts.positions.s2], dim=1)"
 )
 DRAW = "new = fresh_names(prompts, names, 3, generator)\n"
-OWN = "own = (names == prompts.io[:, None]) | (names == prompts.s[:, None])"
+OWN = "own = (names == prompts.io_token[:, None]) | (names == prompts.s_token[:, None])"
 RETURN = "return prompts._replace(tokens=prompts.tokens.scatter(1, where, new))"
 
 
@@ -33,7 +33,9 @@ WRONG = [
     named("S1 is S2", {RETURN: RETURN.replace("new)", "new[:, [0, 1, 1]])")}, "S1 and S2 are one"),
     named("own names", {".masked_fill(own, torch.inf)": ""}, "are the prompt's own IO or S"),
     named(
-        "its own subject", {" | (names == prompts.s[:, None])": ""}, "are the prompt's own IO or S"
+        "its own subject",
+        {" | (names == prompts.s_token[:, None])": ""},
+        "are the prompt's own IO or S",
     ),
     named(
         "own names first",
@@ -42,13 +44,13 @@ WRONG = [
     ),
     named(
         "the scored names changed",
-        {RETURN: RETURN.replace("new))", "new), io=new[:, 0], s=new[:, 1])")},
-        "`io` is not the source's",
+        {RETURN: RETURN.replace("new))", "new), io_token=new[:, 0], s_token=new[:, 1])")},
+        "`io_token` is not the source's",
     ),
     named(
         "the subject that is scored",
-        {RETURN: RETURN.replace("new))", "new), s=new[:, 2])")},
-        "`s` is not the source's",
+        {RETURN: RETURN.replace("new))", "new), s_token=new[:, 2])")},
+        "`s_token` is not the source's",
     ),
     named(
         "one group",
@@ -121,16 +123,16 @@ WRONG = [
         "token inverted",
     ),
     signal("S2 stands once", {"at_s1, twice]": "at_s1, once]"}, "S2 has the name that stands once"),
-    signal("S2 left", {"twice], dim=1))": "prompts.s], dim=1))"}, "token inverted"),
+    signal("S2 left", {"twice], dim=1))": "prompts.s_token], dim=1))"}, "token inverted"),
     signal(
         "one new name",
-        {'"random": new': '"random": torch.stack([prompts.io, new[:, 0]], 1)'},
+        {'"random": new': '"random": torch.stack([prompts.io_token, new[:, 0]], 1)'},
         "keep a name of their source",
     ),
     signal("the same new name", {'"random": new': '"random": new[:, [0, 0]]'}, "at all three"),
     signal(
         "scored names too",
-        {"_replace(tokens=filled)": "_replace(tokens=filled, io=once, s=twice)"},
+        {"_replace(tokens=filled)": "_replace(tokens=filled, io_token=once, s_token=twice)"},
         "is not the source's",
     ),
     signal("in place", {"tokens.scatter(": "tokens.scatter_("}, "source's own tokens are changed"),
@@ -148,7 +150,7 @@ WRONG = [
 
 LOOP = """
 found = []
-for io, s in zip(prompts.io.tolist(), prompts.s.tolist()):
+for io, s in zip(prompts.io_token.tolist(), prompts.s_token.tolist()):
     left = [name for name in names.tolist() if name not in (io, s)]
     order = torch.randperm(len(left), generator=generator).tolist()
     found.append([left[i] for i in order[:n]])
@@ -163,7 +165,7 @@ RIGHT = [
         body={
             "fresh_names": OWN + "\n"
             "return names[torch.multinomial((~own).double(), n, generator=generator)]",
-            "abc": DRAW
+            "abc_corruption": DRAW
             + """
 tokens, rows = prompts.tokens.clone(), torch.arange(len(prompts.tokens))
 for place, name in zip([prompts.positions.s2, prompts.positions.io, prompts.positions.s1], new.T):
@@ -176,11 +178,11 @@ return prompts._replace(tokens=tokens)
         "7.3",
         "in place of a copy",
         body={
-            "signals": """
+            "name_corruption": """
             if token == "original":
-                once, twice = prompts.io, prompts.s
+                once, twice = prompts.io_token, prompts.s_token
             elif token == "inverted":
-                once, twice = prompts.s, prompts.io
+                once, twice = prompts.s_token, prompts.io_token
             else:
                 once, twice = new.T
             tokens, rows = prompts.tokens.clone(), torch.arange(len(new))

@@ -10,7 +10,7 @@ def looks(name: str, answer: str, says: str) -> Wrong:
 
 def copies(name: str, answer: str, says: str) -> Wrong:
     """A mistake in copied."""
-    return Wrong("7.5", name, body={"copied": answer}, says=says)
+    return Wrong("7.5", name, body={"in_top_k": answer}, says=says)
 
 
 def counts(name: str, replace: dict[str, str], says: str) -> Wrong:
@@ -25,8 +25,8 @@ def repairs(name: str, answer: str, says: str) -> Wrong:
 
 ROWS = "prompt = torch.arange(len(pattern))\n"
 TOP = "logits.topk(k, dim=-1).indices"
-LARGE = "large = mean.abs() >= share * clean.mean().abs()"
-CERTAIN = "large & (mean.abs() >= sure * error)"
+LARGE = "large = mean.abs() >= min_effect_share * clean.mean().abs()"
+CERTAIN = "large & (mean.abs() >= min_z * error)"
 ERROR = "effects.std(dim=1) / effects.shape[1] ** 0.5"
 ORDER = "mean[found].abs().argsort(descending=True)"
 
@@ -102,14 +102,20 @@ WRONG = [
     counts("root forgotten", {" ** 0.5": ""}, "divided by n, not by its root"),
     counts("root of heads", {"effects.shape[1]": "len(effects)"}, "how many heads there are"),
     counts("over senders", {"std(dim=1) /": "std(dim=0).mean() /"}, "heads"),
-    counts("only helpers", {LARGE: "large = mean <= -share * clean.mean()"}, "positive effect are"),
     counts(
-        "signed", {LARGE: "large = mean >= share * clean.mean()"}, "negative effect are missing"
+        "only helpers",
+        {LARGE: "large = mean <= -min_effect_share * clean.mean()"},
+        "positive effect are",
     ),
-    counts("signed certainty", {"(mean.abs() >= sure": "(mean >= sure"}, "negative effect are"),
+    counts(
+        "signed",
+        {LARGE: "large = mean >= min_effect_share * clean.mean()"},
+        "negative effect are missing",
+    ),
+    counts("signed certainty", {"(mean.abs() >= min_z": "(mean >= min_z"}, "negative effect are"),
     counts("or", {"large & (": "large | ("}, "Large OR certain"),
     counts("never certain", {CERTAIN: "large"}, "certain or not"),
-    counts("never large", {CERTAIN: "(mean.abs() >= sure * error)"}, "large or not"),
+    counts("never large", {CERTAIN: "(mean.abs() >= min_z * error)"}, "large or not"),
     counts("smallest first", {"descending=True": "descending=False"}, "The smallest comes first"),
     counts("by sign", {"mean[found].abs().arg": "mean[found].arg"}, "ordered by sign"),
     counts("as they come", {f"found[{ORDER}]": "found"}, "in the order of the heads"),
@@ -118,7 +124,7 @@ WRONG = [
     counts("of the largest", {"clean.mean().abs()": "mean.abs().max()"}, "of the largest effect"),
     counts(
         "mean sizes",
-        {"mean.abs() >= share": "effects.abs().mean(1) >= share"},
+        {"mean.abs() >= min_effect_share": "effects.abs().mean(1) >= min_effect_share"},
         "Sizes are averaged",
     ),
     counts("places in the list", {f"found[{ORDER}]": ORDER}, "are expected in this order"),
@@ -162,7 +168,7 @@ RIGHT = [
         "7.5",
         "ranks",
         body={
-            "copied": """
+            "in_top_k": """
             own = logits.gather(-1, names[:, None])
             return ((logits > own).sum(dim=-1) < k).to(logits.dtype)
             """
@@ -172,7 +178,7 @@ RIGHT = [
         "7.5",
         "sorted",
         body={
-            "copied": """
+            "in_top_k": """
             best = logits.argsort(dim=-1, descending=True)[:, :k]
             return torch.tensor([float(n in row) for n, row in zip(names.tolist(), best.tolist())])
             """
@@ -183,11 +189,11 @@ RIGHT = [
         "7.6",
         "sorted first",
         body={
-            "important": """
+            "select_significant": """
             n = effects.shape[1]
             t = mean.abs() * n**0.5 / effects.std(dim=1)
             order = mean.abs().sort(descending=True).indices
-            keep = [i for i in order if t[i] > sure and mean[i].abs() > share * clean.mean()]
+            keep = [i for i in order if t[i] > min_z and mean[i].abs() > min_effect_share * clean.mean()]
             return torch.tensor([int(i) for i in keep], dtype=torch.long)
             """
         },

@@ -171,7 +171,7 @@ RIGHT = [
         body={
             "keep_mask": """
             for node in nodes:
-                where = positions[node.role][:, None]
+                where = positions[node.position_role][:, None]
                 mask[node.layer, :, :, node.head].scatter_(1, where, True)
             return mask
             """

@@ -76,7 +76,7 @@ RIGHT = [
             for one, two in zip(is_io, is_s):
                 first, second = two.nonzero()[:, 0].tolist()
                 rows.append([int(one.nonzero()), first, first + 1, second, len(one) - 1])
-            return Positions(*torch.tensor(rows).unbind(dim=1))
+            return RolePositions(*torch.tensor(rows).unbind(dim=1))
             """
         },
     ),
@@ -90,7 +90,7 @@ RIGHT = [
             io = is_io.nonzero()[:, 1]
             last = n - 1 - is_s.flip(1).int().argmax(1)
             end = torch.tensor([n - 1] * len(tokens))
-            return Positions(end=end, io=io, s1=s[:, 0], s2=last, s1_next=1 + s[:, 0])
+            return RolePositions(end=end, io=io, s1=s[:, 0], s2=last, s1_next=1 + s[:, 0])
             """
         },
     ),

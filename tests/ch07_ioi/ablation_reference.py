@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tests.grading.assertions import normal
 
-from .words import random_prompts
+from .random_prompts import random_prompts
 
 N_POS, D_VOCAB = 8, 13
 NODES = [
@@ -26,7 +26,7 @@ NODES = [
 
 
 class Planted:
-    """A task, nodes for it, and what they score."""
+    """A evaluator, nodes for it, and what they score."""
 
     def __init__(self, prompts: Any, circuit: Any, model: Any, seed: int) -> None:
         self.model = model
@@ -36,7 +36,9 @@ class Planted:
         self.means = normal(*shape, seed=seed)
         direction = normal(config.d_model, seed=seed + 1)
         self.nodes = [circuit.Node(*node) for node in NODES]
-        self.task = circuit.Task(model, self.prompts, self.means, lambda x: x @ direction)
+        self.evaluator = circuit.CircuitEvaluator(
+            model, self.prompts, self.means, lambda x: x @ direction
+        )
         self.direction = direction
 
     def F(self, nodes: list) -> Tensor:

@@ -6,7 +6,7 @@ Source: Wang et al. 2022, "Interpretability in the Wild", figure 2; head lists a
 minimality test as in the authors' code.
 """
 
-from .circuit import POSITION_OF, Node
+from .circuit import ROLE_OF_CLASS, Node
 
 HEADS: dict[str, tuple[tuple[int, int], ...]] = {
     "name mover": ((9, 9), (10, 0), (9, 6)),
@@ -35,7 +35,7 @@ NAIVE: dict[str, tuple[tuple[int, int], ...]] = {
 def as_nodes(classes: dict[str, tuple[tuple[int, int], ...]]) -> list[Node]:
     """Heads of classes at the positions where the classes work."""
     return [
-        Node(layer, head, POSITION_OF[name])
+        Node(layer, head, ROLE_OF_CLASS[name])
         for name, heads in classes.items()
         for layer, head in heads
     ]

@@ -127,7 +127,7 @@ EFFECTS = torch.stack(
     ],
 )
 def test_heads_are_listed_whose_effect_is_large_and_certain(heads, share, sure, right):
-    compare(heads.important(EFFECTS, CLEAN, share, sure), right, EFFECTS, share, sure)
+    compare(heads.select_significant(EFFECTS, CLEAN, share, sure), right, EFFECTS, share, sure)
 
 
 @exercise("7.6")
@@ -146,4 +146,4 @@ def test_among_random_senders_the_two_conditions_decide(heads, seed):
     effects, size, ratio = effects[clear], means[clear].abs(), ratio[clear]
     kept = [i for i in range(len(size)) if size[i] > 0.2 and ratio[i] > 2]
     right = sorted(kept, key=lambda i: -size[i].item())
-    compare(heads.important(effects, CLEAN, 0.1, 2.0), right, effects, 0.1, 2.0)
+    compare(heads.select_significant(effects, CLEAN, 0.1, 2.0), right, effects, 0.1, 2.0)

@@ -1,6 +1,6 @@
 """Finds and tests the IOI circuit of the real model, and writes every number that pages cite.
 
-`python -m docs._figures.ioi_run` takes about 25 minutes of one thread, goes on after an
+`python -m docs._figures.ioi.experiment` takes about 25 minutes of one thread, goes on after an
 interruption, and writes docs/figures/ch07_circuit.json; the figures of chapter 7 draw from that.
 
 1. Five seeds draw 40 prompts each: 20 on which heads are chosen, 20 on which they are measured,
@@ -14,23 +14,28 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from docs._figures.ioi_tests import interval, test_circuit
-from docs._figures.steps import Steps
-from docs._figures.write import FIGURES, write_facts
+from docs._figures.ioi.circuit_tests import interval, test_circuit
+from docs._figures.lib.cached_steps import CachedSteps
+from docs._figures.lib.figure_files import FIGURES, write_metadata
 from solutions.ch02_transformer import load_pretrained
-from solutions.ch05_patching import logit_diff, read_logit_diff
-from solutions.ch07_ioi import Prompts, abc, draw_prompts, single_tokens
-from solutions.ch07_ioi.counterfactuals import mirrored
-from solutions.ch07_ioi.heads import copy_score, direct_and_total, role_attention, self_repair
-from solutions.ch07_ioi.prompts import Positions
-from solutions.ch07_ioi.search import Search
+from solutions.ch05_patching import logit_diff, logit_diff_from_resid
+from solutions.ch07_ioi import IOIPrompts, abc_corruption, draw_prompts, single_tokens
+from solutions.ch07_ioi.counterfactuals import swap_names
+from solutions.ch07_ioi.heads import (
+    copy_score,
+    direct_and_total_effects,
+    role_attention,
+    self_repair,
+)
+from solutions.ch07_ioi.prompts import RolePositions
+from solutions.ch07_ioi.search import CircuitSearch
 from solutions.ch07_ioi.sentences import NAMES
 
 SEEDS = (0, 1, 2, 3, 4)
 EACH = 20
 """Prompts of one seed in one half."""
 STEPS = 19
-SOURCES = ("ch05_patching/path.py", "ch05_patching/reuse.py", "ch05_patching/sites.py")
+SOURCES = ("ch05_patching/path.py", "ch05_patching/sweep.py", "ch05_patching/interventions.py")
 CHAPTER = (
     "prompts.py",
     "counterfactuals.py",
@@ -42,20 +47,22 @@ CHAPTER = (
 PATHS = [f"solutions/{name}" for name in SOURCES] + [f"solutions/ch07_ioi/{n}" for n in CHAPTER]
 
 
-def join(parts: list[Prompts]) -> Prompts:
+def join(parts: list[IOIPrompts]) -> IOIPrompts:
     """Several batches of prompts as one."""
-    where = Positions(*(torch.cat(one) for one in zip(*(p.positions for p in parts), strict=True)))
-    fields = [torch.cat([getattr(p, name) for p in parts]) for name in Prompts._fields[2:]]
-    return Prompts(torch.cat([p.tokens for p in parts]), where, *fields)
+    where = RolePositions(
+        *(torch.cat(one) for one in zip(*(p.positions for p in parts), strict=True))
+    )
+    fields = [torch.cat([getattr(p, name) for p in parts]) for name in IOIPrompts._fields[2:]]
+    return IOIPrompts(torch.cat([p.tokens for p in parts]), where, *fields)
 
 
-def draw_halves(tokenizer: Any) -> list[tuple[Prompts, Prompts]]:
+def draw_halves(tokenizer: Any) -> list[tuple[IOIPrompts, IOIPrompts]]:
     """(prompts, ABC partners) for choosing and for measuring; the two halves share no name.
 
     A prompt and its mirror image have the same partner, so that a liking for names cancels.
     """
     names = list(single_tokens(tokenizer, NAMES))
-    halves: list[list[tuple[Prompts, Prompts]]] = [[], []]
+    halves: list[list[tuple[IOIPrompts, IOIPrompts]]] = [[], []]
     for seed in SEEDS:
         generator = torch.Generator().manual_seed(seed)
         order = torch.randperm(len(names), generator=generator).tolist()
@@ -63,28 +70,32 @@ def draw_halves(tokenizer: Any) -> list[tuple[Prompts, Prompts]]:
             pool = [names[i] for i in order[half::2]]
             prompts = draw_prompts(tokenizer, EACH // 2, generator, names=pool)
             tokens = torch.tensor(list(single_tokens(tokenizer, pool).values()))
-            partner = abc(prompts, tokens, generator)
-            image = mirrored(prompts)
+            partner = abc_corruption(prompts, tokens, generator)
+            image = swap_names(prompts)
             halves[half].append((prompts, partner))
-            halves[half].append((image, partner._replace(io=image.io, s=image.s)))
+            halves[half].append(
+                (image, partner._replace(io_token=image.io_token, s_token=image.s_token))
+            )
     return [(join([c for c, _ in half]), join([p for _, p in half])) for half in halves]
 
 
-def find(model: Any, half: tuple[Prompts, Prompts], steps: Steps) -> tuple[dict, dict]:
+def find(model: Any, half: tuple[IOIPrompts, IOIPrompts], steps: CachedSteps) -> tuple[dict, dict]:
     """Classes of heads, and the effect of every head at every step."""
     clean, partner = half
-    search = Search(model, clean, partner, read_logit_diff(model, clean.io, clean.s))
-    effects = {"direct": steps("path to logits", search.direct)}
-    writers = search.writers(effects["direct"])
+    search = CircuitSearch(
+        model, clean, partner, logit_diff_from_resid(model, clean.io_token, clean.s_token)
+    )
+    effects = {"direct": steps("path to logits", search.effects_on_logits)}
+    writers = search.classify_direct_heads(effects["direct"])
     movers = writers["name mover"]
-    effects["queries"] = steps("path to queries", lambda: search.to_queries(movers), movers)
-    inhibitors = search.inhibitors(effects["queries"])
+    effects["queries"] = steps("path to queries", lambda: search.effects_on_queries(movers), movers)
+    inhibitors = search.classify_query_heads(effects["queries"])
     readers = inhibitors["S-inhibition"] + writers.get("subject suppressor", [])
-    effects["subject"] = steps("path to S2", lambda: search.to_subject(readers), readers)
-    repeaters = search.repeaters(effects["subject"])
+    effects["subject"] = steps("path to S2", lambda: search.effects_on_s2_readers(readers), readers)
+    repeaters = search.classify_s2_heads(effects["subject"])
     inductive = repeaters["induction"]
-    effects["keys"] = steps("path to keys", lambda: search.to_keys(inductive), inductive)
-    found = (writers, inhibitors, repeaters, search.predecessors(effects["keys"]))
+    effects["keys"] = steps("path to keys", lambda: search.effects_on_keys(inductive), inductive)
+    found = (writers, inhibitors, repeaters, search.classify_key_heads(effects["keys"]))
     return one_class_each(found, tuple(effects.values()), model.config.n_heads), effects
 
 
@@ -111,10 +122,12 @@ def one_class_each(found: tuple[dict, ...], effects: tuple[Tensor, ...], n_heads
     }
 
 
-def measure(model: Any, half: tuple[Prompts, Prompts], classes: dict, steps: Steps) -> dict:
+def measure(
+    model: Any, half: tuple[IOIPrompts, IOIPrompts], classes: dict, steps: CachedSteps
+) -> dict:
     """Each head on the other prompts: where it looks, what it copies, what it costs."""
     clean, partner = half
-    read = read_logit_diff(model, clean.io, clean.s)
+    read = logit_diff_from_resid(model, clean.io_token, clean.s_token)
     heads = sorted({head for found in classes.values() for head in found})
     looks = {
         f"{query} to {key}": steps(
@@ -132,7 +145,7 @@ def measure(model: Any, half: tuple[Prompts, Prompts], classes: dict, steps: Ste
         "copying", lambda: [copy_score(model, clean, heads, sign) for sign in (1, -1)], heads
     )
     direct, total = steps(
-        "ablation", lambda: direct_and_total(model, clean, partner, heads, read), heads
+        "ablation", lambda: direct_and_total_effects(model, clean, partner, heads, read), heads
     )
     return {
         f"{layer}.{head}": {
@@ -151,12 +164,13 @@ def main() -> None:
     """Run all steps, and write the numbers."""
     model, tokenizer = load_pretrained("smollm2-135m")
     chosen, measured = draw_halves(tokenizer)
-    steps = Steps("ioi", STEPS, [SEEDS, EACH], PATHS)
+    steps = CachedSteps("ioi", STEPS, [SEEDS, EACH], PATHS)
     numbers: dict[str, Any] = {"prompts": len(measured[0].tokens)}
     for name, (clean, partner) in (("chosen", chosen), ("measured", measured)):
         with torch.no_grad():
             scores = [
-                logit_diff(model(p.tokens)[:, -1], clean.io, clean.s) for p in (clean, partner)
+                logit_diff(model(p.tokens)[:, -1], clean.io_token, clean.s_token)
+                for p in (clean, partner)
             ]
         numbers[name] = {
             "clean": interval(scores[0]),
@@ -169,7 +183,7 @@ def main() -> None:
     numbers["heads"] = measure(model, measured, classes, steps)
     numbers |= test_circuit(model, tokenizer, measured[0], classes, steps)
     alt = "The IOI circuit of SmolLM2-135M-Instruct: every number of chapter 7's flagship."
-    write_facts(FIGURES / "ch07_circuit.json", alt, [*PATHS, __file__], numbers, SEEDS)
+    write_metadata(FIGURES / "ch07_circuit.json", alt, [*PATHS, __file__], numbers, SEEDS)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import torch
 
 from tests.grading import exercise
 
-from .words import written
+from .random_prompts import written
 
 KINDS = [
     (token, place)
@@ -48,7 +48,7 @@ def read(drawn, tokens):
 
 def slips(drawn, token, position):
     """Words -> names at IO, S1, S2 that the usual mistakes of the kept and inverted kinds give."""
-    own = {"original": (drawn.io, drawn.s), "inverted": (drawn.s, drawn.io)}
+    own = {"original": (drawn.io_token, drawn.s_token), "inverted": (drawn.s_token, drawn.io_token)}
     return {
         "That is the partner of the kinds exchanged: `token` says who stands twice, `position` "
         "where that one stood first.": placed(own[position], token),
@@ -56,7 +56,7 @@ def slips(drawn, token, position):
             placed(own[token], other(position))
         ),
         "Another name stands twice than is asked for.": (placed(own[other(token)], position)),
-        "Nothing is changed.": torch.stack([drawn.io, drawn.s, drawn.s], dim=1),
+        "Nothing is changed.": torch.stack([drawn.io_token, drawn.s_token, drawn.s_token], dim=1),
         "S2 has the name that stands once.": (
             placed(own[token], position)[:, [0, 1, 0 if position == "original" else 1]]
         ),
@@ -65,7 +65,9 @@ def slips(drawn, token, position):
 
 def check_kept(drawn, tokens, token, position):
     """Kinds without chance: every name is known."""
-    own = (drawn.s, drawn.io) if token == "inverted" else (drawn.io, drawn.s)
+    own = (
+        (drawn.s_token, drawn.io_token) if token == "inverted" else (drawn.io_token, drawn.s_token)
+    )
     right, came = placed(own, position), read(drawn, tokens)
     if torch.equal(right, came):
         return
@@ -78,7 +80,7 @@ def check_kept(drawn, tokens, token, position):
 def check_random(drawn, tokens, position):
     """Two new names: one stands twice, first at S1 (original) or at IO (inverted)."""
     came = read(drawn, tokens)
-    own = torch.stack([drawn.io, drawn.s], dim=1)
+    own = torch.stack([drawn.io_token, drawn.s_token], dim=1)
     left = int((came[..., None] == own[:, None]).any(-1).any(-1).sum())
     assert not left, f"token random: {left} of {len(came)} partners keep a name of their source."
     first = ("IO", "S1") if position == "inverted" else ("S1", "IO")
@@ -105,7 +107,7 @@ def test_a_sentence_reads_as_in_the_table(prompts, counterfactuals, tokenizer, k
     source = [sentence("Mary", "John", "John")]
     drawn = written(prompts, tokenizer, source, [("Mary", "John")])
     pool = torch.tensor([tokenizer.token_to_id(name) for name in NAMES])
-    came = counterfactuals.signals(drawn, *kind, pool, seeded()).texts(tokenizer)[0]
+    came = counterfactuals.name_corruption(drawn, *kind, pool, seeded()).texts(tokenizer)[0]
     right = sentence(*ABBA[kind])
     swapped = sentence(*ABBA[kind[::-1]])
     hint = " Are token and position exchanged?" if came == swapped != right else ""
@@ -119,7 +121,7 @@ def test_a_sentence_reads_as_in_the_table(prompts, counterfactuals, tokenizer, k
 @each_kind
 def test_names_stand_where_the_kinds_say(counterfactuals, draw, names, token, position):
     drawn = draw(30, seed=3)
-    tokens = counterfactuals.signals(drawn, token, position, names, seeded(1)).tokens
+    tokens = counterfactuals.name_corruption(drawn, token, position, names, seeded(1)).tokens
     if token == "random":
         check_random(drawn, tokens, position)
     else:
@@ -131,12 +133,12 @@ def test_names_stand_where_the_kinds_say(counterfactuals, draw, names, token, po
 def test_nothing_but_the_three_names_changes(counterfactuals, draw, names, token, position):
     drawn = draw(16, seed=2)
     before = drawn.tokens.clone()
-    found = counterfactuals.signals(drawn, token, position, names, seeded())
+    found = counterfactuals.name_corruption(drawn, token, position, names, seeded())
     assert torch.equal(drawn.tokens, before), "The source's own tokens are changed."
     where = torch.stack([drawn.positions.io, drawn.positions.s1, drawn.positions.s2], dim=1)
     elsewhere = int((found.tokens != before).scatter(1, where, False).sum())
     assert not elsewhere, f"{elsewhere} tokens differ that are not IO, S1 or S2."
-    for field in ("io", "s", "template", "abba"):
+    for field in ("io_token", "s_token", "template", "abba"):
         assert torch.equal(getattr(found, field), getattr(drawn, field)), (
             f"`{field}` is not the source's: a partner is scored by its source's names."
         )
@@ -149,7 +151,7 @@ def test_nothing_but_the_three_names_changes(counterfactuals, draw, names, token
 def test_a_random_name_is_another_one_for_other_seeds(counterfactuals, draw, names):
     drawn = draw(20, seed=5)
     first, again, other_seed = (
-        counterfactuals.signals(drawn, "random", "original", names, seeded(s)).tokens
+        counterfactuals.name_corruption(drawn, "random", "original", names, seeded(s)).tokens
         for s in (1, 1, 2)
     )
     assert torch.equal(first, again) and not torch.equal(first, other_seed), (

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import matplotlib as mpl
 from matplotlib.axes import Axes
 
-from docs._figures.write import FIGURES
+from docs._figures.lib.figure_files import FIGURES
 
 WEIGHTS = "SmolLM2-135M-Instruct, 4-bit weights (Q4_1), dequantised"
 ROLES = {"io": "IO", "s1": "S1", "s1_next": "S1+1", "s2": "S2", "end": "END"}
@@ -56,7 +56,7 @@ Interval = Sequence[float]
 
 
 def load(name: str = "circuit") -> dict[str, Any]:
-    """The numbers of `ioi_run` ("circuit") or of `ioi_paths` ("paths")."""
+    """The numbers of `experiment.py` ("circuit") or of `paths.py` ("paths")."""
     path = FIGURES / f"ch07_{name}.json"
     return json.loads(path.read_text(encoding="utf-8"))["numbers"]
 

@@ -10,7 +10,7 @@ MORE = ("Mary", "John", "Anna", "Paul", "Tom", ",", ".")
 """Words that the sentences of the tests need."""
 
 
-def tokenizer(sentences: Any) -> Tokenizer:
+def word_tokenizer(sentences: Any) -> Tokenizer:
     """One token a word, and one a comma or full stop; all else is unknown."""
     text = " ".join(re.sub(r"\{\w+\}", " ", frame) for frame in sentences.FRAMES)
     known = {*re.findall(r"\w+|[^\w\s]", text), *MORE}
@@ -28,8 +28,8 @@ def written(prompts: Any, tokenizer: Tokenizer, texts: list[str], pairs: list[tu
     tokens = torch.tensor(ids)
     abba = torch.tensor([row.index(a) < row.index(b) for row, a, b in zip(ids, io, s, strict=True)])
     group = torch.arange(len(ids)) * 2 + (~abba).long()
-    where = prompts.Positions(*by_hand(tokens, io, s).T)
-    return prompts.Prompts(tokens, where, io, s, group, abba)
+    where = prompts.RolePositions(*by_hand(tokens, io, s).T)
+    return prompts.IOIPrompts(tokens, where, io, s, group, abba)
 
 
 def by_hand(tokens: torch.Tensor, io: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
@@ -51,5 +51,5 @@ def random_prompts(prompts: Any, batch: int, n_pos: int, d_vocab: int, seed: int
     places = torch.rand(batch, n_pos - 1, generator=generator).argsort(dim=1)[:, :3]
     tokens = tokens.scatter(1, places, torch.stack([io, s, s], dim=1))
     group = torch.randint(4, (batch,), generator=generator)
-    where = prompts.Positions(*by_hand(tokens, io, s).T)
-    return prompts.Prompts(tokens, where, io, s, group, where.io < where.s1)
+    where = prompts.RolePositions(*by_hand(tokens, io, s).T)
+    return prompts.IOIPrompts(tokens, where, io, s, group, where.io < where.s1)

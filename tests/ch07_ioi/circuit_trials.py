@@ -30,13 +30,13 @@ def held_out(impl: Any, tokenizer: Any, names: list[str], n: int, seed: int) -> 
     chosen = torch.tensor([groups[i % TEMPLATES][i // TEMPLATES] for i in range(n // 2)])
     rest = torch.cat([group[-PER_TEMPLATE:] for group in groups])
     tokens = torch.tensor(list(kinds.single_tokens(tokenizer, names).values()))
-    partners = other.abc(pool.select(rest), tokens, generator)
+    partners = other.abc_corruption(pool.select(rest), tokens, generator)
     drawn = pool.select(chosen)
-    parts = [drawn, other.mirrored(drawn)]
+    parts = [drawn, other.swap_names(drawn)]
     where = [torch.cat(one) for one in zip(*(part.positions for part in parts), strict=True)]
     fields = [torch.cat(one) for one in zip(*(part[2:] for part in parts), strict=True)]
     both = torch.cat([part.tokens for part in parts])
-    return kinds.Prompts(both, kinds.Positions(*where), *fields), partners
+    return kinds.IOIPrompts(both, kinds.RolePositions(*where), *fields), partners
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class Trial:
 
     impl: Any
     """The graded tree."""
-    task: Any
-    """The chapter's Task."""
+    evaluator: Any
+    """The chapter's CircuitEvaluator."""
     whole: float
     """F(M)."""
 
@@ -56,34 +56,38 @@ class Trial:
         circuit, metrics = impl("ch07_ioi.circuit"), impl("ch05_patching.metrics")
 
         def metric(logits: Tensor) -> Tensor:
-            return metrics.logit_diff(logits, prompts.io, prompts.s)
+            return metrics.logit_diff(logits, prompts.io_token, prompts.s_token)
 
-        means = circuit.reference(model, partners, prompts.template)
-        task = circuit.Task(model, prompts, means, metrics.read_logits(model, metric))
-        return cls(impl, task, task.whole().mean().item())
+        means = circuit.abc_means(model, partners, prompts.template)
+        evaluator = circuit.CircuitEvaluator(
+            model, prompts, means, metrics.metric_from_logits(model, metric)
+        )
+        return cls(impl, evaluator, evaluator.full_model().mean().item())
 
     def first(self, n: int) -> "Trial":
         """The same on n of the prompts, images included: fewer cost less."""
-        half = len(self.task.prompts.tokens) // 2
+        half = len(self.evaluator.prompts.tokens) // 2
         chosen = torch.cat([torch.arange(n // 2), half + torch.arange(n // 2)])
-        prompts, partners = self.task.prompts.select(chosen), self.task.means[:, chosen]
-        task, metrics = self.task, self.impl("ch05_patching.metrics")
+        prompts, partners = self.evaluator.prompts.select(chosen), self.evaluator.means[:, chosen]
+        evaluator, metrics = self.evaluator, self.impl("ch05_patching.metrics")
 
         def metric(logits: Tensor) -> Tensor:
-            return metrics.logit_diff(logits, prompts.io, prompts.s)
+            return metrics.logit_diff(logits, prompts.io_token, prompts.s_token)
 
-        read = metrics.read_logits(task.model, metric)
-        task = self.impl("ch07_ioi.circuit").Task(task.model, prompts, partners, read)
-        return Trial(self.impl, task, task.whole().mean().item())
+        read = metrics.metric_from_logits(evaluator.model, metric)
+        evaluator = self.impl("ch07_ioi.circuit").CircuitEvaluator(
+            evaluator.model, prompts, partners, read
+        )
+        return Trial(self.impl, evaluator, evaluator.full_model().mean().item())
 
     def share(self, nodes: Sequence) -> float:
         """F of a circuit, as a share of F(M)."""
-        scores = self.task.only(nodes) if nodes else self.task.nothing()
+        scores = self.evaluator.keep_only(nodes) if nodes else self.evaluator.ablate_all()
         return scores.mean().item() / self.whole
 
     def every_head(self, *roles: str) -> list:
         """All heads of the model at these roles."""
-        node, config = self.impl("ch07_ioi.circuit").Node, self.task.model.config
+        node, config = self.impl("ch07_ioi.circuit").Node, self.evaluator.model.config
         layers, heads = range(config.n_layers), range(config.n_heads)
         return [node(layer, head, role) for role in roles for layer in layers for head in heads]
 
@@ -91,7 +95,7 @@ class Trial:
         """As many nodes at each role, of heads drawn at random."""
         generator, found = torch.Generator().manual_seed(seed), []
         for role in ROLES:
-            heads, many = self.every_head(role), sum(node.role == role for node in like)
+            heads, many = self.every_head(role), sum(node.position_role == role for node in like)
             picked = torch.randperm(len(heads), generator=generator)[:many].tolist()
             found += [heads[number] for number in picked]
         return found
@@ -99,29 +103,29 @@ class Trial:
     @torch.no_grad()
     def without_each(self, nodes: Sequence, sets: Iterable[Sequence]) -> list[float]:
         """F of the circuit without each of these sets, as shares of F(M); no set is empty."""
-        task = self.task
+        evaluator = self.task
         sweep = self.impl("ch05_patching.activation").patch_sweep
-        keep = self.impl("ch07_ioi.circuit").keep_mask(task.model, task.prompts, nodes)
+        keep = self.impl("ch07_ioi.circuit").keep_mask(evaluator.model, evaluator.prompts, nodes)
 
         def knock_out(z: Tensor, point: Any) -> Tensor:
             """For any number of versions side by side, from any position on."""
             layer, first = int(point.name.split(".")[1]), keep.shape[2] - z.shape[1]
-            kept, mean = (x[layer][: len(z), first:] for x in (keep, task.means))
+            kept, mean = (x[layer][: len(z), first:] for x in (keep, evaluator.means))
             times = len(z) // len(kept)
             return torch.where(kept.repeat(times, 1, 1)[..., None], z, mean.repeat(times, 1, 1, 1))
 
         versions = [[self.gone(node) for node in one] for one in sets]
-        names = [f"blocks.{layer}.attn.hook_z" for layer in range(len(task.model.blocks))]
-        with task.model.hooks({name: knock_out for name in names}):
-            scores = sweep(task.model, task.prompts.tokens, versions, task.read)
+        names = [f"blocks.{layer}.attn.hook_z" for layer in range(len(evaluator.model.blocks))]
+        with evaluator.model.hooks({name: knock_out for name in names}):
+            scores = sweep(evaluator.model, evaluator.prompts.tokens, versions, evaluator.read)
         return (scores.mean(dim=1) / self.whole).tolist()
 
     def gone(self, node: Any) -> Any:
         """The intervention that knocks one node out."""
-        where = getattr(self.task.prompts.positions, node.role)
+        where = getattr(self.evaluator.prompts.positions, node.position_role)
         place = tuple((position,) for position in where.tolist())
         site = self.impl("ch02_transformer.sites").Site(
             "attn.hook_z", node.layer, head=node.head, position=place
         )
-        part = self.task.means[node.layer, torch.arange(len(where)), where, node.head]
-        return self.impl("ch05_patching.sites").Intervention.put(site, part[:, None, None])
+        part = self.evaluator.means[node.layer, torch.arange(len(where)), where, node.head]
+        return self.impl("ch05_patching.interventions").Intervention.put(site, part[:, None, None])

@@ -1,6 +1,6 @@
 """Measures the circuit's paths on prompts on which no head was chosen, and what other heads do.
 
-`python -m docs._figures.ioi_paths` takes about a minute after `ioi_run`, and writes
+`python -m docs._figures.ioi.paths` takes about a minute after `experiment.py`, and writes
 docs/figures/ch07_paths.json: the effect of each head along the path that found it; and as nulls,
 attention and copying of heads that are not in the circuit.
 """
@@ -10,16 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from docs._figures.ioi_look import LOOKS, STEP_OF, STEPS, WEIGHTS, load
-from docs._figures.ioi_run import EACH, PATHS, SEEDS, draw_halves
-from docs._figures.ioi_tests import N_SMALL, interval
-from docs._figures.steps import Steps
-from docs._figures.write import FIGURES, write_facts
+from docs._figures.ioi.circuit_tests import N_SMALL, interval
+from docs._figures.ioi.experiment import EACH, PATHS, SEEDS, draw_halves
+from docs._figures.ioi.style import LOOKS, STEP_OF, STEPS, WEIGHTS, load
+from docs._figures.lib.cached_steps import CachedSteps
+from docs._figures.lib.figure_files import FIGURES, write_metadata
 from solutions.ch02_transformer import HookedTransformer, Site, load_pretrained
-from solutions.ch05_patching import path_patch, read_logit_diff
-from solutions.ch05_patching.reuse import read_text
-from solutions.ch07_ioi.heads import at, copy_score, receivers, role_attention
-from solutions.ch07_ioi.prompts import Prompts
+from solutions.ch05_patching import logit_diff_from_resid, path_patch
+from solutions.ch05_patching.sweep import cache_prompt
+from solutions.ch07_ioi.heads import copy_score, receivers, role_attention, site_positions
+from solutions.ch07_ioi.prompts import IOIPrompts
 
 FROM = {"direct": "end", "queries": "end", "subject": "s2", "keys": "s1_next"}
 N_OTHER = 30
@@ -30,7 +30,7 @@ FEW = 40
 Heads = dict[str, list[tuple[int, int]]]
 
 
-def listening(model: HookedTransformer, prompts: Prompts, heads: Heads, step: str) -> list[Site]:
+def listening(model: HookedTransformer, prompts: IOIPrompts, heads: Heads, step: str) -> list[Site]:
     """What the senders of a step reach; nothing means the logits."""
     where = prompts.positions
     readers = heads["S-inhibition"] + heads.get("subject suppressor", [])
@@ -43,7 +43,7 @@ def listening(model: HookedTransformer, prompts: Prompts, heads: Heads, step: st
 
 
 def along(
-    model: HookedTransformer, half: tuple[Prompts, Prompts], heads: Heads, step: str
+    model: HookedTransformer, half: tuple[IOIPrompts, IOIPrompts], heads: Heads, step: str
 ) -> dict[str, Tensor]:
     """What each head of a step loses the answer along its path, prompt by prompt: clean - patched.
 
@@ -53,16 +53,16 @@ def along(
     mine = [h for name in heads if STEP_OF.get(name, "direct") == step for h in heads[name]]
     if not mine:
         return {}
-    position = at(clean.positions._asdict()[FROM[step]])
+    position = site_positions(clean.positions._asdict()[FROM[step]])
     senders = [[Site("attn.hook_z", a, head=b, position=position)] for a, b in mine]
-    read = read_logit_diff(model, clean.io, clean.s)
-    base = read(read_text(model, clean.tokens).streams[-1][None, :, -1])
+    read = logit_diff_from_resid(model, clean.io_token, clean.s_token)
+    base = read(cache_prompt(model, clean.tokens).streams[-1][None, :, -1])
     into = listening(model, clean, heads, step)
     patched = path_patch(model, clean.tokens, partner.tokens, senders, into, read)
     return {f"{a}.{b}": one for (a, b), one in zip(mine, base - patched, strict=True)}
 
 
-def others(model: HookedTransformer, prompts: Prompts, heads: Heads, steps: Steps) -> dict:
+def others(model: HookedTransformer, prompts: IOIPrompts, heads: Heads, steps: CachedSteps) -> dict:
     """Attention between roles, and copying, of heads that are not in the circuit."""
     found = {head for one in heads.values() for head in one}
     n_heads = model.config.n_heads
@@ -80,11 +80,11 @@ def others(model: HookedTransformer, prompts: Prompts, heads: Heads, steps: Step
     return {"attention": looks, "copies": {"mean": copies.mean().item(), "most": copies.max()}}
 
 
-def whole(model: HookedTransformer, prompts: Prompts) -> float:
-    """F of the whole model on those prompts on which sets K are tried (ioi_tests.part)."""
+def whole(model: HookedTransformer, prompts: IOIPrompts) -> float:
+    """F of the whole model on those prompts on which sets K are tried (circuit_tests.subset)."""
     few = prompts.select(torch.linspace(0, len(prompts.tokens) - 1, N_SMALL).round().long())
-    stream = read_text(model, few.tokens).streams[-1][None, :, -1]
-    return read_logit_diff(model, few.io, few.s)(stream).mean().item()
+    stream = cache_prompt(model, few.tokens).streams[-1][None, :, -1]
+    return logit_diff_from_resid(model, few.io_token, few.s_token)(stream).mean().item()
 
 
 def main() -> None:
@@ -95,7 +95,7 @@ def main() -> None:
     }
     model, tokenizer = load_pretrained("smollm2-135m")
     half = draw_halves(tokenizer)[1]
-    steps = Steps("ioi_paths", 10, [SEEDS, EACH], [*PATHS, __file__])
+    steps = CachedSteps("ioi_paths", 10, [SEEDS, EACH], [*PATHS, __file__])
     found: dict[str, Any] = {
         step: steps(step, lambda s=step: along(model, half, heads, s), heads) for step in STEPS
     }
@@ -110,7 +110,7 @@ def main() -> None:
         "whole, sets K": whole(model, half[0]),
     }
     alt = "Effects of the circuit's heads along their paths, on prompts of the other half."
-    write_facts(FIGURES / "ch07_paths.json", alt, [*PATHS, __file__], numbers, SEEDS)
+    write_metadata(FIGURES / "ch07_paths.json", alt, [*PATHS, __file__], numbers, SEEDS)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ import torch
 
 from tests.grading import exercise
 
-from .words import random_prompts, written
+from .random_prompts import random_prompts, written
 
-KEPT = ("positions", "io", "s", "template", "abba")
+KEPT = ("positions", "io_token", "s_token", "template", "abba")
 
 
 def seeded(seed=0):
@@ -21,7 +21,7 @@ def places(drawn):
 
 def own_names(found, drawn):
     """How many of the names are IO or S of their own prompt."""
-    own = torch.stack([drawn.io, drawn.s], dim=1)
+    own = torch.stack([drawn.io_token, drawn.s_token], dim=1)
     return int((found[..., None] == own[:, None]).sum())
 
 
@@ -53,7 +53,7 @@ def test_fresh_names_are_different_and_none_of_the_prompts_own(prompts, counterf
 @exercise("7.2")
 def test_every_name_that_is_left_comes_equally_often_in_every_place(prompts, counterfactuals):
     drawn = random_prompts(prompts, 1, 9, 12, seed=3).select(torch.zeros(6000, dtype=torch.long))
-    own = [drawn.io[0].item(), drawn.s[0].item()]
+    own = [drawn.io_token[0].item(), drawn.s_token[0].item()]
     pool = torch.tensor([name for name in range(12) if name not in own][:5] + own)
     found = counterfactuals.fresh_names(drawn, pool, 3, seeded())
     for place in range(3):
@@ -73,7 +73,7 @@ def test_every_name_that_is_left_comes_equally_often_in_every_place(prompts, cou
 @exercise("7.2")
 def test_prompts_do_not_share_their_names(counterfactuals, draw, names):
     drawn = draw(40, seed=1)
-    found = counterfactuals.abc(drawn, names, seeded(1)).tokens.gather(1, places(drawn))
+    found = counterfactuals.abc_corruption(drawn, names, seeded(1)).tokens.gather(1, places(drawn))
     rows = len({tuple(row) for row in found.tolist()})
     assert rows > 30, (
         f"40 prompts got {rows} different triples of names: each prompt needs names of its own, or "
@@ -85,9 +85,9 @@ def test_prompts_do_not_share_their_names(counterfactuals, draw, names):
 def test_the_generator_alone_decides(counterfactuals, draw, names):
     drawn = draw(12, seed=2)
     torch.manual_seed(1)
-    first, other = (counterfactuals.abc(drawn, names, seeded(s)).tokens for s in (5, 6))
+    first, other = (counterfactuals.abc_corruption(drawn, names, seeded(s)).tokens for s in (5, 6))
     torch.manual_seed(2)
-    again = counterfactuals.abc(drawn, names, seeded(5)).tokens
+    again = counterfactuals.abc_corruption(drawn, names, seeded(5)).tokens
     assert torch.equal(first, again), (
         "The same seed must give the same names. Is chance taken from elsewhere than `generator`?"
     )
@@ -99,7 +99,7 @@ def test_the_generator_alone_decides(counterfactuals, draw, names):
 def test_three_names_are_new_and_all_else_stays(counterfactuals, draw, names, seed):
     drawn = draw(30, seed=seed)
     before = drawn.tokens.clone()
-    found = counterfactuals.abc(drawn, names, seeded(seed))
+    found = counterfactuals.abc_corruption(drawn, names, seeded(seed))
     assert torch.equal(drawn.tokens, before), (
         "The source is changed: its tokens must stay as they were (scatter, not scatter_)."
     )
@@ -123,7 +123,7 @@ def test_three_names_are_new_and_all_else_stays(counterfactuals, draw, names, se
 @exercise("7.2")
 def test_a_partner_is_scored_by_its_sources_names(counterfactuals, draw, names):
     drawn = draw(10, seed=4)
-    found = counterfactuals.abc(drawn, names, seeded())
+    found = counterfactuals.abc_corruption(drawn, names, seeded())
     for field in KEPT:
         came, right = getattr(found, field), getattr(drawn, field)
         came, right = (x if field == "positions" else (x,) for x in (came, right))
@@ -141,7 +141,7 @@ def test_a_comma_behind_a_name_stays(prompts, counterfactuals, tokenizer, names)
         "When John, Mary and Tom met, so John, sent a gift to",
     ]
     source = written(prompts, tokenizer, texts, [("Mary", "John")] * 2)
-    found = counterfactuals.abc(source, names, seeded(3))
+    found = counterfactuals.abc_corruption(source, names, seeded(3))
     comma = tokenizer.token_to_id(",")
     for row, partner in zip(source.tokens, found.tokens, strict=True):
         assert torch.equal(row == comma, partner == comma), (

@@ -12,10 +12,17 @@ from jaxtyping import Int
 from torch import Tensor
 
 from solutions.ch02_transformer import HookedTransformer, Site
-from solutions.ch05_patching.reuse import Version, Walk, first_position, groups, read_text, walk
-from solutions.ch05_patching.sites import Runs
-from solutions.ch07_ioi.counterfactuals import abc, fresh_names, mirrored
-from solutions.ch07_ioi.prompts import Prompts, draw_prompts, single_tokens
+from solutions.ch05_patching.interventions import Runs
+from solutions.ch05_patching.sweep import (
+    Patch,
+    SweepBatch,
+    cache_prompt,
+    first_position,
+    groups,
+    run_sweep_batch,
+)
+from solutions.ch07_ioi.counterfactuals import abc_corruption, fresh_names, swap_names
+from solutions.ch07_ioi.prompts import IOIPrompts, draw_prompts, single_tokens
 from solutions.ch07_ioi.sentences import NAMES, OBJECTS, PLACES
 
 WEIGHTS = "SmolLM2-135M-Instruct, 4-bit weights (Q4_1), dequantised"
@@ -36,7 +43,7 @@ def names_of(tokenizer: Any, seed: int) -> Tensor:
     return torch.tensor(list(pool(tokenizer, seed).values()))
 
 
-def draw(tokenizer: Any, seed: int, frame: int | None = None) -> Prompts:
+def draw(tokenizer: Any, seed: int, frame: int | None = None) -> IOIPrompts:
     """One set, the mirror images behind; of one sentence frame if one is given."""
     generator = torch.Generator().manual_seed(seed)
     names = list(pool(tokenizer, seed))
@@ -44,13 +51,13 @@ def draw(tokenizer: Any, seed: int, frame: int | None = None) -> Prompts:
     if frame is not None:
         groups = [(prompts.template == 2 * frame + order).nonzero()[:, 0] for order in (0, 1)]
         prompts = prompts.select(torch.cat([group[: EACH // 4] for group in groups]))
-    image = mirrored(prompts)
+    image = swap_names(prompts)
     where = type(prompts.positions)(*(torch.cat([one, one]) for one in prompts.positions))
     fields = [torch.cat(two) for two in zip(prompts[2:], image[2:], strict=True)]
-    return Prompts(torch.cat([prompts.tokens, image.tokens]), where, *fields)
+    return IOIPrompts(torch.cat([prompts.tokens, image.tokens]), where, *fields)
 
 
-def third(tokenizer: Any, prompts: Prompts, seed: int) -> list[Tensor]:
+def third(tokenizer: Any, prompts: IOIPrompts, seed: int) -> list[Tensor]:
     """Two partners in which S2 is a third name, another one in each; images have the same name."""
     names, generator = names_of(tokenizer, seed), torch.Generator().manual_seed(seed)
     half = prompts.select(slice(0, EACH // 2))
@@ -59,11 +66,11 @@ def third(tokenizer: Any, prompts: Prompts, seed: int) -> list[Tensor]:
     return [prompts.tokens.scatter(1, where, new[:, i : i + 1]) for i in range(2)]
 
 
-def abc_twice(tokenizer: Any, prompts: Prompts, seed: int) -> list[Tensor]:
+def abc_twice(tokenizer: Any, prompts: IOIPrompts, seed: int) -> list[Tensor]:
     """Two ABC partners, drawn one after the other; an image has the partner of its prompt."""
     names, generator = names_of(tokenizer, seed), torch.Generator().manual_seed(seed)
     half = prompts.select(slice(0, EACH // 2))
-    return [abc(half, names, generator).tokens.repeat(2, 1) for _ in range(2)]
+    return [abc_corruption(half, names, generator).tokens.repeat(2, 1) for _ in range(2)]
 
 
 def elsewhere(tokenizer: Any, tokens: Tensor) -> Tensor:
@@ -79,7 +86,7 @@ def elsewhere(tokenizer: Any, tokens: Tensor) -> Tensor:
     return tokens
 
 
-def at_end(model: HookedTransformer, prompts: Prompts) -> list[Site]:
+def at_end(model: HookedTransformer, prompts: IOIPrompts) -> list[Site]:
     """The output of every head at the last position, layer by layer."""
     end = prompts.tokens.shape[1] - 1
     heads = range(model.config.n_heads)
@@ -93,17 +100,19 @@ def at_end(model: HookedTransformer, prompts: Prompts) -> list[Site]:
 def ends(
     model: HookedTransformer,
     tokens: Int[Tensor, "batch pos"],
-    versions: Sequence[Version],
+    versions: Sequence[Patch],
     runs: Runs,
 ) -> Tensor:
     """The stream after the last block at the last position, [version, batch, d_model].
 
     As `patch_sweep`, for readers of several metrics.
     """
-    text = read_text(model, tokens)
+    text = cache_prompt(model, tokens)
     found = text.streams[0].new_empty(len(versions), *text.streams[-1][:, -1].shape)
     for numbers in groups(text, versions, 1024):
         chosen = [versions[number] for number in numbers]
-        stream, _ = walk(model, Walk(text, chosen, first_position(chosen[0], text), runs, {}))
+        stream, _ = run_sweep_batch(
+            model, SweepBatch(text, chosen, first_position(chosen[0], text), runs, {})
+        )
         found[numbers] = stream[:, -1].unflatten(0, (len(chosen), -1))
     return found
