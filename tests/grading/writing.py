@@ -64,7 +64,7 @@ BANNED: dict[str, str] = {
     r"desk": "the command-line tools",
     r"look under the floor|under the floor": "contribute",
     r"(?:is|are|was|were) expected": "expected X, got Y",
-    rf"(?:one|two|three|a|an|\d+) \w+ an? (?:{UNITS})": "per: one number per prompt",
+    rf"(?<!chapter\s)(?:one|two|three|a|an|\d+) \w+ an? (?:{UNITS})": "per: one number per prompt",
     r"(?<!there\s)(?<!which\s)(?:is|are) no (?!longer\b|more\b|less\b|better\b|worse\b|larger\b"
     r"|smaller\b|slower\b|faster\b|different\b|one\b)\w+": "is not a, has no, there is no",
 }
@@ -86,8 +86,8 @@ ABBREVIATIONS = r"(?<!e\.g)(?<!i\.e)(?<!et al)(?<!vs)(?<!cf)(?<!Fig)(?<!fig)(?<!
 SENTENCE_END = re.compile(rf"{ABBREVIATIONS}[.!?][)\"*_”’]*\s+(?=[A-Z`$*_\"(“])")
 NO_NUMBER = re.compile(
     r"\b(?:chapters?|exercises?|sections?|pages?|figures?|equations?|eqs?\.|appendix|arXiv|Python"
-    r"|numbers?|GPT|layers?|heads?|steps?|versions?)[\s-]*[\d.:]+"
-    r"(?:(?:,| and| to| or|-|–)\s*[\d.]+)*"
+    r"|numbers?|GPT|layers?|heads?|steps?|versions?)[\s,-]*[\d.:]+"
+    r"(?:(?:,| and| to| or|-|–)\s*[\d.]+)*|\[[\d.]+\]\("
     r"|\b(?:19|20)\d\d\b|\b[\d.]+[a-z]\b|[A-Za-z_]+[-_]?\d[\w.-]*",
     re.IGNORECASE,
 )
@@ -267,6 +267,7 @@ def _sentences(name: str, text: str) -> list[Finding]:
         if not bare or re.match(r"\||#|!\[|!!!|\?\?\?|---|\[\^?\w+\]:|\{", bare):
             continue
         bare = re.sub(r"^(?:[-*+]|\d+\.|>)\s+", "", bare)
+        bare = re.sub(r"^\*\*[^*]+\*\*\s+", "", bare)  # a term, before its explanation
         inner = SENTENCE_END.search(bare)
         if inner:
             advice = "one sentence per source line"
