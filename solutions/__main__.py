@@ -13,8 +13,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from chapters.course.marks import make_stub
-from chapters.course.tables import FILE, blank_answers
+from chapters.course.answer_tables import FILE, blank_answers
+from chapters.course.exercise_marks import make_stub
 
 ROOT = Path(__file__).resolve().parents[1]
 

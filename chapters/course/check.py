@@ -12,7 +12,7 @@ import sys
 import time
 from typing import TextIO
 
-from .exercises import Exercise, numeric
+from .exercise_pages import Exercise, numeric
 from .paper import heading, paint, points, say
 from .steps import DeskError
 from .where import ROOT, chapter_folder, exercises, find, next_exercise, places

@@ -1,6 +1,6 @@
 """Bare `mi` and `mi progress`: how far you are and what is next. Reads text files only."""
 
-from .exercises import Exercise, numeric
+from .exercise_pages import Exercise, numeric
 from .paper import bar, heading, paint, say
 from .where import exercises, passes, places
 

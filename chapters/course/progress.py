@@ -13,8 +13,8 @@ import tomllib
 from collections import defaultdict
 from pathlib import Path
 
-from .marks import Function, find_answers, functions_of
-from .tables import FILE, answer_files, find_tables, read_table, text_of
+from .answer_tables import FILE, answer_files, find_tables, read_table, text_of
+from .exercise_marks import Function, find_answers, functions_of
 
 CHAPTERS = Path(__file__).resolve().parents[1]
 HEADER = "# Exercises that the graders have passed, with a fingerprint of each answer.\n"

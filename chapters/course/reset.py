@@ -10,10 +10,10 @@ import contextlib
 from datetime import datetime
 from pathlib import Path
 
-from .marks import MARK, find_answers, functions_of, make_stub, stub_line
+from .answer_tables import FILE, blank_answers, find_tables, text_of
+from .exercise_marks import MARK, find_answers, functions_of, make_stub, stub_line
 from .paper import say
 from .steps import DeskError
-from .tables import FILE, blank_answers, find_tables, text_of
 from .where import CHAPTERS, ROOT, chapter_folder, find, shown
 
 BACKUPS = CHAPTERS / "backups"

@@ -6,11 +6,11 @@ How many hints were shown is kept in chapters/hints.toml, a plain file that git 
 import sys
 import tomllib
 
-from .exercises import Exercise
+from .answer_tables import FILE, text_of
+from .exercise_pages import Exercise
 from .paper import heading, points, say, say_code, say_markdown
 from .reset import reference_of
 from .steps import DeskError
-from .tables import FILE, text_of
 from .where import CHAPTERS, attempted, find, next_exercise, places, shown
 
 HINTS = CHAPTERS / "hints.toml"

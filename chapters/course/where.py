@@ -9,11 +9,11 @@ import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
-from .exercises import Exercise, numeric, read_exercises
-from .marks import MARK, stub_line
+from .answer_tables import FILE, find_tables, open_keys, read_table
+from .exercise_marks import MARK, stub_line
+from .exercise_pages import Exercise, numeric, read_exercises
 from .progress import passed, read_progress
 from .steps import DeskError
-from .tables import FILE, find_tables, open_keys, read_table
 
 CHAPTERS = Path(__file__).resolve().parents[1]
 ROOT = CHAPTERS.parent

@@ -9,8 +9,8 @@ import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
-from chapters.course.marks import Answer
-from chapters.course.tables import FILE, answer_files, answers_in, blank_answers, text_of
+from chapters.course.answer_tables import FILE, answer_files, answers_in, blank_answers, text_of
+from chapters.course.exercise_marks import Answer
 
 
 class Code(NamedTuple):

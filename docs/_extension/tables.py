@@ -6,7 +6,7 @@ from pathlib import Path
 from markdown import Markdown
 from markdown.preprocessors import Preprocessor
 
-from chapters.course.exercises import Exercise, read_exercises
+from chapters.course.exercise_pages import Exercise, read_exercises
 from docs._extension.errors import plainly
 from docs._extension.pages import outside_fences
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chapters.course.tables import FILE, open_keys, read_table
+from chapters.course.answer_tables import FILE, open_keys, read_table
 
 
 class Answers(dict[str, Any]):

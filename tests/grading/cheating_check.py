@@ -1,7 +1,7 @@
 """Refuse a submission that looks its answers up instead of giving them.
 
 This reads the learner's files and runs nothing. It stops what somebody would try by accident or in
-a hurry (importing solutions, reading the tests, setting the switch), and is no sandbox: a class
+a hurry (importing solutions, reading the tests, setting what is graded), and is no sandbox: a class
 grades in a process of its own, against tests of its own.
 """
 
@@ -10,9 +10,10 @@ import re
 from pathlib import Path
 
 MODULES = {"solutions", "tests", "pytest", "_pytest", "importlib", "inspect", "gc", "runpy"}
-NAMES = {"graded", "__import__", "__closure__", "__wrapped__", "__either__", "exec", "eval"}
+NAMES = {"current_exercise", "import_hook", "__import__", "__closure__", "__wrapped__"}
+NAMES |= {"__dispatch__", "exec", "eval"}
 WORDS = re.compile(r"\b(solutions|tests|progress\.toml)\b")
-WORTH_READING = re.compile(rf"\b({'|'.join(sorted(MODULES | NAMES))}|modules|desk|progress)\b")
+WORTH_READING = re.compile(rf"\b({'|'.join(sorted(MODULES | NAMES))}|modules|course|progress)\b")
 
 
 def offence(folder: Path, solutions: Path) -> str | None:
@@ -61,7 +62,7 @@ def _forbidden(node: ast.AST):
     """Yields the imports and names of one node that an answer may not use."""
     for module in _imports(node):
         root, *rest = module.split(".")
-        if root in MODULES or module == "sys.modules" or {"desk", "graded"} & {root, *rest[:1]}:
+        if root in MODULES or module == "sys.modules" or "course" in {root, *rest[:1]}:
             yield f"the import of {module}"
     if isinstance(node, ast.Name) and node.id in NAMES:
         yield f"the name {node.id}"

@@ -1,7 +1,7 @@
 """The pytest plugin that turns tests into graders.
 
 1. `--impl` says which package is graded: chapters (the default), solutions, or a variant of them.
-2. Around each grader the switch is told the exercise, and the network is closed.
+2. Around each grader the import hook gets the exercise, and the network is closed.
 3. A stub that is reached makes a test `todo`, which is neither a pass nor a failure.
 4. A failure becomes a refusal that can be read (`failure_report.py`).
 5. When all graders of an exercise ran on chapters/ and passed, progress is written
@@ -16,10 +16,9 @@ from pathlib import Path
 
 import pytest
 
-import chapters
-from chapters.course import switch
-from chapters.course.marks import MARK
-from chapters.course.tables import FILE, find_tables
+from chapters.course import import_hook
+from chapters.course.answer_tables import FILE, find_tables
+from chapters.course.exercise_marks import MARK
 
 from . import answer_tables_fixture, cheating_check, failure_report, skip_rules
 from .progress_recorder import Recorder
@@ -54,11 +53,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{name}: {meaning}")
     for number in _numbers():
         config.addinivalue_line("markers", f"{number}: graders of exercise {number}")
-    switch.check_shapes()
+    import_hook.check_shapes()
     impl = config.getoption("--impl")
-    if not switch.is_installed(impl):
+    if not import_hook.is_installed(impl):
         folder = Path(import_module(impl).__path__[0])
-        finder = switch.install(impl, folder, solutions=folder / "no reference stands in here")
+        finder = import_hook.install(impl, folder, solutions=folder / "no reference stands in here")
         config.add_cleanup(lambda: sys.meta_path.remove(finder))
 
 
@@ -128,17 +127,13 @@ def number_of(item: pytest.Item) -> str | None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item):
-    """Tells the switch which exercise is graded, fixtures included, and closes the network."""
+    """Sets the exercise that is graded, fixtures included, and closes the network."""
     number = number_of(item)
     if number is None:
         return (yield)
-    before = chapters.graded
-    chapters.graded = switch.ALL_OF_MY_OWN if item.config.getoption("--own") else number
-    try:
-        with skip_rules.offline():
-            return (yield)
-    finally:
-        chapters.graded = before
+    exercise = import_hook.OWN_CODE_ONLY if item.config.getoption("--own") else number
+    with import_hook.grading(exercise), skip_rules.offline():
+        return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -8,7 +8,7 @@ could not run here (no weights, no GPU) and those that wait for --slow do not ho
 import pytest
 
 from chapters.course import progress
-from chapters.course.exercises import read_exercises
+from chapters.course.exercise_pages import read_exercises
 
 
 class Recorder:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from chapters.course.exercises import read_exercises
-from chapters.course.tables import FILE, answer_files, answers_in, open_keys, read_table
+from chapters.course.answer_tables import FILE, answer_files, answers_in, open_keys, read_table
+from chapters.course.exercise_pages import read_exercises
 
 from .variants import SOLUTIONS, numbers_of
 

@@ -2,7 +2,7 @@
 
 import re
 
-from chapters.course.exercises import read_exercises
+from chapters.course.exercise_pages import read_exercises
 
 from .variants import ROOT, TESTS, Right, chapter_of, grade, numbers_of, tree
 

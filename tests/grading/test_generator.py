@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chapters.course.tables import blank_answers
+from chapters.course.answer_tables import blank_answers
 from solutions.__main__ import main
 
 SOURCE = '''\

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from chapters.course.marks import Function, functions_of
+from chapters.course.exercise_marks import Function, functions_of
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE, FUNCTION, PARAMETERS, FIELDS = 250, 40, 7, 12

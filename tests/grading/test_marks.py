@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from chapters.course.exercises import read_exercises
-from chapters.course.marks import answer_text, find_answers, make_stub
+from chapters.course.exercise_marks import answer_text, find_answers, make_stub
+from chapters.course.exercise_pages import read_exercises
 
 SOURCE = '''\
 class A:

@@ -6,9 +6,9 @@ import sys
 import pytest
 from watchfiles import Change
 
-from chapters.course.marks import find_answers
+from chapters.course.answer_tables import blank_answers, find_tables, open_keys, read_table, text_of
+from chapters.course.exercise_marks import find_answers
 from chapters.course.progress import fingerprint
-from chapters.course.tables import blank_answers, find_tables, open_keys, read_table, text_of
 from chapters.course.watch import only_answers
 from chapters.course.where import CHAPTERS
 

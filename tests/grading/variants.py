@@ -23,9 +23,9 @@ from unittest import mock
 
 import pytest
 
-from chapters.course import switch
-from chapters.course.marks import Answer, stub_line
-from chapters.course.tables import answer_files, answers_in, blank_answers
+from chapters.course import import_hook
+from chapters.course.answer_tables import answer_files, answers_in, blank_answers
+from chapters.course.exercise_marks import Answer, stub_line
 
 ROOT = Path(__file__).resolve().parents[2]
 SOLUTIONS, TESTS = ROOT / "solutions", ROOT / "tests"
@@ -148,7 +148,7 @@ def tree(folder: Path, variants: Iterable[Right], switched: bool = False) -> Ite
         path = folder / package / source.relative_to(SOLUTIONS)
         path.write_text(change(path, variant), "utf-8")
     (folder / package / "__init__.py").touch()
-    finder = switch.install(package, folder / package, SOLUTIONS) if switched else None
+    finder = import_hook.install(package, folder / package, SOLUTIONS) if switched else None
     sys.path.insert(0, str(folder))
     try:
         yield package

@@ -2,8 +2,8 @@
 
 A line `["0.15"]` opens the table of exercise 0.15, which ends where the next one begins (comments
 in front of a table belong to it). In the workbook every value is "?", and that is no answer yet.
-This is the only parser of tables, as `marks.py` is of marks. It finds a table by its lines, so that
-a slip in one leaves the others readable.
+This is the only parser of tables, as `exercise_marks.py` is of marks. It finds a table by its
+lines, so that a slip in one leaves the others readable.
 """
 
 import re
@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from .marks import Answer, answer_text, find_answers
+from .exercise_marks import Answer, answer_text, find_answers
 
 FILE = "answers.toml"
 HEAD = re.compile(r'\[\s*"(\d+\.\d+)"\s*(\.[^\[\]]+)?\]\s*(#.*)?')

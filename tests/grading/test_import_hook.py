@@ -11,9 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-import chapters
-from chapters.course import switch
-from chapters.course.marks import make_stub
+from chapters.course import import_hook
+from chapters.course.exercise_marks import make_stub
 
 FRESH = itertools.count()
 
@@ -109,11 +108,11 @@ def open_and_close(child) -> str:
 @pytest.fixture
 def workbook(tmp_path, monkeypatch):
     """Writes a workbook of one chapter with a sibling file, and imports the sibling's package."""
-    monkeypatch.setattr(chapters, "graded", None)
-    monkeypatch.setattr(switch, "checked", None)
+    monkeypatch.setattr(import_hook, "current_exercise", None)
+    monkeypatch.setattr(import_hook, "typechecker", None)
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     monkeypatch.syspath_prepend(tmp_path)
-    switch._say_once.cache_clear()
+    import_hook._warn_once.cache_clear()
 
     def make(learners: str, reference: str | None = REFERENCE) -> SimpleNamespace:
         package = f"made_up_{next(FRESH)}"
@@ -123,7 +122,7 @@ def workbook(tmp_path, monkeypatch):
             for name, code in {"__init__": "", "a": text, "b": SIBLING}.items():
                 if code is not None:
                     (folder / f"{name}.py").write_text(code, "utf-8")
-        switch.install(package, tmp_path / package, tmp_path / "answers")
+        import_hook.install(package, tmp_path / package, tmp_path / "answers")
         return import_module(f"{package}.ch02_small.b"), import_module(f"{package}.ch02_small.a")
 
     return make
@@ -132,8 +131,8 @@ def workbook(tmp_path, monkeypatch):
 @pytest.mark.parametrize("number", CALLS)
 def test_a_grader_runs_the_learners_answer_of_its_exercise_only(workbook, number):
     _, module = workbook(MINE)
-    for chapters.graded in CALLS:
-        expected = "mine" if chapters.graded == number else "reference"
+    for import_hook.current_exercise in CALLS:
+        expected = "mine" if import_hook.current_exercise == number else "reference"
         assert CALLS[number](module) == expected
 
 
@@ -154,27 +153,27 @@ def test_outside_graders_a_stub_gives_way_with_one_warning(workbook, number):
 
 
 @pytest.mark.parametrize("number", CALLS)
-@pytest.mark.parametrize("graded", ["own number", switch.ALL_OF_MY_OWN])
+@pytest.mark.parametrize("graded", ["own number", import_hook.OWN_CODE_ONLY])
 def test_a_graded_stub_is_not_written(workbook, number, graded):
     _, module = workbook(make_stub(REFERENCE))
-    chapters.graded = number if graded == "own number" else graded
+    import_hook.current_exercise = number if graded == "own number" else graded
     with pytest.raises(NotImplementedError, match=f"exercise {number}"):
         CALLS[number](module)
 
 
 def test_one_answer_calls_another_through_the_switch(workbook):
     sibling, module = workbook(MINE)
-    chapters.graded = "2.2"
+    import_hook.current_exercise = "2.2"
     assert module.uses_plain(1) == ("mine", ("reference", 11))
-    chapters.graded = "2.1"
+    import_hook.current_exercise = "2.1"
     assert sibling.through() == (("mine", 11), ("reference", "parent", "Child"))
-    chapters.graded = switch.ALL_OF_MY_OWN
+    import_hook.current_exercise = import_hook.OWN_CODE_ONLY
     assert sibling.through() == (("mine", 11), ("mine", "parent", "Child"))
 
 
 def test_without_a_reference_the_learners_answers_stand_in(workbook):
     _, module = workbook(MINE, reference=None)
-    chapters.graded = "2.99"
+    import_hook.current_exercise = "2.99"
     assert {call(module) for call in CALLS.values()} == {"mine"}
 
 
@@ -190,7 +189,7 @@ def test_types_pickles_and_sources_are_the_learners(workbook):
 def test_a_traceback_shows_each_answer_in_its_own_file(workbook):
     broken = REFERENCE.replace('return ("reference", plain(x))', 'return plain(x) / "reference"')
     _, module = workbook("# a line more\n" + MINE, reference=broken)
-    chapters.graded = "2.1"
+    import_hook.current_exercise = "2.1"
     with pytest.raises(TypeError) as caught:
         module.uses_plain(1)
     last = traceback.extract_tb(caught.value.__traceback__)[-1]
@@ -203,7 +202,7 @@ def test_the_reference_finds_imports_that_an_editor_threw_out(workbook):
         "import functools\n", "from __future__ import annotations\n"
     )
     _, module = workbook(stub)
-    chapters.graded = "2.1"
+    import_hook.current_exercise = "2.1"
     assert module.reduces([1, 3, 2]) == 3
 
 
@@ -212,18 +211,18 @@ def test_a_function_that_is_gone_blocks_nobody(workbook):
     _, module = workbook(
         renamed.replace("def greet(self):\n        #", "def grit(self):\n        #")
     )
-    chapters.graded = "2.2"
+    import_hook.current_exercise = "2.2"
     assert module.uses_plain(1) == ("mine", ("reference", 11))
     assert module.Child().greet() == ("reference", "parent", "Child")
-    chapters.graded = "2.1"
-    with pytest.raises(AttributeError, match="plain of exercise 2.1 is gone .* `mi reset 2.1`"):
+    import_hook.current_exercise = "2.1"
+    with pytest.raises(AttributeError, match="plain of exercise 2.1 is missing .* `mi reset 2.1`"):
         module.plain(1)
 
 
 def test_both_answers_are_checked_for_shapes_and_types(workbook):
-    switch.check_shapes()
+    import_hook.check_shapes()
     _, module = workbook(MINE)
-    for chapters.graded in ("2.1", "2.2"):
+    for import_hook.current_exercise in ("2.1", "2.2"):
         with pytest.raises(TypeError, match="argument|parameters of .*plain"):
             module.plain("one")
 
