@@ -2,7 +2,7 @@
 
 import pytest
 
-from .submission import offence
+from .cheating_check import offence
 
 FORBIDDEN = [
     "from solutions.ch02_small.a import double",
