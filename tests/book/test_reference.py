@@ -67,7 +67,7 @@ def test_the_page_names_nothing_that_is_not_there():
 
 def test_every_file_that_the_papers_page_names_is_there():
     text = (ROOT / "docs" / "papers.md").read_text(encoding="utf-8")
-    sections = text.split("\n## Here now: ")[1:]
+    sections = text.split("\n## Finished: ")[1:]
     assert len(sections) == len(list((ROOT / "solutions").glob("ch*/")))
     for section in sections:
         room = ROOT / re.search(r"`(solutions/\w+)/`", section)[1]
