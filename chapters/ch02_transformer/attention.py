@@ -3,7 +3,7 @@
 1. Every head makes a query, a key and a value for each position (`project`).
 2. Positions come in by turning queries and keys (`Rotary`), or with the embedding.
 3. Query times key, scaled, masked, softmax over keys: the pattern (`pattern`).
-4. The pattern mixes values into z; W_O writes z to the residual stream (`move`, `write`).
+4. The pattern mixes values into z; W_O writes z to the residual stream (`apply_pattern`, `output_projection`).
 
 Axes: batch pos head d_head; query and key are both positions; kv_head counts the key heads.
 """
@@ -19,9 +19,9 @@ from torch import Tensor, nn
 
 from .config import TransformerConfig
 from .hooks import HookPoint
-from .kv_cache import Past
+from .kv_cache import AbstractLayerCache
 from .layers import empty, zeros
-from .norms import lift
+from .norms import at_least_float32
 
 Queries = Float[Tensor, "batch query head d_head"]
 Keys = Float[Tensor, "batch key head d_head"]
@@ -40,7 +40,7 @@ def causal_mask(n_queries: int, n_keys: int) -> Bool[Tensor, "query key"]:
     raise NotImplementedError("exercise 2.8")
 
 
-def share_heads(
+def repeat_kv_heads(
     x: Float[Tensor, "batch pos kv_head d_head"], n_heads: int
 ) -> Float[Tensor, "batch pos head d_head"]:
     """Hand each key (or value) head to its group of query heads.
@@ -87,7 +87,7 @@ class Rotary(nn.Module):
 
     def forward(self, x: Keys, start: int) -> Keys:
         """Turn x, whose first position is number start."""
-        wide = lift(x)
+        wide = at_least_float32(x)
         position = torch.arange(start, start + x.shape[1]).to(wide)
         pair = torch.arange(self.n // 2).to(wide)
         # exercise 2.10
@@ -98,7 +98,7 @@ class Attention(nn.Module):
     """Attention with n_heads query heads on kv_heads key and value heads.
 
     What families do differently comes in as parts: `rotate` (positions), `mask` (a sliding window
-    has its own), `q_norm` and `k_norm` on queries and keys, `cap` on the scores.
+    has its own), `q_norm` and `k_norm` on queries and keys, `softcap` on the scores.
 
     Source: Vaswani et al. 2017, "Attention Is All You Need".
     """
@@ -120,7 +120,7 @@ class Attention(nn.Module):
         rotate: nn.Module | None = None,
         mask: Mask = causal_mask,
         qk_norms: tuple[nn.Module, nn.Module] | None = None,
-        cap: Callable[[Tensor], Tensor] | None = None,
+        softcap: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         super().__init__()
         heads, kv_heads = config.n_heads, config.kv_heads
@@ -133,7 +133,7 @@ class Attention(nn.Module):
         self.b_Q, self.b_K = zeros(heads, d_head), zeros(kv_heads, d_head)
         self.b_V, self.b_O = zeros(kv_heads, d_head), zeros(d_model)
         self.rotate = NoRotation(config) if rotate is None else rotate
-        self.mask, self.cap = mask, cap
+        self.mask, self.softcap = mask, softcap
         self.q_norm, self.k_norm = qk_norms or (nn.Identity(), nn.Identity())
         self.hook_q = HookPoint()  # [batch, pos, head, d_head]
         self.hook_k = HookPoint()  # [batch, pos, kv_head, d_head]
@@ -148,7 +148,7 @@ class Attention(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "batch pos d_model"],
-        past: Past | None = None,
+        past: AbstractLayerCache | None = None,
         where: Float[Tensor, "batch pos d_model"] | None = None,
     ) -> Float[Tensor, "batch pos d_model"]:
         """What all heads together write, position by position.
@@ -163,20 +163,20 @@ class Attention(nn.Module):
         v = self.hook_v(project(x, self.W_V, self.b_V))
         q = self.hook_rot_q(self.rotate(self.q_norm(q), start))
         k = self.hook_rot_k(self.rotate(self.k_norm(k), start))
-        attend, plain = self.attend, self.mask is causal_mask and not self.watched
+        attend, plain = self.attend, self.mask is causal_mask and not self.needs_pattern
         z = attend(q, k, v) if past is None else past.attend(q, k, v, attend, plain)
-        return self.write(self.hook_z(z))
+        return self.output_projection(self.hook_z(z))
 
     @property
-    def watched(self) -> bool:
+    def needs_pattern(self) -> bool:
         """Whether scores or pattern must be there: somebody listens, or scores are capped."""
-        return self.hook_attn_scores.heard or self.hook_pattern.heard or self.cap is not None
+        return self.hook_attn_scores.has_hooks or self.hook_pattern.has_hooks or self.cap is not None
 
     def attend(self, q: Queries, k: KvKeys, v: KvKeys) -> Queries:
         """Mix values by the pattern; fused, and without a pattern, when nobody asks for one."""
-        k, v = share_heads(k, q.shape[2]), share_heads(v, q.shape[2])
-        if self.watched:
-            return self.move(self.pattern(q, k), v)
+        k, v = repeat_kv_heads(k, q.shape[2]), repeat_kv_heads(v, q.shape[2])
+        if self.needs_pattern:
+            return self.apply_pattern(self.pattern(q, k), v)
         square = self.mask is causal_mask and q.shape[1] == k.shape[1]
         mask = None if square else self.mask(q.shape[1], k.shape[1]).to(q.device)
         q, k, v = (x.transpose(1, 2) for x in (q, k, v))
@@ -189,22 +189,22 @@ class Attention(nn.Module):
         `hook_attn_scores` sees the scores after the mask (-inf where a query may not look). The
         softmax happens in float32 at least, and the pattern comes in q's own precision.
         """
-        cap = self.cap or (lambda scores: scores)
+        softcap = self.softcap or (lambda scores: scores)
         hidden = ~self.mask(q.shape[1], k.shape[1]).to(q.device)
         # exercise 2.9
         raise NotImplementedError("exercise 2.9")
 
-    def move(self, pattern: Pattern, v: Keys) -> Queries:
+    def apply_pattern(self, pattern: Pattern, v: Keys) -> Queries:
         """z: for each query, the values of all keys, weighted by the pattern."""
         # exercise 2.12
         raise NotImplementedError("exercise 2.12")
 
-    def write(self, z: Queries) -> Float[Tensor, "batch query d_model"]:
+    def output_projection(self, z: Queries) -> Float[Tensor, "batch query d_model"]:
         """Sum of what each head writes, plus the bias that they share.
 
         Single heads (`hook_result`) are computed only when somebody asks for them.
         """
-        if self.hook_result.heard:
+        if self.hook_result.has_hooks:
             axes = "batch pos head d_head, head d_head d_model -> batch pos head d_model"
             return self.hook_result(einsum(z, self.W_O, axes)).sum(dim=2) + self.b_O
         # exercise 2.12

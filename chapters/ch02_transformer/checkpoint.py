@@ -14,7 +14,7 @@ from torch import nn
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
-def save(path: Path, step: int, model: nn.Module, optimizer: torch.optim.AdamW, run: str) -> None:
+def save_checkpoint(path: Path, step: int, model: nn.Module, optimizer: torch.optim.AdamW, run: str) -> None:
     """Write the run as it stands after `step` updates: beside the file, then in its place."""
     tensors = {}
     for name, weight in model.named_parameters():
@@ -27,7 +27,7 @@ def save(path: Path, step: int, model: nn.Module, optimizer: torch.optim.AdamW, 
     beside.replace(path)
 
 
-def restore(path: Path, model: nn.Module, optimizer: torch.optim.AdamW, run: str) -> int:
+def restore_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.AdamW, run: str) -> int:
     """Put the run back as it was and return its step; 0, and nothing changed, without a file.
 
     Raises: ValueError when the file is damaged, or belongs to another run or another model.

@@ -2,7 +2,7 @@
 
 A HookPoint is an identity that a module calls on each tensor worth naming:
 `x = self.hook_resid_pre(x)`. Nothing happens there until somebody asks. Hooks may replace the
-tensor; listeners see what the rest of the model will see. A HookedModule finds its points by name,
+tensor; observers see what the rest of the model will see. A HookedModule finds its points by name,
 puts hooks on, and takes them off again whatever happens.
 """
 
@@ -30,15 +30,15 @@ class HookPoint(nn.Module):
         self.pos_axis = pos_axis
         self.on_request = on_request
         self.hooks: list[Hook] = []
-        self.listeners: list[Callable[[Tensor, HookPoint], None]] = []
+        self.observers: list[Callable[[Tensor, HookPoint], None]] = []
 
     @property
-    def heard(self) -> bool:
+    def has_hooks(self) -> bool:
         """Whether anybody waits here; costly tensors are computed only then."""
-        return bool(self.hooks or self.listeners)
+        return bool(self.hooks or self.observers)
 
     def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """Pass x through every hook in order, show the result to the listeners, return it.
+        """Pass x through every hook in order, show the result to the observers, return it.
 
         A hook is called as hook(tensor, point). It gets a copy, so that editing in place changes
         nothing that is already cached. What it returns goes on; if it returns None, its copy goes
@@ -111,16 +111,16 @@ class HookedModule(nn.Module):
         raise NotImplementedError("exercise 2.2")
 
     @contextmanager
-    def listening(self, names: Iterable[str], listener: Callable) -> Iterator[None]:
-        """Call listener(tensor, point) at the named points while a `with` block runs."""
+    def observing(self, names: Iterable[str], observer: Callable) -> Iterator[None]:
+        """Call observer(tensor, point) at the named points while a `with` block runs."""
         points = self.find_points(list(names))
         try:
             for point in points:
-                point.listeners.append(listener)
+                point.observers.append(observer)
             yield
         finally:
             for point in points:
-                point.listeners.remove(listener)
+                point.observers.remove(observer)
 
     def run_with_hooks(self, *inputs: Any, hooks: Hooks, **options: Any) -> Tensor:
         """Run the model once with these hooks on."""
@@ -157,6 +157,6 @@ class HookedModule(nn.Module):
             raise NotImplementedError("exercise 2.3")
 
         chosen = self.choose_names(names)
-        with self.listening(chosen, keep), torch.set_grad_enabled(gradients):
+        with self.observing(chosen, keep), torch.set_grad_enabled(gradients):
             output = self(*inputs, **options)
         return output, cache

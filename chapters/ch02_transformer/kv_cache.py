@@ -18,7 +18,7 @@ Queries = Float[Tensor, "batch new head d_head"]
 Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
-class Past(ABC):
+class AbstractLayerCache(ABC):
     """What one layer's attention knows of the tokens before the new ones."""
 
     @property
@@ -36,7 +36,7 @@ class Past(ABC):
 
 
 @dataclass
-class LayerCache(Past):
+class LayerCache(AbstractLayerCache):
     """One layer's keys (turned to their positions already) and values, oldest first."""
 
     k: Keys | None = None

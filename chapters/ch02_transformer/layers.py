@@ -40,7 +40,7 @@ def zeros(*shape: int) -> nn.Parameter:
 
 
 def empty(*shape: int) -> nn.Parameter:
-    """A parameter that the model's `initialise` or a loader will fill."""
+    """A parameter that the model's `initialize` or a loader will fill."""
     return nn.Parameter(torch.empty(*shape))
 
 

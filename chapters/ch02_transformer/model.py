@@ -1,8 +1,8 @@
 """The whole transformer: tokens in, logits out, every step on one residual stream.
 
-1. Embed: token vector + position vector (`embedding`).
-2. Each block reads the stream through a norm and adds what attention and MLP say (`through`).
-3. A last norm, then a score for every token of the vocabulary (`read_out`).
+1. Embed: token vector + position vector (`embed_tokens`).
+2. Each block reads the stream through a norm and adds what attention and MLP say (`run_blocks`).
+3. A last norm, then a score for every token of the vocabulary (`unembed_resid`).
 
 A family is a choice of parts (`Parts`); a new kind of block is a new class, not a new flag.
 """
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from .attention import Attention, plain_attention, rotary_attention
 from .config import TransformerConfig
 from .hooks import HookedModule, HookPoint
-from .kv_cache import KVCache, Past
+from .kv_cache import KVCache, AbstractLayerCache
 from .layers import MLP, Embed, GatedMLP, LearnedPositions, NoPositions
 from .norms import LayerNorm, Norm, RMSNorm
 from .unembed import TiedUnembed, Unembed
@@ -39,12 +39,12 @@ class SequentialBlock(nn.Module):
         self.hook_mlp_out = HookPoint()  # [batch, pos, d_model]
         self.hook_resid_post = HookPoint()  # [batch, pos, d_model]
 
-    def forward(self, resid: Resid, past: Past | None = None) -> Resid:
+    def forward(self, resid: Resid, past: AbstractLayerCache | None = None) -> Resid:
         """Add to the stream what attention says, then what the MLP says about the sum."""
         # exercise 2.13
         raise NotImplementedError("exercise 2.13")
 
-    def reading(self) -> Iterator[tuple[Norm, Any]]:
+    def norms_and_readers(self) -> Iterator[tuple[Norm, Any]]:
         """Each norm with the part that reads through it."""
         yield self.ln1, self.attn
         yield self.ln2, self.mlp
@@ -62,14 +62,14 @@ class ParallelBlock(nn.Module):
         self.hook_mlp_out = HookPoint()  # [batch, pos, d_model]
         self.hook_resid_post = HookPoint()  # [batch, pos, d_model]
 
-    def forward(self, resid: Resid, past: Past | None = None) -> Resid:
+    def forward(self, resid: Resid, past: AbstractLayerCache | None = None) -> Resid:
         """Add to the stream what attention and MLP say about it."""
         resid = self.hook_resid_pre(resid)
         attn_out = self.hook_attn_out(self.attn(self.ln1(resid), past))
         mlp_out = self.hook_mlp_out(self.mlp(self.ln2(resid)))
         return self.hook_resid_post(resid + attn_out + mlp_out)
 
-    def reading(self) -> Iterator[tuple[Norm, Any]]:
+    def norms_and_readers(self) -> Iterator[tuple[Norm, Any]]:
         """Each norm with the part that reads through it."""
         yield self.ln1, self.attn
         yield self.ln2, self.mlp
@@ -121,7 +121,7 @@ class HookedTransformer(HookedModule):
         self.ln_final = parts.norm(config)
         self.unembed = parts.unembed(config, self.embed)
         if seed is not None:
-            self.initialise(seed)
+            self.initialize(seed)
 
     def forward(
         self,
@@ -138,7 +138,7 @@ class HookedTransformer(HookedModule):
         # exercise 2.14
         raise NotImplementedError("exercise 2.14")
 
-    def embedding(self, tokens: Int[Tensor, "batch pos"], start: int = 0) -> Resid:
+    def embed_tokens(self, tokens: Int[Tensor, "batch pos"], start: int = 0) -> Resid:
         """The stream at its source: what the token is, plus where it stands.
 
         start: the position of the first token.
@@ -153,7 +153,7 @@ class HookedTransformer(HookedModule):
         # exercise 2.14
         raise NotImplementedError("exercise 2.14")
 
-    def through(
+    def run_blocks(
         self, resid: Resid, start: int = 0, stop: int | None = None, past: KVCache | None = None
     ) -> Resid:
         """Carry the stream through blocks start, ..., stop - 1; through all by default.
@@ -168,19 +168,19 @@ class HookedTransformer(HookedModule):
         # exercise 2.14
         raise NotImplementedError("exercise 2.14")
 
-    def read_out(self, resid: Resid) -> Float[Tensor, "batch pos d_vocab"]:
+    def unembed_resid(self, resid: Resid) -> Float[Tensor, "batch pos d_vocab"]:
         """From the stream after the last block to logits."""
         # exercise 2.14
         raise NotImplementedError("exercise 2.14")
 
-    def reading(self) -> Iterator[tuple[Norm, Any]]:
+    def norms_and_readers(self) -> Iterator[tuple[Norm, Any]]:
         """Each norm of the model with the part that reads through it, in order."""
         for block in self.blocks:
-            yield from block.reading()
+            yield from block.norms_and_readers()
         yield self.ln_final, self.unembed
 
     @torch.no_grad()
-    def initialise(self, seed: int) -> None:
+    def initialize(self, seed: int) -> None:
         """Fill the weights at random: normal, std .02, as GPT-2; biases and gains stay as made.
 
         What writes to the stream is divided by sqrt(2 n_layers), so that its size after the last

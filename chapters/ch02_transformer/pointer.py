@@ -19,22 +19,22 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .attention import Attention
-from .attention_only import ATTENTION_ONLY, BareNorm
+from .attention_only import ATTENTION_ONLY, UnscaledNorm
 from .config import TransformerConfig
 from .layers import Embed
-from .norms import lift
+from .norms import at_least_float32
 
 FLOOR = 1e-3
 """Added to the attention before the logarithm: a token that got none has a logit of -6.9."""
 
 
-class WorkspaceNorm(BareNorm):
+class WorkspaceNorm(UnscaledNorm):
     """Centre and scale the part in which the layers work, and leave the other two as they are.
 
     Raises: ValueError when the stream has no room for all three parts.
     """
 
-    centres = True
+    centers = True
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__(config)
@@ -55,7 +55,7 @@ class WorkspaceNorm(BareNorm):
 
     def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
         """Normalise the last part, in float32 at least, and return x's own precision."""
-        token, work = lift(x).split([self.fixed, x.shape[-1] - self.fixed], dim=-1)
+        token, work = at_least_float32(x).split([self.fixed, x.shape[-1] - self.fixed], dim=-1)
         work = work - work.mean(dim=-1, keepdim=True)
         scale = self.hook_scale((work.pow(2).mean(dim=-1, keepdim=True) + self.eps).sqrt())
         return self.hook_normalized(torch.cat([token, work / scale], dim=-1).to(x.dtype))

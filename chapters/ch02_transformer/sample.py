@@ -2,7 +2,7 @@
 
 1. Logits at the last position, divided by the temperature, become probabilities.
 2. Top-k keeps the k likeliest tokens; top-p keeps the fewest that hold probability p.
-3. Draw one of what is left, append it, and go on from the cache (`stream`).
+3. Draw one of what is left, append it, and go on from the cache (`stream_tokens`).
 """
 
 from collections.abc import Iterator
@@ -78,7 +78,7 @@ def next_token(
     return torch.multinomial(probabilities.cpu(), 1, generator=generator).to(logits.device)
 
 
-def stream(
+def stream_tokens(
     model: HookedTransformer,
     tokens: Int[Tensor, "batch pos"],
     n_new: int,
@@ -112,4 +112,4 @@ def generate(
     config: SampleConfig = SampleConfig(),  # noqa: B008 (frozen)
 ) -> Int[Tensor, "batch total"]:
     """The prompt with n_new tokens after it."""
-    return torch.cat([tokens, *stream(model, tokens, n_new, config)], dim=1)
+    return torch.cat([tokens, *stream_tokens(model, tokens, n_new, config)], dim=1)

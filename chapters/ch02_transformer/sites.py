@@ -16,7 +16,7 @@ from torch import Tensor
 from .hooks import HookPoint
 from .model import HookedTransformer
 
-Positions = int | tuple[int, ...] | tuple[tuple[int, ...], ...] | None
+PositionSpec = int | tuple[int, ...] | tuple[tuple[int, ...], ...] | None
 PER_HEAD = ("hook_q", "hook_z", "hook_rot_q", "hook_result", "hook_attn_scores", "hook_pattern")
 PER_KV_HEAD = ("hook_k", "hook_v", "hook_rot_k")
 
@@ -34,7 +34,7 @@ class Site:
     """Number of the block; None for points outside of blocks, such as `hook_embed`."""
     head: int | tuple[int, ...] | None = None
     """Which heads; None for all, and for points that have none. k and v count key heads."""
-    position: Positions = None
+    position: PositionSpec = None
     """Which positions of the text: None for all, one, several, or a row of them per example."""
     neuron: int | tuple[int, ...] | None = None
     """Which entries of the last axis: neurons of an MLP, dimensions of a stream. None for all."""

@@ -1,6 +1,6 @@
 """Train a small language model on text, and be able to stop and go on.
 
-1. Draw a batch of windows from the text (`draw`): step number and seed decide which, nothing else.
+1. Draw a batch of windows from the text (`draw_batch`): step number and seed decide which, nothing else.
 2. Predict every next token, average the surprise (`next_token_loss`).
 3. Gradient, clip, AdamW, with a learning rate that warms up and then falls (`train_step`).
 
@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from .checkpoint import restore, save
+from .checkpoint import restore_checkpoint, save_checkpoint
 from .model import HookedTransformer
 
 
@@ -50,7 +50,7 @@ class TrainConfig:
     """Of the batches drawn."""
 
 
-class Record(NamedTuple):
+class TrainRecord(NamedTuple):
     """What one training step reports."""
 
     step: int
@@ -96,7 +96,7 @@ def learning_rate(step: int, config: TrainConfig) -> float:
     return config.lr * (0.1 + 0.45 * (1 + math.cos(math.pi * done)))
 
 
-def draw(text: Int[Tensor, " n"], step: int, config: TrainConfig) -> Int[Tensor, "batch pos"]:
+def draw_batch(text: Int[Tensor, " n"], step: int, config: TrainConfig) -> Int[Tensor, "batch pos"]:
     """The batch of this step: windows that start anywhere in the text."""
     generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
     last = len(text) - config.window
@@ -132,8 +132,8 @@ def train(
     held_out: Int[Tensor, " m"],
     config: TrainConfig,
     checkpoint: Path | None = None,
-) -> Iterator[Record]:
-    """Train the model in place, yielding a Record after each step.
+) -> Iterator[TrainRecord]:
+    """Train the model in place, yielding a TrainRecord after each step.
 
     checkpoint: a file to go on from when it is there, written at each evaluation.
 
@@ -143,15 +143,15 @@ def train(
     check_texts(model, text, held_out, config)
     optimizer = make_optimizer(model, config)
     run = json.dumps({"training": asdict(config), "model": asdict(model.config)}, sort_keys=True)
-    start = restore(checkpoint, model, optimizer, run) if checkpoint else 0
+    start = restore_checkpoint(checkpoint, model, optimizer, run) if checkpoint else 0
     for step in range(start, config.steps):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, config)
-        loss = train_step(model, draw(text, step, config), optimizer, config.clip)
+        loss = train_step(model, draw_batch(text, step, config), optimizer, config.clip)
         due = (step + 1) % config.eval_every == 0 or step + 1 == config.steps
         if due and checkpoint:
-            save(checkpoint, step + 1, model, optimizer, run)
-        yield Record(step + 1, loss, held_out_loss(model, held_out, config) if due else None)
+            save_checkpoint(checkpoint, step + 1, model, optimizer, run)
+        yield TrainRecord(step + 1, loss, held_out_loss(model, held_out, config) if due else None)
 
 
 def check_texts(model: HookedTransformer, text: Tensor, held_out: Tensor, c: TrainConfig) -> None:

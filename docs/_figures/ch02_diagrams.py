@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from docs._figures.plotting import publish
+from docs._figures.lib.plotting import publish
 
 
 def box(axes: Axes, x: float, y: float, words: str, colour: int | None = None) -> None:
@@ -36,9 +36,9 @@ def bare(figure: Figure, width: float, height: float) -> Axes:
 
 
 def draw_hook_point(figure: Figure) -> None:
-    """Show a tensor passing two hooks and a listener."""
+    """Show a tensor passing two hooks and an observer."""
     axes = bare(figure, 13, 3.4)
-    for x, words, colour in ((3.4, "hook 1", 0), (6.4, "hook 2", 0), (9.4, "listener", 2)):
+    for x, words, colour in ((3.4, "hook 1", 0), (6.4, "hook 2", 0), (9.4, "observer", 2)):
         box(axes, x, 2.2, words, colour)
     axes.text(0.1, 2.2, "x", ha="left", va="center", fontsize=12)
     arrow(axes, (0.5, 2.2), (2.42, 2.2))
@@ -50,7 +50,7 @@ def draw_hook_point(figure: Figure) -> None:
     for x, text in words.items():
         axes.text(x, 2.42, text, ha="center", va="bottom", fontsize=8)
     axes.text(4.9, 1.25, "hooks may replace", ha="center", fontsize=9)
-    axes.text(9.4, 1.25, "listeners look", ha="center", fontsize=9)
+    axes.text(9.4, 1.25, "observers look", ha="center", fontsize=9)
     axes.text(6.5, 0.35, "x = self.hook_resid_mid(x)", ha="center", family="monospace", fontsize=10)
 
 
@@ -81,7 +81,7 @@ def main() -> None:
         "ch02_hooks",
         draw_hook_point,
         alt="A tensor x enters from the left. Hook 1 gets a copy and what it returns goes to hook "
-        "2; what hook 2 returns goes on. A listener sees it last and changes nothing.",
+        "2; what hook 2 returns goes on. A observer sees it last and changes nothing.",
         sources=[__file__],
         size=(7.0, 2.1),
     )

@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from docs._figures.plotting import attention, bars, publish
+from docs._figures.lib.plotting import attention_pattern, bars, publish
 from solutions.ch02_transformer import HookedTransformer, load_pretrained
 
 HEADS = {"previous token": (16, 0), "induction": (18, 6), "resting": (18, 8)}
@@ -37,7 +37,7 @@ def draw_heads(model: HookedTransformer, tokenizer) -> None:
 
     def draw(figure: Figure) -> None:
         for axes, (title, pattern) in zip(figure.subplots(1, 3), patterns.items(), strict=True):
-            attention(axes, pattern, words, title=title)
+            attention_pattern(axes, pattern, words, title=title)
 
     publish(
         "ch02_heads",
@@ -69,8 +69,8 @@ def losses(model: HookedTransformer, tokens: torch.Tensor, head: tuple[int, int]
 
         hooks = {f"blocks.{head[0]}.attn.hook_z": silence}
     with model.hooks(hooks):
-        stream = model.through(model.embedding(tokens))
-    logits = model.read_out(stream[:, LENGTH:-1])
+        stream = model.run_blocks(model.embed_tokens(tokens))
+    logits = model.unembed_resid(stream[:, LENGTH:-1])
     surprise = -logits.log_softmax(dim=-1).gather(-1, tokens[:, LENGTH + 1 :, None])
     return surprise.mean(dim=(1, 2))
 

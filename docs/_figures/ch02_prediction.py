@@ -3,7 +3,7 @@
 import torch
 from matplotlib.figure import Figure
 
-from docs._figures.plotting import bars, heatmap, lines, publish
+from docs._figures.lib.plotting import bars, heatmap, lines, publish
 from solutions.ch02_transformer import HookedTransformer, load_pretrained
 
 PROMPT = "The capital of France is"
@@ -53,7 +53,7 @@ def draw_guesses(logits: torch.Tensor, tokenizer) -> None:
 def draw_lens(model: HookedTransformer, tokenizer, words: list[str], stream: list) -> None:
     """The likeliest token if the model stopped after a layer, for each layer and position."""
     with torch.no_grad():
-        read = [model.read_out(stream[layer][None])[0].softmax(dim=-1) for layer in LAYERS]
+        read = [model.unembed_resid(stream[layer][None])[0].softmax(dim=-1) for layer in LAYERS]
     best = [probabilities.max(dim=-1) for probabilities in read]
     values = torch.stack([b.values for b in best]).flip(0).numpy()
     guesses = [[tokenizer.decode([i]) for i in b.indices.tolist()] for b in best][::-1]

@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from docs._figures.look import DARK, LIGHT
-from docs._figures.plotting import render
-from docs._figures.write import ROOT, replace_file
+from docs._figures.lib.figure_files import ROOT, replace_file
+from docs._figures.lib.plotting import render
+from docs._figures.lib.theme import DARK, LIGHT
 from docs._tour.directions import directions
 from docs._tour.induction import induction
 from docs._tour.names import names

@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from docs._figures.plotting import bars, lines
+from docs._figures.lib.plotting import bars, lines
 from docs._tour.stops import Stop, Visit
 
 PAIRED = 3000

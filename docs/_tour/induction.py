@@ -12,8 +12,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from docs._figures.look import sequential
-from docs._figures.plotting import bars, show_token
+from docs._figures.lib.plotting import bars, show_token
+from docs._figures.lib.theme import sequential_colormap
 from docs._tour.stops import Stop, Visit
 from solutions.ch04_induction import prefix_matching_score
 
@@ -53,7 +53,7 @@ def read_twice(visit: Visit) -> Twice:
     tokens = torch.stack([torch.cat([torch.tensor([START]), *row]) for row in rows])
     _, cache = visit.model.run_with_cache(tokens, names=lambda name: name.endswith("hook_pattern"))
     scores = [
-        torch.stack([prefix_matching_score(p[text, None], period, first=1) for p in cache.values()])
+        torch.stack([prefix_matching_score(p[text, None], period, n_bos=1) for p in cache.values()])
         for text in range(len(rows))
     ]
     words = visit.words + [visit.tokenizer.decode([i]) for i in filler.tolist()]
@@ -112,7 +112,7 @@ def shared(words: list[str]) -> str:
 
 def second_reading(axes: Axes, square: Tensor, words: list[str], title: str) -> None:
     """Draw from where in the second reading the head looks where in the first, and one further."""
-    axes.imshow(square.numpy(), cmap=sequential(), norm=Normalize(0, 1))
+    axes.imshow(square.numpy(), cmap=sequential_colormap(), norm=Normalize(0, 1))
     names = [show_token(word) for word in words]
     size = 8.5 if len(names) <= 20 else 5.5
     axes.set_xticks(range(len(names) + 1), [*names, names[0]], rotation=90, fontsize=size)

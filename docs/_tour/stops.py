@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from tqdm import tqdm
 
-from docs._figures.plotting import attention, bars, heatmap, lines
+from docs._figures.lib.plotting import attention_pattern, bars, heatmap, lines
 from solutions.ch02_transformer import HookedTransformer
 from solutions.ch02_transformer.sample import generate
 
@@ -82,7 +82,7 @@ def logit_lens(visit: Visit) -> Stop:
     last = range(max(0, len(visit.words) - 9), len(visit.words))
     _, cache = visit.model.run_with_cache(visit.tokens, names=names, positions=list(last))
     stream = torch.cat([cache[name] for name in reversed(names)])
-    best = visit.model.read_out(stream).softmax(dim=-1).max(dim=-1)
+    best = visit.model.unembed_resid(stream).softmax(dim=-1).max(dim=-1)
     guesses = [[visit.tokenizer.decode([i]) for i in row] for row in best.indices.tolist()]
 
     def draw(figure: Figure) -> None:
@@ -102,7 +102,7 @@ def logit_lens(visit: Visit) -> Stop:
         f"middle, after layer {layers[len(layers) // 2]}, {guesses[len(layers) // 2][-1]!r}.",
         draw,
         "A table of layers by positions with the likeliest token in each cell.",
-        'model.read_out(cache["blocks.15.hook_resid_post"]).softmax(-1)',
+        'model.unembed_resid(cache["blocks.15.hook_resid_post"]).softmax(-1)',
         "chapter 2, exercise 2.3 and the page on a real model; chapter 3, exercise 3.5",
         (7.4, 4.2),
     )
@@ -128,7 +128,7 @@ def heads(visit: Visit) -> Stop:
         rows = figure.subplots(1, len(found))
         for axes, (kind, (layer, head)) in zip(rows, found.items(), strict=True):
             pattern = patterns[layer, head].numpy()
-            attention(axes, pattern, visit.words, title=f"{kind}: {layer}.{head}")
+            attention_pattern(axes, pattern, visit.words, title=f"{kind}: {layer}.{head}")
 
     return Stop(
         "heads",
@@ -157,8 +157,10 @@ def ablation(visit: Visit) -> Stop:
 
     def without(part: str, layer: int) -> float:
         with model.hooks({f"blocks.{layer}.hook_{part}_out": lambda x, _: torch.zeros_like(x)}):
-            stream = model.through(cache[names[layer]], start=layer)
-        return (whole[token] - model.read_out(stream[:, -1:])[0, 0].log_softmax(-1)[token]).item()
+            stream = model.run_blocks(cache[names[layer]], start=layer)
+        return (
+            whole[token] - model.unembed_resid(stream[:, -1:])[0, 0].log_softmax(-1)[token]
+        ).item()
 
     cost = {
         part: [

@@ -3,12 +3,13 @@
 1. Every head makes a query, a key and a value for each position (`project`).
 2. Positions come in by turning queries and keys (`Rotary`), or with the embedding.
 3. Query times key, scaled, masked, softmax over keys: the pattern (`pattern`).
-4. The pattern mixes values into z; W_O writes z to the residual stream (`move`, `write`).
+4. The pattern mixes values into z; W_O writes z to the residual stream (`apply_pattern`, `output_projection`).
 
 Axes: batch pos head d_head; query and key are both positions; kv_head counts the key heads.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import torch
@@ -19,9 +20,8 @@ from torch import Tensor, nn
 
 from .config import TransformerConfig
 from .hooks import HookPoint
-from .kv_cache import Past
 from .layers import empty, zeros
-from .norms import lift
+from .norms import at_least_float32
 
 Queries = Float[Tensor, "batch query head d_head"]
 Keys = Float[Tensor, "batch key head d_head"]
@@ -41,7 +41,7 @@ def causal_mask(n_queries: int, n_keys: int) -> Bool[Tensor, "query key"]:
     return query[:, None] >= torch.arange(n_keys)
 
 
-def share_heads(
+def repeat_kv_heads(
     x: Float[Tensor, "batch pos kv_head d_head"], n_heads: int
 ) -> Float[Tensor, "batch pos head d_head"]:
     """Hand each key (or value) head to its group of query heads.
@@ -88,7 +88,7 @@ class Rotary(nn.Module):
 
     def forward(self, x: Keys, start: int) -> Keys:
         """Turn x, whose first position is number start."""
-        wide = lift(x)
+        wide = at_least_float32(x)
         position = torch.arange(start, start + x.shape[1]).to(wide)
         pair = torch.arange(self.n // 2).to(wide)
         # exercise 2.10
@@ -100,11 +100,24 @@ class Rotary(nn.Module):
         return torch.cat(turned, dim=-1).to(x.dtype)
 
 
+class AbstractLayerCache(ABC):
+    """Keys and values of the tokens before the new ones, in one layer."""
+
+    @property
+    @abstractmethod
+    def length(self) -> int:
+        """Number of cached tokens, which is the position of the next one."""
+
+    @abstractmethod
+    def attend(self, attention: "Attention", q: Queries, k: KvKeys, v: KvKeys) -> Queries:
+        """Compute z of the new tokens from the cached keys and values and their own."""
+
+
 class Attention(nn.Module):
     """Attention with n_heads query heads on kv_heads key and value heads.
 
     What families do differently comes in as parts: `rotate` (positions), `mask` (a sliding window
-    has its own), `q_norm` and `k_norm` on queries and keys, `cap` on the scores.
+    has its own), `q_norm` and `k_norm` on queries and keys, `softcap` on the scores.
 
     Source: Vaswani et al. 2017, "Attention Is All You Need".
     """
@@ -126,7 +139,7 @@ class Attention(nn.Module):
         rotate: nn.Module | None = None,
         mask: Mask = causal_mask,
         qk_norms: tuple[nn.Module, nn.Module] | None = None,
-        cap: Callable[[Tensor], Tensor] | None = None,
+        softcap: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         super().__init__()
         heads, kv_heads = config.n_heads, config.kv_heads
@@ -139,7 +152,7 @@ class Attention(nn.Module):
         self.b_Q, self.b_K = zeros(heads, d_head), zeros(kv_heads, d_head)
         self.b_V, self.b_O = zeros(kv_heads, d_head), zeros(d_model)
         self.rotate = NoRotation(config) if rotate is None else rotate
-        self.mask, self.cap = mask, cap
+        self.mask, self.softcap = mask, softcap
         self.q_norm, self.k_norm = qk_norms or (nn.Identity(), nn.Identity())
         self.hook_q = HookPoint()  # [batch, pos, head, d_head]
         self.hook_k = HookPoint()  # [batch, pos, kv_head, d_head]
@@ -154,35 +167,39 @@ class Attention(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "batch pos d_model"],
-        past: Past | None = None,
-        where: Float[Tensor, "batch pos d_model"] | None = None,
+        past: AbstractLayerCache | None = None,
+        qk_pos_embed: Float[Tensor, "batch pos d_model"] | None = None,
     ) -> Float[Tensor, "batch pos d_model"]:
-        """What all heads together write, position by position.
+        """Compute the sum of all heads' outputs at every position.
 
-        past: keys and values of the tokens before x; the new ones are added to it. where: positions
-        that queries and keys read on top of x, and values do not (Press et al. 2021, Shortformer).
+        past: keys and values of the tokens before x; the new ones are appended to it.
+        qk_pos_embed: position embeddings added to the input of queries and keys, but not of values
+        (Press et al. 2021, Shortformer).
         """
         start = 0 if past is None else past.length
-        placed = x if where is None else x + where
-        q = self.hook_q(project(placed, self.W_Q, self.b_Q))
-        k = self.hook_k(project(placed, self.W_K, self.b_K))
+        qk_input = x if qk_pos_embed is None else x + qk_pos_embed
+        q = self.hook_q(project(qk_input, self.W_Q, self.b_Q))
+        k = self.hook_k(project(qk_input, self.W_K, self.b_K))
         v = self.hook_v(project(x, self.W_V, self.b_V))
         q = self.hook_rot_q(self.rotate(self.q_norm(q), start))
         k = self.hook_rot_k(self.rotate(self.k_norm(k), start))
-        attend, plain = self.attend, self.mask is causal_mask and not self.watched
-        z = attend(q, k, v) if past is None else past.attend(q, k, v, attend, plain)
-        return self.write(self.hook_z(z))
+        z = self.attend(q, k, v) if past is None else past.attend(self, q, k, v)
+        return self.output_projection(self.hook_z(z))
 
     @property
-    def watched(self) -> bool:
+    def needs_pattern(self) -> bool:
         """Whether scores or pattern must be there: somebody listens, or scores are capped."""
-        return self.hook_attn_scores.heard or self.hook_pattern.heard or self.cap is not None
+        return (
+            self.hook_attn_scores.has_hooks
+            or self.hook_pattern.has_hooks
+            or self.softcap is not None
+        )
 
     def attend(self, q: Queries, k: KvKeys, v: KvKeys) -> Queries:
         """Mix values by the pattern; fused, and without a pattern, when nobody asks for one."""
-        k, v = share_heads(k, q.shape[2]), share_heads(v, q.shape[2])
-        if self.watched:
-            return self.move(self.pattern(q, k), v)
+        k, v = repeat_kv_heads(k, q.shape[2]), repeat_kv_heads(v, q.shape[2])
+        if self.needs_pattern:
+            return self.apply_pattern(self.pattern(q, k), v)
         square = self.mask is causal_mask and q.shape[1] == k.shape[1]
         mask = None if square else self.mask(q.shape[1], k.shape[1]).to(q.device)
         q, k, v = (x.transpose(1, 2) for x in (q, k, v))
@@ -195,27 +212,27 @@ class Attention(nn.Module):
         `hook_attn_scores` sees the scores after the mask (-inf where a query may not look). The
         softmax happens in float32 at least, and the pattern comes in q's own precision.
         """
-        cap = self.cap or (lambda scores: scores)
+        softcap = self.softcap or (lambda scores: scores)
         hidden = ~self.mask(q.shape[1], k.shape[1]).to(q.device)
         # exercise 2.9
         axes = "batch query head d_head, batch key head d_head -> batch head query key"
-        scores = cap(einsum(q / math.sqrt(q.shape[-1]), k, axes))
+        scores = softcap(einsum(q / math.sqrt(q.shape[-1]), k, axes))
         scores = self.hook_attn_scores(scores.masked_fill_(hidden, -torch.inf))
-        return self.hook_pattern(lift(scores).softmax(dim=-1).to(q.dtype))
+        return self.hook_pattern(at_least_float32(scores).softmax(dim=-1).to(q.dtype))
 
-    def move(self, pattern: Pattern, v: Keys) -> Queries:
+    def apply_pattern(self, pattern: Pattern, v: Keys) -> Queries:
         """z: for each query, the values of all keys, weighted by the pattern."""
         # exercise 2.12
         return einsum(
             pattern, v, "batch head query key, batch key head d_head -> batch query head d_head"
         )
 
-    def write(self, z: Queries) -> Float[Tensor, "batch query d_model"]:
+    def output_projection(self, z: Queries) -> Float[Tensor, "batch query d_model"]:
         """Sum of what each head writes, plus the bias that they share.
 
         Single heads (`hook_result`) are computed only when somebody asks for them.
         """
-        if self.hook_result.heard:
+        if self.hook_result.has_hooks:
             axes = "batch pos head d_head, head d_head d_model -> batch pos head d_model"
             return self.hook_result(einsum(z, self.W_O, axes)).sum(dim=2) + self.b_O
         # exercise 2.12

@@ -12,17 +12,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .attention import plain_attention
+from .attention import AbstractLayerCache, plain_attention
 from .config import TransformerConfig
 from .hooks import HookPoint
-from .kv_cache import Past
-from .layers import NoPositions, empty
+from .layers import NoPositions, Unembed, empty
 from .model import Parts, Resid
-from .norms import Norm, lift
-from .unembed import Unembed
+from .norms import Norm, at_least_float32
 
 
-class BareNorm(Norm):
+class UnscaledNorm(Norm):
     """A norm without gain and bias: there is nothing to fold, so weights can be read as they are.
 
     A gain would not reach the positions, which queries and keys add to what the norm gives.
@@ -42,30 +40,30 @@ class BareNorm(Norm):
         gain = self.one.expand(self.d_model)
         return gain, torch.zeros_like(gain)
 
-    def forget(self) -> None:
+    def reset_affine(self) -> None:
         """Nothing to forget."""
 
 
-class NoNorm(BareNorm):
+class NoNorm(UnscaledNorm):
     """Leave the stream as it is; the hook points are there, and the scale is 1."""
 
-    centres = False
+    centers = False
 
     def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
         """Return x, divided by whatever stands at `hook_scale`."""
-        if not self.hook_scale.heard:
+        if not self.hook_scale.has_hooks:
             return self.hook_normalized(x)
         return self.hook_normalized(x / self.hook_scale(torch.ones_like(x[..., :1])))
 
 
-class Standardise(BareNorm):
+class LayerNormPre(UnscaledNorm):
     """Centre a vector and divide by its standard deviation, as LayerNorm does, and no more."""
 
-    centres = True
+    centers = True
 
     def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
         """Normalise over d_model, in float32 at least, and return x's own precision."""
-        wide = lift(x)
+        wide = at_least_float32(x)
         centred = wide - wide.mean(dim=-1, keepdim=True)
         scale = self.hook_scale((centred.pow(2).mean(dim=-1, keepdim=True) + self.eps).sqrt())
         return self.hook_normalized(centred / scale).to(x.dtype)
@@ -84,15 +82,15 @@ class AttentionOnlyBlock(nn.Module):
         self.hook_attn_out = HookPoint()  # [batch, pos, d_model]
         self.hook_resid_post = HookPoint()  # [batch, pos, d_model]
 
-    def forward(self, resid: Resid, past: Past | None = None) -> Resid:
+    def forward(self, resid: Resid, past: AbstractLayerCache | None = None) -> Resid:
         """Add to the stream what attention says."""
         resid_pre = self.hook_resid_pre(resid)
         start = 0 if past is None else past.length
-        where = self.W_pos[start : start + resid.shape[1]].expand_as(resid)
-        attn_out = self.hook_attn_out(self.attn(self.ln1(resid_pre), past, where))
+        pos_embed = self.W_pos[start : start + resid.shape[1]].expand_as(resid)
+        attn_out = self.hook_attn_out(self.attn(self.ln1(resid_pre), past, pos_embed))
         return self.hook_resid_post(resid_pre + attn_out)
 
-    def reading(self) -> Iterator[tuple[Norm, nn.Module]]:
+    def norms_and_readers(self) -> Iterator[tuple[Norm, nn.Module]]:
         """Each norm with the part that reads through it."""
         yield self.ln1, self.attn
 
@@ -104,4 +102,4 @@ def no_mlp(config: TransformerConfig) -> nn.Module:
 
 
 ATTENTION_ONLY = Parts(NoPositions, NoNorm, plain_attention, no_mlp, AttentionOnlyBlock, Unembed)
-ATTENTION_ONLY_NORMED = replace(ATTENTION_ONLY, norm=Standardise)
+ATTENTION_ONLY_NORMED = replace(ATTENTION_ONLY, norm=LayerNormPre)

@@ -1,6 +1,6 @@
 """Rewrite a model's weights so that they are easier to read, without changing what it predicts.
 
-1. Gain and bias of each norm move into the matrices that read through it (`absorb`).
+1. Gain and bias of each norm move into the matrices that read through it (`fold_affine`).
 2. The values' biases move into the output bias: each row of a pattern sums to one.
 3. What writes to the stream loses its mean over d_model, which LayerNorm would remove anyway.
 4. The unembedding loses its mean over tokens, which the softmax ignores.
@@ -18,12 +18,12 @@ from einops import einsum
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .attention import share_heads
+from .attention import repeat_kv_heads
+from .layers import Unembed
 from .model import HookedTransformer
-from .unembed import Unembed
 
 
-def absorb(
+def fold_affine(
     W: Float[Tensor, "*head d_model d_out"],
     b: Float[Tensor, "*head d_out"],
     gain: Float[Tensor, " d_model"],
@@ -34,19 +34,19 @@ def absorb(
     return gain[:, None] * W, b + bias @ W
 
 
-def centre_writer(weight: Float[Tensor, "*rows d_model"]) -> Float[Tensor, "*rows d_model"]:
+def center_output(weight: Float[Tensor, "*rows d_model"]) -> Float[Tensor, "*rows d_model"]:
     """The weight without the part that writes the same amount to every dimension of the stream."""
     # exercise 2.21
     return weight - weight.mean(dim=-1, keepdim=True)
 
 
-def centre_unembed(W_U: Float[Tensor, "d_model d_vocab"]) -> Float[Tensor, "d_model d_vocab"]:
+def center_unembed(W_U: Float[Tensor, "d_model d_vocab"]) -> Float[Tensor, "d_model d_vocab"]:
     """The unembedding without the part that raises every token's logit alike."""
     # exercise 2.21
     return W_U - W_U.mean(dim=-1, keepdim=True)
 
 
-def carry_value_bias(
+def fold_value_bias(
     b_V: Float[Tensor, "kv_head d_head"],
     W_O: Float[Tensor, "head d_head d_model"],
     b_O: Float[Tensor, " d_model"],
@@ -55,7 +55,7 @@ def carry_value_bias(
 
     A pattern's row sums to one, so each head passes its value bias on whole, wherever it looks.
     """
-    b_V = share_heads(b_V[None, None], len(W_O))[0, 0]
+    b_V = repeat_kv_heads(b_V[None, None], len(W_O))[0, 0]
     # exercise 2.22
     return b_O + einsum(b_V, W_O, "head d_head, head d_head d_model -> d_model")
 
@@ -69,28 +69,32 @@ def fold(model: HookedTransformer) -> HookedTransformer:
     float32 at least.
     """
     model = untie(deepcopy(model).to(torch.promote_types(model.embed.W_E.dtype, torch.float32)))
-    for norm, part in model.reading():
+    for norm, part in model.norms_and_readers():
         gain, bias = norm.affine()
         for W, b in part.readers:
-            new_W, new_b = absorb(getattr(part, W), getattr(part, b), gain, bias)
+            new_W, new_b = fold_affine(getattr(part, W), getattr(part, b), gain, bias)
             getattr(part, W).copy_(new_W)
             getattr(part, b).copy_(new_b)
-        norm.forget()
+        norm.reset_affine()
     for block in model.blocks:
         attn = block.attn
-        attn.b_O.copy_(carry_value_bias(attn.b_V, attn.W_O, attn.b_O))
+        attn.b_O.copy_(fold_value_bias(attn.b_V, attn.W_O, attn.b_O))
         attn.b_V.zero_()
-    if model.ln_final.centres:
-        for weight in writing_weights(model):
-            weight.copy_(centre_writer(weight))
-    model.unembed.W_U.copy_(centre_unembed(model.unembed.W_U))
+    if model.ln_final.centers:
+        for weight in residual_writing_weights(model):
+            weight.copy_(center_output(weight))
+    model.unembed.W_U.copy_(center_unembed(model.unembed.W_U))
     model.unembed.b_U.sub_(model.unembed.b_U.mean())
     return model
 
 
-def writing_weights(model: HookedTransformer) -> Iterator[nn.Parameter]:
+def residual_writing_weights(model: HookedTransformer) -> Iterator[nn.Parameter]:
     """Every weight and bias whose last axis is the residual stream."""
-    parts: list[Any] = [model.embed, model.pos_embed, *(part for _, part in model.reading())]
+    parts: list[Any] = [
+        model.embed,
+        model.pos_embed,
+        *(part for _, part in model.norms_and_readers()),
+    ]
     for part in parts[:-1]:
         yield from (getattr(part, name) for name in part.writers)
 

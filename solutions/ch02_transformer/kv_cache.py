@@ -4,47 +4,27 @@ A token's keys and values never change once it is read, because nothing after it
 So generation keeps them, and each step runs the model on the new token alone.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from .attention import AbstractLayerCache, Attention, KvKeys, Queries
+
 New = Float[Tensor, "batch new kv_head d_head"]
-Keys = Float[Tensor, "batch key kv_head d_head"]
-Queries = Float[Tensor, "batch new head d_head"]
-Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
-
-
-class Past(ABC):
-    """What one layer's attention knows of the tokens before the new ones."""
-
-    @property
-    @abstractmethod
-    def length(self) -> int:
-        """How many tokens are remembered: the position at which the next one stands."""
-
-    @abstractmethod
-    def attend(self, q: Queries, k: New, v: New, attend: Attend, plain: bool) -> Queries:
-        """Z of the new tokens, from what is remembered and their own keys and values.
-
-        attend: attention over all keys and values at once. plain: whether that is no more than a
-        causal softmax to which nobody listens.
-        """
 
 
 @dataclass
-class LayerCache(Past):
+class LayerCache(AbstractLayerCache):
     """One layer's keys (turned to their positions already) and values, oldest first."""
 
-    k: Keys | None = None
+    k: KvKeys | None = None
     """Keys of all tokens read so far; None before the first."""
-    v: Keys | None = None
+    v: KvKeys | None = None
     """Values of the same tokens."""
 
-    def extend(self, k: New, v: New) -> tuple[Keys, Keys]:
+    def extend(self, k: New, v: New) -> tuple[KvKeys, KvKeys]:
         """Append the new tokens' keys and values, and return all there are."""
         # exercise 2.19
         if self.k is not None and self.v is not None:
@@ -58,10 +38,9 @@ class LayerCache(Past):
         # exercise 2.19
         return 0 if self.k is None else self.k.shape[1]
 
-    def attend(self, q: Queries, k: New, v: New, attend: Attend, plain: bool) -> Queries:
-        """Append the new keys and values, then attend to all there are."""
-        del plain
-        return attend(q, *self.extend(k, v))
+    def attend(self, attention: Attention, q: Queries, k: New, v: New) -> Queries:
+        """Append the new keys and values, then attend to all of them."""
+        return attention.attend(q, *self.extend(k, v))
 
 
 @dataclass

@@ -1,8 +1,8 @@
 """The whole transformer: tokens in, logits out, every step on one residual stream.
 
-1. Embed: token vector + position vector (`embedding`).
-2. Each block reads the stream through a norm and adds what attention and MLP say (`through`).
-3. A last norm, then a score for every token of the vocabulary (`read_out`).
+1. Embed: token vector + position vector (`embed_tokens`).
+2. Each block reads the stream through a norm and adds what attention and MLP say (`run_blocks`).
+3. A last norm, then a score for every token of the vocabulary (`unembed_resid`).
 
 A family is a choice of parts (`Parts`); a new kind of block is a new class, not a new flag.
 """
@@ -15,13 +15,20 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from .attention import Attention, plain_attention, rotary_attention
+from .attention import AbstractLayerCache, Attention, plain_attention, rotary_attention
 from .config import TransformerConfig
 from .hooks import HookedModule, HookPoint
-from .kv_cache import KVCache, Past
-from .layers import MLP, Embed, GatedMLP, LearnedPositions, NoPositions
+from .kv_cache import KVCache
+from .layers import (
+    MLP,
+    Embed,
+    GatedMLP,
+    LearnedPositions,
+    NoPositions,
+    TiedUnembed,
+    Unembed,
+)
 from .norms import LayerNorm, Norm, RMSNorm
-from .unembed import TiedUnembed, Unembed
 
 Resid = Float[Tensor, "batch pos d_model"]
 
@@ -39,7 +46,7 @@ class SequentialBlock(nn.Module):
         self.hook_mlp_out = HookPoint()  # [batch, pos, d_model]
         self.hook_resid_post = HookPoint()  # [batch, pos, d_model]
 
-    def forward(self, resid: Resid, past: Past | None = None) -> Resid:
+    def forward(self, resid: Resid, past: AbstractLayerCache | None = None) -> Resid:
         """Add to the stream what attention says, then what the MLP says about the sum."""
         # exercise 2.13
         resid_pre = self.hook_resid_pre(resid)
@@ -48,7 +55,7 @@ class SequentialBlock(nn.Module):
         mlp_out = self.hook_mlp_out(self.mlp(self.ln2(resid_mid)))
         return self.hook_resid_post(resid_mid + mlp_out)
 
-    def reading(self) -> Iterator[tuple[Norm, Any]]:
+    def norms_and_readers(self) -> Iterator[tuple[Norm, Any]]:
         """Each norm with the part that reads through it."""
         yield self.ln1, self.attn
         yield self.ln2, self.mlp
@@ -66,14 +73,14 @@ class ParallelBlock(nn.Module):
         self.hook_mlp_out = HookPoint()  # [batch, pos, d_model]
         self.hook_resid_post = HookPoint()  # [batch, pos, d_model]
 
-    def forward(self, resid: Resid, past: Past | None = None) -> Resid:
+    def forward(self, resid: Resid, past: AbstractLayerCache | None = None) -> Resid:
         """Add to the stream what attention and MLP say about it."""
         resid = self.hook_resid_pre(resid)
         attn_out = self.hook_attn_out(self.attn(self.ln1(resid), past))
         mlp_out = self.hook_mlp_out(self.mlp(self.ln2(resid)))
         return self.hook_resid_post(resid + attn_out + mlp_out)
 
-    def reading(self) -> Iterator[tuple[Norm, Any]]:
+    def norms_and_readers(self) -> Iterator[tuple[Norm, Any]]:
         """Each norm with the part that reads through it."""
         yield self.ln1, self.attn
         yield self.ln2, self.mlp
@@ -125,27 +132,27 @@ class HookedTransformer(HookedModule):
         self.ln_final = parts.norm(config)
         self.unembed = parts.unembed(config, self.embed)
         if seed is not None:
-            self.initialise(seed)
+            self.initialize(seed)
 
     def forward(
         self,
         tokens: Int[Tensor, "batch pos"],
         past: KVCache | None = None,
-        stop_after: int | None = None,
+        stop_at_layer: int | None = None,
     ) -> Float[Tensor, "batch pos d_out"]:
         """Logits of the next token at every position.
 
-        past: what the model has read before these tokens; it grows by them. stop_after: return the
-        residual stream after this layer instead, and compute nothing beyond it.
+        past: what the model has read before these tokens; it grows by them. stop_at_layer: return the
+        residual stream in front of this block instead, and compute nothing beyond it.
         """
         check_tokens(tokens)
         # exercise 2.14
-        resid = self.embedding(tokens, start=0 if past is None else past.length)
-        if stop_after is not None:
-            return self.through(resid, stop=stop_after + 1, past=past)
-        return self.read_out(self.through(resid, past=past))
+        resid = self.embed_tokens(tokens, start=0 if past is None else past.length)
+        if stop_at_layer is not None:
+            return self.run_blocks(resid, stop=stop_at_layer, past=past)
+        return self.unembed_resid(self.run_blocks(resid, past=past))
 
-    def embedding(self, tokens: Int[Tensor, "batch pos"], start: int = 0) -> Resid:
+    def embed_tokens(self, tokens: Int[Tensor, "batch pos"], start: int = 0) -> Resid:
         """The stream at its source: what the token is, plus where it stands.
 
         start: the position of the first token.
@@ -162,7 +169,7 @@ class HookedTransformer(HookedModule):
             self.pos_embed(tokens, start)
         )
 
-    def through(
+    def run_blocks(
         self, resid: Resid, start: int = 0, stop: int | None = None, past: KVCache | None = None
     ) -> Resid:
         """Carry the stream through blocks start, ..., stop - 1; through all by default.
@@ -179,19 +186,19 @@ class HookedTransformer(HookedModule):
             resid = self.blocks[layer](resid, None if past is None else past.layers[layer])
         return resid
 
-    def read_out(self, resid: Resid) -> Float[Tensor, "batch pos d_vocab"]:
+    def unembed_resid(self, resid: Resid) -> Float[Tensor, "batch pos d_vocab"]:
         """From the stream after the last block to logits."""
         # exercise 2.14
         return self.unembed(self.ln_final(resid))
 
-    def reading(self) -> Iterator[tuple[Norm, Any]]:
+    def norms_and_readers(self) -> Iterator[tuple[Norm, Any]]:
         """Each norm of the model with the part that reads through it, in order."""
         for block in self.blocks:
-            yield from block.reading()
+            yield from block.norms_and_readers()
         yield self.ln_final, self.unembed
 
     @torch.no_grad()
-    def initialise(self, seed: int) -> None:
+    def initialize(self, seed: int) -> None:
         """Fill the weights at random: normal, std .02, as GPT-2; biases and gains stay as made.
 
         What writes to the stream is divided by sqrt(2 n_layers), so that its size after the last

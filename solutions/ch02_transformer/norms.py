@@ -14,7 +14,7 @@ from .config import TransformerConfig
 from .hooks import HookPoint
 
 
-def lift(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+def at_least_float32(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Give x in float32 when it came in a lower precision, untouched otherwise."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
@@ -22,7 +22,7 @@ def lift(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
 class Norm(nn.Module, ABC):
     """A norm, and what folding needs to know of it."""
 
-    centres: bool
+    centers: bool
     """Whether the norm takes the mean away first."""
 
     @abstractmethod
@@ -30,7 +30,7 @@ class Norm(nn.Module, ABC):
         """Gain and bias: what the norm does after normalising, x * gain + bias."""
 
     @abstractmethod
-    def forget(self) -> None:
+    def reset_affine(self) -> None:
         """Set gain and bias to one and zero, once somebody else has taken them over."""
 
 
@@ -46,7 +46,7 @@ class LayerNorm(Norm):
 
     w: Float[Tensor, " d_model"]
     b: Float[Tensor, " d_model"]
-    centres = True
+    centers = True
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class LayerNorm(Norm):
 
     def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
         """Normalise over d_model, in float32 at least, and return x's own precision."""
-        wide = lift(x)
+        wide = at_least_float32(x)
         # exercise 2.4
         centred = wide - wide.mean(dim=-1, keepdim=True)
         variance = centred.pow(2).mean(dim=-1, keepdim=True)
@@ -69,7 +69,7 @@ class LayerNorm(Norm):
         """Gain and bias."""
         return self.w, self.b
 
-    def forget(self) -> None:
+    def reset_affine(self) -> None:
         """Set the gain to one and the bias to zero."""
         self.w.fill_(1.0)
         self.b.zero_()
@@ -85,7 +85,7 @@ class RMSNorm(Norm):
     """
 
     w: Float[Tensor, " d_model"]
-    centres = False
+    centers = False
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class RMSNorm(Norm):
 
     def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
         """Normalise over d_model, in float32 at least, and return x's own precision."""
-        wide = lift(x)
+        wide = at_least_float32(x)
         # exercise 2.5
         scale = self.hook_scale((wide.pow(2).mean(dim=-1, keepdim=True) + self.eps).sqrt())
         return (self.hook_normalized(wide / scale) * self.w).to(x.dtype)
@@ -105,6 +105,6 @@ class RMSNorm(Norm):
         """Gain, and a bias of zeros: RMSNorm has none."""
         return self.w, torch.zeros_like(self.w)
 
-    def forget(self) -> None:
+    def reset_affine(self) -> None:
         """Set the gain to one."""
         self.w.fill_(1.0)

@@ -16,7 +16,7 @@ from torch import Tensor
 from .hooks import HookPoint
 from .model import HookedTransformer
 
-Positions = int | tuple[int, ...] | tuple[tuple[int, ...], ...] | None
+PositionSpec = int | tuple[int, ...] | tuple[tuple[int, ...], ...] | None
 PER_HEAD = ("hook_q", "hook_z", "hook_rot_q", "hook_result", "hook_attn_scores", "hook_pattern")
 PER_KV_HEAD = ("hook_k", "hook_v", "hook_rot_k")
 
@@ -34,7 +34,7 @@ class Site:
     """Number of the block; None for points outside of blocks, such as `hook_embed`."""
     head: int | tuple[int, ...] | None = None
     """Which heads; None for all, and for points that have none. k and v count key heads."""
-    position: Positions = None
+    position: PositionSpec = None
     """Which positions of the text: None for all, one, several, or a row of them per example."""
     neuron: int | tuple[int, ...] | None = None
     """Which entries of the last axis: neurons of an MLP, dimensions of a stream. None for all."""
@@ -55,7 +55,7 @@ class Site:
             raise ValueError(f"{self.name} has no heads, but head {self.head} is asked for")
         if self.direction is not None:
             self.check_basis()
-        self.rows()
+        self.position_rows()
 
     def along(self, directions: Float[Tensor, "direction d"]) -> "Site":
         """This place, but only the subspace that these orthonormal rows span."""
@@ -100,7 +100,7 @@ class Site:
         """Full name of the hook point."""
         return self.hook if self.layer is None else f"blocks.{self.layer}.{self.hook}"
 
-    def rows(self) -> Int[Tensor, "example place"] | None:
+    def position_rows(self) -> Int[Tensor, "example place"] | None:
         """Positions as rows: one for each example, or one for all; None for all positions.
 
         Raises: ValueError for rows of different lengths, none at all, or no whole numbers.
@@ -135,12 +135,12 @@ class Site:
                 f"but {self.head} is asked for"
             )
 
-    def places(self, batch: int, n_pos: int) -> Int[Tensor, "batch place"]:
+    def resolve_positions(self, batch: int, n_pos: int) -> Int[Tensor, "batch place"]:
         """The positions that are meant in each of `batch` texts of n_pos tokens, from the start.
 
         Raises: ValueError for a position outside of the text, or rows for another number of texts.
         """
-        rows = self.rows()
+        rows = self.position_rows()
         if rows is None:
             return torch.arange(n_pos).expand(batch, -1)
         if len(rows) not in (1, batch):

@@ -1,7 +1,7 @@
-"""What a sweep of patches costs, in forwards of the same model on the same texts.
+"""Measure the cost of a sweep of patches in forward passes on the same prompts.
 
-The naive way runs the model anew for every patch, and once for what is patched in: n + 1 forwards.
-Every sweep here reads what it patches in beforehand, and gives a logit difference for each patch.
+A loop runs the model once per patch: n forward passes. The run that is patched in is not counted
+on either side. Every sweep returns one logit difference per patch.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ import torch
 from solutions.ch02_transformer import HookedTransformer, load_pretrained
 from solutions.ch02_transformer.pretrained.loading import cache_folder
 from solutions.ch02_transformer.sites import Site
-from solutions.ch05_patching import Intervention, patch_sweep, read_logit_diff, record
+from solutions.ch05_patching import Intervention, patch_sweep, logit_diff_from_resid, cache_sites
 from solutions.ch05_patching.activation import head_sites, residual_sites
 
 from .measure import Comparison
@@ -47,16 +47,16 @@ def draw(bench: Bench, d_vocab: int) -> Prompts:
 
 def sweep(model: HookedTransformer, prompts: Prompts, sites: list[Site]) -> Callable:
     """A sweep over these sites, each patched alone, without the run that is patched in."""
-    runs = {"corrupted": record(model, prompts.corrupted, sites)}
+    runs = {"corrupted": cache_sites(model, prompts.corrupted, sites)}
     versions = [[Intervention.patch(site, "corrupted")] for site in sites]
-    read = read_logit_diff(model, prompts.answer, prompts.wrong)
+    read = logit_diff_from_resid(model, prompts.answer, prompts.wrong)
     return lambda: patch_sweep(model, prompts.clean, versions, read, runs)
 
 
 def one_patch(model: HookedTransformer, prompts: Prompts, site: Site) -> Callable:
     """One patch in a forward of its own, and its logit difference."""
     name, last = site.name, torch.arange(len(prompts.clean))
-    theirs = record(model, prompts.corrupted, [site])[name]
+    theirs = cache_sites(model, prompts.corrupted, [site])[name]
 
     def put(z: torch.Tensor, _: object) -> None:
         z[:, site.position, site.head] = theirs[:, site.position, site.head]
@@ -69,7 +69,7 @@ def one_patch(model: HookedTransformer, prompts: Prompts, site: Site) -> Callabl
 
 
 def patching(bench: Bench) -> Iterator[Row]:
-    """Sweeps over heads and over the stream, a patch by itself, and heads of the real model."""
+    """Time sweeps over heads and residual streams, a single patch, and heads of the real model."""
     bench = short(bench)
     model = bench.model()
     prompts = draw(bench, model.config.d_vocab)
@@ -83,13 +83,13 @@ def patching(bench: Bench) -> Iterator[Row]:
         f"sweep of all {len(heads)} heads at the last position / forward",
         bench.shape,
         against(sweep(model, prompts, heads)),
-        f"naive: {len(heads) + 1}",
+        f"loop: {len(heads)}",
     )
     yield Row(
-        f"sweep of the stream at {len(stream)} places / forward",
+        f"sweep of residual streams at {len(stream)} sites / forward",
         bench.shape,
         against(sweep(model, prompts, stream)),
-        f"naive: {len(stream) + 1}",
+        f"loop: {len(stream)}",
     )
     timing = against(one_patch(model, prompts, heads[len(heads) // 2]))
     note = f"naive loop of all heads: {len(heads)} x {timing.ratio:.2f} + 1 forwards, from one"

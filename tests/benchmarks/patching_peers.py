@@ -125,7 +125,7 @@ def patching_peers(bench: Bench) -> Iterator[Row]:
                 calls = peer.build(bench)
                 for call in calls.values():
                     call(tokens)
-        except Exception as error:  # a peer of another version is no reason to stop
+        except Exception as error:  # another version of a peer must not stop the run
             yield Row(what, "", None, f"skipped: {type(error).__name__}: {error}"[:80])
             continue
         for name, call in calls.items():

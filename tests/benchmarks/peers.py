@@ -1,7 +1,7 @@
-"""Other libraries on the same shapes, with random weights: timed where they are installed.
+"""Time other libraries on the same shapes, with random weights, where they are installed.
 
-Each peer gives a forward and, where it has one, a forward that keeps or shows activations. They are
-timed against `Plain`, so that their ratios stand beside ours.
+Each peer has a forward pass and, where possible, one that caches activations. They are timed
+against `Plain`, so that their ratios can be compared with ours.
 """
 
 import importlib.util
@@ -142,7 +142,7 @@ def peers(bench: Bench) -> Iterator[Row]:
             calls = peer.build(bench)
             for call in calls.values():
                 call(tokens)
-        except Exception as error:  # a peer of another version is no reason to stop
+        except Exception as error:  # another version of a peer must not stop the run
             yield Row(peer.module, "", None, f"skipped: {type(error).__name__}: {error}"[:80])
             continue
         for name, call in calls.items():

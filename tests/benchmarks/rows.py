@@ -77,7 +77,7 @@ class Row(NamedTuple):
     shape: str
     """Sizes."""
     timing: Comparison | None
-    """The ratio; None for a row that is skipped, or whose numbers stand in the note."""
+    """The ratio; None for a row that is skipped, or whose numbers are in the note."""
     note: str = ""
     """Memory, or why the row is skipped."""
 
@@ -125,7 +125,7 @@ def caching(bench: Bench) -> Iterator[Row]:
 
 
 def attention(bench: Bench) -> Iterator[Row]:
-    """Attention with a pattern that somebody sees, against the fused one."""
+    """Time attention with an observed pattern against fused attention."""
     model, tokens = bench.model(), bench.tokens()
     listened = model.choose_names(lambda name: name.endswith("hook_pattern"))
     with torch.no_grad():
@@ -138,14 +138,14 @@ def attention(bench: Bench) -> Iterator[Row]:
 
 
 def look(x: torch.Tensor, point: Any) -> None:
-    """Listen and keep nothing."""
+    """Observe a tensor and keep nothing."""
 
 
 def explicit(
     model: HookedTransformer, names: Any, tokens: torch.Tensor, **options: Any
 ) -> torch.Tensor:
-    """A forward while somebody listens to every pattern."""
-    with model.listening(names, look):
+    """Run a forward pass with an observer on every pattern."""
+    with model.observing(names, look):
         return model(tokens, **options)
 
 

@@ -34,7 +34,7 @@ def score_row(bench: Bench, model: HookedTransformer, batch: int, period: int, w
     with torch.no_grad():
         timing = bench.against(
             lambda: head_scores(model, tokens, period),
-            lambda: explicit(model, names, tokens, stop_after=last),
+            lambda: explicit(model, names, tokens, stop_at_layer=last + 1),
         )
     heads = len(model.blocks) * model.config.n_heads
     shape = f"{heads} heads, {batch} x {REPEATS * period} tokens"

@@ -63,7 +63,7 @@ def test_a_missing_real_model_is_skipped_and_says_what_to_do(monkeypatch, tmp_pa
 
 
 @torch.no_grad()
-def test_what_is_timed_as_a_sweep_is_what_patches_one_by_one_give(model):
+def test_the_timed_sweep_equals_single_patches(model):
     bench = short(TINY)
     prompts = draw(bench, model.config.d_vocab)
     sites = head_sites(model, position=-1)
@@ -74,7 +74,7 @@ def test_what_is_timed_as_a_sweep_is_what_patches_one_by_one_give(model):
 def test_sweeps_are_measured_and_a_missing_real_model_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("MI_CACHE", str(tmp_path))
     *rows, real = benchmarks.main(["--only", "patching"], TINY)
-    assert all(row.timing is not None and "naive" in row.note for row in rows) and len(rows) == 3
+    assert all(row.timing is not None and "loop" in row.note for row in rows) and len(rows) == 3
     assert real.timing is None and "mi model" in real.note
 
 
@@ -103,6 +103,6 @@ def test_memory_is_counted_once_and_hidden_parts_are_seen():
 
 def test_pairs_alternate_and_give_a_ratio():
     order = []
-    came = compare(lambda: order.append("a"), lambda: order.append("b"), torch.device("cpu"), 4)
+    actual = compare(lambda: order.append("a"), lambda: order.append("b"), torch.device("cpu"), 4)
     assert "".join(order) == "ab" + "baabbaab"
-    assert came.low <= came.ratio <= came.high
+    assert actual.low <= actual.ratio <= actual.high

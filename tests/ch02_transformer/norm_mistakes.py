@@ -9,7 +9,7 @@ def one_by_one(norm, x):
     """(divisor, normalised before gain and bias) of each vector, number by number."""
     divisors, normalised, width = [], [], x.shape[-1]
     for vector in x.reshape(-1, width).tolist():
-        mean = sum(vector) / width if norm.centres else 0.0
+        mean = sum(vector) / width if norm.centers else 0.0
         squares = sum((entry - mean) ** 2 for entry in vector) / width
         divisors.append(math.sqrt(squares + norm.eps))
         normalised.append([(entry - mean) / divisors[-1] for entry in vector])
@@ -19,7 +19,7 @@ def one_by_one(norm, x):
 
 def divisors(norm, x):
     """Words -> the divisor that a usual mistake leads to."""
-    centred = x - x.mean(-1, keepdim=True) if norm.centres else x
+    centred = x - x.mean(-1, keepdim=True) if norm.centers else x
     square, width = centred.pow(2).mean(-1, keepdim=True), x.shape[-1]
     found = {
         "Is eps forgotten?": square.sqrt(),
@@ -36,7 +36,7 @@ def divisors(norm, x):
     for eps in (1e-5, 1e-6):
         words = f"Is eps {eps} written into the code? It comes from the config, as self.eps."
         found[words] = (square + eps).sqrt()
-    if norm.centres:
+    if norm.centers:
         found["Are the squares taken of x itself, before its mean is taken away?"] = (
             x.pow(2).mean(-1, keepdim=True) + norm.eps
         ).sqrt()
@@ -50,10 +50,10 @@ def divisors(norm, x):
 def mistaken(norm, x, gain, bias):
     """Words -> what comes out of a norm after a usual mistake."""
     mean = x.mean(-1, keepdim=True)
-    centred = x - mean if norm.centres else x
+    centred = x - mean if norm.centers else x
     divisor, right = one_by_one(norm, x)
     found = {words: centred / wrong * gain + bias for words, wrong in divisors(norm, x).items()}
-    if norm.centres:
+    if norm.centers:
         rms = (x.pow(2).mean(-1, keepdim=True) + norm.eps).sqrt()
         found |= {
             "Is the mean taken away in the variance only?": x / divisor * gain + bias,
@@ -81,7 +81,7 @@ def mistaken(norm, x, gain, bias):
 
 def over_other_axes(norm, x, axes, gain, bias):
     """The norm over axes other than the last alone."""
-    centred = x - x.mean(axes, keepdim=True) if norm.centres else x
+    centred = x - x.mean(axes, keepdim=True) if norm.centers else x
     wrong = centred / (centred.pow(2).mean(axes, keepdim=True) + norm.eps).sqrt()
     words = (
         f"That is normalised over axes {axes}, so that tokens see each other. Each vector is "

@@ -43,7 +43,7 @@ def attention(
     k: Tensor,
     v: Tensor,
     may_look: Callable[[int, int], bool] = lambda query, key: key <= query,
-    cap: Callable[[float], float] = lambda score: score,
+    softcap: Callable[[float], float] = lambda score: score,
 ) -> Tensor:
     """z of every head, [pos, head, d_head]; k and v have one head for each group of query heads."""
     n_pos, n_heads, d_head = q.shape
@@ -54,7 +54,7 @@ def attention(
         for head in range(n_heads):
             shared = head // group
             scores = [float(q[query, head] @ k[key, shared]) / math.sqrt(d_head) for key in keys]
-            weights = [math.exp(cap(score)) for score in scores]
+            weights = [math.exp(softcap(score)) for score in scores]
             for key, weight in zip(keys, weights, strict=True):
                 z[query, head] += weight / sum(weights) * v[key, shared]
     return z

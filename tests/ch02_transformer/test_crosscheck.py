@@ -141,10 +141,10 @@ def test_with_somebody_listening_the_logits_agree_too(pair, lifted, tokens):
         assert gap(cache[f"blocks.{layer}.hook_resid_pre"], stream) < 1e-9
 
 
-def test_every_tensor_is_taken_tied_ones_once(pair, files, loading):
+def test_every_tensor_is_taken_tied_ones_once(pair, checkpoint_files, loading):
     theirs, ours, folder = pair
-    stored = files.Weights(folder)
-    adapter = loading.choose_adapter(files.read_json(folder / "config.json"), folder)
+    stored = checkpoint_files.Weights(folder)
+    adapter = loading.choose_adapter(checkpoint_files.read_json(folder / "config.json"), folder)
     names = [name for name, _ in adapter.translate(stored, ours.config)]
     assert len(set(names)) == len(names), "each of our tensors is expected once"
     assert stored.unused() == [], f"every tensor must be taken; left over: {stored.unused()}"

@@ -12,14 +12,14 @@ TOKENS = torch.tensor([[3, 1, 4, 1, 5, 9], [2, 6, 5, 3, 5, 8]])
 
 
 @pytest.fixture(params=["gpt2", "gpt2-untied", "gpt2-parallel", "llama", "llama-tied"])
-def original(request, config, model, unembed):
+def original(request, config, model, layers):
     """A model of that family with every weight, bias and gain random."""
     families = {
         "gpt2": model.GPT2,
-        "gpt2-untied": replace(model.GPT2, unembed=unembed.Unembed),
+        "gpt2-untied": replace(model.GPT2, unembed=layers.Unembed),
         "gpt2-parallel": replace(model.GPT2, block=model.ParallelBlock),
         "llama": model.LLAMA,
-        "llama-tied": replace(model.LLAMA, unembed=unembed.TiedUnembed),
+        "llama-tied": replace(model.LLAMA, unembed=layers.TiedUnembed),
     }
     sizes = config.TransformerConfig(
         n_layers=2, d_model=8, n_heads=6, d_head=4, d_mlp=9, d_vocab=11, n_ctx=7, n_kv_heads=3

@@ -14,12 +14,12 @@ N_NEW = 5
 
 
 @pytest.fixture(params=["GPT2", "LLAMA"])
-def built(request, config, model, unembed):
+def built(request, config, model, layers):
     """A model of that family, every parameter random, in float64; seed 0 makes varied text."""
     sizes = config.TransformerConfig(
         n_layers=2, d_model=8, n_heads=6, d_head=4, d_mlp=9, d_vocab=11, n_ctx=8, n_kv_heads=3
     )
-    parts = replace(getattr(model, request.param), unembed=unembed.Unembed)
+    parts = replace(getattr(model, request.param), unembed=layers.Unembed)
     return randomise(model.HookedTransformer(sizes, parts), seed=0)
 
 
@@ -51,7 +51,7 @@ def test_greedy_tokens_agree_under_hooks(built, sample):
     """Hooks that treat all positions alike act on a cached forward as on a whole one."""
     mlp, z = normal(8, seed=4), "blocks.1.attn.hook_z"
 
-    def without_head_2(x, point):  # noqa: ARG001
+    def without_head_2(x, point):
         x[:, :, 2] = 0
 
     hooks = {"blocks.0.hook_mlp_out": lambda x, _: 3 * x + mlp, z: without_head_2}
@@ -70,7 +70,7 @@ def test_hooks_see_the_prompt_once_and_then_one_position_at_a_time(built, sample
         lengths.append(x.shape[1])
 
     with built.hooks({"blocks.0.hook_resid_pre": note}):
-        tokens = sample.stream(built, PROMPT, N_NEW)
+        tokens = sample.stream_tokens(built, PROMPT, N_NEW)
         assert inspect.isgenerator(tokens) and lengths == [], "nothing runs before it is asked for"
         first = next(tokens)
         assert lengths == [4], f"the first token needs the prompt and nothing else: {lengths}"
@@ -85,7 +85,7 @@ def test_the_last_token_may_fill_the_context_and_none_may_exceed_it(built, sampl
     with pytest.raises(ValueError, match="4 tokens of prompt and 6 new ones.*n_ctx=8"):
         sample.generate(built, PROMPT, 6)
     with pytest.raises(ValueError, match="n_ctx=8"):
-        next(sample.stream(built, torch.zeros(1, 9, dtype=torch.long), 1))
+        next(sample.stream_tokens(built, torch.zeros(1, 9, dtype=torch.long), 1))
 
 
 def test_nothing_new_gives_the_prompt(built, sample):

@@ -106,7 +106,9 @@ def test_each_head_moves_its_own_values_by_its_own_pattern(attention, config, qu
         transposed = torch.einsum("bhkq,bkhd->bqhd", pattern, v)
         mistakes["The pattern is transposed: each query sums over keys."] = transposed
     claim = "z[query, head] = sum over keys of pattern[head, query, key] * v[key, head]."
-    assert_close(build(attention, config).apply_pattern(pattern, v), right, claim, mistakes, tolerance=1e-12)
+    assert_close(
+        build(attention, config).apply_pattern(pattern, v), right, claim, mistakes, tolerance=1e-12
+    )
 
 
 @exercise("2.12")

@@ -7,27 +7,27 @@ from tests.grading import exercise
 from tests.grading.assertions import assert_close, normal
 
 
-def twice(x, point):  # noqa: ARG001
+def twice(x, point):
     return 2 * x
 
 
-def add_three(x, point):  # noqa: ARG001
+def add_three(x, point):
     return x + 3
 
 
-def just_look(x, point):  # noqa: ARG001
+def just_look(x, point):
     return None
 
 
-def erase(x, point):  # noqa: ARG001
+def erase(x, point):
     x.zero_()
 
 
-def mean_over_batch(x, point):  # noqa: ARG001
+def mean_over_batch(x, point):
     return x.mean(dim=0, keepdim=True)
 
 
-def a_number(x, point):  # noqa: ARG001
+def a_number(x, point):
     return 7
 
 
@@ -56,7 +56,7 @@ def test_without_hooks_the_tensor_itself_goes_on(hooks):
 @exercise("2.1")
 def test_what_a_hook_returns_goes_on_even_if_it_is_zero(hooks):
     x = normal(1, seed=2)
-    out = point_with(hooks, lambda tensor, point: 0 * tensor)(x)  # noqa: ARG005
+    out = point_with(hooks, lambda tensor, point: 0 * tensor)(x)
     assert_close(
         out,
         torch.zeros(1),
@@ -125,7 +125,7 @@ def test_a_hook_is_called_with_the_tensor_and_its_point(hooks):
 @exercise("2.1")
 def test_every_hook_and_listener_runs_once_in_every_pass(hooks):
     ran = []
-    hook = lambda tensor, point: ran.append("hook") or 2 * tensor  # noqa: E731, ARG005
+    hook = lambda tensor, point: ran.append("hook") or 2 * tensor  # noqa: E731
     point = point_with(hooks, hook, hook, observers=[lambda *_: ran.append("observer")])
     for number in (1, 2):
         ran.clear()
@@ -165,7 +165,7 @@ def test_editing_in_place_counts_but_leaves_the_original_alone(hooks):
 def test_each_hook_gets_a_copy_of_its_own(hooks):
     seen, replacement = [], normal(3, 2, seed=8)
     before = replacement.clone()
-    keep = lambda tensor, point: seen.append(tensor)  # noqa: E731, ARG005
+    keep = lambda tensor, point: seen.append(tensor)  # noqa: E731
     x = normal(3, 2, seed=9)
     point_with(hooks, keep, erase)(x)
     assert_close(
@@ -175,7 +175,7 @@ def test_each_hook_gets_a_copy_of_its_own(hooks):
         "kept must not change.",
         {"Do all hooks share one copy? Each must get its own.": torch.zeros(3, 2)},
     )
-    point_with(hooks, lambda tensor, point: replacement, erase)(x)  # noqa: ARG005
+    point_with(hooks, lambda tensor, point: replacement, erase)(x)
     assert_close(
         replacement,
         before,
@@ -188,7 +188,7 @@ def test_each_hook_gets_a_copy_of_its_own(hooks):
 @pytest.mark.parametrize("bad", [mean_over_batch, a_number])
 def test_a_replacement_of_another_shape_is_refused(hooks, bad):
     x = normal(4, 3, seed=10)
-    for added in ([bad], [twice, bad], [bad, lambda tensor, point: x]):  # noqa: ARG005
+    for added in ([bad], [twice, bad], [bad, lambda tensor, point: x]):
         words = ""
         try:
             point_with(hooks, *added)(x)
@@ -246,7 +246,7 @@ def test_listeners_see_what_the_rest_of_the_model_sees(hooks):
 def test_what_a_listener_returns_is_ignored(hooks):
     x = normal(2, 5, 3, seed=14)
     seen = []
-    observers = [twice, lambda tensor, point: seen.append(tensor)]  # noqa: ARG005
+    observers = [twice, lambda tensor, point: seen.append(tensor)]
     mistakes = {"That is what an observer returned: is it used as a replacement?": 4 * x}
     out = point_with(hooks, twice, observers=observers)(x)
     assert_close(out, 2 * x, "What an observer returns must be ignored.", mistakes)

@@ -39,7 +39,7 @@ def toy(hooks):
             return self.second(self.first(x) + 1)
 
         def letter(self, letter):
-            def hook(x, point):  # noqa: ARG001
+            def hook(x, point):
                 self.letters[point.name] = self.letters.get(point.name, "") + letter
 
             return hook
@@ -64,7 +64,7 @@ def same(ran, expected, claim, mistakes=None):
 @exercise("2.2")
 def test_hooks_act_inside_the_block_and_not_after_it(toy):
     x = normal(2, 3, seed=1)
-    with toy.hooks({FIRST: lambda tensor, point: 10 * tensor}):  # noqa: ARG005
+    with toy.hooks({FIRST: lambda tensor, point: 10 * tensor}):
         inside = toy(x)
     mistakes = {
         "That is the value without the hook: is it put on before the yield?": x + 1,
@@ -136,7 +136,7 @@ def test_the_block_gets_the_model(toy):
 @exercise("2.2")
 @pytest.mark.parametrize("error", [ValueError, Interrupt], ids=lambda error: error.__name__)
 def test_hooks_come_off_when_the_block_raises(toy, error):
-    def fail(x, point):  # noqa: ARG001
+    def fail(x, point):
         raise error("raised by the grader")
 
     came = None

@@ -216,7 +216,7 @@ def test_hook_points_show_and_replace_the_gate_the_linear_factor_and_the_product
     }
     assert_close(seen_at(mlp, point, x), values[point], f"{point} sees the wrong thing.", mistakes)
     new = normal(BATCH, POS, NEURONS, seed=26)
-    getattr(mlp, point).hooks = [lambda tensor, _: new]  # noqa: ARG005
+    getattr(mlp, point).hooks = [lambda tensor, _: new]
     expected = {
         "hook_pre": act("gelu", new) * linear,
         "hook_pre_linear": on * new,

@@ -102,9 +102,9 @@ def mistakes_of(name: str, value: Tensor, raw: Tensor, others: dict[str, Any]) -
 
 
 @exercise("2.23")
-def test_every_tensor_gets_our_name_and_axes(llama, files, checkpoint):
+def test_every_tensor_gets_our_name_and_axes(llama, checkpoint_files, checkpoint):
     folder, settings, tensors = checkpoint
-    got = dict(llama.translate(files.Weights(folder), llama.config(settings)))
+    got = dict(llama.translate(checkpoint_files.Weights(folder), llama.config(settings)))
     expected = wanted(tensors)
     missing = sorted(expected.keys() - got.keys())
     biases = {name for name in got if name.rpartition(".")[2].startswith("b_")}
@@ -119,9 +119,9 @@ def test_every_tensor_gets_our_name_and_axes(llama, files, checkpoint):
 
 
 @exercise("2.23")
-def test_every_tensor_of_the_checkpoint_is_taken(llama, files, checkpoint):
+def test_every_tensor_of_the_checkpoint_is_taken(llama, checkpoint_files, checkpoint):
     folder, settings, _ = checkpoint
-    weights = files.Weights(folder)
+    weights = checkpoint_files.Weights(folder)
     for _ in llama.translate(weights, llama.config(settings)):
         pass
     left = weights.unused(llama.IGNORED_TENSORS)

@@ -102,25 +102,28 @@ def test_forward_goes_from_tokens_through_all_blocks_to_logits(model, config):
 
 
 @exercise("2.14")
-@pytest.mark.parametrize("layer", [0, 1, 2, 3])
-def test_stop_after_a_layer_returns_the_stream_behind_it(model, config, layer):
+@pytest.mark.parametrize("stop", [0, 1, 2, 3, 4])
+def test_stop_at_layer_returns_the_stream_before_it(model, config, stop):
     digits = build(model, config)
-    got = digits(TOKENS, stop_after=layer)
-    after = [7, 71, 712, 7123, 71234]
+    got = digits(TOKENS, stop_at_layer=stop)
+    before = [7, 71, 712, 7123, 71234]
     mistakes = {
-        "It stops one block too early.": stream(after[layer]),
-        "It goes through all blocks.": stream(71234),
-        "The last norm has no place here: return the stream.": stream(after[layer + 1] + 0.5),
-        "These are logits; return the stream.": logits(-after[layer + 1] - 0.5),
+        "The last norm has no place here: return the stream.": stream(before[stop] + 0.5),
+        "These are logits; return the stream.": logits(-before[stop] - 0.5),
     }
-    if layer < 3:
-        mistakes["These are the logits: is stop_after=0 taken for False?"] = logits(-71234.5)
-        mistakes["It stops one block too late."] = stream(after[layer + 2])
-    claim = f"stop_after={layer} must return {after[layer + 1]}, the stream after block {layer}."
-    assert_close(got, stream(after[layer + 1]), claim, mistakes)
+    if stop > 0:
+        mistakes["It stops one block too early."] = stream(before[stop - 1])
+    if stop < 4:
+        mistakes["It stops one block too late: block stop_at_layer does not run."] = stream(
+            before[stop + 1]
+        )
+        mistakes["It goes through all blocks."] = stream(71234)
+        mistakes["These are the logits: is stop_at_layer=0 taken for False?"] = logits(-71234.5)
+    claim = f"stop_at_layer={stop} must return {before[stop]}, the stream in front of block {stop}."
+    assert_close(got, stream(before[stop]), claim, mistakes)
     ran = [block.layer for block in digits.blocks if block.past]
-    assert ran == list(range(layer + 1)) and not digits.unembed.calls, (
-        f"Nothing beyond block {layer} may be computed with stop_after={layer}; blocks {ran} ran, "
+    assert ran == list(range(stop)) and not digits.unembed.calls, (
+        f"With stop_at_layer={stop} only the blocks before {stop} run; blocks {ran} ran, "
         f"the unembedding {digits.unembed.calls} times."
     )
 
@@ -165,22 +168,24 @@ def test_each_block_gets_its_own_layer_of_the_past(model, config, start, stop):
 
 
 @exercise("2.14")
-@pytest.mark.parametrize("stop_after", [None, 2])
-def test_forward_reads_on_where_the_past_ends(model, config, stop_after):
+@pytest.mark.parametrize("stop_at_layer", [None, 3])
+def test_forward_reads_on_where_the_past_ends(model, config, stop_at_layer):
     """Position p has the vector p, and the past holds 6 tokens."""
     digits, past = build(model, config), filled(model, 6)
     with torch.no_grad():
         digits.pos_embed.W_pos += torch.arange(17)[:, None] - 3
     positions = record(digits.hook_pos_embed)
-    digits(TOKENS, past=past, stop_after=stop_after)
+    digits(TOKENS, past=past, stop_at_layer=stop_at_layer)
     came = [int(x) for x in positions[0][0, :, 0]] if positions else []
     hint = " The length of the past is the position of the first token." * (came[:1] == [0])
     assert came == [6, 7, 8, 9, 10], (
         f"After 6 tokens of past, 5 tokens stand at positions 6 to 10; they came as {came}.{hint}"
     )
-    for block in digits.blocks[: 4 if stop_after is None else stop_after + 1]:
-        words = f"forward must hand the past on to the blocks; block {block.layer} got another one"
-        assert block.past[0] is past.layers[block.layer], f"{words} (stop_after={stop_after})."
+    for block in digits.blocks[:stop_at_layer]:
+        words = f"forward must pass the cache on to the blocks; block {block.layer} got another one"
+        assert block.past[0] is past.layers[block.layer], (
+            f"{words} (stop_at_layer={stop_at_layer})."
+        )
 
 
 @exercise("2.14")

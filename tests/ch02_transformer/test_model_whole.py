@@ -66,11 +66,13 @@ def test_forward_is_embedding_through_and_read_out(model, config, family, seed):
     whole = build(model, config, family, seed)
     logits = whole(TOKENS)
     steps = whole.unembed_resid(whole.run_blocks(whole.embed_tokens(TOKENS)))
-    assert_close(steps, logits, "unembed_resid(run_blocks(embed_tokens(tokens))) must be what forward gives.")
+    assert_close(
+        steps, logits, "unembed_resid(run_blocks(embed_tokens(tokens))) must be what forward gives."
+    )
     _, cache = whole.run_with_cache(TOKENS)
     for layer in (0, 2, 3):
-        early = whole(TOKENS, stop_after=layer)
-        claim = f"stop_after={layer} gives what hook_resid_post of block {layer} shows."
+        early = whole(TOKENS, stop_at_layer=layer + 1)
+        claim = f"stop_at_layer={layer + 1} gives what hook_resid_post of block {layer} shows."
         assert_close(early, cache[f"blocks.{layer}.hook_resid_post"], claim)
         late = whole.unembed_resid(whole.run_blocks(early, start=layer + 1))
         assert_close(

@@ -146,7 +146,7 @@ def test_a_window_and_a_cap_survive_the_kv_cache(attention, sizes, kv_cache):
         assert_close(steps, part(x), "In steps, the part must do what it does at once.")
 
 
-def parallel(model, layers, attention, norms, unembed, rotary):
+def parallel(model, layers, attention, norms, rotary):
     """The parts of GPT-NeoX and Pythia, with or without rotary positions."""
     return model.Parts(
         positions=layers.NoPositions,
@@ -154,7 +154,7 @@ def parallel(model, layers, attention, norms, unembed, rotary):
         attention=attention.rotary_attention if rotary else attention.plain_attention,
         mlp=layers.MLP,
         block=model.ParallelBlock,
-        unembed=unembed.Unembed,
+        unembed=layers.Unembed,
     )
 
 
@@ -165,9 +165,9 @@ def norm_by_hand(norm, x):
 @pytest.mark.parametrize("rotating", [0, 2, 4, 8])
 @torch.no_grad()
 def test_parallel_blocks_with_partial_rotary_equal_the_loops(
-    model, layers, attention, norms, unembed, sizes, rotating
+    model, layers, attention, norms, sizes, rotating
 ):
-    parts = parallel(model, layers, attention, norms, unembed, rotary=rotating > 0)
+    parts = parallel(model, layers, attention, norms, rotary=rotating > 0)
     chosen = sizes(rotary_dims=rotating or None, activation="gelu_tanh", eps=1e-3)
     ours = randomise(model.HookedTransformer(chosen, parts, seed=None), seed=5)
     logits, cache = ours.run_with_cache(TOKENS)
@@ -184,10 +184,8 @@ def test_parallel_blocks_with_partial_rotary_equal_the_loops(
 
 
 @torch.no_grad()
-def test_parallel_blocks_fold_and_generate(
-    model, layers, attention, norms, unembed, sizes, fold, sample
-):
-    parts = parallel(model, layers, attention, norms, unembed, rotary=True)
+def test_parallel_blocks_fold_and_generate(model, layers, attention, norms, sizes, fold, sample):
+    parts = parallel(model, layers, attention, norms, rotary=True)
     ours = randomise(model.HookedTransformer(sizes(rotary_dims=4), parts, seed=None), seed=6)
     before, after = ours(TOKENS).log_softmax(-1), fold.fold(ours)(TOKENS).log_softmax(-1)
     assert_close(after, before, "Folding must not change the log-probabilities.")

@@ -24,13 +24,13 @@ def device(request):
 
 
 @pytest.fixture(params=["gpt2", "llama"])
-def network(request, model, config, own):
+def network(request, model, config, native):
     """A small model on the CPU in float32, every parameter random, at sizes that training gives."""
     sizes = config.TransformerConfig(
         n_layers=3, d_model=48, n_heads=6, d_head=10, d_mlp=56, d_vocab=61, n_ctx=64, n_kv_heads=2,
         activation="silu",
     )  # fmt: skip
-    made = model.HookedTransformer(sizes, own.PARTS[request.param], seed=None).eval()
+    made = model.HookedTransformer(sizes, native.PARTS[request.param], seed=None).eval()
     with torch.no_grad():
         for number, (name, weight) in enumerate(made.named_parameters()):
             random = normal(*weight.shape, seed=number)

@@ -73,7 +73,7 @@ def test_what_is_taken_stands_where_the_site_says(sites, hooks, hook):
     x, point = normal(*SHAPES[hook], seed=1), point_of(hooks, hook)
     for _, position, chosen in (case for case in cases() if case[0] == hook):
         site = sites.Site(hook, 1, position=position, **chosen)
-        part = site.take(x, point, site.places(BATCH, POS))
+        part = site.take(x, point, site.resolve_positions(BATCH, POS))
         right = [x[address].item() for address in addresses(hook, position, **chosen)]
         assert part.reshape(-1).tolist() == right, f"{position}, {chosen}: another part is taken"
         assert part.ndim == len(SHAPES[hook]) and len(part) == BATCH
@@ -86,7 +86,7 @@ def test_what_is_put_changes_that_part_in_place_and_nothing_else(sites, hooks, h
     point = point_of(hooks, hook)
     for _, position, chosen in (case for case in cases() if case[0] == hook):
         x, site = normal(*SHAPES[hook], seed=1), sites.Site(hook, 1, position=position, **chosen)
-        right, where = x.clone(), site.places(BATCH, POS)
+        right, where = x.clone(), site.resolve_positions(BATCH, POS)
         part = normal(*site.take(x, point, where).shape, seed=2)
         for address, number in zip(
             addresses(hook, position, **chosen), part.reshape(-1), strict=True
@@ -99,7 +99,7 @@ def test_what_is_put_changes_that_part_in_place_and_nothing_else(sites, hooks, h
 
 def test_a_number_is_put_whatever_its_precision(sites, hooks):
     x, site = normal(BATCH, POS, D, seed=1), sites.Site("hook_resid_pre", 0, position=1)
-    site.put(x, hooks.HookPoint(), site.places(BATCH, POS), torch.zeros(()))
+    site.put(x, hooks.HookPoint(), site.resolve_positions(BATCH, POS), torch.zeros(()))
     assert x[:, 1].eq(0).all() and x.ne(0).sum() == x.numel() - BATCH * D
 
 
@@ -109,7 +109,7 @@ def test_directions_are_coordinates_and_the_rest_stays(sites, hooks, hook, posit
     point, x = point_of(hooks, hook), normal(*SHAPES[hook], seed=3)
     basis = torch.linalg.qr(normal(SHAPES[hook][-1], 2, seed=4))[0].T
     whole = sites.Site(hook, 1, position=position)
-    site, where, before = whole.along(basis), whole.places(BATCH, POS), x.clone()
+    site, where, before = whole.along(basis), whole.resolve_positions(BATCH, POS), x.clone()
     taken, part = site.take(x, point, where), whole.take(x, point, where)
     for number, row in enumerate(basis):
         assert torch.allclose(taken[..., number], (part * row).sum(-1), rtol=0, atol=1e-12)
@@ -126,7 +126,7 @@ def test_directions_are_coordinates_and_the_rest_stays(sites, hooks, hook, posit
 
 def test_places_are_counted_from_the_start_for_each_example(sites):
     def places(position):
-        return sites.Site("hook_embed", position=position).places(2, 4).tolist()
+        return sites.Site("hook_embed", position=position).resolve_positions(2, 4).tolist()
 
     assert places(None) == [[0, 1, 2, 3]] * 2
     assert places(-1) == [[3]] * 2 and places((0, -4)) == [[0, 0]] * 2
@@ -161,16 +161,16 @@ def test_a_site_of_no_model_is_refused(sites, fields, says):
 
 def test_a_site_that_does_not_fit_a_tensor_is_refused(sites, hooks):
     x, point = normal(BATCH, POS, HEADS, D, seed=1), hooks.HookPoint()
-    every = sites.Site("attn.hook_z", 0).places(BATCH, POS)
+    every = sites.Site("attn.hook_z", 0).resolve_positions(BATCH, POS)
     with pytest.raises(ValueError, match=r"has entries 0\.\.5; \(2, 6\) is asked for"):
         sites.Site("attn.hook_z", 0, neuron=(2, 6)).take(x, point, every)
     with pytest.raises(ValueError, match="has 6 entries, but directions of 2 came"):
         sites.Site("attn.hook_z", 0, direction=((0.6, 0.8),)).take(x, point, every)
     for position in (5, -6, (0, 7)):
         with pytest.raises(ValueError, match=r"blocks\.0\.attn\.hook_z: .* positions -5\.\.4, but"):
-            sites.Site("attn.hook_z", 0, position=position).places(BATCH, POS)
+            sites.Site("attn.hook_z", 0, position=position).resolve_positions(BATCH, POS)
     with pytest.raises(ValueError, match="positions for 2 examples came, but there are 3"):
-        sites.Site("attn.hook_z", 0, position=((1,), (2,))).places(BATCH, POS)
+        sites.Site("attn.hook_z", 0, position=((1,), (2,))).resolve_positions(BATCH, POS)
 
 
 def test_a_site_that_this_model_lacks_is_refused(sites, impl):
@@ -197,7 +197,7 @@ def test_a_site_on_a_real_forward_is_the_part_that_a_cache_has(sites, impl):
     for hook in ("attn.hook_z", "attn.hook_v", "attn.hook_pattern"):
         site = sites.Site(hook, 1, head=1, position=((0,), (4,), (2,)))
         x = cache[site.name]
-        part = site.take(x, points[site.name], site.places(3, 5))
+        part = site.take(x, points[site.name], site.resolve_positions(3, 5))
         for text, place in enumerate((0, 4, 2)):
             right = x[text, 1, place] if hook == "attn.hook_pattern" else x[text, place, 1]
             assert torch.equal(part[text, 0, 0], right)

@@ -179,13 +179,13 @@ def test_weight_decay_pulls_matrices_only(train, make, run):
 def test_a_step_draws_windows_that_the_text_holds_and_no_others(train, run):
     text, windows = torch.arange(9), set()
     for step in range(40):
-        batch = train.draw(text, step, run)
+        batch = train.draw_batch(text, step, run)
         assert batch.shape == (4, 6)
-        assert torch.equal(batch, train.draw(text, step, run)), "the step's number decides"
+        assert torch.equal(batch, train.draw_batch(text, step, run)), "the step's number decides"
         windows |= {tuple(row) for row in batch.tolist()}
     assert windows == {tuple(range(start, start + 6)) for start in range(4)}
-    other = [train.draw(text, step, replace(run, seed=6)).tolist() for step in range(9)]
-    assert other != [train.draw(text, step, run).tolist() for step in range(9)]
+    other = [train.draw_batch(text, step, replace(run, seed=6)).tolist() for step in range(9)]
+    assert other != [train.draw_batch(text, step, run).tolist() for step in range(9)]
 
 
 def test_held_out_loss_is_the_mean_over_windows_laid_end_to_end(train, make, run):

@@ -16,8 +16,8 @@ from ..unembed import Unembed
 from .files import Weights
 from .settings import activation_name, refuse
 
-IGNORED = (".attn.bias", ".attn.masked_bias")  # the causal mask, saved as a tensor
-MAY_LACK = ("b_U",)
+IGNORED_TENSORS = (".attn.bias", ".attn.masked_bias")  # the causal mask, saved as a tensor
+OPTIONAL_PARAMS = ("b_U",)
 
 BLOCK = {
     "ln1.w": "ln_1.weight",

@@ -17,8 +17,8 @@ from ..unembed import TiedUnembed
 from .files import Weights
 from .settings import activation_name, refuse
 
-IGNORED = (".rotary_emb.inv_freq",)  # a table that follows from rope_theta
-MAY_LACK = ("b_",)
+IGNORED_TENSORS = (".rotary_emb.inv_freq",)  # a table that follows from rope_theta
+OPTIONAL_PARAMS = ("b_",)
 
 
 def config(settings: dict[str, Any]) -> TransformerConfig:

@@ -11,13 +11,12 @@ from einops import rearrange
 from torch import Tensor
 
 from ..config import TransformerConfig
+from ..layers import Unembed
 from ..model import GPT2, Parts
-from ..unembed import Unembed
-from .files import Weights
-from .settings import activation_name, refuse
+from .checkpoint_files import Weights, activation_name, require_settings
 
-IGNORED = (".attn.bias", ".attn.masked_bias")  # the causal mask, saved as a tensor
-MAY_LACK = ("b_U",)
+IGNORED_TENSORS = (".attn.bias", ".attn.masked_bias")  # the causal mask, saved as a tensor
+OPTIONAL_PARAMS = ("b_U",)
 
 BLOCK = {
     "ln1.w": "ln_1.weight",
@@ -33,8 +32,8 @@ BLOCK = {
 
 def config(settings: dict[str, Any]) -> TransformerConfig:
     """Sizes from a GPT-2 config.json."""
-    refuse(settings, scale_attn_by_inverse_layer_idx=False, scale_attn_weights=True)
-    refuse(settings, add_cross_attention=False, reorder_and_upcast_attn=False)
+    require_settings(settings, scale_attn_by_inverse_layer_idx=False, scale_attn_weights=True)
+    require_settings(settings, add_cross_attention=False, reorder_and_upcast_attn=False)
     d_model, n_heads = settings["n_embd"], settings["n_head"]
     return TransformerConfig(
         n_layers=settings["n_layer"],

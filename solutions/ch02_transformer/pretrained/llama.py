@@ -12,13 +12,12 @@ from einops import rearrange
 from torch import Tensor
 
 from ..config import TransformerConfig
+from ..layers import TiedUnembed
 from ..model import LLAMA, Parts
-from ..unembed import TiedUnembed
-from .files import Weights
-from .settings import activation_name, refuse
+from .checkpoint_files import Weights, activation_name, require_settings
 
-IGNORED = (".rotary_emb.inv_freq",)  # a table that follows from rope_theta
-MAY_LACK = ("b_",)
+IGNORED_TENSORS = (".rotary_emb.inv_freq",)  # a table that follows from rope_theta
+OPTIONAL_PARAMS = ("b_",)
 
 
 def config(settings: dict[str, Any]) -> TransformerConfig:
@@ -26,7 +25,7 @@ def config(settings: dict[str, Any]) -> TransformerConfig:
 
     Raises: ValueError for scaled rotary positions, which would silently be computed wrong.
     """
-    refuse(settings, attention_bias=False, mlp_bias=False, pretraining_tp=1)
+    require_settings(settings, attention_bias=False, mlp_bias=False, pretraining_tp=1)
     d_model, n_heads = settings["hidden_size"], settings["num_attention_heads"]
     return TransformerConfig(
         n_layers=settings["num_hidden_layers"],

@@ -4,8 +4,8 @@
 2. Choose the adapter by the architecture that config.json names.
 3. Copy tensor after tensor into the model, and account for every one on both sides (`fill`).
 
-An adapter is a module with `config`, `parts` and `translate`; with IGNORED, endings of tensors in
-the file that are no weights, and MAY_LACK, how names of parameters begin that it leaves at zero.
+An adapter is a module with `config`, `parts` and `translate`; with IGNORED_TENSORS, endings of tensors in
+the file that are no weights, and OPTIONAL_PARAMS, how names of parameters begin that it leaves at zero.
 """
 
 import hashlib
@@ -21,15 +21,15 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from ..config import TransformerConfig
+from ..layers import TiedUnembed
 from ..model import HookedTransformer
-from ..unembed import TiedUnembed
-from . import gpt2, llama, own
-from .files import Weights, read_json
+from . import gpt2, llama, native
+from .checkpoint_files import Weights, read_json
 
 ADAPTERS: dict[str, ModuleType] = {
     "GPT2LMHeadModel": gpt2,
     "LlamaForCausalLM": llama,
-    "HookedTransformer": own,
+    "HookedTransformer": native,
 }
 
 
@@ -96,13 +96,15 @@ def choose_adapter(settings: dict, folder: Path) -> ModuleType:
 def fill(model: HookedTransformer, weights: Weights, adapter: ModuleType) -> None:
     """Copy the checkpoint into the model, tensor after tensor.
 
-    Parameters that the family does not have (`MAY_LACK`: biases) stay zero. A tied unembedding is
+    Parameters that the family does not have (`OPTIONAL_PARAMS`: biases) stay zero. A tied unembedding is
     the embedding, so a second copy of it in the file is read, compared and dropped.
 
     Raises: ValueError for a tensor that is missing, left over, or of a wrong shape.
     """
     targets: dict[str, Tensor] = dict(model.named_parameters())
-    needed = {name for name in targets if not name.rpartition(".")[2].startswith(adapter.MAY_LACK)}
+    needed = {
+        name for name in targets if not name.rpartition(".")[2].startswith(adapter.OPTIONAL_PARAMS)
+    }
     if tied := model.parts.unembed is TiedUnembed:
         targets["unembed.W_U"] = torch.empty_like(model.unembed.W_U)
     filled = set()
@@ -124,7 +126,7 @@ def fill(model: HookedTransformer, weights: Weights, adapter: ModuleType) -> Non
             f"{weights.folder / 'config.json'} says that the embedding is tied, but the "
             f"unembedding in the weights differs; set tie_word_embeddings to false"
         )
-    if left := weights.left(adapter.IGNORED):
+    if left := weights.unused(adapter.IGNORED_TENSORS):
         raise ValueError(f"{weights.folder} holds tensors that nobody took: {left}")
 
 
@@ -138,7 +140,7 @@ def translated(
     try:
         yield from adapter.translate(weights, config)
     except (EinopsError, IndexError) as error:
-        last = next(reversed(weights.taken), "nothing")
+        last = next(reversed(weights.used), "nothing")
         raise ValueError(
             f"{weights.folder} does not fit its config.json; after reading {last!r}: {error}"
         ) from error

@@ -5,7 +5,7 @@ from tests.grading.variants import Right, Wrong
 SCALED = "q / math.sqrt(q.shape[-1])"
 MASKED = "scores.masked_fill_(hidden, -torch.inf)"
 HOOKED = "self.hook_attn_scores(scores.masked_fill_(hidden, -torch.inf))"
-SOFTMAX = "lift(scores).softmax(dim=-1).to(q.dtype)"
+SOFTMAX = "at_least_float32(scores).softmax(dim=-1).to(q.dtype)"
 SEES = "query[:, None] >= torch.arange(n_keys)"
 
 MASK = {
@@ -59,7 +59,7 @@ PATTERN = {
         {"softmax(dim=-1)": "softmax(dim=-1).softmax(dim=-1)"},
         "softmax runs over the pattern a second time",
     ),
-    "no softmax": ({SOFTMAX: "lift(scores).exp()"}, "must sum to one over keys"),
+    "no softmax": ({SOFTMAX: "at_least_float32(scores).exp()"}, "must sum to one over keys"),
     "mask left out": ({MASKED: "scores"}, "The mask does nothing"),
     "mask added as True and False": (
         {MASKED: "scores - hidden.float()"},
@@ -81,14 +81,15 @@ PATTERN = {
         {MASKED: "scores.masked_fill(~causal_mask(q.shape[1], k.shape[1]), -torch.inf)"},
         "The causal mask is built in",
     ),
-    "cap forgotten": ({"cap(einsum(": "(einsum("}, "The cap is forgotten"),
+    "cap forgotten": ({"softcap(einsum(": "(einsum("}, "The cap is forgotten"),
     "cap after the mask": (
-        {"cap(einsum(": "(einsum(", MASKED: "cap(scores.masked_fill(hidden, -torch.inf))"},
+        {"softcap(einsum(": "(einsum(", MASKED: "softcap(scores.masked_fill(hidden, -torch.inf))"},
         "The cap comes after the mask",
     ),
     "cap before scaling": (
         {
-            f"cap(einsum({SCALED}, k, axes))": "cap(einsum(q, k, axes)) / math.sqrt(q.shape[-1])",
+            f"softcap(einsum({SCALED}, k, axes))": "softcap(einsum(q, k, axes)) / "
+            "math.sqrt(q.shape[-1])",
         },
         "The cap comes before the scores are divided",
     ),
@@ -100,7 +101,8 @@ PATTERN = {
     "hook_attn_scores before scaling": (
         {
             SCALED: "q",
-            SOFTMAX: "(lift(scores) / math.sqrt(q.shape[-1])).softmax(dim=-1).to(q.dtype)",
+            SOFTMAX: "(at_least_float32(scores) / math.sqrt(q.shape[-1])).softmax(dim=-1)"
+            ".to(q.dtype)",
         },
         "before they are divided by sqrt(d_head)",
     ),
@@ -136,19 +138,25 @@ PATTERN = {
         "Lift the scores to float32",
     ),
     "exp overflows": (
-        {SOFTMAX: "((e := lift(scores).exp()) / e.sum(-1, True)).to(q.dtype)"},
+        {SOFTMAX: "((e := at_least_float32(scores).exp()) / e.sum(-1, True)).to(q.dtype)"},
         "Take the largest away before exp",
     ),
     "hook_pattern sees float32": (
-        {f"{SOFTMAX})": "lift(scores).softmax(dim=-1)).to(q.dtype)"},
+        {f"{SOFTMAX})": "at_least_float32(scores).softmax(dim=-1)).to(q.dtype)"},
         "first .to(q.dtype), then the hook point",
     ),
     "mask multiplied by -inf": ({MASKED: "scores + hidden * -torch.inf"}, "0 * inf is nan"),
     "scaled by the number of heads": ({SCALED: "q / math.sqrt(q.shape[2])"}, "by sqrt(n_heads)"),
     "scaled by the number of keys": ({SCALED: "q / math.sqrt(k.shape[1])"}, "number of keys"),
     "pattern stays in float32": ({".to(q.dtype)": ""}, "the pattern must come in q's"),
-    "float64 lowered to float32": ({"lift(scores)": "scores.float()"}, "differ by rounding alone"),
-    "no gradient": ({"lift(scores)": "lift(scores).detach()"}, "must let gradients through"),
+    "float64 lowered to float32": (
+        {"at_least_float32(scores)": "scores.float()"},
+        "differ by rounding alone",
+    ),
+    "no gradient": (
+        {"at_least_float32(scores)": "at_least_float32(scores).detach()"},
+        "must let gradients through",
+    ),
 }
 
 WRONG = [Wrong("2.8", name, old, says=says) for name, (old, says) in MASK.items()]
@@ -202,8 +210,8 @@ return torch.cat([past, torch.ones(n_queries, n_queries).tril()], dim=1).bool()
         "matmul, a mask that is added, a softmax by hand, in float32 from the start",
         body={
             "Attention.pattern": """
-queries, keys = lift(q).permute(0, 2, 1, 3), lift(k).permute(0, 2, 3, 1)
-scores = cap(queries @ keys * q.shape[-1] ** -0.5)
+queries, keys = at_least_float32(q).permute(0, 2, 1, 3), at_least_float32(k).permute(0, 2, 3, 1)
+scores = softcap(queries @ keys * q.shape[-1] ** -0.5)
 scores = scores + torch.zeros(hidden.shape).masked_fill(hidden, float("-inf")).to(scores)
 scores = self.hook_attn_scores(scores)
 weights = torch.exp(scores - scores.max(dim=-1, keepdim=True).values)
@@ -219,7 +227,7 @@ return self.hook_pattern((weights / weights.sum(dim=-1, keepdim=True)).to(q.dtyp
 heads = []
 for h in range(q.shape[2]):
     dots = q[:, :, h] @ k[:, :, h].transpose(1, 2)
-    heads.append(cap(dots / q.shape[-1] ** 0.5).where(~hidden, -torch.inf))
+    heads.append(softcap(dots / q.shape[-1] ** 0.5).where(~hidden, -torch.inf))
 scores = self.hook_attn_scores(torch.stack(heads, dim=1))
 pattern = torch.softmax(scores.to(torch.promote_types(scores.dtype, torch.float32)), dim=3)
 pattern = pattern.type_as(q)

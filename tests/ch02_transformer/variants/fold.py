@@ -47,7 +47,7 @@ WRONG = [
     ),
     Wrong("2.20", "one plus the gain", {W: "(1 + gain[:, None]) * W"}, says="Gains 10 and 100"),
     Wrong("2.20", "bias in W", {W: "gain[:, None] * W + bias[:, None]"}, says="Gains 10 and 100"),
-    Wrong("2.20", "exchanged", {f"{W}, {B}": f"{B}, {W}"}, says="return value of fold.absorb"),
+    Wrong("2.20", "exchanged", {f"{W}, {B}": f"{B}, {W}"}, says="return value of fold.fold_affine"),
     Wrong(
         "2.20",
         "b in place",
@@ -87,7 +87,7 @@ WRONG = [
     Wrong(
         "2.21",
         "unembedding by both",
-        {TOKENS: f"centre_writer({TOKENS} - W_U.mean(0))"},
+        {TOKENS: f"center_output({TOKENS} - W_U.mean(0))"},
         says="loses",
     ),
     Wrong(
@@ -166,7 +166,7 @@ RIGHT = [
         "2.20",
         "by einsum",
         body={
-            "absorb": """
+            "fold_affine": """
             new_W = einsum(gain, W, "d_model, ... d_model d_out -> ... d_model d_out")
             new_b = b + einsum(bias, W, "d_model, ... d_model d_out -> ... d_out")
             return new_W, new_b
@@ -191,7 +191,7 @@ RIGHT = [
         "by the sum",
         {
             ROWS: "weight - weight.sum(-1)[..., None] / weight.shape[-1]",
-            TOKENS: "centre_writer(W_U)",
+            TOKENS: "center_output(W_U)",
         },
     ),
     Right("2.22", "one long row", {SUM: "b_V.flatten() @ W_O.flatten(0, 1)"}),
@@ -209,9 +209,9 @@ RIGHT = [
         "2.20",
         "head by head, in place on copies",
         body={
-            "absorb": """
+            "fold_affine": """
             if W.ndim > 2:
-                pairs = [absorb(w, c, gain, bias) for w, c in zip(W, b)]
+                pairs = [fold_affine(w, c, gain, bias) for w, c in zip(W, b)]
                 return torch.stack([w for w, _ in pairs]), torch.stack([c for _, c in pairs])
             new_W, new_b = W.clone(), b.clone()
             new_W *= gain.unsqueeze(1)

@@ -110,11 +110,13 @@ WRITTEN = {
 }
 
 WRONG = [
-    Wrong("2.11", name, body={"share_heads": f"return {value}"}, says=says)
+    Wrong("2.11", name, body={"repeat_kv_heads": f"return {value}"}, says=says)
     for name, (value, says) in SHARED.items()
 ]
 WRONG += [
-    Wrong("2.12", name, body={"Attention.move": f"axes = {AXES}\nreturn {value}"}, says=says)
+    Wrong(
+        "2.12", name, body={"Attention.apply_pattern": f"axes = {AXES}\nreturn {value}"}, says=says
+    )
     for name, (value, says) in MOVED.items()
 ]
 WRONG += [Wrong("2.12", name, {SUMMED: new}, says=says) for name, (new, says) in WRITTEN.items()]
@@ -123,18 +125,18 @@ RIGHT = [
     Right(
         "2.11",
         "repeat_interleave",
-        body={"share_heads": "return x.repeat_interleave(group, dim=2)"},
+        body={"repeat_kv_heads": "return x.repeat_interleave(group, dim=2)"},
     ),
     Right(
         "2.11",
         "an index",
-        body={"share_heads": "return x[:, :, torch.arange(n_heads) // group]"},
+        body={"repeat_kv_heads": "return x[:, :, torch.arange(n_heads) // group]"},
     ),
     Right(
         "2.11",
         "expanded behind the heads, by a reshape",
         body={
-            "share_heads": """
+            "repeat_kv_heads": """
 batch, pos, kv_head, d_head = x.shape
 return x[:, :, :, None, :].expand(-1, -1, -1, group, -1).reshape(batch, pos, n_heads, d_head)
 """
@@ -144,7 +146,7 @@ return x[:, :, :, None, :].expand(-1, -1, -1, group, -1).reshape(batch, pos, n_h
         "2.11",
         "a table of ones and zeros",
         body={
-            "share_heads": """
+            "repeat_kv_heads": """
 served = torch.eye(x.shape[2]).repeat_interleave(group, dim=0).to(x)
 return torch.einsum("hk,bpkd->bphd", served, x)
 """
@@ -154,14 +156,14 @@ return torch.einsum("hk,bpkd->bphd", served, x)
         "2.12",
         "added up in place, key by key and head by head",
         body={
-            "Attention.move": """
+            "Attention.apply_pattern": """
 z = v.new_zeros(v.shape[0], pattern.shape[2], *v.shape[2:])
 for query in range(pattern.shape[2]):
     for key in range(pattern.shape[3]):
         z[:, query] += pattern[:, :, query, key, None] * v[:, key]
 return z
 """,
-            "Attention.write": """
+            "Attention.output_projection": """
 out = self.b_O.repeat(*z.shape[:2], 1)
 for head in range(z.shape[2]):
     out += z[:, :, head] @ self.W_O[head]
@@ -173,19 +175,20 @@ return out
         "2.12",
         "matmul",
         body={
-            "Attention.move": "return (pattern @ v.transpose(1, 2)).transpose(1, 2)",
-            "Attention.write": "return z.flatten(2) @ self.W_O.flatten(0, 1) + self.b_O",
+            "Attention.apply_pattern": "return (pattern @ v.transpose(1, 2)).transpose(1, 2)",
+            "Attention.output_projection": "return z.flatten(2) @ self.W_O.flatten(0, 1) "
+            "+ self.b_O",
         },
     ),
     Right(
         "2.12",
         "one head at a time",
         body={
-            "Attention.move": """
+            "Attention.apply_pattern": """
 heads = [pattern[:, h] @ v[:, :, h] for h in range(v.shape[2])]
 return torch.stack(heads, dim=2)
 """,
-            "Attention.write": """
+            "Attention.output_projection": """
 out = self.b_O
 for head, W in enumerate(self.W_O):
     out = out + z[:, :, head] @ W

@@ -66,12 +66,12 @@ WRONG = [
     ),
     Wrong(
         "2.1",
-        "a copy for the listeners",
+        "a copy for the observers",
         {
-            "for listener in self.listeners:": "x = x.clone() if self.listeners else x\n"
-            "        for listener in self.listeners:"
+            "for observer in self.observers:": "x = x.clone() if self.observers else x\n"
+            "        for observer in self.observers:"
         },
-        says="no hook and 1 listeners",
+        says="no hook and 1 observers",
     ),
     Wrong(
         "2.1",
@@ -103,8 +103,8 @@ WRONG = [
                 x = copy if returned is None else returned
             if hook:
                 check_replacement(x, old, hook, self)
-            for listener in self.listeners:
-                listener(x, self)
+            for observer in self.observers:
+                observer(x, self)
             return x
             """
         },
@@ -133,11 +133,11 @@ WRONG = [
     ),
     Wrong(
         "2.1",
-        "listeners first",
+        "observers first",
         body={
             POINT: """
-            for listener in self.listeners:
-                listener(x, self)
+            for observer in self.observers:
+                observer(x, self)
             for hook in self.hooks:
                 copy = x.clone()
                 returned = hook(copy, self)
@@ -147,36 +147,36 @@ WRONG = [
             return x
             """
         },
-        says="are the listeners called before the hooks?",
+        says="are the observers called before the hooks?",
     ),
     Wrong(
         "2.1",
-        "listeners forgotten",
-        {"        for listener in self.listeners:\n            listener(x, self)\n": ""},
+        "observers forgotten",
+        {"        for observer in self.observers:\n            observer(x, self)\n": ""},
         says="must be called once each",
     ),
     Wrong(
         "2.1",
-        "listeners inside the loop",
+        "observers inside the loop",
         {
-            "        for listener in self.listeners:\n            listener(x, self)": "            "
-            "for listener in self.listeners:\n                listener(x, self)"
+            "        for observer in self.observers:\n            observer(x, self)": "            "
+            "for observer in self.observers:\n                observer(x, self)"
         },
         says="Are they called inside the loop over the hooks",
     ),
     Wrong(
         "2.1",
-        "listeners replace",
+        "observers replace",
         {
-            "            listener(x, self)": "            heard = listener(x, self)\n"
+            "            observer(x, self)": "            heard = observer(x, self)\n"
             "            x = x if heard is None else heard"
         },
         says="is it used as a replacement?",
     ),
     Wrong(
         "2.1",
-        "listeners get a copy",
-        {"listener(x, self)": "listener(x.clone(), self)"},
+        "observers get a copy",
+        {"observer(x, self)": "observer(x.clone(), self)"},
         says="the very tensor that leaves the point",
     ),
 ]
@@ -194,7 +194,7 @@ RIGHT = [
                     out = mine
                 check_replacement(out, x, hook, self)
                 x = out
-            [listener(x, self) for listener in self.listeners]
+            [observer(x, self) for observer in self.observers]
             return x
             """
         },
@@ -212,8 +212,8 @@ RIGHT = [
                     check_replacement(out, x, hook, self)
                     new = out
                 x = new
-            for listener in self.listeners:
-                listener(x, self)
+            for observer in self.observers:
+                observer(x, self)
             return x
             """
         },

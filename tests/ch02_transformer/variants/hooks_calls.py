@@ -1,4 +1,4 @@
-"""Answers to 2.1 that call hooks and listeners too often or once and for all, or check wrongly."""
+"""Answers to 2.1 that call hooks and observers too often or once and for all, or check wrongly."""
 
 from tests.grading.variants import Right, Wrong
 
@@ -24,8 +24,8 @@ WRONG = [
     ),
     Wrong(
         "2.1",
-        "listeners used up",
-        {"in self.listeners:": "in [self.listeners.pop(0) for _ in list(self.listeners)]:"},
+        "observers used up",
+        {"in self.observers:": "in [self.observers.pop(0) for _ in list(self.observers)]:"},
         says="Does a pass use them up (pop)?",
     ),
     Wrong(
@@ -48,8 +48,8 @@ WRONG = [
     ),
     Wrong(
         "2.1",
-        "the first listener ends it",
-        {"listener(x, self)": "listener(x, self)\n            return x"},
+        "the first observer ends it",
+        {"observer(x, self)": "observer(x, self)\n            return x"},
         says="there were 1 calls",
     ),
     Wrong(
@@ -76,8 +76,8 @@ RIGHT = [
                 return new
 
             x = reduce(step, self.hooks, x)
-            for number in range(len(self.listeners)):
-                self.listeners[number](x, self)
+            for number in range(len(self.observers)):
+                self.observers[number](x, self)
             return x
             """
         },

@@ -8,8 +8,8 @@ POSITIONS = """self.hook_pos_embed(
 SUM = f"self.hook_embed(self.embed(tokens)) + {POSITIONS}"
 BLOCK = "resid = self.blocks[layer](resid, None if past is None else past.layers[layer])"
 LOOP = "for layer in range(start, stop):"
-AFTER = "self.through(resid, stop=stop_after + 1, past=past)"
-ALL = "self.read_out(self.through(resid, past=past))"
+AFTER = "self.run_blocks(resid, stop=stop_at_layer, past=past)"
+ALL = "self.unembed_resid(self.run_blocks(resid, past=past))"
 READ = "self.unembed(self.ln_final(resid))"
 
 WHOLE = {
@@ -66,10 +66,10 @@ WHOLE = {
         {"else past.length": "else past.length + 1"},
         "stand at positions 6 to 10",
     ),
-    "past dropped": ({ALL: "self.read_out(self.through(resid))"}, "must hand the past on"),
-    "past dropped by stop_after": (
-        {AFTER: "self.through(resid, stop=stop_after + 1)"},
-        "must hand the past on",
+    "past dropped": ({ALL: "self.unembed_resid(self.run_blocks(resid))"}, "must pass the cache on"),
+    "past dropped by stop_at_layer": (
+        {AFTER: "self.run_blocks(resid, stop=stop_at_layer)"},
+        "must pass the cache on",
     ),
     "past dropped by through": (
         {"None if past is None else past.layers[layer]": "None"},
@@ -84,24 +84,28 @@ WHOLE = {
         {"None if past is None else past.layers[layer]": "past"},
         "it was given KVCache",
     ),
-    "stops a block early": ({"stop_after + 1": "stop_after"}, "It stops one block too early"),
+    "stops a block early": (
+        {"stop=stop_at_layer": "stop=max(stop_at_layer - 1, 0)"},
+        "It stops one block too early",
+    ),
     "stops a block late": (
-        {"stop_after + 1": "min(stop_after + 2, len(self.blocks))"},
+        {"stop=stop_at_layer": "stop=min(stop_at_layer + 1, len(self.blocks))"},
         "It stops one block too late",
     ),
-    "stop_after=0 taken for False": (
-        {"if stop_after is not None:": "if stop_after:"},
-        "is stop_after=0 taken for False",
+    "stop_at_layer=0 taken for False": (
+        {"if stop_at_layer is not None:": "if stop_at_layer:"},
+        "is stop_at_layer=0 taken for False",
     ),
-    "stop_after ignored": ({"stop_after is not None": "False"}, "These are the logits"),
-    "stop_after returns logits": ({AFTER: f"self.read_out({AFTER})"}, "These are logits"),
-    "stop_after returns the norm": ({AFTER: f"self.ln_final({AFTER})"}, "no place here"),
+    "stop_at_layer ignored": ({"stop_at_layer is not None": "False"}, "These are the logits"),
+    "stop_at_layer returns logits": ({AFTER: f"self.unembed_resid({AFTER})"}, "These are logits"),
+    "stop_at_layer returns the norm": ({AFTER: f"self.ln_final({AFTER})"}, "no place here"),
     "computes all, returns the middle": (
         {
-            f"return {AFTER}": f"out = {AFTER}; self.read_out(self.through(out, stop_after + 1)); "
+            f"return {AFTER}": f"out = {AFTER}; "
+            "self.unembed_resid(self.run_blocks(out, stop_at_layer)); "
             "return out"
         },
-        "Nothing beyond block",
+        "only the blocks before",
     ),
     "blocks in reverse": ({"range(start, stop)": "reversed(range(start, stop))"}, "in reverse"),
     "start ignored by through": ({"range(start, stop)": "range(stop)"}, "`start` is ignored"),
@@ -127,8 +131,8 @@ WHOLE = {
     "last position only": ({READ: "self.unembed(self.ln_final(resid[:, -1:]))"}, "wrong shape"),
     "softmax of logits": ({READ: f"{READ}.softmax(dim=-1)"}, "That is softmax of the logits"),
     "log softmax of logits": ({READ: f"{READ}.log_softmax(dim=-1)"}, "That is log softmax"),
-    "stream returned": ({ALL: "self.through(resid, past=past)"}, "The result is the stream"),
-    "read out without blocks": ({ALL: "self.read_out(resid)"}, "No block runs"),
+    "stream returned": ({ALL: "self.run_blocks(resid, past=past)"}, "The result is the stream"),
+    "read out without blocks": ({ALL: "self.unembed_resid(resid)"}, "No block runs"),
     "the last token only, with a past": (
         {
             "past.length)\n": "past.length)\n"
@@ -153,8 +157,8 @@ WHOLE = {
         "stand at positions 6 to 10",
     ),
     "stops after one block alone": (
-        {"stop=stop_after + 1": "start=stop_after, stop=stop_after + 1"},
-        "the stream after block 1",
+        {"stop=stop_at_layer": "start=max(stop_at_layer - 1, 0), stop=stop_at_layer"},
+        "the stream in front of block 2",
     ),
     "embedding without a gradient": (
         {"self.embed(tokens))": "self.embed(tokens).detach())"},
@@ -174,20 +178,20 @@ RIGHT = [
         body={
             "HookedTransformer.forward": """
 start = past.length if past is not None else 0
-stop = len(self.blocks) if stop_after is None else stop_after + 1
-x = self.through(self.embedding(tokens, start), 0, stop, past)
-return self.read_out(x) if stop_after is None else x
+stop = len(self.blocks) if stop_at_layer is None else stop_at_layer
+x = self.run_blocks(self.embed_tokens(tokens, start), 0, stop, past)
+return self.unembed_resid(x) if stop_at_layer is None else x
 """,
-            "HookedTransformer.embedding": """
+            "HookedTransformer.embed_tokens": """
 positions = self.hook_pos_embed(self.pos_embed(tokens, start=start))
 return torch.add(self.hook_embed(self.embed(tokens)), positions)
 """,
-            "HookedTransformer.through": """
+            "HookedTransformer.run_blocks": """
 for number, block in enumerate(self.blocks[start:stop], start=start):
     resid = block(resid) if past is None else block(resid, past=past.layers[number])
 return resid
 """,
-            "HookedTransformer.read_out": """
+            "HookedTransformer.unembed_resid": """
 normed = self.ln_final(resid)
 return self.unembed(normed)
 """,
@@ -199,27 +203,26 @@ return self.unembed(normed)
         body={
             "HookedTransformer.forward": """
 if past is None:
-    resid = self.embedding(tokens)
+    resid = self.embed_tokens(tokens)
 else:
-    resid = self.embedding(tokens, start=past.length)
-last = len(self.blocks) - 1 if stop_after is None else stop_after
-resid = self.through(resid, stop=last + 1, past=past)
-if stop_after is not None:
+    resid = self.embed_tokens(tokens, start=past.length)
+resid = self.run_blocks(resid, stop=stop_at_layer, past=past)
+if stop_at_layer is not None:
     return resid
-return self.read_out(resid)
+return self.unembed_resid(resid)
 """,
-            "HookedTransformer.embedding": """
+            "HookedTransformer.embed_tokens": """
 x = self.hook_embed(self.embed(tokens))
 x = x + self.hook_pos_embed(self.pos_embed(tokens, start))
 return x
 """,
-            "HookedTransformer.through": """
+            "HookedTransformer.run_blocks": """
 layers = [None] * len(self.blocks) if past is None else past.layers
 for block, layer in list(zip(self.blocks, layers))[start:stop]:
     resid = block(resid, layer)
 return resid
 """,
-            "HookedTransformer.read_out": "return self.unembed.forward(self.ln_final(resid))",
+            "HookedTransformer.unembed_resid": "return self.unembed.forward(self.ln_final(resid))",
         },
     ),
     Right(
@@ -227,18 +230,18 @@ return resid
         "through by recursion, forward by a loop of its own",
         body={
             "HookedTransformer.forward": """
-resid = self.embedding(tokens, past.length if past else 0)
+resid = self.embed_tokens(tokens, past.length if past else 0)
 for layer, block in enumerate(self.blocks):
-    resid = block(resid, past.layers[layer] if past else None)
-    if layer == stop_after:
+    if layer == stop_at_layer:
         return resid
-return self.read_out(resid)
+    resid = block(resid, past.layers[layer] if past else None)
+return self.unembed_resid(resid) if stop_at_layer is None else resid
 """,
-            "HookedTransformer.through": """
+            "HookedTransformer.run_blocks": """
 if start == stop:
     return resid
 layer = past.layers[start] if past else None
-return self.through(self.blocks[start](resid, layer), start + 1, stop, past)
+return self.run_blocks(self.blocks[start](resid, layer), start + 1, stop, past)
 """,
         },
     ),

@@ -17,7 +17,7 @@ NAMES = [
 
 
 @pytest.fixture
-def build(model, config, own):
+def build(model, config, native):
     """Builds a model of named parts, every parameter random, in float64."""
 
     def made(name, seed=1):
@@ -25,52 +25,52 @@ def build(model, config, own):
             n_layers=2, d_model=14, n_heads=4, d_head=6, d_mlp=20, d_vocab=23, n_ctx=32,
             n_kv_heads=2, activation="gelu", eps=2e-5, rotary_base=77.0, rotary_dims=4,
         )  # fmt: skip
-        return randomise(model.HookedTransformer(sizes, own.PARTS[name], seed=None), seed)
+        return randomise(model.HookedTransformer(sizes, native.PARTS[name], seed=None), seed)
 
     return made
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_saved_model_comes_back_with_the_same_logits(build, loading, own, tmp_path, name):
+def test_a_saved_model_comes_back_with_the_same_logits(build, loading, native, tmp_path, name):
     saved = build(name)
-    own.save_model(saved, tmp_path / "new" / "folder")
+    native.save_model(saved, tmp_path / "new" / "folder")
     loaded, tokenizer = loading.load_pretrained(tmp_path / "new" / "folder", dtype=torch.float64)
     assert tokenizer is None
     assert loaded.config == saved.config and loaded.parts == saved.parts
     assert torch.equal(loaded(TOKENS), saved(TOKENS)), "bit for bit the same logits are expected"
 
 
-def test_every_kind_of_parts_is_tested(own):
-    assert list(own.PARTS) == NAMES
+def test_every_kind_of_parts_is_tested(native):
+    assert list(native.PARTS) == NAMES
 
 
-def test_saving_leaves_the_two_files_and_nothing_else(build, own, tmp_path):
-    own.save_model(build("gpt2"), tmp_path)
+def test_saving_leaves_the_two_files_and_nothing_else(build, native, tmp_path):
+    native.save_model(build("gpt2"), tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
 
 
-def test_saving_changes_nothing_in_the_model(build, own, tmp_path):
+def test_saving_changes_nothing_in_the_model(build, native, tmp_path):
     saved = build("llama")
     before = {name: w.clone() for name, w in saved.state_dict().items()}
     strides = [w.stride() for w in saved.parameters()]
-    own.save_model(saved, tmp_path)
+    native.save_model(saved, tmp_path)
     assert all(torch.equal(w, before[name]) for name, w in saved.state_dict().items())
     assert strides == [w.stride() for w in saved.parameters()]
 
 
-def test_saving_again_replaces_the_old_model(build, own, loading, tmp_path):
-    own.save_model(build("gpt2", seed=1), tmp_path)
+def test_saving_again_replaces_the_old_model(build, native, loading, tmp_path):
+    native.save_model(build("gpt2", seed=1), tmp_path)
     newer = build("gpt2-untied", seed=2)
-    own.save_model(newer, tmp_path)
+    native.save_model(newer, tmp_path)
     assert torch.equal(loading.load_pretrained(tmp_path, torch.float64)[0](TOKENS), newer(TOKENS))
 
 
 @pytest.mark.parametrize("stop", [OSError("disk full"), KeyboardInterrupt()])
 @pytest.mark.parametrize("late", [False, True])
 def test_an_interrupted_save_leaves_the_folder_as_it_was(
-    build, own, tmp_path, monkeypatch, stop, late
+    build, native, tmp_path, monkeypatch, stop, late
 ):
-    own.save_model(build("gpt2", seed=1), tmp_path)
+    native.save_model(build("gpt2", seed=1), tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
     def half(tensors, path, **_):
@@ -82,33 +82,33 @@ def test_an_interrupted_save_leaves_the_folder_as_it_was(
     def broken(*_, **__):
         raise stop
 
-    monkeypatch.setattr(own, "save_file", half)
-    monkeypatch.setattr(own.json, "dumps", broken)
+    monkeypatch.setattr(native, "save_file", half)
+    monkeypatch.setattr(native.json, "dumps", broken)
     with pytest.raises(type(stop)):
-        own.save_model(build("llama", seed=2), tmp_path)
+        native.save_model(build("llama", seed=2), tmp_path)
     after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert after == before, f"{sorted(before)} as they were are expected, {sorted(after)} came"
 
 
-def test_parts_without_a_name_are_not_saved(build, own, model, tmp_path):
+def test_parts_without_a_name_are_not_saved(build, native, model, tmp_path):
     unknown = build("gpt2")
     unknown.parts = model.Parts(*vars(unknown.parts).values())
-    own.save_model(unknown, tmp_path)
+    native.save_model(unknown, tmp_path)
     object.__setattr__(unknown.parts, "block", model.ParallelBlock)
     with pytest.raises(ValueError, match=", ".join(NAMES)):
-        own.save_model(unknown, tmp_path)
+        native.save_model(unknown, tmp_path)
 
 
-def test_unknown_parts_in_a_config_are_refused(build, own, loading, tmp_path):
-    own.save_model(build("gpt2"), tmp_path)
+def test_unknown_parts_in_a_config_are_refused(build, native, loading, tmp_path):
+    native.save_model(build("gpt2"), tmp_path)
     settings = json.loads((tmp_path / "config.json").read_text("utf-8")) | {"parts": "gpt5"}
     (tmp_path / "config.json").write_text(json.dumps(settings), "utf-8")
     with pytest.raises(ValueError, match="parts must be one of gpt2, .*'gpt5'"):
         loading.load_pretrained(tmp_path)
 
 
-def test_a_size_missing_in_a_config_is_named(build, own, loading, tmp_path):
-    own.save_model(build("gpt2"), tmp_path)
+def test_a_size_missing_in_a_config_is_named(build, native, loading, tmp_path):
+    native.save_model(build("gpt2"), tmp_path)
     settings = json.loads((tmp_path / "config.json").read_text("utf-8"))
     del settings["d_mlp"]
     (tmp_path / "config.json").write_text(json.dumps(settings), "utf-8")
@@ -118,9 +118,9 @@ def test_a_size_missing_in_a_config_is_named(build, own, loading, tmp_path):
 
 @pytest.mark.parametrize("name", ["blocks.1.attn.b_Q", "blocks.0.mlp.W_in", "ln_final.b"])
 def test_a_tensor_missing_in_our_own_format_is_named_biases_too(
-    build, own, loading, tmp_path, name
+    build, native, loading, tmp_path, name
 ):
-    own.save_model(build("gpt2"), tmp_path)
+    native.save_model(build("gpt2"), tmp_path)
     tensors = load_file(tmp_path / "model.safetensors")
     del tensors[name]
     save_file(tensors, tmp_path / "model.safetensors")
@@ -128,8 +128,8 @@ def test_a_tensor_missing_in_our_own_format_is_named_biases_too(
         loading.load_pretrained(tmp_path)
 
 
-def test_a_tensor_too_many_in_our_own_format_is_named(build, own, loading, tmp_path):
-    own.save_model(build("llama-tied"), tmp_path)
+def test_a_tensor_too_many_in_our_own_format_is_named(build, native, loading, tmp_path):
+    native.save_model(build("llama-tied"), tmp_path)
     tensors = load_file(tmp_path / "model.safetensors")
     save_file(tensors | {"blocks.0.attn.sink": torch.ones(4)}, tmp_path / "model.safetensors")
     with pytest.raises(ValueError, match="blocks.0.attn.sink .*no such parameter"):

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from ..attention_only import ATTENTION_ONLY, ATTENTION_ONLY_NORMED
 from ..config import TransformerConfig
+from ..layers import TiedUnembed, Unembed
 from ..model import GPT2, LLAMA, HookedTransformer, Parts
 from ..pointer import POINTER
-from ..unembed import TiedUnembed, Unembed
-from .files import Weights
+from .checkpoint_files import Weights
 
 PARTS = {
     "gpt2": GPT2,
@@ -26,8 +26,8 @@ PARTS = {
     "attention-only-normed": ATTENTION_ONLY_NORMED,
     "pointer": POINTER,
 }
-IGNORED: tuple[str, ...] = ()
-MAY_LACK: tuple[str, ...] = ()
+IGNORED_TENSORS: tuple[str, ...] = ()
+OPTIONAL_PARAMS: tuple[str, ...] = ()
 
 
 def config(settings: dict[str, Any]) -> TransformerConfig:
@@ -50,7 +50,7 @@ def parts(settings: dict[str, Any]) -> Parts:
 def translate(weights: Weights, config: TransformerConfig) -> Iterator[tuple[str, Tensor]]:
     """Every tensor as it is."""
     del config
-    yield from ((name, weights[name]) for name in weights.left())
+    yield from ((name, weights[name]) for name in weights.unused())
 
 
 def save_model(model: HookedTransformer, folder: Path) -> None:

@@ -14,6 +14,15 @@ from torch import Tensor
 
 READABLE = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
+OUR_NAMES = {
+    "relu": "relu",
+    "silu": "silu",
+    "swish": "silu",
+    "gelu": "gelu",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+}
+
 
 def read_json(path: Path) -> dict[str, Any]:
     """The settings in a JSON file.
@@ -66,7 +75,7 @@ class Weights:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.taken: dict[str, None] = {}  # a set that keeps the order
+        self.used: dict[str, None] = {}  # a set that keeps the order
         self._files = {}
         for path in weight_files(folder):
             try:
@@ -75,7 +84,7 @@ class Weights:
                 raise ValueError(
                     f"{path} is truncated or damaged ({error}); fetch it again"
                 ) from error
-            self._files.update({name: file for name in file.keys()})  # noqa: SIM118 (not a dict)
+            self._files.update({name: file for name in file.keys()})
 
     def __contains__(self, name: str) -> bool:
         return name in self._files
@@ -96,10 +105,28 @@ class Weights:
                 f"{name!r} in {self.folder} holds {tensor.dtype}; float16, bfloat16, float32 or "
                 f"float64 is expected (quantised checkpoints are not supported)"
             )
-        self.taken[name] = None
+        self.used[name] = None
         return tensor
 
-    def left(self, ignore: tuple[str, ...] = ()) -> list[str]:
+    def unused(self, ignore: tuple[str, ...] = ()) -> list[str]:
         """Names that nobody took, without those that end in one of `ignore`."""
-        left = self._files.keys() - self.taken.keys()
+        left = self._files.keys() - self.used.keys()
         return sorted(name for name in left if not name.endswith(ignore))
+
+
+def activation_name(theirs: str) -> str:
+    """Our name of an activation that config.json names.
+
+    Raises: ValueError for one that we do not have.
+    """
+    if theirs not in OUR_NAMES:
+        raise ValueError(f"unknown activation {theirs!r}; known are {', '.join(OUR_NAMES)}")
+    return OUR_NAMES[theirs]
+
+
+def require_settings(settings: dict[str, Any], **expected: Any) -> None:
+    """Raise ValueError for a setting that would change the model in a way nobody built here."""
+    for name, value in expected.items():
+        came = settings.get(name, value)
+        if came != value:
+            raise ValueError(f"{name}={came!r} in config.json is not supported; only {value!r} is")
