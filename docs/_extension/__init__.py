@@ -1,6 +1,6 @@
 """The book's own Markdown: exercise cards, figures and tables of exercises.
 
-A Python-Markdown extension, so that every builder that speaks Python-Markdown can use it:
+A Python-Markdown extension, usable from every builder based on Python-Markdown:
 `markdown_extensions: [docs._extension]`, run from the repository root. What it adds:
 
 - `### 2.4 LayerNorm { .exercise difficulty=3 importance=5 minutes=25 points=4 }` becomes a card
@@ -29,7 +29,7 @@ class BookExtension(Extension):
         self.config = {"root": [str(ROOT), "the repository whose docs/ and solutions/ are read"]}
         super().__init__(**configs)
 
-    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 - the name is Python-Markdown's
+    def extendMarkdown(self, md: Markdown) -> None:
         """Place text steps before code fences are read, tree steps after attributes are set."""
         root = Path(self.getConfig("root"))
         md.preprocessors.register(TableWriter(md, root), "book_tables", 29)
@@ -39,6 +39,6 @@ class BookExtension(Extension):
         md.treeprocessors.register(FigureBuilder(md, root), "book_figures", 6)
 
 
-def makeExtension(**configs: Any) -> BookExtension:  # noqa: N802 - the name is Python-Markdown's
+def makeExtension(**configs: Any) -> BookExtension:
     """Return the extension: the entry point that Python-Markdown looks for."""
     return BookExtension(**configs)

@@ -1,4 +1,4 @@
-"""Turns an exercise heading and what follows it into a card.
+"""Turn an exercise heading and the text below it into a card.
 
 1. On the text (CardWriter): the code that is given and the command that checks it go before the
    first hint, the folded solution after the last one. The card ends there: what follows a
@@ -23,7 +23,7 @@ WITHHELD = "This copy of the course comes without its solutions."
 
 
 class CardWriter(Preprocessor):
-    """Writes an exercise's code into the page's text."""
+    """Preprocessor that adds each exercise's code to the page."""
 
     def __init__(self, md: Markdown, root: Path) -> None:
         super().__init__(md)
@@ -81,7 +81,7 @@ def _solution(code: list[Code]) -> list[str]:
 
 
 class CardBuilder(Treeprocessor):
-    """Frames each exercise of the parsed page."""
+    """Tree processor that puts each exercise into a section."""
 
     def __init__(self, md: Markdown, root: Path) -> None:
         super().__init__(md)
@@ -155,7 +155,7 @@ def _facts(exercise: Exercise, code: list[Code]) -> Element:
 
 
 def _dots(name: str, level: int) -> Element:
-    """Draw a level of 1 to 5 as dots that a screen reader hears as a sentence."""
+    """Draw a level of 1 to 5 as dots that a screen reader reads out as a sentence."""
     dots = Element("span", {"class": "dots", "role": "img"})
     dots.set("aria-label", f"{name} {level} of 5")
     for kind, drawn in (("on", "●" * level), ("off", "○" * (5 - level))):

@@ -1,4 +1,4 @@
-"""Finds an exercise's code: what the reader is given, and the tested answer.
+"""Find an exercise's code: the given lines and the tested answer.
 
 Both are cut out of solutions/ at build time, so that no line of code is written twice. A copy of
 the course that withholds solutions/ falls back on the workbook for what is given.

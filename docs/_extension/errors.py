@@ -1,4 +1,4 @@
-"""How a fault on a page stops a build: with file, line and remedy, and without a traceback."""
+"""Errors of a page, shown with file, line and remedy instead of a traceback."""
 
 import functools
 from collections.abc import Callable
@@ -12,7 +12,7 @@ except ImportError:
 
 
 class PageError(ClickException, ValueError):
-    """Something on a page cannot be built."""
+    """A part of a page that cannot be built."""
 
 
 def plainly(run: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,8 +1,8 @@
-"""Turns an image that stands alone in its paragraph into a figure with a caption.
+"""Turn an image that is alone in its paragraph into a figure with a caption.
 
-The caption is the image's title. Where `x.dark.svg` lies beside `x.svg`, the page carries both and
-its style sheet shows the one that fits. An empty alt text is taken from `x.json`, which the
-figure's script wrote; an image that has none in either place stops the build.
+The caption is the image's title. Where both `x.svg` and `x.dark.svg` exist, the page includes both
+and its style sheet shows the one for the current colour scheme. An empty alt text is taken from
+`x.json`, which the figure's script wrote; an image without one in either place stops the build.
 """
 
 import json
@@ -17,7 +17,7 @@ from docs._extension.pages import place_of
 
 
 class FigureBuilder(Treeprocessor):
-    """Checks every image for its alt text and frames those that stand alone."""
+    """Tree processor that checks alt texts and builds figures."""
 
     def __init__(self, md: Markdown, root: Path) -> None:
         super().__init__(md)
@@ -42,8 +42,8 @@ class FigureBuilder(Treeprocessor):
         file = self.root / "docs" / source
         if not source.startswith(("http:", "https:", "data:")) and not file.is_file():
             raise ValueError(
-                f"{place_of(self.root, source)}: the image {source} is not there. Expected the "
-                f"file docs/{source}; a figure is made by its script (`mi figures`)."
+                f"{place_of(self.root, source)}: expected the image file docs/{source}, got "
+                "no such file; run the figure's script (`mi figures`)"
             )
         if not image.get("alt", "").strip():
             facts = file.with_suffix(".json")
@@ -51,8 +51,8 @@ class FigureBuilder(Treeprocessor):
                 image.set("alt", json.loads(facts.read_text(encoding="utf-8")).get("alt", ""))
         if not image.get("alt", "").strip():
             raise ValueError(
-                f"{place_of(self.root, f']({source}')}: the image {source} has no alt text. Say "
-                "in a sentence what a reader who cannot see it should know: ![sentence](...)."
+                f"{place_of(self.root, f']({source}')}: expected an alt text for {source}, got "
+                "none; describe the image for readers who cannot see it: ![sentence](...)"
             )
 
     def _figure(self, image: Element) -> Element:

@@ -1,4 +1,4 @@
-"""Turns the line `::: exercises 2` into a table of chapter 2's exercises."""
+"""Turn the line `::: exercises 2` into a table of chapter 2's exercises."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ LINE = re.compile(r"::: exercises (\d+)\s*$")
 
 
 class TableWriter(Preprocessor):
-    """Writes tables of exercises, so that a page need not repeat what the headings say."""
+    """Preprocessor that writes tables of exercises from the headings of the pages."""
 
     def __init__(self, md: Markdown, root: Path) -> None:
         super().__init__(md)

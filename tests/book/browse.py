@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-WIDTHS = {"desk": 1280, "phone": 390}
+WIDTHS = {"desktop": 1280, "phone": 390}
 
 SEARCHES = ("residual stream", "qwertyzxcvb")
 
@@ -38,7 +38,7 @@ LOOK = """() => ({
 class Quiet(SimpleHTTPRequestHandler):
     """Serves the site without a line for each request."""
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
 
 

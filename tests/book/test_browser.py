@@ -9,7 +9,7 @@ import pytest
 from tests.book.program import ROOT, run
 
 CHROMIUM = Path("/usr/bin/chromium")
-WIDTHS = ("desk", "phone")
+WIDTHS = ("desktop", "phone")
 
 # The first test waits for the build and for a browser that opens every page three times.
 pytestmark = pytest.mark.timeout(540)
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.timeout(540)
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
-    """What tests/book/browse.py saw on every page, at desk and at phone width."""
+    """What tests/book/browse.py saw on every page, at desktop and phone width."""
     for package in ("mkdocs", "material", "playwright"):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed: pip install -e '.[docs]'")

@@ -24,7 +24,7 @@ def weights_or_skip(text):
 def test_examples_show_what_they_give(page):
     text = page.read_text(encoding="utf-8")
     weights_or_skip(text)
-    # What stands in chapters/ may be a learner's, and unfinished; the page is about what is right.
+    # A learner's chapters/ may be unfinished; the page shows the reference's output.
     text = text.replace("from chapters.ch", "from solutions.ch")
     # A fence would pass for output; an empty line ends it and keeps the line numbers.
     text = re.sub(r"^ *```.*$", "", text, flags=re.MULTILINE)

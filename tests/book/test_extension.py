@@ -35,14 +35,14 @@ def test_only_core_exercises_carry_a_star(book):
     assert "★" in card(html, "2.4") and "★" not in card(html, "2.6")
 
 
-def test_statement_given_hints_and_solution_stand_in_this_order(book):
+def test_statement_given_hints_and_solution_are_in_order(book):
     first = card(book.render(), "2.4")
     marks = ["Subtract the mean", "class LayerNorm", "mi check", "Which axis?", "Which variance?"]
     places = [words_of(first).index(mark) for mark in [*marks, "tested_answer"]]
     assert places == sorted(places)
 
 
-def test_the_solution_is_folded_once_and_left_out_of_the_search_index(book):
+def test_the_solution_is_folded_and_not_in_the_search_index(book):
     first = card(book.render(), "2.4")
     fold = re.search(r"<details[^>]*solution[^>]*>", first)[0]
     assert "data-search-exclude" in fold and "open" not in fold
@@ -51,7 +51,7 @@ def test_the_solution_is_folded_once_and_left_out_of_the_search_index(book):
     assert words_of(after).count("return tested_answer") == 1
 
 
-def test_prose_after_the_hints_is_no_part_of_the_card(book):
+def test_prose_after_the_hints_is_outside_the_card(book):
     html = book.render()
     assert "Prose of the page goes on." in html
     assert "Prose of the page" not in card(html, "2.4")
@@ -149,12 +149,16 @@ def test_an_empty_alt_text_comes_from_the_figures_json(book, picture):
 
 @pytest.mark.usefixtures("picture")
 def test_an_image_without_alt_text_stops_the_build(book):
-    with pytest.raises(ValueError, match=r"docs/ch02_layers\.md:3.*lens\.svg has no alt text"):
+    with pytest.raises(
+        ValueError, match=r"docs/ch02_layers\.md:3.*expected an alt text for \S*lens\.svg"
+    ):
         book.render("Words.\n\n![](figures/lens.svg)")
 
 
 def test_an_image_that_is_not_there_stops_the_build(book):
-    with pytest.raises(ValueError, match=r"ch02_layers\.md:1.*figures/none\.svg is not there"):
+    with pytest.raises(
+        ValueError, match=r"ch02_layers\.md:1.*expected the image file docs/\S*figures/none\.svg"
+    ):
         book.render("![None](figures/none.svg)")
 
 

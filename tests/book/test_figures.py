@@ -1,4 +1,4 @@
-"""Figures: the same bytes on every run, two variants, facts beside them."""
+"""Figures: the same bytes on every run, two variants, and metadata in JSON."""
 
 import json
 from xml.etree import ElementTree
@@ -6,8 +6,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from docs._figures import house, plotting, write
-from docs._figures.look import DARK, LIGHT
+from docs._figures import overview_figure
+from docs._figures.lib import figure_files, plotting
+from docs._figures.lib.theme import DARK, LIGHT
 
 PATTERN = np.tril(np.ones((3, 3))) / np.arange(1, 4)[:, None]
 TOKENS = ["The", " end", "\n"]
@@ -20,19 +21,21 @@ DRAWINGS = {
     "heatmap": lambda f: plotting.heatmap(
         f.subplots(), [[0.1, np.nan], [0.3, 0.9]], rows=["0", "1"], columns=["a", "b"]
     ),
-    "attention": lambda f: plotting.attention(f.subplots(), PATTERN, TOKENS, title="head 3"),
+    "attention": lambda f: plotting.attention_pattern(
+        f.subplots(), PATTERN, TOKENS, title="head 3"
+    ),
 }
 
 
 @pytest.fixture
-def shelf(tmp_path, monkeypatch):
-    """Figures go to a folder of the test's own."""
+def figures_folder(tmp_path, monkeypatch):
+    """Write figures to a temporary folder."""
     monkeypatch.setattr(plotting, "FIGURES", tmp_path)
     return tmp_path
 
 
 @pytest.mark.parametrize("name", DRAWINGS)
-def test_a_drawing_gives_the_same_bytes_twice(name):
+def test_rendering_twice_gives_the_same_bytes(name):
     first, second = (plotting.render(name, DRAWINGS[name], LIGHT, (4, 3)) for _ in range(2))
     assert first == second
     assert "Matplotlib" not in first and "<dc:date>" not in first
@@ -43,45 +46,69 @@ def test_light_and_dark_differ_in_colour_only(name):
     light, dark = (plotting.render(name, DRAWINGS[name], p, (4, 3)) for p in (LIGHT, DARK))
     shapes = [[e.tag for e in ElementTree.fromstring(svg).iter()] for svg in (light, dark)]
     assert shapes[0] == shapes[1] and light != dark
-    assert LIGHT.ink in light and LIGHT.ink not in dark
+    assert LIGHT.text in light and LIGHT.text not in dark
 
 
-def test_publish_writes_both_variants_and_the_facts(shelf):
+def test_publish_writes_both_variants_and_the_metadata(figures_folder):
     written = plotting.publish(
         "lens",
         DRAWINGS["bars"],
         alt="Paris wins",
-        sources=[write.__file__],
+        sources=[figure_files.__file__],
         numbers={"p": np.float32(0.123456789), "all": np.ones(2), "n": 3},
         seeds=[0],
     )
-    assert sorted(p.name for p in shelf.iterdir()) == ["lens.dark.svg", "lens.json", "lens.svg"]
-    facts = json.loads(written[2].read_text(encoding="utf-8"))
-    assert facts["alt"] == "Paris wins" and facts["seeds"] == [0]
-    assert facts["numbers"] == {"p": 0.123457, "all": [1.0, 1.0], "n": 3}
-    assert list(facts["sources"]) == ["docs/_figures/write.py"]
+    assert sorted(p.name for p in figures_folder.iterdir()) == [
+        "lens.dark.svg",
+        "lens.json",
+        "lens.svg",
+    ]
+    metadata = json.loads(written[2].read_text(encoding="utf-8"))
+    assert metadata["alt"] == "Paris wins" and metadata["seeds"] == [0]
+    assert metadata["numbers"] == {"p": 0.123457, "all": [1.0, 1.0], "n": 3}
+    assert list(metadata["sources"]) == ["docs/_figures/lib/figure_files.py"]
 
 
-def test_a_figure_without_words_is_refused(shelf):
+def test_a_figure_needs_an_alt_text(figures_folder):
     with pytest.raises(ValueError, match="alt"):
         plotting.publish("lens", DRAWINGS["bars"], alt=" ", sources=[])
-    assert list(shelf.iterdir()) == []
+    assert list(figures_folder.iterdir()) == []
 
 
-def test_a_figure_that_is_too_large_is_refused(shelf, monkeypatch):
+def test_a_figure_has_a_largest_size(figures_folder, monkeypatch):
     monkeypatch.setattr(plotting, "LARGEST", 10)
-    with pytest.raises(ValueError, match="draw less"):
+    with pytest.raises(ValueError, match="draw fewer"):
         plotting.publish("lens", DRAWINGS["bars"], alt="Paris wins", sources=[])
-    assert list(shelf.iterdir()) == []
+    assert list(figures_folder.iterdir()) == []
 
 
-def test_numbers_that_json_cannot_hold_are_refused():
+CODE = """\"\"\"Docstring.\"\"\"
+
+
+def f(x):
+    \"\"\"Docstring.\"\"\"
+    return 2 * x  # comment
+"""
+
+
+def test_code_hash_ignores_docstrings_and_comments(tmp_path):
+    def hashed(text, name="script.py"):
+        (tmp_path / name).write_bytes(text.encode())
+        return figure_files.code_hash(tmp_path / name)
+
+    same = ("Docstring.", "Other words."), ("  # comment", ""), ("\n", "\r\n")
+    assert {hashed(CODE.replace(*pair)) for pair in same} == {hashed(CODE)}
+    assert hashed(CODE.replace("2 * x", "3 * x")) != hashed(CODE)
+    assert hashed("a = 1", "data.txt") != hashed("a = 2", "data.txt")
+
+
+def test_numbers_without_a_form_in_json_raise():
     with pytest.raises(TypeError, match="set"):
-        write.rounded({"a": {1, 2}})
+        figure_files.to_json({"a": {1, 2}})
 
 
 def test_series_colours_stand_out_from_the_page():
-    """WCAG asks 3 to 1 of graphics; words on the page get 7 to 1."""
+    """WCAG requires a contrast of 3 to 1 for graphics; text has 7 to 1."""
 
     def luminance(colour):
         parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
@@ -93,19 +120,21 @@ def test_series_colours_stand_out_from_the_page():
         return (high + 0.05) / (low + 0.05)
 
     for palette in (LIGHT, DARK):
-        assert all(contrast(colour, palette.page) >= 3 for colour in palette.series)
-        assert contrast(palette.ink, palette.page) >= 7
+        assert all(contrast(colour, palette.background) >= 3 for colour in palette.series)
+        assert contrast(palette.text, palette.background) >= 7
 
 
-def test_the_house_in_the_repository_is_what_the_script_draws():
-    for suffix, palette in (("", house.LIGHT), (".dark", house.DARK)):
-        committed = (write.FIGURES / f"house{suffix}.svg").read_text(encoding="utf-8")
-        assert committed == house.house(palette), "run python -m docs._figures.house"
+def test_the_committed_overview_is_what_the_script_draws():
+    for suffix, palette in (("", overview_figure.LIGHT), (".dark", overview_figure.DARK)):
+        committed = (figure_files.FIGURES / f"overview{suffix}.svg").read_text(encoding="utf-8")
+        assert committed == overview_figure.overview(palette), (
+            "run python -m docs._figures.overview_figure"
+        )
 
 
-def test_every_committed_figure_has_its_facts_and_its_twin():
-    for figure in write.FIGURES.glob("*.svg"):
+def test_every_figure_has_metadata_and_a_dark_variant():
+    for figure in figure_files.FIGURES.glob("*.svg"):
         if not figure.name.endswith(".dark.svg"):
-            facts = json.loads(figure.with_suffix(".json").read_text(encoding="utf-8"))
-            assert facts["alt"].strip() and facts["sources"], figure.name
+            metadata = json.loads(figure.with_suffix(".json").read_text(encoding="utf-8"))
+            assert metadata["alt"].strip() and metadata["sources"], figure.name
             assert figure.with_suffix(".dark.svg").exists(), figure.name

@@ -45,7 +45,7 @@ def test_every_exercise_is_a_card_with_a_folded_solution(site):
     for number, exercise in read_exercises().items():
         page = (site / f"{exercise.page.stem}.html").read_text(encoding="utf-8")
         anchor = f'id="exercise-{number.replace(".", "-")}"'
-        assert page.count(anchor) == 1, f"{number} is no card of {exercise.page.name}"
+        assert page.count(anchor) == 1, f"{number} has no card on {exercise.page.name}"
 
 
 def test_the_navigation_names_each_page_once(site):

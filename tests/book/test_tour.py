@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from docs._figures.look import LIGHT
-from docs._figures.plotting import render
+from docs._figures.lib.plotting import render
+from docs._figures.lib.theme import LIGHT
 from docs._tour.directions import directions
 from docs._tour.induction import SHORTEST, induction, read_twice
 from docs._tour.stops import Visit
@@ -84,4 +84,4 @@ def test_the_stop_scores_heads_as_the_chapter_does():
     visit = Visit(model, None, "", tokens, [str(i) for i in range(12)])
     ours = read_twice(visit).scores[0]
     text = torch.cat([torch.zeros(1, 1, dtype=torch.long), tokens.repeat(1, 2)], dim=1)
-    torch.testing.assert_close(ours, head_scores(model, text, period=12, first=1).prefix)
+    torch.testing.assert_close(ours, head_scores(model, text, period=12, n_bos=1).prefix)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from docs._figures.lib.theme import LIGHT
 from docs._figures.lib.plotting import render
+from docs._figures.lib.theme import LIGHT
 from docs._tour.names import class_of, measure, names, sort
 from docs._tour.sentence import SENTENCE, read_sentence, two_names
 from docs._tour.stops import Visit
