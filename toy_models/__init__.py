@@ -1,9 +1,16 @@
-"""The models under study: small ones that are kept here, and how the real one is brought.
+"""The models under study: small ones that are committed here, and the fetched real one.
 
-`load(name)` gives a toy as plain data. This package imports nothing of ours; only the recipes
-(NAME/train.py) import the reference library, because they train with it.
+One way to open a model, whoever trained it and at whatever step of training:
+
+    load_pretrained(toy_models.folder("attn_2l", seed=1))            # a transformer
+    load_pretrained(toy_models.folder("induction_2l", step=200))     # one of its snapshots
+    toy = toy_models.load("superposition_5")                         # not a transformer
+    ReluOutputToy.from_tensors(toy.config, toy.tensors)
+
+This package imports no class of the course, so that a learner's own model can open every toy. Only
+the recipes (NAME/train.py, recipes/) import the reference library, because they train with it.
 """
 
-from toy_models.toys import Toy, load
+from toy_models.toys import Toy, folder, load
 
-__all__ = ["Toy", "load"]
+__all__ = ["Toy", "folder", "load"]

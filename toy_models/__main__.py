@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from io import TextIOWrapper
 
-from toy_models import fetch, text, toys
+from toy_models import fetch, real_text, toys
 from toy_models.cache import cache_folder
 
 
@@ -27,9 +27,11 @@ def verify() -> None:
     Raises: ValueError listing each file that is not what it should be.
     """
     checks: dict[str, Callable[[], object]] = {
-        name: partial(toys.check, name) for name in toys.checksums()
+        name: partial(toys.check_files, name) for name in toys.checksums()
     }
-    checks |= {f"excerpt/{split}": partial(text.excerpt, split) for split in text.EXCERPT_SHA256}
+    checks |= {
+        f"excerpt/{split}": partial(real_text.excerpt, split) for split in real_text.EXCERPT_SHA256
+    }
     folder = cache_folder() / fetch.SMOLLM2.folder
     if folder.exists():
         checks[fetch.SMOLLM2.folder] = partial(fetch.check_converted, folder)
@@ -68,15 +70,15 @@ def run(chosen: argparse.Namespace, rest: list[str]) -> None:
         list_toys()
     elif chosen.command == "verify":
         if chosen.record:
-            toys.record(chosen.record)
+            toys.record_checksums(chosen.record)
         verify()
     elif chosen.command == "train":
-        toys.files_of(chosen.name)
+        toys.checksums_of(chosen.name)
         importlib.import_module(f"toy_models.{chosen.name}.train").main(rest)
     elif chosen.what == "model":
         fetch.fetch()
     else:
-        text.fetch_text()
+        real_text.fetch_text()
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -54,7 +54,7 @@ def check_sha256(path: Path, expected: str, advice: str) -> None:
 
 
 @contextmanager
-def made_whole(target: Path) -> Iterator[Path]:
+def write_then_rename(target: Path) -> Iterator[Path]:
     """Yield a temporary path to make a file or a folder at; move it to `target` at a clean end.
 
     An exception, Ctrl-C included, removes what was made and leaves `target` as it was.

@@ -20,8 +20,8 @@ from gguf.quants import dequantize
 from safetensors.numpy import save_file
 from tqdm import tqdm
 
-from toy_models.cache import made_whole, sha256_of
-from toy_models.vocabulary import build_tokenizer
+from toy_models.cache import sha256_of, write_then_rename
+from toy_models.gguf_tokenizer import build_tokenizer
 
 CONVERTER = 1
 """Goes up when this file writes something else for the same source: folders are then remade."""
@@ -54,7 +54,7 @@ def convert(source: Path, folder: Path) -> None:
     metadata = {name: field.contents() for name, field in reader.fields.items()}
     tensors = read_tensors(reader, metadata)
     tied = "lm_head.weight" not in tensors
-    with made_whole(folder) as made:
+    with write_then_rename(folder) as made:
         made.mkdir()
         # transformers refuses a file that does not say which framework's layout it has
         save_file(tensors, made / "model.safetensors", metadata={"format": "pt"})

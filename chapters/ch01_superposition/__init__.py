@@ -1,4 +1,4 @@
-"""Toy models of superposition: more features than dimensions, where the truth is known.
+"""Toy models of superposition: more features than dimensions, with known ground truth.
 
 Reading order: data, toy_model, train, geometry, phase, computation, adversarial, arcs,
 universality.

@@ -36,7 +36,7 @@ def attack(
     raise NotImplementedError("exercise 1.15")
 
 
-def random_nudge(
+def random_perturbation(
     x: Float[Tensor, "inst batch n_features"], radius: float, generator: torch.Generator
 ) -> Float[Tensor, "inst batch n_features"]:
     """Inputs exactly `radius` away from x in a random direction: what an attack has to beat."""

@@ -81,7 +81,7 @@ def random_arcs(batch: int, generator: torch.Generator) -> Arcs:
     return draw_arcs(directions, torch.rand(batch, generator=generator) < 0.5, generator)
 
 
-def class_of(directions: Float[Tensor, " batch"]) -> Int[Tensor, " batch"]:
+def nearest_direction(directions: Float[Tensor, " batch"]) -> Int[Tensor, " batch"]:
     """The nearest of the eight directions."""
     return (directions / (2 * math.pi / DIRECTIONS)).round().long() % DIRECTIONS
 
@@ -102,12 +102,12 @@ def line_detectors(orientations: int = 4, size: int = 5) -> Float[Tensor, "line 
     return torch.cat([kernels, -kernels])[:, None]
 
 
-def compose(
+def compose_convolutions(
     first: Float[Tensor, "d_mid d_in h w"], second: Float[Tensor, "d_out d_mid h2 w2"]
 ) -> Float[Tensor, "d_out d_in H W"]:
     """The one convolution that two, without a nonlinearity between them, are.
 
-    `F.conv2d(F.conv2d(x, first), second)` equals `F.conv2d(x, compose(first, second))`, in the
+    `F.conv2d(F.conv2d(x, first), second)` equals `F.conv2d(x, compose_convolutions(first, second))`, in the
     middle of a picture and at its edges (no padding). H = h + h2 - 1, and W likewise. What a unit
     of the second layer looks for, in pixels.
 
@@ -140,7 +140,7 @@ class ArcNet(nn.Module):
         self.b_arc = nn.Parameter(torch.zeros(n_arcs))
         self.W_U, self.b_U = nn.Parameter(out / n_arcs**0.5), nn.Parameter(torch.zeros(DIRECTIONS))
 
-    def arcs(self, picture: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch arc"]:
+    def arc_activations(self, picture: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch arc"]:
         """How strongly each arc detector answers, at the place where it answers most."""
         lines = F.relu(F.conv2d(picture, self.W_line, self.b_line))
         arcs = F.relu(F.conv2d(lines, self.W_arc, self.b_arc, stride=2))
@@ -150,7 +150,7 @@ class ArcNet(nn.Module):
         self, picture: Float[Tensor, "batch 1 height width"]
     ) -> Float[Tensor, "batch direction"]:
         """One score for each direction."""
-        return self.arcs(picture) @ self.W_U + self.b_U
+        return self.arc_activations(picture) @ self.W_U + self.b_U
 
 
 def arc_kernels(
@@ -191,7 +191,7 @@ class ArcTrainConfig:
     """Pictures a step."""
     lr: float = 5e-3
     """Highest learning rate, after 50 steps of warm-up; it then falls to zero in a line."""
-    quiet: float = 0.05
+    activation_penalty: float = 0.05
     """Price of an arc detector's answer, from a third of the way on: it makes them selective."""
     weight_decay: float = 1.0
     """AdamW's pull on the weights, times the learning rate; it wipes out what is never used."""
@@ -213,9 +213,9 @@ def train_arcs(net: ArcNet, config: ArcTrainConfig) -> Iterator[float]:
         for group in optimizer.param_groups:
             group["lr"] = config.lr * min(1.0, (step + 1) / 50) * (1 - done)
         batch = random_arcs(config.batch_size, generator)
-        arcs = net.arcs(batch.picture)
-        loss = F.cross_entropy(arcs @ net.W_U + net.b_U, class_of(batch.direction))
-        price = config.quiet * min(1.0, max(0.0, 3 * done - 1))
+        arcs = net.arc_activations(batch.picture)
+        loss = F.cross_entropy(arcs @ net.W_U + net.b_U, nearest_direction(batch.direction))
+        price = config.activation_penalty * min(1.0, max(0.0, 3 * done - 1))
         optimizer.zero_grad()
         (loss + price * arcs.sum(dim=1).mean()).backward()
         optimizer.step()
@@ -235,5 +235,5 @@ def tuning_curves(
         directions = torch.full((copies,), 2 * math.pi * angle / angles)
         shade = torch.full((copies,), light)
         seen = draw_arcs(directions, shade, torch.Generator().manual_seed(0), noise=0.0)
-        curves.append(net.arcs(seen.picture).mean(dim=0))
+        curves.append(net.arc_activations(seen.picture).mean(dim=0))
     return torch.stack(curves, dim=-1)

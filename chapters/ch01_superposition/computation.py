@@ -55,7 +55,7 @@ class AbsoluteToy(AbstractToy):
         raise NotImplementedError("exercise 1.14")
 
 
-def explained(
+def r_squared(
     y: Float[Tensor, "inst batch n_features"], target: Float[Tensor, "inst batch n_features"]
 ) -> Float[Tensor, "inst n_features"]:
     """Share of each feature's variance that a guess explains, R^2.

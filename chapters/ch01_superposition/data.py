@@ -52,7 +52,7 @@ def anticorrelated_pairs(
     raise NotImplementedError("exercise 1.2")
 
 
-def signed(
+def random_signs(
     x: Float[Tensor, "inst batch n_features"], generator: torch.Generator
 ) -> Float[Tensor, "inst batch n_features"]:
     """Gives every number a random sign, so that strengths are uniform on (-1, 1)."""

@@ -15,7 +15,7 @@ from einops import einsum
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-SMALLEST = 1e-6
+MIN_NORM = 1e-6
 """A direction shorter than this counts as absent: dividing by its length would give noise."""
 
 Weights = Float[Tensor, "inst d_hidden n_features"]
@@ -35,7 +35,7 @@ def dimensions_per_feature(W: Weights) -> Float[Tensor, " inst"]:
 def unit_directions(W: Weights) -> Weights:
     """Each feature's direction at length 1; zeros for a feature that is absent."""
     norm = W.norm(dim=1, keepdim=True)
-    return torch.where(norm > SMALLEST, W / norm, 0.0)
+    return torch.where(norm > MIN_NORM, W / norm, 0.0)
 
 
 def cosines(W: Weights) -> Float[Tensor, "inst n_features n_features"]:

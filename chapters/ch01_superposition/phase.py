@@ -24,7 +24,7 @@ from .toy_model import ReluOutputToy, ToyConfig
 Biases = Float[Tensor, "inst n_features"]
 
 
-def strength_variance(probability: float) -> float:
+def feature_variance(probability: float) -> float:
     """Variance of one feature: E[x^2] - E[x]^2 = p / 3 - p^2 / 4."""
     return probability / 3 - probability**2 / 4
 
@@ -57,7 +57,7 @@ def one_sparse_loss(
     raise NotImplementedError("exercise 1.11")
 
 
-def unit_nodes(nodes: int) -> tuple[Float[Tensor, " nodes"], Float[Tensor, " nodes"]]:
+def quadrature_nodes(nodes: int) -> tuple[Float[Tensor, " nodes"], Float[Tensor, " nodes"]]:
     """Points of [0, 1] and their weights, such that sum(w f(x)) is the integral of f.
 
     Exact for polynomials of degree 2 nodes - 1; a ReLU's kink costs a little, the less the more
@@ -89,7 +89,7 @@ def expected_loss(
 
 def dropped_loss(probability: float, importance: float) -> float:
     """Loss of leaving one feature out altogether, at its best constant guess, p / 2."""
-    return importance * strength_variance(probability)
+    return importance * feature_variance(probability)
 
 
 def antipodal_loss(probability: float, importance: float) -> float:
@@ -109,7 +109,7 @@ class Optimum(NamedTuple):
     """Its directions."""
     b: Float[Tensor, "cell n_features"]
     """Its biases."""
-    found: Float[Tensor, " cell"]
+    share_of_starts: Float[Tensor, " cell"]
     """Share of the starts that came within 1 % of the best loss."""
 
 
@@ -158,7 +158,7 @@ class Phase(IntEnum):
     """It is kept, and shares."""
 
 
-def phase_of(
+def classify_phase(
     W: Weights, feature: int, kept: float = 0.5, shared: float = 0.25
 ) -> Int[Tensor, " inst"]:
     """Which phase a feature is in.

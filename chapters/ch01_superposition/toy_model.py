@@ -89,7 +89,7 @@ class TiedToy(AbstractToy):
             x, self.W, "inst batch n_features, inst d_hidden n_features -> inst batch d_hidden"
         )
 
-    def read(
+    def decode(
         self, hidden: Float[Tensor, "inst batch d_hidden"]
     ) -> Float[Tensor, "inst batch n_features"]:
         """W^T h + b: each feature's own direction reads it out."""
@@ -108,7 +108,7 @@ class LinearToy(TiedToy):
         self, x: Float[Tensor, "inst batch n_features"]
     ) -> Float[Tensor, "inst batch n_features"]:
         """The linear guess."""
-        return self.read(self.hidden(x))
+        return self.decode(self.hidden(x))
 
 
 class ReluOutputToy(TiedToy):
@@ -132,7 +132,7 @@ class ReluHiddenToy(TiedToy):
         self, x: Float[Tensor, "inst batch n_features"]
     ) -> Float[Tensor, "inst batch n_features"]:
         """The guess, read from neurons that are never negative."""
-        return self.read(self.hidden(x).relu()).relu()
+        return self.decode(self.hidden(x).relu()).relu()
 
 
 def reconstruction_loss(

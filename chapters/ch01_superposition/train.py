@@ -29,7 +29,7 @@ class ToyTrainConfig:
     """Examples a step, for each instance."""
     lr: float = 1e-3
     """Learning rate of the first step."""
-    decays: bool = False
+    linear_decay: bool = False
     """Whether the learning rate falls to zero in a line; else it stays."""
     seed: int = 0
     """Of the data; the weights' seed belongs to the model."""
@@ -78,7 +78,7 @@ def train(
     # Without weight decay, which would shrink the features that are rare or unimportant.
     optimizer = torch.optim.Adam(weights, lr=config.lr, fused=True)
     for step in range(config.steps):
-        if config.decays:
+        if config.linear_decay:
             optimizer.param_groups[0]["lr"] = config.lr * (1 - step / config.steps)
         x = draw(config.batch_size, generator)
         if step == 0 and not x.isfinite().all():

@@ -93,7 +93,7 @@ def cheapest_pairs(costs: list[list[float]]) -> list[int]:
     return [owner.index(row) for row in range(len(costs))]
 
 
-def turned(
+def shift_curves(
     curves: Float[Tensor, "unit probe"], generator: torch.Generator
 ) -> Float[Tensor, "unit probe"]:
     """Each curve shifted around by a random number of probes: a control for the matching.
@@ -106,7 +106,7 @@ def turned(
     return curves.gather(1, places.to(curves.device))
 
 
-def overlap(first: Tensor, second: Tensor) -> float:
+def jaccard(first: Tensor, second: Tensor) -> float:
     """Share of the marked entries of two Boolean tensors that both mark (Jaccard); 1 for none.
 
     Units: fraction; 1 when both mark the same.

@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
-from docs._figures.plotting import lines, publish
+from docs._figures.lib.plotting import lines, publish
 from solutions.ch01_superposition import ToyConfig, ToyTrainConfig, sparse_features, train
-from solutions.ch01_superposition.computation import AbsoluteToy, explained, features_per_neuron
-from solutions.ch01_superposition.data import importance_schedule, signed
+from solutions.ch01_superposition.computation import AbsoluteToy, features_per_neuron, r_squared
+from solutions.ch01_superposition.data import importance_schedule, random_signs
 from solutions.ch01_superposition.toy_model import reconstruction_loss
 
 SEEDS = (0, 1, 2)
@@ -38,7 +38,7 @@ class Fitted(NamedTuple):
     """[density, n_features, d_hidden]."""
     loss: Tensor
     """[density]."""
-    explained: Tensor
+    r_squared: Tensor
     """R^2, [density, n_features]."""
 
 
@@ -46,11 +46,11 @@ def main() -> None:
     """Train small and large models three times over, count, draw."""
     exact, many = [], []
     for seed in tqdm(SEEDS, desc="absolute values"):
-        config = ToyTrainConfig(steps=2500, batch_size=256, lr=1e-2, decays=True, seed=seed)
+        config = ToyTrainConfig(steps=2500, batch_size=256, lr=1e-2, linear_decay=True, seed=seed)
         exact.append(fit(SMALL, SMALL["densities"], config, scale=1.0))
-        config = ToyTrainConfig(steps=3000, batch_size=256, lr=1e-2, decays=True, seed=seed)
+        config = ToyTrainConfig(steps=3000, batch_size=256, lr=1e-2, linear_decay=True, seed=seed)
         dense = fit(LARGE, DENSE, config, scale=0.2)
-        config = ToyTrainConfig(steps=3000, batch_size=1024, lr=3e-3, decays=True, seed=seed)
+        config = ToyTrainConfig(steps=3000, batch_size=1024, lr=3e-3, linear_decay=True, seed=seed)
         rare = fit(LARGE, RARE, config, scale=0.1)
         many.append(Fitted(*(torch.cat(both) for both in zip(dense, rare, strict=True))))
     draw_absolute(*(Fitted(*map(torch.stack, zip(*runs))) for runs in (exact, many)))
@@ -67,7 +67,7 @@ def fit(sizes: dict, densities: tuple, config: ToyTrainConfig, scale: float) -> 
         model.W_out.mul_(scale)
 
     def draw(batch: int, generator: torch.Generator) -> Tensor:
-        return signed(sparse_features(p, batch, generator), generator)
+        return random_signs(sparse_features(p, batch, generator), generator)
 
     for _ in train(model, draw, importance, config, target=torch.abs):
         pass
@@ -76,7 +76,7 @@ def fit(sizes: dict, densities: tuple, config: ToyTrainConfig, scale: float) -> 
         y = model(x)
         losses = reconstruction_loss(y, x.abs(), importance)
         best = losses.view(-1, copies).argmin(dim=1) + copies * torch.arange(len(densities))
-        kept = model.W_in[best], model.W_out[best], losses[best], explained(y, x.abs())[best]
+        kept = model.W_in[best], model.W_out[best], losses[best], r_squared(y, x.abs())[best]
     return Fitted(*kept)
 
 
@@ -146,7 +146,7 @@ def draw_counts(axes: Axes, counts: Tensor) -> None:
 
 def draw_absolute(exact: Fitted, many: Fitted) -> None:
     """Stacks of the small model and of two large ones, and the count of features by density."""
-    computed = (many.explained > COMPUTED).sum(dim=-1)
+    computed = (many.r_squared > COMPUTED).sum(dim=-1)
     found = [[motifs(*w) for w in zip(*run, strict=True)] for run in zip(many.W_in, many.W_out)]
     mixed = [features_per_neuron(W).mean(dim=-1) for W in many.W_in]
     rare = DENSITIES.index(RARE[0])
@@ -166,7 +166,7 @@ def draw_absolute(exact: Fitted, many: Fitted) -> None:
             "small": {**SMALL, "loss": exact.loss, "largest_share": shares(exact.W_in)},
             "large": {**LARGE, "densities": DENSITIES, "loss": many.loss},
             "computed": computed,
-            "explained_of_first_40": many.explained[..., :40],
+            "explained_of_first_40": many.r_squared[..., :40],
             "features_per_neuron": torch.stack(mixed),
             "motifs": [[len(here) for here in run] for run in found],
             "motifs_without_match": control(many),

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
-from docs._figures.plotting import lines, publish
+from docs._figures.lib.plotting import lines, publish
 from solutions.ch01_superposition import (
     LinearToy,
     ReluOutputToy,
@@ -18,7 +18,7 @@ from solutions.ch01_superposition import (
     sparse_features,
     train,
 )
-from solutions.ch01_superposition.adversarial import attack, random_nudge, vulnerability
+from solutions.ch01_superposition.adversarial import attack, random_perturbation, vulnerability
 from solutions.ch01_superposition.geometry import dimensions_per_feature
 from solutions.ch01_superposition.toy_model import reconstruction_loss
 
@@ -57,7 +57,7 @@ def fit(kind: type, seed: int) -> list[Hurt]:
     p = torch.tensor(DENSITIES)[:, None].expand(-1, N_FEATURES).contiguous()
     importance = torch.ones(len(p), N_FEATURES)
     model = kind(ToyConfig(len(p), N_FEATURES, D_HIDDEN), seed)
-    config = ToyTrainConfig(steps=1500, batch_size=128, lr=1e-2, decays=True, seed=seed)
+    config = ToyTrainConfig(steps=1500, batch_size=128, lr=1e-2, linear_decay=True, seed=seed)
     for _ in train(model, lambda n, g: sparse_features(p, n, g), importance, config):
         pass
     single = kind(ToyConfig(1, N_FEATURES, D_HIDDEN)).requires_grad_(False)
@@ -75,7 +75,7 @@ def nudge(model: LinearToy | ReluOutputToy, p: Tensor, generator: torch.Generato
     radius = SHARE * x.norm(dim=-1).mean().item()
     importance = torch.ones(1, N_FEATURES)
     worst = attack(model, x, importance, radius, STEPS)
-    blind = random_nudge(x, radius, generator)
+    blind = random_perturbation(x, radius, generator)
     clean, bad, chance = (
         reconstruction_loss(model(inputs), x, importance).item() for inputs in (x, worst, blind)
     )

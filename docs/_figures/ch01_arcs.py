@@ -11,14 +11,14 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
-from docs._figures.look import scale_of
-from docs._figures.plotting import bars, publish
+from docs._figures.lib.plotting import bars, publish
+from docs._figures.lib.theme import colour_scale
 from solutions.ch01_superposition.arcs import (
     ArcNet,
     ArcTrainConfig,
     arc_kernels,
-    class_of,
-    compose,
+    nearest_direction,
+    compose_convolutions,
     hand_written,
     line_detectors,
     random_arcs,
@@ -78,8 +78,8 @@ def accuracies(net: ArcNet) -> Tensor:
     blind = copy.deepcopy(net)
     blind.W_line[LIGHT] = 0
     blind.b_line[LIGHT] = -1
-    right = net(arcs.picture).argmax(dim=1) == class_of(arcs.direction)
-    still = blind(arcs.picture).argmax(dim=1) == class_of(arcs.direction)
+    right = net(arcs.picture).argmax(dim=1) == nearest_direction(arcs.direction)
+    still = blind(arcs.picture).argmax(dim=1) == nearest_direction(arcs.direction)
     groups = (right, still[arcs.light], still[~arcs.light])
     return torch.stack([group.float().mean() for group in groups])
 
@@ -192,10 +192,10 @@ def kernels(figure: Figure, net: ArcNet, unit: int, direction: float) -> None:
     pairs = zip(("trained", "by hand"), (net.W_arc[unit, None], hand), strict=True)
     lines = net.W_line
     for row, (axes, (name, W)) in enumerate(zip(figure.subplots(2, 9), pairs, strict=True)):
-        parts = [compose(lines[LIGHT], W[:, LIGHT])[0, 0], *W[0]]
+        parts = [compose_convolutions(lines[LIGHT], W[:, LIGHT])[0, 0], *W[0]]
         for column, (ax, part) in enumerate(zip(axes, parts, strict=True)):
             values = part.detach().numpy()
-            norm, colours = scale_of(values if column == 0 else W.numpy(), diverging=True)
+            norm, colours = colour_scale(values if column == 0 else W.numpy(), diverging=True)
             ax.imshow(values, cmap=colours, norm=norm)
             ax.set(xticks=[], yticks=[])
             if row == 0:

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
-from docs._figures.look import scale_of
-from docs._figures.plotting import lines, publish
+from docs._figures.lib.plotting import lines, publish
+from docs._figures.lib.theme import colour_scale
 from solutions.ch01_superposition import (
     ReluHiddenToy,
     ReluOutputToy,
@@ -64,7 +64,7 @@ def fit(kind: type, seed: int) -> Measured:
     p = p[:, None].expand(-1, N_FEATURES).contiguous()
     model = kind(ToyConfig(len(p), N_FEATURES, D_HIDDEN), seed)
     importance = importance_schedule(N_FEATURES, DECAY).expand(len(p), -1).contiguous()
-    config = ToyTrainConfig(steps=1500, batch_size=256, lr=1e-2, decays=True, seed=seed)
+    config = ToyTrainConfig(steps=1500, batch_size=256, lr=1e-2, linear_decay=True, seed=seed)
     for _ in train(model, lambda n, g: sparse_features(p, n, g), importance, config):
         pass
     generator = torch.Generator().manual_seed(1000 + seed)
@@ -100,7 +100,7 @@ def draw_weights(figure: Any, W: Tensor) -> None:
     for axes, p in zip(figure.subplots(1, len(SHOWN)), SHOWN, strict=True):
         weights = W[DENSITIES.index(p)]
         weights = weights[weights.abs().argmax(dim=1).argsort()].numpy()
-        norm, colours = scale_of(weights, diverging=True)
+        norm, colours = colour_scale(weights, diverging=True)
         axes.imshow(weights, cmap=colours, norm=norm)
         axes.set(xticks=[], yticks=[], xlabel="features", title=f"probability {p:g}")
     figure.axes[0].set_ylabel("neurons")

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
-from docs._figures.plotting import publish
+from docs._figures.lib.plotting import publish
 from solutions.ch01_superposition import (
     ReluOutputToy,
     ToyConfig,
@@ -34,7 +34,7 @@ def trained_losses(seed: int) -> Float[Tensor, "start density"]:
     """Expected loss of every trained start at each density, by quadrature."""
     probability = repeat(DENSITIES, "density -> (start density) two", start=STARTS, two=2)
     model = ReluOutputToy(ToyConfig(len(probability), 2, 1), seed)
-    config = ToyTrainConfig(STEPS, BATCH, LR, decays=True, seed=seed)
+    config = ToyTrainConfig(STEPS, BATCH, LR, linear_decay=True, seed=seed)
 
     def draw(batch: int, generator: torch.Generator) -> Tensor:
         return sparse_features(probability, batch, generator)
@@ -111,7 +111,7 @@ def main() -> None:
             "oracle": lowest,
             "W_of_oracle": oracle.W[:, 0],
             "b_of_oracle": oracle.b,
-            "share_of_starts_that_reach_it": oracle.found,
+            "share_of_starts_that_reach_it": oracle.share_of_starts,
             "closed_form_over_oracle": simple,
             "best_of_8_over_oracle": best / lowest,
             "trained_starts_within_1_percent": (trained <= 1.01 * lowest).float().mean(dim=1),

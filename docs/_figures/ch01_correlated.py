@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
-from docs._figures.plotting import publish, star
+from docs._figures.lib.plotting import plot_directions, publish
 from solutions.ch01_superposition import (
     ReluOutputToy,
     ToyConfig,
@@ -62,7 +62,7 @@ def fit(kinds: dict, densities: tuple, n_pairs: int, seed: int) -> Trained:
         return torch.cat([kind(p, batch, generator) for kind in kinds.values()])
 
     importance = torch.ones(model.config.n_inst, 2 * n_pairs)
-    config = ToyTrainConfig(steps=1500, batch_size=256, lr=1e-2, decays=True, seed=seed)
+    config = ToyTrainConfig(steps=1500, batch_size=256, lr=1e-2, linear_decay=True, seed=seed)
     for _ in train(model, draw, importance, config):
         pass
     with torch.no_grad():
@@ -112,7 +112,9 @@ def draw_pairs(runs: list[Trained], crowded: list[Trained]) -> None:
     def draw(figure: Figure) -> None:
         above, below = figure.subfigures(2, 1, height_ratios=(1, 1.6))
         for axes, (title, W) in zip(above.subplots(1, 5), pictures.items(), strict=True):
-            star(axes, W.numpy(), groups=[i // 2 for i in range(W.shape[-1])], title=title)
+            plot_directions(
+                axes, W.numpy(), groups=[i // 2 for i in range(W.shape[-1])], title=title
+            )
         axes = below.subplots()
         for kind, name in enumerate(KINDS):
             dots(axes, kind, name, pairs[:, kind])

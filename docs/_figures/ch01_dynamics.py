@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
-from docs._figures.plotting import publish
+from docs._figures.lib.plotting import publish
 from solutions.ch01_superposition import (
     ReluOutputToy,
     ToyConfig,

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
-from docs._figures.plotting import lines, publish
+from docs._figures.lib.plotting import lines, publish
 from solutions.ch01_superposition import (
     LinearToy,
     ReluOutputToy,
@@ -46,7 +46,7 @@ def directions(
     """W of one model at each density, all features as important as each other."""
     probability = density[:, None].repeat(1, sizes.features).to(sizes.device)
     model = kind(ToyConfig(len(density), sizes.features, sizes.hidden), seed).to(sizes.device)
-    config = ToyTrainConfig(STEPS, BATCH, LR, decays=True, seed=seed)
+    config = ToyTrainConfig(STEPS, BATCH, LR, linear_decay=True, seed=seed)
 
     def draw(batch: int, generator: torch.Generator) -> Tensor:
         return sparse_features(probability, batch, generator)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
-from docs._figures.plotting import publish, star
+from docs._figures.lib.plotting import plot_directions, publish
 from solutions.ch01_superposition import (
     ReluOutputToy,
     ToyConfig,
@@ -43,7 +43,7 @@ def sweep(seed: int) -> Swept:
     tile = "sweep ratio f -> (start sweep ratio) f"
     probability, importance = (repeat(x, tile, start=STARTS) for x in (probability, importance))
     model = ReluOutputToy(ToyConfig(len(probability), N_FEATURES, D_HIDDEN), seed)
-    config = ToyTrainConfig(STEPS, BATCH, LR, decays=True, seed=seed)
+    config = ToyTrainConfig(STEPS, BATCH, LR, linear_decay=True, seed=seed)
 
     def draw(batch: int, generator: torch.Generator) -> Tensor:
         return sparse_features(probability, batch, generator)
@@ -134,7 +134,7 @@ def draw_sweeps(
         for column, ratio in enumerate(SHOWN):
             best = W[losses[:, s, ratio].argmin(), s, ratio]
             title = f"{RATIOS[ratio]:.2f}"
-            star(axes[s, column], turned(best), groups=[0, 0, 0, 0, 1], title=title)
+            plot_directions(axes[s, column], turned(best), groups=[0, 0, 0, 0, 1], title=title)
         axes[s, 0].set_ylabel(f"relative {kind}")
         draw_branches(axes[s, 3], both[:, :, s], cross[s])
         axes[s, 3].set(ylabel="expected loss")

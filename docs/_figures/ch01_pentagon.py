@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
-from docs._figures.plotting import publish, star
+from docs._figures.lib.plotting import plot_directions, publish
 from solutions.ch01_superposition import (
     LinearToy,
     ReluOutputToy,
@@ -36,7 +36,7 @@ def best_models(
     probability = repeat(DENSITIES, "density f -> (start density) f", start=starts)
     importance = importance_schedule(N_FEATURES, DECAY).expand_as(probability)
     model = kind(ToyConfig(len(probability), N_FEATURES, D_HIDDEN), seed)
-    config = ToyTrainConfig(STEPS, BATCH, LR, decays=True, seed=seed)
+    config = ToyTrainConfig(STEPS, BATCH, LR, linear_decay=True, seed=seed)
 
     def draw(batch: int, generator: torch.Generator) -> Tensor:
         return sparse_features(probability, batch, generator)
@@ -71,7 +71,7 @@ def draw_planes(
     top, bottom = figure.subfigures(2, 1, height_ratios=[1, 1.35])
     for axes, density in zip(top.subplots(1, len(SHOWN)), SHOWN, strict=True):
         title = f"p = {DENSITIES[density, 0]:.2f}"
-        star(axes, W[0, density], groups=range(N_FEATURES), title=title)
+        plot_directions(axes, W[0, density], groups=range(N_FEATURES), title=title)
     left, right = bottom.subplots(1, 2)
     for seed, marker in zip(range(len(SEEDS)), "os^", strict=True):
         style = {"ls": "", "marker": marker, "ms": 5, "alpha": 0.7, "mec": "none"}

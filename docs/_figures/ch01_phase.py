@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from torch import Tensor
 from tqdm import tqdm
 
-from docs._figures.plotting import publish
+from docs._figures.lib.plotting import publish
 from solutions.ch01_superposition import (
     ReluOutputToy,
     ToyConfig,
@@ -28,7 +28,7 @@ from solutions.ch01_superposition.phase import (
     best_loss,
     dropped_loss,
     expected_loss,
-    phase_of,
+    classify_phase,
 )
 
 SEEDS = (0, 1, 2)
@@ -70,7 +70,7 @@ def simulate(n_features: int, seed: int) -> tuple[Tensor, Tensor]:
     tile = "cell f -> (model cell) f"
     importance, probability = (repeat(x, tile, model=MODELS) for x in cells(n_features))
     model = ReluOutputToy(ToyConfig(len(importance), n_features, n_features - 1), seed)
-    config = ToyTrainConfig(STEPS, BATCH, LR, decays=True, seed=seed)
+    config = ToyTrainConfig(STEPS, BATCH, LR, linear_decay=True, seed=seed)
 
     def draw(batch: int, generator: torch.Generator) -> Tensor:
         return sparse_features(probability, batch, generator)
@@ -80,7 +80,7 @@ def simulate(n_features: int, seed: int) -> tuple[Tensor, Tensor]:
         pass
     with torch.no_grad():
         losses = expected_loss(model.W, model.b, importance, probability, NODES[n_features])
-        phases = phase_of(model.W, n_features - 1)
+        phases = classify_phase(model.W, n_features - 1)
     return losses.view(MODELS, -1), phases.view(MODELS, -1)
 
 
@@ -89,13 +89,13 @@ def oracle(n_features: int) -> tuple[Tensor, Tensor]:
     importance, probability = cells(n_features)
     settings = {"steps": 500, "nodes": NODES[n_features]}
     first = best_loss(importance, probability, n_features - 1, starts=8, **settings)
-    loss, phase = first.loss.clone(), phase_of(first.W, n_features - 1).clone()
-    hard = (first.found < 0.4).nonzero().flatten()
+    loss, phase = first.loss.clone(), classify_phase(first.W, n_features - 1).clone()
+    hard = (first.share_of_starts < 0.4).nonzero().flatten()
     again = (importance[hard], probability[hard], n_features - 1)
     second = best_loss(*again, starts=24, seed=1, **settings)
     better = second.loss < loss[hard]
     loss[hard[better]] = second.loss[better]
-    phase[hard[better]] = phase_of(second.W, n_features - 1)[better]
+    phase[hard[better]] = classify_phase(second.W, n_features - 1)[better]
     return loss, phase
 
 

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
-from docs._figures.look import scale_of
-from docs._figures.plotting import publish
+from docs._figures.lib.plotting import publish
+from docs._figures.lib.theme import colour_scale
 from solutions.ch01_superposition import (
     LinearToy,
     ReluOutputToy,
@@ -22,7 +22,7 @@ from solutions.ch01_superposition import (
 )
 from solutions.ch01_superposition.data import importance_schedule
 from solutions.ch01_superposition.geometry import dimensions_per_feature, interference
-from solutions.ch01_superposition.phase import one_sparse_loss, unit_nodes
+from solutions.ch01_superposition.phase import one_sparse_loss, quadrature_nodes
 from solutions.ch01_superposition.toy_model import TiedToy, reconstruction_loss
 
 SEEDS = (0, 1, 2)
@@ -41,7 +41,7 @@ def best_models(kind: type[TiedToy], seed: int, starts: int) -> Best:
     probability = repeat(density, "sparsity -> (start sparsity) f", start=starts, f=N_FEATURES)
     importance = IMPORTANCE.expand_as(probability)
     model = kind(ToyConfig(len(probability), N_FEATURES, D_HIDDEN), seed)
-    config = ToyTrainConfig(STEPS, BATCH, LR, decays=True, seed=seed)
+    config = ToyTrainConfig(STEPS, BATCH, LR, linear_decay=True, seed=seed)
 
     def draw(batch: int, generator: torch.Generator) -> Tensor:
         return sparse_features(probability, batch, generator)
@@ -67,7 +67,7 @@ def kept_in_the_limit(seed: int, starts: int = 32, steps: int = 2000) -> int:
     importance = IMPORTANCE.expand(starts, N_FEATURES)
     optimizer = torch.optim.Adam(model.parameters(), lr=LR)
     decay = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=steps)
-    nodes = list(zip(*(values.tolist() for values in unit_nodes(5)), strict=True))
+    nodes = list(zip(*(values.tolist() for values in quadrature_nodes(5)), strict=True))
     for _ in tqdm(range(steps), desc=f"one-sparse limit, seed {seed}", disable=None):
         optimizer.zero_grad()
         parts = [w * one_sparse_loss(model.W, model.b, importance, s) for s, w in nodes]
@@ -83,7 +83,7 @@ def draw_model(top: Axes, bottom: Axes, W: Tensor, b: Tensor) -> None:
     product = einsum(W, W, "d_hidden out, d_hidden source -> out source")
     gap = torch.full((N_FEATURES, 1), torch.nan)
     picture = torch.cat([product, gap, b[:, None]], dim=1)
-    _, colours = scale_of(picture.numpy(), diverging=True)
+    _, colours = colour_scale(picture.numpy(), diverging=True)
     top.imshow(picture, cmap=colours, vmin=-1.2, vmax=1.2)
     top.set(xticks=[], yticks=[])
     top.spines[:].set_visible(False)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
-from docs._figures.plotting import publish
+from docs._figures.lib.plotting import publish
 from solutions.ch01_superposition import (
     ReluOutputToy,
     ToyConfig,
@@ -31,7 +31,7 @@ from solutions.ch01_superposition.arcs import (
 from solutions.ch01_superposition.data import importance_schedule
 from solutions.ch01_superposition.geometry import feature_dimensionality, partners
 from solutions.ch01_superposition.toy_model import reconstruction_loss
-from solutions.ch01_superposition.universality import match_units, overlap, turned
+from solutions.ch01_superposition.universality import jaccard, match_units, shift_curves
 
 SEEDS = (0, 1, 2, 3)
 PAIRS = tuple(itertools.combinations(range(len(SEEDS)), 2))
@@ -68,7 +68,7 @@ def fit_toys(seed: int) -> Tensor:
     importance = torch.stack(rows).repeat_interleave(COPIES, dim=0)
     p = torch.full_like(importance, DENSITY)
     model = ReluOutputToy(ToyConfig(len(p), N_FEATURES, D_HIDDEN), seed)
-    config = ToyTrainConfig(steps=2500, batch_size=512, lr=1e-2, decays=True, seed=seed)
+    config = ToyTrainConfig(steps=2500, batch_size=512, lr=1e-2, linear_decay=True, seed=seed)
     for _ in train(model, lambda n, g: sparse_features(p, n, g), importance, config):
         pass
     with torch.no_grad():
@@ -86,7 +86,7 @@ def matched(first: Tensor, second: Tensor) -> Tensor:
 
 def turn(curves: Tensor, seed: int) -> Tensor:
     """Shift each unit's curves to another direction, light and dark ones alike."""
-    shades = [turned(curves[:, i], torch.Generator().manual_seed(seed)) for i in (0, 1)]
+    shades = [shift_curves(curves[:, i], torch.Generator().manual_seed(seed)) for i in (0, 1)]
     return torch.stack(shades, dim=1)
 
 
@@ -100,10 +100,10 @@ def agreements(W: list[Tensor]) -> dict[str, list[float]]:
     ]
     ordered = [rooms.sort().values for rooms in share]
     return {
-        "which are kept": [overlap(kept[i], kept[j]) for i, j in PAIRS],
+        "which are kept": [jaccard(kept[i], kept[j]) for i, j in PAIRS],
         "rooms there are": [closeness(ordered[i], ordered[j]) for i, j in PAIRS],
         "how much room each has": [closeness(share[i], share[j]) for i, j in PAIRS],
-        "who is with whom": [overlap(with_whom[i], with_whom[j]) for i, j in PAIRS],
+        "who is with whom": [jaccard(with_whom[i], with_whom[j]) for i, j in PAIRS],
     }
 
 

@@ -30,12 +30,12 @@ class Climb(NamedTuple):
         """Each example's own loss."""
         return ((self.guess(inputs) - wanted) ** 2 * self.importance[:, None]).sum(-1)
 
-    def slope(self, nudge, moves_target=False, guessed=False):
+    def slope(self, perturbation, moves_target=False, guessed=False):
         """Each example's gradient by central differences, one feature after the other."""
         slopes = []
-        for feature in range(nudge.shape[-1]):
-            step = 1e-5 * torch.eye(nudge.shape[-1], dtype=torch.float64)[feature]
-            ends = [self.x + nudge + sign * step for sign in (1, -1)]
+        for feature in range(perturbation.shape[-1]):
+            step = 1e-5 * torch.eye(perturbation.shape[-1], dtype=torch.float64)[feature]
+            ends = [self.x + perturbation + sign * step for sign in (1, -1)]
             wanted = self.guess(self.x) if guessed else self.x
             up, down = (self.loss(end, end if moves_target else wanted) for end in ends)
             slopes.append((up - down) / 2e-5)
@@ -47,43 +47,45 @@ def unit(slope):
     return torch.where(length > 1e-9, slope / length, 0.0)
 
 
-def ball(nudge, radius):
-    length = nudge.norm(dim=-1, keepdim=True)
-    return torch.where(length > radius, nudge * radius / length, nudge)
+def ball(perturbation, radius):
+    length = perturbation.norm(dim=-1, keepdim=True)
+    return torch.where(length > radius, perturbation * radius / length, perturbation)
 
 
 def climb(task, steps, project=ball, direction=unit, stride=0.25, **how):
     """Where the attack ends; other functions and numbers give the usual mistakes."""
     start = how.get("start", 1e-3) * RADIUS / math.sqrt(N_FEATURES)
-    nudge = torch.full_like(task.x, start)
+    perturbation = torch.full_like(task.x, start)
     heard = 0.0
     for step in range(steps):
         if step == 0 or not how.get("once"):
-            slope = task.slope(nudge, how.get("moves_target", False), how.get("guessed", False))
+            slope = task.slope(
+                perturbation, how.get("moves_target", False), how.get("guessed", False)
+            )
         heard = slope + heard if how.get("adds_up") else slope
-        nudge = project(nudge + stride * RADIUS * direction(heard), RADIUS)
-    return task.x + nudge
+        perturbation = project(perturbation + stride * RADIUS * direction(heard), RADIUS)
+    return task.x + perturbation
 
 
 whole = torch.linalg.vector_norm
 
 
-def one_ball(nudge, radius):
-    return nudge * min(radius / whole(nudge).item(), 1.0)
+def one_ball(perturbation, radius):
+    return perturbation * min(radius / whole(perturbation).item(), 1.0)
 
 
-def sphere(nudge, radius):
-    return radius * unit(nudge)
+def sphere(perturbation, radius):
+    return radius * unit(perturbation)
 
 
 WAYS = {
-    "Nudges leave the ball: bring them back after each step.": {"project": lambda d, r: d},
+    "Perturbations leave the ball: bring them back after each step.": {"project": lambda d, r: d},
     "Each entry is clamped to the radius, a box: the ball is Euclidean, a length over all "
     "features.": {"project": lambda d, r: d.clamp(-r, r)},
     "All examples share one ball: each has its own, its length is over the last axis.": {
         "project": one_ball
     },
-    "Nudges inside the ball are pushed out to its surface: only long ones are scaled.": {
+    "Perturbations inside the ball are pushed out to its surface: only long ones are scaled.": {
         "project": sphere
     },
     "The loss goes down: climb, along the gradient and not against it.": {
@@ -103,12 +105,12 @@ WAYS = {
     "The gradient is normalised over the batch (dim=1): over the features, dim=-1.": {
         "direction": lambda g: g / g.norm(dim=1, keepdim=True).clamp(min=1e-12)
     },
-    "x + nudge is what the model should give here: the answer wanted stays x.": {
+    "x + perturbation is what the model should give here: the answer wanted stays x.": {
         "moves_target": True
     },
     "A step goes the whole radius: a quarter of it.": {"stride": 1.0},
     "A step goes a fixed length, whatever the radius: a quarter of it.": {"stride": 0.25 / RADIUS},
-    "The attack starts at x itself, not at the nudge given.": {"start": 0.0},
+    "The attack starts at x itself, not at the perturbation given.": {"start": 0.0},
     "The radius is ignored: this is a ball of radius 1.": {
         "stride": 0.25 / RADIUS,
         "project": lambda d, _: ball(d, 1.0),
@@ -145,20 +147,20 @@ def mistakes(task, steps):
     free = climb(task, steps, project=lambda d, r: d)
     squared = task._replace(importance=task.importance.square())
     return found | {
-        "Nudges come back to the ball at the end alone: after each step.": (
+        "Perturbations come back to the ball at the end alone: after each step.": (
             task.x + ball(free - task.x, RADIUS)
         ),
-        "x + nudge is brought onto a ball around 0: the ball is around x.": climb(
+        "x + perturbation is brought onto a ball around 0: the ball is around x.": climb(
             task, steps, project=lambda d, r: ball(task.x + d, r) - task.x
         ),
-        "x + nudge is cut at 0 or 1: the only bound is the ball.": right.clamp(0, 1),
-        "x + nudge is cut at 0: the only bound is the ball.": right.clamp(min=0),
-        "The nudge is taken away from x.": 2 * task.x - right,
+        "x + perturbation is cut at 0 or 1: the only bound is the ball.": right.clamp(0, 1),
+        "x + perturbation is cut at 0: the only bound is the ball.": right.clamp(min=0),
+        "The perturbation is taken away from x.": 2 * task.x - right,
         "A step goes the radius over the number of steps: a quarter of it.": (
             climb(task, steps, stride=1 / steps)
         ),
         "The importance is squared.": climb(squared, steps),
-        "That is the nudge alone: return x + nudge.": right - task.x,
+        "That is the perturbation alone: return x + perturbation.": right - task.x,
         "Importance is not applied.": climb(equal, steps),
         "Half the steps are taken, or steps are left out.": climb(task, steps // 2),
         "One step is missing.": climb(task, steps - 1),

@@ -54,10 +54,10 @@ NEARLY = {
         lambda p, table: [(0.0, 1 - p), *((t, w) for t, w in table)]
     ),
     "The mean input stands for all: average the loss, not x.": lambda p, nodes: [(p / 2, 1.0)],
-    "Nodes lie evenly: `unit_nodes` gives Gauss and Legendre's and their weights.": (
+    "Nodes lie evenly: `quadrature_nodes` gives Gauss and Legendre's and their weights.": (
         lambda p, n: [(0.0, 1 - p), *((i / max(n - 1, 1), p / n) for i in range(n))]
     ),
-    "Nodes lie evenly, half a step from the ends: `unit_nodes` gives others and their weights.": (
+    "Nodes lie evenly, half a step from the ends: `quadrature_nodes` gives others.": (
         lambda p, n: [(0.0, 1 - p), *(((i + 0.5) / n, p / n) for i in range(n))]
     ),
 }

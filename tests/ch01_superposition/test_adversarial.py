@@ -12,9 +12,7 @@ from tests.grading.side_effects import assert_no_side_effects
 from .climbs import BATCH, D_HIDDEN, INST, N_FEATURES, RADIUS, Climb, climb, mistakes
 from .losses import hint
 
-NO_GRADIENT = (
-    "Does the nudge ask for a gradient in every step (requires_grad_), and is it detached after?"
-)
+NO_GRADIENT = "Does the perturbation ask for a gradient in every step (requires_grad_), and is it detached after?"
 
 
 def compare(came, task, steps, claim):
@@ -48,14 +46,14 @@ def test_attack_climbs_a_quarter_of_the_radius_a_step_within_its_ball(
 
 
 @exercise("1.15")
-def test_no_nudge_is_longer_than_the_radius(adversarial, toy_model):
+def test_no_perturbation_is_longer_than_the_radius(adversarial, toy_model):
     model, task = attacked(toy_model, 4)
     for radius in (0.05, 3.0):
         with hint(NO_GRADIENT):
             came = adversarial.attack(model, task.x, task.importance, radius, 9)
         longest = (came - task.x).detach().norm(dim=-1).max().item()
         assert longest <= radius * (1 + 1e-9), (
-            f"A nudge is {longest:.4f} long, the radius is {radius}. After EACH step, the last one "
+            f"A perturbation is {longest:.4f} long, the radius is {radius}. After EACH step, the last one "
             "too, what is longer has to be scaled back, by its own Euclidean length."
         )
 
@@ -107,10 +105,10 @@ def test_attack_leaves_the_model_and_x_as_they_were(adversarial, toy_model, had)
         grad, wanted = parameter.grad, had == "a gradient"
         assert (grad is None) != wanted and (grad is None or bool((grad == 1).all())), (
             f"The gradient of {name} is changed: an attack leaves none behind, and takes none "
-            "away. torch.autograd.grad(loss, nudge) gives the nudge's without touching others."
+            "away. torch.autograd.grad(loss, perturbation) gives the perturbation's without touching others."
         )
         assert parameter.requires_grad == (had != "no wish for one"), (
             f"{name} is switched from or to being trained: the model stays as it is."
         )
         same = torch.equal(parameter.detach(), getattr(task, name))
-        assert same, f"{name} has moved: only the nudge moves."
+        assert same, f"{name} has moved: only the perturbation moves."

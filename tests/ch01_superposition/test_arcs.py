@@ -75,7 +75,7 @@ def mistakes(first, second):
 def check(arcs, first, second, claim):
     """Refuses another whole than the slow loop's."""
     with assert_no_side_effects(first=first, second=second):
-        whole = arcs.compose(first, second)
+        whole = arcs.compose_convolutions(first, second)
     right = placed(first, second, lambda row, column: (row, column))
     size, came = tuple(right.shape), tuple(whole.shape)
     words = [text for text, value in mistakes(first, second).items() if value.shape == came]
@@ -112,9 +112,9 @@ def test_one_convolution_does_what_the_two_did(arcs, sizes):
     first, second = kernels(sizes, seed=7)
     picture = normal(2, sizes[0], 9, 11, seed=8)
     two = F.conv2d(F.conv2d(picture, first), second)
-    whole = arcs.compose(first, second)
+    whole = arcs.compose_convolutions(first, second)
     one = F.conv2d(picture, whole) if whole.shape[1] == sizes[0] else whole
-    claim = "conv2d(x, compose(first, second)) must equal conv2d(conv2d(x, first), second)."
+    claim = "conv2d(x, composed kernel) must equal conv2d(conv2d(x, first), second)."
     assert_close(one, two, claim)
 
 
@@ -124,11 +124,11 @@ def test_kernels_of_one_pixel_are_multiplied_as_matrices(arcs):
     A, B = first[:, :, 0, 0], second[:, :, 0, 0]
     claim = "Kernels of one pixel are matrices, [d_out, d_mid] times [d_mid, d_in]."
     wrong = {"Is only one middle channel used? Sum over all of them.": B[:, :1] @ A[:1]}
-    assert_close(arcs.compose(first, second)[:, :, 0, 0], B @ A, claim, wrong)
+    assert_close(arcs.compose_convolutions(first, second)[:, :, 0, 0], B @ A, claim, wrong)
 
 
 @exercise("1.16")
 def test_kernels_keep_their_precision(arcs):
     first, second = (kernel.float() for kernel in kernels(SIZES[0], seed=10))
-    came = arcs.compose(first, second).dtype
+    came = arcs.compose_convolutions(first, second).dtype
     assert came == torch.float32, f"float32 kernels make a float32 whole; {came} came."

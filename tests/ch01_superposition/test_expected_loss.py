@@ -136,7 +136,7 @@ def test_gradients_flow_through_the_expected_loss(phase):
 def test_expected_loss_works_on_a_models_float32_weights(phase):
     task = problem(9, 2, 2, 3)
     single = Problem(*(value.float() for value in task))
-    with hint("W is float32 here and `unit_nodes` gives float64: .to(W) makes them fit."):
+    with hint("W is float32 here and `quadrature_nodes` gives float64: .to(W) makes them fit."):
         came = ask(phase, single, 2)
     claim = "On float32 weights the loss is right to five digits."
     assert_close(came, average(task, 2), claim, tolerance=1e-5)

@@ -81,7 +81,7 @@ def test_the_worst_nudge_hurts_more_where_features_share():
     crowding, worst = of(relu, "crowding"), of(relu, "attacked")
     assert (crowding.diff(dim=1) > 0).all(), "sparser data, more features a dimension"
     assert (worst[:, -1] > 3 * worst[:, 0]).all() and (worst.amax(dim=1) > 10 * worst[:, 0]).all()
-    assert of(relu, "at_random").max() < 1, "a random nudge of that length does little"
+    assert of(relu, "at_random").max() < 1, "a random perturbation of that length does little"
     assert of(linear, "attacked").max() < 1.2 and (of(linear, "crowding") - 1).abs().max() < 0.05
 
 
@@ -138,8 +138,10 @@ def test_a_network_trained_anew_finds_arcs_and_its_weights_say_so(arcs, universa
         pass
     seen = arcs.random_arcs(2000, torch.Generator().manual_seed(seed))
     with torch.no_grad():
-        right = net(seen.picture).argmax(dim=1) == arcs.class_of(seen.direction)
-        hand = arcs.hand_written()(seen.picture).argmax(dim=1) == arcs.class_of(seen.direction)
+        right = net(seen.picture).argmax(dim=1) == arcs.nearest_direction(seen.direction)
+        hand = arcs.hand_written()(seen.picture).argmax(dim=1) == arcs.nearest_direction(
+            seen.direction
+        )
         W = net.W_arc.flatten(1)
     assert right.float().mean() > 0.8 and hand.float().mean() > 0.9 * right.float().mean()
     curves = arcs.tuning_curves(net, light=True) + arcs.tuning_curves(net, light=False)
@@ -157,10 +159,10 @@ def test_six_neurons_trained_anew_compute_three_absolute_values(
 ):
     p = torch.full((8, 3), 0.5)
     model = computation.AbsoluteToy(toy_model.ToyConfig(8, 3, 6), seed)
-    config = train.ToyTrainConfig(steps=2500, batch_size=256, lr=1e-2, decays=True, seed=seed)
+    config = train.ToyTrainConfig(steps=2500, batch_size=256, lr=1e-2, linear_decay=True, seed=seed)
 
     def draw(batch, generator):
-        return data.signed(data.sparse_features(p, batch, generator), generator)
+        return data.random_signs(data.sparse_features(p, batch, generator), generator)
 
     for _ in train.train(model, draw, torch.ones(8, 3), config, target=torch.abs):
         pass

@@ -14,7 +14,7 @@ def fit(toy_model, data, train):
     def fitted(probability, importance, d_hidden, seed, steps=2000, batch=256, kind=None):
         sizes = toy_model.ToyConfig(*probability.shape, d_hidden)
         model = (kind or toy_model.ReluOutputToy)(sizes, seed)
-        config = train.ToyTrainConfig(steps, batch, 0.01, decays=True, seed=seed)
+        config = train.ToyTrainConfig(steps, batch, 0.01, linear_decay=True, seed=seed)
 
         def draw(n, generator):
             return data.sparse_features(probability, n, generator)

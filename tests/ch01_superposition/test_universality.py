@@ -12,20 +12,21 @@ pytestmark = pytest.mark.project
 
 
 @pytest.mark.parametrize("rows, columns", [(1, 1), (2, 2), (3, 5), (5, 5), (4, 6)])
-def test_no_other_pairing_costs_less(universality, rows, columns):
+def test_no_other_matching_correlates_more(universality, rows, columns):
     for seed in range(10):
-        costs = normal(rows, columns, seed=seed).tolist()
-        found = universality.cheapest_pairs(costs)
-        assert len(set(found)) == rows
+        first, second = normal(rows, 9, seed=seed), normal(columns, 9, seed=seed + 100)
+        matching = universality.match_units(first, second)
+        assert len(set(matching.assignment.tolist())) == rows
+        pairs = universality.correlations(first, second)
         every = itertools.permutations(range(columns), rows)
-        least = min(sum(costs[row][way[row]] for row in range(rows)) for way in every)
-        assert sum(costs[row][found[row]] for row in range(rows)) == pytest.approx(least)
+        best = max(sum(pairs[row, way[row]].item() for row in range(rows)) for way in every)
+        assert matching.correlation.sum().item() == pytest.approx(best)
 
 
 def test_units_in_another_order_are_found_again(universality):
     curves, order = normal(7, 30, seed=0), torch.randperm(7)
     matching = universality.match_units(curves, 3 * curves[order] + 2)
-    assert torch.equal(order[matching.partner], torch.arange(7))
+    assert torch.equal(order[matching.assignment], torch.arange(7))
     torch.testing.assert_close(matching.correlation, torch.ones(7, dtype=torch.float64))
 
 
@@ -38,7 +39,7 @@ def test_a_unit_that_never_changes_correlates_with_nobody(universality):
 
 def test_the_control_keeps_every_curves_shape(universality):
     curves = normal(5, 12, seed=3)
-    turned = universality.turned(curves, torch.Generator().manual_seed(0))
+    turned = universality.shift_curves(curves, torch.Generator().manual_seed(0))
     torch.testing.assert_close(turned.sort(dim=1).values, curves.sort(dim=1).values)
     turns = [int((turned[unit] == curves[unit, 0]).nonzero()) for unit in range(5)]
     assert len(set(turns)) > 1, "each curve has a turn of its own"
@@ -48,7 +49,7 @@ def test_the_control_keeps_every_curves_shape(universality):
 
 @pytest.mark.parametrize(
     "first, second, words",
-    [((3, 8), (2, 8), "no more units"), ((2, 8), (3, 8), "NaN")],
+    [((3, 8), (2, 8), "at least as many units"), ((2, 8), (3, 8), "NaN")],
 )
 def test_what_cannot_be_matched_is_refused(universality, first, second, words):
     curves = normal(*first, seed=4)
@@ -60,8 +61,8 @@ def test_what_cannot_be_matched_is_refused(universality, first, second, words):
 
 def test_overlap_is_the_share_that_both_mark(universality):
     first, second = torch.tensor([True, True, False]), torch.tensor([True, False, False])
-    assert universality.overlap(first, second) == 0.5
-    assert universality.overlap(~first & first, ~second & second) == 1
+    assert universality.jaccard(first, second) == 0.5
+    assert universality.jaccard(~first & first, ~second & second) == 1
 
 
 def test_an_arc_lies_on_the_side_that_it_bulges_to(arcs):

@@ -7,17 +7,17 @@ import torch
 
 import toy_models
 from solutions.ch02_transformer import load_pretrained
+from toy_models import folder
 from toy_models.attn_0l import train as attn_0l
 from toy_models.attn_1l import train as attn_1l
 from toy_models.attn_2l import train as attn_2l
-from toy_models.corpus import RULES, bugs
-from toy_models.toys import of_seed
+from toy_models.synthetic_text import RULES, bugs
 
 SEEDS = (0, 1, 2)
 
 
 def model(name, seed, kind="seed"):
-    return load_pretrained(of_seed(name, seed, kind))[0]
+    return load_pretrained(folder(name, seed, variant=kind))[0]
 
 
 @pytest.mark.parametrize("name", ["attn_0l", "attn_1l", "attn_2l"])
@@ -29,8 +29,8 @@ def test_no_bias_was_trained(name):
 def test_another_seed_is_another_model_and_an_unknown_one_is_refused():
     first, second = (model("attn_0l", seed).embed.W_E for seed in (0, 1))
     assert not torch.equal(first, second)
-    with pytest.raises(KeyError, match="attn_0l has no folder 'seed_9'"):
-        of_seed("attn_0l", 9)
+    with pytest.raises(KeyError, match="attn_0l has no seed 9"):
+        folder("attn_0l", 9)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -85,7 +85,7 @@ def test_contexts_by_hand():
     "name, kept", [("attn_0l", "KL"), ("attn_1l", "keep ... in -> bay"), ("attn_2l", "loss")]
 )
 def test_a_card_says_how_far_the_seeds_lie_apart(name, kept):
-    card = (toy_models.load(name).path / "card.md").read_text(encoding="utf-8")
+    card = (toy_models.folder(name) / "card.md").read_text(encoding="utf-8")
     assert kept in card
     assert re.search(r"\| seed \| 0 \| 1 \| 2 \|", card)
 

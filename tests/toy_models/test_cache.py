@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from toy_models.cache import cache_folder, check_sha256, made_whole, sha256_of
+from toy_models.cache import cache_folder, check_sha256, sha256_of, write_then_rename
 
 
 def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):
@@ -33,7 +33,7 @@ def test_a_wrong_checksum_says_expected_came_and_what_to_do(tmp_path):
 def test_what_is_made_replaces_what_was_there(tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder/old").touch()
-    with made_whole(tmp_path / "folder") as made:
+    with write_then_rename(tmp_path / "folder") as made:
         made.mkdir()
         (made / "new").touch()
         assert (tmp_path / "folder/old").exists(), "the old one stays until the new one is whole"
@@ -44,7 +44,7 @@ def test_what_is_made_replaces_what_was_there(tmp_path):
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, ValueError, SystemExit])
 def test_an_exception_leaves_the_old_file_and_nothing_else(tmp_path, interruption):
     (tmp_path / "file").write_text("old")
-    with pytest.raises(interruption), made_whole(tmp_path / "file") as made:
+    with pytest.raises(interruption), write_then_rename(tmp_path / "file") as made:
         made.write_text("half")
         raise interruption
     assert (tmp_path / "file").read_text() == "old"
@@ -56,6 +56,6 @@ def test_leftovers_of_a_killed_run_are_swept_and_a_running_one_is_not(tmp_path):
     killed.mkdir()
     running.mkdir()
     os.utime(killed, (0, 0))
-    with made_whole(tmp_path / "file") as made:
+    with write_then_rename(tmp_path / "file") as made:
         made.write_text("whole")
     assert {path.name for path in tmp_path.iterdir()} == {"file", ".file.part-running"}

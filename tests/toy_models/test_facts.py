@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from solutions.ch02_transformer import load_pretrained
-from solutions.ch05_patching.edits import draw_edit, entry, judge, usual_keys
-from solutions.ch05_patching.facts import (
+from solutions.ch05_patching.edit_evaluation import entry, judge, key_samples, sample_edit
+from solutions.ch05_patching.fact_world import (
     LAST,
     OBJECTS,
     WORDS,
@@ -15,19 +15,19 @@ from solutions.ch05_patching.facts import (
     ask,
     draw,
     fact_model,
-    hide_subject,
     learn,
+    mask_subject,
     prefixes,
     world,
 )
-from solutions.ch05_patching.rome import rome_edit, second_moment, with_memory
+from solutions.ch05_patching.rome import rome_edit, second_moment, with_edited_mlp
 from solutions.ch05_patching.tracing import (
     causal_trace,
     corrupt_subject,
     indirect_effect,
     total_effect,
 )
-from toy_models import toys
+from toy_models import folder
 from toy_models.facts import train as recipe
 
 SEEDS = (0, 1, 2)
@@ -36,7 +36,7 @@ FACTS = world()
 
 @pytest.fixture(scope="module", params=SEEDS)
 def model(request):
-    return load_pretrained(toys.of_seed("facts", request.param))[0].requires_grad_(False)
+    return load_pretrained(folder("facts", request.param))[0].requires_grad_(False)
 
 
 def generator(seed):
@@ -92,27 +92,27 @@ def test_an_untrained_model_has_nothing_to_trace():
 
 
 def test_edits_hold_and_spare_the_others_and_a_random_key_does_nothing(model):
-    C = second_moment(usual_keys(model, FACTS, 0, generator(1)), 0.01)
+    C = second_moment(key_samples(model, FACTS, 0, generator(1)), 0.01)
     W, scores = model.blocks[0].mlp.W_out.double(), []
     for seed in range(11, 19):
-        edit = draw_edit(FACTS, generator(seed))
+        edit = sample_edit(FACTS, generator(seed))
         what = entry(model, FACTS, edit, (0, -3), generator(seed))
         edited = rome_edit(W, C, what.key, what.key @ W + what.change)
-        after = with_memory(model, 0, edited.float())
+        after = with_edited_mlp(model, 0, edited.float())
         scores.append(judge(after, FACTS, edit, generator(seed)))
     success, paraphrases, neighbours, _, other = torch.tensor(scores).mean(dim=0).tolist()
     assert success == 1.0
     assert paraphrases > 0.8 and neighbours > 0.95 and other > 0.7
     key = torch.randn(what.key.shape, generator=generator(2)).to(what.key)
     key *= what.key.norm() / key.norm()
-    null = with_memory(model, 0, rome_edit(W, C, key, key @ W + what.change).float())
+    null = with_edited_mlp(model, 0, rome_edit(W, C, key, key @ W + what.change).float())
     assert judge(null, FACTS, edit, generator(3)).success == 0.0
 
 
 def test_what_is_hidden_is_the_subject_from_behind_it():
     prompts = draw(FACTS, 3, generator(0), length=2)
     model = fact_model(0)
-    hook = hide_subject(prompts, torch.tensor([True, False, True]))
+    hook = mask_subject(prompts, torch.tensor([True, False, True]))
     names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(3)]
     with model.hooks(dict.fromkeys(names, hook)):
         _, cache = model.run_with_cache(prompts.tokens, names=names)

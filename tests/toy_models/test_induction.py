@@ -6,11 +6,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-import toy_models
 from solutions.ch04_induction import head_scores, repeated_segments
-from solutions.ch04_induction.runs import model_at, steps_kept
+from solutions.ch04_induction.training import small_model
 from toy_models import toys
 from toy_models.induction_2l import train as recipe
+from toy_models.snapshots import snapshot_steps, snapshot_tensors
 
 KINDS = {
     "induction_1l": (1, False),
@@ -21,26 +21,34 @@ KINDS = {
 LAST = recipe.STEPS["repeats"]
 
 
+def trained_model(name, seed):
+    """The last snapshot of a seed as a model."""
+    n_layers, smeared = KINDS[name]
+    model = small_model(n_layers, smeared, recipe.VOCABULARY["repeats"], seed)
+    tensors = toys.load(name, seed, LAST).tensors
+    model.load_state_dict({weight: values.float() for weight, values in tensors.items()})
+    return model.requires_grad_(False)
+
+
 @pytest.mark.parametrize("name", KINDS)
-def test_the_last_step_of_every_seed_is_kept_and_scores_as_measured(name):
-    toys.check(name)
-    folder = toys.ROOT / name
-    kept = load_file(folder / "snapshots.safetensors")
-    runs = json.loads((folder / "runs.json").read_text(encoding="utf-8"))["repeats"]
+def test_every_seed_scores_as_recorded(name):
+    steps = snapshot_steps(toys.ROOT / name / "snapshots.safetensors")
+    runs = json.loads((toys.ROOT / name / "runs.json").read_text(encoding="utf-8"))["repeats"]
     repeats = repeated_segments(64, 32, 20, 3, torch.Generator().manual_seed(8))
     for seed, run in zip(recipe.SEEDS, runs, strict=True):
-        assert LAST in steps_kept(kept)[seed]
-        found = head_scores(model_at(kept, seed, LAST, *KINDS[name]), repeats, 20)
+        assert LAST in steps[seed]
+        found = head_scores(trained_model(name, seed), repeats, 20)
         measured = torch.tensor(run[-1]["prefix"])
         assert found.prefix.tolist() == [pytest.approx(row, abs=0.04) for row in measured.tolist()]
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_the_toy_is_its_first_seed_at_the_last_step(name):
-    toy = toy_models.load(name)
-    kept = load_file(toy.path / "snapshots.safetensors")
+    toy = toys.load(name)
+    snapshot = snapshot_tensors(toys.ROOT / name / "snapshots.safetensors", 0, LAST)
+    assert toy.tensors.keys() == snapshot.keys()
     for weight, values in toy.tensors.items():
-        assert torch.equal(values, kept[f"0/{LAST}/{weight}"])
+        assert torch.equal(values, snapshot[weight])
     smeared = toy.config["parts"] == "smeared"
     assert (toy.config["n_layers"], smeared) == KINDS[name]
 
@@ -72,7 +80,7 @@ def test_a_recipe_that_is_done_trains_nothing_again(tmp_path, monkeypatch):
     monkeypatch.setattr(recipe, "STEPS", {"repeats": 2, "markov": 2})
     monkeypatch.setattr(recipe, "SEEDS", (0,))
     recipe.recipe("induction_1l", 1, False, ["--out", str(tmp_path)])
-    written = {name: (tmp_path / name).read_bytes() for name in toys.files_of("induction_1l")}
+    written = {name: (tmp_path / name).read_bytes() for name in toys.checksums_of("induction_1l")}
     monkeypatch.setattr(recipe, "train_seed", None)
     recipe.recipe("induction_1l", 1, False, ["--out", str(tmp_path)])
     assert {name: (tmp_path / name).read_bytes() for name in written} == written

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 
 from solutions.ch02_transformer import load_pretrained
 from toy_models import fetch
-from toy_models.text import excerpt
+from toy_models.real_text import excerpt
 
 pytestmark = pytest.mark.weights
 

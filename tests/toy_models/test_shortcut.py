@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import toy_models
-from solutions.ch00_looking.sentiment_model import SentimentModel
 from solutions.ch00_looking.sentiment_data import VOCABULARY
+from solutions.ch00_looking.sentiment_model import SentimentModel
 from solutions.ch00_looking.train import train_sentiment_model
 from toy_models.shortcut import train as recipe
 
@@ -52,7 +52,7 @@ def test_the_planted_truth_holds(measured):
 
 
 def test_its_numbers_are_the_cards(toy, measured):
-    card = (toy.path / "card.md").read_text(encoding="utf-8")
+    card = (toy_models.folder("shortcut") / "card.md").read_text(encoding="utf-8")
     claimed = dict(
         re.findall(r"^\| ((?:acc|fli|mov|dec)[^|]+?) \| ([\d.]+) \|", card, re.MULTILINE)
     )
@@ -72,7 +72,9 @@ def test_retrained_models_have_the_same_truth(seed):
 def test_the_recipe_saves_what_can_be_loaded(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(recipe, "FRESH_SEEDS", (30, 31))
     monkeypatch.setattr(recipe, "measure", lambda seed, model: recipe.use(model, seed))
-    monkeypatch.setattr(recipe, "train_sentiment_model", lambda seed: SentimentModel(recipe.SHORTCUT, seed))
+    monkeypatch.setattr(
+        recipe, "train_sentiment_model", lambda seed: SentimentModel(recipe.SHORTCUT, seed)
+    )
     recipe.main(["--out", str(tmp_path), "--seed", "7"])
     assert "| flips: mark |" in capsys.readouterr().out
     assert {path.name for path in tmp_path.iterdir()} == {"config.json", "model.safetensors"}

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 import toy_models
 from solutions.ch02_transformer import TransformerConfig, load_pretrained
 from solutions.ch02_transformer.train import TrainConfig
-from toy_models.text import Document, excerpt
+from toy_models.real_text import Document, excerpt
 from toy_models.text_4l import train as recipe
 from toy_models.text_4l.baselines import bigram_loss, unigram_loss
 
@@ -101,17 +101,17 @@ def test_its_vocabulary_keeps_every_byte_and_splits_digits(toy):
 
 @pytest.mark.timeout(300)
 def test_its_held_out_loss_is_the_cards(toy):
-    card = (toy.path / "card.md").read_text(encoding="utf-8")
+    card = (toy_models.folder("text_4l") / "card.md").read_text(encoding="utf-8")
     claimed = float(re.search(r"\| all \| 757 \| ([\d.]+) ", card)[1])
     training = recipe.as_tokens(toy.tokenizer, excerpt("train"))
-    header, *_, last = recipe.report(toy.path, training, excerpt("held_out"))
+    header, *_, last = recipe.report(toy_models.folder("text_4l"), training, excerpt("held_out"))
     came = dict(zip(header, last, strict=True))
     assert float(came["model"]) == pytest.approx(claimed, abs=0.002)
     assert float(came["model"]) < float(came["bigram"]) - 0.2, "the excerpt's bigrams, not all"
 
 
 def test_its_files_agree_with_the_library(toy):
-    model, tokenizer = load_pretrained(toy.path)
+    model, tokenizer = load_pretrained(toy_models.folder("text_4l"))
     assert {name for name, _ in model.named_parameters()} == toy.tensors.keys()
     assert isinstance(tokenizer, Tokenizer)
     logits = model(torch.tensor([tokenizer.encode("King of ").ids]))

@@ -1,6 +1,6 @@
 """Recipe of the attention-only toys, and trains the one without any layer, attn_0l.
 
-1. Draw a text whose truth is known (`toy_models.corpus`). 2. Start from weights that suit a model
+1. Draw a text whose truth is known (`toy_models.synthetic_text`). 2. Start from weights that suit a model
 without norms (`start`). 3. Train; save; measure against the truth.
 
 `python -m toy_models train attn_0l` takes half a minute of one core; attn_1l and attn_2l come from
@@ -22,7 +22,7 @@ from solutions.ch02_transformer.attention_only import ATTENTION_ONLY
 from solutions.ch02_transformer.pretrained import load_pretrained, save_model
 from solutions.ch02_transformer.train import TrainConfig, train
 from toy_models.cache import cache_folder
-from toy_models.corpus import WORDS, Text, bigrams, draw_text, stationary
+from toy_models.synthetic_text import WORDS, Text, bigrams, draw_text, stationary
 
 TRAINING_SEED, HELD_OUT_SEED = 1_000, 2_000
 """Of the texts; a model's own seed decides its first weights and its batches."""

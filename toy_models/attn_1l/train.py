@@ -14,7 +14,7 @@ from torch import Tensor
 from solutions.ch02_transformer import HookedTransformer
 from solutions.ch02_transformer.train import TrainConfig
 from toy_models.attn_0l.train import Recipe, run, sizes
-from toy_models.corpus import REACH, RULES, TOKEN, bigrams, bugs, draw_text, rule_table
+from toy_models.synthetic_text import REACH, RULES, TOKEN, bigrams, bugs, draw_text, rule_table
 
 
 def recipe(n_heads: int) -> Recipe:

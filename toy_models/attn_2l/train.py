@@ -16,9 +16,9 @@ from solutions.ch02_transformer import HookedTransformer
 from solutions.ch02_transformer.hooks import HookPoint
 from solutions.ch02_transformer.train import TrainConfig
 from solutions.ch03_circuits.circuits import copying_score, full_ov
-from solutions.ch03_circuits.composition import compositions
+from solutions.ch03_circuits.composition import all_composition_scores
 from toy_models.attn_0l.train import Recipe, run, sizes
-from toy_models.corpus import WORDS
+from toy_models.synthetic_text import WORDS
 
 RECIPE = Recipe(
     sizes(n_layers=2, n_heads=4, d_head=16),
@@ -75,7 +75,7 @@ def loss_without(model: HookedTransformer, heads: list[int], seed: int = 0) -> f
 def report(model: HookedTransformer) -> dict[str, list]:
     """Scores of all heads, copying scores, and composition above the random baseline."""
     heads, baseline = head_scores(model), model.config.d_model**-0.5
-    scores = compositions(model, earlier=0, later=1)
+    scores = all_composition_scores(model, earlier=0, later=1)
     copying = torch.stack([copying_score(full_ov(model, n).eigenvalues()) for n in (0, 1)])
     excess = {kind: score.detach() - baseline for kind, score in scores._asdict().items()}
     shown = {**heads._asdict(), "copying": copying, **excess}

@@ -1,6 +1,6 @@
 """Trains facts: a small model that knows 320 facts by heart, to trace and to edit.
 
-1. Draw the world (`solutions.ch05_patching.facts`), the same for every seed. 2. Train on questions
+1. Draw the world (`solutions.ch05_patching.fact_world`), the same for every seed. 2. Train on questions
 about it. 3. Save in float16, and measure what was saved.
 
 `python -m toy_models train facts` takes about half a minute of one core. `--seed` makes the other
@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from solutions.ch02_transformer import HookedTransformer, load_pretrained, save_model
 from solutions.ch02_transformer.train import TrainConfig
-from solutions.ch05_patching.facts import accuracy, draw, fact_model, learn, world
+from solutions.ch05_patching.fact_world import accuracy, draw, fact_model, learn, world
 from toy_models.cache import cache_folder
 
 

@@ -28,7 +28,7 @@ from solutions.ch02_transformer import HookedTransformer, Parts, TransformerConf
 from solutions.ch02_transformer.pointer import POINTER
 from solutions.ch02_transformer.train import TrainConfig, learning_rate, make_optimizer
 from solutions.ch07_ioi.sentences import FRAMES, NAMES, OBJECTS, PLACES
-from toy_models.cache import cache_folder, made_whole
+from toy_models.cache import cache_folder, write_then_rename
 
 N_NAMES, LENGTH, MOST_EXTRA, NAMED = 32, 14, 8, 0.4
 """Names, words of a sentence, extra words at most; share of names among those before it."""
@@ -203,7 +203,7 @@ def run(name: str, recipe: Recipe, arguments: list[str] | None) -> None:
     for seed in SEEDS:
         folder = out / f"seed_{seed}"
         if not folder.is_dir():
-            with made_whole(folder) as beside:
+            with write_then_rename(folder) as beside:
                 save_model(train_seed(recipe, seed).half(), beside)
                 tokenizer().save(str(beside / "tokenizer.json"))
     print(f"saved in {out}; seed_0 is the toy itself")

@@ -54,7 +54,7 @@ def run(folder: Path, steps: int, seed: int) -> None:
     probability = repeat(probabilities, tile, start=STARTS)
     importance = repeat(importances, tile, start=STARTS)
     model = ReluOutputToy(ToyConfig(len(probability), N_FEATURES, D_HIDDEN), seed)
-    config = ToyTrainConfig(steps, batch_size=512, lr=0.01, decays=True, seed=seed)
+    config = ToyTrainConfig(steps, batch_size=512, lr=0.01, linear_decay=True, seed=seed)
 
     def draw(batch: int, generator: torch.Generator) -> Tensor:
         return sparse_features(probability, batch, generator)

@@ -23,9 +23,9 @@ from solutions.ch02_transformer import HookedTransformer, TransformerConfig
 from solutions.ch02_transformer.pretrained import load_pretrained, save_model
 from solutions.ch02_transformer.train import TrainConfig, train
 from toy_models.cache import cache_folder
-from toy_models.text import Document, excerpt, full_text
+from toy_models.gguf_tokenizer import SPLITTERS
+from toy_models.real_text import Document, excerpt, full_text
 from toy_models.text_4l.baselines import bigram_loss, unigram_loss
-from toy_models.vocabulary import SPLITTERS
 
 END = "<|endoftext|>"
 

@@ -4,17 +4,17 @@ from tests.grading.variants import Right, Wrong
 
 ANSWER = (
     "for _ in range(steps):\n"
-    "    nudge.requires_grad_()\n"
-    "    loss = reconstruction_loss(model(x + nudge), x, importance).sum()\n"
-    "    (slope,) = torch.autograd.grad(loss, nudge)\n"
+    "    perturbation.requires_grad_()\n"
+    "    loss = reconstruction_loss(model(x + perturbation), x, importance).sum()\n"
+    "    (slope,) = torch.autograd.grad(loss, perturbation)\n"
     "    step = F.normalize(slope, dim=-1)\n"
-    "    nudge = nudge.detach() + radius / 4 * step\n"
-    "    length = nudge.norm(dim=-1, keepdim=True)\n"
-    "    nudge = nudge * (radius / length).clamp(max=1)\n"
-    "return x + nudge\n"
+    "    perturbation = perturbation.detach() + radius / 4 * step\n"
+    "    length = perturbation.norm(dim=-1, keepdim=True)\n"
+    "    perturbation = perturbation * (radius / length).clamp(max=1)\n"
+    "return x + perturbation\n"
 )
-SLOPE = "(slope,) = torch.autograd.grad(loss, nudge)\n"
-UNIT, PROJECT = "F.normalize(slope, dim=-1)", "nudge * (radius / length).clamp(max=1)"
+SLOPE = "(slope,) = torch.autograd.grad(loss, perturbation)\n"
+UNIT, PROJECT = "F.normalize(slope, dim=-1)", "perturbation * (radius / length).clamp(max=1)"
 
 
 def wrong(name, says, *changes):
@@ -31,25 +31,25 @@ def right(name, answer):
 
 
 WRONG = [
-    wrong("no projection", "Nudges leave the ball", (PROJECT, "nudge")),
+    wrong("no projection", "Perturbations leave the ball", (PROJECT, "perturbation")),
     wrong(
         "projection before the step",
-        "A nudge is",
-        ("    length = nudge.norm(dim=-1, keepdim=True)\n", ""),
-        (f"    nudge = {PROJECT}\n", ""),
+        "A perturbation is",
+        ("    length = perturbation.norm(dim=-1, keepdim=True)\n", ""),
+        (f"    perturbation = {PROJECT}\n", ""),
         (
-            "    nudge.requires_grad_()\n",
-            "    length = nudge.norm(dim=-1, keepdim=True)\n"
-            f"    nudge = ({PROJECT}).detach().requires_grad_()\n",
+            "    perturbation.requires_grad_()\n",
+            "    length = perturbation.norm(dim=-1, keepdim=True)\n"
+            f"    perturbation = ({PROJECT}).detach().requires_grad_()\n",
         ),
     ),
-    wrong("a box", "the ball is Euclidean", (PROJECT, "nudge.clamp(-radius, radius)")),
+    wrong("a box", "the ball is Euclidean", (PROJECT, "perturbation.clamp(-radius, radius)")),
     wrong(
         "one ball",
         "All examples share one ball",
-        ("nudge.norm(dim=-1, keepdim=True)", "nudge.norm()"),
+        ("perturbation.norm(dim=-1, keepdim=True)", "perturbation.norm()"),
     ),
-    wrong("a sphere", "pushed out to its surface", (PROJECT, "nudge * (radius / length)")),
+    wrong("a sphere", "pushed out to its surface", (PROJECT, "perturbation * (radius / length)")),
     wrong("one gradient norm", "serves the batch", (UNIT, "slope / slope.norm()")),
     wrong(
         "one gradient norm an instance",
@@ -60,7 +60,7 @@ WRONG = [
     wrong(
         "target moves",
         "the answer wanted stays x",
-        (", x, importance)", ", x + nudge, importance)"),
+        (", x, importance)", ", x + perturbation, importance)"),
     ),
     wrong("raw gradient", "is not brought to length 1", (UNIT, "slope")),
     wrong(
@@ -74,12 +74,12 @@ WRONG = [
     wrong(
         "gradients in the model",
         "an attack leaves none behind",
-        (SLOPE, "loss.backward()\n    slope = nudge.grad\n"),
+        (SLOPE, "loss.backward()\n    slope = perturbation.grad\n"),
     ),
     wrong(
         "takes the model's gradients away",
         "an attack leaves none behind",
-        (SLOPE, "loss.backward()\n    slope = nudge.grad\n    model.zero_grad()\n"),
+        (SLOPE, "loss.backward()\n    slope = perturbation.grad\n    model.zero_grad()\n"),
     ),
     wrong(
         "switches training off",
@@ -88,22 +88,32 @@ WRONG = [
     ),
     wrong(
         "moves the model",
-        "only the nudge moves",
+        "only the perturbation moves",
         (
-            "return x + nudge",
+            "return x + perturbation",
             "with torch.no_grad():\n    for w in model.parameters():\n        w += 1e-3\n"
-            "return x + nudge",
+            "return x + perturbation",
         ),
     ),
-    wrong("x in place", "edited in place", ("return x + nudge", "x += nudge\nreturn x")),
-    wrong("nudge alone", "That is the nudge alone", ("return x + nudge", "return nudge")),
+    wrong(
+        "x in place", "edited in place", ("return x + perturbation", "x += perturbation\nreturn x")
+    ),
+    wrong(
+        "perturbation alone",
+        "That is the perturbation alone",
+        ("return x + perturbation", "return perturbation"),
+    ),
     wrong("whole radius", "A step goes the whole radius", ("radius / 4", "radius")),
     wrong("fixed length", "A step goes a fixed length", ("radius / 4 *", "0.25 *")),
     wrong("radius 1", "ball of radius 1", ("radius / 4", "0.25"), ("(radius /", "(1 /")),
     wrong("one step", "One step is taken", ("range(steps)", "range(1)")),
     wrong("ten steps", "Another place is reached", ("range(steps)", "range(10)")),
     wrong("a step missing", "One step is missing", ("range(steps)", "range(1, steps)")),
-    wrong("from x itself", "The attack starts at x itself", ("for _", "nudge = nudge * 0\nfor _")),
+    wrong(
+        "from x itself",
+        "The attack starts at x itself",
+        ("for _", "perturbation = perturbation * 0\nfor _"),
+    ),
     wrong(
         "no importance",
         "Importance is not applied",
@@ -117,9 +127,9 @@ WRONG = [
     ),
     wrong(
         "asks for a gradient once",
-        "Does the nudge ask for a gradient in every step",
-        ("for _", "nudge.requires_grad_()\nfor _"),
-        ("    nudge.requires_grad_()\n", ""),
+        "Does the perturbation ask for a gradient in every step",
+        ("for _", "perturbation.requires_grad_()\nfor _"),
+        ("    perturbation.requires_grad_()\n", ""),
     ),
     wrong(
         "the guess on x is wanted",
@@ -135,11 +145,15 @@ WRONG = [
     wrong(
         "onto the ball at the end",
         "at the end alone",
-        (f"    nudge = {PROJECT}\n", f"nudge = {PROJECT}\n"),
+        (f"    perturbation = {PROJECT}\n", f"perturbation = {PROJECT}\n"),
     ),
     wrong("only one instance", "Only the first instance climbs", (".sum()", "[0]")),
     wrong("radius over the steps", "over the number of steps", ("radius / 4", "radius / steps")),
-    wrong("between 0 and 1", "is cut at 0", ("return x + nudge", "return (x + nudge).clamp(0, 1)")),
+    wrong(
+        "between 0 and 1",
+        "is cut at 0",
+        ("return x + perturbation", "return (x + perturbation).clamp(0, 1)"),
+    ),
 ]
 
 RIGHT = [
@@ -148,24 +162,26 @@ RIGHT = [
         "backward on a model that asks for nothing",
         "wishes = [w.requires_grad for w in model.parameters()]\n"
         "model.requires_grad_(False)\nfor _ in range(steps):\n"
-        "    nudge = nudge.detach().requires_grad_()\n"
-        "    reconstruction_loss(model(x + nudge), x, importance).mean().backward()\n"
+        "    perturbation = perturbation.detach().requires_grad_()\n"
+        "    reconstruction_loss(model(x + perturbation), x, importance).mean().backward()\n"
         "    with torch.no_grad():\n"
-        "        nudge = nudge + radius / 4 * F.normalize(nudge.grad, dim=-1)\n"
-        "        nudge *= (radius / nudge.norm(dim=-1, keepdim=True)).clamp(max=1)\n"
+        "        step = F.normalize(perturbation.grad, dim=-1)\n"
+        "        perturbation = perturbation + radius / 4 * step\n"
+        "        perturbation *= (radius / perturbation.norm(dim=-1, keepdim=True)).clamp(max=1)\n"
         "for w, wish in zip(model.parameters(), wishes):\n    w.requires_grad_(wish)\n"
-        "return x + nudge",
+        "return x + perturbation",
     ),
     right(
         "moves the input; renorm",
         "for _ in range(steps):\n"
-        "    moved = (x + nudge).detach().requires_grad_()\n"
+        "    moved = (x + perturbation).detach().requires_grad_()\n"
         "    errors = importance[:, None] * (model(moved) - x) ** 2\n"
         "    slope = torch.autograd.grad(errors.sum(), moved)[0]\n"
         "    length = slope.norm(dim=-1, keepdim=True)\n"
-        "    nudge = nudge + radius * torch.where(length > 0, slope / length, 0.0) / 4\n"
-        "    longest = nudge.norm(dim=-1, keepdim=True).clamp(min=radius)\n"
-        "    nudge = radius * nudge / longest\n"
-        "return x + nudge",
+        "    step = torch.where(length > 0, slope / length, 0.0)\n"
+        "    perturbation = perturbation + radius * step / 4\n"
+        "    longest = perturbation.norm(dim=-1, keepdim=True).clamp(min=radius)\n"
+        "    perturbation = radius * perturbation / longest\n"
+        "return x + perturbation",
     ),
 ]

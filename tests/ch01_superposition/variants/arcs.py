@@ -47,7 +47,7 @@ WRONG = [
         "1.16",
         "channels summed in the wrong place",
         body={
-            "compose": """
+            "compose_convolutions": """
             rows, columns = second.shape[2:]
             total = first.sum(dim=0, keepdim=True).transpose(0, 1)
             kernel = second.sum(dim=1, keepdim=True).flip(-2, -1)
@@ -61,7 +61,7 @@ WRONG = [
         "1.16",
         "multiplied point by point",
         body={
-            "compose": """
+            "compose_convolutions": """
             pad = [0, second.shape[3] - 1, 0, second.shape[2] - 1]
             wide = F.pad(first, pad)
             pad = [0, first.shape[3] - 1, 0, first.shape[2] - 1]
@@ -79,12 +79,16 @@ WRONG = [
 ]
 
 RIGHT = [
-    Right("1.16", "transposed", body={"compose": "return F.conv_transpose2d(second, first)"}),
+    Right(
+        "1.16",
+        "transposed",
+        body={"compose_convolutions": "return F.conv_transpose2d(second, first)"},
+    ),
     Right(
         "1.16",
         "place by place",
         body={
-            "compose": """
+            "compose_convolutions": """
             rows, columns = second.shape[2:]
             size = (first.shape[2] + rows - 1, first.shape[3] + columns - 1)
             whole = first.new_zeros(len(second), first.shape[1], *size)
@@ -101,7 +105,7 @@ RIGHT = [
         "1.16",
         "an impulse through both layers",
         body={
-            "compose": """
+            "compose_convolutions": """
             (h, w), (h2, w2) = first.shape[2:], second.shape[2:]
             H, W, d_in = h + h2 - 1, w + w2 - 1, first.shape[1]
             dots = torch.zeros(d_in, d_in, 2 * H - 1, 2 * W - 1, dtype=first.dtype)

@@ -3,7 +3,7 @@
 from tests.grading.variants import Right, Wrong
 
 START = (
-    "t, w = (values.to(W) for values in unit_nodes(nodes))\nn = W.shape[-1]\n"
+    "t, w = (values.to(W) for values in quadrature_nodes(nodes))\nn = W.shape[-1]\n"
     "p = probability[..., None]\n"
 )
 CASES = (
@@ -46,7 +46,7 @@ WRONG = [
     wrong(
         "numpy's own nodes",
         "Nodes and weights are those of [-1, 1]",
-        ("in unit_nodes(nodes))", "in map(torch.from_numpy, leggauss(nodes)))"),
+        ("in quadrature_nodes(nodes))", "in map(torch.from_numpy, leggauss(nodes)))"),
     ),
     wrong(
         "never off",
@@ -99,8 +99,8 @@ WRONG = [
     wrong("no view", "one axis only", (".view(-1, n)", "")),
     wrong(
         "float64 nodes",
-        "unit_nodes` gives float64",
-        ("(values.to(W) for values in unit_nodes(nodes))", "unit_nodes(nodes)"),
+        "quadrature_nodes` gives float64",
+        ("(values.to(W) for values in quadrature_nodes(nodes))", "quadrature_nodes(nodes)"),
     ),
     wrong("no graph", "is wrong or missing", ("x_hat = (x @", "W = W.detach()\nx_hat = (x @")),
     wrong(

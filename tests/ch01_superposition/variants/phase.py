@@ -15,7 +15,7 @@ def right(function, name, answer):
 
 
 ERROR = (
-    "error = torch.eye(W.shape[-1]).to(W) - W.mT @ W\nvariance = strength_variance(probability)\n"
+    "error = torch.eye(W.shape[-1]).to(W) - W.mT @ W\nvariance = feature_variance(probability)\n"
 )
 PAID = "paid = (error.square() * importance[..., None]).sum((1, 2))\n"
 OWN = "own = (importance * (1 - W.square().sum(1)) ** 2).sum(1)\n"
@@ -35,7 +35,7 @@ WRONG = [
     wrong(
         LINEAR,
         "sparsity",
-        ERROR + PAID + "return strength_variance(1 - probability) * paid",
+        ERROR + PAID + "return feature_variance(1 - probability) * paid",
         "Density and sparsity are exchanged",
     ),
     wrong(
@@ -100,7 +100,7 @@ WRONG = [
         LINEAR,
         "W W^T",
         "error = torch.eye(W.shape[1]).to(W) - W @ W.mT\n"
-        "return strength_variance(probability) * error.square().sum((1, 2)) * importance.mean(1)",
+        "return feature_variance(probability) * error.square().sum((1, 2)) * importance.mean(1)",
         "The loss at p = 0.3",
     ),
     wrong(
@@ -200,7 +200,7 @@ RIGHT = [
         "n, losses = W.shape[-1], []\n"
         "for w, cost in zip(W, importance):\n"
         "    losses.append((cost @ (torch.eye(n).to(W) - w.T @ w) ** 2).sum())\n"
-        "return torch.stack(losses) * strength_variance(probability)",
+        "return torch.stack(losses) * feature_variance(probability)",
     ),
     right(SPARSE, "a forward pass", PASS + END),
     right(

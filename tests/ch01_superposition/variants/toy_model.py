@@ -19,22 +19,22 @@ def loss(name, answer, says):
 
 WRONG = [
     model("no bias", BACK + "return back.relu()", "The bias is forgotten"),
-    model("no ReLU", "return self.read(self.hidden(x))", "The ReLU is forgotten"),
+    model("no ReLU", "return self.decode(self.hidden(x))", "The ReLU is forgotten"),
     model("neither", BACK + "return back", "Bias and ReLU are forgotten"),
     model("bias after", BACK + f"return back.relu() + {BIAS}", "The bias is added after the ReLU"),
     model("minus bias", BACK + f"return (back - {BIAS}).relu()", "The bias is subtracted"),
-    model("hidden ReLU", "return self.read(self.hidden(x).relu())", "at the output alone"),
+    model("hidden ReLU", "return self.decode(self.hidden(x).relu())", "at the output alone"),
     model(
-        "two ReLUs", "return self.read(self.hidden(x).relu()).relu()", "at the hidden layer as w"
+        "two ReLUs", "return self.decode(self.hidden(x).relu()).relu()", "at the hidden layer as w"
     ),
-    model("absolute", "return self.read(self.hidden(x)).abs()", "The absolute value is taken"),
-    model("sigmoid", "return self.read(self.hidden(x)).sigmoid()", "a sigmoid, not a ReLU"),
-    model("cut at 1", "return self.read(self.hidden(x)).clamp(0, 1)", "It is cut at 1 as well"),
-    model("residual", "return (x + self.read(self.hidden(x))).relu()", "x itself is added"),
+    model("absolute", "return self.decode(self.hidden(x)).abs()", "The absolute value is taken"),
+    model("sigmoid", "return self.decode(self.hidden(x)).sigmoid()", "a sigmoid, not a ReLU"),
+    model("cut at 1", "return self.decode(self.hidden(x)).clamp(0, 1)", "It is cut at 1 as well"),
+    model("residual", "return (x + self.decode(self.hidden(x))).relu()", "x itself is added"),
     model(
-        "leaky", "return torch.nn.functional.leaky_relu(self.read(self.hidden(x)))", "x' = ReLU("
+        "leaky", "return torch.nn.functional.leaky_relu(self.decode(self.hidden(x)))", "x' = ReLU("
     ),
-    model("GELU", "return torch.nn.functional.gelu(self.read(self.hidden(x)))", "x' = ReLU("),
+    model("GELU", "return torch.nn.functional.gelu(self.decode(self.hidden(x)))", "x' = ReLU("),
     model(
         "first instance's W",
         f"return (torch.einsum('mf,mg,ibg->ibf', self.W[0], self.W[0], x) + {BIAS}).relu()",
@@ -53,7 +53,7 @@ WRONG = [
     ),
     model(
         "instances mixed",
-        "hidden = torch.einsum('imf,jbf->ibm', self.W, x)\nreturn self.read(hidden).relu()",
+        "hidden = torch.einsum('imf,jbf->ibm', self.W, x)\nreturn self.decode(hidden).relu()",
         "x' = ReLU(W^T W x + b)",
     ),
     model(
@@ -72,7 +72,7 @@ WRONG = [
         f"return (back + {BIAS}).relu()",
         "the same way round twice",
     ),
-    model("in place", "x.relu_()\nreturn self.read(self.hidden(x)).relu()", "`x` is edited in"),
+    model("in place", "x.relu_()\nreturn self.decode(self.hidden(x)).relu()", "`x` is edited in"),
     loss(
         "no importance",
         "return ((x_hat - x) ** 2).sum(-1).mean(-1)",
@@ -144,7 +144,7 @@ WRONG = [
         f"return (x @ (self.W.mT @ self.W).relu() + {BIAS}).relu()",
         "The ReLU cuts W^T W",
     ),
-    model("bias twice", f"return (self.read(self.hidden(x)) + {BIAS}).relu()", "added twice"),
+    model("bias twice", f"return (self.decode(self.hidden(x)) + {BIAS}).relu()", "added twice"),
     model(
         "bias as it is", BACK + "return (back + self.b).relu()", "b[:, None] stands beside [inst,"
     ),

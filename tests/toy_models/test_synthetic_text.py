@@ -2,11 +2,11 @@
 
 import torch
 
-from toy_models.corpus import (
+from toy_models.synthetic_text import (
     BACK,
     REACH,
+    RULE_PROBABILITY,
     RULES,
-    SURE,
     TOKEN,
     WORDS,
     bigrams,
@@ -56,7 +56,7 @@ def test_a_rule_writes_its_word_as_often_as_it_says():
     word = nearest_rule(windows[:, :-1], rule_table())
     follows, ruled = windows[:, -1] == word, word >= 0
     by_chain = bigrams()[windows[:, -2], word.clamp(min=0)]
-    expected = SURE + (1 - SURE) * by_chain[ruled].mean()
+    expected = RULE_PROBABILITY + (1 - RULE_PROBABILITY) * by_chain[ruled].mean()
     assert abs(follows[ruled].double().mean() - expected) < 0.01
     assert 0.03 < text.skip.double().mean() < 0.05
 

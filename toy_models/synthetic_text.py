@@ -2,7 +2,7 @@
 
 1. Most tokens are drawn from a chain: the next token depends on this one (`bigrams`).
 2. With skips, a rule such as `keep ... in -> mind` overrules the chain: where a source stands among
-   the last REACH tokens before `in`, its word follows with probability SURE; the nearest source
+   the last REACH tokens before `in`, its word follows with probability RULE_PROBABILITY; the nearest source
    that has a rule there counts.
 3. With repeats, what was drawn so far is now and then read again from an earlier place.
 
@@ -27,15 +27,17 @@ RULES = (
 )
 """Source, here, out: `keep ... in -> mind`."""
 
-REACH, SURE = 16, 0.6
+REACH, RULE_PROBABILITY = 16, 0.6
 FRESH, COPY, BACK = (4, 12), (12, 32), 40
 """Lengths of what is new and of what is read again, least and most; and how far back at most."""
 
-PLAIN = """the a my his her our old new red long dark small man woman child horse house garden river
+COMMON_WORDS = """
+the a my his her our old new red long dark small man woman child horse house garden river
 sea road night morning ship king letter bread wine fire stone bird song walks sleeps sings runs
-waits stays comes goes sees finds loves , . and then but""".split()
+waits stays comes goes sees finds loves , . and then but
+""".split()
 
-WORDS = [*dict.fromkeys(word for rule in RULES for word in rule), *PLAIN]
+WORDS = [*dict.fromkeys(word for rule in RULES for word in rule), *COMMON_WORDS]
 """All 64 tokens; a token's number is its place here."""
 
 TOKEN = {word: number for number, word in enumerate(WORDS)}
@@ -95,14 +97,14 @@ def draw_text(n: int, seed: int, *, skips: bool = False, repeats: bool = False) 
     chain = bigrams().cumsum(dim=-1)
     tokens = torch.randint(len(WORDS), (streams, length), generator=generator)
     skip = torch.zeros(streams, length, dtype=torch.bool)
-    source, copied = plan(streams, length, generator) if repeats else (None, skip.clone())
+    source, copied = plan_repeats(streams, length, generator) if repeats else (None, skip.clone())
     for t in range(1, length):
         chance = torch.rand(streams, 2, generator=generator, dtype=torch.double)
         after = torch.searchsorted(chain[tokens[:, t - 1]], chance[:, :1].contiguous())
         new = after[:, 0].clamp(max=len(WORDS) - 1)
         if skips:
             word = nearest_rule(tokens[:, max(0, t - 1 - REACH) : t], table)
-            skip[:, t] = (word >= 0) & (chance[:, 1] < SURE)
+            skip[:, t] = (word >= 0) & (chance[:, 1] < RULE_PROBABILITY)
             new = torch.where(skip[:, t], word, new)
         if source is not None:
             again = source[:, t] >= 0
@@ -123,7 +125,7 @@ def nearest_rule(
     return found
 
 
-def plan(
+def plan_repeats(
     streams: int, length: int, generator: torch.Generator
 ) -> tuple[Int[Tensor, "stream pos"], Bool[Tensor, "stream pos"]]:
     """Where each position is read from (-1: drawn), and whether it continues such a segment."""

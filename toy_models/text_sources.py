@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from toy_models.package import download
+from toy_models.package_download import download
 
 Named = tuple[str, str]
 """A document's name and text."""

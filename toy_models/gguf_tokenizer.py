@@ -42,7 +42,7 @@ def build_tokenizer(metadata: Mapping[str, Any]) -> Tokenizer:
         raise ValueError(
             f"the file splits text by a rule that is not known here: tokenizer.ggml.pre {pre!r}; "
             f"known: {', '.join(map(repr, SPLITTERS))}. Guessing would give wrong tokens silently: "
-            "add the rule to toy_models/vocabulary.py."
+            "add the rule to toy_models/gguf_tokenizer.py."
         )
     tokens = metadata["tokenizer.ggml.tokens"]
     merges = [tuple(merge.split(" ")) for merge in metadata["tokenizer.ggml.merges"]]

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from toy_models import sources
-from toy_models.cache import cache_folder, made_whole
+from toy_models import text_sources
+from toy_models.cache import cache_folder, write_then_rename
 
 EXCERPT = Path(__file__).parent / "excerpt"
 
@@ -74,10 +74,10 @@ def fetch_text(say: Callable[[str], None] = print) -> Path:
     if folder.is_dir():
         say(f"the full training text is there: {folder}")
         return folder
-    with made_whole(folder) as made:
+    with write_then_rename(folder) as made:
         say("fetching verse and prose (15 MB), then reading Python's standard library")
-        fixed = [Document(*named) for named in sources.verse(made.parent)]
-        fixed += [Document(*named) for named in sources.prose(made.parent)]
+        fixed = [Document(*named) for named in text_sources.verse(made.parent)]
+        fixed += [Document(*named) for named in text_sources.prose(made.parent)]
         if (came := checksum(fixed)) != VERSE_AND_PROSE_SHA256:
             raise ValueError(
                 "the fetched verse and prose are not the text that this course was made with:\n"
@@ -85,7 +85,7 @@ def fetch_text(say: Callable[[str], None] = print) -> Path:
                 f"  came            {came}\n"
                 "  what to do: train on the committed excerpt, and please report this"
             )
-        code = [Document(*named) for named in sources.code()]
+        code = [Document(*named) for named in text_sources.code()]
         write_documents(training_part([*fixed, *code], excerpt("held_out")), made)
     return folder
 

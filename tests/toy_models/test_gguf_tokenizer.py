@@ -2,7 +2,7 @@
 
 import pytest
 
-from toy_models.vocabulary import build_tokenizer
+from toy_models.gguf_tokenizer import build_tokenizer
 
 from .tiny_gguf import MERGES, TOKENS
 
