@@ -4,8 +4,8 @@ import torch
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from docs._figures.plotting import publish
-from docs._figures.spread import dots, legend_above
+from docs._figures.lib.dot_plot import dot_plot, legend_above
+from docs._figures.lib.plotting import publish
 from solutions.ch00_looking import (
     SentimentModel,
     SentimentTraining,
@@ -53,7 +53,7 @@ def main() -> None:
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        dots(axes, rows, series, label="share of right verdicts")
+        dot_plot(axes, rows, series, label="share of right verdicts")
         legend_above(axes, columns=1)
 
     means = {n: [sum(row) / len(row) for row in values] for n, values in series.items()}

@@ -5,8 +5,8 @@ import torch
 from matplotlib.axes import Axes
 from tqdm import tqdm
 
-from docs._figures.plotting import publish
-from docs._figures.spread import MARKERS
+from docs._figures.lib.dot_plot import MARKERS
+from docs._figures.lib.plotting import publish
 from solutions.ch00_looking import (
     SentimentModel,
     bootstrap_interval,

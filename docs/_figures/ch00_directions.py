@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
-from docs._figures.plotting import publish
-from docs._figures.spread import dots
+from docs._figures.lib.dot_plot import dot_plot
+from docs._figures.lib.plotting import publish
 from solutions.ch00_looking import Reviews, SentimentModel, draw_reviews, train_sentiment_model
 from solutions.ch00_looking.behaviour import flips
 from solutions.ch00_looking.interventions import (
@@ -100,7 +100,7 @@ def main() -> None:
 
     def draw(figure: Figure) -> None:
         series = {"flips": [values[name] for name in rows]}
-        dots(figure.subplots(), rows, series, label="share of verdicts that flip")
+        dot_plot(figure.subplots(), rows, series, label="share of verdicts that flip")
 
     publish(
         "ch00_directions",

@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 import toy_models
-from docs._figures.plotting import publish
+from docs._figures.lib.plotting import publish
 from solutions.ch00_looking import (
     Interval,
     SentimentModel,

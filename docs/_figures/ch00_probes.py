@@ -7,8 +7,8 @@ import torch
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from docs._figures.plotting import publish
-from docs._figures.spread import dots, legend_above
+from docs._figures.lib.dot_plot import dot_plot, legend_above
+from docs._figures.lib.plotting import publish
 from solutions.ch00_looking import SentimentModel, draw_reviews, train_sentiment_model
 from solutions.ch00_looking.interventions import decodability, pooled_acts
 from solutions.ch00_looking.probe import LinearProbe, MLPProbe, held_out_accuracy, selectivity
@@ -53,8 +53,8 @@ def draw(figure: Figure, linear: dict[str, list], probed: dict[str, list]) -> No
     """Draw the linear probes of all properties above, both kinds of probe below."""
     upper, lower = figure.subplots(2, 1)
     reach, label = (0.4, 1.06), "accuracy on fresh reviews"
-    dots(upper, PROPERTIES, linear, label=f"{label}, linear probe", reach=reach)
-    dots(lower, ROWS, probed, label=label, reach=reach)
+    dot_plot(upper, PROPERTIES, linear, label=f"{label}, linear probe", reach=reach)
+    dot_plot(lower, ROWS, probed, label=label, reach=reach)
     legend_above(upper)
 
 

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 import toy_models
-from docs._figures.look import readable, scale_of
-from docs._figures.plotting import publish
+from docs._figures.lib.plotting import publish
+from docs._figures.lib.theme import colour_scale, text_colour_on
 from solutions.ch00_looking.saliency import (
     gradient_times_input,
     input_gradient,
@@ -69,10 +69,10 @@ def show(axes: Axes, values: np.ndarray, words: list[str], title: str) -> None:
     """Colour the words of a review, a row for each method, each row by its own largest number."""
     largest = np.abs(values).max(axis=1, keepdims=True)
     values = values / np.where(largest == 0, 1, largest)  # a gradient of zero colours nothing
-    scale, colours = scale_of(np.array([-1.0, 1.0]), diverging=True)
+    scale, colours = colour_scale(np.array([-1.0, 1.0]), diverging=True)
     axes.imshow(values, cmap=colours, norm=scale, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
-        colour = readable(colours(scale(value)))
+        colour = text_colour_on(colours(scale(value)))
         axes.text(column, row, words[column], color=colour, ha="center", va="center", fontsize=8)
     axes.set(yticks=range(len(METHODS)), yticklabels=METHODS, xticks=[])
     axes.set_title(title, loc="left", fontsize=9.5)

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from docs._figures.plotting import lines, publish
+from docs._figures.lib.plotting import lines, publish
 from solutions.ch00_looking import SentimentModel, draw_reviews, train_sentiment_model
 from solutions.ch00_looking.saliency import (
     gradient_times_input,

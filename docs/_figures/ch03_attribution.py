@@ -1,7 +1,7 @@
 """Draws which heads and layers of the real model speak for the right capital, directly.
 
 The share of a component is a dot product with the direction "answer minus another capital", the
-final norm's scale held fixed. Null: the same components' shares for pairs of random tokens. Bands
+final norm's scale held fixed. Null: the same components' contributions for pairs of random tokens. Bands
 reach from the 5th to the 95th percentile, over prompts or over random pairs.
 """
 
@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
-from docs._figures.look import scale_of
-from docs._figures.plotting import lines, publish
+from docs._figures.lib.plotting import lines, publish
+from docs._figures.lib.theme import colour_scale
 from solutions.ch02_transformer import HookedTransformer, load_pretrained
-from solutions.ch03_circuits.decompose import attribute
+from solutions.ch03_circuits.decompose import direct_logit_attribution
 
 CAPITALS = {
     "France": "Paris",
@@ -43,12 +43,14 @@ def main() -> None:
         pair = [tokenizer.encode(f" {name}").ids[0] for name in (capital, rival)]
         generator = torch.Generator().manual_seed(number)
         pairs = torch.randint(1_000, 40_000, (PAIRS, 2), generator=generator)
-        names, shares, error = measure(model, tokens, torch.cat([torch.tensor([pair]), pairs]))
-        found.append(shares[:, 0])
-        null.append(shares[:, 1:])
+        names, contributions, error = measure(
+            model, tokens, torch.cat([torch.tensor([pair]), pairs])
+        )
+        found.append(contributions[:, 0])
+        null.append(contributions[:, 1:])
         errors.append(error)
-    shares, random = torch.stack(found, dim=1), torch.cat(null, dim=1)
-    publish_shares(model, names, shares, random, max(errors))
+    contributions, random = torch.stack(found, dim=1), torch.cat(null, dim=1)
+    publish_shares(model, names, contributions, random, max(errors))
 
 
 @torch.no_grad()
@@ -58,31 +60,33 @@ def measure(
     """Shares of each pair's difference at the last position, and how far their sum is from it."""
     pos = tokens.shape[1]
     batch, (token, against) = tokens.expand(len(pairs), -1), pairs.T[:, :, None].expand(-1, -1, pos)
-    found = attribute(model, batch, token, against)
+    found = direct_logit_attribution(model, batch, token, against)
     logits = model(tokens)[0, -1]
     difference = logits[pairs[:, 0]] - logits[pairs[:, 1]]
-    shares = found.shares[:, :, -1]
-    return found.names, shares, (shares.sum(dim=0) - difference).abs().max().item()
+    contributions = found.contributions[:, :, -1]
+    return found.names, contributions, (contributions.sum(dim=0) - difference).abs().max().item()
 
 
-def by_layer(names: list[str], shares: Tensor, kind: str, n_layers: int) -> Float[Tensor, "l n"]:
+def by_layer(
+    names: list[str], contributions: Tensor, kind: str, n_layers: int
+) -> Float[Tensor, "l n"]:
     """Shares summed over the components of a kind ("head" or "mlp") in each layer."""
     of = [[f"{kind} {layer}"] for layer in range(n_layers)]
     if kind == "head":
         of = [[n for n in names if n.startswith(f"head {layer}.")] for layer in range(n_layers)]
-    return torch.stack([shares[[names.index(n) for n in group]].sum(dim=0) for group in of])
+    return torch.stack([contributions[[names.index(n) for n in group]].sum(dim=0) for group in of])
 
 
 def publish_shares(
-    model: HookedTransformer, names: list[str], shares: Tensor, random: Tensor, error: float
+    model: HookedTransformer, names: list[str], contributions: Tensor, random: Tensor, error: float
 ) -> None:
     """The mean share of each head, and of each layer's heads and MLP with their spread."""
     n_layers, n_heads = model.config.n_layers, model.config.n_heads
     rows = [i for i, name in enumerate(names) if name.startswith("head ")]
-    heads = shares[rows].mean(dim=1).view(n_layers, n_heads)
+    heads = contributions[rows].mean(dim=1).view(n_layers, n_heads)
     series = {
-        "heads": by_layer(names, shares, "head", n_layers),
-        "MLP": by_layer(names, shares, "mlp", n_layers),
+        "heads": by_layer(names, contributions, "head", n_layers),
+        "MLP": by_layer(names, contributions, "mlp", n_layers),
         "heads, random tokens": by_layer(names, random, "head", n_layers),
     }
     means = {name: values.mean(dim=1).tolist() for name, values in series.items()}
@@ -91,7 +95,7 @@ def publish_shares(
 
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2, width_ratios=(1, 2.1))
-        scale, colours = scale_of(heads.numpy(), diverging=True)
+        scale, colours = colour_scale(heads.numpy(), diverging=True)
         image = left.imshow(heads.numpy(), cmap=colours, norm=scale, aspect="auto")
         left.set(xlabel="head", ylabel="layer", xticks=range(n_heads))
         left.tick_params(length=0)
@@ -101,11 +105,11 @@ def publish_shares(
     numbers = {"layers": means, "layer_bands": bands, "largest_error_of_the_sum": error}
     numbers["head_std_random_tokens"] = random[rows[20 * n_heads :]].std().item()
     numbers["after_layer_20"] = {n: v[20:].sum(dim=0).mean().item() for n, v in series.items()}
-    order = shares.mean(dim=1).argsort(descending=True).tolist()
-    best = {names[i]: shares[i].mean().item() for i in order[:8]}
-    numbers["largest_over_prompts"] = {names[i]: shares[i] for i in order[:8]}
-    numbers["lowest"] = {names[i]: shares[i].mean().item() for i in order[-3:]}
-    publish_draw(draw, best, shares.sum(dim=0), numbers)
+    order = contributions.mean(dim=1).argsort(descending=True).tolist()
+    best = {names[i]: contributions[i].mean().item() for i in order[:8]}
+    numbers["largest_over_prompts"] = {names[i]: contributions[i] for i in order[:8]}
+    numbers["lowest"] = {names[i]: contributions[i].mean().item() for i in order[-3:]}
+    publish_draw(draw, best, contributions.sum(dim=0), numbers)
 
 
 def publish_draw(

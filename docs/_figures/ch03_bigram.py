@@ -5,19 +5,19 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from docs._figures.plotting import bars, publish
+from docs._figures.lib.plotting import bars, publish
 from solutions.ch02_transformer import HookedTransformer, load_pretrained
 from solutions.ch02_transformer.attention_only import ATTENTION_ONLY
+from toy_models import folder
 from toy_models.attn_0l.train import RECIPE, bigram_logits, centred, report, start
-from toy_models.corpus import bigrams, stationary
-from toy_models.toys import of_seed
+from toy_models.synthetic_text import bigrams, stationary
 
 SEEDS, POINTS = (0, 1, 2), 700
 
 
 def main() -> None:
     """Measure three models, an untrained one and a unigram model; draw both panels."""
-    models = [load_pretrained(of_seed("attn_0l", seed))[0] for seed in SEEDS]
+    models = [load_pretrained(folder("attn_0l", seed))[0] for seed in SEEDS]
     found = [report(model) for model in models]
     trained, correlations = ([one[key] for one in found] for key in ("KL", "correlation"))
     P, share = bigrams(), stationary(bigrams())

@@ -3,11 +3,11 @@
 import torch
 from matplotlib.figure import Figure
 
-from docs._figures.plotting import heatmap, publish
+from docs._figures.lib.plotting import heatmap, publish
 from solutions.ch02_transformer import load_pretrained
-from solutions.ch03_circuits.composition import compositions, random_composition
+from solutions.ch03_circuits.composition import all_composition_scores, random_composition_scores
+from toy_models import folder
 from toy_models.attn_2l.train import head_scores, loss_without
-from toy_models.toys import of_seed
 
 SEEDS, KINDS = (0, 1, 2), {"q": "queries", "k": "keys", "v": "values"}
 
@@ -16,7 +16,7 @@ def main() -> None:
     """Read three models' weights, and random ones of the same sizes."""
     facts = {seed: measure(seed) for seed in SEEDS}
     d_model, d_head = 64, 16
-    null = random_composition(d_model, d_head, 400, torch.Generator().manual_seed(0))
+    null = random_composition_scores(d_model, d_head, 400, torch.Generator().manual_seed(0))
     low, high = (null.quantile(q).item() - d_model**-0.5 for q in (0.025, 0.975))
     shown = facts[0]
     rows = [f"0.{h}  ({score:.2f})" for h, score in enumerate(shown["previous"])]
@@ -57,9 +57,9 @@ def main() -> None:
 
 def measure(seed: int) -> dict:
     """Excess of each kind, the largest entry, and what heads do on repeated random tokens."""
-    model, _ = load_pretrained(of_seed("attn_2l", seed))
+    model, _ = load_pretrained(folder("attn_2l", seed))
     baseline = model.config.d_model**-0.5
-    scores = compositions(model, earlier=0, later=1)._asdict()
+    scores = all_composition_scores(model, earlier=0, later=1)._asdict()
     excess = {kind: (score.detach() - baseline) for kind, score in scores.items()}
     heads = head_scores(model)
     kind = max(excess, key=lambda name: excess[name].max().item())

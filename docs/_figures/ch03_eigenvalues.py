@@ -5,11 +5,11 @@ from jaxtyping import Complex, Float
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from docs._figures.plotting import publish
+from docs._figures.lib.plotting import publish
 from solutions.ch02_transformer import load_pretrained
-from solutions.ch03_circuits.circuits import copying_score, full_ov, random_copying
-from solutions.ch03_circuits.factored import FactoredMatrix
-from toy_models.toys import of_seed
+from solutions.ch03_circuits.circuits import copying_score, full_ov, random_copying_scores
+from solutions.ch03_circuits.factored_matrix import FactoredMatrix
+from toy_models import folder
 
 SEEDS, DRAWS = (0, 1, 2), 400
 
@@ -18,7 +18,7 @@ def main() -> None:
     """Read every head of three models, and random heads of the same sizes."""
     found = {seed: eigenvalues(seed) for seed in SEEDS}
     scores = {seed: copying_score(values) for seed, values in found.items()}
-    null = random_copying(64, 64, 16, DRAWS, torch.Generator().manual_seed(0))
+    null = random_copying_scores(64, 64, 16, DRAWS, torch.Generator().manual_seed(0))
     shown = found[0] / found[0].abs().amax(dim=(-1), keepdim=True)
 
     def draw(figure: Figure) -> None:
@@ -50,7 +50,7 @@ def main() -> None:
 
 def eigenvalues(seed: int) -> Complex[Tensor, "layer head rank"]:
     """Those of every head's full OV circuit in one model."""
-    model, _ = load_pretrained(of_seed("attn_2l", seed))
+    model, _ = load_pretrained(folder("attn_2l", seed))
     return torch.stack([full_ov(model, layer).eigenvalues().detach() for layer in (0, 1)])
 
 

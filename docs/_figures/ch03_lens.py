@@ -12,18 +12,18 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from tqdm import tqdm
 
-from docs._figures.plotting import heatmap, lines, publish
+from docs._figures.lib.plotting import heatmap, lines, publish
 from solutions.ch02_transformer import HookedTransformer, load_pretrained
 from solutions.ch03_circuits.lens import (
     TunedLens,
-    kl_from,
+    kl_divergence,
     logit_lens,
     residual_stream,
     train_tuned_lens,
 )
-from toy_models.text import excerpt
+from toy_models import folder
+from toy_models.real_text import excerpt
 from toy_models.text_4l.train import as_tokens, windows_of
-from toy_models.toys import of_seed
 
 SEEDS, STEPS, BATCH, WINDOW, HELD_OUT = (0, 1, 2), 150, 5, 64, 48
 SENTENCE = "It happened in those days, that the king said to the"
@@ -31,7 +31,7 @@ SENTENCE = "It happened in those days, that the king said to the"
 
 def main() -> None:
     """Train three lenses, measure them, read one sentence; draw both figures."""
-    model, tokenizer = load_pretrained(of_seed("text_4l", 0))
+    model, tokenizer = load_pretrained(folder("text_4l", 0))
     text = windows_of(as_tokens(tokenizer, excerpt("train")), WINDOW)
     held_out = windows_of(as_tokens(tokenizer, excerpt("held_out")), WINDOW)
     generator = torch.Generator().manual_seed(0)
@@ -61,13 +61,13 @@ def measure(
 ) -> tuple[Tensor, Tensor, float]:
     """KL from the final answer after each layer: logit lens, tuned lenses, a constant answer."""
     stream = residual_stream(model, held_out)
-    final = model.read_out(stream[-1])
+    final = model.unembed_resid(stream[-1])
 
     def kl(stream: Tensor) -> Tensor:
-        return kl_from(logit_lens(model, stream), final).mean(dim=(1, 2))
+        return kl_divergence(logit_lens(model, stream), final).mean(dim=(1, 2))
 
     average = final.softmax(dim=-1).mean(dim=(0, 1)).log()
-    constant = kl_from(average.expand_as(final), final).mean().item()
+    constant = kl_divergence(average.expand_as(final), final).mean().item()
     return kl(stream), torch.stack([kl(lens(stream[:-1])) for lens in lenses]), constant
 
 
@@ -117,11 +117,11 @@ def draw_words(model: HookedTransformer, tokenizer: Tokenizer, lens: TunedLens) 
     ids = tokenizer.encode(SENTENCE).ids
     tokens = torch.tensor([[0, *ids]])
     stream = residual_stream(model, tokens)
-    final = model.read_out(stream[-1])
+    final = model.unembed_resid(stream[-1])
     tuned = torch.cat([lens(stream[:-1]), stream[-1:]])
     panels = {"logit lens": stream, "tuned lens": tuned}
     guesses = {name: logit_lens(model, values)[:, 0, 1:].flip(0) for name, values in panels.items()}
-    kl = {name: kl_from(logits, final[:, 1:]) for name, logits in guesses.items()}
+    kl = {name: kl_divergence(logits, final[:, 1:]) for name, logits in guesses.items()}
     words = {
         name: [[shown(tokenizer, i) for i in row] for row in logits.argmax(dim=-1).tolist()]
         for name, logits in guesses.items()

@@ -5,12 +5,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from docs._figures.plotting import heatmap, publish
+from docs._figures.lib.plotting import heatmap, publish
 from solutions.ch02_transformer import HookedTransformer, load_pretrained
 from solutions.ch03_circuits.circuits import full_ov, full_qk
+from toy_models import folder
 from toy_models.attn_1l.train import Row, skip_rows
-from toy_models.corpus import RULES, TOKEN, bugs
-from toy_models.toys import of_seed
+from toy_models.synthetic_text import RULES, TOKEN, bugs
 
 SEEDS, KINDS = (0, 1, 2), {"one head": "seed", "two heads": "two_heads"}
 SOURCES, HERES, OUTS = (list(dict.fromkeys(rule[i] for rule in RULES)) for i in range(3))
@@ -28,7 +28,7 @@ GROUPS = {"planted": RULES, "bug": tuple(bugs()), "never": tuple(NEVER)}
 def main() -> None:
     """Read the tables of seed 0, measure all models, draw both figures."""
     models = {
-        (name, seed): load_pretrained(of_seed("attn_1l", seed, kind))[0]
+        (name, seed): load_pretrained(folder("attn_1l", seed, variant=kind))[0]
         for name, kind in KINDS.items()
         for seed in SEEDS
     }

@@ -5,15 +5,22 @@ from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from docs._figures.plotting import publish
+from docs._figures.lib.plotting import publish
 from solutions.ch02_transformer import HookedTransformer, load_pretrained
 from solutions.ch02_transformer.attention_only import ATTENTION_ONLY
 from solutions.ch03_circuits.paths import losses_by_order
+from toy_models import folder
 from toy_models.attn_0l import train as attn_0l
 from toy_models.attn_1l import train as attn_1l
 from toy_models.attn_2l import train as attn_2l
-from toy_models.corpus import REACH, SURE, WORDS, bigrams, nearest_rule, rule_table
-from toy_models.toys import of_seed
+from toy_models.synthetic_text import (
+    REACH,
+    RULE_PROBABILITY,
+    WORDS,
+    bigrams,
+    nearest_rule,
+    rule_table,
+)
 
 SEEDS, WINDOWS = (0, 1, 2), 256
 RECIPES = {
@@ -28,7 +35,7 @@ def main() -> None:
     found, before, best = {}, {}, {}
     for name, recipe in RECIPES.items():
         tokens = recipe.text(WINDOWS * 64, seed=4_000).tokens[: WINDOWS * 64].view(WINDOWS, 64)
-        models = [load_pretrained(of_seed(name, seed))[0] for seed in SEEDS]
+        models = [load_pretrained(folder(name, seed))[0] for seed in SEEDS]
         found[name] = torch.stack([losses_by_order(model, tokens) for model in models])
         untrained = HookedTransformer(recipe.sizes, ATTENTION_ONLY)
         attn_0l.start(untrained, seed=0, std_embed=recipe.std_embed)
@@ -48,7 +55,10 @@ def best_loss(tokens: Int[Tensor, "batch pos"], skips: bool) -> float:
     if skips:
         for t in range(1, tokens.shape[1] - 1):
             word = nearest_rule(tokens[:, max(0, t - REACH) : t + 1], table)
-            right = SURE * (word == tokens[:, t + 1]) + (1 - SURE) * chosen[:, t]
+            right = (
+                RULE_PROBABILITY * (word == tokens[:, t + 1])
+                + (1 - RULE_PROBABILITY) * chosen[:, t]
+            )
             chosen[:, t] = torch.where(word >= 0, right, chosen[:, t])
     return -chosen.log().mean().item()
 

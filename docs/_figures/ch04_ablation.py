@@ -2,12 +2,11 @@
 
 import torch
 from matplotlib.figure import Figure
-from safetensors.torch import load_file
 from torch import Tensor
 
-from docs._figures.plotting import publish
-from docs._figures.spread import dots
-from solutions.ch02_transformer import HookedTransformer
+from docs._figures.lib.dot_plot import dot_plot
+from docs._figures.lib.plotting import publish
+from solutions.ch02_transformer import HookedTransformer, load_pretrained
 from solutions.ch04_induction import (
     full_ablation,
     head_scores,
@@ -17,11 +16,10 @@ from solutions.ch04_induction import (
     shifted_repeats,
     token_losses,
 )
-from solutions.ch04_induction.ablate import zero_hooks
-from solutions.ch04_induction.runs import model_at
-from toy_models import toys
+from solutions.ch04_induction.ablate import zero_ablation_hooks
+from toy_models import folder
 
-SEEDS, LAST, POS, PERIOD = (0, 1, 2), 1000, 64, 20
+SEEDS, POS, PERIOD = (0, 1, 2), 64, 20
 EARLY, LATE = POS // 10, POS - 12
 INDUCTION, PREVIOUS = [(1, 0), (1, 1)], [(0, 0), (0, 1)]
 ROWS = {
@@ -35,12 +33,10 @@ ROWS = {
 
 def main() -> None:
     """Measure three trained models and, as a null, one that has made one step."""
-    path = toys.ROOT / "induction_2l" / "snapshots.safetensors"
-    kept = load_file(path)
-    models = [model_at(kept, seed, LAST, 2, smeared=False) for seed in SEEDS]
+    models = [load_pretrained(folder("induction_2l", seed))[0] for seed in SEEDS]
     found = [measure(model) for model in models]
     prefix = [prefix_without(model) for model in models]
-    fresh = measure(model_at(kept, 0, 1, 2, smeared=False))
+    fresh = measure(load_pretrained(folder("induction_2l", step=1))[0])
     scores = {row: [one[row]["in_context"] for one in found] for row in ROWS}
     losses = {row: [one[row]["late"] for one in found] for row in ROWS}
 
@@ -48,9 +44,9 @@ def main() -> None:
         left, right = figure.subplots(1, 2, sharey=True)
         turned = {"three seeds": [[-value for value in values] for values in scores.values()]}
         label = "in-context score, sign turned (nats)"
-        dots(left, list(ROWS), turned, label=label, reach=(-0.5, 6.0))
+        dot_plot(left, list(ROWS), turned, label=label, reach=(-0.5, 6.0))
         late = {"three seeds": list(losses.values())}
-        dots(right, list(ROWS), late, label="loss at the late token (nats)", reach=(-0.5, 9.5))
+        dot_plot(right, list(ROWS), late, label="loss at the late token (nats)", reach=(-0.5, 9.5))
 
     means = {row: sum(values) / len(values) for row, values in scores.items()}
     publish(
@@ -101,7 +97,7 @@ def prefix_without(model: HookedTransformer) -> dict[str, list[float]]:
     found = {"whole": head_scores(model, repeats, PERIOD).prefix[1].tolist()}
     taken = {"no 0.0": PREVIOUS[:1], "no 0.1": PREVIOUS[1:], "neither": PREVIOUS}
     for name, heads in taken.items():
-        with model.hooks(zero_hooks(model, heads)):
+        with model.hooks(zero_ablation_hooks(model, heads)):
             found[name] = head_scores(model, repeats, PERIOD).prefix[1].tolist()
     return found
 

@@ -5,19 +5,17 @@ from typing import Any
 import torch
 from jaxtyping import Int
 from matplotlib.figure import Figure
-from safetensors.torch import load_file
 from torch import Tensor
 from tqdm import tqdm
 
-from docs._figures.plotting import publish
-from docs._figures.spread import dots, legend_above
-from solutions.ch02_transformer import HookedTransformer
+from docs._figures.lib.dot_plot import dot_plot, legend_above
+from docs._figures.lib.plotting import publish
+from solutions.ch02_transformer import HookedTransformer, load_pretrained
 from solutions.ch02_transformer.train import TrainConfig
 from solutions.ch03_circuits.circuits import full_ov
 from solutions.ch04_induction import full_ablation, head_scores, token_losses
-from solutions.ch04_induction.runs import model_at
 from solutions.ch04_induction.training import small_model, training
-from toy_models import toys
+from toy_models import folder
 
 SEEDS, STEPS, V, POS, HALF = (0, 1, 2), 1000, 64, 64, 32
 KINDS = ("literal", "partners")
@@ -53,9 +51,7 @@ def texts(kind: str, n: int, seed: int) -> Int[Tensor, "n pos"]:
 def main() -> None:
     """Train three models on the mixture; the null has seen literal repeats only."""
     mixed = [measure(trained(seed)) for seed in tqdm(SEEDS, desc="fuzzy", unit="model")]
-    path = toys.ROOT / "induction_2l" / "snapshots.safetensors"
-    kept = load_file(path)
-    literal = [measure(model_at(kept, seed, 1000, 2, smeared=False)) for seed in SEEDS]
+    literal = [measure(load_pretrained(folder("induction_2l", seed))[0]) for seed in SEEDS]
     rows = ["literal text", "text of partners"]
 
     def best(models: list[dict[str, Any]]) -> list[list[float]]:
@@ -68,10 +64,10 @@ def main() -> None:
         left, right = figure.subplots(1, 2, sharey=True)
         names = {"trained on both": mixed, "trained on literal repeats": literal}
         series = {name: best(models) for name, models in names.items()}
-        dots(left, rows, series, label="prefix matching, best head of layer 1")
+        dot_plot(left, rows, series, label="prefix matching, best head of layer 1")
         legend_above(left)
         series = {name: loss(models) for name, models in names.items()}
-        dots(right, rows, series, label="loss in the second half (nats)", reach=(-0.3, 9.5))
+        dot_plot(right, rows, series, label="loss in the second half (nats)", reach=(-0.3, 9.5))
 
     means = {
         name: [sum(row) / len(row) for row in best(models)]

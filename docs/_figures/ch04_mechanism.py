@@ -4,31 +4,28 @@ from typing import Any
 
 import torch
 from matplotlib.figure import Figure
-from safetensors.torch import load_file
 from torch import Tensor
 
-from docs._figures.plotting import publish
-from docs._figures.spread import dots, legend_above
-from solutions.ch02_transformer import HookedTransformer
-from solutions.ch03_circuits import compositions, copying_score
-from solutions.ch03_circuits.circuits import full_ov, random_copying
-from solutions.ch03_circuits.composition import random_composition
+from docs._figures.lib.dot_plot import dot_plot, legend_above
+from docs._figures.lib.plotting import publish
+from solutions.ch02_transformer import HookedTransformer, load_pretrained
+from solutions.ch03_circuits import all_composition_scores, copying_score
+from solutions.ch03_circuits.circuits import full_ov, random_copying_scores
+from solutions.ch03_circuits.composition import random_composition_scores
 from solutions.ch04_induction import head_scores, repeated_segments
-from solutions.ch04_induction.runs import model_at
-from toy_models import toys
+from toy_models import folder
 
-SEEDS, LAST, PERIOD, RANDOM = (0, 1, 2), 1000, 20, 400
+SEEDS, PERIOD, RANDOM = (0, 1, 2), 20, 400
 KINDS = {"k": "through keys", "q": "through queries", "v": "through values"}
 
 
 def main() -> None:
     """Measure three trained models, an untrained one, and random weights of the same sizes."""
-    kept = load_file(toys.ROOT / "induction_2l" / "snapshots.safetensors")
-    models = [measure(model_at(kept, seed, LAST, 2, smeared=False)) for seed in SEEDS]
-    fresh = measure(model_at(kept, 0, 1, 2, smeared=False))
+    models = [measure(load_pretrained(folder("induction_2l", seed))[0]) for seed in SEEDS]
+    fresh = measure(load_pretrained(folder("induction_2l", step=1))[0])
     generator = torch.Generator().manual_seed(0)
-    pairs = random_composition(64, 32, RANDOM, generator) - 64**-0.5
-    heads = random_copying(64, 64, 32, RANDOM, generator)
+    pairs = random_composition_scores(64, 32, RANDOM, generator) - 64**-0.5
+    heads = random_copying_scores(64, 64, 32, RANDOM, generator)
     facts = {
         "models": models,
         "untrained": fresh,
@@ -64,21 +61,21 @@ def draw(figure: Figure, facts: dict[str, Any]) -> None:
     trained = [[value for model in models for value in model[kind]] for kind in KINDS]
     series = {"3 trained models": trained, "after one step": [fresh[kind] for kind in KINDS]}
     rows, label = list(KINDS.values()), "composition above the baseline"
-    dots(left, rows, series, label=label, reach=(-0.11, 0.16))
+    dot_plot(left, rows, series, label=label, reach=(-0.11, 0.16))
     left.axvspan(*facts["random_composition_interval"], alpha=0.2, linewidth=0)
     left.axvline(0, linewidth=0.6)
     legend_above(left)
     layers = [[c for m in models for c in m["copying"][layer]] for layer in (0, 1)]
     series = {"3 trained models": layers, "after one step": fresh["copying"]}
-    dots(right, ["layer 0", "layer 1"], series, label="copying score", reach=(-1.25, 1.35))
+    dot_plot(right, ["layer 0", "layer 1"], series, label="copying score", reach=(-1.25, 1.35))
     right.axvspan(*facts["random_copying_interval"], alpha=0.2, linewidth=0)
 
 
 def measure(model: HookedTransformer) -> dict:
-    """Compositions above the baseline (all four pairs of heads), copying, and head scores."""
+    """CompositionScores above the baseline (all four pairs of heads), copying, and head scores."""
     repeats = repeated_segments(64, 64, PERIOD, 3, torch.Generator().manual_seed(6))
     scores = head_scores(model, repeats, PERIOD)
-    found = compositions(model, 0, 1)._asdict()
+    found = all_composition_scores(model, 0, 1)._asdict()
     copying = [copying_score(full_ov(model, layer).eigenvalues()).tolist() for layer in (0, 1)]
     return {
         **{kind: (table - 64**-0.5).flatten().tolist() for kind, table in found.items()},

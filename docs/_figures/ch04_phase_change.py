@@ -8,8 +8,8 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from docs._figures.plotting import lines, publish
-from solutions.ch04_induction.phase_change import steepest
+from docs._figures.lib.plotting import lines, publish
+from solutions.ch04_induction.phase_change import steepest_window
 from toy_models import toys
 
 KINDS = {
@@ -57,7 +57,7 @@ def windows(
     """The steepest stretch of each measure, for each seed."""
     at = torch.tensor(steps)
     return {
-        name: [steepest(at, torch.tensor(run), length)._asdict() for run in values]
+        name: [steepest_window(at, torch.tensor(run), length)._asdict() for run in values]
         for name, values in curves.items()
     }
 

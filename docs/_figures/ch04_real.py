@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
-from docs._figures.plotting import publish
-from docs._figures.spread import dots, legend_above
+from docs._figures.lib.dot_plot import dot_plot, legend_above
+from docs._figures.lib.plotting import publish
 from solutions.ch00_looking import bootstrap_interval
 from solutions.ch02_transformer import HookedTransformer, load_pretrained
 from solutions.ch04_induction import (
@@ -38,7 +38,7 @@ def texts(seed: int, n: int) -> Tensor:
 def main() -> None:
     """Score every head on three sets of texts, then ablate the best and random ones."""
     model, _ = load_pretrained("smollm2-135m")
-    scores = [head_scores(model, texts(seed, TEXTS), PERIOD, first=1) for seed in range(3)]
+    scores = [head_scores(model, texts(seed, TEXTS), PERIOD, n_bos=1) for seed in range(3)]
     draw_scores(scores)
     best = torch.stack([score.prefix for score in scores]).mean(dim=0)
     draw_ablation(model, best)
@@ -112,7 +112,7 @@ def measure_ablation(model: HookedTransformer, best: Tensor) -> dict[str, Any]:
     found, chance = {}, {}
     for size in tqdm(SIZES, desc="sets of heads", unit="size"):
         found[size] = context(full_ablation(model, tokens, order[:size]), tokens)
-        sets = random_heads(model, size, N_SETS, generator, but=order[: max(SIZES)])
+        sets = random_heads(model, size, N_SETS, generator, exclude=order[: max(SIZES)])
         chance[size] = [context(full_ablation(model, tokens, one), tokens) for one in sets]
     return {
         "whole": mean(whole.score),
@@ -144,7 +144,7 @@ def draw_ablation(model: HookedTransformer, best: Tensor) -> None:
         }
         rows = ["none taken out", *(f"{size} heads" for size in SIZES)]
         reach = (min(map(min, chance.values())) - 1, 2.5)
-        dots(axes, rows, series, label="in-context score (nats)", reach=reach)
+        dot_plot(axes, rows, series, label="in-context score (nats)", reach=reach)
         legend_above(axes)
 
     said = "; ".join(

@@ -7,8 +7,13 @@ from matplotlib.figure import Figure
 from safetensors.torch import load_file
 
 from docs._figures.ch04_phase_change import KINDS, LENGTH, runs_of, steps_of
-from docs._figures.plotting import lines, publish
-from solutions.ch04_induction.phase_change import loss_slope, steepest, trajectory, turn
+from docs._figures.lib.plotting import lines, publish
+from solutions.ch04_induction.phase_change import (
+    loss_pca,
+    loss_slope,
+    steepest_window,
+    turning_angle,
+)
 from toy_models import toys
 
 
@@ -72,10 +77,12 @@ def draw_trajectories() -> None:
     for kind, name in KINDS.items():
         losses = load_file(toys.ROOT / name / "token_losses.safetensors")
         stacks = [losses[f"repeats/{seed}"].float() for seed in range(3)]
-        paths[kind] = trajectory(stacks[0]).numpy()
+        paths[kind] = loss_pca(stacks[0]).numpy()
         runs = runs_of(kind, "repeats")
         angles[kind] = [turn_of(*pair) for pair in zip(stacks, runs, strict=True)]
-        widest[kind] = [max(turn(trajectory(stack), at) for at in range(4, 21)) for stack in stacks]
+        widest[kind] = [
+            max(turning_angle(loss_pca(stack), at) for at in range(4, 21)) for stack in stacks
+        ]
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
@@ -103,9 +110,9 @@ def draw_trajectories() -> None:
 def turn_of(losses: torch.Tensor, run: list[dict[str, Any]]) -> float:
     """The turn of a path in the middle of the stretch in which its loss falls most."""
     steps = torch.tensor(steps_of([run]))
-    window = steepest(steps, torch.tensor([record["loss"] for record in run]), LENGTH)
+    window = steepest_window(steps, torch.tensor([record["loss"] for record in run]), LENGTH)
     middle = (steps - (window.start + window.stop) / 2).abs().argmin()
-    return turn(trajectory(losses), int(middle))
+    return turning_angle(loss_pca(losses), int(middle))
 
 
 if __name__ == "__main__":

@@ -15,19 +15,19 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
-from docs._figures.plotting import publish
-from docs._figures.spread import dots, legend_above
+from docs._figures.lib.dot_plot import dot_plot, legend_above
+from docs._figures.lib.plotting import publish
 from solutions.ch02_transformer import HookedTransformer, TransformerConfig, load_pretrained
 from solutions.ch05_patching import (
     Intervention,
     Site,
-    intervening,
+    apply_interventions,
+    cache_sites,
+    logit_diff_from_resid,
     patch_sweep,
-    read_logit_diff,
-    record,
 )
 from solutions.ch05_patching.activation import head_sites, residual_sites
-from solutions.ch05_patching.sites import Runs
+from solutions.ch05_patching.interventions import Runs
 
 TURNS, SAMPLE = 3, 4
 """Pairs of runs for each ratio; patches of the naive loop that are timed, and compared."""
@@ -68,7 +68,7 @@ def main() -> None:
         series["exact reuse"] = [one.reuse for one in found.values()]
         most = max(max(one.naive) for one in found.values())
         label = "time, in forwards of the same texts"
-        dots(axes, list(found), series, label=label, number="{:.1f}", reach=(1, 2.5 * most))
+        dot_plot(axes, list(found), series, label=label, number="{:.1f}", reach=(1, 2.5 * most))
         axes.set_xscale("log")
         legend_above(axes)
 
@@ -118,8 +118,8 @@ def measure_all() -> dict[str, Sweep]:
 def measure(model: HookedTransformer, texts: Tensor, sites: list[Site]) -> Sweep:
     """One sweep in both ways, each in turn with a forward."""
     clean, other = texts
-    read = read_logit_diff(model, clean[:, 0], other[:, 0])
-    runs = {"other": record(model, other, sites)}
+    read = logit_diff_from_resid(model, clean[:, 0], other[:, 0])
+    runs = {"other": cache_sites(model, other, sites)}
     versions = [[Intervention.patch(site, "other")] for site in sites]
     chosen = torch.randperm(len(sites), generator=torch.Generator().manual_seed(1)).tolist()
     came: list[Tensor] = []
@@ -153,7 +153,7 @@ def one_by_one(
     model: HookedTransformer, tokens: Tensor, version: list[Intervention], runs: Runs
 ) -> Tensor:
     """Logits of one patch by a whole forward."""
-    with intervening(model, version, runs):
+    with apply_interventions(model, version, runs):
         return model(tokens)[:, -1]
 
 

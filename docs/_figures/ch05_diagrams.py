@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from docs._figures.ch02_diagrams import arrow, bare
-from docs._figures.plotting import publish
+from docs._figures.lib.plotting import publish
 
 LAYERS, POSITIONS, START = 6, 8, 5
 """Sizes of the sketch, and the position of its patches."""

@@ -8,13 +8,20 @@ from torch import Tensor
 from tqdm import tqdm
 
 from docs._figures.ch05_tracing import effects, trace
-from docs._figures.plotting import publish
-from docs._figures.spread import MARKERS, dots, legend_above
+from docs._figures.lib.dot_plot import MARKERS, dot_plot, legend_above
+from docs._figures.lib.plotting import publish
 from solutions.ch02_transformer import HookedTransformer, load_pretrained
-from solutions.ch05_patching.edits import Entry, Scores, draw_edit, entry, judge, usual_keys
-from solutions.ch05_patching.facts import world
-from solutions.ch05_patching.rome import rome_edit, second_moment, with_memory
-from toy_models import toys
+from solutions.ch05_patching.edit_evaluation import (
+    Entry,
+    Scores,
+    entry,
+    judge,
+    key_samples,
+    sample_edit,
+)
+from solutions.ch05_patching.fact_world import world
+from solutions.ch05_patching.rome import rome_edit, second_moment, with_edited_mlp
+from toy_models import folder
 
 SEEDS, EDITS, EDITS_A_PLACE = (0, 1, 2), 24, 6
 FACTS, RIDGE = world(), 0.01
@@ -53,14 +60,14 @@ def edit_all(
 ) -> dict[str, list[Scores]]:
     """The same n random edits at a place, each written in several ways."""
     generator = torch.Generator().manual_seed(1)
-    edits = [draw_edit(FACTS, generator) for _ in range(n)]
-    C = second_moment(usual_keys(model, FACTS, place[0], generator), RIDGE)
+    edits = [sample_edit(FACTS, generator) for _ in range(n)]
+    C = second_moment(key_samples(model, FACTS, place[0], generator), RIDGE)
     W = model.blocks[place[0]].mlp.W_out.double()
     found: dict[str, list[Scores]] = {way: [] for way in ways}
     for edit in tqdm(edits, desc=f"{place}", leave=False):
         what = entry(model, FACTS, edit, place, generator)
         for way, write in ways.items():
-            edited = with_memory(model, place[0], write(W, C, what, generator).float())
+            edited = with_edited_mlp(model, place[0], write(W, C, what, generator).float())
             found[way].append(judge(edited, FACTS, edit, generator))
     return found
 
@@ -76,7 +83,7 @@ def means(scores: list[Scores]) -> dict[str, float]:
 
 def main() -> None:
     """Both panels: ways at one place, and one way at every place."""
-    models = [load_pretrained(toys.of_seed("facts", seed))[0] for seed in SEEDS]
+    models = [load_pretrained(folder("facts", seed))[0] for seed in SEEDS]
     runs = [edit_all(model.requires_grad_(False), TRACED, EDITS, WAYS) for model in models]
     ways = {way: [means(run[way]) for run in runs] for way in WAYS}
     places = [everywhere(model) for model in models]
@@ -86,7 +93,7 @@ def main() -> None:
         rows = ["success", "paraphrases", "neighbours", "namesakes", "other_facts"]
         series = {way: [[one[row] for one in found] for row in rows] for way, found in ways.items()}
         names = [row.replace("_", " ") for row in rows]
-        dots(left, names, series, label="share of questions", reach=(-0.03, 1.2))
+        dot_plot(left, names, series, label="share of questions", reach=(-0.03, 1.2))
         legend_above(left, columns=3)
         for marker, position in zip(MARKERS, POSITIONS, strict=True):
             chosen = [one for model in places for one in model if one["place"][1] == position]

@@ -4,10 +4,10 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from docs._figures.plotting import heatmap, publish
+from docs._figures.lib.plotting import heatmap, publish
 from solutions.ch00_looking import bootstrap_interval
 from solutions.ch02_transformer import HookedTransformer, load_pretrained
-from solutions.ch05_patching.facts import draw, fact_model, world
+from solutions.ch05_patching.fact_world import draw, fact_model, world
 from solutions.ch05_patching.tracing import (
     KINDS,
     Trace,
@@ -16,7 +16,7 @@ from solutions.ch05_patching.tracing import (
     indirect_effect,
     total_effect,
 )
-from toy_models import toys
+from toy_models import folder
 
 SEEDS, TEXTS, SAMPLES = (0, 1, 2), 64, 10
 ROLES = ("prefix", "prefix", "first name", "last name", "asks", "asks")
@@ -70,7 +70,7 @@ def measure(model: HookedTransformer) -> dict:
 @torch.no_grad()
 def main() -> None:
     """Three trained models, and as a null three that have not been trained."""
-    models = [load_pretrained(toys.of_seed("facts", seed))[0] for seed in SEEDS]
+    models = [load_pretrained(folder("facts", seed))[0] for seed in SEEDS]
     found = [measure(model.requires_grad_(False)) for model in models]
     nulls = [fact_model(seed) for seed in SEEDS]
     mean = {

@@ -1,4 +1,4 @@
-"""Draws the book's figures: one look, two variants, the same bytes on every run.
+"""Plot the book's figures: one theme, two variants, the same bytes on every run.
 
 A figure script is a file docs/_figures/chNN_name.py with a function `main`. It computes its numbers
 with solutions/ and toy_models/, then hands a drawing function to `publish`:
@@ -15,8 +15,8 @@ with solutions/ and toy_models/, then hands a drawing function to `publish`:
     if __name__ == "__main__":
         main()
 
-`draw` is called twice, for the light and for the dark page, and must not compute. The page says
-`![](figures/ch02_loss.svg "caption")`: the alt text comes from the JSON beside the figure.
+`draw` is called twice, for the light and the dark page, so it must not compute anything. The page
+shows the figure by `![](figures/ch02_loss.svg "caption")`; its alt text is read from the JSON file.
 """
 
 import io
@@ -30,12 +30,21 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
-from docs._figures.look import DARK, LIGHT, Palette, look, readable, scale_of, sequential
-from docs._figures.write import FIGURES, replace_file, write_facts
+from docs._figures.lib.figure_files import FIGURES, replace_file, write_metadata
+from docs._figures.lib.theme import (
+    DARK,
+    LIGHT,
+    Palette,
+    colour_scale,
+    rc_params,
+    sequential_colormap,
+    text_colour_on,
+)
 
 LARGEST = 400_000
-"""Bytes of one SVG; what is larger belongs into a PNG or says too much."""
+"""Largest size of one SVG in bytes."""
 
 
 def publish(
@@ -50,32 +59,36 @@ def publish(
 ) -> list[Path]:
     """Write figures/NAME.svg, NAME.dark.svg and NAME.json, and return their paths.
 
-    Raises: ValueError without an alt text, or when the picture is too large to ship.
+    Raises: ValueError without an alt text, or when an SVG is larger than LARGEST.
     """
     if not alt.strip():
-        raise ValueError(f"figure {name}: say in `alt` what a reader who cannot see it should know")
+        raise ValueError(
+            f"figure {name}: expected an alt text, got none; describe what the figure shows"
+        )
     written = []
     for suffix, palette in (("", LIGHT), (".dark", DARK)):
         svg = render(name, draw, palette, size)
         if len(svg) > LARGEST:
-            raise ValueError(f"figure {name}: {len(svg)} bytes, at most {LARGEST}; draw less")
+            raise ValueError(
+                f"figure {name}: expected at most {LARGEST} bytes, got {len(svg)}; draw fewer marks"
+            )
         written.append(FIGURES / f"{name}{suffix}.svg")
         replace_file(written[-1], svg)
     written.append(FIGURES / f"{name}.json")
-    write_facts(written[-1], alt, sources, numbers, seeds)
+    write_metadata(written[-1], alt, sources, numbers, seeds)
     return written
 
 
 def render(
     name: str, draw: Callable[[Figure], None], palette: Palette, size: tuple[float, float]
 ) -> str:
-    """Return the SVG of one variant, the same text for the same drawing."""
-    with mpl.rc_context(rc=look(name, palette)):
+    """Return the SVG of one variant; the same drawing always gives the same text."""
+    with mpl.rc_context(rc=rc_params(name, palette)):
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
         draw(figure)
         buffer = io.StringIO()
-        # Neither date nor version of matplotlib: the file changes when the picture does.
+        # without date and matplotlib version, so the file changes only if the picture does
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
@@ -88,7 +101,7 @@ def lines(
     bands: Mapping[str, tuple[Sequence[float], Sequence[float]]] | None = None,
     labels: tuple[str, str] = ("", ""),
 ) -> None:
-    """Draw a line for each series, with its band (low, high) where there is one."""
+    """Plot one line per series, with its band (low, high) if it has one."""
     colours = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
     for index, (label, y) in enumerate(series.items()):
         colour = colours[index % len(colours)]
@@ -109,7 +122,7 @@ def bars(
     label: str = "",
     number: str = "{:.2f}",
 ) -> None:
-    """Draw a horizontal bar for each value, first on top, with its number and its (low, high)."""
+    """Plot one horizontal bar per value, the first on top, with its number and its (low, high)."""
     names = [show_token(name) for name in values]
     axes.barh(range(len(names)), list(values.values()), height=0.66)
     for row, (name, value) in enumerate(values.items()):
@@ -131,7 +144,7 @@ def bars(
 
 def heatmap(
     axes: Axes,
-    values: np.ndarray,
+    values: ArrayLike,
     *,
     rows: Sequence[str],
     columns: Sequence[str],
@@ -139,49 +152,52 @@ def heatmap(
     label: str = "",
     diverging: bool = False,
 ) -> None:
-    """Draw a grid of values, [row, column], with a word or number in each cell.
+    """Plot a grid of values, [row, column], with a number or a word in each cell.
 
-    Empty cells (nan) stay blank. `words` replaces the numbers, as in a logit lens.
+    NaN cells stay blank. `words` replaces the numbers, as in a logit lens.
     """
-    values = np.asarray(values, dtype=float)
-    scale, colours = scale_of(values, diverging)
-    image = axes.imshow(values, cmap=colours, norm=scale, aspect="auto")
+    cells = np.asarray(values, dtype=float)
+    scale, colours = colour_scale(cells, diverging=diverging)
+    image = axes.imshow(cells, cmap=colours, norm=scale, aspect="auto")
     axes.set(yticks=range(len(rows)), yticklabels=[show_token(row) for row in rows])
     axes.set(xticks=range(len(columns)), xticklabels=[show_token(name) for name in columns])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    for (row, column), value in np.ndenumerate(values):
+    for (row, column), value in np.ndenumerate(cells):
         if np.isfinite(value):
             word = show_token(words[row][column]) if words else f"{value:.2f}"
-            colour = readable(colours(scale(value)))
+            colour = text_colour_on(colours(scale(value)))
             axes.text(column, row, word, color=colour, ha="center", va="center", fontsize=8.5)
     axes.figure.colorbar(image, ax=axes, label=label, pad=0.015).outline.set_visible(False)
 
 
-def attention(axes: Axes, pattern: np.ndarray, tokens: Sequence[str], *, title: str = "") -> None:
-    """Draw one head's pattern, [query, key], as a triangle: what may not be seen stays blank."""
-    pattern = np.asarray(pattern, dtype=float)
-    hidden = np.triu(np.ones_like(pattern, dtype=bool), 1)
-    colours = sequential()
-    axes.imshow(np.ma.masked_array(pattern, hidden), cmap=colours, norm=Normalize(0, 1))
+def attention_pattern(
+    axes: Axes, pattern: ArrayLike, tokens: Sequence[str], *, title: str = ""
+) -> None:
+    """Plot the attention pattern of one head, [query, key]; masked keys stay blank."""
+    weights = np.asarray(pattern, dtype=float)
+    future = np.triu(np.ones_like(weights, dtype=bool), 1)
+    masked = np.ma.masked_array(weights, future)
+    axes.imshow(masked, cmap=sequential_colormap(), norm=Normalize(0, 1))
     names = [show_token(token) for token in tokens]
-    axes.set(yticks=range(len(names)), yticklabels=names, ylabel="from", title=title)
+    axes.set(yticks=range(len(names)), yticklabels=names, ylabel="query", title=title)
     axes.set_xticks(range(len(names)), names, rotation=90)
-    axes.set_xlabel("to")
+    axes.set_xlabel("key")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    stairs = [step for i in range(len(names)) for step in ((i + 0.5, i - 0.5), (i + 0.5, i + 0.5))]
-    axes.plot(
-        *zip((-0.5, -0.5), *stairs, strict=True), color=mpl.rcParams["axes.edgecolor"], lw=0.6
-    )
+    # the staircase above the diagonal, from the upper left corner
+    x, y = [-0.5], [-0.5]
+    for i in range(len(names)):
+        x, y = [*x, i + 0.5, i + 0.5], [*y, i - 0.5, i + 0.5]
+    axes.plot(x, y, color=mpl.rcParams["axes.edgecolor"], lw=0.6)
 
 
-def star(
-    axes: Axes, W: np.ndarray, *, groups: Sequence[int] = (), title: str = "", reach: float = 1.35
+def plot_directions(
+    axes: Axes, W: ArrayLike, *, groups: Sequence[int] = (), title: str = "", reach: float = 1.35
 ) -> None:
-    """Draw each feature's direction in a plane, W [2, feature]; features of a group share a colour.
+    """Plot each feature's direction in the plane, W [2, feature]; a group shares one colour.
 
-    Without groups all have one colour. `reach` is where the picture ends.
+    Without groups all features have the same colour. `reach`: limits of both axes.
     """
     colours = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
     for feature, (right, up) in enumerate(np.asarray(W, dtype=float).T):
@@ -194,7 +210,7 @@ def star(
 
 
 def show_token(token: str) -> str:
-    """Return a token with its spaces and line ends made visible, and nothing taken for maths."""
+    """Make a token's leading space and line ends visible, and escape `$` (matplotlib's maths)."""
     if token.startswith(" "):
         token = "\u2423" + token[1:]
     return token.replace("\n", "\u21b5").replace("\t", "\u21e5").replace("$", r"\$")

@@ -1,0 +1,1 @@
+"""Shared by the figure scripts: the theme, the plots, the files they write, cached steps."""

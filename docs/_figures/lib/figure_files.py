@@ -1,0 +1,95 @@
+"""Write figure files, and hash the code that made them.
+
+Files are written to a temporary path and renamed, so an interrupted script leaves the old file or
+the new one.
+"""
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from toy_models.cache import write_then_rename
+
+ROOT = Path(__file__).resolve().parents[3]
+FIGURES = ROOT / "docs" / "figures"
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write `text` to `path` in one step, with the same bytes on every system."""
+    with write_then_rename(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_metadata(
+    path: Path,
+    alt: str,
+    sources: Iterable[Path | str],
+    numbers: Mapping[str, Any] | None = None,
+    seeds: Iterable[int] = (),
+) -> None:
+    """Write a figure's JSON: its alt text, numbers and seeds, and a hash of each source.
+
+    `sources` are files of this repository. A hash that differs from the file's `code_hash` means
+    that the code has changed since the figure was drawn.
+    """
+    metadata = {
+        "alt": alt,
+        "seeds": list(seeds),
+        "sources": {relative_path(source): code_hash(source) for source in sources},
+        "numbers": to_json(dict(numbers or {})),
+    }
+    replace_file(path, json.dumps(metadata, indent=1, ensure_ascii=False) + "\n")
+
+
+def relative_path(source: Path | str) -> str:
+    """Return a file's path relative to the root of the repository."""
+    return Path(source).resolve().relative_to(ROOT).as_posix()
+
+
+def code_hash(source: Path | str) -> str:
+    """Hash what a file does: 16 hex digits.
+
+    Of a Python file the syntax tree is hashed, without docstrings and comments; of any other file
+    the text. Line endings do not count, because a checkout may change them.
+    """
+    text = Path(source).read_text(encoding="utf-8")
+    if Path(source).suffix == ".py":
+        text = _without_docstrings(text)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _without_docstrings(code: str) -> str:
+    """Dump the syntax tree of Python code, statements that are only a constant removed."""
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [  # type: ignore[attr-defined]
+                statement
+                for statement in body
+                if not (
+                    isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+                )
+            ]
+    return ast.dump(tree)
+
+
+def to_json(value: Any) -> Any:
+    """Convert to plain JSON values: tensors to lists, floats to six significant digits.
+
+    Raises: TypeError when a value has no form in JSON.
+    """
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    raise TypeError(f"expected plain numbers and text for JSON, got {type(value).__name__}")
