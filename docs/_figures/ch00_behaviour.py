@@ -17,8 +17,10 @@ from solutions.ch00_looking.behaviour import accuracy_by_group
 SEEDS = (10, 11, 12, 13, 14)
 N_REVIEWS = 20_000
 GROUPS = (
-    *("mark agrees, plain", "mark agrees, ironic"),
-    *("mark disagrees, plain", "mark disagrees, ironic"),
+    "mark agrees, plain",
+    "mark agrees, ironic",
+    "mark disagrees, plain",
+    "mark disagrees, ironic",
 )
 
 

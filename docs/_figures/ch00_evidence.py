@@ -116,8 +116,13 @@ def draw_null(axes: Axes, null: Tensor, observed: dict[str, float], bins: int = 
     for index, (name, value) in enumerate(observed.items()):
         axes.axvline(value, color=colours[1 + index], lw=1.8)
         axes.annotate(
-            *(name, (value, top * (0.9 - 0.16 * index)), (-4, 0)),
-            **{"textcoords": "offset points", "ha": "right", "fontsize": 8.5, "va": "center"},
+            name,
+            (value, top * (0.9 - 0.16 * index)),
+            (-4, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            fontsize=8.5,
         )
     axes.set(yticks=[])
 

@@ -61,7 +61,10 @@ def main() -> None:
         f"Heads of more than {LARGE} logits and less than {FLOOR} probability, {said}.",
         numbers={
             "model": WEIGHTS,
-            **{"prompts": EACH, "floor": FLOOR, "large": LARGE, "top": TOP},
+            "prompts": EACH,
+            "floor": FLOOR,
+            "large": LARGE,
+            "top": TOP,
             "ends": {key: facts[key] for key in facts if key.startswith(("clean", "corrupted"))},
             "overlooked": seen,
             "movers_and_inhibitors": {
@@ -104,7 +107,8 @@ def draw_directions(facts: dict[str, Tensor], heads: list[str]) -> None:
         alt=f"Heads at the last position, share lost when noised and back when denoised: {said}.",
         numbers={
             "model": WEIGHTS,
-            **{"prompts": EACH, "named": named},
+            "prompts": EACH,
+            "named": named,
             "spread_of_others": back.mean(dim=0).abs().median(),
             "null": [
                 {"head": heads[i], "mean": null[:, i].mean(), "each": null[:, i]}

@@ -62,7 +62,8 @@ def numbers(facts: dict[str, Tensor], heads: list[str], reached: int) -> dict[st
     behind = {kind: facts[kind][:, reached:].abs().amax(dim=1) for kind in MLPS}
     return {
         "model": WEIGHTS,
-        **{"prompts": EACH, "receivers": [f"{a}.{b}" for a, b in MOVERS]},
+        "prompts": EACH,
+        "receivers": [f"{a}.{b}" for a, b in MOVERS],
         "clean": facts["clean"],
         "correlation": correlation,
         "largest": {kind: largest(facts[kind], heads) for kind in MLPS},

@@ -67,8 +67,13 @@ def scatter(axes: Axes, kinds: dict[str, Any], classes: dict[str, Any], whole: l
         axes.plot([model], [circuit], ls="", marker=marker, ms=7.5, color=colour)
         style = {"arrowstyle": "-", "color": colour, "lw": 0.8, "shrinkA": 0, "shrinkB": 4}
         axes.annotate(
-            *(name, (model, circuit), (column, height)),
-            **{"va": "center", "color": colour, "fontsize": 9, "arrowprops": style},
+            name,
+            (model, circuit),
+            (column, height),
+            va="center",
+            color=colour,
+            fontsize=9,
+            arrowprops=style,
         )
     axes.set(xlabel="F(model without K)", ylabel="F(circuit without K)")
     axes.margins(0.08)

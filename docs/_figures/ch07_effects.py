@@ -87,9 +87,14 @@ def panel(axes: Axes, losses: list[float], found: list[tuple[str, str]], least: 
         axes.plot([layer], [loss], ls="", marker=marker, ms=5.5, color=colour)
         style = {"arrowstyle": "-", "color": colour, "lw": 0.7, "shrinkA": 0, "shrinkB": 3}
         axes.annotate(
-            *(head, (layer, loss), (layer + shift, heights[head])),
-            **{"va": "center", "ha": "right" if head in left else "left", "fontsize": 8.5},
-            **{"color": colour, "arrowprops": style},
+            head,
+            (layer, loss),
+            (layer + shift, heights[head]),
+            va="center",
+            ha="right" if head in left else "left",
+            fontsize=8.5,
+            color=colour,
+            arrowprops=style,
             path_effects=[withStroke(linewidth=2.5, foreground=mpl.rcParams["axes.facecolor"])],
         )
     margin = 0.14 * (top - bottom)

@@ -27,8 +27,12 @@ def main() -> None:
         for row, key in enumerate(ROWS):
             whisker(axes, row, facts[key], colours[2 if key in ("circuit", "explained") else 0])
             axes.annotate(
-                *(f"{facts[key][1]:.2f}", (facts[key][2], row), (7, 0)),
-                **{"textcoords": "offset points", "va": "center", "fontsize": 9},
+                f"{facts[key][1]:.2f}",
+                (facts[key][2], row),
+                (7, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=9,
             )
         axes.plot(chance, [len(ROWS)] * len(chance), "o", ms=5, alpha=0.55, color=colours[1])
         axes.axvline(facts["whole"][1], ls=":", lw=1, color=colours[0])

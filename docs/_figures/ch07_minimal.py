@@ -21,8 +21,12 @@ def main() -> None:
             (value, gone), colour = found[node], look_of(kind[node.split(" ")[0]])[0]
             axes.barh([row], [100 * value / whole], height=0.66, color=colour)
             axes.annotate(
-                *(f"{100 * value / whole:.0f} %   {gone}", (100 * value / whole, row), (5, 0)),
-                **{"textcoords": "offset points", "va": "center", "fontsize": 8.5},
+                f"{100 * value / whole:.0f} %   {gone}",
+                (100 * value / whole, row),
+                (5, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=8.5,
             )
         axes.set(yticks=range(len(nodes)), ylim=(len(nodes) - 0.4, -0.6))
         axes.set_yticklabels([label(node, kind) for node in nodes])

@@ -66,8 +66,12 @@ def scatter(axes: Axes, heads: dict[str, Any], writers: list[tuple[str, str]]) -
         axes.plot([direct[1]] * 2, total[::2], color=colour, lw=1.1, alpha=0.7)
         axes.plot([direct[1]], [total[1]], ls="", marker=marker, ms=6, color=colour)
         axes.annotate(
-            *(head, (direct[1], total[1]), (direct[2] + 0.02 * (high - low), height)),
-            **{"va": "center", "fontsize": 8.5, "color": colour},
+            head,
+            (direct[1], total[1]),
+            (direct[2] + 0.02 * (high - low), height),
+            va="center",
+            fontsize=8.5,
+            color=colour,
         )
     seen = dict.fromkeys(name for name, _ in writers)
     for name in seen:
@@ -87,8 +91,11 @@ def before_after(axes: Axes, risen: dict[str, Any], names: dict[str, str]) -> No
         axes.plot([before[1]], [row], "o", ms=5.5, mfc="none", color=colour)
         axes.plot([after[1]], [row], "o", ms=5.5, color=colour)
         axes.annotate(
-            *(f"{rise[1]:+.2f} [{rise[0]:+.2f}, {rise[2]:+.2f}]", (1.02, row)),
-            **{"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 8.5},
+            f"{rise[1]:+.2f} [{rise[0]:+.2f}, {rise[2]:+.2f}]",
+            (1.02, row),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            fontsize=8.5,
         )
     axes.axvline(0, color=soft, lw=0.8)
     axes.plot([], [], "o", mfc="none", color=soft, label="whole model")

@@ -1,11 +1,12 @@
 """What the chapter's pages say is what its figures measured, and a new training run agrees."""
 
-import hashlib
 import json
 from pathlib import Path
 
 import pytest
 import torch
+
+from docs._figures.lib.figure_files import code_hash
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = sorted(path.stem for path in (ROOT / "docs/figures").glob("ch00_*.json"))
@@ -25,8 +26,7 @@ def numbers(name: str) -> dict:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_figure_is_what_its_script_draws(name):
     for source, digest in facts(name.removeprefix("ch00_"))["sources"].items():
-        text = (ROOT / source).read_bytes().replace(b"\r\n", b"\n")
-        assert hashlib.sha256(text).hexdigest()[:16] == digest, f"run {source} again"
+        assert code_hash(ROOT / source) == digest, f"run {source} again"
 
 
 @pytest.mark.parametrize("name", NAMES)
