@@ -1,8 +1,9 @@
-"""Read the residual stream before the model has finished: the logit lens and the tuned lens.
+"""The logit lens and the tuned lens: decode the residual stream of intermediate layers.
 
-The stream after any layer has the shape of the last one, so the final norm and the unembedding can
-be applied to it (logit lens). Early layers write in directions that are turned later; a tuned lens
-learns one affine map a layer that undoes it, trained to predict the model's own final answer.
+The residual stream has the same shape after every layer, so the final norm and the unembedding can
+be applied to any of them (logit lens). Early layers represent things in another basis than the
+last one. A tuned lens learns one affine map per layer that corrects for it, trained to predict
+the model's own final output.
 Axes: layer, batch, pos, d_model, d_vocab.
 Source: nostalgebraist 2020, "interpreting GPT: the logit lens"; Belrose et al. 2023, "Eliciting
 Latent Predictions from Transformers with the Tuned Lens".
@@ -22,34 +23,39 @@ Stream = Float[Tensor, "layer batch pos d_model"]
 
 @torch.no_grad()
 def residual_stream(model: HookedTransformer, tokens: Int[Tensor, "batch pos"]) -> Stream:
-    """The stream before each block and after the last one: n_layers + 1 of them."""
-    stream = [model.embedding(tokens)]
+    """Return the residual stream before each block and after the last: n_layers + 1 entries."""
+    stream = [model.embed_tokens(tokens)]
     for layer in range(len(model.blocks)):
-        stream.append(model.through(stream[-1], layer, layer + 1))
+        stream.append(model.run_blocks(stream[-1], layer, layer + 1))
     return torch.stack(stream)
 
 
 def logit_lens(
     model: HookedTransformer, stream: Stream
 ) -> Float[Tensor, "layer batch pos d_vocab"]:
-    """Logits if the model stopped after each layer; each with a final norm of its own scale."""
+    """Decode each layer's residual stream by the final norm and the unembedding.
+
+    Each layer is divided by a scale of its own, not by that of the last layer.
+    """
     # exercise 3.5
     raise NotImplementedError("exercise 3.5")
 
 
-def kl_from(
+def kl_divergence(
     guess: Float[Tensor, "*batch d_vocab"], final: Float[Tensor, "*batch d_vocab"]
 ) -> Float[Tensor, "*batch"]:
-    """KL(final || guess): what is lost by expecting the guess where the final answer is drawn.
+    """Compute KL(final || guess) from two tensors of logits, at each position.
 
-    Units: nats; 0 where they agree.
+    It is the extra cost, in nats, of predicting with `guess` what is drawn from `final`.
+
+    Units: nats; 0 where the distributions are equal, never negative.
     """
     # exercise 3.6
     raise NotImplementedError("exercise 3.6")
 
 
 class TunedLens(nn.Module):
-    """One affine map a layer, x + x @ W + b, which starts as the identity."""
+    """One affine map per layer, x + x @ W + b, initialized to the identity."""
 
     W: Float[Tensor, "layer d_model d_model"]
     b: Float[Tensor, "layer d_model"]
@@ -60,7 +66,7 @@ class TunedLens(nn.Module):
         self.b = nn.Parameter(torch.zeros(n_layers, d_model))
 
     def forward(self, stream: Stream) -> Stream:
-        """What each layer's stream will become, as far as an affine map can tell."""
+        """Map each layer's residual stream to a prediction of the last layer's."""
         moved = einsum(
             stream, self.W, "layer batch pos d_in, layer d_in d_out -> layer batch pos d_out"
         )
@@ -76,17 +82,17 @@ def train_tuned_lens(
 ) -> Iterator[Float[Tensor, " layer"]]:
     """Train a lens in place, all layers at once, and yield each layer's loss at each step.
 
-    Nothing of the model is trained. The loss of a layer is KL from the model's final answer to the
-    lens's, the mean over positions, in nats.
+    The model itself is not trained. The loss of a layer is the KL divergence of the lens's output
+    from the model's final output, averaged over positions, in nats.
     """
     optimizer = torch.optim.Adam(lens.parameters(), lr=lr)
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = lr * (1 - step / steps)
         stream = residual_stream(model, next(batches))
         with torch.no_grad():
-            final = model.read_out(stream[-1])
+            final = model.unembed_resid(stream[-1])
         guess = logit_lens(model, lens(stream[:-1]))
-        losses = kl_from(guess, final.expand_as(guess)).mean(dim=(1, 2))
+        losses = kl_divergence(guess, final.expand_as(guess)).mean(dim=(1, 2))
         optimizer.zero_grad()
         losses.sum().backward(inputs=list(lens.parameters()))
         optimizer.step()

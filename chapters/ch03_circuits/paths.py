@@ -1,9 +1,9 @@
-"""Multiply a transformer out: its logits as a sum over paths from the input.
+"""Path expansion: the logits of an attention-only model as a sum over paths from the input.
 
-Without MLPs and norms, and with the patterns held at what they were, a transformer is linear. Each
-layer offers every path H + 1 ways to go on: past all heads, or through one of them. So two layers
-of H heads have (1 + H)^2 paths: the direct one, 2H through one head, H^2 through a head of each
-layer (virtual heads). Biases start paths of their own.
+Without MLPs and norms, and with the attention patterns held fixed, a transformer is linear. At
+each layer a path goes on in one of H + 1 ways: past all heads, or through one of them. Two layers
+of H heads therefore have (1 + H)^2 paths: the direct path, 2H paths through one head, and H^2 paths
+through one head of each layer (virtual heads). Biases start paths of their own.
 Axes: path, batch, pos, d_model; head, query, key.
 Source: Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits".
 """
@@ -20,41 +20,42 @@ from ..ch02_transformer.attention import Attention
 from ..ch02_transformer.attention_only import NoNorm
 from ..ch02_transformer.train import next_token_loss
 from .circuits import attention_of, ov_circuit, per_query_head, qk_circuit
-from .factored import FactoredMatrix
+from .factored_matrix import FactoredMatrix
 
 Pattern = Float[Tensor, "batch head query key"]
 
 
 class Paths(NamedTuple):
-    """Contributions to the residual stream; the values sum to it."""
+    """Contributions of paths to the residual stream; the values sum to it."""
 
     names: list[tuple[str, ...]]
-    """Where each path starts and the heads that it goes through: ("embed", "0.1", "1.0")."""
+    """Start of each path and the heads on it: ("embed", "0.1", "1.0")."""
     values: Float[Tensor, "path batch pos d_model"]
-    """What arrives along each."""
+    """Contribution of each path to the residual stream."""
 
 
-def through_heads(
+def apply_heads_to_paths(
     values: Float[Tensor, "path batch pos d_model"], pattern: Pattern, ov: FactoredMatrix
 ) -> Float[Tensor, "path head batch pos d_model"]:
-    """What each head of a layer makes of each path, its pattern held fixed.
+    """Apply each head of a layer to each path, with the attention pattern held fixed.
 
-    The values at the keys go through the OV circuit, and the pattern takes them to the queries.
+    The values at the key positions are multiplied by the OV circuit and averaged by the pattern.
     """
     # exercise 3.14
     raise NotImplementedError("exercise 3.14")
 
 
-def extend(
+def extend_paths(
     paths: Paths, pattern: Pattern, attn: Attention, ov: FactoredMatrix, layer: int
 ) -> Paths:
-    """Let every path go past a layer's heads or through one of them, and add the layer's bias.
+    """Extend every path past a layer's heads and through each of them; add the layer's bias.
 
-    A value bias is moved by patterns whose rows sum to one, so it arrives whole at every position.
+    A value bias is averaged by a pattern whose rows sum to one, so each position receives the
+    whole of it.
     """
-    new = through_heads(paths.values, pattern, ov)
+    new = apply_heads_to_paths(paths.values, pattern, ov)
     n_heads = new.shape[1]
-    b_V = per_query_head(attn.b_V[:, None], n_heads)[:, 0]
+    b_V = per_query_head(attn.b_V[:, None], n_heads)[:, 0]  # [head, d_head]
     bias = attn.b_O + einsum(b_V, attn.W_O, "head d_head, head d_head d_model -> d_model")
     names = [*paths.names, *((*n, f"{layer}.{h}") for n in paths.names for h in range(n_heads))]
     values = [paths.values, new.flatten(0, 1), bias.expand_as(paths.values[:1])]
@@ -62,24 +63,30 @@ def extend(
 
 
 def check_linear(model: HookedTransformer) -> None:
-    """Refuse a model with MLPs or norms, which cannot be multiplied out."""
+    """Check that a model has neither MLPs nor norms.
+
+    Raises: ValueError for a model that has.
+    """
     if model.parts.norm is not NoNorm:
-        raise ValueError("paths are exact only without norms and MLPs; use an attention-only model")
+        raise ValueError(
+            "expected a model without norms and MLPs, got one with norms; use an attention-only "
+            "model, for which paths are exact"
+        )
 
 
 @torch.no_grad()
-def expand(model: HookedTransformer, tokens: Int[Tensor, "batch pos"]) -> Paths:
-    """All paths from the embedding, and from each bias, to the stream after the last block.
+def expand_paths(model: HookedTransformer, tokens: Int[Tensor, "batch pos"]) -> Paths:
+    """Compute all paths from the embedding and the biases to the final residual stream.
 
     Raises: ValueError for a model with MLPs or norms.
     """
     check_linear(model)
     names = [name for name in model.hook_points() if name.endswith("hook_pattern")]
     _, cache = model.run_with_cache(tokens, names=names)
-    paths = Paths([("embed",)], model.embedding(tokens)[None])
+    paths = Paths([("embed",)], model.embed_tokens(tokens)[None])
     for layer, block in enumerate(model.blocks):
         pattern = cache[f"blocks.{layer}.attn.hook_pattern"]
-        paths = extend(paths, pattern, block.attn, ov_circuit(model, layer), layer)
+        paths = extend_paths(paths, pattern, block.attn, ov_circuit(model, layer), layer)
     return paths
 
 
@@ -87,25 +94,25 @@ def expand(model: HookedTransformer, tokens: Int[Tensor, "batch pos"]) -> Paths:
 def score_terms(
     model: HookedTransformer, paths: Paths, layer: int
 ) -> Float[Tensor, "head query_path key_path batch query key"]:
-    """Attention scores before the mask, by the paths that made the query and the key.
+    """Split attention scores, before the mask, by the paths of the query and of the key.
 
-    paths: all that arrives at the layer; its positions are added as one more path, the last.
-    Every pair of paths gives one term, and all terms sum to the scores of a model without query
-    and key biases.
+    paths: the paths that reach the layer. The layer's positions are added as one more path, the
+    last. Each pair of paths gives one term, and the terms sum to the scores of a model without
+    query and key biases.
 
-    Units: scores, divided by sqrt(d_head) as the softmax gets them.
+    Units: attention scores, divided by sqrt(d_head).
     Raises: ValueError for a model with MLPs or norms, and for a layer that it does not have.
     """
     check_linear(model)
     attn, qk = attention_of(model, layer), qk_circuit(model, layer)
-    where = model.blocks[layer].W_pos[: paths.values.shape[2]].expand_as(paths.values[:1])
-    values = torch.cat([paths.values, where])
+    positions = model.blocks[layer].W_pos[: paths.values.shape[2]].expand_as(paths.values[:1])
+    values = torch.cat([paths.values, positions])  # [path + 1, batch, pos, d_model]
     # exercise 3.15
     raise NotImplementedError("exercise 3.15")
 
 
-def order(name: tuple[str, ...]) -> int:
-    """How many heads a path goes through: 0 for the direct path and for biases."""
+def path_order(name: tuple[str, ...]) -> int:
+    """Count the heads on a path: 0 for the direct path and for biases."""
     return len(name) - 1
 
 
@@ -113,46 +120,47 @@ def order(name: tuple[str, ...]) -> int:
 def losses_by_order(
     model: HookedTransformer, tokens: Int[Tensor, "batch pos"]
 ) -> Float[Tensor, " order"]:
-    """Next-token loss with the paths through at most 0, 1, 2, ... heads kept, in that order.
+    """Compute the next-token loss with only the paths of at most 0, 1, 2, ... heads kept.
 
-    Patterns stay what they were in the whole model. Units: nats a token.
+    Patterns are held at those of the whole model. Units: nats per token.
     """
-    paths = expand(model, tokens)
-    orders = torch.tensor([order(name) for name in paths.names], device=tokens.device)
+    paths = expand_paths(model, tokens)
+    orders = torch.tensor([path_order(name) for name in paths.names], device=tokens.device)
     kept = [paths.values[orders <= most].sum(dim=0) for most in range(int(orders.max()) + 1)]
-    return torch.stack([next_token_loss(model.read_out(stream), tokens) for stream in kept])
+    return torch.stack([next_token_loss(model.unembed_resid(resid), tokens) for resid in kept])
 
 
 class SkipTrigram(NamedTuple):
-    """A pattern "source ... here -> out" that one head carries out."""
+    """A pattern "source ... destination -> out" that one head implements."""
 
     source: int
-    """The token that is looked at."""
-    here: int
-    """The token that looks."""
+    """The attended token."""
+    destination: int
+    """The token at the position that attends."""
     out: int
     """The token whose logit rises."""
     strength: float
-    """How much it rises when all attention is on the source, times how far the source wins."""
+    """Attention to the source times its effect on the logit."""
 
 
 @torch.no_grad()
 def skip_trigrams(
-    looks: Float[Tensor, "here source"], raises: Float[Tensor, "source out"], n: int
+    scores: Float[Tensor, "destination source"], logits: Float[Tensor, "source out"], n: int
 ) -> list[SkipTrigram]:
-    """The n strongest skip-trigrams of a head, from its full QK and OV circuits.
+    """Return the n strongest skip-trigrams of a head, from its full QK and OV circuits.
 
-    looks: full QK, softmaxed over sources here, so that a source counts where it wins. raises: full
-    OV. A head knows no more than these two tables: if `keep ... in` makes it look at `keep`, and
-    `keep` raises both `mind` and `bay`, then `keep ... in -> bay` rises with `mind`. That is the
-    skip-trigram bug.
+    scores: the full QK circuit, to which a softmax over sources is applied here. logits: the full
+    OV circuit. A head has only these two tables. If `in` attends to `keep`, and `keep` raises both
+    `mind` and `bay`, then `keep ... in -> bay` rises together with `keep ... in -> mind`. The paper
+    calls this a bug of skip-trigrams.
     """
-    strengths = looks.softmax(dim=-1)[:, :, None] * raises[None]
+    # [destination, source, out]
+    strengths = scores.softmax(dim=-1)[:, :, None] * logits[None]
     best = strengths.flatten().topk(n)
-    _, sources, outs = strengths.shape
+    _, n_sources, n_outs = strengths.shape
     found = []
     for value, index in zip(best.values.tolist(), best.indices.tolist(), strict=True):
-        here, rest = divmod(index, sources * outs)
-        source, out = divmod(rest, outs)
-        found.append(SkipTrigram(source, here, out, value))
+        destination, rest = divmod(index, n_sources * n_outs)
+        source, out = divmod(rest, n_outs)
+        found.append(SkipTrigram(source, destination, out, value))
     return found

@@ -1,9 +1,10 @@
-"""Take heads out, and see what is lost: with everything after them recomputed, or not.
+"""Ablation of heads, with everything after them recomputed or with all patterns held fixed.
 
-Full ablation sets a head's z to zero and lets the rest of the model react. Pattern-preserving
-ablation also holds every attention pattern at what it was, so only what the head *moves* is lost,
-and not what it does to where later heads look. The difference between the two is what the head did
-through patterns: a previous-token head loses its induction head under the first and not the second.
+Full ablation sets a head's z to zero and recomputes the rest of the model. Pattern-preserving
+ablation also holds every attention pattern at that of the intact model, so it removes what the head
+*moves* but not its effect on where later heads attend. The difference between the two is the effect
+through patterns: an induction head stops working when its previous-token head is ablated fully,
+and keeps working when patterns are held.
 Axes: batch, pos; a head is a pair (layer, head).
 Source: Olsson et al. 2022, "In-context Learning and Induction Heads", argument 3.
 """
@@ -20,60 +21,69 @@ from ..ch02_transformer.hooks import Hook, HookPoint
 from ..ch02_transformer.sites import Site
 
 Head = tuple[int, int]
-HookTable = dict[str, Hook]
 
 
 def check_heads(model: HookedTransformer, heads: Iterable[Head]) -> None:
-    """Refuse heads that the model does not have.
+    """Check that the model has these heads.
 
-    Raises: ValueError naming the first of them, and what there is.
+    Raises: ValueError for the first one that it does not have.
     """
     layers, n_heads = len(model.blocks), model.config.n_heads
     for layer, head in heads:
         if not (0 <= layer < layers and 0 <= head < n_heads):
             raise ValueError(
-                f"no head {layer}.{head}: layers are 0..{layers - 1}, heads 0..{n_heads - 1}"
+                f"expected heads with layer in 0..{layers - 1} and head in 0..{n_heads - 1}, got "
+                f"{layer}.{head}"
             )
 
 
-def zero_hooks(model: HookedTransformer, heads: Iterable[Head]) -> HookTable:
-    """Hooks that set the z of these heads to zero, one a layer.
+def head_sites(model: HookedTransformer, heads: Iterable[Head]) -> list[Site]:
+    """Group heads by layer: one site of `attn.hook_z` per layer, with its heads in order.
 
     Raises: ValueError for a head that the model does not have.
     """
     chosen = sorted(set(heads))
     check_heads(model, chosen)
-    by_layer: dict[int, list[int]] = {}
+    by_layer: dict[int, tuple[int, ...]] = {}
     for layer, head in chosen:
-        by_layer.setdefault(layer, []).append(head)
+        by_layer[layer] = (*by_layer.get(layer, ()), head)
+    return [Site("attn.hook_z", layer, head=group) for layer, group in by_layer.items()]
 
-    def silence(layer: int, numbers: list[int]) -> Hook:
-        site = Site("attn.hook_z", layer, head=tuple(numbers))
 
-        def hook(z: Tensor, point: HookPoint) -> Tensor | None:
-            places = site.places(*z.shape[:2])
-            # exercise 4.10
-            raise NotImplementedError("exercise 4.10")
+def zero_hook(site: Site) -> Hook:
+    """Make the hook that sets z to zero at a site: the heads `site.head` of one layer."""
 
-        return hook
+    def hook(z: Tensor, point: HookPoint) -> Tensor | None:
+        positions = site.resolve_positions(*z.shape[:2])
+        # exercise 4.10
+        raise NotImplementedError("exercise 4.10")
 
-    return {f"blocks.{layer}.attn.hook_z": silence(layer, by_layer[layer]) for layer in by_layer}
+    return hook
+
+
+def zero_ablation_hooks(model: HookedTransformer, heads: Iterable[Head]) -> dict[str, Hook]:
+    """Make the hooks that set the z of these heads to zero, by hook name, one per layer.
+
+    Raises: ValueError for a head that the model does not have.
+    """
+    sites = head_sites(model, heads)
+    return {site.name: zero_hook(site) for site in sites}
 
 
 @torch.no_grad()
 def full_ablation(
     model: HookedTransformer, tokens: Int[Tensor, "batch pos"], heads: Iterable[Head]
 ) -> Float[Tensor, "batch pos d_vocab"]:
-    """Logits without these heads, everything after them recomputed."""
-    return model.run_with_hooks(tokens, hooks=zero_hooks(model, heads))
+    """Compute the logits without these heads, everything after them recomputed."""
+    return model.run_with_hooks(tokens, hooks=zero_ablation_hooks(model, heads))
 
 
 @torch.no_grad()
 def pattern_preserving_ablation(
     model: HookedTransformer, tokens: Int[Tensor, "batch pos"], heads: Iterable[Head]
 ) -> Float[Tensor, "batch pos d_vocab"]:
-    """Logits without what these heads write, all patterns held at those of the whole model."""
-    hooks = zero_hooks(model, heads)
+    """Compute the logits without these heads, all patterns held at those of the intact model."""
+    hooks = zero_ablation_hooks(model, heads)
     names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(len(model.blocks))]
     # exercise 4.11
     raise NotImplementedError("exercise 4.11")
@@ -84,13 +94,13 @@ def random_heads(
     size: int,
     n_sets: int,
     generator: torch.Generator,
-    but: Iterable[Head],
+    exclude: Iterable[Head],
 ) -> list[list[Head]]:
-    """Sets of other heads to compare with: as many heads, none of those left out.
+    """Draw random sets of `size` heads, none of them in `exclude`: the null of an ablation.
 
-    Raises: ValueError when too few heads are left.
+    Raises: ValueError when too few heads remain.
     """
     n_heads = model.config.n_heads
-    excluded = torch.tensor([layer * n_heads + head for layer, head in but], dtype=torch.long)
+    excluded = torch.tensor([layer * n_heads + head for layer, head in exclude], dtype=torch.long)
     sets = random_sets(len(model.blocks) * n_heads, size, n_sets, generator, excluded)
-    return [[divmod(number, n_heads) for number in one] for one in sets.tolist()]
+    return [[divmod(index, n_heads) for index in one] for one in sets.tolist()]

@@ -1,9 +1,9 @@
-"""Smeared keys: give a one-layer model what it lacks for induction.
+"""Smeared keys: an architecture in which one layer can do induction.
 
-An induction head needs keys that know which token stood before them; with two layers an earlier
-head puts that there. Here every key is mixed with the key before it, by a share that each head
-learns. Should induction then form in one layer, and earlier in two, then it is the missing
-composition that had kept it from forming.
+The keys of an induction head must contain the token before them. With two layers an earlier head
+writes it there. Here every key is mixed with the key before it, by a weight that each head learns.
+If induction then forms in one layer, and earlier in two, what delayed it was the composition of
+two layers.
 Source: Olsson et al. 2022, "In-context Learning and Induction Heads", argument 2.
 """
 
@@ -23,18 +23,18 @@ Keys = Float[Tensor, "batch pos head d_head"]
 def smear(keys: Keys, alpha: Float[Tensor, " head"]) -> Keys:
     """Mix each key with the one before: sigmoid(alpha) k[j] + (1 - sigmoid(alpha)) k[j - 1].
 
-    The first key has none before it and stays as it is. A large alpha leaves all keys as they are,
-    a very negative one puts each a position too late.
+    The first key stays as it is. A large alpha leaves all keys unchanged; a very negative one moves
+    each key one position later.
     """
     # exercise 4.9
     raise NotImplementedError("exercise 4.9")
 
 
 class Smear(nn.Module):
-    """Keys smeared by a learned share a head; it starts at one half.
+    """Smear keys by one learned weight per head, initialized to one half.
 
-    Stands where other families norm their keys. It reads the keys of one call alone, so a model
-    with smeared keys cannot go on from a cache.
+    It takes the place of the norm of keys that other families have. It uses only the keys of one
+    call, so a model with smeared keys cannot continue from a cache.
     """
 
     alpha: Float[Tensor, " head"]
@@ -44,12 +44,12 @@ class Smear(nn.Module):
         self.alpha = nn.Parameter(torch.zeros(config.kv_heads))
 
     def forward(self, keys: Keys) -> Keys:
-        """The mixed keys."""
+        """Return the mixed keys."""
         return smear(keys, self.alpha)
 
 
 def smeared_attention(config: TransformerConfig, layer: int) -> Attention:
-    """Attention whose keys are smeared, the same in every layer."""
+    """Build attention with smeared keys; all layers are alike."""
     del layer
     return Attention(config, qk_norms=(nn.Identity(), Smear(config)))
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..ch02_transformer import HookedTransformer, TransformerConfig
 from ..ch02_transformer.attention_only import ATTENTION_ONLY_NORMED
 from ..ch02_transformer.train import TrainConfig, learning_rate, make_optimizer, train_step
-from ..ch03_circuits import compositions
+from ..ch03_circuits import all_composition_scores
 from .scores import head_scores, in_context_score, token_losses
 from .smeared import SMEARED
 
@@ -89,6 +89,6 @@ def measure(
         in_context_score(losses, early=pos // 10, late=pos - 12).item(),
         scores.prefix,
         scores.previous,
-        compositions(model, 0, 1).k if two else None,
+        all_composition_scores(model, 0, 1).k if two else None,
         losses,
     )

@@ -1,24 +1,24 @@
-"""A mathematical framework for transformer circuits: take a model apart by its weights.
+"""A mathematical framework for transformer circuits: read a model from its weights.
 
-Reading order: decompose, lens, factored, circuits, composition, paths.
+Reading order: decompose, lens, factored_matrix, circuits, composition, paths.
 """
 
 from .circuits import copying_score, ov_circuit, qk_circuit
-from .composition import composition_score, compositions
-from .decompose import attribute, decompose
-from .factored import FactoredMatrix
+from .composition import all_composition_scores, composition_score
+from .decompose import decompose, direct_logit_attribution
+from .factored_matrix import FactoredMatrix
 from .lens import TunedLens, logit_lens
-from .paths import expand
+from .paths import expand_paths
 
 __all__ = [
     "FactoredMatrix",
     "TunedLens",
-    "attribute",
+    "all_composition_scores",
     "composition_score",
-    "compositions",
     "copying_score",
     "decompose",
-    "expand",
+    "direct_logit_attribution",
+    "expand_paths",
     "logit_lens",
     "ov_circuit",
     "qk_circuit",

@@ -1,4 +1,4 @@
-"""In-context learning and induction heads: found, explained, and taken out.
+"""In-context learning and induction heads: find them, explain them, ablate them.
 
 Reading order: texts, scores, phase_change, smeared, ablate.
 """

@@ -1,13 +1,13 @@
-"""Say what a head does, in numbers: scores of attention patterns, and of what they move.
+"""Scores of heads: where they attend on repeated text, and whether they copy.
 
-On a text that repeats every `period` tokens, let a query stand at p. Looking k repeats back,
+On a text that repeats every `period` tokens, for a query at position p and k = 1, 2, ...
 
-    p - k * period        is the same token as at p              (duplicate-token head)
-    p - k * period + 1    is what came after it                  (induction head)
+    p - k * period        holds the same token as p                (duplicate-token head)
+    p - k * period + 1    holds the token that followed it         (induction head)
 
-and p - 1 is the previous token. A head's score is the attention that it spends there, summed over
-the repeats that have been and averaged over queries in the second repeat and later ones. A token
-that only marks the start of the text (`first`) shifts everything by one and is never counted.
+and p - 1 holds the previous token. The score of a head is its attention to such positions, summed
+over the earlier repeats and averaged over the queries from the second repeat on. Start tokens
+(`n_bos` of them) shift all positions and are never counted.
 Axes: layer, head, batch, query, key.
 Source: Olsson et al. 2022, "In-context Learning and Induction Heads".
 """
@@ -24,68 +24,73 @@ from ..ch02_transformer import HookedTransformer
 Pattern = Float[Tensor, "batch head query key"]
 
 
-def check_repeats(pattern: Tensor, period: int, first: int) -> None:
-    """Refuse a pattern in which nothing is repeated.
+def check_repeats(pattern: Tensor, period: int, n_bos: int) -> None:
+    """Check that a pattern covers at least two repeats.
 
     Raises: ValueError for a text shorter than two periods.
     """
-    if first < 0 or period < 2 or pattern.shape[-1] - first < 2 * period:
+    if n_bos < 0 or period < 2 or pattern.shape[-1] - n_bos < 2 * period:
         raise ValueError(
-            f"a score of repeats needs a period of 2 or more, twice; {pattern.shape[-1]} tokens, "
-            f"{first} before the first segment, and a period of {period} came"
+            "expected period >= 2 and at least two repeats after the start tokens, got "
+            f"{pattern.shape[-1]} tokens, period {period} and n_bos {n_bos}"
         )
 
 
-def previous_token_score(pattern: Pattern, first: int = 0) -> Float[Tensor, " head"]:
-    """Mean attention to the token just before; the first token has none and is left out.
+def previous_token_score(pattern: Pattern, n_bos: int = 0) -> Float[Tensor, " head"]:
+    """Average each head's attention to the token just before the query.
 
-    first: tokens that mark the start; they are no queries and no keys here.
+    The first token of the text has no token before it and is left out.
+
+    n_bos: number of start tokens, which count neither as queries nor as keys.
 
     Units: share of attention, 0 to 1.
-    Raises: ValueError unless two tokens or more are left.
+    Raises: ValueError unless at least two tokens remain.
     """
-    if first < 0 or pattern.shape[-1] - first < 2:
+    if n_bos < 0 or pattern.shape[-1] - n_bos < 2:
         raise ValueError(
-            f"a previous token needs two tokens; {pattern.shape[-1]} came, {first} before the text"
+            "expected at least two tokens after the start tokens, got "
+            f"{pattern.shape[-1]} tokens and n_bos {n_bos}"
         )
     # exercise 4.1
-    return pattern[:, :, first:, first:].diagonal(-1, dim1=2, dim2=3).mean(dim=(0, 2))
+    return pattern[:, :, n_bos:, n_bos:].diagonal(-1, dim1=2, dim2=3).mean(dim=(0, 2))
 
 
-def duplicate_token_score(pattern: Pattern, period: int, first: int = 0) -> Float[Tensor, " head"]:
-    """Mean attention to earlier copies of the query's own token, all of them together.
+def duplicate_token_score(pattern: Pattern, period: int, n_bos: int = 0) -> Float[Tensor, " head"]:
+    """Average the attention to all earlier copies of the query's own token together.
 
     Units: share of attention, 0 to 1.
     Raises: ValueError for a text shorter than two periods.
     """
-    check_repeats(pattern, period, first)
+    check_repeats(pattern, period, n_bos)
     # exercise 4.2
-    return attention_back(pattern, period, first, shift=0)
+    return attention_to_offset(pattern, period, n_bos, shift=0)
 
 
-def prefix_matching_score(pattern: Pattern, period: int, first: int = 0) -> Float[Tensor, " head"]:
-    """Mean attention to the tokens that came after earlier copies of the query's own token.
+def prefix_matching_score(pattern: Pattern, period: int, n_bos: int = 0) -> Float[Tensor, " head"]:
+    """Average the attention to the tokens that followed earlier copies of the query's own token.
 
-    This is what an induction head looks at: on a text that repeats, the token that comes next.
+    An induction head attends there: on repeated text it is the token that comes next.
 
     Units: share of attention, 0 to 1.
     Raises: ValueError for a text shorter than two periods.
     """
-    check_repeats(pattern, period, first)
+    check_repeats(pattern, period, n_bos)
     # exercise 4.3
-    return attention_back(pattern, period, first, shift=1)
+    return attention_to_offset(pattern, period, n_bos, shift=1)
 
 
-def attention_back(pattern: Pattern, period: int, first: int, shift: int) -> Float[Tensor, " head"]:
-    """Mean attention to the positions p - k * period + shift, k = 1, 2, ..., over queries p.
+def attention_to_offset(
+    pattern: Pattern, period: int, n_bos: int, shift: int
+) -> Float[Tensor, " head"]:
+    """Average over queries p the attention to p - k * period + shift, summed over k = 1, 2, ...
 
-    Queries are those of the second repeat and later ones. Every such position in the text counts,
-    its very first token too: at the end of a repeat that token is the one to come.
+    Queries are those from the second repeat on. Every such position counts as a key, including the
+    first token of the text: at the end of a repeat that token is the next one.
     """
     # exercise 4.3
-    text = pattern[:, :, first:, first:]
+    text = pattern[:, :, n_bos:, n_bos:]
     pos = text.shape[-1]
-    back = torch.arange(pos)[:, None] - torch.arange(pos) + shift
+    back = torch.arange(pos)[:, None] - torch.arange(pos) + shift  # [query, key]
     target = (back > 0) & (back % period == 0)
     spent = (text * target.to(text)).sum(dim=-1)
     return spent[:, :, period:].mean(dim=(0, 2))
@@ -94,7 +99,7 @@ def attention_back(pattern: Pattern, period: int, first: int, shift: int) -> Flo
 def token_losses(
     logits: Float[Tensor, "batch pos d_vocab"], tokens: Int[Tensor, "batch pos"]
 ) -> Float[Tensor, "batch predicted"]:
-    """Surprise at each next token; number i is that of the token at position i + 1.
+    """Compute the cross-entropy of each next token; entry i belongs to the token at i + 1.
 
     Units: nats.
     """
@@ -104,25 +109,25 @@ def token_losses(
 def in_context_score(
     losses: Float[Tensor, "batch predicted"], early: int, late: int
 ) -> Float[Tensor, ""]:
-    """Loss at a late token minus loss at an early one: NEGATIVE when context helps.
+    """Subtract the loss at an early token from the loss at a late one: NEGATIVE if context helps.
 
-    The paper takes the 500th token and the 50th, of texts of 512. Some of its plots show the
+    The paper uses the 500th token and the 50th, of texts of 512. Some of its plots show the
     opposite difference; this is the one that it defines.
 
     Units: nats; lower is better, 0 means that nothing was learned from the text.
     Raises: ValueError unless 0 <= early < late < the number of losses.
     """
     if not 0 <= early < late < losses.shape[1]:
-        raise ValueError(f"expected 0 <= early < late < {losses.shape[1]}; {early} and {late} came")
+        raise ValueError(f"expected 0 <= early < late < {losses.shape[1]}, got {early} and {late}")
     # exercise 4.4
     return losses[:, late].mean() - losses[:, early].mean()
 
 
 class HeadScores(NamedTuple):
-    """What every head of a model does on repeated text."""
+    """Attention scores of every head of a model on repeated text."""
 
     prefix: Float[Tensor, "layer head"]
-    """Prefix matching: an induction head's score."""
+    """Prefix-matching score, which is high for induction heads."""
     previous: Float[Tensor, "layer head"]
     """Attention to the previous token."""
     duplicate: Float[Tensor, "layer head"]
@@ -131,50 +136,51 @@ class HeadScores(NamedTuple):
 
 @torch.no_grad()
 def head_scores(
-    model: HookedTransformer, tokens: Int[Tensor, "batch pos"], period: int, first: int = 0
+    model: HookedTransformer, tokens: Int[Tensor, "batch pos"], period: int, n_bos: int = 0
 ) -> HeadScores:
-    """Score all heads in one forward pass; each pattern is scored where it arises, and forgotten.
+    """Score all heads in one forward pass, without keeping the patterns.
 
     Raises: ValueError for a text shorter than two periods or a model without layers; KeyError for a
         model without patterns.
     """
     if not len(model.blocks):
-        raise ValueError("a model without layers has no heads to score")
+        raise ValueError("expected a model with layers, got one without")
     found: list[tuple[Tensor, Tensor, Tensor]] = []
 
-    def listen(pattern: Tensor, _: object) -> None:
-        prefix = prefix_matching_score(pattern, period, first)
-        previous = previous_token_score(pattern, first)
-        found.append((prefix, previous, duplicate_token_score(pattern, period, first)))
+    def score(pattern: Tensor, _: object) -> None:
+        prefix = prefix_matching_score(pattern, period, n_bos)
+        previous = previous_token_score(pattern, n_bos)
+        found.append((prefix, previous, duplicate_token_score(pattern, period, n_bos)))
 
-    last = len(model.blocks) - 1
-    names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(last + 1)]
-    with model.listening(names, listen):
-        model(tokens, stop_after=last)
-    return HeadScores(*(torch.stack(scores) for scores in zip(*found, strict=True)))
+    n_layers = len(model.blocks)
+    names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(n_layers)]
+    with model.observing(names, score):
+        model(tokens, stop_at_layer=n_layers)
+    prefix, previous, duplicate = (torch.stack(scores) for scores in zip(*found, strict=True))
+    return HeadScores(prefix, previous, duplicate)
 
 
-def copying_on_text(
+def copying_score_on_text(
     raised: Float[Tensor, "batch key head d_vocab"], tokens: Int[Tensor, "batch key"]
 ) -> Float[Tensor, " head"]:
-    """How much a head raises the very token that it looks at, against the other tokens of the text.
+    """Compare the logit of the attended token with those of the text's other tokens.
 
     raised: the logits that a head adds directly when all its attention is on one key. With `own`
     for the key's own token and `others` for the text's other tokens, the score of a key is
-    (own - mean(others)) / (|own| + mean(|others|)); a head's is the mean over keys. The mean over
-    the vocabulary is taken away first, since it changes no probability. The tokens of a text must
-    all be different.
+    (own - mean(others)) / (|own| + mean(|others|)); a head's score is the mean over keys. The mean
+    over the vocabulary is subtracted first, since it changes no probability. The tokens of a text
+    must be distinct.
 
-    Units: -1 to 1; 1 raises nothing but what it looks at, -1 lowers it, 0 does not tell it apart.
+    Units: -1 to 1; 1 raises only the attended token, -1 lowers it, 0 treats it like the others.
     Source: Olsson et al. 2022, the copying evaluator.
-    Differs: theirs drops what is lowered; this keeps the sign.
-    Raises: ValueError when a text holds a token twice.
+    Differs: theirs drops negative contributions; this keeps the sign.
+    Raises: ValueError when a text contains a token twice.
     """
-    check_different(tokens)
+    check_distinct(tokens)
     # exercise 4.5
     centred = raised - raised.mean(dim=-1, keepdim=True)
     index = tokens[:, None, None, :].expand(-1, tokens.shape[1], raised.shape[2], -1)
-    of_text = centred.gather(-1, index)
+    of_text = centred.gather(-1, index)  # [batch, key, head, token of the text]
     same = torch.eye(tokens.shape[1], dtype=torch.bool, device=tokens.device)[:, None, :]
     own = of_text.masked_fill(~same, 0.0).sum(dim=-1)
     others = of_text.masked_fill(same, 0.0) / (tokens.shape[1] - 1)
@@ -182,8 +188,11 @@ def copying_on_text(
     return score.mean(dim=(0, 1))
 
 
-def check_different(tokens: Int[Tensor, "batch key"]) -> None:
-    """Refuse texts of one token, or in which a token comes twice."""
+def check_distinct(tokens: Int[Tensor, "batch key"]) -> None:
+    """Check that each text has two or more tokens, all distinct.
+
+    Raises: ValueError otherwise.
+    """
     ordered = tokens.sort(dim=1).values
     if tokens.shape[1] < 2 or (ordered.diff(dim=1) == 0).any():
-        raise ValueError("every text must hold two or more tokens, all different from each other")
+        raise ValueError("expected texts of two or more distinct tokens, got a repeated one")

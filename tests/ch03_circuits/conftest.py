@@ -6,7 +6,7 @@ from tests.grading import module_fixture, tiny_models
 
 decompose = module_fixture("ch03_circuits.decompose")
 lens = module_fixture("ch03_circuits.lens")
-factored = module_fixture("ch03_circuits.factored_matrix")
+factored_matrix = module_fixture("ch03_circuits.factored_matrix")
 circuits = module_fixture("ch03_circuits.circuits")
 composition = module_fixture("ch03_circuits.composition")
 paths = module_fixture("ch03_circuits.paths")

@@ -13,7 +13,7 @@ from tests.grading.tiny_models import shared
 PAIRS = [(3, 4), (3, 3), (1, 2)]
 
 
-def heads(factored, n: int, d_model: int, rank: int, seed: int):
+def heads(factored_matrix, n: int, d_model: int, rank: int, seed: int):
     """Random heads as thin products."""
     A, B = normal(n, d_model, rank, seed=seed), normal(n, rank, d_model, seed=seed + 1)
     return factored_matrix.FactoredMatrix(A, B)
@@ -78,9 +78,12 @@ def mistakes(F, S):
 @pytest.mark.parametrize("n_earlier, n_later", PAIRS)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_score_is_the_norm_of_the_product_over_the_norms(
-    composition, factored, n_earlier, n_later, seed
+    composition, factored_matrix, n_earlier, n_later, seed
 ):
-    first, second = heads(factored, n_earlier, 8, 3, seed), heads(factored, n_later, 8, 2, seed + 9)
+    first, second = (
+        heads(factored_matrix, n_earlier, 8, 3, seed),
+        heads(factored_matrix, n_later, 8, 2, seed + 9),
+    )
     with assert_no_side_effects(first=first.A, second=second.B):
         came = composition.composition_score(first, second)
     F, S = first.A @ first.B, second.A @ second.B
@@ -89,10 +92,12 @@ def test_score_is_the_norm_of_the_product_over_the_norms(
 
 
 @exercise("3.12")
-def test_score_is_one_where_all_is_read_and_zero_where_nothing_is(composition, factored):
+def test_score_is_one_where_all_is_read_and_zero_where_nothing_is(composition, factored_matrix):
     axes = torch.eye(4).double()[:, :, None]
     first = factored_matrix.FactoredMatrix(axes[[0, 1]], axes[[2, 3]].mT)  # write axis 2, axis 3
-    second = factored_matrix.FactoredMatrix(3 * axes[[2, 0]], axes[[1, 1]].mT)  # read axis 2, axis 0
+    second = factored_matrix.FactoredMatrix(
+        3 * axes[[2, 0]], axes[[1, 1]].mT
+    )  # read axis 2, axis 0
     claim = "Heads write axes 2 and 3 of the stream; the later ones read axes 2 and 0."
     right = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
     F, S = first.A @ first.B, second.A @ second.B
@@ -100,9 +105,12 @@ def test_score_is_one_where_all_is_read_and_zero_where_nothing_is(composition, f
 
 
 @exercise("3.12")
-def test_mean_square_of_random_heads_is_one_over_d_model(composition, factored):
+def test_mean_square_of_random_heads_is_one_over_d_model(composition, factored_matrix):
     d_model = 64
-    first, second = heads(factored, 12, d_model, 8, 3), heads(factored, 12, d_model, 8, 5)
+    first, second = (
+        heads(factored_matrix, 12, d_model, 8, 3),
+        heads(factored_matrix, 12, d_model, 8, 5),
+    )
     came = composition.composition_score(first, second).square().mean().sqrt().item()
     right = d_model**-0.5
     assert abs(came - right) < 0.1 * right, (
@@ -112,8 +120,8 @@ def test_mean_square_of_random_heads_is_one_over_d_model(composition, factored):
 
 
 @exercise("3.12")
-def test_score_is_unchanged_by_what_passes_between_the_factors(composition, factored):
-    first, second = heads(factored, 2, 7, 3, 7), heads(factored, 3, 7, 2, 8)
+def test_score_is_unchanged_by_what_passes_between_the_factors(composition, factored_matrix):
+    first, second = heads(factored_matrix, 2, 7, 3, 7), heads(factored_matrix, 3, 7, 2, 8)
     before = composition.composition_score(first, second)
     R, T = normal(2, 3, 3, seed=9), normal(3, 2, 2, seed=10)
     first = factored_matrix.FactoredMatrix(first.A @ R, torch.linalg.inv(R) @ first.B)
@@ -123,8 +131,8 @@ def test_score_is_unchanged_by_what_passes_between_the_factors(composition, fact
 
 
 @exercise("3.12")
-def test_no_matrix_of_the_streams_size_is_multiplied_out(composition, factored):
-    first, second = heads(factored, 1, WIDE, 2, 1), heads(factored, 3, WIDE, 2, 2)
+def test_no_matrix_of_the_streams_size_is_multiplied_out(composition, factored_matrix):
+    first, second = heads(factored_matrix, 1, WIDE, 2, 1), heads(factored_matrix, 3, WIDE, 2, 2)
     most = largest_made(lambda: composition.composition_score(first, second))
     assert most < WIDE**2 / 2, (
         f"A tensor of {most} numbers is made on the way; d_model x d_model is {WIDE**2}. Multiply "

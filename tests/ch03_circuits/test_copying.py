@@ -82,7 +82,9 @@ def test_score_is_the_sum_over_the_sum_of_sizes(circuits, lead):
 
 
 @exercise("3.11")
-def test_a_head_that_hands_tokens_on_scores_one_and_its_opposite_minus_one(circuits, factored):
+def test_a_head_that_hands_tokens_on_scores_one_and_its_opposite_minus_one(
+    circuits, factored_matrix
+):
     W_E = torch.linalg.qr(normal(9, 9, seed=3)).Q[:, :5]
     W_V = normal(5, 3, seed=4)
     for sign in (1, -1):

@@ -1,4 +1,4 @@
-"""Graders of eigenvalues in factored.py: those of the product, from rank x rank numbers."""
+"""Graders of eigenvalues in factored_matrix.py: those of the product, from rank x rank numbers."""
 
 import pytest
 import torch
@@ -54,7 +54,7 @@ def eigen_mistakes(A, B):
 
 @exercise("3.9")
 @pytest.mark.parametrize("lead, side, rank", SQUARE)
-def test_eigenvalues_are_those_of_the_product_that_are_not_zero(factored, lead, side, rank):
+def test_eigenvalues_are_those_of_the_product_that_are_not_zero(factored_matrix, lead, side, rank):
     A, B = factors(lead, side, rank, side)
     with assert_no_side_effects(A=A, B=B):
         came = factored_matrix.FactoredMatrix(A, B).eigenvalues()
@@ -79,7 +79,7 @@ def test_eigenvalues_are_those_of_the_product_that_are_not_zero(factored, lead, 
 
 
 @exercise("3.9")
-def test_eigenvalues_of_a_turn_by_a_right_angle_worked_by_hand(factored):
+def test_eigenvalues_of_a_turn_by_a_right_angle_worked_by_hand(factored_matrix):
     A = torch.tensor([[0.0, -3.0], [3.0, 0.0], [0.0, 0.0]]).double()
     B = torch.tensor([[1.0, 0.0, 5.0], [0.0, 1.0, -7.0]]).double()
     right = torch.tensor([3j, -3j], dtype=torch.complex64)
@@ -89,7 +89,7 @@ def test_eigenvalues_of_a_turn_by_a_right_angle_worked_by_hand(factored):
 
 
 @exercise("3.9")
-def test_eigenvalues_are_unchanged_by_what_passes_between_the_factors(factored):
+def test_eigenvalues_are_unchanged_by_what_passes_between_the_factors(factored_matrix):
     A, B = factors((2,), 6, 3, 6, seed=9)
     R = normal(2, 3, 3, seed=10)
     before = factored_matrix.FactoredMatrix(A, B).eigenvalues()
@@ -99,7 +99,7 @@ def test_eigenvalues_are_unchanged_by_what_passes_between_the_factors(factored):
 
 
 @exercise("3.9")
-def test_eigenvalues_never_build_the_product(factored):
+def test_eigenvalues_never_build_the_product(factored_matrix):
     A, B = factors((), WIDE, THIN, WIDE)
     most = largest_made(lambda: factored_matrix.FactoredMatrix(A, B).eigenvalues())
     multiplied_out("spectrum", most)

@@ -77,18 +77,18 @@ def test_skip_trigrams_are_those_of_the_two_tables_and_have_their_bug(paths):
     looks[1, 0] = looks[2, 0] = 20.0
     raises[0, 3], raises[0, 4] = 2.0, 1.5
     found = paths.skip_trigrams(looks, raises, 4)
-    strongest = {(t.source, t.here, t.out) for t in found}
+    strongest = {(t.source, t.destination, t.out) for t in found}
     assert strongest == {(0, 1, 3), (0, 2, 3), (0, 1, 4), (0, 2, 4)}
     assert [round(t.strength, 3) for t in found] == [2.0, 2.0, 1.5, 1.5]
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
-def test_models_with_norms_or_mlps_are_refused(paths, build, family):
+def test_expansion_rejects_models_with_norms_or_mlps(paths, build, family):
     model = build(family)
     arriving = paths.Paths([("embed",)], model.embed_tokens(TOKENS)[None])
-    with pytest.raises(ValueError, match="only without norms and MLPs"):
+    with pytest.raises(ValueError, match="without norms and MLPs"):
         paths.expand_paths(model, TOKENS)
-    with pytest.raises(ValueError, match="only without norms and MLPs"):
+    with pytest.raises(ValueError, match="without norms and MLPs"):
         paths.score_terms(model, arriving, 0)
     with pytest.raises(ValueError, match=r"numbered 0\.\.1, but 2 came"):
         paths.score_terms(build("attention-only"), arriving, 2)

@@ -55,4 +55,4 @@ def test_compositions_do_not_change(pair, composition):
 @torch.no_grad()
 def test_components_and_shares_do_not_change(pair, decompose):
     before, after = (decompose.direct_logit_attribution(model, TOKENS, TOKENS) for model in pair)
-    assert_close(after.shares, before.shares, CLAIM.format("shares"), None, 1e-8)
+    assert_close(after.contributions, before.contributions, CLAIM.format("shares"), None, 1e-8)

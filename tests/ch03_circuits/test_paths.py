@@ -1,4 +1,4 @@
-"""Graders of apply_heads_to_paths in paths.py: every path through every head, patterns held fixed."""
+"""Graders of apply_heads_to_paths in paths.py: each path through each head, patterns fixed."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from tests.grading.side_effects import assert_no_side_effects
 SHAPES = [(2, 3, 6, 5, 8, 4), (4, 2, 4, 3, 5, 5), (3, 3, 3, 3, 3, 2)]
 
 
-def drawn(factored, sizes, seed=1):
+def drawn(factored_matrix, sizes, seed=1):
     """Values along paths, a pattern whose rows sum to nothing special and that is not causal."""
     path, batch, head, pos, d_model, d_head = sizes
     values = normal(path, batch, pos, d_model, seed=seed)
@@ -97,9 +97,9 @@ def mixed_up(pattern, moved):
 @exercise("3.14")
 @pytest.mark.parametrize("shape", SHAPES)
 def test_values_at_the_keys_go_through_ov_and_the_pattern_takes_them_to_queries(
-    paths, factored, shape
+    paths, factored_matrix, shape
 ):
-    values, pattern, ov = drawn(factored, shape)
+    values, pattern, ov = drawn(factored_matrix, shape)
     with assert_no_side_effects(values=values, pattern=pattern, A=ov.A, B=ov.B):
         came = paths.apply_heads_to_paths(values, pattern, ov)
     claim = "What each head makes of each path is wrong."
@@ -107,8 +107,8 @@ def test_values_at_the_keys_go_through_ov_and_the_pattern_takes_them_to_queries(
 
 
 @exercise("3.14")
-def test_with_the_pattern_held_fixed_heads_are_linear(paths, factored):
-    x, pattern, ov = drawn(factored, SHAPES[0], seed=3)
+def test_with_the_pattern_held_fixed_heads_are_linear(paths, factored_matrix):
+    x, pattern, ov = drawn(factored_matrix, SHAPES[0], seed=3)
     y = normal(*x.shape, seed=4)
 
     def f(values):
@@ -118,10 +118,10 @@ def test_with_the_pattern_held_fixed_heads_are_linear(paths, factored):
 
 
 @exercise("3.14")
-def test_two_heads_in_a_row_are_one_virtual_head(paths, factored):
+def test_two_heads_in_a_row_are_one_virtual_head(paths, factored_matrix):
     """Its pattern is the product of both, and so is its OV circuit."""
-    x, first, ov_1 = drawn(factored, (1, 2, 3, 5, 8, 4), seed=5)
-    _, second, ov_2 = drawn(factored, (1, 2, 3, 5, 8, 4), seed=6)
+    x, first, ov_1 = drawn(factored_matrix, (1, 2, 3, 5, 8, 4), seed=5)
+    _, second, ov_2 = drawn(factored_matrix, (1, 2, 3, 5, 8, 4), seed=6)
     went = paths.apply_heads_to_paths(x, first, ov_1)
     twice = paths.apply_heads_to_paths(went.flatten(0, 1), second, ov_2)
     product = (ov_1.A @ ov_1.B)[:, None] @ ov_2.A @ ov_2.B

@@ -29,24 +29,24 @@ def looks_at(pos: int, back: int, start: bool = False) -> Tensor:
     return pattern
 
 
-def keys_back(query: int, period: int, first: int, shift: int) -> list[int]:
+def keys_back(query: int, period: int, n_bos: int, shift: int) -> list[int]:
     """The positions query - k * period + shift, k = 1, 2, ..., that are in the text."""
     keys, k = [], 1
-    while query - k * period + shift >= first:
+    while query - k * period + shift >= n_bos:
         keys.append(query - k * period + shift)
         k += 1
     return keys
 
 
-def by_loop(pattern: Tensor, period: int, first: int, shift: int) -> Tensor:
+def by_loop(pattern: Tensor, period: int, n_bos: int, shift: int) -> Tensor:
     """Each head's mean attention to those keys, query by query."""
     batch, heads, pos, _ = pattern.shape
     out = []
     for head in range(heads):
         spent = [
-            sum(pattern[text, head, query, keys_back(query, period, first, shift)].tolist())
+            sum(pattern[text, head, query, keys_back(query, period, n_bos, shift)].tolist())
             for text in range(batch)
-            for query in range(first + period, pos)
+            for query in range(n_bos + period, pos)
         ]
         out.append(sum(spent) / len(spent))
     return torch.tensor(out, dtype=torch.float64)
@@ -57,9 +57,9 @@ def share(pattern: Tensor, target: Tensor, queries: slice) -> Tensor:
     return (pattern * target.to(pattern)).sum(-1)[:, :, queries].mean((0, 2))
 
 
-def mistakes(pattern: Tensor, period: int, first: int, shift: int) -> dict[str, Tensor]:
+def mistakes(pattern: Tensor, period: int, n_bos: int, shift: int) -> dict[str, Tensor]:
     """Words -> what the usual mistakes give."""
-    text, pos = pattern[:, :, first:, first:], pattern.shape[-1] - first
+    text, pos = pattern[:, :, n_bos:, n_bos:], pattern.shape[-1] - n_bos
     query, key = torch.arange(pos)[:, None], torch.arange(pos)
     back = query - key + shift
     repeats, late = back // period, slice(period, None)
@@ -95,7 +95,7 @@ def mistakes(pattern: Tensor, period: int, first: int, shift: int) -> dict[str, 
     }
     found |= averages(text, on, period)
     return (
-        found | offsets(text, back - shift, period, shift) | starts(pattern, period, first, shift)
+        found | offsets(text, back - shift, period, shift) | starts(pattern, period, n_bos, shift)
     )
 
 
@@ -140,27 +140,27 @@ def offsets(text: Tensor, back: Tensor, period: int, shift: int) -> dict[str, Te
     return found
 
 
-def starts(pattern: Tensor, period: int, first: int, shift: int) -> dict[str, Tensor]:
+def starts(pattern: Tensor, period: int, n_bos: int, shift: int) -> dict[str, Tensor]:
     """Mistakes about the tokens before the text."""
     pos = pattern.shape[-1]
     back = torch.arange(pos)[:, None] - torch.arange(pos) + shift
     on = (back > 0) & (back % period == 0)
-    counted = on & (torch.arange(pos) >= first)
-    sink = counted | (torch.arange(pos) < first)
-    kept = pattern.masked_fill(torch.arange(pos) < first, 0.0)
+    counted = on & (torch.arange(pos) >= n_bos)
+    sink = counted | (torch.arange(pos) < n_bos)
+    kept = pattern.masked_fill(torch.arange(pos) < n_bos, 0.0)
     kept = kept / kept.sum(-1, keepdim=True)
     return {
         "What is spent on the start token is shared out to the others: it is simply lost.": (
-            share(kept, counted, slice(first + period, None))
+            share(kept, counted, slice(n_bos + period, None))
         ),
-        "`first` is ignored: the start token shifts the text, and is no query and no key.": (
+        "`n_bos` is ignored: the start token shifts the text, and is no query and no key.": (
             share(pattern, on, slice(period, None))
         ),
         "The start token counts as a key: attention that rests there is spent on nothing.": (
-            share(pattern, on, slice(first + period, None))
+            share(pattern, on, slice(n_bos + period, None))
         ),
         "What is spent on the start token is counted: it is no key.": (
-            share(pattern, sink, slice(first + period, None))
+            share(pattern, sink, slice(n_bos + period, None))
         ),
         "The queries begin too early: they are counted without the start token.": (
             share(pattern, counted, slice(period, None))

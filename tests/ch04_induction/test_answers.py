@@ -39,8 +39,7 @@ def heads_of(answers):
 
 @pytest.fixture
 def model(impl):
-    toy = toy_models.load("induction_2l")
-    return impl("ch02_transformer").load_pretrained(toy.path)[0]
+    return impl("ch02_transformer").load_pretrained(toy_models.folder("induction_2l"))[0]
 
 
 def repeats(d_vocab, period, times, batch=24):

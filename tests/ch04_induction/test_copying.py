@@ -156,7 +156,9 @@ def test_a_head_that_copies_scores_one_and_one_that_suppresses_minus_one(scores)
     raised = onehot[:, :, None, :] * size[:, None]
     right = torch.tensor([1.0, -1.0, 1.0])
     claim = "Heads that add c to the token they look at, c = 0.3, -5 and 2, score 1, -1 and 1."
-    assert_close(scores.copying_score_on_text(raised, TOKENS), right, claim, mistakes(raised, TOKENS))
+    assert_close(
+        scores.copying_score_on_text(raised, TOKENS), right, claim, mistakes(raised, TOKENS)
+    )
 
 
 @exercise("4.5")

@@ -1,4 +1,4 @@
-"""The given code of chapter 4: sweeps over heads, sets to compare with, runs, and errors."""
+"""The given code of chapter 4: scores of all heads, random sets of heads, training, errors."""
 
 import pytest
 import torch
@@ -13,37 +13,38 @@ REPEATS = torch.tensor([[12, 3, 1, 4, 9, 3, 1, 4, 9, 3], [12, 0, 7, 2, 5, 0, 7, 
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama", "attention-only"])
-@pytest.mark.parametrize("first", [0, 1])
-def test_one_pass_scores_what_each_layers_cached_pattern_scores(scores, build, family, first):
+@pytest.mark.parametrize("n_bos", [0, 1])
+def test_one_pass_scores_all_heads_as_their_cached_patterns(scores, build, family, n_bos):
     model = build(family, n_layers=3)
-    came = scores.head_scores(model, REPEATS, 4, first)
+    actual = scores.head_scores(model, REPEATS, 4, n_bos)
     names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(3)]
     _, cache = model.run_with_cache(REPEATS, names=names)
     for layer, name in enumerate(names):
         pattern = cache[name]
-        assert_close(came.prefix[layer], scores.prefix_matching_score(pattern, 4, first), "Prefix.")
-        assert_close(came.previous[layer], scores.previous_token_score(pattern, first), "Previous.")
-        assert_close(
-            came.duplicate[layer], scores.duplicate_token_score(pattern, 4, first), "Copies."
-        )
-    assert not any(point.has_hooks for point in model.hook_points().values()), "an observer is left on"
+        previous = scores.previous_token_score(pattern, n_bos)
+        prefix = scores.prefix_matching_score(pattern, 4, n_bos)
+        duplicate = scores.duplicate_token_score(pattern, 4, n_bos)
+        assert_close(actual.prefix[layer], prefix, "Prefix matching.")
+        assert_close(actual.previous[layer], previous, "Previous token.")
+        assert_close(actual.duplicate[layer], duplicate, "Duplicate token.")
+    assert not any(point.has_hooks for point in model.hook_points().values())
 
 
-def test_texts_too_short_for_a_score_are_refused(scores, build):
+def test_scores_reject_texts_shorter_than_two_repeats(scores, build):
     pattern = causal(1, 2, 9, seed=1)
     for score in (scores.prefix_matching_score, scores.duplicate_token_score):
-        for period, first in [(5, 0), (4, 2), (1, 0), (0, 0), (3, -1)]:
-            with pytest.raises(ValueError, match="a period of 2 or more, twice"):
-                score(pattern, period, first)
-    for first in (8, 9, 12, -1):
-        with pytest.raises(ValueError, match=f"9 came, {first} before the text"):
-            scores.previous_token_score(pattern, first)
-    with pytest.raises(ValueError, match="a period of 2 or more, twice"):
+        for period, n_bos in [(5, 0), (4, 2), (1, 0), (0, 0), (3, -1)]:
+            with pytest.raises(ValueError, match="at least two repeats"):
+                score(pattern, period, n_bos)
+    for n_bos in (8, 9, 12, -1):
+        with pytest.raises(ValueError, match=f"got 9 tokens and n_bos {n_bos}"):
+            scores.previous_token_score(pattern, n_bos)
+    with pytest.raises(ValueError, match="at least two repeats"):
         scores.head_scores(build("gpt2"), REPEATS, 6)
 
 
-def test_models_without_what_is_scored_are_refused(scores, build):
-    with pytest.raises(ValueError, match="without layers"):
+def test_head_scores_rejects_models_without_patterns(scores, build):
+    with pytest.raises(ValueError, match="a model with layers"):
         scores.head_scores(build("attention-only", n_layers=0), REPEATS, 4)
     model = build("gpt2")
     del model.blocks[1].attn.hook_pattern
@@ -52,74 +53,72 @@ def test_models_without_what_is_scored_are_refused(scores, build):
 
 
 @pytest.mark.parametrize("early, late", [(3, 3), (5, 2), (-1, 4), (0, 7)])
-def test_indices_that_are_no_early_and_late_are_refused(scores, early, late):
-    with pytest.raises(ValueError, match=rf"late < 7; {early} and {late} came"):
+def test_in_context_score_rejects_wrong_indices(scores, early, late):
+    with pytest.raises(ValueError, match=rf"late < 7, got {early} and {late}"):
         scores.in_context_score(normal(2, 7, seed=1), early, late)
 
 
 @pytest.mark.parametrize("tokens", [[[1, 2, 1]], [[4]], [[1, 2, 3], [5, 6, 6]]])
-def test_texts_that_hold_a_token_twice_have_no_copying_score(scores, tokens):
+def test_copying_score_rejects_repeated_tokens(scores, tokens):
     tokens = torch.tensor(tokens)
-    with pytest.raises(ValueError, match="all different"):
+    with pytest.raises(ValueError, match="distinct tokens"):
         scores.copying_score_on_text(normal(*tokens.shape, 2, 9, seed=1), tokens)
 
 
-def test_losses_are_the_surprise_at_the_next_token(scores):
+def test_token_losses_are_cross_entropies(scores):
     logits = normal(3, 5, 13, seed=2)
-    right = [
+    expected = [
         [-logits[b, i].log_softmax(-1)[TOKENS[b, i + 1]].item() for i in range(4)] for b in range(3)
     ]
-    assert_close(scores.token_losses(logits, TOKENS), torch.tensor(right), "", tolerance=1e-6)
+    assert_close(scores.token_losses(logits, TOKENS), torch.tensor(expected), "", tolerance=1e-6)
 
 
 @pytest.mark.parametrize("head", [(2, 0), (0, 6), (-1, 0), (1, -1)])
-def test_heads_that_do_not_exist_are_refused_by_name(ablate, build, head):
+def test_ablation_rejects_heads_that_do_not_exist(ablate, build, head):
     model = build("gpt2")
     for ablation in (ablate.full_ablation, ablate.pattern_preserving_ablation):
-        with pytest.raises(
-            ValueError, match=rf"no head {head[0]}\.{head[1]}: .* 0\.\.1, .* 0\.\.5"
-        ):
+        with pytest.raises(ValueError, match=rf"0\.\.1 .* 0\.\.5, got {head[0]}\.{head[1]}"):
             ablation(model, TOKENS, [(0, 1), head])
 
 
-def test_random_heads_are_others_as_many_and_all_of_them(ablate, build):
-    model, but = build("attention-only"), [(0, 1), (1, 5)]
-    sets = ablate.random_heads(model, 3, 400, torch.Generator().manual_seed(0), but)
+def test_random_heads_have_the_size_and_skip_the_excluded(ablate, build):
+    model, exclude = build("attention-only"), [(0, 1), (1, 5)]
+    sets = ablate.random_heads(model, 3, 400, torch.Generator().manual_seed(0), exclude)
     assert len(sets) == 400 and all(len(set(heads)) == 3 for heads in sets)
     every = {(layer, head) for layer in range(2) for head in range(6)}
-    assert {head for heads in sets for head in heads} == every - set(but)
-    again = ablate.random_heads(model, 3, 400, torch.Generator().manual_seed(0), but)
+    assert {head for heads in sets for head in heads} == every - set(exclude)
+    again = ablate.random_heads(model, 3, 400, torch.Generator().manual_seed(0), exclude)
     assert sets == again
     with pytest.raises(ValueError, match="items left"):
-        ablate.random_heads(model, 11, 1, torch.Generator(), but)
+        ablate.random_heads(model, 11, 1, torch.Generator(), exclude)
 
 
 @pytest.mark.parametrize("steps, length", [([5], 9), ([0, 10, 20], 9)])
-def test_runs_without_a_stretch_are_refused(phase_change, steps, length):
+def test_steepest_window_rejects_snapshots_too_far_apart(phase_change, steps, length):
     with pytest.raises(ValueError, match=f"at most {length} steps apart"):
         phase_change.steepest_window(torch.tensor(steps), torch.arange(len(steps)).double(), length)
 
 
-def test_a_value_that_ends_where_it_began_has_no_share(phase_change):
-    with pytest.raises(ValueError, match="nothing changes from first to last: 2 at both"):
+def test_steepest_window_rejects_a_curve_without_a_change(phase_change):
+    with pytest.raises(ValueError, match="expected a change .* got 2 at both"):
         phase_change.steepest_window(torch.arange(3), torch.tensor([2.0, 5.0, 2.0]), 1)
 
 
 @pytest.mark.parametrize("n", [4, 6])
-def test_more_components_than_numbers_are_refused(phase_change, n):
+def test_loss_pca_rejects_too_many_components(phase_change, n):
     for shape in [(3, 9), (9, 3)]:
-        with pytest.raises(ValueError, match=f"{n} components"):
+        with pytest.raises(ValueError, match=f"at most 3 components .* got {n}"):
             phase_change.loss_pca(normal(*shape, seed=1), n)
 
 
-def test_a_path_turns_by_the_angle_drawn(phase_change):
+def test_turning_angle_of_paths_drawn_by_hand(phase_change):
     path = torch.tensor([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [3.0, 1.0]])
     for at, angle in [(1, 26.565), (2, 45.0)]:
         assert abs(phase_change.turning_angle(path, at) - angle) < 1e-3
     straight = torch.arange(5.0)[:, None] * torch.tensor([1.0, 3.0])
     assert phase_change.turning_angle(straight, 2) < 0.1
     for at in (0, 3, -1):
-        with pytest.raises(ValueError, match=f"{at} came"):
+        with pytest.raises(ValueError, match=f"got {at}"):
             phase_change.turning_angle(path, at)
 
 
@@ -142,7 +141,7 @@ def test_a_kept_snapshot_is_opened_again(training, runs):
 
 
 @pytest.mark.slow
-def test_a_run_is_trained_in_place_and_repeats_itself(training, texts, impl):
+def test_training_is_in_place_and_repeatable(training, texts, impl):
     config = impl("ch02_transformer.train").TrainConfig(steps=3, batch_size=2, window=12, seed=1)
 
     def run():
@@ -164,7 +163,7 @@ def test_a_run_is_trained_in_place_and_repeats_itself(training, texts, impl):
         assert not torch.equal(one, old) or not one.requires_grad or "b_K" in name, name
 
 
-def test_a_snapshot_holds_what_the_measures_give(training, texts, scores):
+def test_snapshot_holds_the_measured_values(training, texts, scores):
     model = training.small_model(2, False, 16, seed=2)
     rng = torch.Generator().manual_seed(0)
     task = texts.shifted_repeats(16, 3, 30, 4, 8, rng)
@@ -181,7 +180,7 @@ def test_a_snapshot_holds_what_the_measures_give(training, texts, scores):
     assert training.measure(training.small_model(1, False, 16, 2), task, repeats, 8)[4] is None
 
 
-def test_uniform_attention_over_ten_repeats_scores_the_analytic_mean(scores):
+def test_uniform_attention_scores_the_analytic_mean(scores):
     pattern, spent = uniform(50), [((p + 1) // 5) / (p + 1) for p in range(5, 50)]
-    came = scores.prefix_matching_score(pattern, 5)
-    assert abs(came.item() - sum(spent) / 45) < 1e-12
+    actual = scores.prefix_matching_score(pattern, 5)
+    assert abs(actual.item() - sum(spent) / 45) < 1e-12

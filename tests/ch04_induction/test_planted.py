@@ -47,7 +47,7 @@ def test_what_an_induction_head_moves_is_lost_all_the_same(ablate, impl):
 
 @pytest.mark.project
 def test_planted_heads_have_the_scores_of_their_kind(scores, impl):
-    seen = scores.head_scores(induction(impl), TOKENS, period=5, first=1)
+    seen = scores.head_scores(induction(impl), TOKENS, period=5, n_bos=1)
     assert seen.previous[0, 0] > 0.999 and seen.previous.flatten()[1:].max() < 0.2
     assert seen.prefix[1, 0] > 0.999 and seen.prefix.flatten()[[0, 1, 3]].max() < 0.25
     assert seen.duplicate[1, 0] < 0.001
@@ -56,7 +56,7 @@ def test_planted_heads_have_the_scores_of_their_kind(scores, impl):
 @pytest.mark.project
 def test_without_the_previous_token_head_prefix_matching_is_lost(ablate, scores, impl):
     model = induction(impl)
-    before = scores.head_scores(model, TOKENS, period=5, first=1).prefix[1, 0]
+    before = scores.head_scores(model, TOKENS, period=5, n_bos=1).prefix[1, 0]
     with model.hooks(ablate.zero_ablation_hooks(model, [(0, 0)])):
-        after = scores.head_scores(model, TOKENS, period=5, first=1).prefix[1, 0]
+        after = scores.head_scores(model, TOKENS, period=5, n_bos=1).prefix[1, 0]
     assert before - after > 0.5, f"from {before:.3f} to {after:.3f}"

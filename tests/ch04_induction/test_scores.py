@@ -18,9 +18,9 @@ def along(pattern, offset):
     return pattern.diagonal(offset, dim1=2, dim2=3)
 
 
-def previous_mistakes(pattern, first):
+def previous_mistakes(pattern, n_bos):
     """Words -> what the usual mistakes give."""
-    text, whole = pattern[:, :, first:, first:], along(pattern, -1)
+    text, whole = pattern[:, :, n_bos:, n_bos:], along(pattern, -1)
     right, n = along(text, -1).mean((0, 2)), text.shape[-1]
     renormed = text / text.sum(-1, keepdim=True)
     return {
@@ -34,15 +34,15 @@ def previous_mistakes(pattern, first):
         "The first token is averaged in as a zero: it has none before it and is no query.": (
             right * (n - 1) / n
         ),
-        "`first` is ignored: the start token is no query and no key.": whole.mean((0, 2)),
+        "`n_bos` is ignored: the start token is no query and no key.": whole.mean((0, 2)),
         "The start token counts as a key: attention that rests there is spent on nothing.": (
-            whole[:, :, max(first - 1, 0) :].mean((0, 2))
+            whole[:, :, max(n_bos - 1, 0) :].mean((0, 2))
         ),
         "It is divided by all queries, those of the start token too.": (
             right * (n - 1) / whole.shape[-1]
         ),
         "One token too many is left out at the start.": (
-            along(pattern, -1)[:, :, first + 1 :].mean((0, 2))
+            along(pattern, -1)[:, :, n_bos + 1 :].mean((0, 2))
         ),
         "This is the sum over queries: the mean is asked for.": right * (n - 1),
         "This is the sum over texts: the mean is asked for.": right * len(text),
@@ -60,19 +60,19 @@ def previous_mistakes(pattern, first):
 
 
 @exercise("4.1")
-@pytest.mark.parametrize("first", [0, 1, 3])
+@pytest.mark.parametrize("n_bos", [0, 1, 3])
 @pytest.mark.parametrize("seed", [1, 2])
-def test_attention_to_the_previous_token_is_averaged_over_queries_and_texts(scores, first, seed):
+def test_attention_to_the_previous_token_is_averaged_over_queries_and_texts(scores, n_bos, seed):
     pattern = causal(2, 3, 9, seed)
     with assert_no_side_effects(pattern=pattern):
-        came = scores.previous_token_score(pattern, first)
+        came = scores.previous_token_score(pattern, n_bos)
     spent = [
-        [pattern[text, head, i, i - 1].item() for text in range(2) for i in range(first + 1, 9)]
+        [pattern[text, head, i, i - 1].item() for text in range(2) for i in range(n_bos + 1, 9)]
         for head in range(3)
     ]
     right = torch.tensor([sum(s) / len(s) for s in spent], dtype=torch.float64)
-    claim = f"The previous-token score of random patterns with {first} start tokens is wrong."
-    assert_close(came, right, claim, previous_mistakes(pattern, first))
+    claim = f"The previous-token score of random patterns with {n_bos} start tokens is wrong."
+    assert_close(came, right, claim, previous_mistakes(pattern, n_bos))
 
 
 @exercise("4.1")
@@ -95,44 +95,44 @@ def test_heads_of_one_kind_score_what_is_known(scores, pattern, right, what):
 @exercise("4.1")
 def test_a_sink_at_the_start_token_is_not_counted(scores):
     pattern = looks_at(8, 8, start=True)  # all rest on the start token
-    came = scores.previous_token_score(pattern, first=1)
+    came = scores.previous_token_score(pattern, n_bos=1)
     claim = "A head that rests on the start token looks at no previous token of the text."
     assert_close(came, torch.zeros(1), claim, previous_mistakes(pattern, 1))
 
 
 @exercise("4.2")
-@pytest.mark.parametrize("pos, period, first", TEXTS)
+@pytest.mark.parametrize("pos, period, n_bos", TEXTS)
 @pytest.mark.parametrize("seed", [1, 2])
-def test_attention_to_earlier_copies_is_summed_and_averaged(scores, pos, period, first, seed):
+def test_attention_to_earlier_copies_is_summed_and_averaged(scores, pos, period, n_bos, seed):
     pattern = causal(2, 3, pos, seed)
     with assert_no_side_effects(pattern=pattern):
-        came = scores.duplicate_token_score(pattern, period, first)
-    claim = f"The duplicate-token score of {pos} tokens, period {period}, first={first}, is wrong."
-    right = by_loop(pattern, period, first, shift=0)
-    assert_close(came, right, claim, mistakes(pattern, period, first, shift=0))
+        came = scores.duplicate_token_score(pattern, period, n_bos)
+    claim = f"The duplicate-token score of {pos} tokens, period {period}, n_bos={n_bos}, is wrong."
+    right = by_loop(pattern, period, n_bos, shift=0)
+    assert_close(came, right, claim, mistakes(pattern, period, n_bos, shift=0))
 
 
 @exercise("4.3")
-@pytest.mark.parametrize("pos, period, first", TEXTS)
+@pytest.mark.parametrize("pos, period, n_bos", TEXTS)
 @pytest.mark.parametrize("seed", [1, 2])
-def test_attention_to_what_came_next_is_summed_and_averaged(scores, pos, period, first, seed):
+def test_attention_to_what_came_next_is_summed_and_averaged(scores, pos, period, n_bos, seed):
     pattern = causal(2, 3, pos, seed)
     with assert_no_side_effects(pattern=pattern):
-        came = scores.prefix_matching_score(pattern, period, first)
-    claim = f"The prefix-matching score of {pos} tokens, period {period}, first={first}, is wrong."
-    right = by_loop(pattern, period, first, shift=1)
-    assert_close(came, right, claim, mistakes(pattern, period, first, shift=1))
+        came = scores.prefix_matching_score(pattern, period, n_bos)
+    claim = f"The prefix-matching score of {pos} tokens, period {period}, n_bos={n_bos}, is wrong."
+    right = by_loop(pattern, period, n_bos, shift=1)
+    assert_close(came, right, claim, mistakes(pattern, period, n_bos, shift=1))
 
 
 @exercise("4.3")
 @pytest.mark.parametrize("shift", [0, 1, 2])
-@pytest.mark.parametrize("pos, period, first", TEXTS[:3])
-def test_the_keys_are_so_many_periods_back_plus_the_shift(scores, pos, period, first, shift):
+@pytest.mark.parametrize("pos, period, n_bos", TEXTS[:3])
+def test_the_keys_are_so_many_periods_back_plus_the_shift(scores, pos, period, n_bos, shift):
     pattern = causal(1, 2, pos, 3)
-    came = scores.attention_to_offset(pattern, period, first, shift)
-    claim = f"attention_to_offset with shift={shift}, {pos} tokens, period {period}, first={first}:"
-    right = by_loop(pattern, period, first, shift)
-    assert_close(came, right, claim, mistakes(pattern, period, first, shift))
+    came = scores.attention_to_offset(pattern, period, n_bos, shift)
+    claim = f"attention_to_offset with shift={shift}, {pos} tokens, period {period}, n_bos={n_bos}:"
+    right = by_loop(pattern, period, n_bos, shift)
+    assert_close(came, right, claim, mistakes(pattern, period, n_bos, shift))
 
 
 KINDS = [
@@ -149,21 +149,21 @@ BOTH = pytest.mark.parametrize(
 )
 
 
-def scored(scores, number, pattern, period, first=0):
+def scored(scores, number, pattern, period, n_bos=0):
     """The score that an exercise is about, and its shift."""
     functions = {"4.2": scores.duplicate_token_score, "4.3": scores.prefix_matching_score}
-    return functions[number](pattern, period, first), 0 if number == "4.2" else 1
+    return functions[number](pattern, period, n_bos), 0 if number == "4.2" else 1
 
 
-@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("n_bos", [0, 1])
 @BOTH
-def test_heads_that_look_at_one_place_score_what_is_known(scores, number, first):
+def test_heads_that_look_at_one_place_score_what_is_known(scores, number, n_bos):
     for back, prefix, duplicate, what in KINDS:
         right = duplicate if number == "4.2" else prefix
-        pattern = looks_at(36 + first, back, start=bool(first))
-        came, shift = scored(scores, number, pattern, 12, first)
-        known = f"Three repeats of 12, first={first}: a head that {what} scores {right}."
-        wrong = mistakes(pattern, 12, first, shift)
+        pattern = looks_at(36 + n_bos, back, start=bool(n_bos))
+        came, shift = scored(scores, number, pattern, 12, n_bos)
+        known = f"Three repeats of 12, n_bos={n_bos}: a head that {what} scores {right}."
+        wrong = mistakes(pattern, 12, n_bos, shift)
         assert_close(came, torch.tensor([right], dtype=torch.float64), known, wrong)
 
 

@@ -1,11 +1,11 @@
-"""Trains induction_1l, one layer: the recipe is induction_2l's."""
+"""Train induction_1l: one layer (`toy_models.recipes.induction`)."""
 
-from toy_models.induction_2l.train import recipe
+from toy_models.recipes.induction import train_toy
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Train all seeds; what is done is not done again."""
-    recipe("induction_1l", 1, False, arguments)
+    """Train all seeds; finished ones are not trained again."""
+    train_toy("induction_1l", 1, smeared=False, arguments=arguments)
 
 
 if __name__ == "__main__":

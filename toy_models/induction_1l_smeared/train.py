@@ -1,11 +1,11 @@
-"""Trains induction_1l_smeared, one layer with smeared keys: the recipe is induction_2l's."""
+"""Train induction_1l_smeared: one layer with smeared keys (`toy_models.recipes.induction`)."""
 
-from toy_models.induction_2l.train import recipe
+from toy_models.recipes.induction import train_toy
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Train all seeds; what is done is not done again."""
-    recipe("induction_1l_smeared", 1, True, arguments)
+    """Train all seeds; finished ones are not trained again."""
+    train_toy("induction_1l_smeared", 1, smeared=True, arguments=arguments)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,10 @@ from tests.grading.variants import Right, Wrong
 VALUES = "per_query_head(attn.W_V, len(attn.W_O))"
 OV = f"FactoredMatrix({VALUES}, attn.W_O)"
 KEYS = "per_query_head(attn.W_K, len(attn.W_Q))"
-TURNED_Q, TURNED_K = "turned(attn.rotate, attn.W_Q, distance)", "turned(attn.rotate, W_K, 0)"
+TURNED_Q, TURNED_K = (
+    "rotate_weights(attn.rotate, attn.W_Q, distance)",
+    "rotate_weights(attn.rotate, W_K, 0)",
+)
 QK = "FactoredMatrix(queries, keys.mT)"
 
 
@@ -53,8 +56,9 @@ WRONG = [
     circuit("keys not transposed", QK, "FactoredMatrix(queries, keys)", "wrong shape or type"),
     circuit(
         "distance on the key",
-        f"{TURNED_Q}, {TURNED_K}",
-        "turned(attn.rotate, attn.W_Q, 0), turned(attn.rotate, W_K, distance)",
+        f"{TURNED_Q}\n    keys = {TURNED_K}",
+        "rotate_weights(attn.rotate, attn.W_Q, 0)\n"
+        "    keys = rotate_weights(attn.rotate, W_K, distance)",
         "The distance has the wrong sign",
     ),
     circuit(
@@ -163,7 +167,7 @@ RIGHT = [
             """,
             "qk_circuit": """
             heads = [h * len(attn.W_K) // len(attn.W_Q) for h in range(len(attn.W_Q))]
-            keys = turned(attn.rotate, attn.W_K[heads], -distance)
+            keys = rotate_weights(attn.rotate, attn.W_K[heads], -distance)
             return FactoredMatrix(attn.W_Q, keys.transpose(1, 2))
             """,
         },
@@ -174,8 +178,8 @@ RIGHT = [
         body={
             "ov_circuit": f"return FactoredMatrix(2 * {VALUES}, attn.W_O / 2)",
             "qk_circuit": f"""
-            queries = turned(attn.rotate, attn.W_Q, distance + 7)
-            keys = turned(attn.rotate, {KEYS}, 7)
+            queries = rotate_weights(attn.rotate, attn.W_Q, distance + 7)
+            keys = rotate_weights(attn.rotate, {KEYS}, 7)
             return FactoredMatrix(queries / 2, 2 * keys.mT)
             """,
         },

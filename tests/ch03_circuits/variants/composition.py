@@ -124,9 +124,9 @@ RIGHT = [
         "3.13",
         "one call",
         body={
-            "compositions": """
+            "all_composition_scores": """
             read = {"q": scores, "k": FactoredMatrix(scores.B.mT, scores.A.mT), "v": values}
-            return Compositions(**{s: composition_score(written, m) for s, m in read.items()})
+            return CompositionScores(**{s: composition_score(written, m) for s, m in read.items()})
             """
         },
     ),

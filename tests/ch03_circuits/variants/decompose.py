@@ -20,8 +20,8 @@ def pieces(name: str, old: str, new: str, says: str) -> Wrong:
 
 
 def frozen(name: str, answer: str, says: str) -> Wrong:
-    """A mistake in freeze_norm."""
-    return Wrong("3.2", name, body={"freeze_norm": answer}, says=says)
+    """A mistake in apply_frozen_norm."""
+    return Wrong("3.2", name, body={"apply_frozen_norm": answer}, says=says)
 
 
 WRONG = [
@@ -139,12 +139,12 @@ WRONG = [
     ),
     frozen(
         "gain first",
-        f"values = values * gain\nif norm.centres:\n    values = {CENTRE}\nreturn values / scale",
+        f"values = values * gain\nif norm.centers:\n    values = {CENTRE}\nreturn values / scale",
         "The gain comes before the centring",
     ),
     frozen(
         "in place",
-        "if norm.centres:\n    values -= values.mean(dim=-1, keepdim=True)\n"
+        "if norm.centers:\n    values -= values.mean(dim=-1, keepdim=True)\n"
         "return values / scale * gain",
         "edited in place",
     ),
@@ -177,9 +177,9 @@ RIGHT = [
         "3.2",
         "one factor",
         body={
-            "freeze_norm": """
+            "apply_frozen_norm": """
             factor = gain / scale
-            centre = values.mean(-1, keepdim=True) if norm.centres else torch.zeros(())
+            centre = values.mean(-1, keepdim=True) if norm.centers else torch.zeros(())
             return values * factor - centre * factor
             """
         },
@@ -188,9 +188,9 @@ RIGHT = [
         "3.2",
         "a matrix that centres",
         body={
-            "freeze_norm": """
+            "apply_frozen_norm": """
             matrix = torch.eye(values.shape[-1], dtype=values.dtype)
-            if norm.centres:
+            if norm.centers:
                 matrix = matrix - 1 / len(matrix)
             return values @ (matrix * gain) / scale
             """

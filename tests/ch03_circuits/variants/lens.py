@@ -11,8 +11,8 @@ def lens(name: str, answer: str, says: str) -> Wrong:
 
 
 def kl(name: str, answer: str, says: str) -> Wrong:
-    """A mistake in kl_from."""
-    return Wrong("3.6", name, body={"kl_from": LOGS + answer}, says=says)
+    """A mistake in kl_divergence."""
+    return Wrong("3.6", name, body={"kl_divergence": LOGS + answer}, says=says)
 
 
 LOGS = "f, g = final.log_softmax(dim=-1), guess.log_softmax(dim=-1)\n"
@@ -21,9 +21,9 @@ WRONG = [
     lens("no norm", "return model.unembed(stream)", "The final norm is left out"),
     lens(
         "last scale",
-        "seen = []\npoint = model.ln_final.hook_scale\npoint.listeners.append("
+        "seen = []\npoint = model.ln_final.hook_scale\npoint.observers.append("
         "lambda s, p: seen.append(s))\nmodel.ln_final(stream[-1])\nown = model.ln_final(stream)\n"
-        "point.listeners.pop()\ngain, bias = model.ln_final.affine()\n"
+        "point.observers.pop()\ngain, bias = model.ln_final.affine()\n"
         "return model.unembed((own - bias) * seen[1] / seen[0] + bias)",
         "Every layer is divided by the last one's scale",
     ),
@@ -51,16 +51,16 @@ WRONG = [
         "return model.unembed(model.ln_final(stream)).softmax(-1)",
         "These are probabilities",
     ),
-    lens("flat", "return model.read_out(stream.flatten(0, 1))", "wrong shape or type"),
+    lens("flat", "return model.unembed_resid(stream.flatten(0, 1))", "wrong shape or type"),
     lens(
         "split the wrong way",
-        SPLIT + "logits = model.read_out(stream.flatten(0, 1))\n"
+        SPLIT + "logits = model.unembed_resid(stream.flatten(0, 1))\n"
         "return logits.unflatten(0, (batch, layers)).transpose(0, 1)",
         "Layer and batch are mixed up",
     ),
     lens(
         "last layer alone",
-        "return model.read_out(stream[-1])[None].expand(len(stream), -1, -1, -1)",
+        "return model.unembed_resid(stream[-1])[None].expand(len(stream), -1, -1, -1)",
         "Every layer shows the last one's logits",
     ),
     lens(
@@ -71,7 +71,7 @@ WRONG = [
     lens(
         "as many layers as the model has",
         "n = len(model.blocks) + 1\n"
-        "return torch.stack([model.read_out(stream[i]) for i in range(n)])",
+        "return torch.stack([model.unembed_resid(stream[i]) for i in range(n)])",
         "wrong shape or type",
     ),
     lens(
@@ -121,13 +121,13 @@ RIGHT = [
     Right(
         "3.5",
         "layer by layer",
-        body={"logit_lens": "return torch.stack([model.read_out(resid) for resid in stream])"},
+        body={"logit_lens": "return torch.stack([model.unembed_resid(resid) for resid in stream])"},
     ),
     Right(
         "3.6",
         "torch's own",
         body={
-            "kl_from": LOGS + "import torch.nn.functional as F\n"
+            "kl_divergence": LOGS + "import torch.nn.functional as F\n"
             "return F.kl_div(g, f, reduction='none', log_target=True).sum(-1)"
         },
     ),
@@ -135,7 +135,7 @@ RIGHT = [
         "3.6",
         "cross-entropy minus entropy",
         body={
-            "kl_from": """
+            "kl_divergence": """
             p = final.softmax(dim=-1)
             shifted = guess - guess.logsumexp(dim=-1, keepdim=True)
             entropy = -(p * (final - final.logsumexp(dim=-1, keepdim=True))).sum(-1)

@@ -16,8 +16,8 @@ SCALED = "terms / qk.A.shape[-1] ** 0.5"
 
 
 def heads(name: str, answer: str, says: str) -> Wrong:
-    """A mistake in through_heads."""
-    return Wrong("3.14", name, body={"through_heads": answer}, says=says)
+    """A mistake in apply_heads_to_paths."""
+    return Wrong("3.14", name, body={"apply_heads_to_paths": answer}, says=says)
 
 
 def terms(name: str, answer: str, says: str) -> Wrong:
@@ -134,7 +134,7 @@ RIGHT = [
         "3.14",
         "writes before it mixes",
         body={
-            "through_heads": "moved = values[:, None] @ ov.product()[None, :, None]\n"
+            "apply_heads_to_paths": "moved = values[:, None] @ ov.product()[None, :, None]\n"
             "return pattern.movedim(1, 0) @ moved"
         },
     ),
@@ -142,7 +142,7 @@ RIGHT = [
         "3.14",
         "mixes first",
         body={
-            "through_heads": """
+            "apply_heads_to_paths": """
             rows = []
             for head in range(pattern.shape[1]):
                 mixed = pattern[:, head] @ values

@@ -2,7 +2,7 @@
 
 from tests.grading.variants import Right, Wrong
 
-HOOK = "zero_hooks.<locals>.silence.<locals>.hook"
+HOOK = "zero_hook.<locals>.hook"
 
 
 def hook(name: str, answer: str, says: str) -> Wrong:
@@ -20,26 +20,34 @@ FORCE = "hooks |= {n: lambda _, point: cache[point.name] for n in %s}\n"
 RUN = "return model.run_with_hooks(tokens, hooks=hooks)"
 
 WRONG = [
-    hook("nothing", "z = z.clone()\nz[:, :, numbers] = 0.0", "Nothing is changed"),
-    hook("a copy edited", "z[:, :, numbers].zero_()", "Nothing is changed"),
+    hook("nothing", "z = z.clone()\nz[:, :, list(site.head)] = 0.0", "Nothing is changed"),
+    hook("a copy edited", "z[:, :, list(site.head)].zero_()", "Nothing is changed"),
     hook("whole layer", "return torch.zeros_like(z)", "All heads of the layer are gone"),
     hook(
         "the others",
-        "z[:, :, [h for h in range(z.shape[2]) if h not in numbers]] = 0.0",
+        "z[:, :, [h for h in range(z.shape[2]) if h not in list(site.head)]] = 0.0",
         "The heads that are to go stay",
     ),
-    hook("first of them", "z[:, :, numbers[0]] = 0.0", "Only the first of the heads is gone"),
-    hook("last of them", "z[:, :, numbers[-1]] = 0.0", "Only the last of the heads is gone"),
+    hook(
+        "first of them", "z[:, :, list(site.head)[0]] = 0.0", "Only the first of the heads is gone"
+    ),
+    hook(
+        "last of them", "z[:, :, list(site.head)[-1]] = 0.0", "Only the last of the heads is gone"
+    ),
     hook(
         "a stretch",
-        "z[:, :, numbers[0] : numbers[-1] + 1] = 0.0",
+        "z[:, :, list(site.head)[0] : list(site.head)[-1] + 1] = 0.0",
         "All heads from the first to the last",
     ),
-    hook("positions", "z[:, numbers] = 0.0", "The numbers pick positions"),
-    hook("texts", "z[numbers] = 0.0", "The numbers pick texts"),
-    hook("entries", "z[..., numbers] = 0.0", "The numbers pick entries of d_head"),
-    hook("last position", "z[:, -1, numbers] = 0.0", "Only the last position is changed"),
-    hook("mean", "z[:, :, numbers] = z.mean(dim=(0, 1))[numbers]", "The mean stands where zero"),
+    hook("positions", "z[:, list(site.head)] = 0.0", "The numbers pick positions"),
+    hook("texts", "z[list(site.head)] = 0.0", "The numbers pick texts"),
+    hook("entries", "z[..., list(site.head)] = 0.0", "The numbers pick entries of d_head"),
+    hook("last position", "z[:, -1, list(site.head)] = 0.0", "Only the last position is changed"),
+    hook(
+        "mean",
+        "z[:, :, list(site.head)] = z.mean(dim=(0, 1))[list(site.head)]",
+        "The mean stands where zero",
+    ),
     held("not held", RUN, "The patterns are not held"),
     held(
         "recorded without the heads",
@@ -115,14 +123,14 @@ WRONG = [
 ]
 
 RIGHT = [
-    Right("4.10", "in place", body={HOOK: "z[:, :, numbers] = 0.0"}),
+    Right("4.10", "in place", body={HOOK: "z[:, :, list(site.head)] = 0.0"}),
     Right(
         "4.10",
         "through a mask",
         body={
             HOOK: """
             keep = torch.ones(z.shape[2], dtype=z.dtype)
-            keep[numbers] = 0
+            keep[list(site.head)] = 0
             return z * keep[:, None]
             """
         },

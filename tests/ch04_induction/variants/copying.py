@@ -9,7 +9,7 @@ INDEX = "index = tokens[:, None, None, :]"
 
 
 def copying(name: str, old: str, new: str, says: str) -> Wrong:
-    """A mistake in copying_on_text."""
+    """A mistake in copying_score_on_text."""
     return Wrong("4.5", name, {old: new}, says=says)
 
 
@@ -98,7 +98,7 @@ RIGHT = [
         "4.5",
         "key by key",
         body={
-            "copying_on_text": """
+            "copying_score_on_text": """
             centred = raised - raised.mean(-1, keepdim=True)
             found = []
             for rows, words in zip(centred, tokens):
@@ -115,7 +115,7 @@ RIGHT = [
         "4.5",
         "totals minus own",
         body={
-            "copying_on_text": """
+            "copying_score_on_text": """
             raised = raised - raised.mean(-1, keepdim=True)
             n = tokens.shape[1]
             picked = torch.stack([row[..., t] for row, t in zip(raised, tokens)])

@@ -12,7 +12,7 @@ SLOPE = "return (bands * centred).sum(dim=-1) / centred.square().sum(dim=-1)"
 
 
 def steep(name: str, old: str, new: str, says: str) -> Wrong:
-    """A mistake in steepest."""
+    """A mistake in steepest_window."""
     return Wrong("4.6", name, {old: new}, says=says)
 
 
@@ -124,7 +124,7 @@ RIGHT = [
         "4.6",
         "a loop over pairs",
         body={
-            "steepest": """
+            "steepest_window": """
             best, found = 0.0, (0, 1)
             for i in range(len(steps)):
                 for j in range(i + 1, len(steps)):
@@ -141,7 +141,7 @@ RIGHT = [
         "4.6",
         "all pairs by index",
         body={
-            "steepest": """
+            "steepest_window": """
             i, j = torch.triu_indices(len(steps), len(steps), offset=1)
             near = steps[j] - steps[i] <= length
             i, j = i[near], j[near]

@@ -2,7 +2,7 @@
 
 from tests.grading.variants import Right, Wrong
 
-TEXT = "text = pattern[:, :, first:, first:]\n"
+TEXT = "text = pattern[:, :, n_bos:, n_bos:]\n"
 MEAN = ".mean(dim=(0, 2))"
 
 
@@ -22,7 +22,7 @@ def prefix(name: str, answer: str, says: str) -> Wrong:
 
 
 def back(name: str, old: str, new: str, says: str) -> Wrong:
-    """A mistake in attention_back."""
+    """A mistake in attention_to_offset."""
     return Wrong("4.3", name, {old: new}, says=says)
 
 
@@ -30,7 +30,7 @@ DIAGONAL = "return text.diagonal({}, dim1=2, dim2=3)" + MEAN
 SPENT = "spent = (text * target.to(text)).sum(dim=-1)"
 TARGET = "target = (back > 0) & (back % period == 0)"
 END = "return spent[:, :, period:].mean(dim=(0, 2))"
-CALL = "return attention_back({}, period, {}, shift={})"
+CALL = "return attention_to_offset({}, period, {}, shift={})"
 
 WRONG = [
     previous("itself", DIAGONAL.format(0), "attention to the token itself"),
@@ -44,11 +44,11 @@ WRONG = [
     previous(
         "first ignored",
         "return pattern.diagonal(-1, dim1=2, dim2=3)" + MEAN,
-        "`first` is ignored",
+        "`n_bos` is ignored",
     ),
     previous(
         "start as a key",
-        "rows = pattern.diagonal(-1, dim1=2, dim2=3)\nreturn rows[:, :, max(first - 1, 0):]" + MEAN,
+        "rows = pattern.diagonal(-1, dim1=2, dim2=3)\nreturn rows[:, :, max(n_bos - 1, 0):]" + MEAN,
         "The start token counts as a key",
     ),
     previous(
@@ -72,38 +72,38 @@ WRONG = [
     previous(
         "texts apart", "return text.diagonal(-1, dim1=2, dim2=3).mean(2)", "wrong shape or type"
     ),
-    duplicate("after", CALL.format("pattern", "first", 1), "the token AFTER an earlier copy"),
-    duplicate("before", CALL.format("pattern", "first", -1), "the token BEFORE an earlier copy"),
-    duplicate("first ignored", CALL.format("pattern", 0, 0), "`first` is ignored"),
+    duplicate("after", CALL.format("pattern", "n_bos", 1), "the token AFTER an earlier copy"),
+    duplicate("before", CALL.format("pattern", "n_bos", -1), "the token BEFORE an earlier copy"),
+    duplicate("first ignored", CALL.format("pattern", 0, 0), "`n_bos` is ignored"),
     duplicate(
         "itself",
-        CALL.format("pattern", "first", 0).replace("return ", "found = ")
-        + "\nown = pattern[:, :, first:, first:].diagonal(0, dim1=2, dim2=3)[:, :, period:]\n"
+        CALL.format("pattern", "n_bos", 0).replace("return ", "found = ")
+        + "\nown = pattern[:, :, n_bos:, n_bos:].diagonal(0, dim1=2, dim2=3)[:, :, period:]\n"
         "return found + own.mean(dim=(0, 2))",
         "The query's own position is counted",
     ),
     duplicate(
         "nearest alone",
-        "text = pattern[:, :, first:, first:]\n"
+        "text = pattern[:, :, n_bos:, n_bos:]\n"
         "return text.diagonal(-period, dim1=2, dim2=3).mean(dim=(0, 2))",
         "Only the nearest repeat is counted",
     ),
-    duplicate("exchanged", CALL.format("pattern.mT", "first", 0), "Query and key are exchanged"),
+    duplicate("exchanged", CALL.format("pattern.mT", "n_bos", 0), "Query and key are exchanged"),
     duplicate(
         "keys not shifted",
-        "moved = pattern.clone()\nmoved[:, :, :, :first] = 0\n"
+        "moved = pattern.clone()\nmoved[:, :, :, :n_bos] = 0\n"
         "back = torch.arange(pattern.shape[-1])[:, None] - torch.arange(pattern.shape[-1])\n"
         "on = (back > 0) & (back % period == 0)\n"
         "return (moved * on).sum(-1)[:, :, period:]" + MEAN,
         "The queries begin too early",
     ),
-    prefix("copy itself", CALL.format("pattern", "first", 0), "off by -1"),
-    prefix("one late", CALL.format("pattern", "first", 2), "off by +1"),
-    prefix("wrong sign", CALL.format("pattern", "first", -1), "the token BEFORE an earlier copy"),
-    prefix("first ignored", CALL.format("pattern", 0, 1), "`first` is ignored"),
+    prefix("copy itself", CALL.format("pattern", "n_bos", 0), "off by -1"),
+    prefix("one late", CALL.format("pattern", "n_bos", 2), "off by +1"),
+    prefix("wrong sign", CALL.format("pattern", "n_bos", -1), "the token BEFORE an earlier copy"),
+    prefix("first ignored", CALL.format("pattern", 0, 1), "`n_bos` is ignored"),
     prefix(
         "period too long",
-        "return attention_back(pattern, period + 1, first, shift=1)",
+        "return attention_to_offset(pattern, period + 1, n_bos, shift=1)",
         "expected",
     ),
     back("sign of the shift", "+ shift", "- shift", "the token BEFORE an earlier copy"),
@@ -147,14 +147,14 @@ WRONG = [
     back("exchanged", SPENT, SPENT.replace("text *", "text.mT *"), "Query and key are exchanged"),
     back(
         "first ignored",
-        "text = pattern[:, :, first:, first:]",
+        "text = pattern[:, :, n_bos:, n_bos:]",
         "text = pattern",
-        "`first` is ignored",
+        "`n_bos` is ignored",
     ),
     back(
         "sink counted",
         SPENT,
-        SPENT + "\n    spent = spent + pattern[:, :, first:, :first].sum(-1)",
+        SPENT + "\n    spent = spent + pattern[:, :, n_bos:, :n_bos].sum(-1)",
         "What is spent on the start token is counted",
     ),
     back(
@@ -178,7 +178,7 @@ RIGHT = [
         "one by one",
         body={
             "previous_token_score": """
-            queries = range(first + 1, pattern.shape[-1])
+            queries = range(n_bos + 1, pattern.shape[-1])
             return torch.stack([pattern[:, :, i, i - 1] for i in queries]).mean(dim=(0, 1))
             """
         },
@@ -188,7 +188,7 @@ RIGHT = [
         "by index",
         body={
             "previous_token_score": """
-            query = torch.arange(first + 1, pattern.shape[-1])
+            query = torch.arange(n_bos + 1, pattern.shape[-1])
             return pattern[..., query, query - 1].mean(-1).mean(0)
             """
         },
@@ -198,7 +198,7 @@ RIGHT = [
         "diagonals",
         body={
             "duplicate_token_score": """
-            text = pattern[:, :, first:, first:]
+            text = pattern[:, :, n_bos:, n_bos:]
             pos = text.shape[-1]
             found = [text.diagonal(-k, dim1=2, dim2=3).sum(-1) for k in range(period, pos, period)]
             return sum(found).mean(0) / (pos - period)
@@ -209,9 +209,9 @@ RIGHT = [
         "4.3",
         "diagonals",
         body={
-            "prefix_matching_score": "return attention_back(pattern, period, first, 1)",
-            "attention_back": """
-            text = pattern[:, :, first:, first:]
+            "prefix_matching_score": "return attention_to_offset(pattern, period, n_bos, 1)",
+            "attention_to_offset": """
+            text = pattern[:, :, n_bos:, n_bos:]
             pos = text.shape[-1]
             total = torch.zeros_like(pattern[0, :, 0, 0])
             for back in range(period - shift, pos, period):
@@ -225,11 +225,11 @@ RIGHT = [
         "4.3",
         "a loop over queries",
         body={
-            "prefix_matching_score": "return attention_back(pattern, period, first, shift=1)",
-            "attention_back": """
+            "prefix_matching_score": "return attention_to_offset(pattern, period, n_bos, shift=1)",
+            "attention_to_offset": """
             spent = []
-            for query in range(first + period, pattern.shape[-1]):
-                start = (query - first + shift) % period + first
+            for query in range(n_bos + period, pattern.shape[-1]):
+                start = (query - n_bos + shift) % period + n_bos
                 keys = list(range(start, query - period + shift + 1, period))
                 spent.append(pattern[:, :, query, keys].sum(-1))
             return torch.stack(spent).mean(dim=(0, 1))

@@ -2,72 +2,72 @@
 
 from tests.grading.variants import Right, Wrong
 
-NORMED = 'freeze_norm(components.values, model.ln_final, cache["ln_final.hook_scale"])'
+NORMED = 'apply_frozen_norm(components.values, model.ln_final, cache["ln_final.hook_scale"])'
 REST = "torch.stack([direction @ norm_bias, bias])"
 
 
-def shares(name: str, old: str, new: str, says: str) -> Wrong:
+def contributions(name: str, old: str, new: str, says: str) -> Wrong:
     """A mistake in attribute."""
     return Wrong("3.3", name, {old: new}, says=says)
 
 
 def heads(name: str, answer: str, says: str) -> Wrong:
-    """A mistake in head_shares."""
-    return Wrong("3.4", name, body={"head_shares": answer}, says=says)
+    """A mistake in head_logit_contributions."""
+    return Wrong("3.4", name, body={"head_logit_contributions": answer}, says=says)
 
 
 WRONG = [
-    shares("no norm", NORMED, "components.values", "The final norm is left out"),
-    shares(
+    contributions("no norm", NORMED, "components.values", "The final norm is left out"),
+    contributions(
         "norm of each",
         NORMED,
         "model.ln_final(components.values)",
         "Each component is normalised by",
     ),
-    shares(
+    contributions(
         "norm bias in each", NORMED, NORMED + " + norm_bias", "The norm's bias is given to every"
     ),
-    shares(
+    contributions(
         "no gain", NORMED, NORMED + " / model.ln_final.affine()[0]", "The norm's gain is forgot"
     ),
-    shares(
+    contributions(
         "no scale", NORMED, NORMED + ' * cache["ln_final.hook_scale"]', "The scale is forgotten"
     ),
-    shares(
+    contributions(
         "no norm bias",
         REST,
         "torch.stack([torch.zeros_like(bias), bias])",
         "The norm's bias is forgotten",
     ),
-    shares(
+    contributions(
         "no b_U",
         REST,
         "torch.stack([direction @ norm_bias, torch.zeros_like(bias)])",
         "bias b_U is forgotten",
     ),
-    shares(
+    contributions(
         "b_U of the token alone",
         "bias = b_U[token] if against is None else b_U[token] - b_U[against]",
         "bias = b_U[token]",
         "b_U of the token alone",
     ),
-    shares(
+    contributions(
         "last two exchanged",
         REST,
         "torch.stack([bias, direction @ norm_bias])",
         "The last two are exchanged",
     ),
-    shares(
+    contributions(
         "no last two",
         'names = [*components.names, "norm bias", "unembed bias"]\n'
-        "    return Attribution(names, torch.cat([shares, rest]))",
-        "return Attribution(components.names, shares)",
+        "    return Attribution(names, torch.cat([contributions, rest]))",
+        "return Attribution(components.names, contributions)",
         "with `norm bias` and `unembed bias` last",
     ),
-    shares(
+    contributions(
         "ignores against",
-        "normed = freeze",
-        "direction, against = logit_direction(model, token), None\n    normed = freeze",
+        "normed = apply_frozen",
+        "direction, against = logit_direction(model, token), None\n    normed = apply_frozen",
         "`against` is left out",
     ),
     heads(
@@ -117,9 +117,9 @@ RIGHT = [
         "3.3",
         "one component at a time",
         body={
-            "attribute": """
+            "direct_logit_attribution": """
             scale = cache["ln_final.hook_scale"]
-            rows = [(freeze_norm(v[None], model.ln_final, scale)[0] * direction).sum(-1)
+            rows = [(apply_frozen_norm(v[None], model.ln_final, scale)[0] * direction).sum(-1)
                     for v in components.values]
             last = b_U[token]
             if against is not None:
@@ -133,7 +133,7 @@ RIGHT = [
         "3.4",
         "by heads",
         body={
-            "head_shares": """
+            "head_logit_contributions": """
             columns = [(z[:, :, h] * (direction @ W.T)).sum(-1) for h, W in enumerate(W_O)]
             return torch.stack(columns, dim=-1)
             """
@@ -142,6 +142,8 @@ RIGHT = [
     Right(
         "3.4",
         "one einsum in the other order",
-        body={"head_shares": "return einsum(direction, W_O, z, 'b p m, h d m, b p h d -> b p h')"},
+        body={
+            "head_logit_contributions": "return einsum(direction, W_O, z, 'b p m, h d m, b p h d -> b p h')"
+        },
     ),
 ]

@@ -1,11 +1,11 @@
-"""Graders of trajectory: the path of snapshots among their per-token losses."""
+"""Graders of loss_pca: the path of snapshots among their per-token losses."""
 
 import pytest
 import torch
 
-from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
+from tests.grading.assertions import assert_close, normal
+from tests.grading.side_effects import assert_no_side_effects
 
 SHAPES = [(7, 20, 2), (9, 5, 3), (5, 12, 1)]
 
@@ -90,7 +90,7 @@ def compare(got, right, claim, losses, n, tolerance=1e-8):
         f"where it began. First to last the components move by "
         f"{[round(x, 3) for x in (got[-1] - got[0]).tolist()]}."
     )
-    match(got, right, claim, mistakes(losses, n), tolerance)
+    assert_close(got, right, claim, mistakes(losses, n), tolerance)
 
 
 @exercise("4.8")
@@ -98,8 +98,8 @@ def compare(got, right, claim, losses, n, tolerance=1e-8):
 @pytest.mark.parametrize("seed", [1, 5, 9])
 def test_a_planted_path_is_found(phase_change, snapshots, tokens, n, seed):
     losses, path = planted(snapshots, tokens, n, seed)
-    with unchanged(losses=losses):
-        came = phase_change.trajectory(losses, n)
+    with assert_no_side_effects(losses=losses):
+        came = phase_change.loss_pca(losses, n)
     claim = f"Losses {list(losses.shape)} of a path with {n} components, at right angles:"
     compare(came, path, claim, losses, n)
 
@@ -111,7 +111,7 @@ def test_coordinates_are_along_the_directions_of_largest_spread(
     phase_change, snapshots, tokens, n, seed
 ):
     losses = 2 + normal(snapshots, tokens, seed=seed)
-    came = phase_change.trajectory(losses, n)
+    came = phase_change.loss_pca(losses, n)
     claim = f"Random losses {list(losses.shape)}, {n} components:"
     compare(came, by_covariance(losses, n), claim, losses, n)
 
@@ -119,14 +119,14 @@ def test_coordinates_are_along_the_directions_of_largest_spread(
 @exercise("4.8")
 def test_two_components_are_given_unless_asked_otherwise(phase_change):
     losses = normal(6, 11, seed=6)
-    came = phase_change.trajectory(losses)
+    came = phase_change.loss_pca(losses)
     compare(came, by_covariance(losses, 2), "Without n_components:", losses, 2)
 
 
 @exercise("4.8")
 def test_all_components_together_keep_every_distance(phase_change):
     losses = normal(5, 9, seed=7)
-    came = phase_change.trajectory(losses, 5)
+    came = phase_change.loss_pca(losses, 5)
     right = torch.cdist(losses, losses)
     claim = "With as many components as snapshots, snapshots lie as far apart as their losses do."
-    match(torch.cdist(came, came), right, claim, None, 1e-6)
+    assert_close(torch.cdist(came, came), right, claim, None, 1e-6)

@@ -1,12 +1,11 @@
-"""Graders of attribute in decompose.py: shares of a logit, and of a difference of two."""
+"""Graders of direct_logit_attribution: contributions to a logit, and to a difference of two."""
 
 import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.diagnose import match
-
-from .tiny import TOKENS, authors
+from tests.grading.assertions import assert_close
+from tests.grading.tiny_models import TOKENS, authors
 
 FAMILIES = ["gpt2", "parallel", "llama", "attention-only"]
 TOKEN = torch.tensor([[7, 0, 12, 3, 3], [1, 1, 2, 11, 5], [6, 4, 0, 9, 10]])
@@ -35,10 +34,10 @@ class Parts:
 
     def frozen(self):
         """Every component as the final norm hands it on."""
-        means = self.values.mean(-1, keepdim=True) * self.norm.centres
+        means = self.values.mean(-1, keepdim=True) * self.norm.centers
         return (self.values - means) * self.gain / self.scale
 
-    def shares(self, read=None, direction=None, norm_bias=None, b_U=None):
+    def contributions(self, read=None, direction=None, norm_bias=None, b_U=None):
         """The shares, or what they would be with one part of them mistaken."""
         read = self.frozen() if read is None else read
         direction = self.direction if direction is None else direction
@@ -52,29 +51,33 @@ class Parts:
 @torch.no_grad()
 def mistakes(parts):
     """Words -> what the usual mistakes give, where they give something else."""
-    right, frozen, zero = parts.shares(), parts.frozen(), torch.zeros_like(parts.b_U)
+    right, frozen, zero = parts.contributions(), parts.frozen(), torch.zeros_like(parts.b_U)
     own = parts.norm(parts.values)
     found = {
-        "The final norm is left out: shares are dot products after it.": parts.shares(parts.values),
+        "The final norm is left out: shares are dot products after it.": parts.contributions(
+            parts.values
+        ),
         "Each component is normalised by itself: the scale is this pass's own, held fixed.": (
-            parts.shares(own)
+            parts.contributions(own)
         ),
         "Each component is normalised by itself, without its bias.": (
-            parts.shares(own - parts.bias)
+            parts.contributions(own - parts.bias)
         ),
-        "The norm's bias is given to every component.": parts.shares(frozen + parts.bias),
+        "The norm's bias is given to every component.": parts.contributions(frozen + parts.bias),
         "The norm's bias is given to every component, and once more.": (
-            parts.shares(frozen + parts.bias, norm_bias=zero)
+            parts.contributions(frozen + parts.bias, norm_bias=zero)
         ),
-        "The norm's gain is forgotten, as if it were folded.": parts.shares(frozen / parts.gain),
-        "The scale is forgotten.": parts.shares(frozen * parts.scale),
-        "The norm's bias is forgotten.": parts.shares(norm_bias=zero),
-        "The unembedding's bias b_U is forgotten.": parts.shares(b_U=zero),
+        "The norm's gain is forgotten, as if it were folded.": parts.contributions(
+            frozen / parts.gain
+        ),
+        "The scale is forgotten.": parts.contributions(frozen * parts.scale),
+        "The norm's bias is forgotten.": parts.contributions(norm_bias=zero),
+        "The unembedding's bias b_U is forgotten.": parts.contributions(b_U=zero),
         "b_U of the token alone: the one of `against` is to be taken away.": (
-            parts.shares(b_U=parts.token_bias)
+            parts.contributions(b_U=parts.token_bias)
         ),
         "`against` is left out: a difference of two logits is asked for.": (
-            parts.shares(direction=parts.token, b_U=parts.token_bias)
+            parts.contributions(direction=parts.token, b_U=parts.token_bias)
         ),
         "The last two are exchanged: `norm bias` comes first, then `unembed bias`.": (
             torch.cat([right[:-2], right[-1:], right[-2:-1]])
@@ -83,7 +86,7 @@ def mistakes(parts):
         "Sizes are taken: a share may be negative.": right.abs(),
         "This is each share as a fraction of the logit; units are logits.": right / right.sum(0),
         "All positions use the last one's scale.": (
-            parts.shares(frozen * parts.scale / parts.scale[:, -1:])
+            parts.contributions(frozen * parts.scale / parts.scale[:, -1:])
         ),
     }
     return {words: value for words, value in found.items() if (value - right).abs().max() > 1e-3}
@@ -97,10 +100,10 @@ def test_shares_are_dot_products_after_the_norm_and_sum_to_the_logit(
 ):
     model = build(family)
     parts = Parts(model, against)
-    came = decompose.attribute(model, TOKENS, TOKEN, against)
+    came = decompose.direct_logit_attribution(model, TOKENS, TOKEN, against)
     of = "logit" if against is None else "difference of two logits"
     expected = f"{len(parts.names)} shares are expected, with `norm bias` and `unembed bias` last"
     assert list(came.names) == parts.names, f"{expected}; these came: {list(came.names)}."
     claim = f"Shares of a {of} of the {family} model are wrong."
-    match(came.shares, parts.shares(), claim, mistakes(parts))
-    match(came.shares.sum(0), parts.logit, f"All shares must sum to the {of}.")
+    assert_close(came.contributions, parts.contributions(), claim, mistakes(parts))
+    assert_close(came.contributions.sum(0), parts.logit, f"All shares must sum to the {of}.")

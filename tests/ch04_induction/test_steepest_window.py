@@ -1,13 +1,13 @@
-"""Graders of steepest: the stretch of training in which most of a change happens."""
+"""Graders of steepest_window: the stretch of training in which most of a change happens."""
 
 import itertools
 
 import pytest
 import torch
 
-from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
+from tests.grading.assertions import assert_close, normal
+from tests.grading.side_effects import assert_no_side_effects
 
 
 def stretches(steps, values, most):
@@ -105,11 +105,11 @@ def wrong_shares(steps, values, most):
 def check(phase_change, steps, values, most, claim):
     """One window against the loop's."""
     steps, values = torch.as_tensor(steps), torch.as_tensor(values, dtype=torch.float64)
-    with unchanged(steps=steps, values=values):
-        came = phase_change.steepest(steps, values, most)
+    with assert_no_side_effects(steps=steps, values=values):
+        came = phase_change.steepest_window(steps, values, most)
     got = torch.tensor([float(part) for part in came], dtype=torch.float64)
     claim = f"{claim} (start, stop, share) at most {most} steps long is wrong."
-    match(got, best(steps, values, most), claim, mistakes(steps, values, most))
+    assert_close(got, best(steps, values, most), claim, mistakes(steps, values, most))
 
 
 WORKED = {
@@ -144,9 +144,9 @@ def test_no_pair_within_the_length_changes_more(phase_change, seed, most):
 @exercise("4.6")
 def test_the_share_of_a_curve_does_not_depend_on_its_level_size_or_sign(phase_change):
     steps, values = torch.arange(0, 100, 10), normal(10, seed=9).cumsum(0)
-    before = phase_change.steepest(steps, values, 30)
-    after = phase_change.steepest(steps, 7 - 3 * values, 30)
+    before = phase_change.steepest_window(steps, values, 30)
+    after = phase_change.steepest_window(steps, 7 - 3 * values, 30)
     got = torch.tensor([float(part) for part in after], dtype=torch.float64)
     right = torch.tensor([float(part) for part in before], dtype=torch.float64)
     claim = "7 - 3 x values must give the same window and the same share as the values."
-    match(got, right, f"{claim} Are falls and rises treated alike?")
+    assert_close(got, right, f"{claim} Are falls and rises treated alike?")

@@ -1,11 +1,11 @@
-"""Graders of freeze_norm in decompose.py: a norm whose divisor is held fixed is linear."""
+"""Graders of apply_frozen_norm in decompose.py: a norm whose divisor is held fixed is linear."""
 
 import pytest
 import torch
 
-from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal, randomise
+from tests.grading.assertions import assert_close, normal, randomise
+from tests.grading.side_effects import assert_no_side_effects
 
 COMPONENTS, BATCH, POS, WIDTH = 4, 2, 3, 5
 KINDS = ["LayerNorm", "RMSNorm", "NoNorm"]
@@ -26,7 +26,7 @@ def by_loop(values, norm, scale):
     out = torch.zeros_like(values)
     for component, batch, pos in torch.cartesian_prod(*map(torch.arange, values.shape[:3])):
         x = values[component, batch, pos]
-        if norm.centres:
+        if norm.centers:
             x = x - sum(x) / len(x)
         out[component, batch, pos] = x * gain / scale[batch, pos, 0]
     return out
@@ -38,7 +38,7 @@ def mistakes(values, norm, scale):
     gain, bias = norm.affine()
     right = by_loop(values, norm, scale)
     mean = values.mean(-1, keepdim=True)
-    centred = values - mean if norm.centres else values
+    centred = values - mean if norm.centers else values
     kind = type(norm).__name__
     own = norm(values)
     found = {
@@ -69,7 +69,7 @@ def mistakes(values, norm, scale):
             (values - values.sum(0).mean(-1, keepdim=True)) / scale * gain
         ),
     }
-    if norm.centres:
+    if norm.centers:
         found["The centring is forgotten: LayerNorm takes the mean away."] = values / scale * gain
     else:
         found[f"A mean is taken away, but {kind} does not centre."] = (values - mean) / scale * gain
@@ -81,10 +81,10 @@ def mistakes(values, norm, scale):
 def test_each_component_is_divided_by_the_given_scale(decompose, norm, width_of_each):
     values = normal(width_of_each, BATCH, POS, WIDTH, seed=1) + 1
     scale = normal(BATCH, POS, 1, seed=2).abs() + 0.5
-    with unchanged(values=values, scale=scale):
-        came = decompose.freeze_norm(values, norm, scale)
+    with assert_no_side_effects(values=values, scale=scale):
+        came = decompose.apply_frozen_norm(values, norm, scale)
     claim = f"{type(norm).__name__} at a fixed scale is wrong."
-    match(came, by_loop(values, norm, scale), claim, mistakes(values, norm, scale))
+    assert_close(came, by_loop(values, norm, scale), claim, mistakes(values, norm, scale))
 
 
 @exercise("3.2")
@@ -92,10 +92,10 @@ def test_each_component_is_divided_by_the_given_scale(decompose, norm, width_of_
 def test_at_the_sums_own_scale_the_parts_make_what_the_norm_makes_of_the_sum(decompose, norm):
     values = 3 * normal(COMPONENTS, BATCH, POS, WIDTH, seed=3) - 1
     seen = []
-    norm.hook_scale.listeners = [lambda scale, _: seen.append(scale)]
+    norm.hook_scale.observers = [lambda scale, _: seen.append(scale)]
     whole = norm(values.sum(0))
-    norm.hook_scale.listeners = []
+    norm.hook_scale.observers = []
     _, bias = norm.affine()
-    came = decompose.freeze_norm(values, norm, seen[0])
+    came = decompose.apply_frozen_norm(values, norm, seen[0])
     claim = "The parts and the norm's bias, once, must sum to the norm of the sum."
-    match(came.sum(0) + bias, whole, claim)
+    assert_close(came.sum(0) + bias, whole, claim)

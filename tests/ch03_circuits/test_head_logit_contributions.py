@@ -1,13 +1,12 @@
-"""Graders of head_shares in decompose.py: one direction, and no head written out."""
+"""Graders of head_logit_contributions in decompose.py: one direction, and no head written out."""
 
 import pytest
 import torch
 
-from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
-
-from .thrift import largest_made
+from tests.grading.assertions import assert_close, normal
+from tests.grading.peak_memory import largest_made
+from tests.grading.side_effects import assert_no_side_effects
 
 
 def mistakes(z, W_O, direction):
@@ -57,10 +56,10 @@ def test_a_share_is_the_dot_product_of_what_a_head_writes(decompose, sizes):
     batch, pos, heads, d_head, d_model = sizes
     z, W_O = normal(batch, pos, heads, d_head, seed=1), normal(heads, d_head, d_model, seed=2)
     direction = normal(batch, pos, d_model, seed=3)
-    with unchanged(z=z, W_O=W_O, direction=direction):
-        came = decompose.head_shares(z, W_O, direction)
+    with assert_no_side_effects(z=z, W_O=W_O, direction=direction):
+        came = decompose.head_logit_contributions(z, W_O, direction)
     claim = "A head's share is (z @ W_O) . direction."
-    match(came, by_loop(z, W_O, direction), claim, mistakes(z, W_O, direction))
+    assert_close(came, by_loop(z, W_O, direction), claim, mistakes(z, W_O, direction))
 
 
 @exercise("3.4")
@@ -68,7 +67,7 @@ def test_no_heads_output_is_written_out(decompose):
     batch, pos, heads, d_head, d_model = 7, 9, 6, 2, 50
     z, W_O = normal(batch, pos, heads, d_head, seed=1), normal(heads, d_head, d_model, seed=2)
     direction = normal(batch, pos, d_model, seed=3)
-    most = largest_made(lambda: decompose.head_shares(z, W_O, direction))
+    most = largest_made(lambda: decompose.head_logit_contributions(z, W_O, direction))
     written_out = batch * pos * heads * d_model
     assert most < written_out / 2, (
         f"A tensor of {most} numbers is made on the way; [batch, pos, head, d_model] has "

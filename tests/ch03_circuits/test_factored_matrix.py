@@ -1,14 +1,13 @@
-"""Graders of factored.py: norm and singular values, from the thin factors alone."""
+"""Graders of factored_matrix.py: norm and singular values, from the thin factors alone."""
 
 import pytest
 import torch
 
-from tests.ch00_looking.manners import unchanged
 from tests.grading import exercise
-from tests.grading.diagnose import match, normal
-
-from .thin import THIN, WIDE, factors, multiplied_out
-from .thrift import largest_made
+from tests.grading.assertions import assert_close, normal
+from tests.grading.low_rank import THIN, WIDE, factors, multiplied_out
+from tests.grading.peak_memory import largest_made
+from tests.grading.side_effects import assert_no_side_effects
 
 SHAPES = [((), 6, 3, 5), ((2,), 7, 4, 5), ((3, 2), 4, 4, 4)]
 
@@ -48,39 +47,45 @@ def norm_mistakes(A, B):
 
 @exercise("3.7")
 @pytest.mark.parametrize("lead, left, rank, right", SHAPES)
-def test_norm_is_frobenius_of_the_product(factored, lead, left, rank, right):
+def test_norm_is_frobenius_of_the_product(factored_matrix, lead, left, rank, right):
     A, B = factors(lead, left, rank, right)
     entries = (A[..., :, :, None] * B[..., None, :, :]).sum(-2)
     expected = sum(entries[..., i, j] ** 2 for i in range(left) for j in range(right)) ** 0.5
-    with unchanged(A=A, B=B):
-        came = factored.FactoredMatrix(A, B).norm()
-    match(came, expected, "||AB|| is the root of the sum of squares.", norm_mistakes(A, B))
+    with assert_no_side_effects(A=A, B=B):
+        came = factored_matrix.FactoredMatrix(A, B).norm()
+    assert_close(came, expected, "||AB|| is the root of the sum of squares.", norm_mistakes(A, B))
 
 
 @exercise("3.7")
-def test_norm_of_columns_times_rows_worked_by_hand(factored):
+def test_norm_of_columns_times_rows_worked_by_hand(factored_matrix):
     A, B = torch.tensor([[3.0], [4.0]]).double(), torch.tensor([[0.0, 6.0, 8.0]]).double()
     claim = "A column of length 5 times a row of length 10 has norm 50."
-    match(factored.FactoredMatrix(A, B).norm(), 50.0, claim, norm_mistakes(A, B))
+    assert_close(factored_matrix.FactoredMatrix(A, B).norm(), 50.0, claim, norm_mistakes(A, B))
 
 
 @exercise("3.7")
-def test_norm_is_unchanged_by_what_passes_between_the_factors(factored):
+def test_norm_is_unchanged_by_what_passes_between_the_factors(factored_matrix):
     A, B = factors((2,), 7, 4, 5, seed=9)
     R = normal(2, 4, 4, seed=10)
     claim = "(A R)(R^-1 B) is the same product, so its norm is the same."
-    before = factored.FactoredMatrix(A, B).norm()
-    match(factored.FactoredMatrix(A @ R, torch.linalg.inv(R) @ B).norm(), before, claim, None, 1e-9)
+    before = factored_matrix.FactoredMatrix(A, B).norm()
+    assert_close(
+        factored_matrix.FactoredMatrix(A @ R, torch.linalg.inv(R) @ B).norm(),
+        before,
+        claim,
+        None,
+        1e-9,
+    )
 
 
 @exercise("3.7")
-def test_norm_of_a_product_that_is_zero_is_zero(factored):
+def test_norm_of_a_product_that_is_zero_is_zero(factored_matrix):
     """Factors that undo each other: rounding must not put a negative number under the root."""
     for seed in range(8):
         u = normal(2, seed=seed)
         v = torch.stack([-u[1], u[0]])
         A, B = normal(5, 1, seed=seed + 20) * u, v[:, None] * normal(1, 6, seed=seed + 40)
-        came = factored.FactoredMatrix(A, B).norm()
+        came = factored_matrix.FactoredMatrix(A, B).norm()
         assert came < 1e-6, (
             f"A product of zeros has norm 0, {came.item()} came. Does rounding put a number just "
             "below zero under the root? Clamp it."
@@ -88,9 +93,9 @@ def test_norm_of_a_product_that_is_zero_is_zero(factored):
 
 
 @exercise("3.7")
-def test_norm_never_builds_the_product(factored):
+def test_norm_never_builds_the_product(factored_matrix):
     A, B = factors((), WIDE, THIN, WIDE)
-    multiplied_out("norm", largest_made(lambda: factored.FactoredMatrix(A, B).norm()))
+    multiplied_out("norm", largest_made(lambda: factored_matrix.FactoredMatrix(A, B).norm()))
 
 
 def orthonormal(columns, name: str, hint: str) -> None:
@@ -98,7 +103,7 @@ def orthonormal(columns, name: str, hint: str) -> None:
     eye = torch.eye(columns.shape[-1], dtype=torch.float64).expand(
         *columns.shape[:-2], columns.shape[-1], columns.shape[-1]
     )
-    match(columns.mT @ columns, eye, f"{name} must be orthonormal. {hint}")
+    assert_close(columns.mT @ columns, eye, f"{name} must be orthonormal. {hint}")
 
 
 def value_mistakes(A, B):
@@ -142,13 +147,15 @@ def check_sizes(came, lead, left: int, rank: int, right: int) -> None:
 
 @exercise("3.8")
 @pytest.mark.parametrize("lead, left, rank, right", SHAPES)
-def test_svd_gives_the_product_back_from_orthonormal_parts(factored, lead, left, rank, right):
+def test_svd_gives_the_product_back_from_orthonormal_parts(
+    factored_matrix, lead, left, rank, right
+):
     A, B = factors(lead, left, rank, right)
-    with unchanged(A=A, B=B):
-        U, S, Vh = factored.FactoredMatrix(A, B).svd()
+    with assert_no_side_effects(A=A, B=B):
+        U, S, Vh = factored_matrix.FactoredMatrix(A, B).svd()
     check_sizes((U, S, Vh), lead, left, rank, right)
     expected = torch.linalg.svdvals(A @ B)[..., :rank]
-    match(S, expected, "The singular values are wrong.", value_mistakes(A, B))
+    assert_close(S, expected, "The singular values are wrong.", value_mistakes(A, B))
     orthonormal(U, "U's columns", "Is U carried out by Q_A, the orthonormal part of A, not by A?")
     orthonormal(Vh.mT, "Vh's rows", "Is Vh carried out by Q_B, the orthonormal part of B^T?")
     M, scaled = A @ B, U * S[..., None, :]
@@ -157,24 +164,24 @@ def test_svd_gives_the_product_back_from_orthonormal_parts(factored, lead, left,
         claim += " U S Vh^T is: the rows of Vh are the vectors."
     if left == right and torch.allclose((scaled @ Vh).mT, M):
         claim += " This is its transpose: are U and V exchanged?"
-    match(scaled @ Vh, M, claim)
+    assert_close(scaled @ Vh, M, claim)
 
 
 @exercise("3.8")
-def test_svd_of_a_head_that_does_not_use_all_its_dimensions(factored):
+def test_svd_of_a_head_that_does_not_use_all_its_dimensions(factored_matrix):
     A, B = factors((2,), 7, 4, 5, seed=11)
     A[..., 3] = A[..., 0]
-    U, S, Vh = factored.FactoredMatrix(A, B).svd()
+    U, S, Vh = factored_matrix.FactoredMatrix(A, B).svd()
     why = "One singular value is zero here; a decomposition of M M^T, or dividing by S, fails."
     assert torch.isfinite(U).all() and torch.isfinite(Vh).all(), f"There are nan or inf. {why}"
-    match(S, torch.linalg.svdvals(A @ B)[..., :4], f"The singular values are wrong. {why}")
+    assert_close(S, torch.linalg.svdvals(A @ B)[..., :4], f"The singular values are wrong. {why}")
     orthonormal(U, "U's columns", why)
     orthonormal(Vh.mT, "Vh's rows", why)
-    match(U * S[..., None, :] @ Vh, A @ B, f"U S Vh must be the product AB. {why}")
+    assert_close(U * S[..., None, :] @ Vh, A @ B, f"U S Vh must be the product AB. {why}")
 
 
 @exercise("3.8")
-def test_svd_never_builds_the_product(factored):
+def test_svd_never_builds_the_product(factored_matrix):
     A, B = factors((), WIDE, THIN, WIDE)
-    most = largest_made(lambda: factored.FactoredMatrix(A, B).svd())
+    most = largest_made(lambda: factored_matrix.FactoredMatrix(A, B).svd())
     multiplied_out("singular value decomposition", most)

@@ -8,7 +8,7 @@ SIGNS = "return path * torch.where(path[-1] < path[0], -1.0, 1.0)"
 
 
 def path(name: str, old: str, new: str, says: str) -> Wrong:
-    """A mistake in trajectory."""
+    """A mistake in loss_pca."""
     return Wrong("4.8", name, {old: new}, says=says)
 
 
@@ -61,7 +61,7 @@ RIGHT = [
         "4.8",
         "through V",
         body={
-            "trajectory": """
+            "loss_pca": """
             centred = losses - losses.mean(0, keepdim=True)
             Vh = torch.linalg.svd(centred, full_matrices=False).Vh
             path = centred @ Vh[:n_components].mT
@@ -76,7 +76,7 @@ RIGHT = [
         "4.8",
         "products of snapshots",
         body={
-            "trajectory": """
+            "loss_pca": """
             centred = losses - losses.mean(dim=0)
             values, vectors = torch.linalg.eigh(centred @ centred.mT)
             path = vectors * values.clamp(min=0).sqrt()
