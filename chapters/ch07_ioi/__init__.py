@@ -1,14 +1,14 @@
-"""Interpretability in the Wild: the circuit for indirect objects, found and tested.
+"""Interpretability in the Wild: find and test the circuit for indirect object identification.
 
-Reading order: sentences, prompts, counterfactuals, heads, search, circuit, gpt2.
+Reading order: sentences, prompts, counterfactuals, heads, search, circuit, gpt2_small, pointer.
 """
 
 from .counterfactuals import abc_corruption, check_prompt_pair, name_corruption
 from .prompts import IOIPrompts, RolePositions, draw_prompts, find_positions, single_tokens
 
 __all__ = [
-    "RolePositions",
     "IOIPrompts",
+    "RolePositions",
     "abc_corruption",
     "check_prompt_pair",
     "draw_prompts",

@@ -1,9 +1,10 @@
-"""The words of the indirect-object task: sentence frames, names, places and objects.
+"""Words of the indirect-object task: sentence frames, names, places and objects.
 
-A frame brings two names in, {A} and {B}, and then lets one of them, {S}, give something away. A
-reader expects the other one next. Frames are ours, in the grammar of the paper: "when", "while",
-"after", "then" openings, a comma or a full stop between the clauses. None begins with a name, since
-a name without a space before it is another token.
+A frame introduces two names, {A} and {B}, and then one of them, {S}, gives something away, so the
+other name is the likely continuation.
+The frames are ours, in the grammar of the paper: openings with "when", "while", "after" or "then",
+and a comma or a full stop between the clauses.
+No frame begins with a name, because a name without a space before it is another token.
 """
 
 FRAMES = (
@@ -23,18 +24,17 @@ FRAMES = (
     "When {A} and {B} came home from the {place}, {S} gave a {object} to",
     "Today {A} and {B} bought a {object} together. Then {S} gave it to",
 )
-"""In byte-level BPE the first thirteen are 14 tokens long, the last two 15 and 14."""
+"""In byte-level BPE the first thirteen have 14 tokens, the last two 15 and 14."""
 
-NAMES = (
-    *("Mary", "John", "Tom", "James", "Dan", "Sarah", "Anna", "Paul", "Mark", "Robert"),
-    *("Michael", "David", "William", "Richard", "Thomas", "Charles", "Daniel", "Matthew"),
-    *("Anthony", "Steven", "Andrew", "Kevin", "Brian", "George", "Edward", "Jason", "Ryan"),
-    *("Jacob", "Nicholas", "Eric", "Stephen", "Scott", "Benjamin", "Samuel", "Frank", "Patrick"),
-    *("Jack", "Henry", "Adam", "Nathan", "Peter", "Jeremy", "Carl", "Roger", "Arthur", "Sean"),
-    *("Albert", "Joe", "Jennifer", "Linda", "Elizabeth", "Susan", "Jessica", "Karen", "Lisa"),
-    *("Nancy", "Margaret", "Ashley", "Emily", "Michelle", "Amanda", "Melissa", "Rebecca", "Laura"),
-    *("Helen", "Amy", "Angela", "Nicole", "Katherine", "Christine", "Emma", "Rachel", "Julia"),
-    *("Alice", "Maria", "Kate", "Jane", "Lucy", "Simon", "Martin"),
+NAMES = tuple(
+    """
+    Mary John Tom James Dan Sarah Anna Paul Mark Robert Michael David William Richard Thomas Charles
+    Daniel Matthew Anthony Steven Andrew Kevin Brian George Edward Jason Ryan Jacob Nicholas Eric
+    Stephen Scott Benjamin Samuel Frank Patrick Jack Henry Adam Nathan Peter Jeremy Carl Roger
+    Arthur Sean Albert Joe Jennifer Linda Elizabeth Susan Jessica Karen Lisa Nancy Margaret Ashley
+    Emily Michelle Amanda Melissa Rebecca Laura Helen Amy Angela Nicole Katherine Christine Emma
+    Rachel Julia Alice Maria Kate Jane Lucy Simon Martin
+    """.split()
 )
 PLACES = ("store", "garden", "school", "hospital", "office", "museum", "station", "library")
 OBJECTS = ("book", "computer", "drink", "letter", "ticket", "flower", "coat", "gift")

@@ -1,14 +1,15 @@
-"""Is a list of heads the circuit? Knock everything else out, and see what is left.
+"""Test whether a set of heads is the circuit: ablate all other heads and measure what is left.
 
-A node is a head at one of the positions that have a role. A knock-out puts the mean over ABC
-prompts of the same template there: what the head does in such a sentence when nobody stands twice.
-F is the mean logit difference, C the circuit, M the whole model, K any set of nodes:
+A node is a head at one of the positions that have a role.
+Ablation replaces a head's output by its mean over ABC prompts of the same template: its output in
+such a sentence when no name is repeated.
+F is the mean logit difference, C the circuit, M the full model, K any set of nodes:
 
     faithful   F(C) is near F(M)
-    complete   F(C without K) is near F(M without K), for every K that one can think of
+    complete   F(C without K) is near F(M without K), for every K that can be found
     minimal    each node v has a K for which F(C without K and v) is far from F(C without K)
 
-MLPs, norms and embeddings are never knocked out. Axes: layer, batch, pos, head, d_head.
+MLPs, norms and embeddings are never ablated. Axes: layer, batch, pos, head, d_head.
 Source: Wang et al. 2022, "Interpretability in the Wild", sections 2.2 and 4.
 """
 
@@ -20,8 +21,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ..ch02_transformer import HookedTransformer, HookPoint
-from ..ch02_transformer.hooks import Hook
+from ..ch02_transformer import HookedTransformer
+from ..ch02_transformer.sites import Site
+from ..ch05_patching.interventions import Intervention, apply_interventions
 from ..ch05_patching.metrics import ResidMetric
 from .prompts import IOIPrompts, RolePositions
 
@@ -30,9 +32,9 @@ class Node(NamedTuple):
     """A head at one position."""
 
     layer: int
-    """Its layer."""
+    """Layer of the head."""
     head: int
-    """Its number in the layer."""
+    """Index of the head in its layer."""
     position_role: str
     """A field of RolePositions: io, s1, s1_next, s2 or end."""
 
@@ -46,19 +48,18 @@ ROLE_OF_CLASS = {
     "duplicate token": "s2",
     "previous token": "s1_next",
 }
-"""Where each class of heads does its work."""
+"""Class of heads -> role of the position where they work."""
 
 
 def template_means(
     acts: Float[Tensor, "batch ..."], template: Int[Tensor, " batch"]
 ) -> Float[Tensor, "batch ..."]:
-    """For each prompt the mean over the prompts of its own template, itself included.
+    """Average activations over the prompts of each prompt's own template, itself included.
 
-    A mean over several templates would mix positions at which different things stand.
+    A mean over several templates would mix positions that hold different kinds of tokens.
     """
     # exercise 7.8
-    _, group = template.unique(return_inverse=True)
-    same = (group[:, None] == group).to(acts)
+    same = (template[:, None] == template).to(acts)  # [batch, batch]
     weights = same / same.sum(dim=1, keepdim=True)
     return (weights @ acts.reshape(len(acts), -1)).reshape(acts.shape)
 
@@ -67,28 +68,30 @@ def template_means(
 def abc_means(
     model: HookedTransformer, corrupted: IOIPrompts, template: Int[Tensor, " batch"]
 ) -> Float[Tensor, "layer batch pos head d_head"]:
-    """What a knock-out puts in place of every z, for prompts of these templates.
+    """Average every z over ABC prompts, for prompts of the given templates.
 
-    corrupted: ABC prompts, several of each template that is asked for.
+    corrupted: ABC prompts, several of each of these templates.
 
     Raises: ValueError for a template without ABC prompts.
     """
     missing = set(template.tolist()) - set(corrupted.template.tolist())
     if missing:
-        raise ValueError(f"no ABC prompts of the templates {sorted(missing)}: draw more of them")
+        raise ValueError(
+            f"expected ABC prompts of every template, got none of {sorted(missing)}; draw more"
+        )
     names = [f"blocks.{layer}.attn.hook_z" for layer in range(len(model.blocks))]
-    last = len(model.blocks) - 1
-    _, cache = model.run_with_cache(corrupted.tokens, names=names, stop_at_layer=last + 1)
-    match = (template[:, None] == corrupted.template).int().argmax(dim=1)
-    return torch.stack([template_means(cache[name], corrupted.template)[match] for name in names])
+    _, cache = model.run_with_cache(corrupted.tokens, names=names, stop_at_layer=len(model.blocks))
+    # For each of the given templates the first corrupted prompt that has it: [batch]
+    first = (template[:, None] == corrupted.template).int().argmax(dim=1)
+    return torch.stack([template_means(cache[name], corrupted.template)[first] for name in names])
 
 
 def keep_mask(
     model: HookedTransformer, prompts: IOIPrompts, nodes: Iterable[Node]
 ) -> Bool[Tensor, "layer batch pos head"]:
-    """True where a node of the circuit stands, each prompt's role at its own position.
+    """Mark the nodes of a circuit, in each prompt at its own position of the node's role.
 
-    Raises: ValueError for a node that the model, or a sentence, does not have.
+    Raises: ValueError for a node that the model does not have, or for an unknown role.
     """
     nodes, positions = list(nodes), prompts.positions._asdict()
     check_nodes(model, nodes)
@@ -101,89 +104,92 @@ def keep_mask(
 
 
 def check_nodes(model: HookedTransformer, nodes: Iterable[Node]) -> None:
-    """Refuse nodes that this model, or a sentence, does not have.
+    """Check that the model has the heads, and the prompts the roles, of these nodes.
 
-    Raises: ValueError naming the node, and what there is.
+    Raises: ValueError naming the node, and which nodes there are.
     """
     layers, heads = len(model.blocks), model.config.n_heads
     for layer, head, role in nodes:
         if role not in RolePositions._fields or not (0 <= layer < layers and 0 <= head < heads):
             raise ValueError(
-                f"no node {layer}.{head} at {role!r}: layers 0..{layers - 1}, heads "
-                f"0..{heads - 1}, roles {', '.join(RolePositions._fields)}"
+                f"expected nodes in layers 0..{layers - 1}, heads 0..{heads - 1} and roles "
+                f"{', '.join(RolePositions._fields)}, got {layer}.{head} at {role!r}"
             )
 
 
 @dataclass(frozen=True)
 class CircuitEvaluator:
-    """What circuits are judged by: a model, prompts, what a knock-out puts there, and a metric."""
+    """Score circuits of a model: a metric on prompts after all other heads were ablated."""
 
     model: HookedTransformer
-    """The model M."""
+    """The full model M."""
     prompts: IOIPrompts
-    """Prompts to judge on, not those on which heads were chosen."""
+    """Prompts to score on, other than those on which heads were chosen."""
     means: Float[Tensor, "layer batch pos head d_head"]
-    """From `abc_means`."""
-    read: ResidMetric
-    """Makes the metric from the stream after the last block."""
+    """Replacements for z, from `abc_means`."""
+    metric: ResidMetric
+    """Metric computed from the residual stream after the last block."""
 
-    def hooks(self, keep: Bool[Tensor, "layer batch pos head"]) -> dict[str, Hook]:
-        """Hooks that knock out all that is not kept."""
-
-        def hook(z: Tensor, point: HookPoint) -> Tensor:
-            layer = int(point.name.split(".")[1])
-            return torch.where(keep[layer][..., None], z, self.means[layer])
-
-        return {f"blocks.{layer}.attn.hook_z": hook for layer in range(len(self.model.blocks))}
+    def interventions(self, keep: Bool[Tensor, "layer batch pos head"]) -> list[Intervention]:
+        """Build the mean ablation of everything that is not kept: z * keep + mean * (1 - keep)."""
+        found = []
+        for layer, (kept, mean) in enumerate(zip(keep, self.means, strict=True)):
+            site = Site("attn.hook_z", layer)
+            factor = kept[..., None].to(mean)  # [batch, pos, head, 1], over d_head
+            found.append(Intervention(site, "scale", value=factor))
+            found.append(Intervention.add(site, mean * (1 - factor)))
+        return found
 
     @torch.no_grad()
     def score(self, keep: Bool[Tensor, "layer batch pos head"]) -> Float[Tensor, " batch"]:
-        """The metric on every prompt with all that is not kept knocked out."""
-        with self.model.hooks(self.hooks(keep)):
-            stream = self.model(self.prompts.tokens, stop_at_layer=len(self.model.blocks))
-        return self.read(stream[None, :, -1])[0]
+        """Compute the metric of every prompt with everything ablated that is not kept."""
+        with apply_interventions(self.model, self.interventions(keep)):
+            resid = self.model(self.prompts.tokens, stop_at_layer=len(self.model.blocks))
+        return self.metric(resid[None, :, -1])[0]
 
     def keep_only(self, nodes: Iterable[Node]) -> Float[Tensor, " batch"]:
-        """F of a circuit, prompt by prompt: these nodes stay, every other one is knocked out.
+        """Compute F of a circuit for each prompt: these nodes are kept, all others ablated.
 
         Raises: ValueError for an empty circuit.
         """
         nodes = list(nodes)
         if not nodes:
-            raise ValueError("an empty circuit computes nothing; use `ablate_all` for its score")
+            raise ValueError("expected at least one node, got an empty circuit; use `ablate_all`")
         return self.score(keep_mask(self.model, self.prompts, nodes))
 
     def ablate(self, nodes: Iterable[Node]) -> Float[Tensor, " batch"]:
-        """F of the whole model with only these nodes knocked out."""
+        """Compute F of the full model without these nodes, for each prompt."""
         return self.score(~keep_mask(self.model, self.prompts, nodes))
 
     def full_model(self) -> Float[Tensor, " batch"]:
-        """F of the model itself."""
+        """Compute F of the model itself, for each prompt."""
         return self.ablate([])
 
     def ablate_all(self) -> Float[Tensor, " batch"]:
-        """F with all heads knocked out at all positions."""
+        """Compute F with every head ablated at every position, for each prompt."""
         return self.score(keep_mask(self.model, self.prompts, []))
 
 
 def faithfulness(
-    circuit: Float[Tensor, " batch"], whole: Float[Tensor, " batch"]
+    circuit: Float[Tensor, " batch"], full_model: Float[Tensor, " batch"]
 ) -> Float[Tensor, ""]:
-    """Share of the model's metric that the circuit alone has: F(C) / F(M), means over prompts.
+    """Divide the circuit's mean metric by the full model's: F(C) / F(M).
 
     Units: 1 is perfect; above 1 is as far from the model as below. The paper's |F(M) - F(C)| is
     that distance from 1, times F(M).
     """
     # exercise 7.10
-    return circuit.mean() / whole.mean()
+    return circuit.mean() / full_model.mean()
 
 
 def incompleteness(
     evaluator: CircuitEvaluator, circuit: Iterable[Node], removed: Iterable[Node]
 ) -> float:
-    """|F(C without K) - F(M without K)|: does the circuit break as the model does?
+    """Compute |F(C without K) - F(M without K)|: does the circuit break as the model does?
 
-    Units: those of the metric, 0 or more; 0 is complete as far as this K can tell.
+    removed: the set K.
+
+    Units: those of the metric, 0 or more; 0 is complete as far as this K can show.
     """
     kept, removed = list(circuit), list(removed)
     # exercise 7.11
@@ -195,16 +201,18 @@ def incompleteness(
 def minimality(
     evaluator: CircuitEvaluator, circuit: Iterable[Node], node: Node, removed: Iterable[Node]
 ) -> float:
-    """|F(C without K and v) - F(C without K)|: what the node adds once K is gone.
+    """Compute |F(C without K and v) - F(C without K)|: the effect of node v once K is removed.
 
-    Heads that back each other up show only when the others are removed, so K matters.
+    Heads that back each other up matter only when the others are removed, so K matters.
 
-    Units: those of the metric, 0 or more; a node near 0 for every K has no place in the circuit.
+    removed: the set K.
+
+    Units: those of the metric, 0 or more; a node near 0 for every K does not belong to the circuit.
     Raises: ValueError for a node that is not in the circuit, or is in K.
     """
     kept, removed = list(circuit), list(removed)
     if node not in kept or node in removed:
-        raise ValueError(f"{node} must be in the circuit and not in K")
+        raise ValueError(f"expected a node of the circuit that is not in K, got {node}")
     # exercise 7.11
     left = [one for one in kept if one not in removed]
     rest = [one for one in left if one != node]

@@ -1,18 +1,25 @@
 """The circuit that the paper found in GPT-2 small: 26 heads in 7 classes, as data.
 
-No numbers of ours stand here. `as_nodes` turns the table into a circuit that circuit.py can test
-wherever GPT-2's weights are present.
+These are the paper's heads; nothing here was measured by us.
+`as_nodes` turns a table into a circuit that circuit.py can test where GPT-2's weights are present.
 Source: Wang et al. 2022, "Interpretability in the Wild", figure 2; head lists and the sets K of the
 minimality test as in the authors' code.
 """
 
+from ..ch04_induction.ablate import Head
 from .circuit import ROLE_OF_CLASS, Node
 
-HEADS: dict[str, tuple[tuple[int, int], ...]] = {
+HEADS: dict[str, tuple[Head, ...]] = {
     "name mover": ((9, 9), (10, 0), (9, 6)),
     "backup name mover": (
-        *((10, 10), (10, 6), (10, 2), (10, 1)),
-        *((11, 2), (9, 7), (9, 0), (11, 9)),
+        (10, 10),
+        (10, 6),
+        (10, 2),
+        (10, 1),
+        (11, 2),
+        (9, 7),
+        (9, 0),
+        (11, 9),
     ),
     "negative name mover": ((10, 7), (11, 10)),
     "S-inhibition": ((7, 3), (7, 9), (8, 6), (8, 10)),
@@ -20,9 +27,9 @@ HEADS: dict[str, tuple[tuple[int, int], ...]] = {
     "duplicate token": ((0, 1), (3, 0), (0, 10)),
     "previous token": ((2, 2), (4, 11)),
 }
-"""Class -> heads (layer, number), the more important first where the paper orders them."""
+"""Class -> heads (layer, head), in the paper's order of importance where it gives one."""
 
-NAIVE: dict[str, tuple[tuple[int, int], ...]] = {
+NAIVE: dict[str, tuple[Head, ...]] = {
     "name mover": HEADS["name mover"],
     "S-inhibition": HEADS["S-inhibition"],
     "induction": ((5, 5), (5, 9)),
@@ -32,8 +39,8 @@ NAIVE: dict[str, tuple[tuple[int, int], ...]] = {
 """The smaller circuit that the paper shows to be faithful but far from complete."""
 
 
-def as_nodes(classes: dict[str, tuple[tuple[int, int], ...]]) -> list[Node]:
-    """Heads of classes at the positions where the classes work."""
+def as_nodes(classes: dict[str, tuple[Head, ...]]) -> list[Node]:
+    """List the heads of all classes as nodes, each at the position of its class."""
     return [
         Node(layer, head, ROLE_OF_CLASS[name])
         for name, heads in classes.items()

@@ -1,4 +1,4 @@
-"""A tokenizer that knows whole words alone, and prompts written by hand for it."""
+"""Make a tokenizer of whole words, prompts from texts, and prompts of random tokens."""
 
 import re
 from typing import Any
@@ -6,50 +6,52 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-MORE = ("Mary", "John", "Anna", "Paul", "Tom", ",", ".")
+EXTRA_WORDS = ("Mary", "John", "Anna", "Paul", "Tom", ",", ".")
 """Words that the sentences of the tests need."""
 
 
 def word_tokenizer(sentences: Any) -> Tokenizer:
-    """One token a word, and one a comma or full stop; all else is unknown."""
+    """Make a tokenizer with one token per word, comma or full stop of the chapter's sentences."""
     text = " ".join(re.sub(r"\{\w+\}", " ", frame) for frame in sentences.FRAMES)
-    known = {*re.findall(r"\w+|[^\w\s]", text), *MORE}
+    known = {*re.findall(r"\w+|[^\w\s]", text), *EXTRA_WORDS}
     known |= {*sentences.NAMES, *sentences.PLACES, *sentences.OBJECTS}
     vocabulary = {word: number for number, word in enumerate(["?", *sorted(known)])}
-    made = Tokenizer(models.WordLevel(vocabulary, unk_token="?"))
-    made.pre_tokenizer = pre_tokenizers.Whitespace()
-    return made
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="?"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    return tokenizer
 
 
-def written(prompts: Any, tokenizer: Tokenizer, texts: list[str], pairs: list[tuple]) -> Any:
-    """Prompts of these texts; pairs holds the names (IO, S) of each. Positions come by a loop."""
+def prompts_of_texts(
+    prompts: Any, tokenizer: Tokenizer, texts: list[str], pairs: list[tuple]
+) -> Any:
+    """Make prompts of texts; pairs holds the names (IO, S) of each."""
     ids = [tokenizer.encode(text).ids for text in texts]
     io, s = torch.tensor([[tokenizer.token_to_id(name) for name in pair] for pair in pairs]).T
     tokens = torch.tensor(ids)
     abba = torch.tensor([row.index(a) < row.index(b) for row, a, b in zip(ids, io, s, strict=True)])
-    group = torch.arange(len(ids)) * 2 + (~abba).long()
-    where = prompts.RolePositions(*by_hand(tokens, io, s).T)
-    return prompts.IOIPrompts(tokens, where, io, s, group, abba)
+    template = torch.arange(len(ids)) * 2 + (~abba).long()
+    positions = prompts.RolePositions(*positions_by_loop(tokens, io, s).T)
+    return prompts.IOIPrompts(tokens, positions, io, s, template, abba)
 
 
-def by_hand(tokens: torch.Tensor, io: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
-    """IO, S1, S1+1, S2, END of each prompt, found by looking at one token after the other."""
+def positions_by_loop(tokens: torch.Tensor, io: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
+    """Find IO, S1, S1+1, S2 and END of each prompt, one token at a time: [batch, role]."""
     rows = []
-    for row, one, twice in zip(tokens.tolist(), io.tolist(), s.tolist(), strict=True):
+    for row, once, twice in zip(tokens.tolist(), io.tolist(), s.tolist(), strict=True):
         first, second = [place for place, token in enumerate(row) if token == twice]
-        rows.append([row.index(one), first, first + 1, second, len(row) - 1])
+        rows.append([row.index(once), first, first + 1, second, len(row) - 1])
     return torch.tensor(rows)
 
 
 def random_prompts(prompts: Any, batch: int, n_pos: int, d_vocab: int, seed: int) -> Any:
-    """Prompts of random tokens, the names at random places, IO once and S twice; four groups."""
+    """Draw prompts of random tokens with IO once and S twice, at random places, in 4 templates."""
     generator = torch.Generator().manual_seed(seed)
     order = torch.rand(batch, d_vocab, generator=generator).argsort(dim=1)
-    io, s, filling = order[:, 0], order[:, 1], order[:, 2:]
+    io, s, others = order[:, 0], order[:, 1], order[:, 2:]
     picks = torch.randint(d_vocab - 2, (batch, n_pos), generator=generator)
-    tokens = filling.gather(1, picks)
+    tokens = others.gather(1, picks)
     places = torch.rand(batch, n_pos - 1, generator=generator).argsort(dim=1)[:, :3]
     tokens = tokens.scatter(1, places, torch.stack([io, s, s], dim=1))
-    group = torch.randint(4, (batch,), generator=generator)
-    where = prompts.RolePositions(*by_hand(tokens, io, s).T)
-    return prompts.IOIPrompts(tokens, where, io, s, group, where.io < where.s1)
+    template = torch.randint(4, (batch,), generator=generator)
+    positions = prompts.RolePositions(*positions_by_loop(tokens, io, s).T)
+    return prompts.IOIPrompts(tokens, positions, io, s, template, positions.io < positions.s1)

@@ -5,7 +5,7 @@ import torch
 
 from tests.grading import exercise
 
-from .random_prompts import random_prompts, written
+from .random_prompts import prompts_of_texts, random_prompts
 
 KEPT = ("positions", "io_token", "s_token", "template", "abba")
 
@@ -140,7 +140,7 @@ def test_a_comma_behind_a_name_stays(prompts, counterfactuals, tokenizer, names)
         "Then Mary, John and Tom met, and John, gave a book to",
         "When John, Mary and Tom met, so John, sent a gift to",
     ]
-    source = written(prompts, tokenizer, texts, [("Mary", "John")] * 2)
+    source = prompts_of_texts(prompts, tokenizer, texts, [("Mary", "John")] * 2)
     found = counterfactuals.abc_corruption(source, names, seeded(3))
     comma = tokenizer.token_to_id(",")
     for row, partner in zip(source.tokens, found.tokens, strict=True):

@@ -9,7 +9,7 @@ import pytest
 import toy_models
 from tests.grading import exercise
 
-from .circuit_trials import ROLES, Trial, held_out
+from .circuit_trials import ROLES, CircuitTrial, held_out
 
 NODE = re.compile(r"(\d+)\.(\d+) (\w+)")
 LOW, HIGH = 0.8, 1.2
@@ -49,7 +49,7 @@ def trials(impl):
         known = impl("ch07_ioi.prompts").single_tokens
         names = list(known(tokenizer, impl("ch07_ioi.sentences").NAMES))
         drawn = held_out(impl, tokenizer, names, LIMITS[key].prompts, seed=7_12)
-        return Trial.open(impl, model, *drawn)
+        return CircuitTrial.open(impl, model, *drawn)
 
     return trial
 

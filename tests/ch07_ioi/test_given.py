@@ -1,10 +1,10 @@
-"""The given code of chapter 7: prompts for any tokenizer, and what is refused before all else."""
+"""Test the given code for prompts: any tokenizer, corruptions, and errors before anything runs."""
 
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from .random_prompts import written
+from .random_prompts import prompts_of_texts
 
 pytestmark = pytest.mark.project
 
@@ -14,144 +14,144 @@ def seeded(seed=0):
 
 
 @pytest.fixture(scope="module")
-def bytewise(impl):
-    """A byte-level tokenizer trained on the chapter's own words, as GPT-2's is made."""
+def byte_tokenizer(impl):
+    """Train a byte-level tokenizer, like GPT-2's, on the chapter's own words."""
     words = impl("ch07_ioi.sentences")
-    made = Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
     known = [" ".join((*words.NAMES, *words.PLACES, *words.OBJECTS)), *words.FRAMES]
     text = [f" {one}" for one in known if not one.startswith("Last")] * 3
-    made.train_from_iterator(text, trainers.BpeTrainer(vocab_size=2000, show_progress=False))
-    return made
+    tokenizer.train_from_iterator(text, trainers.BpeTrainer(vocab_size=2000, show_progress=False))
+    return tokenizer
 
 
 @pytest.fixture(params=["words", "bytes"])
-def any_tokenizer(request, tokenizer, bytewise):
-    return {"words": tokenizer, "bytes": bytewise}[request.param]
+def any_tokenizer(request, tokenizer, byte_tokenizer):
+    return {"words": tokenizer, "bytes": byte_tokenizer}[request.param]
 
 
 def test_positions_decode_to_the_right_words(prompts, sentences, any_tokenizer):
     drawn = prompts.draw_prompts(any_tokenizer, 60, seeded())
     for b, row in enumerate(drawn.tokens):
-        said = {
-            role: any_tokenizer.decode([int(row[place[b]])]).strip()
-            for role, place in drawn.positions._asdict().items()
+        word_at = {
+            role: any_tokenizer.decode([int(row[position[b]])]).strip()
+            for role, position in drawn.positions._asdict().items()
         }
         io, s = (
             any_tokenizer.decode([int(name[b])]).strip() for name in (drawn.io_token, drawn.s_token)
         )
         assert {io, s} <= set(sentences.NAMES) and io != s
-        assert (said["io"], said["s1"], said["s2"]) == (io, s, s)
-        assert (said["end"], said["s1_next"] in sentences.NAMES) == ("to", False)
+        assert (word_at["io"], word_at["s1"], word_at["s2"]) == (io, s, s)
+        assert word_at["end"] == "to" and word_at["s1_next"] not in sentences.NAMES
 
 
-def test_half_are_abba_and_half_baba(prompts, any_tokenizer):
+def test_half_of_the_prompts_are_abba(prompts, any_tokenizer):
     drawn = prompts.draw_prompts(any_tokenizer, 40, seeded(1))
-    first = drawn.positions.io < drawn.positions.s1
-    assert first.sum() == 20 and torch.equal(first, drawn.abba)
-    assert torch.equal(drawn.template % 2 == 0, drawn.abba), "an order shares a group with another"
+    io_first = drawn.positions.io < drawn.positions.s1
+    assert io_first.sum() == 20 and torch.equal(io_first, drawn.abba)
+    assert torch.equal(drawn.template % 2 == 0, drawn.abba), "both orders share a template"
     for order, abba in (("ABBA", True), ("BABA", False)):
-        assert bool(
-            (prompts.draw_prompts(any_tokenizer, 6, seeded(), order=order).abba == abba).all()
-        )
+        drawn = prompts.draw_prompts(any_tokenizer, 6, seeded(), order=order)
+        assert bool((drawn.abba == abba).all())
 
 
-def test_a_group_has_one_frame_and_one_order(prompts, tokenizer):
+def test_a_template_has_one_frame_and_one_order(prompts, tokenizer):
     drawn = prompts.draw_prompts(tokenizer, 400, seeded(2))
-    for group in drawn.template.unique():
-        same = drawn.select(drawn.template == group)
-        for places in same.positions:
-            assert len(places.unique()) == 1
-        assert len(same.tokens[:, 0].unique()) == 1, "two frames share a group"
+    for template in drawn.template.unique():
+        same = drawn.select(drawn.template == template)
+        for position in same.positions:
+            assert len(position.unique()) == 1
+        assert len(same.tokens[:, 0].unique()) == 1, "two frames share a template"
 
 
-def test_abc_keeps_length_and_words(prompts, counterfactuals, sentences, any_tokenizer):
+def test_abc_changes_three_words_and_no_length(prompts, counterfactuals, sentences, any_tokenizer):
     drawn = prompts.draw_prompts(any_tokenizer, 30, seeded(3))
     names = torch.tensor(list(prompts.single_tokens(any_tokenizer, sentences.NAMES).values()))
-    partner = counterfactuals.abc_corruption(drawn, names, seeded(3))
-    counterfactuals.check_prompt_pair(drawn, partner)
-    for one, other in zip(drawn.texts(any_tokenizer), partner.texts(any_tokenizer), strict=True):
-        one, other = (text.replace(",", " ,").replace(".", " .").split() for text in (one, other))
+    corrupted = counterfactuals.abc_corruption(drawn, names, seeded(3))
+    counterfactuals.check_prompt_pair(drawn, corrupted)
+    texts = zip(drawn.texts(any_tokenizer), corrupted.texts(any_tokenizer), strict=True)
+    for pair in texts:
+        one, other = (text.replace(",", " ,").replace(".", " .").split() for text in pair)
         assert len(one) == len(other)
         assert sum(a != b for a, b in zip(one, other, strict=True)) == 3
 
 
-def test_mirror_images_exchange_the_names_and_the_answer(prompts, counterfactuals, tokenizer):
+def test_swapping_names_exchanges_the_answer_too(prompts, counterfactuals, tokenizer):
     text = "When Mary and John walked to the store , John gave a book to"
-    image = "When John and Mary walked to the store , Mary gave a book to"
-    source = written(prompts, tokenizer, [text], [("Mary", "John")])
-    came = counterfactuals.swap_names(source)
-    assert came.texts(tokenizer) == [image]
-    assert torch.equal(came.io_token, source.s_token) and torch.equal(came.s_token, source.io_token)
-    again = counterfactuals.swap_names(came)
-    assert again.texts(tokenizer) == [text]
+    swapped = "When John and Mary walked to the store , Mary gave a book to"
+    source = prompts_of_texts(prompts, tokenizer, [text], [("Mary", "John")])
+    actual = counterfactuals.swap_names(source)
+    assert actual.texts(tokenizer) == [swapped]
+    assert torch.equal(actual.io_token, source.s_token)
+    assert torch.equal(actual.s_token, source.io_token)
+    assert counterfactuals.swap_names(actual).texts(tokenizer) == [text]
 
 
 @pytest.mark.parametrize("lengths", [[[1, 2, 3], [1, 2]], [[], []], []])
-def test_prompts_of_unequal_length_are_refused(prompts, lengths):
-    with pytest.raises(ValueError, match="prompts must be equally long"):
+def test_prompts_of_unequal_length_raise(prompts, lengths):
+    with pytest.raises(ValueError, match="expected prompts of one length"):
         prompts.stack_equal_lengths(lengths)
 
 
-def test_names_of_several_tokens_are_refused_by_name(prompts, tokenizer):
+def test_names_of_several_tokens_raise_with_the_names(prompts, tokenizer):
     names = ["Mary", "John", "Tom", "Anna", "Mary-Ann", "Zebedee"]
-    with pytest.raises(ValueError, match=r"must be one token.*\['Mary-Ann', 'Zebedee'\]"):
+    with pytest.raises(ValueError, match=r"names of one token.*\['Mary-Ann', 'Zebedee'\]"):
         prompts.draw_prompts(tokenizer, 4, seeded(), names=names)
 
 
 @pytest.mark.parametrize("names", [[], ["Mary"], ["Mary", "John", "Tom"], ["Tom"] * 9])
-def test_too_few_names_are_refused(prompts, tokenizer, names):
-    with pytest.raises(ValueError, match="expected 4 names or more"):
+def test_fewer_than_four_names_raise(prompts, tokenizer, names):
+    with pytest.raises(ValueError, match="expected 4 or more names"):
         prompts.draw_prompts(tokenizer, 4, seeded(), names=names)
 
 
 @pytest.mark.parametrize("n, order", [(0, "mixed"), (3, "mixed"), (-2, "ABBA"), (4, "ABAB")])
-def test_draws_that_cannot_be_are_refused(prompts, tokenizer, n, order):
-    with pytest.raises(ValueError, match=r"n is 1 or more|order is"):
-        prompts.draw_prompts(tokenizer, n, seeded(), order=order)
+def test_impossible_draws_raise(prompts, n, order):
+    with pytest.raises(ValueError, match=r"expected n of 1 or more|expected order"):
+        prompts.check_draw(n, order)
 
 
-def test_a_tokenizer_of_other_words_is_refused(prompts):
+def test_a_tokenizer_without_the_words_raises(prompts):
     foreign = Tokenizer(models.WordLevel({"?": 0, "der": 1, "die": 2}, unk_token="?"))
     foreign.pre_tokenizer = pre_tokenizers.Whitespace()
-    with pytest.raises(ValueError, match="expected 4 names or more"):
+    with pytest.raises(ValueError, match="expected 4 or more names"):
         prompts.draw_prompts(foreign, 4, seeded())
-    with pytest.raises(ValueError, match="knows the words of no frame"):
+    with pytest.raises(ValueError, match="with the words of at least one frame"):
         prompts.frames_of_equal_length(foreign)
 
 
-def test_prompts_with_other_counts_of_names_have_no_positions(prompts):
+def test_positions_need_io_once_and_s_twice(prompts):
     tokens, io, s = torch.tensor([[3, 1, 2, 2], [3, 1, 2, 4]]), *torch.tensor([[1, 1], [2, 2]])
-    with pytest.raises(ValueError, match="in prompt 1 they stand 1 and 1 times"):
+    with pytest.raises(ValueError, match="got 1 and 1 times in prompt 1"):
         prompts.find_positions(tokens, io, s)
 
 
-def test_pairs_that_are_no_pairs_are_refused(prompts, counterfactuals, draw, names):
+def test_prompts_that_are_not_a_pair_raise(prompts, counterfactuals, draw, names):
     drawn = draw(6, seed=1)
-    partner = counterfactuals.abc_corruption(drawn, names, seeded())
-    counterfactuals.check_prompt_pair(drawn, partner)
+    corrupted = counterfactuals.abc_corruption(drawn, names, seeded())
+    counterfactuals.check_prompt_pair(drawn, corrupted)
     half = torch.arange(6)[:, None] < 3
-    same = partner._replace(tokens=torch.where(half, partner.tokens, drawn.tokens))
-    moved = partner._replace(positions=partner.positions._replace(s2=partner.positions.s2 - 1))
-    other = partner.tokens.clone()
+    same = corrupted._replace(tokens=torch.where(half, corrupted.tokens, drawn.tokens))
+    moved = corrupted._replace(
+        positions=corrupted.positions._replace(s2=corrupted.positions.s2 - 1)
+    )
+    other = corrupted.tokens.clone()
     other[4, -1] += 1
     for wrong, words in (
-        (same, "prompt 3 is equal in both: there is nothing to patch"),
-        (moved, "must share their positions"),
-        (partner._replace(tokens=other), "prompt 4 differs at a place other than"),
-        (partner.select(slice(0, 4)), "must have one shape"),
+        (same, "at prompt 3: there is nothing to patch"),
+        (moved, "with the same positions and templates"),
+        (corrupted._replace(tokens=other), "another difference in prompt 4"),
+        (corrupted.select(slice(0, 4)), "prompts of one shape"),
     ):
         with pytest.raises(ValueError, match=words):
             counterfactuals.check_prompt_pair(drawn, wrong)
 
 
-def test_pools_without_enough_names_are_refused(counterfactuals, draw):
+def test_pools_without_enough_names_raise(counterfactuals, draw):
     drawn = draw(2, seed=1)
     own = torch.stack([drawn.io_token[0], drawn.s_token[0]])
     few = torch.cat([own, torch.tensor([90, 91])])
     for pool in (few, few[:0], torch.tensor([90, 91, 92, 90])):
         with pytest.raises(ValueError, match="expected a pool of different names"):
             counterfactuals.abc_corruption(drawn, pool, seeded())
-    with pytest.raises(ValueError, match="token is one of"):
-        counterfactuals.name_corruption(drawn, "swapped", "original", few, seeded())

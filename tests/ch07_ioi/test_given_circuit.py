@@ -36,7 +36,7 @@ def pair(prompts, counterfactuals, batch, seed):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_score_is_that_of_heads_put_in_by_hand(prompts, circuit, build, seed):
     planted = Planted(prompts, circuit, build("attention-only", n_layers=3), seed)
-    nodes, evaluator = planted.nodes[:4], planted.task
+    nodes, evaluator = planted.nodes[:4], planted.evaluator
     for came, right in (
         (evaluator.keep_only(nodes), planted.F(nodes)),
         (evaluator.ablate(nodes), planted.model_without(nodes)),
@@ -55,7 +55,7 @@ def test_whole_is_the_model_and_every_node_everywhere_is_too(prompts, circuit, m
     means = normal(3, 4, N_POS, 6, 4, seed=1)
     evaluator = circuit.CircuitEvaluator(model, drawn, means, reader(model, 2))
     stream = model(drawn.tokens, stop_at_layer=3)[None, :, -1]
-    assert_close(evaluator.full_model(), evaluator.read(stream)[0], "The whole is not the model.")
+    assert_close(evaluator.full_model(), evaluator.metric(stream)[0], "The whole is not the model.")
     everything = torch.ones(3, 4, N_POS, 6, dtype=torch.bool)
     assert_close(
         evaluator.score(everything), evaluator.full_model(), "Keeping all is not the model."
@@ -97,7 +97,7 @@ def test_with_one_partner_a_template_the_mean_is_that_partner(
 def test_templates_without_partners_are_refused(prompts, counterfactuals, circuit, build):
     _, partner = pair(prompts, counterfactuals, 6, 1)
     template = torch.tensor([77, int(partner.template[0]), 91])
-    with pytest.raises(ValueError, match=r"no ABC prompts of the templates \[77, 91\]"):
+    with pytest.raises(ValueError, match=r"got none of \[77, 91\]"):
         circuit.abc_means(build("gpt2"), partner, template)
 
 
@@ -109,19 +109,21 @@ def test_nodes_that_do_not_exist_are_refused_before_anything_runs(prompts, circu
     planted = Planted(prompts, circuit, build("attention-only", n_layers=3), 1)
     planted.model.embed.hook_embed = None  # nothing can run
     nodes = [circuit.Node(0, 0, "end"), circuit.Node(*node)]
-    with pytest.raises(ValueError, match=rf"no node {node[0]}\.{node[1]} at '{node[2]}': layers"):
+    with pytest.raises(
+        ValueError, match=rf"expected nodes in layers .*, got {node[0]}\.{node[1]} at '{node[2]}'"
+    ):
         planted.evaluator.keep_only(nodes)
-    with pytest.raises(ValueError, match="no node"):
+    with pytest.raises(ValueError, match="expected nodes"):
         planted.evaluator.ablate(nodes)
 
 
 def test_empty_circuits_are_refused(prompts, circuit, build):
     planted = Planted(prompts, circuit, build("attention-only", n_layers=3), 1)
-    with pytest.raises(ValueError, match="an empty circuit computes nothing"):
+    with pytest.raises(ValueError, match="got an empty circuit"):
         planted.evaluator.keep_only(iter([]))
     nodes = planted.nodes
     for node, removed in ((nodes[4], []), (nodes[0], [nodes[0]])):
-        with pytest.raises(ValueError, match="must be in the circuit and not in K"):
+        with pytest.raises(ValueError, match="expected a node of the circuit that is not in K"):
             circuit.minimality(planted.evaluator, nodes[:3], node, removed)
 
 
@@ -129,9 +131,9 @@ def test_equal_clean_and_corrupted_prompts_are_refused(prompts, heads, build):
     drawn = random_prompts(prompts, 4, N_POS, D_VOCAB, 1)
     model = build("gpt2", n_layers=3)
     end = drawn.positions.end
-    with pytest.raises(ValueError, match="a patch between them changes nothing"):
+    with pytest.raises(ValueError, match="a patch between equal prompts changes nothing"):
         heads.path_effects(model, drawn, drawn, end, [], reader(model, 1))
-    with pytest.raises(ValueError, match="a patch between them changes nothing"):
+    with pytest.raises(ValueError, match="a patch between equal prompts changes nothing"):
         heads.direct_and_total_effects(model, drawn, drawn, [(0, 1)], reader(model, 1))
 
 

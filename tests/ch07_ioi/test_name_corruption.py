@@ -5,7 +5,7 @@ import torch
 
 from tests.grading import exercise
 
-from .random_prompts import written
+from .random_prompts import prompts_of_texts
 
 KINDS = [
     (token, place)
@@ -105,7 +105,7 @@ def test_a_sentence_reads_as_in_the_table(prompts, counterfactuals, tokenizer, k
         return SENTENCE.format(*((io, s1) if abba else (s1, io)), s2).replace(",", " ,")
 
     source = [sentence("Mary", "John", "John")]
-    drawn = written(prompts, tokenizer, source, [("Mary", "John")])
+    drawn = prompts_of_texts(prompts, tokenizer, source, [("Mary", "John")])
     pool = torch.tensor([tokenizer.token_to_id(name) for name in NAMES])
     came = counterfactuals.name_corruption(drawn, *kind, pool, seeded()).texts(tokenizer)[0]
     right = sentence(*ABBA[kind])

@@ -6,7 +6,7 @@ import torch
 from tests.grading import exercise
 from tests.grading.assertions import assert_close
 
-from .random_prompts import by_hand, random_prompts
+from .random_prompts import positions_by_loop, random_prompts
 
 ROLES = ("io", "s1", "s1_next", "s2", "end")
 TEXTS = [
@@ -81,7 +81,9 @@ def test_roles_stand_where_a_reader_counts_them(prompts, tokenizer):
 @pytest.mark.parametrize("seed, batch, n_pos", [(1, 40, 9), (2, 7, 14), (3, 1, 5), (4, 30, 4)])
 def test_every_prompt_has_positions_of_its_own(prompts, seed, batch, n_pos):
     drawn = random_prompts(prompts, batch, n_pos, 23, seed)
-    right = dict(zip(ROLES, by_hand(drawn.tokens, drawn.io_token, drawn.s_token).T, strict=True))
+    right = dict(
+        zip(ROLES, positions_by_loop(drawn.tokens, drawn.io_token, drawn.s_token).T, strict=True)
+    )
     found = prompts.find_positions(drawn.tokens, drawn.io_token, drawn.s_token)
     compare(found, right, n_pos, f"random sentences of {n_pos} tokens")
 
@@ -91,5 +93,7 @@ def test_every_prompt_has_positions_of_its_own(prompts, seed, batch, n_pos):
 def test_both_orders_are_told_apart(prompts, draw, order):
     drawn = draw(12, seed=5, order=order)
     found = prompts.find_positions(drawn.tokens, drawn.io_token, drawn.s_token)
-    right = dict(zip(ROLES, by_hand(drawn.tokens, drawn.io_token, drawn.s_token).T, strict=True))
+    right = dict(
+        zip(ROLES, positions_by_loop(drawn.tokens, drawn.io_token, drawn.s_token).T, strict=True)
+    )
     compare(found, right, drawn.tokens.shape[1], f"sentences of the order {order}")

@@ -17,7 +17,7 @@ from solutions.ch03_circuits.decompose import (
     head_logit_contributions,
     logit_direction,
 )
-from solutions.ch05_patching import logit_diff_from_resid
+from solutions.ch05_patching import apply_interventions, logit_diff_from_resid
 from solutions.ch07_ioi import IOIPrompts, abc_corruption, draw_prompts, single_tokens
 from solutions.ch07_ioi.circuit import ROLE_OF_CLASS, CircuitEvaluator, Node, abc_means, keep_mask
 from solutions.ch07_ioi.sentences import NAMES
@@ -175,7 +175,7 @@ def shares(evaluator: CircuitEvaluator, removed: list[Node]) -> Float[Tensor, "l
     """Each head's direct share of the logit difference at END, with some nodes knocked out."""
     model, prompts = evaluator.model, evaluator.prompts
     names = [f"blocks.{layer}.attn.hook_z" for layer in range(len(model.blocks))]
-    with model.hooks(evaluator.hooks(~keep_mask(model, prompts, removed))):
+    with apply_interventions(model, evaluator.interventions(~keep_mask(model, prompts, removed))):
         _, cache = model.run_with_cache(
             prompts.tokens, names=[*names, "ln_final.hook_scale"], positions=[-1]
         )

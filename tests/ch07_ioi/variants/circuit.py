@@ -27,31 +27,37 @@ M = evaluator.ablate
 REST = "rest = [one for one in left if one != node]\nalone = [one for one in kept if one != node]\n"
 
 WRONG = [
-    faithful("upside down", "return whole.mean() / circuit.mean()", "It is F(M) / F(C)"),
-    faithful("the paper's", "return (whole.mean() - circuit.mean()).abs()", "the paper's measure"),
-    faithful("difference", "return circuit.mean() - whole.mean()", "It is F(C) - F(M)"),
+    faithful("upside down", "return full_model.mean() / circuit.mean()", "It is F(M) / F(C)"),
+    faithful(
+        "the paper's", "return (full_model.mean() - circuit.mean()).abs()", "the paper's measure"
+    ),
+    faithful("difference", "return circuit.mean() - full_model.mean()", "It is F(C) - F(M)"),
     faithful(
         "missing share",
-        "return (whole.mean() - circuit.mean()) / whole.mean()",
+        "return (full_model.mean() - circuit.mean()) / full_model.mean()",
         "the share that is missing",
     ),
     faithful(
         "one minus the gap",
-        "return 1 - (whole.mean() - circuit.mean()).abs() / whole.mean()",
+        "return 1 - (full_model.mean() - circuit.mean()).abs() / full_model.mean()",
         "above 1 is told from below",
     ),
-    faithful("mean of ratios", "return (circuit / whole).mean()", "mean of ratios"),
-    faithful("median of ratios", "return (circuit / whole).median()", "median of ratios"),
-    faithful("sizes of the model", "return circuit.mean() / whole.abs().mean()", "a mean of sizes"),
+    faithful("mean of ratios", "return (circuit / full_model).mean()", "mean of ratios"),
+    faithful("median of ratios", "return (circuit / full_model).median()", "median of ratios"),
     faithful(
-        "no denominator", "return 1 - (whole.mean() - circuit.mean()).abs()", "denominator is mis"
+        "sizes of the model", "return circuit.mean() / full_model.abs().mean()", "a mean of sizes"
     ),
-    faithful("cut off", "return (circuit.mean() / whole.mean()).clamp(max=1)", "cut off at 1"),
-    faithful("no sign", "return (circuit.mean() / whole.mean()).abs()", "The sign is dropped"),
-    faithful("each prompt", "return circuit / whole", "wrong shape or type"),
+    faithful(
+        "no denominator",
+        "return 1 - (full_model.mean() - circuit.mean()).abs()",
+        "denominator is mis",
+    ),
+    faithful("cut off", "return (circuit.mean() / full_model.mean()).clamp(max=1)", "cut off at 1"),
+    faithful("no sign", "return (circuit.mean() / full_model.mean()).abs()", "The sign is dropped"),
+    faithful("each prompt", "return circuit / full_model", "wrong shape or type"),
     faithful(
         "from nothing",
-        "nothing = circuit.min()\nreturn (circuit.mean() - nothing) / (whole.mean() - nothing)",
+        "nothing = circuit.min()\nreturn (circuit.mean() - nothing) / (full_model.mean() - nothing)",
         "F(C) / F(M) is wrong",
     ),
     complete(
@@ -105,7 +111,7 @@ WRONG = [
     complete(
         "nothing left",
         "return (evaluator.keep_only(left).mean() - M(removed).mean()).abs().item()",
-        "an empty circuit computes nothing",
+        "got an empty circuit",
     ),
     minimal("no K", "return (F(alone).mean() - F(kept).mean()).abs().item()", "never knocked out"),
     minimal(
@@ -155,12 +161,12 @@ WRONG = [
     minimal(
         "nothing left",
         "return (evaluator.keep_only(rest).mean() - evaluator.keep_only(left).mean()).abs().item()",
-        "an empty circuit computes nothing",
+        "got an empty circuit",
     ),
 ]
 
 RIGHT = [
-    Right("7.10", "of sums", body={"faithfulness": "return circuit.sum() / whole.sum()"}),
+    Right("7.10", "of sums", body={"faithfulness": "return circuit.sum() / full_model.sum()"}),
     Right(
         "7.11",
         "through masks",
