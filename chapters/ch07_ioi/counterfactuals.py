@@ -111,10 +111,11 @@ def check_pool(prompts: IOIPrompts, names: Int[Tensor, " n_names"], n: int) -> N
     """
     own = (names == prompts.io_token[:, None]) | (names == prompts.s_token[:, None])
     fewest = int((~own).sum(dim=1).min()) if len(own) else 0
-    if len(names.unique()) < len(names) or fewest < n:
+    n_different = len(set(names.tolist()))
+    if n_different < len(names) or fewest < n:
         raise ValueError(
             f"expected a pool of different names with {n} or more that a prompt does not use, got "
-            f"{len(names)} names, {len(names.unique())} of them different, with {fewest} unused"
+            f"{len(names)} names, {n_different} of them different, with {fewest} unused"
         )
 
 

@@ -153,9 +153,7 @@ def draw_prompts(
     abba = [order == "ABBA" or (order == "mixed" and i % 2 == 0) for i in range(n)]
     words, tokens = list(known), torch.tensor(list(known.values()))
     texts = [
-        fill_frame(
-            FRAMES[frames[f]], words[io], words[s], places[p], objects[o], io_first=io_first
-        )
+        fill_frame(FRAMES[frames[f]], words[io], words[s], places[p], objects[o], io_first=io_first)
         for f, (io, s), p, o, io_first in zip(
             frame, pairs.tolist(), place, thing, abba, strict=True
         )
