@@ -5,34 +5,34 @@ edits, path, treeified; site_files reads and writes interventions.
 """
 
 from ..ch02_transformer.sites import Site
-from .activation import check_pair, intervene, patch_sweep, record
+from .activation import check_pair, run_with_interventions, patch_sweep, record
 from .metrics import (
     kl_divergence,
     logit_diff,
     probability,
     rank_of_answer,
-    read_logit_diff,
-    read_logits,
-    recovered,
+    logit_diff_from_resid,
+    metric_from_logits,
+    normalized_recovery,
 )
 from .path import path_patch
-from .sites import FromRun, Intervention, intervening
+from .sites import FromRun, Intervention, apply_interventions
 
 __all__ = [
     "FromRun",
     "Intervention",
     "Site",
     "check_pair",
-    "intervene",
-    "intervening",
+    "run_with_interventions",
+    "apply_interventions",
     "kl_divergence",
     "logit_diff",
     "patch_sweep",
     "path_patch",
     "probability",
     "rank_of_answer",
-    "read_logit_diff",
-    "read_logits",
+    "logit_diff_from_resid",
+    "metric_from_logits",
     "record",
-    "recovered",
+    "normalized_recovery",
 ]

@@ -19,8 +19,8 @@ from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.kv_cache import LayerCache
 from ..ch02_transformer.sites import Site
 from .metrics import Read
-from .reuse import Text, Version, Walk, check_versions, first_position, groups, read_text, walk
-from .sites import Intervention, Runs, intervening
+from .reuse import Text, Version, Walk, check_patches, first_position, groups, cache_prompt, walk
+from .sites import Intervention, Runs, apply_interventions
 
 Tokens = Int[Tensor, "batch pos"]
 
@@ -59,7 +59,7 @@ def record(model: HookedTransformer, tokens: Tokens, sites: Iterable[Site]) -> d
 
 
 @torch.no_grad()
-def intervene(
+def run_with_interventions(
     model: HookedTransformer,
     tokens: Tokens,
     interventions: Sequence[Intervention],
@@ -77,12 +77,12 @@ def intervene(
     if missing:
         raise KeyError(f"tokens of the run {min(missing)!r} are needed; give them in `others`")
     runs = {run: record(model, (others or {})[run], sites) for run, sites in needed.items()}
-    with intervening(model, interventions, runs):
+    with apply_interventions(model, interventions, runs):
         return model(tokens)
 
 
 @torch.no_grad()
-def check_resuming(model: HookedTransformer, text: Text, versions: Sequence[Version]) -> None:
+def check_kv_cache_exact(model: HookedTransformer, text: Text, versions: Sequence[Version]) -> None:
     """Refuse versions that begin behind position 0 of a model that cannot go on from a cache.
 
     A part that looks at neighbouring positions, such as smeared keys, finds nobody there and says
@@ -103,7 +103,7 @@ def check_resuming(model: HookedTransformer, text: Text, versions: Sequence[Vers
             raise ValueError(
                 f"this model cannot go on from a cache: block {layer} writes something else when "
                 "it is given the last position alone, with earlier keys and values. Patch all "
-                "positions at once (position=None), or use `intervene`"
+                "positions at once (position=None), or use `run_with_interventions`"
             )
 
 
@@ -125,9 +125,9 @@ def patch_sweep(
     Raises: ValueError for versions without interventions or outside of the blocks, and for a model
         that cannot go on from a cache.
     """
-    check_versions(model, versions)
-    text = read_text(model, tokens)
-    check_resuming(model, text, versions)
+    check_patches(model, versions)
+    text = cache_prompt(model, tokens)
+    check_kv_cache_exact(model, text, versions)
     scores = text.streams[0].new_empty(len(versions), len(tokens))
     for numbers in groups(text, versions, max_rows):
         chosen = [versions[number] for number in numbers]
@@ -137,7 +137,7 @@ def patch_sweep(
     return scores
 
 
-class BothWays(NamedTuple):
+class PatchingResult(NamedTuple):
     """A metric on every prompt, with each site patched in both directions."""
 
     denoised: Float[Tensor, "site batch"]
@@ -151,16 +151,16 @@ class BothWays(NamedTuple):
 
 
 @torch.no_grad()
-def both_ways(
+def denoise_and_noise(
     model: HookedTransformer, clean: Tokens, corrupted: Tokens, sites: Sequence[Site], read: Read
-) -> BothWays:
+) -> PatchingResult:
     """Patch each site by itself, clean into corrupted and corrupted into clean.
 
     Raises: ValueError for prompts that cannot be patched into each other.
     """
     check_pair(clean, corrupted)
     ends = [
-        read(read_text(model, tokens).streams[-1][None, :, -1])[0] for tokens in (clean, corrupted)
+        read(cache_prompt(model, tokens).streams[-1][None, :, -1])[0] for tokens in (clean, corrupted)
     ]
     versions = [[Intervention.patch(site, "other")] for site in sites]
     # exercise 5.6
@@ -199,7 +199,7 @@ def neuron_sites(layer: int, neurons: Iterable[int], position: int | None = None
     return [Site("mlp.hook_post", layer, neuron=one, position=position) for one in neurons]
 
 
-def donors(batch: int, generator: torch.Generator) -> Int[Tensor, " batch"]:
+def derangement(batch: int, generator: torch.Generator) -> Int[Tensor, " batch"]:
     """For each example another one whose activation it gets in resample ablation, all different.
 
     A random permutation that moves everybody: an example that keeps its own activation is not

@@ -1,7 +1,7 @@
 """What a patch did, as one number for each prompt.
 
 Logits are those at the position of the prediction. Each docstring says the range and which way is
-better. Averages over prompts come last: normalise a mean effect by a mean effect (`recovered`),
+better. Averages over prompts come last: normalise a mean effect by a mean effect (`normalized_recovery`),
 never average normalised effects, because a prompt on which clean and corrupted hardly differ would
 outweigh all others.
 Source: Zhang and Nanda 2023, "Towards Best Practices of Activation Patching in Language Models".
@@ -21,7 +21,7 @@ Answers = Int[Tensor, " batch"]
 Read = Callable[[Float[Tensor, "version batch d_model"]], Float[Tensor, "version batch"]]
 
 
-def of_answer(
+def gather_answer(
     x: Shaped[Tensor, "*version batch d_vocab"], answer: Answers
 ) -> Shaped[Tensor, "*version batch"]:
     """The entry of each prompt's own answer."""
@@ -42,7 +42,7 @@ def logit_diff(logits: Logits, answer: Answers, wrong: Answers) -> Scores:
 
 def probability(logits: Logits, answer: Answers) -> Scores:
     """Probability of the answer: 0 to 1, higher is better."""
-    return of_answer(logits.softmax(dim=-1), answer)
+    return gather_answer(logits.softmax(dim=-1), answer)
 
 
 def kl_divergence(patched: Logits, clean: Float[Tensor, "batch d_vocab"]) -> Scores:
@@ -66,7 +66,7 @@ def rank_of_answer(logits: Logits, answer: Answers) -> Int[Tensor, "*version bat
     raise NotImplementedError("exercise 5.4")
 
 
-def recovered(
+def normalized_recovery(
     patched: Scores, clean: Float[Tensor, " batch"], corrupted: Float[Tensor, " batch"]
 ) -> Float[Tensor, "*version"]:
     """Share of the way from corrupted to clean that a patch goes, over all prompts together.
@@ -83,7 +83,7 @@ def recovered(
     raise NotImplementedError("exercise 5.5")
 
 
-def read_logit_diff(model: HookedTransformer, answer: Answers, wrong: Answers) -> Read:
+def logit_diff_from_resid(model: HookedTransformer, answer: Answers, wrong: Answers) -> Read:
     """Logit difference from the stream after the last block, without any other logit.
 
     A vocabulary of 49,152 costs more than several layers; a difference needs one direction of it.
@@ -93,8 +93,8 @@ def read_logit_diff(model: HookedTransformer, answer: Answers, wrong: Answers) -
     return lambda stream: (model.ln_final(stream) * direction).sum(dim=-1) + bias
 
 
-def read_logits(model: HookedTransformer, metric: Callable[[Logits], Scores]) -> Read:
+def metric_from_logits(model: HookedTransformer, metric: Callable[[Logits], Scores]) -> Read:
     """Any metric, from all logits, one version at a time to spare memory."""
     return lambda stream: torch.stack(
-        [metric(model.read_out(one[:, None])[:, 0]) for one in stream]
+        [metric(model.unembed_resid(one[:, None])[:, 0]) for one in stream]
     )

@@ -22,15 +22,15 @@ from torch import Tensor
 
 from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.sites import Site
-from .activation import check_pair, check_resuming, record
+from .activation import check_pair, check_kv_cache_exact, record
 from .metrics import Read
-from .reuse import Text, Version, Walk, check_versions, first_position, groups, read_text, walk
+from .reuse import Text, Version, Walk, check_patches, first_position, groups, cache_prompt, walk
 from .sites import Intervention, Runs
 
 MLPS = ("recomputed", "frozen")
 
 
-def held_names(model: HookedTransformer, mlps: str) -> list[str]:
+def frozen_hook_names(model: HookedTransformer, mlps: str) -> list[str]:
     """Hook points that step C holds at the clean run's: every z, and every MLP's output if frozen.
 
     Raises: ValueError for another word than `recomputed` or `frozen`.
@@ -71,15 +71,15 @@ def path_patch(
     """
     check_pair(clean, corrupted)
     versions = [[Intervention.patch(site, "corrupted") for site in sites] for sites in senders]
-    check_versions(model, [*versions, *([Intervention.zero(site)] for site in receivers)])
+    check_patches(model, [*versions, *([Intervention.zero(site)] for site in receivers)])
     runs = {"corrupted": record(model, corrupted, [site for sites in senders for site in sites])}
     with torch.no_grad():
-        _, held = model.run_with_cache(clean, names=held_names(model, mlps))
-    return along_paths(model, read_text(model, clean), versions, receivers, read, (runs, held))
+        _, held = model.run_with_cache(clean, names=frozen_hook_names(model, mlps))
+    return run_paths(model, cache_prompt(model, clean), versions, receivers, read, (runs, held))
 
 
 @torch.no_grad()
-def along_paths(
+def run_paths(
     model: HookedTransformer,
     text: Text,
     versions: Sequence[Version],
@@ -91,7 +91,7 @@ def along_paths(
     """Steps C and D, once all is checked; operands: other runs, and what is held in C."""
     runs, held = operands
     ends = [[Intervention.zero(site)] for site in receivers]
-    check_resuming(model, text, [*versions, *ends])
+    check_kv_cache_exact(model, text, [*versions, *ends])
     listen_from = min((first_position(end, text) for end in ends), default=text.n_pos)
     scores = read(text.streams[-1][None, :, -1]).expand(len(versions), -1).clone()
     stop = max((site.layer or 0 for site in receivers), default=len(model.blocks) - 1) + 1

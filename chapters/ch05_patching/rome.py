@@ -1,7 +1,7 @@
 """Rewrite one fact in one matrix: an MLP seen as a memory of keys and values.
 
 1. The key: what the neurons say at the subject's last word, averaged over prefixes (`keys_at`).
-2. The value: what the MLP would have to write there for the new answer (`find_value`).
+2. The value: what the MLP would have to write there for the new answer (`optimize_value`).
 3. The edit: change W_out by rank one so that the key gives the value, and disturb the keys that the
    model usually sees as little as possible (`second_moment`, `rome_edit`).
 
@@ -91,7 +91,7 @@ class Search:
     """Weight of the squared length of the change."""
 
 
-def find_value(
+def optimize_value(
     model: HookedTransformer,
     asked: Int[Tensor, "batch pos"],
     answer: int,
@@ -134,7 +134,7 @@ def find_value(
 
 
 @torch.no_grad()
-def with_memory(model: HookedTransformer, layer: int, W: Weight) -> HookedTransformer:
+def with_edited_mlp(model: HookedTransformer, layer: int, W: Weight) -> HookedTransformer:
     """A copy of the model whose MLP of that layer has this W_out."""
     edited = copy.deepcopy(model)
     edited.blocks[layer].mlp.W_out.copy_(W)

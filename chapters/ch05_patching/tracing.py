@@ -46,7 +46,7 @@ def corrupt_subject(
             f"each text needs a subject and at least one sample; {n_samples} samples came, and "
             f"{int((~subject.any(dim=1)).sum())} of {len(subject)} texts have no subject"
         )
-    clean = model.embedding(tokens)
+    clean = model.embed_tokens(tokens)
     # exercise 5.10
     raise NotImplementedError("exercise 5.10")
 

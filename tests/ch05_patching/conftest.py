@@ -4,19 +4,19 @@ import pytest
 
 from tests.grading import module_fixture, tiny_models
 
-actions = module_fixture("ch05_patching.actions")
-sites = module_fixture("ch05_patching.sites")
-site_files = module_fixture("ch05_patching.site_files")
+interventions = module_fixture("ch05_patching.interventions")
+interventions_in_generation = module_fixture("ch05_patching.interventions_in_generation")
+intervention_io = module_fixture("ch05_patching.intervention_io")
 metrics = module_fixture("ch05_patching.metrics")
-shared_past = module_fixture("ch05_patching.shared_past")
-reuse = module_fixture("ch05_patching.reuse")
+
+sweep = module_fixture("ch05_patching.sweep")
 activation = module_fixture("ch05_patching.activation")
-gates = module_fixture("ch05_patching.gates")
-facts = module_fixture("ch05_patching.facts")
+logic_gate_models = module_fixture("ch05_patching.logic_gate_models")
+fact_world = module_fixture("ch05_patching.fact_world")
 tracing = module_fixture("ch05_patching.tracing")
 rome = module_fixture("ch05_patching.rome")
 path = module_fixture("ch05_patching.path")
-treeified = module_fixture("ch05_patching.treeified")
+path_bruteforce = module_fixture("ch05_patching.path_bruteforce")
 
 
 @pytest.fixture

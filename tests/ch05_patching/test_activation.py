@@ -91,8 +91,8 @@ def test_each_site_is_patched_by_itself_in_both_directions(
 ):
     model = build(family)
     sites = [Site(hook, layer, head=h, position=p) for hook, layer, h, p in PARTS]
-    read = metrics.read_logit_diff(model, ANSWER, WRONG)
-    came = activation.both_ways(model, TOKENS, OTHER, sites, read)
+    read = metrics.logit_diff_from_resid(model, ANSWER, WRONG)
+    came = activation.denoise_and_noise(model, TOKENS, OTHER, sites, read)
     denoised, noised = by_hand(model, OTHER, TOKENS, PARTS), by_hand(model, TOKENS, OTHER, PARTS)
     claim = "Denoised: each site of the corrupted run has what the clean run has there."
     compare(model, came.denoised, denoised, OTHER, TOKENS, claim)
@@ -107,13 +107,15 @@ def test_each_site_is_patched_by_itself_in_both_directions(
 @exercise("5.6")
 @pytest.mark.parametrize("kind, lost, back", [("and", 1.0, 0.0), ("or", 0.0, 1.0)])
 def test_noising_finds_what_is_needed_and_denoising_what_is_enough(
-    activation, metrics, gates, kind, lost, back
+    activation, metrics, logic_gate_models, kind, lost, back
 ):
-    model = gates.gate(kind)
+    model = logic_gate_models.logic_gate_model(kind)
     one = torch.tensor([1])
-    read = metrics.read_logit_diff(model, one, 0 * one)
+    read = metrics.logit_diff_from_resid(model, one, 0 * one)
     clean, corrupted = torch.tensor([[1, 1, 2]]), torch.tensor([[0, 0, 2]])
-    came = activation.both_ways(model, clean, corrupted, activation.head_sites(model, -1), read)
+    came = activation.denoise_and_noise(
+        model, clean, corrupted, activation.head_sites(model, -1), read
+    )
     claim = f"{kind.upper()} of two inputs, from 1 and 1 to 0 and 0:"
     turned = "Denoised and noised are exchanged."
     right = torch.full((2, 1), back)
@@ -139,13 +141,13 @@ def test_patching_everything_is_the_other_run_and_nothing_is_the_same_one(
 ):
     model, shared = build(family, n_layers=3), OTHER.clone()
     shared[:, 0] = TOKENS[:, 0]
-    read = metrics.read_logit_diff(model, ANSWER, WRONG)
+    read = metrics.logit_diff_from_resid(model, ANSWER, WRONG)
     sites = [
         Site("hook_resid_pre", 0),
         Site("hook_resid_post", 2),
         Site("attn.hook_z", 0, position=0),
     ]
-    came = activation.both_ways(model, TOKENS, shared, sites, read)
+    came = activation.denoise_and_noise(model, TOKENS, shared, sites, read)
     ends = [difference(model, model(tokens)) for tokens in (TOKENS, shared)]
     everything = "With the whole stream patched the run must be the other one."
     nothing = "At position 0 both prompts have the same token, so a patch there changes nothing."
@@ -154,16 +156,16 @@ def test_patching_everything_is_the_other_run_and_nothing_is_the_same_one(
             words = {"This is the run as it was: is it patched from itself, or exchanged?": here}
             assert_close(row, there, everything, words)
         assert_close(scores[2], here, nothing, {"This is the OTHER run: exchanged?": there})
-        shares = metrics.recovered(scores, there, here)
+        shares = metrics.normalized_recovery(scores, there, here)
         assert_close(shares, torch.tensor([1.0, 1.0, 0.0]), "The shares at the ends are 1 and 0.")
 
 
 @exercise("5.6")
 def test_a_head_that_writes_against_the_answer_shows_in_both_directions(activation, metrics, impl):
     model, one = negative_head(impl), torch.tensor([1])
-    read = metrics.read_logit_diff(model, one, 0 * one)
+    read = metrics.logit_diff_from_resid(model, one, 0 * one)
     clean, corrupted = torch.tensor([[1, 2]]), torch.tensor([[0, 2]])
-    came = activation.both_ways(model, clean, corrupted, activation.head_sites(model), read)
+    came = activation.denoise_and_noise(model, clean, corrupted, activation.head_sites(model), read)
     claim = "Heads write +2a and -a' for the answer."
     turned = "Denoised and noised are exchanged."
     assert_close(
@@ -178,15 +180,17 @@ def test_a_head_that_writes_against_the_answer_shows_in_both_directions(activati
         f"{claim} Noised from 1.",
         {turned: torch.tensor([2.0, -1.0])},
     )
-    probability = metrics.read_logits(model, lambda logits: metrics.probability(logits, one))
-    seen = activation.both_ways(model, clean, corrupted, activation.head_sites(model), probability)
+    probability = metrics.metric_from_logits(model, lambda logits: metrics.probability(logits, one))
+    seen = activation.denoise_and_noise(
+        model, clean, corrupted, activation.head_sites(model), probability
+    )
     hidden = (seen.denoised[1] - seen.corrupted).abs().item()
     assert hidden < 0.02, f"The probability hides the second head's harm; it moved by {hidden:.3f}."
 
 
 def draws(activation, batch, n):
     """Donors of n seeds."""
-    return [activation.donors(batch, torch.Generator().manual_seed(seed)) for seed in range(n)]
+    return [activation.derangement(batch, torch.Generator().manual_seed(seed)) for seed in range(n)]
 
 
 @exercise("5.9")
@@ -215,7 +219,7 @@ def test_the_draw_comes_from_the_generator_and_from_nothing_else(activation):
     several = {tuple(came.tolist()) for came in found[0]}
     assert len(several) > 1, "All seeds give the same donors: the draw is not random."
     generator = torch.Generator().manual_seed(0)
-    first, second = (activation.donors(9, generator).tolist() for _ in range(2))
+    first, second = (activation.derangement(9, generator).tolist() for _ in range(2))
     assert first != second, (
         "Two draws from one generator are the same: it must move on. Is only its seed used?"
     )

@@ -201,7 +201,7 @@ def test_a_text_without_a_subject_is_refused(tracing, model):
     generator = torch.Generator().manual_seed(0)
     without = SUBJECT.clone()
     without[1] = False
-    with pytest.raises(ValueError, match="1 of 3 texts have no subject"):
+    with pytest.raises(ValueError, match="1 of 3 prompts without a subject"):
         tracing.corrupt_subject(model, TOKENS, without, 2, generator)
-    with pytest.raises(ValueError, match="0 samples came"):
+    with pytest.raises(ValueError, match="got 0 samples"):
         tracing.corrupt_subject(model, TOKENS, SUBJECT, 0, generator)

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
-from toy_models import toys
+from toy_models import folder
 
 pytestmark = pytest.mark.project
 FIGURES = Path(__file__).resolve().parents[2] / "docs/figures"
@@ -142,8 +141,8 @@ def mini_project(impl, Site, metrics, path):
 
     def run(seed, step):
         texts = impl("ch04_induction.texts").repeated_segments
-        kept = load_file(toys.ROOT / "induction_2l" / "snapshots.safetensors")
-        model = impl("ch04_induction.runs").model_at(kept, seed, step, 2, smeared=False)
+        load_pretrained = impl("ch02_transformer.pretrained").load_pretrained
+        model, _ = load_pretrained(folder("induction_2l", seed, step))
         clean, other = (texts(64, 64, 20, 2, torch.Generator().manual_seed(n)) for n in (5, 7))
         differ = clean[:, 35] != other[:, 35]
         clean, other = clean[differ], other[differ]
@@ -154,7 +153,7 @@ def mini_project(impl, Site, metrics, path):
         base, end = (
             metrics.logit_diff(model(tokens)[:, -1], *words).mean() for tokens in (clean, other)
         )
-        read = metrics.read_logit_diff(model, *words)
+        read = metrics.logit_diff_from_resid(model, *words)
         into = [[Site(f"attn.hook_{side}", 1, head=head) for head in range(2)] for side in "qkv"]
         told = [path.path_patch(model, clean, other, senders, one, read) for one in into]
         changes = base - torch.stack([one.mean(dim=1) for one in told], dim=1)

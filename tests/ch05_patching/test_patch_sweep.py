@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.ch05_patching import naive
-from tests.ch05_patching.naive import CLEAN, CORRUPTED, Change
+from tests.ch05_patching import patching_reference
+from tests.ch05_patching.patching_reference import CLEAN, CORRUPTED, Change
 from tests.grading.assertions import assert_close, normal, randomise
 
 pytestmark = pytest.mark.project
@@ -45,12 +45,12 @@ def change(hook, layer, head, places, seed):
 
 def compare(impl, model, versions, max_rows=1024, tolerance=1e-10):
     """A sweep against a whole forward of every version."""
-    read = naive.reader(model)
-    asked = [naive.version(impl, one) for one in versions]
+    read = patching_reference.reader(model)
+    asked = [patching_reference.version(impl, one) for one in versions]
     sweep = impl("ch05_patching.activation").patch_sweep
     came = sweep(model, CLEAN, asked, read, max_rows=max_rows)
     with torch.no_grad():
-        ends = [naive.stream(model, CLEAN, one)[None, :, -1] for one in versions]
+        ends = [patching_reference.stream(model, CLEAN, one)[None, :, -1] for one in versions]
         right = torch.cat([read(end) for end in ends])
     assert came.shape == right.shape == (len(versions), len(CLEAN))
     size = right.abs().max().item()
@@ -111,21 +111,24 @@ def test_the_order_of_versions_is_the_callers(impl, build, many):
 
 
 def test_other_actions_and_runs_in_a_sweep(impl, build):
-    activation, sites = impl("ch05_patching.activation"), impl("ch05_patching.sites")
-    Site, Intervention = impl("ch02_transformer.sites").Site, sites.Intervention
+    activation, interventions = (
+        impl("ch05_patching.activation"),
+        impl("ch05_patching.interventions"),
+    )
+    Site, Intervention = impl("ch02_transformer.sites").Site, interventions.Intervention
     model = build("llama", n_layers=3)
-    read = naive.reader(model)
+    read = patching_reference.reader(model)
     head, pre = Site("attn.hook_z", 1, head=2, position=-2), Site("hook_resid_pre", 2, position=-1)
     versions = [
         [Intervention.zero(head)],
         [Intervention.scale(head, 0.5), Intervention.add(pre, normal(10, seed=1))],
         [Intervention.patch(head, "other"), Intervention.mean(pre, "other")],
     ]
-    runs = {"other": activation.record(model, CORRUPTED, [head, pre])}
+    runs = {"other": activation.cache_sites(model, CORRUPTED, [head, pre])}
     came = activation.patch_sweep(model, CLEAN, versions, read, runs)
     for numbers, version in zip(came, versions, strict=True):
-        with sites.intervening(model, version, runs), torch.no_grad():
-            end = model(CLEAN, stop_after=2)[None, :, -1]
+        with interventions.apply_interventions(model, version, runs), torch.no_grad():
+            end = model(CLEAN, stop_at_layer=3)[None, :, -1]
         assert_close(
             numbers, read(end)[0], "A sweep and the same interventions in a whole forward."
         )
@@ -133,19 +136,22 @@ def test_other_actions_and_runs_in_a_sweep(impl, build):
 
 def test_versions_that_are_none_are_refused(impl, build):
     activation = impl("ch05_patching.activation")
-    Intervention = impl("ch05_patching.sites").Intervention
+    Intervention = impl("ch05_patching.interventions").Intervention
     Site = impl("ch02_transformer.sites").Site
     model = build("gpt2")
-    read = naive.reader(model)
+    read = patching_reference.reader(model)
     good = [Intervention.zero(Site("attn.hook_z", 1, head=0, position=-1))]
     for versions, words in (
-        ([], "no versions"),
-        ([good, []], "without interventions"),
-        ([good, [Intervention.zero(Site("hook_embed"))]], "outside of the blocks"),
-        ([[*good, Intervention.zero(Site("ln_final.hook_normalized"))]], "outside of the blocks"),
+        ([], "no patches"),
+        ([good, []], "at least one intervention"),
+        ([good, [Intervention.zero(Site("hook_embed"))]], "expected a site inside a block"),
+        (
+            [[*good, Intervention.zero(Site("ln_final.hook_normalized"))]],
+            "expected a site inside a block",
+        ),
         ([[Intervention.zero(Site("attn.hook_z", 1, head=6))]], "heads 0..5"),
         ([[Intervention.zero(Site("hook_resid_pre", 0, position=5))]], "positions -5..4"),
-        ([[replace(good[0], during="generated")]], "generates nothing"),
+        ([[replace(good[0], during="generated")]], "generates no tokens"),
     ):
         with pytest.raises(ValueError, match=words):
             activation.patch_sweep(model, CLEAN, versions, read)
@@ -166,15 +172,15 @@ def smeared(impl):
 def test_a_model_that_cannot_go_on_from_a_cache_is_refused(impl, smeared):
     activation, path = impl("ch05_patching.activation"), impl("ch05_patching.path")
     Site = impl("ch02_transformer.sites").Site
-    read = naive.reader(smeared)
-    versions = [naive.version(impl, [change("attn.hook_z", 1, 3, (4,), 1)])]
+    read = patching_reference.reader(smeared)
+    versions = [patching_reference.version(impl, [change("attn.hook_z", 1, 3, (4,), 1)])]
     for dtype in (torch.float64, torch.float32):
         smeared.to(dtype)
-        with pytest.raises(ValueError, match="cannot go on from a cache"):
+        with pytest.raises(ValueError, match="cannot run from a KV cache"):
             activation.patch_sweep(smeared, CLEAN, versions, read)
     head, query = Site("attn.hook_z", 0, head=0), Site("attn.hook_q", 1, head=1, position=-1)
     for sender, receivers in (([Site("attn.hook_z", 0, position=-1)], []), ([head], [query])):
-        with pytest.raises(ValueError, match="cannot go on from a cache"):
+        with pytest.raises(ValueError, match="cannot run from a KV cache"):
             path.path_patch(smeared, CLEAN, CORRUPTED, [sender], receivers, read)
 
 
@@ -192,11 +198,11 @@ def test_sweeps_over_all_positions_need_no_cache(impl, smeared):
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("size", [0.2, 1.0, 6.0])
 def test_models_that_go_on_are_not_refused_for_rounding(impl, build, family, dtype, size):
-    activation, reuse = impl("ch05_patching.activation"), impl("ch05_patching.reuse")
+    activation, sweep = impl("ch05_patching.activation"), impl("ch05_patching.sweep")
     model = build(family, n_layers=4)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(size)
     model.to(dtype)
-    versions = [naive.version(impl, [change("attn.hook_z", 1, 3, (4,), 1)])]
-    activation.check_resuming(model, reuse.read_text(model, CLEAN), versions)
+    versions = [patching_reference.version(impl, [change("attn.hook_z", 1, 3, (4,), 1)])]
+    activation.check_kv_cache_exact(model, sweep.cache_prompt(model, CLEAN), versions)

@@ -9,7 +9,7 @@ from tests.grading.assertions import assert_close, is_close, normal
 SIZES = [(6, 6), (5, 8), (9, 4)]
 
 
-def usual_keys(n, d_mlp, seed):
+def key_samples(n, d_mlp, seed):
     """Keys whose mean is not zero, and whose neurons are of different size and correlated."""
     mixed = normal(n, d_mlp, seed=seed) @ normal(d_mlp, d_mlp, seed=seed + 1)
     return mixed * torch.linspace(0.5, 2.0, d_mlp) + 1.5
@@ -30,7 +30,7 @@ def moment_by_loop(keys, ridge=0.0):
 @pytest.mark.parametrize("ridge", [0.0, 0.3])
 @pytest.mark.parametrize(("n", "d_mlp"), [(11, 4), (3, 7)])
 def test_the_second_moment_is_the_mean_outer_product_of_keys(rome, n, d_mlp, ridge):
-    keys = usual_keys(n, d_mlp, seed=n)
+    keys = key_samples(n, d_mlp, seed=n)
     right, plain = moment_by_loop(keys, ridge), moment_by_loop(keys)
     eye = torch.eye(d_mlp, dtype=torch.float64)
     level = plain.diagonal().mean()
@@ -66,7 +66,7 @@ def test_the_second_moment_is_the_mean_outer_product_of_keys(rome, n, d_mlp, rid
 
 def problem(d_mlp, d_model, seed):
     """W, C, key and value of one edit."""
-    C = moment_by_loop(usual_keys(3 * d_mlp, d_mlp, seed=seed))
+    C = moment_by_loop(key_samples(3 * d_mlp, d_mlp, seed=seed))
     W = normal(d_mlp, d_model, seed=seed + 10)
     return W, C, normal(d_mlp, seed=seed + 20), 3 * normal(d_model, seed=seed + 30)
 
@@ -208,9 +208,9 @@ def test_the_last_edit_wins_and_the_one_before_bends_a_little(rome):
 
 def test_a_moment_that_cannot_be_inverted_is_refused(rome):
     W, C, key, value = problem(6, 3, seed=15)
-    too_few = usual_keys(4, 6, seed=16)
+    too_few = key_samples(4, 6, seed=16)
     for bad in (too_few.T @ too_few, -C, C + torch.ones(6, 6).triu(1)):
-        with pytest.raises(ValueError, match="symmetric with positive eigenvalues"):
+        with pytest.raises(ValueError, match="symmetric C with positive eigenvalues"):
             rome.rome_edit(W, bad, key, value)
     with pytest.raises(ValueError, match="at least one key"):
         rome.second_moment(torch.zeros(0, 6))

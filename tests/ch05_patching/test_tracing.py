@@ -64,7 +64,7 @@ def state_mistakes(model, noisy, clean):
     usual = {
         "Nothing is put back: this is the corrupted run.": (noisy, clean, none),
         "The clean states are put back at ALL positions, in every version.": (noisy, clean, ~none),
-        "The states are put back where `places` is False.": (noisy, clean, ~PLACES),
+        "The states are put back where `position_sets` is False.": (noisy, clean, ~PLACES),
         "The run is clean and nothing is spoilt: the states go into the NOISY stream.": (
             (embedded, clean, PLACES)
         ),
@@ -117,7 +117,7 @@ def test_a_clean_state_is_put_back_at_each_place_by_itself(tracing, build, famil
     model = build(family, n_layers=3)
     noisy, clean = noisy_stream(model), states(model, where)
     right = one_by_one(model, noisy, clean).mean(dim=1)
-    came = tracing.restored(model, noisy, clean, PLACES, ANSWERS)
+    came = tracing.run_with_restored(model, noisy, clean, PLACES, ANSWERS)
     claim = f"Probabilities with {where} put back into the noisy run of the {family} are wrong."
     if not is_close(came, right):
         assert_close(
@@ -148,7 +148,7 @@ def test_all_versions_go_through_the_model_in_one_batch(tracing, build):
     noisy, clean = noisy_stream(model), states(model, [(0, MLP)])
     rows = []
     with model.hooks({"blocks.0.hook_resid_pre": lambda x, _: rows.append(len(x))}):
-        tracing.restored(model, noisy, clean, PLACES, ANSWERS)
+        tracing.run_with_restored(model, noisy, clean, PLACES, ANSWERS)
     expected = len(PLACES) * SAMPLES * len(TOKENS)
     assert rows == [expected], (
         f"4 versions x 2 samples x 3 texts are one batch of {expected} streams; the model was "
@@ -161,7 +161,7 @@ def test_no_hook_is_left_and_nothing_that_came_in_is_changed(tracing, build):
     model = build("gpt2")
     noisy, clean = noisy_stream(model), states(model, [(0, MLP)])
     before = noisy.clone(), clean["blocks.0.hook_mlp_out"].clone()
-    tracing.restored(model, noisy, clean, PLACES, ANSWERS)
+    tracing.run_with_restored(model, noisy, clean, PLACES, ANSWERS)
     heard = [name for name, point in model.hook_points().items() if point.has_hooks]
     assert not heard, f"Hooks are left on {', '.join(heard)}."
     assert_close(
@@ -175,7 +175,9 @@ def test_no_hook_is_left_and_nothing_that_came_in_is_changed(tracing, build):
 def test_all_states_of_the_stream_put_back_give_the_total_effect(tracing, build, kind):
     model = build("gpt2", n_layers=3)
     places = torch.tensor([[1] * 5, [0] * 5, [0, 0, 0, 0, 1]]).bool()
-    trace = tracing.causal_trace(model, TOKENS, ANSWERS, noisy_stream(model), kind, places=places)
+    trace = tracing.causal_trace(
+        model, TOKENS, ANSWERS, noisy_stream(model), kind=kind, position_sets=places
+    )
     clean = model(TOKENS)[:, -1].softmax(-1)[range(3), ANSWERS]
     total, indirect = tracing.total_effect(trace), tracing.indirect_effect(trace)
     corrupted = one_by_one(model, noisy_stream(model), {}, places[1:2]).mean(1)[0]

@@ -4,42 +4,42 @@ from tests.grading.variants import Right, Wrong
 
 
 def both(name: str, answer: str, says: str) -> Wrong:
-    """A mistake in both_ways."""
-    return Wrong("5.6", name, body={"both_ways": answer}, says=says)
+    """A mistake in denoise_and_noise."""
+    return Wrong("5.6", name, body={"denoise_and_noise": answer}, says=says)
 
 
 def resample(name: str, answer: str, says: str) -> Wrong:
-    """A mistake in donors."""
-    return Wrong("5.9", name, body={"donors": answer}, says=says)
+    """A mistake in derangement."""
+    return Wrong("5.9", name, body={"derangement": answer}, says=says)
 
 
-RUNS = """into_corrupted = {"other": record(model, clean, sites)}
-into_clean = {"other": record(model, corrupted, sites)}
+RUNS = """clean_run = {"other": cache_sites(model, clean, sites)}
+corrupted_run = {"other": cache_sites(model, corrupted, sites)}
 """
-SWEEPS = """denoised = patch_sweep(model, corrupted, versions, read, into_corrupted)
-noised = patch_sweep(model, clean, versions, read, into_clean)
+SWEEPS = """denoised = patch_sweep(model, corrupted, patches, metric, clean_run)
+noised = patch_sweep(model, clean, patches, metric, corrupted_run)
 """
-GIVE = "return BothWays(denoised, noised, *ends)"
+GIVE = "return PatchingResult(denoised, noised, clean_scores, corrupted_scores)"
 
 WRONG = [
     both(
         "denoise and noise exchanged",
-        RUNS + SWEEPS + "return BothWays(noised, denoised, *ends)",
+        RUNS + SWEEPS + "return PatchingResult(noised, denoised, clean_scores, corrupted_scores)",
         "Denoised and noised are exchanged",
     ),
     both(
         "exchanged by the texts",
         RUNS
-        + "denoised = patch_sweep(model, clean, versions, read, into_clean)\n"
-        + "noised = patch_sweep(model, corrupted, versions, read, into_corrupted)\n"
+        + "denoised = patch_sweep(model, clean, patches, metric, corrupted_run)\n"
+        + "noised = patch_sweep(model, corrupted, patches, metric, clean_run)\n"
         + GIVE,
         "Denoised and noised are exchanged",
     ),
     both(
         "patched from itself",
         RUNS.replace("clean, sites", "corrupted, sites", 1).replace(
-            'into_clean = {"other": record(model, corrupted',
-            'into_clean = {"other": record(model, clean',
+            'corrupted_run = {"other": cache_sites(model, corrupted',
+            'corrupted_run = {"other": cache_sites(model, clean',
         )
         + SWEEPS
         + GIVE,
@@ -47,14 +47,14 @@ WRONG = [
     ),
     both(
         "one recording for both",
-        RUNS + SWEEPS.replace("into_clean)", "into_corrupted)") + GIVE,
+        RUNS + SWEEPS.replace("corrupted_run)", "clean_run)") + GIVE,
         "Nothing is changed: a run is patched from itself",
     ),
     both(
         "every position",
         RUNS
         + "from dataclasses import replace\n"
-        + "versions = [[Intervention.patch(replace(s, position=None), 'other')] for s in sites]\n"
+        + "patches = [[Intervention.patch(replace(s, position=None), 'other')] for s in sites]\n"
         + SWEEPS
         + GIVE,
         "It is patched at EVERY position",
@@ -62,27 +62,29 @@ WRONG = [
     both(
         "all sites together",
         RUNS
-        + "versions = [sum(versions, [])]\n"
+        + "patches = [sum(patches, [])]\n"
         + SWEEPS
-        + "return BothWays(denoised.repeat(len(sites), 1), noised.repeat(len(sites), 1), *ends)",
+        + "return PatchingResult(denoised.repeat(len(sites), 1), noised.repeat(len(sites), 1), clean_scores, corrupted_scores)",
         "Denoised: each site of the corrupted run has what the clean run has there",
     ),
     both(
         "changes",
-        RUNS + SWEEPS + "return BothWays(denoised - ends[1], noised - ends[0], *ends)",
+        RUNS
+        + SWEEPS
+        + "return PatchingResult(denoised - corrupted_scores, noised - clean_scores, clean_scores, corrupted_scores)",
         "The unpatched run is taken away",
     ),
     both(
         "shares",
         RUNS
         + SWEEPS
-        + "way = ends[0] - ends[1]\n"
-        + "return BothWays((denoised - ends[1]) / way, (ends[0] - noised) / way, *ends)",
+        + "way = clean_scores - corrupted_scores\n"
+        + "return PatchingResult((denoised - corrupted_scores) / way, (clean_scores - noised) / way, clean_scores, corrupted_scores)",
         "These are shares of the way",
     ),
     both(
         "ends exchanged",
-        RUNS + SWEEPS + "return BothWays(denoised, noised, ends[1], ends[0])",
+        RUNS + SWEEPS + "return PatchingResult(denoised, noised, corrupted_scores, clean_scores)",
         "Clean and corrupted are exchanged",
     ),
     both(
@@ -95,17 +97,17 @@ WRONG = [
     ),
     both(
         "means instead of the other run",
-        RUNS + "versions = [[Intervention.mean(s, 'other')] for s in sites]\n" + SWEEPS + GIVE,
+        RUNS + "patches = [[Intervention.mean(s, 'other')] for s in sites]\n" + SWEEPS + GIVE,
         "Denoised: each site of the corrupted run has what the clean run has there",
     ),
     both(
         "zero instead of the other run",
-        RUNS + "versions = [[Intervention.zero(s)] for s in sites]\n" + SWEEPS + GIVE,
+        RUNS + "patches = [[Intervention.zero(s)] for s in sites]\n" + SWEEPS + GIVE,
         "the run must be the other one",
     ),
     both(
         "denoised twice",
-        RUNS + SWEEPS + "return BothWays(denoised, denoised, *ends)",
+        RUNS + SWEEPS + "return PatchingResult(denoised, denoised, clean_scores, corrupted_scores)",
         "Denoised and noised are exchanged",
     ),
     resample(
@@ -172,13 +174,13 @@ RIGHT = [
         "5.6",
         "one site after the other",
         body={
-            "both_ways": RUNS
+            "denoise_and_noise": RUNS
             + """
             denoised, noised = (
-                torch.cat([patch_sweep(model, into, [one], read, runs) for one in versions])
-                for into, runs in ((corrupted, into_corrupted), (clean, into_clean))
+                torch.cat([patch_sweep(model, into, [one], metric, runs) for one in patches])
+                for into, runs in ((corrupted, clean_run), (clean, corrupted_run))
             )
-            return BothWays(denoised, noised, *ends)
+            return PatchingResult(denoised, noised, clean_scores, corrupted_scores)
             """.replace("\n            ", "\n")
         },
     ),
@@ -186,15 +188,15 @@ RIGHT = [
         "5.6",
         "names of its own",
         body={
-            "both_ways": """
+            "denoise_and_noise": """
             sides = {"clean": clean, "corrupted": corrupted}
-            runs = {name: record(model, tokens, sites) for name, tokens in sides.items()}
+            runs = {name: cache_sites(model, tokens, sites) for name, tokens in sides.items()}
 
             def sweep(tokens, name):
                 changes = [[Intervention.patch(site, name)] for site in sites]
-                return patch_sweep(model, tokens, changes, read, runs)
+                return patch_sweep(model, tokens, changes, metric, runs)
 
-            return BothWays(sweep(corrupted, "clean"), sweep(clean, "corrupted"), *ends)
+            return PatchingResult(sweep(corrupted, "clean"), sweep(clean, "corrupted"), clean_scores, corrupted_scores)
             """
         },
     ),
@@ -202,7 +204,7 @@ RIGHT = [
         "5.9",
         "drawn until nobody is at home",
         body={
-            "donors": """
+            "derangement": """
             while True:
                 found = torch.randperm(batch, generator=generator)
                 if (found != torch.arange(batch)).all():
@@ -214,7 +216,7 @@ RIGHT = [
         "5.9",
         "round a random circle",
         body={
-            "donors": "order = torch.randperm(batch, generator=generator)\n"
+            "derangement": "order = torch.randperm(batch, generator=generator)\n"
             "return order[(order.argsort() + 1) % batch]"
         },
     ),

@@ -18,13 +18,17 @@ def rank(name: str, answer: str, says: str) -> Wrong:
     return Wrong("5.4", name, body={"rank_of_answer": answer}, says=says)
 
 
-BOTH = "return of_answer({0}, answer) - of_answer({0}, wrong)"
+BOTH = "return gather_answer({0}, answer) - gather_answer({0}, wrong)"
 PROBABILITIES = "p, q = clean.softmax(-1), patched.softmax(-1)\n"
 LOGS = "true, came = clean.log_softmax(dim=-1), patched.log_softmax(dim=-1)\n"
-OWN = "own = of_answer(logits, answer)[..., None]\n"
+OWN = "own = gather_answer(logits, answer)[..., None]\n"
 
 WRONG = [
-    diff("turned", "return of_answer(logits, wrong) - of_answer(logits, answer)", "sign is turned"),
+    diff(
+        "turned",
+        "return gather_answer(logits, wrong) - gather_answer(logits, answer)",
+        "sign is turned",
+    ),
     diff("probability", BOTH.format("logits.softmax(-1)"), "PROBABILITIES: logits are asked for"),
     diff(
         "logarithms of probabilities",
@@ -36,7 +40,7 @@ WRONG = [
         "logits -= logits.mean(-1, keepdim=True)\n" + BOTH.format("logits"),
         "others read them too",
     ),
-    diff("answer alone", "return of_answer(logits, answer)", "the wrong one's is missing"),
+    diff("answer alone", "return gather_answer(logits, answer)", "the wrong one's is missing"),
     diff("probability alone", "return probability(logits, answer)", "The probability of the answ"),
     diff("absolute", BOTH.format("logits").replace("return ", "return (") + ").abs()", "sign is l"),
     diff(
@@ -46,23 +50,25 @@ WRONG = [
     ),
     diff(
         "surprise",
-        "return of_answer(logits.log_softmax(-1), answer)",
+        "return gather_answer(logits.log_softmax(-1), answer)",
         "log-probability of the answer came",
     ),
     diff(
         "mean over prompts",
-        "all = of_answer(logits, answer) - of_answer(logits, wrong)\n"
+        "all = gather_answer(logits, answer) - gather_answer(logits, wrong)\n"
         "return torch.zeros_like(all) + all.mean()",
         "The average over prompts came",
     ),
     diff(
         "lead over the best other",
         "others = logits.scatter(-1, answer.expand(logits.shape[:-1])[..., None], -torch.inf)\n"
-        "return of_answer(logits, answer) - others.max(dim=-1).values",
+        "return gather_answer(logits, answer) - others.max(dim=-1).values",
         "the wrong answer is given",
     ),
     diff(
-        "best token", "return logits.amax(-1) - of_answer(logits, wrong)", "best token are compar"
+        "best token",
+        "return logits.amax(-1) - gather_answer(logits, wrong)",
+        "best token are compar",
     ),
     kl(
         "the wrong way",
@@ -132,18 +138,18 @@ WRONG = [
     rank(
         "argsort",
         "order = logits.argsort(dim=-1, descending=True, stable=True)\n"
-        "return of_answer(order, answer)",
+        "return gather_answer(order, answer)",
         "argsort says which token stands at a place",
     ),
     rank(
         "argsort from below",
-        "return of_answer(logits.argsort(dim=-1, stable=True), answer)",
+        "return gather_answer(logits.argsort(dim=-1, stable=True), answer)",
         "argsort from below",
     ),
     rank(
         "ties by order",
         "order = logits.argsort(dim=-1, descending=True, stable=True)\n"
-        "return of_answer(order.argsort(dim=-1), answer)",
+        "return gather_answer(order.argsort(dim=-1), answer)",
         "many logits tied, are wrong",
     ),
     rank(
@@ -199,7 +205,7 @@ RIGHT = [
         "by sorted values",
         body={
             "rank_of_answer": "ordered = (-logits).sort(dim=-1).values.contiguous()\n"
-            "own = -of_answer(logits, answer)[..., None].contiguous()\n"
+            "own = -gather_answer(logits, answer)[..., None].contiguous()\n"
             "return torch.searchsorted(ordered, own)[..., 0]"
         },
     ),

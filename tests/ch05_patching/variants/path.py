@@ -2,20 +2,20 @@
 
 from tests.grading.variants import Right, Wrong
 
-KINDS = 'kinds = ("attn.hook_z",) if mlps == "recomputed" else ("attn.hook_z", "hook_mlp_out")'
-NAMES = "return [name for name in model.hook_points() if name.endswith(kinds)]"
-PUT = "Intervention.put(site, arrived[number])"
-REACHED = "if number < len(arrived)"
-PAIRS = "zip(receivers, noted, strict=True)"
+KINDS = 'suffixes = ("attn.hook_z",) if mlps == "recomputed" else ("attn.hook_z", "hook_mlp_out")'
+NAMES = "return [name for name in model.hook_points() if name.endswith(suffixes)]"
+PUT = "Intervention.put(site, inputs[sender])"
+REACHED = "if sender < len(inputs)"
+PAIRS = "zip(receivers, recorded, strict=True)"
 
 
 def hold(name: str, old: str, new: str, says: str) -> Wrong:
-    """A mistake in held_names."""
+    """A mistake in frozen_hook_names."""
     return Wrong("5.14", name, {old: new}, says=says)
 
 
 def receive(name: str, old: str, new: str, says: str) -> Wrong:
-    """A mistake in receiving."""
+    """A mistake in patch_receivers."""
     return Wrong("5.15", name, {old: new}, says=says)
 
 
@@ -24,10 +24,10 @@ WRONG = [
     hold(
         "always frozen",
         KINDS,
-        'kinds = ("attn.hook_z", "hook_mlp_out")',
+        'suffixes = ("attn.hook_z", "hook_mlp_out")',
         "nothing of theirs is held",
     ),
-    hold("never frozen", KINDS, 'kinds = ("attn.hook_z",)', "their output is held"),
+    hold("never frozen", KINDS, 'suffixes = ("attn.hook_z",)', "their output is held"),
     hold(
         "patterns held",
         KINDS,
@@ -60,54 +60,54 @@ WRONG = [
         '"hook_mlp_out", "hook_resid_mid")',
         "What sums over heads holds the sender",
     ),
-    hold("all there is", "if name.endswith(kinds)", "", "Too many"),
-    receive("the first sender's", PUT, "Intervention.put(site, arrived[0])", "from sender 0"),
-    receive("the last sender's", PUT, "Intervention.put(site, arrived[-1])", "from sender"),
+    hold("all there is", "if name.endswith(suffixes)", "", "Too many"),
+    receive("the first sender's", PUT, "Intervention.put(site, inputs[0])", "from sender 0"),
+    receive("the last sender's", PUT, "Intervention.put(site, inputs[-1])", "from sender"),
     receive(
         "all senders at once",
         PUT,
-        "Intervention.put(site, arrived)",
+        "Intervention.put(site, inputs)",
         "This is what came from all senders at once",
     ),
-    receive("mean", PUT, "Intervention.put(site, arrived.mean(dim=0))", "the mean over senders"),
+    receive("mean", PUT, "Intervention.put(site, inputs.mean(dim=0))", "the mean over senders"),
     receive(
         "one too late",
         PUT,
-        "Intervention.put(site, arrived[(number + 1) % len(arrived)])",
+        "Intervention.put(site, inputs[(sender + 1) % len(inputs)])",
         "This is what came from sender",
     ),
     receive("nobody left out", REACHED, "", "index"),
-    receive("one too few", REACHED, "if number + 1 < len(arrived)", "something arrives at"),
-    receive("one too many", REACHED, "if number <= len(arrived)", "index"),
-    receive("empty ones alone", REACHED, "if len(arrived)", "index"),
+    receive("one too few", REACHED, "if sender + 1 < len(inputs)", "something arrives at"),
+    receive("one too many", REACHED, "if sender <= len(inputs)", "index"),
+    receive("empty ones alone", REACHED, "if len(inputs)", "index"),
     receive(
         "value for query",
         PUT,
         'Intervention.put(type(site)(site.hook.replace("hook_q", "hook_v"), site.layer, '
-        "head=site.head, position=site.position), arrived[number])",
+        "head=site.head, position=site.position), inputs[sender])",
         "is to be at",
     ),
     receive(
         "every position",
         PUT,
-        "Intervention.put(type(site)(site.hook, site.layer, head=site.head), arrived[number])",
+        "Intervention.put(type(site)(site.hook, site.layer, head=site.head), inputs[sender])",
         "at its own place",
     ),
     receive(
         "whole layer",
         PUT,
         "Intervention.put(type(site)(site.hook, site.layer, position=site.position), "
-        "arrived[number])",
+        "inputs[sender])",
         "at its own place",
     ),
-    receive("added", PUT, "Intervention.add(site, arrived[number])", "the action is 'add'"),
+    receive("added", PUT, "Intervention.add(site, inputs[sender])", "the action is 'add'"),
     receive(
         "receivers turned round",
         PAIRS,
-        "zip(receivers[::-1], noted, strict=True)",
+        "zip(receivers[::-1], recorded, strict=True)",
         "is to be at",
     ),
-    receive("first receiver", PAIRS, "zip(receivers[:1], noted[:1])", "interventions came"),
+    receive("first receiver", PAIRS, "zip(receivers[:1], recorded[:1])", "interventions came"),
 ]
 
 RIGHT = [
@@ -115,7 +115,7 @@ RIGHT = [
         "5.14",
         "layer by layer",
         body={
-            "held_names": """
+            "frozen_hook_names": """
             names = []
             for layer, block in enumerate(model.blocks):
                 names.append(f"blocks.{layer}.attn.hook_z")
@@ -129,7 +129,7 @@ RIGHT = [
         "5.14",
         "chosen by a condition",
         body={
-            "held_names": """
+            "frozen_hook_names": """
             def held(name: str) -> bool:
                 last = name.split(".")[-1]
                 return last == "hook_z" or (last == "hook_mlp_out" and mlps == "frozen")
@@ -142,11 +142,11 @@ RIGHT = [
         "5.15",
         "in a loop",
         body={
-            "receiving": """
+            "patch_receivers": """
             found = []
             for i, site in enumerate(receivers):
-                if len(noted[i]) > number:
-                    value = noted[i][number].clone()
+                if len(recorded[i]) > sender:
+                    value = recorded[i][sender].clone()
                     found.append(Intervention(site, "replace", value=value))
             return found
             """
@@ -156,9 +156,9 @@ RIGHT = [
         "5.15",
         "of those that are reached",
         body={
-            "receiving": """
-            reached = [pair for pair in zip(receivers, noted) if len(pair[1]) >= number + 1]
-            return tuple(Intervention.put(site, x.select(0, number)) for site, x in reached)
+            "patch_receivers": """
+            reached = [pair for pair in zip(receivers, recorded) if len(pair[1]) >= sender + 1]
+            return tuple(Intervention.put(site, x.select(0, sender)) for site, x in reached)
             """
         },
     ),

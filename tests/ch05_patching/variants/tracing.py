@@ -3,8 +3,32 @@
 from tests.grading.variants import Right, Wrong
 
 
+HOOKED = """
+here = position_sets[:, None, None, :, None]
+resid = corrupted_resid.expand(n_sets, *corrupted_resid.shape).flatten(0, 2)
+
+def put_back(x, point):
+    apart = x.unflatten(0, (n_sets, n_samples, batch))
+    return torch.where(here, clean[point.name], apart).flatten(0, 2)
+
+with model.hooks(dict.fromkeys(clean, put_back)):
+    logits = model.unembed_resid(model.run_blocks(resid))[:, -1]
+probabilities = probability(logits.unflatten(0, (n_sets, n_samples, batch)), answers)
+return probabilities.mean(dim=1)
+"""
+
+
 def put_back(name: str, replace: dict[str, str], says: str) -> Wrong:
-    """A mistake in the lines of 5.11."""
+    """A mistake in run_with_restored, written with hooks."""
+    body = HOOKED
+    for old, new in replace.items():
+        assert body.count(old) == 1, (name, old)
+        body = body.replace(old, new)
+    return Wrong("5.11", name, body={"run_with_restored": body}, says=says)
+
+
+def line(name: str, replace: dict[str, str], says: str) -> Wrong:
+    """A mistake in the other lines of 5.11."""
     return Wrong("5.11", name, replace=replace, says=says)
 
 
@@ -12,7 +36,7 @@ WRONG = [
     put_back(
         "inverted",
         {"torch.where(here, clean": "torch.where(~here, clean"},
-        "where `places` is False",
+        "where `position_sets` is False",
     ),
     put_back(
         "at all positions",
@@ -23,8 +47,8 @@ WRONG = [
     put_back(
         "a clean run",
         {
-            "noisy.expand(versions, *noisy.shape)": "(0 * noisy + noisy[0]).expand("
-            "versions, *noisy.shape)"
+            "corrupted_resid.expand(n_sets, *corrupted_resid.shape)": "(0 * corrupted_resid + corrupted_resid[0]).expand("
+            "n_sets, *corrupted_resid.shape)"
         },
         "Only the first sample counts",
     ),
@@ -33,8 +57,8 @@ WRONG = [
     put_back(
         "noise averaged",
         {
-            "noisy.expand(versions, *noisy.shape)": "noisy.mean(0, keepdim=True).expand("
-            "versions, *noisy.shape)"
+            "corrupted_resid.expand(n_sets, *corrupted_resid.shape)": "corrupted_resid.mean(0, keepdim=True).expand("
+            "n_sets, *corrupted_resid.shape)"
         },
         "The noise is averaged before the run",
     ),
@@ -42,8 +66,8 @@ WRONG = [
         "logits averaged",
         {
             "probabilities = probability(": "logits = ",
-            "logits.unflatten(0, (versions, samples, batch)), answers)": (
-                "logits.unflatten(0, (versions, samples, batch)).mean(dim=1)"
+            "logits.unflatten(0, (n_sets, n_samples, batch)), answers)": (
+                "logits.unflatten(0, (n_sets, n_samples, batch)).mean(dim=1)"
             ),
             "return probabilities.mean(dim=1)": "return probability(logits, answers)",
         },
@@ -52,8 +76,8 @@ WRONG = [
     put_back(
         "logits",
         {
-            "probability(logits.unflatten(0, (versions, samples, batch)), answers)": (
-                "logits.unflatten(0, (versions, samples, batch))"
+            "probability(logits.unflatten(0, (n_sets, n_samples, batch)), answers)": (
+                "logits.unflatten(0, (n_sets, n_samples, batch))"
                 "[:, :, torch.arange(batch), answers]"
             )
         },
@@ -80,17 +104,17 @@ WRONG = [
         {"dict.fromkeys(clean, put_back)": "dict.fromkeys(list(clean)[:1], put_back)"},
         "Only the first of the hooks is restored",
     ),
-    put_back(
+    line(
         "effect from the clean run",
         {"trace.restored - trace.corrupted": "trace.clean - trace.restored"},
         "measured from the CLEAN run",
     ),
-    put_back(
+    line(
         "effect of restored minus clean",
         {"trace.restored - trace.corrupted": "trace.restored - trace.clean"},
         "restored minus clean",
     ),
-    put_back(
+    line(
         "a share",
         {
             "trace.restored - trace.corrupted": (
@@ -99,30 +123,28 @@ WRONG = [
         },
         "share of the total effect",
     ),
-    put_back(
+    line(
         "not compared", {"trace.restored - trace.corrupted": "trace.restored"}, "probability alone"
     ),
-    put_back(
+    line(
         "total turned",
         {"trace.clean - trace.corrupted": "trace.corrupted - trace.clean"},
         "The sign is turned: it is clean minus corrupted",
     ),
-    put_back(
+    line(
         "not cut",
         {"range(max(0, first), min(n_layers, first + width))": "range(first, first + width)"},
         "It is not cut at the ends",
     ),
-    put_back(
-        "one too many", {"first + width)": "first + 2 * (width // 2) + 1)"}, "one layer too many"
-    ),
-    put_back("begins there", {"layer - width // 2": "layer"}, "It begins at the layer"),
-    put_back("one early", {"first + width)": "first + width - 1)"}, "It ends one layer early"),
-    put_back(
+    line("one too many", {"first + width)": "first + 2 * (width // 2) + 1)"}, "one layer too many"),
+    line("begins there", {"layer - width // 2": "layer"}, "It begins at the layer"),
+    line("one early", {"first + width)": "first + width - 1)"}, "It ends one layer early"),
+    line(
         "the other side",
         {"layer - width // 2": "layer - (width - 1) // 2"},
         "lies BEFORE the layer",
     ),
-    put_back(
+    line(
         "shifted",
         {"layer - width // 2": "min(max(0, layer - width // 2), max(0, n_layers - width))"},
         "It is shifted at the ends",
@@ -131,21 +153,29 @@ WRONG = [
 
 LOOP = """
 found = []
-for place in places:
+for place in position_sets:
     def put_back(x, point, place=place):
-        x = x.reshape(samples, batch, *x.shape[1:])
+        x = x.reshape(n_samples, batch, *x.shape[1:])
         x[:, :, place] = clean[point.name][:, place]
         return x.flatten(0, 1)
 
     with model.hooks({name: put_back for name in clean}):
-        logits = model.read_out(model.through(noisy.flatten(0, 1)))[:, -1]
-    own = logits.softmax(-1)[torch.arange(len(logits)), answers.repeat(samples)]
-    found.append(own.reshape(samples, batch).mean(0))
+        logits = model.unembed_resid(model.run_blocks(corrupted_resid.flatten(0, 1)))[:, -1]
+    own = logits.softmax(-1)[torch.arange(len(logits)), answers.repeat(n_samples)]
+    found.append(own.reshape(n_samples, batch).mean(0))
 return torch.stack(found)
 """
-WRONG.append(Wrong("5.11", "a loop over places", body={"restored": LOOP}, says="Is there a loop"))
+WRONG.append(
+    Wrong(
+        "5.11",
+        "a loop over position sets",
+        body={"run_with_restored": LOOP},
+        says="Is there a loop",
+    )
+)
 
 RIGHT = [
+    Right("5.11", "with hooks", body={"run_with_restored": HOOKED}),
     Right(
         "5.11",
         "repeated rows and an index",
@@ -153,19 +183,19 @@ RIGHT = [
             "window": """
             return range(n_layers)[max(0, layer - width // 2) : layer + (width + 1) // 2]
             """,
-            "restored": """
-            rows = places.repeat_interleave(samples * batch, dim=0)
-            stream = noisy.repeat(versions, 1, 1, 1).reshape(len(rows), *noisy.shape[2:])
+            "run_with_restored": """
+            rows = position_sets.repeat_interleave(n_samples * batch, dim=0)
+            stream = corrupted_resid.repeat(n_sets, 1, 1, 1).reshape(len(rows), *corrupted_resid.shape[2:])
 
             def hook(x, point):
-                state = clean[point.name].repeat(versions * samples, 1, 1)
+                state = clean[point.name].repeat(n_sets * n_samples, 1, 1)
                 x[rows] = state[rows]
 
             with model.hooks({name: hook for name in clean}):
-                last = model.read_out(model.through(stream)[:, -1:])[:, 0]
-            own = answers.repeat(versions * samples)
+                last = model.unembed_resid(model.run_blocks(stream)[:, -1:])[:, 0]
+            own = answers.repeat(n_sets * n_samples)
             found = last.softmax(dim=-1).gather(1, own[:, None])
-            return found.reshape(versions, samples, batch).mean(dim=1)
+            return found.reshape(n_sets, n_samples, batch).mean(dim=1)
             """,
             "total_effect": "return -(trace.corrupted - trace.clean)",
             "indirect_effect": "return trace.restored.sub(trace.corrupted[None, None])",

@@ -55,9 +55,9 @@ def mistakes(x, rows, heads, action, new):
     }
     for other in ACTS:
         if other != action:
-            words[f"This is {other}, where {action} is asked for: ACTIONS knows them by name."] = (
-                changed(x, rows, heads, other, new)
-            )
+            words[
+                f"This is {other}, where {action} is asked for: OPERATIONS knows them by name."
+            ] = changed(x, rows, heads, other, new)
     if heads[0] is not None:
         whole = changed(x, rows, range(x.shape[2]), action, new[:, :, :1].expand(-1, -1, HEADS, -1))
         words["All heads are changed, not those of the site alone."] = whole
@@ -65,11 +65,11 @@ def mistakes(x, rows, heads, action, new):
     return {text: value for text, value in words.items() if not is_close(value, once)}
 
 
-def do(sites, x, point, intervention, start=0, runs=None):
+def do(interventions, x, point, intervention, start=0, runs=None):
     """What edit gives, and what it left in x; a wrong index is told in the exercise's terms."""
     copy = x.clone()
     try:
-        came = sites.edit(copy, point, intervention, runs or {}, start)
+        came = interventions.edit_activation(copy, point, intervention, runs or {}, start)
     except IndexError as error:
         pytest.fail(
             f"{error}: `where` counts positions of the text, of which x holds those from {start} on"
@@ -83,7 +83,7 @@ def do(sites, x, point, intervention, start=0, runs=None):
 @pytest.mark.parametrize("action", ACTS)
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("head", [None, 2, (3, 1)])
-def test_the_part_is_acted_on_and_put_back(sites, Site, impl, action, place, head):
+def test_the_part_is_acted_on_and_put_back(interventions, Site, impl, action, place, head):
     position, rows = PLACES[place]
     x = normal(BATCH, POS, HEADS, D, seed=1)
     heads = {None: range(HEADS), 2: [2]}.get(head, head)
@@ -91,7 +91,7 @@ def test_the_part_is_acted_on_and_put_back(sites, Site, impl, action, place, hea
     site = Site("attn.hook_z", 1, head=head, position=position)
     value = None if action == "zero" else new
     point = impl("ch02_transformer.hooks").HookPoint()
-    came, left = do(sites, x, point, sites.Intervention(site, action, value))
+    came, left = do(interventions, x, point, interventions.Intervention(site, action, value))
     right = changed(x, rows, heads, action, new)
     claim = f"{action} at head {head}, position {position} of [batch, pos, head, d_head] is wrong."
     assert_close(
@@ -103,11 +103,11 @@ def test_the_part_is_acted_on_and_put_back(sites, Site, impl, action, place, hea
 
 @exercise("5.1")
 @pytest.mark.parametrize("start, position, rows", [(2, 4, [[2]] * 3), (3, -1, [[5]] * 3)])
-def test_x_holds_the_positions_from_the_start_on(sites, Site, impl, start, position, rows):
+def test_x_holds_the_positions_from_the_start_on(interventions, Site, impl, start, position, rows):
     x, new = normal(BATCH, POS, D, seed=3), normal(BATCH, 1, D, seed=4)
     site = Site("hook_resid_pre", 0, position=position)
     point = impl("ch02_transformer.hooks").HookPoint()
-    came, _ = do(sites, x, point, sites.Intervention.put(site, new), start)
+    came, _ = do(interventions, x, point, interventions.Intervention.put(site, new), start)
     right = changed(x, rows, [None], "replace", new)
     text = [[place + start for place in row] for row in rows]
     words = {}
@@ -120,12 +120,12 @@ def test_x_holds_the_positions_from_the_start_on(sites, Site, impl, start, posit
 
 
 @exercise("5.1")
-def test_directions_are_changed_and_the_rest_stays(sites, Site, impl):
+def test_directions_are_changed_and_the_rest_stays(interventions, Site, impl):
     x, new = normal(BATCH, POS, D, seed=5), normal(BATCH, 1, 2, seed=6)
     basis = torch.linalg.qr(normal(D, 2, seed=7))[0].T
     site = Site("hook_resid_mid", 1, position=3).along(basis)
     point = impl("ch02_transformer.hooks").HookPoint()
-    came, _ = do(sites, x, point, sites.Intervention.put(site, new))
+    came, _ = do(interventions, x, point, interventions.Intervention.put(site, new))
     right = x.clone()
     for example in range(BATCH):
         for row, coordinate in zip(basis, new[example, 0], strict=True):
@@ -142,21 +142,23 @@ def test_directions_are_changed_and_the_rest_stays(sites, Site, impl):
 
 @exercise("5.1")
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
-def test_a_stream_patched_everywhere_is_the_other_run(activation, sites, Site, build, family):
+def test_a_stream_patched_everywhere_is_the_other_run(
+    activation, interventions, Site, build, family
+):
     model = build(family, n_layers=3)
     here, there = model(TOKENS), model(OTHER)
     for layer in range(3):
-        change = sites.Intervention.patch(Site("hook_resid_pre", layer), "other")
-        came = activation.intervene(model, TOKENS, [change], {"other": OTHER})
+        change = interventions.Intervention.patch(Site("hook_resid_pre", layer), "other")
+        came = activation.run_with_interventions(model, TOKENS, [change], {"other": OTHER})
         words = {"This is the run as it was: the patch did nothing.": here}
         assert_close(
             came, there, f"The whole stream before layer {layer} is the other run's.", words
         )
-        came = activation.intervene(model, TOKENS, [change], {"other": TOKENS})
+        came = activation.run_with_interventions(model, TOKENS, [change], {"other": TOKENS})
         claim = "A patch from the same prompts changes nothing."
         assert_close(came, here, claim, {"Added instead of replaced?": 2 * here})
-    last = sites.Intervention.patch(Site("hook_resid_post", 2, position=-1), "other")
-    came = activation.intervene(model, TOKENS, [last], {"other": OTHER})
+    last = interventions.Intervention.patch(Site("hook_resid_post", 2, position=-1), "other")
+    came = activation.run_with_interventions(model, TOKENS, [last], {"other": OTHER})
     right = torch.cat([here[:, :-1], there[:, -1:]], dim=1)
     words = {
         "It is done at EVERY position.": there,
@@ -168,7 +170,9 @@ def test_a_stream_patched_everywhere_is_the_other_run(activation, sites, Site, b
 
 
 @exercise("5.1")
-def test_heads_and_patterns_of_one_example_each_at_its_own_place(activation, sites, Site, build):
+def test_heads_and_patterns_of_one_example_each_at_its_own_place(
+    activation, interventions, Site, build
+):
     model = build("llama", n_layers=2)
     place = (1, 4, 2)
     rows = tuple((p,) for p in place)
@@ -181,8 +185,8 @@ def test_heads_and_patterns_of_one_example_each_at_its_own_place(activation, sit
 
     for hook in ("attn.hook_pattern", "attn.hook_z", "attn.hook_q"):
         site = Site(hook, 1, head=3, position=rows)
-        change = sites.Intervention.patch(site, "other")
-        came = activation.intervene(model, TOKENS, [change], {"other": OTHER})
+        change = interventions.Intervention.patch(site, "other")
+        came = activation.run_with_interventions(model, TOKENS, [change], {"other": OTHER})
         right = model.run_with_hooks(TOKENS, hooks={site.name: by_hand})
         claim = f"Head 3's {hook} at positions 1, 4 and 2 of three texts, from other texts."
         assert_close(came, right, claim, {"Nothing is changed.": model(TOKENS)})

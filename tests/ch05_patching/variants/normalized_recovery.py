@@ -4,8 +4,8 @@ from tests.grading.variants import Right, Wrong
 
 
 def share(name: str, answer: str, says: str) -> Wrong:
-    """A mistake in recovered."""
-    return Wrong("5.5", name, body={"recovered": answer}, says=says)
+    """A mistake in normalized_recovery."""
+    return Wrong("5.5", name, body={"normalized_recovery": answer}, says=says)
 
 
 WRONG = [
@@ -66,11 +66,13 @@ RIGHT = [
     Right(
         "5.5",
         "sums",
-        body={"recovered": "return (patched - corrupted).sum(-1) / (clean - corrupted).sum(-1)"},
+        body={
+            "normalized_recovery": "return (patched - corrupted).sum(-1) / (clean - corrupted).sum(-1)"
+        },
     ),
     Right(
         "5.5",
         "one minus what is lost",
-        body={"recovered": "return 1 - (clean.mean() - patched.mean(dim=-1)) / span"},
+        body={"normalized_recovery": "return 1 - (clean.mean() - patched.mean(dim=-1)) / span"},
     ),
 ]

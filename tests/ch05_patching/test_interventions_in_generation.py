@@ -46,52 +46,58 @@ def at_once(model, name, rows, during, change):
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("during", SPANS)
 def test_with_a_cache_all_is_as_if_the_text_were_read_at_once(
-    sites, Site, build, impl, family, place, during
+    interventions_in_generation, interventions, Site, build, impl, family, place, during
 ):
     position, rows = PLACES[place]
     model = build(family)
     places = len(rows[0])
     value = normal(3, 1 if position is None else places, 1, 4, seed=1)
     site = Site("attn.hook_z", 0, head=4, position=position)
-    change = sites.Intervention(site, "replace", value, during=during)
+    change = interventions.Intervention(site, "replace", value, during=during)
     if not any(p in SPANS[during] for row in rows for p in row):
-        with pytest.raises(ValueError, match="1 of 1 interventions never happened"):
-            with sites.intervening(model, [change], generating=True):
+        with pytest.raises(ValueError, match="1 of 1 interventions were never applied"):
+            with interventions_in_generation.apply_while_generating(model, [change]):
                 in_steps(impl, model)
         return
 
     def by_hand(x, text, at, i):
         x[text, at, 4] = value[text, 0 if position is None else i, 0]
 
-    with sites.intervening(model, [change], generating=True):
+    with interventions_in_generation.apply_while_generating(model, [change]):
         came = in_steps(impl, model)
     assert_close(came, at_once(model, site.name, rows, during, by_hand), f"{place}, {during}")
 
 
-def test_the_operand_may_come_from_a_run_as_long_as_the_text(activation, sites, Site, build, impl):
+def test_the_operand_may_come_from_a_run_as_long_as_the_text(
+    activation, interventions_in_generation, interventions, Site, build, impl
+):
     model, other = build("gpt2"), TEXT.flip(0)
     for position, rows in (((1, 7), [[1, 7]] * 3), (None, [list(ALL)] * 3)):
         site = Site("hook_resid_mid", 1, position=position)
-        runs = {"other": activation.record(model, other, [site])}
+        runs = {"other": activation.cache_sites(model, other, [site])}
+
+        patch = interventions.Intervention.patch(site, "other")
 
         def by_hand(x, text, at, _, states=runs["other"][site.name]):
             x[text, at] = states[text, at]
 
-        with sites.intervening(model, [sites.Intervention.patch(site, "other")], runs, True):
+        with interventions_in_generation.apply_while_generating(model, [patch], runs):
             came = in_steps(impl, model)
         assert_close(
             came, at_once(model, site.name, rows, "all", by_hand), f"a run's state at {position}"
         )
 
 
-def test_steering_a_text_that_is_sampled(sites, Site, build, impl):
+def test_steering_a_text_that_is_sampled(
+    interventions_in_generation, interventions, Site, build, impl
+):
     model, sample = build("llama"), impl("ch02_transformer.sample")
     vector = 4 * normal(10, seed=2)
     site = Site("hook_resid_post", 0)
     for during in SPANS:
-        steer = sites.Intervention(site, "add", vector, during=during)
+        steer = interventions.Intervention(site, "add", vector, during=during)
         greedy = sample.SampleConfig(temperature=0.0)
-        with sites.intervening(model, [steer], generating=True):
+        with interventions_in_generation.apply_while_generating(model, [steer]):
             came = sample.generate(model, TOKENS, 6, greedy)
         text = TOKENS
         for _ in range(6):
@@ -105,24 +111,26 @@ def test_steering_a_text_that_is_sampled(sites, Site, build, impl):
         assert torch.equal(came, text), f"steered {during}: another text comes"
 
 
-def test_forwards_that_do_not_go_on_begin_at_position_nought(sites, Site, build):
+def test_forwards_that_do_not_go_on_begin_at_position_nought(interventions, Site, build):
     model, site = build("gpt2"), Site("hook_resid_mid", 0, position=2)
-    with sites.intervening(model, [sites.Intervention.zero(site)]):
+    with interventions.apply_interventions(model, [interventions.Intervention.zero(site)]):
         first, second = model(TOKENS), model(TOKENS)
     assert torch.equal(first, second) and not torch.equal(first, model(TOKENS))
 
 
 def test_places_from_the_end_of_the_prompt_do_not_mix_with_places_behind_it(
-    sites, Site, build, impl
+    interventions_in_generation, interventions, Site, build, impl
 ):
     model, site = build("gpt2"), Site("hook_resid_mid", 0, position=(-1, 6))
-    with pytest.raises(ValueError, match=r"end of the prompt need an intervention of their own"):
-        with sites.intervening(model, [sites.Intervention.zero(site)], generating=True):
+    with pytest.raises(ValueError, match=r"expected positions from 0 on"):
+        with interventions_in_generation.apply_while_generating(
+            model, [interventions.Intervention.zero(site)]
+        ):
             in_steps(impl, model)
 
 
-def test_a_position_that_was_read_before_is_refused_by_a_single_edit(sites, Site, impl):
+def test_a_position_that_was_read_before_is_refused_by_a_single_edit(interventions, Site, impl):
     point = impl("ch02_transformer.hooks").HookPoint()
-    change = sites.Intervention.zero(Site("hook_resid_mid", 0, position=2))
-    with pytest.raises(ValueError, match="position 2 was read before this forward"):
-        sites.edit(normal(2, 4, 3, seed=1), point, change, {}, 3)
+    change = interventions.Intervention.zero(Site("hook_resid_mid", 0, position=2))
+    with pytest.raises(ValueError, match="expected positions from 3 on"):
+        interventions.edit_activation(normal(2, 4, 3, seed=1), point, change, {}, 3)

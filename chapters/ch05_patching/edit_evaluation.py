@@ -12,8 +12,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..ch02_transformer import HookedTransformer
-from .facts import N_SUBJECTS, OBJECTS, RELATIONS, WORDS, Prompts, World, ask, draw, prefixes
-from .rome import Search, find_value, keys_at
+from .fact_world import N_SUBJECTS, OBJECTS, RELATIONS, WORDS, Prompts, World, ask, draw, prefixes
+from .rome import Search, optimize_value, keys_at
 
 SUBJECT_END = -3
 """Where the subject's last word stands in every question; the first one stands before it."""
@@ -55,7 +55,7 @@ class Scores(NamedTuple):
     """Right answers to the other questions about the subject."""
 
 
-def draw_edit(facts: World, generator: torch.Generator) -> Edit:
+def sample_edit(facts: World, generator: torch.Generator) -> Edit:
     """A random fact with a random other answer of the same kind."""
     subject = int(torch.randint(N_SUBJECTS, (1,), generator=generator))
     relation = int(torch.randint(len(RELATIONS), (1,), generator=generator))
@@ -80,7 +80,7 @@ def about(
     return ask(facts, subjects, relation, wording, prefixes(n, length, generator))
 
 
-def usual_keys(
+def key_samples(
     model: HookedTransformer, facts: World, layer: int, generator: torch.Generator
 ) -> Float[Tensor, "n d_mlp"]:
     """Keys at all positions of random questions, in float64: what an edit should not disturb."""
@@ -105,7 +105,7 @@ def entry(
     same = [about(facts, who, (edit.relation, 0), n, generator).tokens for n in LENGTHS]
     rest = [other for other in range(len(RELATIONS)) if other != edit.relation]
     kept = [about(facts, who[:4], (other, 0), 2, generator).tokens for other in rest]
-    change = find_value(model, same[1], edit.new, torch.cat(kept), place, search or Search())
+    change = optimize_value(model, same[1], edit.new, torch.cat(kept), place, search or Search())
     keys = torch.cat([keys_at(model, text, layer)[:, position] for text in same])
     return Entry(keys.mean(dim=0).double(), change.double())
 

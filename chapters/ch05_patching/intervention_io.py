@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from ..ch02_transformer.sites import Site
-from .sites import FromRun, Intervention
+from .interventions import FromRun, Intervention
 
 FORMAT, VERSION = "interventions", 1
 MAX_BYTES = 64_000_000

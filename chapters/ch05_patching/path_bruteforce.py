@@ -28,7 +28,7 @@ Reader = tuple[int, int, str]
 
 
 @dataclass(frozen=True)
-class Tree:
+class ComputationTree:
     """What if the sender told the receivers what it says on the corrupted prompts?
 
     For models whose blocks have attention before their MLP.
@@ -51,11 +51,11 @@ class Tree:
     def logits(self) -> Float[Tensor, "batch pos d_vocab"]:
         """What the model says then."""
         request = "onward" if self.receivers else "asked"
-        return self.model.read_out(self.stream(len(self.model.blocks), False, request))
+        return self.model.unembed_resid(self.stream(len(self.model.blocks), False, request))
 
     def stream(self, layer: int, middle: bool, request: str) -> Resid:
         """The sum of all that is written before a layer's heads, or before its MLP (`middle`)."""
-        total = self.model.embedding(self.corrupted if request == "corrupted" else self.clean)
+        total = self.model.embed_tokens(self.corrupted if request == "corrupted" else self.clean)
         for lower in range(layer + middle):
             total = total + self.model.blocks[lower].attn.b_O
             for head in range(self.model.config.n_heads):
@@ -66,7 +66,7 @@ class Tree:
 
     def head(self, layer: int, head: int, request: str) -> Resid:
         """What one head writes, when asked this way."""
-        request = self.asked_of_head(layer, head, request)
+        request = self.head_run(layer, head, request)
         block, kv_head = self.model.blocks[layer], head // self.group
         attn, sides = block.attn, {}
         for kind, number, W, b in (
@@ -74,35 +74,33 @@ class Tree:
             ("k", kv_head, attn.W_K, attn.b_K),
             ("v", kv_head, attn.W_V, attn.b_V),
         ):
-            passed_on = self.asked_by((layer, number, kind), request)
+            passed_on = self.input_run((layer, number, kind), request)
             x = block.ln1(self.stream(layer, False, passed_on))
             sides[kind] = project(x, W[number : number + 1], b[number : number + 1])
         q, k = attn.rotate(attn.q_norm(sides["q"]), 0), attn.rotate(attn.k_norm(sides["k"]), 0)
-        z = attn.move(attn.pattern(q, k), sides["v"])[:, :, 0]
+        z = attn.apply_pattern(attn.pattern(q, k), sides["v"])[:, :, 0]
         return einsum(z, attn.W_O[head], "batch pos d_head, d_head d_model -> batch pos d_model")
 
     def mlp(self, layer: int, request: str) -> Resid:
         """What an MLP writes, when asked this way."""
-        request = self.asked_by((layer, 0, "mlp"), self.asked_of_mlp(request))
+        request = self.input_run((layer, 0, "mlp"), self.mlp_run(request))
         block = self.model.blocks[layer]
         return block.mlp(block.ln2(self.stream(layer, True, request)))
 
-    def asked_of_head(self, layer: int, head: int, request: str) -> str:
+    def head_run(self, layer: int, head: int, request: str) -> str:
         """How a head answers: between sender and receivers only the sender is corrupted."""
         # exercise 5.13
-        if request != "asked":
-            return request
-        return "corrupted" if (layer, head) == self.sender else "clean"
+        raise NotImplementedError("exercise 5.13")
 
-    def asked_of_mlp(self, request: str) -> str:
+    def mlp_run(self, request: str) -> str:
         """How an MLP answers: between sender and receivers it is either passed or clean."""
         # exercise 5.13
-        return "clean" if request == "asked" and not self.through_mlps else request
+        raise NotImplementedError("exercise 5.13")
 
-    def asked_by(self, reader: Reader, request: str) -> str:
+    def input_run(self, reader: Reader, request: str) -> str:
         """What a part asks of everything before it: a receiver asks for the sender's message."""
         # exercise 5.13
-        return "asked" if request == "onward" and reader in self.receivers else request
+        raise NotImplementedError("exercise 5.13")
 
     @property
     def group(self) -> int:

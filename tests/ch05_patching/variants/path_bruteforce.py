@@ -3,8 +3,9 @@
 from tests.grading.variants import Right, Wrong
 
 SENDER = 'return "corrupted" if (layer, head) == self.sender else "clean"'
-MLP = 'return "clean" if request == "asked" and not self.through_mlps else request'
-BY = 'return "asked" if request == "onward" and reader in self.receivers else request'
+MLP = 'return "clean" if run == "sender_patched" and not self.through_mlps else run'
+RECEIVES = 'receives = run == "receivers_patched" and reader in self.receivers'
+BY = 'return "sender_patched" if receives else run'
 
 
 def slip(name: str, old: str, new: str, says: str) -> Wrong:
@@ -16,7 +17,7 @@ WRONG = [
     slip(
         "other heads not held",
         SENDER,
-        SENDER.replace('"clean"', "request"),
+        SENDER.replace('"clean"', "run"),
         "then paths through other heads count, but other heads are held",
     ),
     slip(
@@ -37,55 +38,60 @@ WRONG = [
     ),
     slip(
         "sender corrupted always",
-        'if request != "asked":',
-        'if request != "asked" and (layer, head) != self.sender:',
-        "Only 'asked' is special",
+        'if run != "sender_patched":',
+        'if run != "sender_patched" and (layer, head) != self.sender:',
+        "Only 'sender_patched' is special",
     ),
     slip(
         "held always",
-        'if request != "asked":\n            return request',
-        'if request == "corrupted":\n            return request',
-        "Only 'asked' is special",
+        'if run != "sender_patched":\n            return run',
+        'if run == "corrupted":\n            return run',
+        "Only 'sender_patched' is special",
     ),
     slip("mlps the reverse", "not self.through_mlps", "self.through_mlps", "the other way round"),
     slip(
         "frozen though recomputed",
         MLP,
-        'return "clean" if request == "asked" else request',
+        'return "clean" if run == "sender_patched" else run',
         "MLPs are recomputed: frozen ones are clean",
     ),
-    slip("recomputed though frozen", MLP, "return request", "MLPs are frozen: frozen ones are"),
+    slip("recomputed though frozen", MLP, "return run", "MLPs are frozen: frozen ones are"),
     slip(
         "frozen onward",
         MLP,
-        'return request if self.through_mlps or request == "corrupted" else "clean"',
+        'return run if self.through_mlps or run == "corrupted" else "clean"',
         "which matters between sender and receivers alone",
     ),
     slip(
         "frozen in the corrupted run",
         MLP,
-        "return request if self.through_mlps else 'clean'",
+        "return run if self.through_mlps else 'clean'",
         "which matters between sender and receivers alone",
     ),
     slip("mlps corrupted", MLP, MLP.replace('"clean"', '"corrupted"'), "frozen ones are clean"),
-    slip("never asked", BY, "return request", "is a receiver: asked 'onward' it asks everything"),
+    slip(
+        "never asked",
+        BY,
+        "return run",
+        "is a receiver: asked 'receivers_patched' it asks everything",
+    ),
     slip(
         "corrupted input",
         BY,
-        BY.replace('"asked"', '"corrupted"'),
+        BY.replace('"sender_patched"', '"corrupted"'),
         "it asks everything before it what it would hear from the sender",
     ),
     slip(
         "all receive",
         BY,
-        'return "asked" if request == "onward" else request',
+        'return "sender_patched" if run == "receivers_patched" else run',
         "is no receiver",
     ),
     slip(
         "always asks",
-        BY,
-        'return "asked" if reader in self.receivers else request',
-        "Receivers matter to an 'onward' question alone",
+        RECEIVES,
+        "receives = reader in self.receivers",
+        "Receivers matter to an 'receivers_patched' question alone",
     ),
     slip(
         "any side",
@@ -96,7 +102,7 @@ WRONG = [
     slip(
         "clean otherwise",
         BY,
-        'return "asked" if request == "onward" and reader in self.receivers else "clean"',
+        BY.replace("else run", 'else "clean"'),
         "since a receiver may stand before it",
     ),
 ]
@@ -106,25 +112,25 @@ RIGHT = [
         "5.13",
         "by cases",
         body={
-            "Tree.asked_of_head": """
-            match request:
-                case "asked" if [layer, head] == list(self.sender):
+            "ComputationTree.run_of_head": """
+            match run:
+                case "sender_patched" if [layer, head] == list(self.sender):
                     return "corrupted"
-                case "asked":
+                case "sender_patched":
                     return "clean"
-            return request
+            return run
             """,
-            "Tree.asked_of_mlp": """
+            "ComputationTree.run_of_mlp": """
             if self.through_mlps:
-                return request
-            return {"asked": "clean"}.get(request, request)
+                return run
+            return {"sender_patched": "clean"}.get(run, run)
             """,
-            "Tree.asked_by": """
-            if request == "onward":
+            "ComputationTree.run_of_input": """
+            if run == "receivers_patched":
                 for receiver in self.receivers:
                     if receiver == reader:
-                        return "asked"
-            return request
+                        return "sender_patched"
+            return run
             """,
         },
     ),
@@ -133,7 +139,7 @@ RIGHT = [
         "in one expression",
         {
             SENDER: 'return ("clean", "corrupted")[self.sender == (layer, head)]',
-            MLP: 'return request if request != "asked" or self.through_mlps else "clean"',
+            MLP: 'return run if run != "sender_patched" or self.through_mlps else "clean"',
         },
     ),
 ]

@@ -13,7 +13,7 @@ import torch
 
 from ..ch02_transformer import GPT2, HookedTransformer, TransformerConfig
 from ..ch02_transformer.attention_only import NoNorm
-from ..ch02_transformer.unembed import Unembed
+from ..ch02_transformer.layers import Unembed
 
 SIZES = TransformerConfig(
     n_layers=1, d_model=8, n_heads=2, d_head=3, d_mlp=3, d_vocab=3, n_ctx=3, activation="relu"

@@ -4,14 +4,14 @@ from tests.grading.variants import Right, Wrong
 
 
 def edit(name: str, answer: str, says: str) -> Wrong:
-    """A mistake in edit."""
-    return Wrong("5.1", name, body={"edit": answer}, says=says)
+    """A mistake in edit_activation."""
+    return Wrong("5.1", name, body={"edit_activation": answer}, says=says)
 
 
 TAKE = "part = site.take(x, point, where - start)\n"
-ACT = "part = ACTIONS[intervention.action](part, new)\n"
+ACT = "part = OPERATIONS[intervention.action](part, new)\n"
 PUT = "return site.put(x, point, where - start, part)"
-EVERY = "where = torch.arange(start, start + here).expand(len(x), -1)\n"
+EVERY = "where = torch.arange(start, start + n_pos).expand(len(x), -1)\n"
 
 WRONG = [
     edit(
@@ -29,7 +29,7 @@ WRONG = [
     edit(
         "nothing returned",
         TAKE + ACT + PUT.removeprefix("return "),
-        "the return value of sites.edit",
+        "the return value of interventions.edit_activation",
     ),
     edit(
         "every position",
@@ -38,7 +38,7 @@ WRONG = [
     ),
     edit(
         "wrong end",
-        "where = 2 * start + here - 1 - where\n" + TAKE + ACT + PUT,
+        "where = 2 * start + n_pos - 1 - where\n" + TAKE + ACT + PUT,
         "Positions are counted from the wrong end",
     ),
     edit(
@@ -48,7 +48,10 @@ WRONG = [
     ),
     edit(
         "start forgotten, wrapped round",
-        "where = where % here\n" + TAKE.replace(" - start", "") + ACT + PUT.replace(" - start", ""),
+        "where = where % n_pos\n"
+        + TAKE.replace(" - start", "")
+        + ACT
+        + PUT.replace(" - start", ""),
         "where - start",
     ),
     edit(
@@ -59,12 +62,12 @@ WRONG = [
     ),
     edit(
         "action at its default",
-        TAKE + "part = ACTIONS['replace'](part, new)\n" + PUT,
+        TAKE + "part = OPERATIONS['replace'](part, new)\n" + PUT,
         "This is replace, where scale",
     ),
     edit(
         "operand and part exchanged",
-        TAKE + "part = ACTIONS[intervention.action](new.expand_as(part), part)\n" + PUT,
+        TAKE + "part = OPERATIONS[intervention.action](new.expand_as(part), part)\n" + PUT,
         "Nothing is changed",
     ),
     edit("done twice", TAKE + ACT + ACT + PUT, "It is done twice"),
@@ -97,7 +100,7 @@ RIGHT = [
         "5.1",
         "step by step",
         body={
-            "edit": "places = where - start\npart = site.take(x, point, places)\n"
+            "edit_activation": "places = where - start\npart = site.take(x, point, places)\n"
             + ACT
             + "site.put(x, point, places, part)\nreturn x"
         },
@@ -106,12 +109,14 @@ RIGHT = [
         "5.1",
         "on a copy, and back",
         body={
-            "edit": TAKE + ACT + "return x.copy_(site.put(x.clone(), point, where - start, part))"
+            "edit_activation": TAKE
+            + ACT
+            + "return x.copy_(site.put(x.clone(), point, where - start, part))"
         },
     ),
     Right(
         "5.1",
         "operand spread first",
-        body={"edit": TAKE + "new = new.expand_as(part)\n" + ACT + PUT},
+        body={"edit_activation": TAKE + "new = new.expand_as(part)\n" + ACT + PUT},
     ),
 ]

@@ -1,12 +1,12 @@
-"""Graders of reuse.py: versions are born at their layer, and look back at the text's past."""
+"""Graders of sweep.py: versions are born at their layer, and look back at the text's past."""
 
 from typing import Any
 
 import pytest
 import torch
 
-from tests.ch05_patching import naive
-from tests.ch05_patching.naive import CLEAN, Change
+from tests.ch05_patching import patching_reference
+from tests.ch05_patching.patching_reference import CLEAN, Change
 from tests.grading import exercise
 from tests.grading.assertions import assert_close, is_close, normal
 
@@ -15,12 +15,12 @@ BORN = [[0, 1, 1, 3], [1, 1, 1, 2, 3, 3], [2, 2], [0, 0, 2, 2, 2]]
 
 
 @pytest.fixture
-def together(impl, reuse):
-    """Makes a Walk of versions that begin at these layers, on a text of random numbers."""
+def together(impl, sweep):
+    """Makes a SweepBatch of versions that begin at these layers, on a text of random numbers."""
 
     def make(layers: list[int], start: int, seed: int = 1) -> Any:
         Site = impl("ch02_transformer.sites").Site
-        Intervention = impl("ch05_patching.sites").Intervention
+        Intervention = impl("ch05_patching.interventions").Intervention
         past = impl("ch02_transformer.kv_cache").KVCache(LAYERS)
         for i, layer in enumerate(past.layers):
             layer.k = normal(BATCH, POS, KV, D_HEAD, seed=100 * seed + i)
@@ -29,7 +29,7 @@ def together(impl, reuse):
         versions = [
             [Intervention.zero(Site("hook_mlp_out", layer, position=start))] for layer in layers
         ]
-        return reuse.Walk(reuse.Text(streams, past), versions, start, {}, {})
+        return sweep.SweepBatch(sweep.CachedPrompt(streams, past), versions, start, {}, {})
 
     return make
 
@@ -37,14 +37,14 @@ def together(impl, reuse):
 def newborn(walk: Any, layer: int, count: int, start: int | None = None) -> list:
     """The rows of so many versions, version by version and text by text."""
     start = walk.start if start is None else start
-    texts = walk.text.streams[layer]
+    texts = walk.prompt.resids[layer]
     return [texts[text, start:] for _ in range(count) for text in range(BATCH)]
 
 
 def join_mistakes(walk: Any, stream: torch.Tensor, layer: int, count: int) -> dict:
     """Words -> what the usual mistakes give."""
     fresh = torch.stack(newborn(walk, layer, count)) if count else stream[:0]
-    texts, new = walk.text.streams, POS - walk.start
+    texts, new = walk.prompt.resids, POS - walk.start
     born = len(stream) // BATCH + count
     both = lambda rows: torch.cat([stream, rows])  # noqa: E731
     found = {
@@ -67,7 +67,7 @@ def join_mistakes(walk: Any, stream: torch.Tensor, layer: int, count: int) -> di
         ),
         "One version joins, but several begin at this layer.": both(fresh[:BATCH]),
     }
-    rest = len(walk.versions) - len(stream) // BATCH
+    rest = len(walk.patches) - len(stream) // BATCH
     found["All versions that are left join: only those that begin at this layer do."] = both(
         texts[layer][:, walk.start :].repeat(rest, 1, 1)
     )
@@ -75,7 +75,7 @@ def join_mistakes(walk: Any, stream: torch.Tensor, layer: int, count: int) -> di
         found[f"The new rows are the text's stream {words}: streams[layer] stands before it."] = (
             both(torch.stack(newborn(walk, other, count)))
         )
-    first = [version[0].site.layer for version in walk.versions]
+    first = [version[0].site.layer for version in walk.patches]
     for number, words in ((1, "above"), (-1, "below")):
         wrong = sum(one <= layer + number for one in first) - len(stream) // BATCH
         found[f"Versions that begin at the layer {words} join here."] = both(
@@ -97,7 +97,7 @@ def test_versions_join_at_the_layer_of_their_first_change(together, layers, star
             f"Versions begin at the layers {layers} and from position {start} on, of {BATCH} texts;"
             f" what goes into block {layer} is wrong."
         )
-        came = walk.join(stream, layer)
+        came = walk.append_new(stream, layer)
         if not is_close(came, right):
             wrong = join_mistakes(walk, stream, layer, count) if count else {}
             wrong = {words: value for words, value in wrong.items() if not is_close(value, right)}
@@ -110,7 +110,7 @@ def test_versions_join_at_the_layer_of_their_first_change(together, layers, star
 @pytest.mark.parametrize("layer", [0, 2])
 def test_the_past_is_what_stands_before_the_start(together, start, layer):
     walk = together([0, 1, 1], start)
-    past, read = walk.past(layer), walk.text.past.layers
+    past, read = walk.shared_kv(layer), walk.prompt.kv_cache.layers
     for came, side, other in ((past.k, "k", "v"), (past.v, "v", "k")):
         whole = getattr(read[layer], side)
         right = torch.stack([whole[:, i] for i in range(start)], 1) if start else whole[:, :0]
@@ -140,7 +140,7 @@ def test_the_past_is_what_stands_before_the_start(together, start, layer):
 
 
 @pytest.fixture
-def sweep(impl, build):
+def patched_batch(impl, build):
     """Three versions of a small model's texts that begin at different layers, from position 2."""
     model = build("llama", n_layers=3)
     changes = [
@@ -152,15 +152,15 @@ def sweep(impl, build):
         ],
         [Change("hook_resid_post", 2, None, (2,), normal(2, 1, 10, seed=5))],
     ]
-    return model, changes, [naive.version(impl, one) for one in changes]
+    return model, changes, [patching_reference.version(impl, one) for one in changes]
 
 
 @exercise("5.7")
-def test_a_walk_ends_where_a_forward_of_each_version_ends(reuse, sweep):
-    model, changes, versions = sweep
-    walk = reuse.Walk(reuse.read_text(model, CLEAN[:2]), versions, 2, {}, {})
-    end, _ = reuse.walk(model, walk)
-    right = torch.cat([naive.stream(model, CLEAN[:2], one)[:, 2:] for one in changes])
+def test_a_walk_ends_where_a_forward_of_each_version_ends(sweep, patched_batch):
+    model, changes, versions = patched_batch
+    walk = sweep.SweepBatch(sweep.cache_prompt(model, CLEAN[:2]), versions, 2, {}, {})
+    end, _ = sweep.run_sweep_batch(model, walk)
+    right = torch.cat([patching_reference.stream(model, CLEAN[:2], one)[:, 2:] for one in changes])
     assert_close(
         end,
         right,

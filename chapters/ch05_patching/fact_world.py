@@ -17,7 +17,7 @@ from torch import Tensor
 from ..ch02_transformer import GPT2, HookedTransformer, HookPoint, TransformerConfig
 from ..ch02_transformer.hooks import Hook
 from ..ch02_transformer.train import TrainConfig, learning_rate, make_optimizer
-from ..ch02_transformer.unembed import Unembed
+from ..ch02_transformer.layers import Unembed
 
 FIRST = "Ada Ben Cleo Dan Eva Finn Gita Hugo Ines Jon".split()
 LAST = "Abel Birk Crane Dorn Ekman Frost Grau Holm Iyer Jansen".split()
@@ -114,7 +114,7 @@ def fact_model(seed: int) -> HookedTransformer:
     return HookedTransformer(sizes, replace(GPT2, unembed=Unembed), seed)
 
 
-def hide_subject(prompts: Prompts, hidden: Bool[Tensor, " batch"]) -> Hook:
+def mask_subject(prompts: Prompts, hidden: Bool[Tensor, " batch"]) -> Hook:
     """A hook on patterns that makes some texts read the subject where it ends.
 
     What stands behind the subject does not see its first word, nor its second in layer 0. Without
@@ -137,7 +137,7 @@ def learn(
 ) -> Iterator[float]:
     """Train in place on fresh questions, and yield each step's loss, nats.
 
-    Only the answer is asked for. hide: in which share of the texts `hide_subject` is at work.
+    Only the answer is asked for. hide: in which share of the texts `mask_subject` is at work.
     """
     optimizer = make_optimizer(model, config)
     names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(len(model.blocks))]
@@ -147,7 +147,7 @@ def learn(
         hidden = torch.rand(config.batch_size, generator=generator) < hide
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, config)
-        cut = hide_subject(prompts, hidden)
+        cut = mask_subject(prompts, hidden)
         logits = model.run_with_hooks(prompts.tokens, hooks=dict.fromkeys(names, cut))
         loss = F.cross_entropy(logits[:, -1], prompts.answers)
         optimizer.zero_grad()

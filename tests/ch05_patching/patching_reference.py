@@ -41,7 +41,7 @@ class Change(NamedTuple):
 def version(impl, changes: list[Change]) -> list[Any]:
     """The same as interventions of the tree that is graded."""
     Site = impl("ch02_transformer.sites").Site
-    Intervention = impl("ch05_patching.sites").Intervention
+    Intervention = impl("ch05_patching.interventions").Intervention
     return [
         Intervention.put(
             Site(one.hook, one.layer, head=one.head, position=one.places),
@@ -57,7 +57,7 @@ def stream(model: Any, tokens: Tensor, changes: list[Change]) -> Tensor:
     hooks: dict[str, list] = {}
     for one in changes:
         hooks.setdefault(one.name, []).append(lambda x, _, one=one: one.do(x))
-    return model.run_with_hooks(tokens, hooks=hooks, stop_after=len(model.blocks) - 1)
+    return model.run_with_hooks(tokens, hooks=hooks, stop_at_layer=len(model.blocks))
 
 
 def reader(model: Any, seed: int = 0) -> Any:
@@ -124,7 +124,7 @@ def path_patched(
             lambda x, point, place=place: place.copy(theirs[point.name], x)
         )
     with model.hooks(hooks):
-        end, noted = model.run_with_cache(clean, stop_after=last)
+        end, noted = model.run_with_cache(clean, stop_at_layer=last + 1)
     if not receivers:
         return end
     hooks = {}
@@ -132,4 +132,4 @@ def path_patched(
         hooks.setdefault(place.name, []).append(
             lambda x, point, place=place: place.copy(noted[point.name], x)
         )
-    return model.run_with_hooks(clean, hooks=hooks, stop_after=last)
+    return model.run_with_hooks(clean, hooks=hooks, stop_at_layer=last + 1)

@@ -1,4 +1,4 @@
-"""Graders of shared_past.py: one softmax over a past that all rows share and what they add."""
+"""Graders of sweep.py: one softmax over a past that all rows share and what they add."""
 
 import math
 
@@ -28,12 +28,21 @@ def draw(shape, seed):
     return q, k, v, old_k, old_v
 
 
-def unasked(q, k, v):
-    """Attention over keys and values in one piece: what `plain` says is not needed."""
-    raise AssertionError(
-        "`attend` is called although nobody asks for a pattern: it needs the past in each row's "
-        "own keys and values, and to copy it there is what shall be spared."
-    )
+@pytest.fixture
+def unasked(impl):
+    """Causal attention without hooks, whose own `attend` must not be called."""
+
+    def attend(q, k, v):
+        raise AssertionError(
+            "`attention.attend` is called although no hook needs the pattern: it needs the past in "
+            "each row's own keys and values, and avoiding that copy is the point of this exercise."
+        )
+
+    sizes = dict(n_layers=1, d_model=6, n_heads=2, d_head=3, d_mlp=0, d_vocab=3, n_ctx=3)
+    config = impl("ch02_transformer.config").TransformerConfig(**sizes)
+    attention = impl("ch02_transformer.attention").Attention(config)
+    attention.attend = attend
+    return attention
 
 
 def slow(q, k, v, old_k, old_v, **slip):
@@ -137,11 +146,11 @@ def places(right, rows, kv):
 @exercise("5.8")
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "-".join(map(str, shape.values())))
 @pytest.mark.parametrize("seed", [10, 20])
-def test_there_is_one_softmax_over_the_shared_past_and_the_own_tokens(shared_past, shape, seed):
+def test_there_is_one_softmax_over_the_shared_past_and_the_own_tokens(sweep, unasked, shape, seed):
     parts = draw(shape, seed=seed)
     kept = [x.clone() for x in parts]
     q, k, v, old_k, old_v = parts
-    came = shared_past.SharedKVCache(old_k, old_v).attend(q, k, v, unasked, True)
+    came = sweep.SharedKVCache(old_k, old_v).attend(unasked, q, k, v)
     for x, before in zip(parts, kept, strict=True):
         assert_close(
             x, before, "What attention reads must stay as it was; something is edited in place."
@@ -153,10 +162,10 @@ def test_there_is_one_softmax_over_the_shared_past_and_the_own_tokens(shared_pas
 
 
 @exercise("5.8")
-def test_weights_sum_to_one(shared_past):
+def test_weights_sum_to_one(sweep, unasked):
     q, k, v, old_k, old_v = draw(SHAPES[0], seed=3)
-    past = shared_past.SharedKVCache(old_k, torch.ones_like(old_v))
-    came = past.attend(3 * q, k, torch.ones_like(v), unasked, True)
+    past = sweep.SharedKVCache(old_k, torch.ones_like(old_v))
+    came = past.attend(unasked, 3 * q, k, torch.ones_like(v))
     assert_close(
         came,
         torch.ones_like(came),
@@ -167,9 +176,9 @@ def test_weights_sum_to_one(shared_past):
 
 
 @exercise("5.8")
-def test_large_scores_do_not_overflow(shared_past):
+def test_large_scores_do_not_overflow(sweep, unasked):
     q, k, v, old_k, old_v = draw(SHAPES[0], seed=4)
-    came = shared_past.SharedKVCache(old_k, old_v).attend(2000 * q, k, v, unasked, True)
+    came = sweep.SharedKVCache(old_k, old_v).attend(unasked, 2000 * q, k, v)
     assert came.isfinite().all(), (
         "With scores in the thousands z must be finite. Is exp taken of the scores themselves? "
         "softmax takes the largest away first."
@@ -177,13 +186,13 @@ def test_large_scores_do_not_overflow(shared_past):
 
 
 @exercise("5.8")
-def test_what_is_hidden_stays_hidden_however_low_the_other_scores_are(shared_past):
+def test_what_is_hidden_stays_hidden_however_low_the_other_scores_are(sweep, unasked):
     q, k, v, old_k, old_v = draw(SHAPES[1], seed=6)
-    past, found = shared_past.SharedKVCache(old_k, old_v), []
+    found = []
     for last in (0.0, 100.0):
         value = v.clone()
         value[:, -1] = last
-        found.append(past.attend(1e5 * q, k, value, unasked, True)[:, :-1])
+        found.append(sweep.SharedKVCache(old_k, old_v).attend(unasked, 1e5 * q, k, value)[:, :-1])
     assert_close(
         found[1],
         found[0],
@@ -193,11 +202,11 @@ def test_what_is_hidden_stays_hidden_however_low_the_other_scores_are(shared_pas
 
 
 @exercise("5.8")
-def test_the_past_is_never_copied_for_each_row(shared_past):
+def test_the_past_is_never_copied_for_each_row(sweep, unasked):
     shape = dict(versions=60, batch=2, past=40, new=1, kv=2, group=2, width=16)
     q, k, v, old_k, old_v = draw(shape, seed=5)
-    past = shared_past.SharedKVCache(old_k, old_v)
-    largest, copied = largest_made(lambda: past.attend(q, k, v, unasked, True)), 60 * old_k.numel()
+    past = sweep.SharedKVCache(old_k, old_v)
+    largest, copied = largest_made(lambda: past.attend(unasked, q, k, v)), 60 * old_k.numel()
     assert largest < copied / 2, (
         f"{len(q)} rows share a past of {old_k.numel():,} numbers, but on the way a tensor of "
         f"{largest:,} is made: is the past copied for each of them? Name its axes in an einsum: "
@@ -207,12 +216,12 @@ def test_the_past_is_never_copied_for_each_row(shared_past):
 
 @exercise("5.8")
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
-def test_it_agrees_with_a_model_that_reads_the_whole_text(shared_past, build, family):
+def test_it_agrees_with_a_model_that_reads_the_whole_text(sweep, unasked, build, family):
     model, tokens = build(family), torch.tensor([[3, 1, 4, 1, 5], [9, 2, 6, 5, 12]])
     _, cache = model.run_with_cache(tokens)
     q, k, v = (cache[f"blocks.1.attn.hook_{name}"] for name in ("rot_q", "rot_k", "v"))
-    past = shared_past.SharedKVCache(k[:, :3], v[:, :3])
-    came = past.attend(*(x[:, 3:].repeat(4, 1, 1, 1) for x in (q, k, v)), unasked, True)
+    past = sweep.SharedKVCache(k[:, :3], v[:, :3])
+    came = past.attend(unasked, *(x[:, 3:].repeat(4, 1, 1, 1) for x in (q, k, v)))
     right = cache["blocks.1.attn.hook_z"][:, 3:].repeat(4, 1, 1, 1)
     assert_close(
         came, right, "Four equal versions of two texts, cut after three of five tokens: z."

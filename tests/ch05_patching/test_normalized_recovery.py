@@ -52,7 +52,7 @@ def test_the_share_is_the_ratio_of_means(metrics, shape, seed):
     right = [(sum(row) - sum(corrupted.tolist())) / 5 / way for row in patched.view(-1, 5).tolist()]
     right = torch.tensor(right, dtype=torch.float64).reshape(shape[:-1])
     claim = f"The share recovered, of {list(shape)} patched scores, is wrong."
-    came = metrics.recovered(patched, clean, corrupted)
+    came = metrics.normalized_recovery(patched, clean, corrupted)
     wrong = {} if is_close(came, right) else share_mistakes(patched, clean, corrupted)
     assert_close(came, right, claim, wrong)
 
@@ -62,7 +62,7 @@ def test_the_ends_are_exactly_one_and_nought(metrics):
     clean, corrupted = normal(9, seed=1) + 2, normal(9, seed=2)
     for same, right in ((clean, 1.0), (corrupted, 0.0)):
         patched = same.clone()
-        came = metrics.recovered(patched, clean, corrupted)
+        came = metrics.normalized_recovery(patched, clean, corrupted)
         claim = "A patch that changes everything recovers 1, one that changes nothing 0, exactly."
         assert_close(came, right, claim, {"Clean and corrupted are exchanged.": 1 - right}, 1e-15)
         assert_close(patched, same, "The patched scores that came in were changed.")
@@ -71,7 +71,7 @@ def test_the_ends_are_exactly_one_and_nought(metrics):
 @exercise("5.5")
 def test_a_prompt_that_hardly_differs_does_not_outweigh_the_others(metrics):
     clean, corrupted = torch.tensor([2.0, 2.0, 0.01]), torch.zeros(3)
-    came = metrics.recovered(torch.tensor([1.0, 1.0, 0.51]), clean, corrupted)
+    came = metrics.normalized_recovery(torch.tensor([1.0, 1.0, 0.51]), clean, corrupted)
     words = {"This is the mean of ratios: one prompt of three, with a way of .01, decides.": 52 / 3}
     assert_close(
         came, 2.51 / 4.01, "Two prompts of three go half the way, the third no way.", words, 1e-5
@@ -80,13 +80,15 @@ def test_a_prompt_that_hardly_differs_does_not_outweigh_the_others(metrics):
 
 @pytest.mark.project
 def test_runs_that_score_the_same_have_nothing_to_recover(metrics):
-    with pytest.raises(ValueError, match="nothing to recover"):
-        metrics.recovered(torch.ones(2, 3), torch.tensor([1.0, 2, 3]), torch.tensor([3.0, 2, 1]))
+    with pytest.raises(ValueError, match="no effect to recover"):
+        metrics.normalized_recovery(
+            torch.ones(2, 3), torch.tensor([1.0, 2, 3]), torch.tensor([3.0, 2, 1])
+        )
 
 
 @pytest.mark.project
 @pytest.mark.parametrize("family", ["gpt2", "llama", "attention-only"])
 def test_a_read_logit_difference_is_that_of_all_logits(metrics, build, family):
     model, stream = build(family, d_vocab=7), normal(3, 4, 10, seed=1)
-    plain = metrics.read_logits(model, lambda x: metrics.logit_diff(x, ANSWER, WRONG))
-    assert_close(metrics.read_logit_diff(model, ANSWER, WRONG)(stream), plain(stream), "")
+    plain = metrics.metric_from_logits(model, lambda x: metrics.logit_diff(x, ANSWER, WRONG))
+    assert_close(metrics.logit_diff_from_resid(model, ANSWER, WRONG)(stream), plain(stream), "")

@@ -1,0 +1,104 @@
+"""Apply interventions while text is generated, one forward per step, with a KV cache.
+
+The first forward reads the prompt, each later one the newest token, so a hook sees only part of the
+text. PositionSpec of a site are positions in the whole text: `PositionCounter` tracks which of them
+the current forward holds. Negative positions count from the end of the prompt.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from ..ch02_transformer import HookedTransformer, HookPoint
+from ..ch02_transformer.hooks import Hook
+from ..ch02_transformer.sites import Site
+from .interventions import Intervention, Runs, check_all_applied, edit_activation
+
+
+@dataclass
+class PositionCounter:
+    """The positions of the text that the current forward holds."""
+
+    start: int = 0
+    """First position."""
+    end: int = 0
+    """Position after the last one."""
+
+    def advance(self, x: Tensor, _: HookPoint) -> None:
+        """Move on to the next forward. A hook for the token embeddings, [batch, new, d_model]."""
+        self.start, self.end = self.end, self.end + x.shape[1]
+
+
+@contextmanager
+def apply_while_generating(
+    model: HookedTransformer, interventions: Sequence[Intervention], runs: Runs | None = None
+) -> Iterator[None]:
+    """Apply interventions in a `with` block whose forwards continue each other from one cache.
+
+    The first forward holds the prompt. runs: activations of other runs by name, from `cache_sites`.
+
+    Raises: as `apply_interventions`, and ValueError for negative positions mixed with positions
+        that are not in the prompt.
+    """
+    for one in interventions:
+        one.site.check(model)
+    counter = PositionCounter()
+    applied: set[int] = set()
+
+    def make_hook(index: int, one: Intervention) -> Hook:
+        def hook(x: Tensor, point: HookPoint) -> Tensor:
+            start, n_pos = counter.start, x.shape[point.pos_axis]
+            outside = positions_outside(one.site, start, n_pos)
+            if one.during == ("prompt" if start else "generated") or outside.all():
+                return x
+            applied.add(index)
+            edit = edit_partly_outside if outside.any() else edit_activation
+            return edit(x, point, one, runs or {}, start)
+
+        return hook
+
+    hooks: dict[str, list[Hook]] = {"hook_embed": [counter.advance]}
+    for index, one in enumerate(interventions):
+        hooks.setdefault(one.site.name, []).append(make_hook(index, one))
+    with model.hooks(hooks):
+        yield
+    check_all_applied(interventions, applied)
+
+
+def positions_outside(site: Site, start: int, n_pos: int) -> Bool[Tensor, "*places"]:
+    """Tell for each position of a site whether this forward, n_pos long, does not hold it.
+
+    A site of all positions has no position outside.
+    """
+    rows = site.position_rows()  # [example, place]
+    if rows is None:
+        return torch.tensor(False)
+    return (rows >= start + n_pos) | (rows < start) & (start > 0)
+
+
+def edit_partly_outside(
+    x: Tensor, point: HookPoint, intervention: Intervention, runs: Runs, start: int
+) -> Tensor:
+    """Apply an intervention when this forward holds only some of its positions.
+
+    The activation is padded with zeros to the whole text, edited, and cut back.
+
+    Raises: ValueError for negative positions, which mean another position in every forward.
+    """
+    rows, n_pos = intervention.site.position_rows(), x.shape[point.pos_axis]
+    if rows is None or rows.min() < 0:
+        raise ValueError(
+            f"{intervention.site.name}: expected positions from 0 on where some lie outside of the "
+            f"prompt, got {intervention.site.position}; give negative positions an intervention "
+            "of their own"
+        )
+    shape = list(x.shape)
+    shape[point.pos_axis] = max(start + n_pos, int(rows.max()) + 1)
+    padded = x.new_zeros(shape)
+    padded.narrow(point.pos_axis, start, n_pos).copy_(x)
+    edited = edit_activation(padded, point, intervention, runs)
+    return edited.narrow(point.pos_axis, start, n_pos)
