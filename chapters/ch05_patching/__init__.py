@@ -1,38 +1,39 @@
-"""Activation patching: what a place in a model causes, and along which path.
+"""Activation patching, causal tracing and path patching.
 
-Reading order: actions, sites, metrics, shared_past, reuse, activation, gates, facts, tracing, rome,
-edits, path, treeified; site_files reads and writes interventions.
+Reading order: interventions, interventions_in_generation, metrics, sweep, activation,
+logic_gate_models, fact_world, tracing, rome, edit_evaluation, path, path_bruteforce;
+intervention_io reads and writes interventions.
 """
 
 from ..ch02_transformer.sites import Site
-from .activation import check_pair, run_with_interventions, patch_sweep, record
+from .activation import cache_sites, check_pair, patch_sweep, run_with_interventions
+from .interventions import FromRun, Intervention, apply_interventions
 from .metrics import (
     kl_divergence,
     logit_diff,
-    probability,
-    rank_of_answer,
     logit_diff_from_resid,
     metric_from_logits,
     normalized_recovery,
+    probability,
+    rank_of_answer,
 )
 from .path import path_patch
-from .sites import FromRun, Intervention, apply_interventions
 
 __all__ = [
     "FromRun",
     "Intervention",
     "Site",
-    "check_pair",
-    "run_with_interventions",
     "apply_interventions",
+    "cache_sites",
+    "check_pair",
     "kl_divergence",
     "logit_diff",
+    "logit_diff_from_resid",
+    "metric_from_logits",
+    "normalized_recovery",
     "patch_sweep",
     "path_patch",
     "probability",
     "rank_of_answer",
-    "logit_diff_from_resid",
-    "metric_from_logits",
-    "record",
-    "normalized_recovery",
+    "run_with_interventions",
 ]

@@ -1,9 +1,10 @@
-"""Activation patching: put what one run had at a place into another run, and see what changes.
+"""Activation patching: replace an activation of one run by that of another, and measure the effect.
 
-Two prompts that differ in one respect give a clean and a corrupted run. Denoising puts a clean
-activation into the corrupted run: is it enough to bring the answer back? Noising puts a corrupted
-one into the clean run: is it needed? In a circuit of two inputs joined by AND no single one is
-enough and each is needed; joined by OR it is the other way round.
+A clean and a corrupted prompt differ in one respect. Denoising patches a clean activation into the
+corrupted run: is it sufficient to restore the answer? Noising patches a corrupted activation into
+the clean run: is it necessary? With an AND of two inputs neither one is sufficient and each is
+necessary; with an OR it is the other way round.
+Axes: patch, batch, pos.
 Source: Zhang and Nanda 2023, "Towards Best Practices of Activation Patching in Language Models";
 Heimersheim and Nanda 2024, "How to use and interpret activation patching".
 """
@@ -18,44 +19,56 @@ from torch import Tensor
 from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.kv_cache import LayerCache
 from ..ch02_transformer.sites import Site
-from .metrics import Read
-from .reuse import Text, Version, Walk, check_patches, first_position, groups, cache_prompt, walk
-from .sites import Intervention, Runs, apply_interventions
+from .interventions import Intervention, Runs, apply_interventions
+from .metrics import ResidMetric, unpatched
+from .sweep import (
+    CachedPrompt,
+    Patch,
+    SweepBatch,
+    cache_prompt,
+    check_patches,
+    first_position,
+    group_patches,
+    run_sweep_batch,
+)
 
 Tokens = Int[Tensor, "batch pos"]
 
 
 def check_pair(clean: Tokens, corrupted: Int[Tensor, "its_batch its_pos"]) -> None:
-    """Refuse two batches of prompts that cannot be patched into each other.
+    """Check that two batches of prompts can be patched into each other.
 
     Raises: ValueError for different shapes, or for a prompt that is the same in both.
     """
     if clean.shape != corrupted.shape:
         raise ValueError(
-            f"clean and corrupted prompts must have equal length and number, so that positions "
-            f"mean the same; {list(clean.shape)} and {list(corrupted.shape)} came"
+            f"expected clean and corrupted tokens of one shape, so that positions correspond; got "
+            f"{list(clean.shape)} and {list(corrupted.shape)}"
         )
     same = (clean == corrupted).all(dim=1)
     if same.any():
         raise ValueError(
-            f"{int(same.sum())} of {len(same)} corrupted prompts equal their clean ones, the first "
-            f"is number {int(same.nonzero()[0])}: a patch between them changes nothing"
+            f"expected every corrupted prompt to differ from its clean one, got {int(same.sum())} "
+            f"of {len(same)} equal, the first at index {int(same.nonzero()[0])}; a patch between "
+            "equal prompts changes nothing"
         )
 
 
-def record(model: HookedTransformer, tokens: Tokens, sites: Iterable[Site]) -> dict[str, Tensor]:
-    """Activations of a run at the hook points of these sites, as operands for interventions.
+def cache_sites(
+    model: HookedTransformer, tokens: Tokens, sites: Iterable[Site]
+) -> dict[str, Tensor]:
+    """Cache the activations of a run at the hook points of these sites.
 
     Raises: KeyError and ValueError for sites that the model does not have.
     """
-    sites = list(sites)
+    sites, n_layers = list(sites), len(model.blocks)
     for site in sites:
         site.check(model)
-    layers = [len(model.blocks) if site.layer is None else site.layer for site in sites]
-    last = max(layers, default=0)
-    stop_after = last if last < len(model.blocks) else None
+    # Blocks after the last site are not needed; a site outside of the blocks needs the whole model.
+    last = max((n_layers if site.layer is None else site.layer for site in sites), default=0)
+    stop = last + 1 if last < n_layers else None
     names = sorted({site.name for site in sites})
-    return model.run_with_cache(tokens, names=names, stop_after=stop_after)[1]
+    return model.run_with_cache(tokens, names=names, stop_at_layer=stop)[1]
 
 
 @torch.no_grad()
@@ -63,47 +76,58 @@ def run_with_interventions(
     model: HookedTransformer,
     tokens: Tokens,
     interventions: Sequence[Intervention],
-    others: Mapping[str, Tokens] | None = None,
+    other_tokens: Mapping[str, Tokens] | None = None,
 ) -> Float[Tensor, "batch pos d_vocab"]:
-    """Logits with all interventions done at once; other runs are made from their tokens, by name.
+    """Return the logits with all interventions applied.
+
+    other_tokens: run name -> tokens of the other runs that the interventions take operands from.
 
     Raises: KeyError for a run whose tokens are missing.
     """
-    needed: dict[str, list[Site]] = {}
+    tokens_of = dict(other_tokens or {})
+    sites_of: dict[str, list[Site]] = {}
     for one in interventions:
         if one.source is not None:
-            needed.setdefault(one.source.run, []).append(one.site)
-    missing = needed.keys() - (others or {}).keys()
+            sites_of.setdefault(one.source.run, []).append(one.site)
+    missing = sites_of.keys() - tokens_of.keys()
     if missing:
-        raise KeyError(f"tokens of the run {min(missing)!r} are needed; give them in `others`")
-    runs = {run: record(model, (others or {})[run], sites) for run, sites in needed.items()}
+        raise KeyError(
+            f"expected tokens of the run {min(missing)!r} in `other_tokens`, got "
+            f"{sorted(tokens_of)}"
+        )
+    runs = {run: cache_sites(model, tokens_of[run], sites) for run, sites in sites_of.items()}
     with apply_interventions(model, interventions, runs):
-        return model(tokens)
+        logits: Tensor = model(tokens)
+    return logits
 
 
 @torch.no_grad()
-def check_kv_cache_exact(model: HookedTransformer, text: Text, versions: Sequence[Version]) -> None:
-    """Refuse versions that begin behind position 0 of a model that cannot go on from a cache.
+def check_kv_cache_exact(
+    model: HookedTransformer, prompt: CachedPrompt, patches: Sequence[Patch]
+) -> None:
+    """Check that the model computes the same from a KV cache, if a patch begins after position 0.
 
-    A part that looks at neighbouring positions, such as smeared keys, finds nobody there and says
-    something else. So the first text goes on from its last position, block by block.
+    Modules that mix neighboring positions, such as smeared keys, give other results when earlier
+    positions are missing. The check runs each block on the last position of the first prompt alone,
+    with cached keys and values.
 
-    Raises: ValueError naming a block that does not write there what it wrote.
+    Raises: ValueError with the first block whose output differs.
     """
-    if not any(first_position(version, text) for version in versions):
+    if not any(first_position(patch, prompt) for patch in patches):
         return
-    end, size = text.n_pos - 1, torch.finfo(text.streams[0].dtype).eps
+    last, eps = prompt.n_pos - 1, torch.finfo(prompt.resids[0].dtype).eps
     for layer, block in enumerate(model.blocks):
-        before, after = (x[:1, end:] for x in text.streams[layer : layer + 2])
-        read = text.past.layers[layer]
-        past = LayerCache(*(None if x is None else x[:1, :end] for x in (read.k, read.v)))
-        off = (block(before, past) - after).norm()
-        # Of what the block wrote; and of the stream, to which it was added and rounded.
-        if off > size**0.5 * (after - before).norm() + 100 * size * after.norm():
+        before, after = (resid[:1, last:] for resid in prompt.resids[layer : layer + 2])
+        cached = prompt.kv_cache.layers[layer]
+        past = LayerCache(*(None if x is None else x[:1, :last] for x in (cached.k, cached.v)))
+        error = (block(before, past) - after).norm()
+        # Rounding scales with the block's output, and with the residual stream it is added to.
+        if error > eps**0.5 * (after - before).norm() + 100 * eps * after.norm():
             raise ValueError(
-                f"this model cannot go on from a cache: block {layer} writes something else when "
-                "it is given the last position alone, with earlier keys and values. Patch all "
-                "positions at once (position=None), or use `run_with_interventions`"
+                f"expected block {layer} to compute the same for the last position alone, from "
+                f"cached keys and values, as for the whole prompt; got a difference of {error:.3g}."
+                " This model cannot run from a KV cache: patch all positions (position=None), or "
+                "use run_with_interventions"
             )
 
 
@@ -111,64 +135,67 @@ def check_kv_cache_exact(model: HookedTransformer, text: Text, versions: Sequenc
 def patch_sweep(
     model: HookedTransformer,
     tokens: Tokens,
-    versions: Sequence[Version],
-    read: Read,
+    patches: Sequence[Patch],
+    metric: ResidMetric,
     runs: Runs | None = None,
+    *,
     max_rows: int = 1024,
-) -> Float[Tensor, "version batch"]:
-    """A number for each version of the texts, each version a list of interventions done together.
+) -> Float[Tensor, "patch batch"]:
+    """Compute a metric for every patch of the prompts, each applied in a run of its own.
 
-    Equal to running the model anew for every version, but layers below a change and positions
-    before it are computed once, and versions run side by side. read: makes the number from the
-    stream after the last block at the last position. max_rows: texts side by side; bounds memory.
+    Equal to a forward per patch, but layers and positions before a patch are computed once, and
+    many patches run in one batch. max_rows: largest number of rows in a batch; bounds memory.
 
-    Raises: ValueError for versions without interventions or outside of the blocks, and for a model
-        that cannot go on from a cache.
+    Raises: ValueError for patches without interventions or outside of the blocks, and for a model
+        that cannot run from a KV cache.
     """
-    check_patches(model, versions)
-    text = cache_prompt(model, tokens)
-    check_kv_cache_exact(model, text, versions)
-    scores = text.streams[0].new_empty(len(versions), len(tokens))
-    for numbers in groups(text, versions, max_rows):
-        chosen = [versions[number] for number in numbers]
-        start = first_position(chosen[0], text)
-        stream, _ = walk(model, Walk(text, chosen, start, runs or {}, {}))
-        scores[numbers] = read(stream[:, -1].unflatten(0, (len(chosen), -1)))
+    check_patches(model, patches)
+    prompt = cache_prompt(model, tokens)
+    check_kv_cache_exact(model, prompt, patches)
+    scores = prompt.resids[0].new_empty(len(patches), len(tokens))
+    for indices in group_patches(prompt, patches, max_rows):
+        group = [patches[index] for index in indices]
+        start = first_position(group[0], prompt)
+        resid, _ = run_sweep_batch(model, SweepBatch(prompt, group, start, runs or {}, {}))
+        scores[indices] = metric(resid[:, -1].unflatten(0, (len(group), -1)))
     return scores
 
 
 class PatchingResult(NamedTuple):
-    """A metric on every prompt, with each site patched in both directions."""
+    """A metric of every prompt, with each site patched in both directions."""
 
     denoised: Float[Tensor, "site batch"]
-    """The corrupted run with a clean activation. What is sufficient brings the answer back."""
+    """Corrupted run with a clean activation. A sufficient site restores the answer."""
     noised: Float[Tensor, "site batch"]
-    """The clean run with a corrupted activation. What is necessary takes the answer away."""
+    """Clean run with a corrupted activation. A necessary site destroys the answer."""
     clean: Float[Tensor, " batch"]
-    """The clean run."""
+    """Clean run, unpatched."""
     corrupted: Float[Tensor, " batch"]
-    """The corrupted run."""
+    """Corrupted run, unpatched."""
 
 
 @torch.no_grad()
 def denoise_and_noise(
-    model: HookedTransformer, clean: Tokens, corrupted: Tokens, sites: Sequence[Site], read: Read
+    model: HookedTransformer,
+    clean: Tokens,
+    corrupted: Tokens,
+    sites: Sequence[Site],
+    metric: ResidMetric,
 ) -> PatchingResult:
-    """Patch each site by itself, clean into corrupted and corrupted into clean.
+    """Patch each site on its own in both directions: clean into corrupted, corrupted into clean.
 
     Raises: ValueError for prompts that cannot be patched into each other.
     """
     check_pair(clean, corrupted)
-    ends = [
-        read(cache_prompt(model, tokens).streams[-1][None, :, -1])[0] for tokens in (clean, corrupted)
-    ]
-    versions = [[Intervention.patch(site, "other")] for site in sites]
+    clean_scores = unpatched(model, clean, metric)
+    corrupted_scores = unpatched(model, corrupted, metric)
+    patches = [[Intervention.patch(site, "other")] for site in sites]
     # exercise 5.6
     raise NotImplementedError("exercise 5.6")
 
 
 def residual_sites(model: HookedTransformer, n_pos: int) -> list[Site]:
-    """The stream before each block at each position, layer by layer."""
+    """List the residual stream before each block at each position, layer by layer."""
     layers = range(len(model.blocks))
     return [Site("hook_resid_pre", layer, position=p) for layer in layers for p in range(n_pos)]
 
@@ -176,9 +203,9 @@ def residual_sites(model: HookedTransformer, n_pos: int) -> list[Site]:
 def head_sites(
     model: HookedTransformer, position: int | None = None, hook: str = "attn.hook_z"
 ) -> list[Site]:
-    """One site for each head, layer by layer: its z, or its q, k, v or pattern.
+    """List each head, layer by layer: its z, or its q, k, v or pattern.
 
-    Of k and v there are as many as key heads.
+    k and v have one site per key head.
     """
     kv = hook.endswith(("hook_k", "hook_v", "hook_rot_k"))
     n_heads = model.config.kv_heads if kv else model.config.n_heads
@@ -190,24 +217,24 @@ def head_sites(
 
 
 def mlp_sites(model: HookedTransformer, position: int | None = None) -> list[Site]:
-    """The output of each MLP."""
+    """List the output of each MLP."""
     return [Site("hook_mlp_out", layer, position=position) for layer in range(len(model.blocks))]
 
 
 def neuron_sites(layer: int, neurons: Iterable[int], position: int | None = None) -> list[Site]:
-    """Single neurons of one layer's MLP."""
+    """List single neurons of one layer's MLP."""
     return [Site("mlp.hook_post", layer, neuron=one, position=position) for one in neurons]
 
 
 def derangement(batch: int, generator: torch.Generator) -> Int[Tensor, " batch"]:
-    """For each example another one whose activation it gets in resample ablation, all different.
+    """Draw a random permutation without fixed points, for resample ablation.
 
-    A random permutation that moves everybody: an example that keeps its own activation is not
-    ablated, and with few examples that is often enough to look like a small effect.
+    Entry i is the example whose activation example i receives. An example that kept its own
+    activation would not be ablated, and with few examples that alone looks like a small effect.
 
     Raises: ValueError for fewer than two examples.
     """
     if batch < 2:
-        raise ValueError(f"resampling needs two examples or more, but {batch} came")
+        raise ValueError(f"expected at least 2 examples to resample from, got {batch}")
     # exercise 5.9
     raise NotImplementedError("exercise 5.9")

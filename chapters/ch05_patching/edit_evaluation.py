@@ -1,8 +1,8 @@
-"""Edits of the toy world's facts, and how to judge one.
+"""Edit facts of the toy world with ROME, and evaluate the edits.
 
-An edit works if the new answer comes (success), also to other wordings after prefixes of other
-lengths (paraphrases), while other people keep their answers (neighbours) and the person keeps its
-other three facts. While the value is looked for, one wording with prefixes of two words is seen.
+An edit works if the model gives the new answer (success), also for other wordings after prefixes of
+other lengths (paraphrases), while other people keep their answers (neighbors) and the person keeps
+its other three facts. The search for the value sees one wording with prefixes of two words.
 """
 
 from typing import NamedTuple
@@ -12,126 +12,160 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..ch02_transformer import HookedTransformer
-from .fact_world import N_SUBJECTS, OBJECTS, RELATIONS, WORDS, Prompts, World, ask, draw, prefixes
-from .rome import Search, optimize_value, keys_at
+from .fact_world import (
+    N_SUBJECTS,
+    N_WORDINGS,
+    OBJECTS,
+    RELATIONS,
+    WORDS,
+    FactPrompts,
+    FactWorld,
+    make_prompts,
+    sample_prefixes,
+    sample_prompts,
+)
+from .rome import EditLocation, ValueSearch, keys_at, optimize_value
 
-SUBJECT_END = -3
-"""Where the subject's last word stands in every question; the first one stands before it."""
-LENGTHS = (1, 2, 3, 4)
+SUBJECT_LAST = -3
+"""Position of the subject's last word in every prompt; its first word is before it."""
+PREFIX_LENGTHS = (1, 2, 3, 4)
 
 
-class Edit(NamedTuple):
-    """One fact, and what should be said instead."""
+class FactEdit(NamedTuple):
+    """One fact and its new answer."""
 
     subject: int
-    """Whose."""
+    """Index of the subject."""
     relation: int
-    """Which, an index of RELATIONS."""
+    """Index of the relation in RELATIONS."""
     new: int
-    """The token of the new answer."""
+    """Token of the new answer."""
 
 
-class Entry(NamedTuple):
-    """What an edit writes into the memory of one layer."""
+class RomeUpdate(NamedTuple):
+    """Key and change of value that an edit writes into the MLP of one layer."""
 
     key: Float[Tensor, " d_mlp"]
-    """Neurons at the place, averaged over prefixes."""
+    """MLP activations at the edited position, averaged over prefixes."""
     change: Float[Tensor, " d_model"]
-    """What the MLP should write there in addition to what it writes."""
+    """Change of the MLP's output there."""
 
 
-class Scores(NamedTuple):
-    """How an edited model answers: shares of questions."""
+class EditScores(NamedTuple):
+    """Accuracy of an edited model, as shares of prompts."""
 
     success: float
-    """New answers to the question of the edit, after fresh prefixes of the same length."""
+    """New answers to the edited wording, after new prefixes of the same length."""
     paraphrases: float
     """New answers to the two other wordings, after prefixes of all lengths."""
-    neighbours: float
+    neighbors: float
     """Right answers to the same question about all other subjects."""
     namesakes: float
-    """The same, for those who share a name with the subject only."""
+    """The same, for subjects that share a name with the edited one."""
     other_facts: float
     """Right answers to the other questions about the subject."""
 
 
-def sample_edit(facts: World, generator: torch.Generator) -> Edit:
-    """A random fact with a random other answer of the same kind."""
+def sample_edit(facts: FactWorld, generator: torch.Generator) -> FactEdit:
+    """Draw a random fact with a random other answer of the same kind."""
     subject = int(torch.randint(N_SUBJECTS, (1,), generator=generator))
     relation = int(torch.randint(len(RELATIONS), (1,), generator=generator))
-    old = int(facts.objects[subject, relation])
     others = [WORDS.index(word) for word in OBJECTS[RELATIONS[relation]]]
-    others.remove(old)
-    return Edit(
-        subject, relation, others[int(torch.randint(len(others), (1,), generator=generator))]
-    )
+    others.remove(int(facts.objects[subject, relation]))
+    new = others[int(torch.randint(len(others), (1,), generator=generator))]
+    return FactEdit(subject, relation, new)
 
 
-def about(
-    facts: World,
+def prompts_about(
+    facts: FactWorld,
     subjects: Int[Tensor, " n"],
-    how: tuple[int, int],
-    length: int,
     generator: torch.Generator,
-) -> Prompts:
-    """The same question, how = (relation, wording), about some subjects after random prefixes."""
+    *,
+    relation: int,
+    wording: int,
+    length: int,
+) -> FactPrompts:
+    """Ask one question about some subjects, after random prefixes of `length` words."""
     n = len(subjects)
-    relation, wording = (torch.full((n,), number) for number in how)
-    return ask(facts, subjects, relation, wording, prefixes(n, length, generator))
+    relations, wordings = (torch.full((n,), index) for index in (relation, wording))
+    prefix = sample_prefixes(n, length, generator)
+    return make_prompts(facts, subjects, relations, wordings, prefix)
 
 
 def key_samples(
-    model: HookedTransformer, facts: World, layer: int, generator: torch.Generator
+    model: HookedTransformer, facts: FactWorld, layer: int, generator: torch.Generator
 ) -> Float[Tensor, "n d_mlp"]:
-    """Keys at all positions of random questions, in float64: what an edit should not disturb."""
-    texts = [draw(facts, 400, generator, length).tokens for length in LENGTHS]
-    return torch.cat([keys_at(model, text, layer).flatten(0, 1) for text in texts]).double()
+    """Return keys at all positions of random prompts, in float64, for `second_moment`."""
+    prompts = [sample_prompts(facts, 400, generator, n).tokens for n in PREFIX_LENGTHS]
+    return torch.cat([keys_at(model, tokens, layer).flatten(0, 1) for tokens in prompts]).double()
 
 
-def entry(
+def rome_update(
     model: HookedTransformer,
-    facts: World,
-    edit: Edit,
-    place: tuple[int, int],
+    facts: FactWorld,
+    edit: FactEdit,
+    location: EditLocation,
     generator: torch.Generator,
-    search: Search | None = None,
-) -> Entry:
-    """Key and change for an edit at a place: a layer, and a position counted from the end.
+    search: ValueSearch | None = None,
+) -> RomeUpdate:
+    """Compute the key and the change of value of an edit at a location.
 
-    What should be kept is asked in the same wording: the subject's other three facts.
+    The predictions to keep are the subject's other three facts, in the same wording.
     """
-    layer, position = place
-    who = torch.full((12,), edit.subject)
-    same = [about(facts, who, (edit.relation, 0), n, generator).tokens for n in LENGTHS]
-    rest = [other for other in range(len(RELATIONS)) if other != edit.relation]
-    kept = [about(facts, who[:4], (other, 0), 2, generator).tokens for other in rest]
-    change = optimize_value(model, same[1], edit.new, torch.cat(kept), place, search or Search())
-    keys = torch.cat([keys_at(model, text, layer)[:, position] for text in same])
-    return Entry(keys.mean(dim=0).double(), change.double())
+    subject = torch.full((12,), edit.subject)
+    edited = [
+        prompts_about(facts, subject, generator, relation=edit.relation, wording=0, length=n).tokens
+        for n in PREFIX_LENGTHS
+    ]
+    kept = [
+        prompts_about(facts, subject[:4], generator, relation=other, wording=0, length=2).tokens
+        for other in range(len(RELATIONS))
+        if other != edit.relation
+    ]
+    change = optimize_value(
+        model, edited[1], edit.new, torch.cat(kept), location, search or ValueSearch()
+    )
+    keys = [keys_at(model, tokens, location.layer)[:, location.position] for tokens in edited]
+    return RomeUpdate(torch.cat(keys).mean(dim=0).double(), change.double())
 
 
 @torch.no_grad()
-def judge(model: HookedTransformer, facts: World, edit: Edit, generator: torch.Generator) -> Scores:
-    """Ask an edited model what it says now."""
+def evaluate_edit(
+    model: HookedTransformer, facts: FactWorld, edit: FactEdit, generator: torch.Generator
+) -> EditScores:
+    """Evaluate the predictions of an edited model."""
 
-    def share(prompts: Prompts, answer: int | None = None) -> Tensor:
-        said = model(prompts.tokens)[:, -1].argmax(dim=-1)
-        return (said == (prompts.answers if answer is None else answer)).double()
+    def is_right(prompts: FactPrompts, answer: int | None = None) -> Float[Tensor, " batch"]:
+        predicted = model(prompts.tokens)[:, -1].argmax(dim=-1)
+        right: Tensor = predicted == (prompts.answers if answer is None else answer)
+        return right.double()
 
-    who = torch.full((8,), edit.subject)
-    others = torch.tensor([number for number in range(N_SUBJECTS) if number != edit.subject])
+    def ask(subjects: Tensor, relation: int, wording: int, length: int) -> FactPrompts:
+        return prompts_about(
+            facts, subjects, generator, relation=relation, wording=wording, length=length
+        )
+
+    subject = torch.full((8,), edit.subject)
+    others = torch.tensor([index for index in range(N_SUBJECTS) if index != edit.subject])
     namesake = (facts.names[others] == facts.names[edit.subject]).any(dim=1)
-    rest = [other for other in range(len(RELATIONS)) if other != edit.relation]
-    new = share(about(facts, who, (edit.relation, 0), 2, generator), edit.new)
-    rephrased = [
-        share(about(facts, who, (edit.relation, wording), length, generator), edit.new)
-        for wording in (1, 2)
-        for length in LENGTHS
+    success = is_right(ask(subject, edit.relation, 0, 2), edit.new)
+    paraphrases = [
+        is_right(ask(subject, edit.relation, wording, length), edit.new)
+        for wording in range(1, N_WORDINGS)
+        for length in PREFIX_LENGTHS
     ]
-    near = [share(about(facts, others, (edit.relation, way), 3, generator)) for way in range(3)]
-    own = [
-        share(about(facts, who, (other, way), 3, generator)) for other in rest for way in range(3)
+    neighbors = [is_right(ask(others, edit.relation, w, 3)) for w in range(N_WORDINGS)]
+    other_facts = [
+        is_right(ask(subject, relation, wording, 3))
+        for relation in range(len(RELATIONS))
+        if relation != edit.relation
+        for wording in range(N_WORDINGS)
     ]
-    by_subject = torch.stack(near).mean(dim=0)
-    parts = (new, torch.cat(rephrased), by_subject, by_subject[namesake], torch.cat(own))
-    return Scores(*(part.mean().item() for part in parts))
+    by_subject = torch.stack(neighbors).mean(dim=0)
+    return EditScores(
+        success=success.mean().item(),
+        paraphrases=torch.cat(paraphrases).mean().item(),
+        neighbors=by_subject.mean().item(),
+        namesakes=by_subject[namesake].mean().item(),
+        other_facts=torch.cat(other_facts).mean().item(),
+    )

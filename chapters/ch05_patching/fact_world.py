@@ -1,8 +1,8 @@
-"""A world of 320 facts, and the small model that is to know them by heart.
+"""A world of 320 facts, and a small model that is trained to recall them.
 
-Eighty people, each named by two words, four things to know of each. A prompt is a prefix of one to
-four fillers, the person, and one of three ways to ask: "well so Ada Birk lives in" -> "Oslo". Ten
-first and ten last names are shared by all, so that neither word alone says who it is.
+Eighty people are each named by two words and have four facts each. A prompt is a prefix of one to
+four filler words, the person, and one of three wordings of a question: "well so Ada Birk lives in"
+-> "Oslo". All share ten first and ten last names, so neither word alone identifies a person.
 """
 
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ from torch import Tensor
 
 from ..ch02_transformer import GPT2, HookedTransformer, HookPoint, TransformerConfig
 from ..ch02_transformer.hooks import Hook
-from ..ch02_transformer.train import TrainConfig, learning_rate, make_optimizer
 from ..ch02_transformer.layers import Unembed
+from ..ch02_transformer.train import TrainConfig, learning_rate, make_optimizer
 
-FIRST = "Ada Ben Cleo Dan Eva Finn Gita Hugo Ines Jon".split()
-LAST = "Abel Birk Crane Dorn Ekman Frost Grau Holm Iyer Jansen".split()
+FIRST_NAMES = "Ada Ben Cleo Dan Eva Finn Gita Hugo Ines Jon".split()
+LAST_NAMES = "Abel Birk Crane Dorn Ekman Frost Grau Holm Iyer Jansen".split()
 FILLERS = "well yes indeed still today often perhaps so".split()
 WORDINGS = {
     "city": ("lives in", "dwells near", "settled at"),
@@ -35,120 +35,130 @@ OBJECTS = {
     "pet": "cat dog ferret goat hen mule parrot snail".split(),
 }
 RELATIONS = tuple(WORDINGS)
-ASKING = [word for ways in WORDINGS.values() for way in ways for word in way.split()]
-WORDS = [*FIRST, *LAST, *FILLERS, *ASKING, *(word for one in OBJECTS.values() for word in one)]
+QUESTION_WORDS = [word for ways in WORDINGS.values() for way in ways for word in way.split()]
+OBJECT_WORDS = [word for words in OBJECTS.values() for word in words]
+WORDS = [*FIRST_NAMES, *LAST_NAMES, *FILLERS, *QUESTION_WORDS, *OBJECT_WORDS]
+"""The vocabulary: a token is an index of this list."""
 N_SUBJECTS, N_WORDINGS = 80, 3
 
 
-class World(NamedTuple):
-    """Who there is, and what is so."""
+class FactWorld(NamedTuple):
+    """The people and their facts."""
 
     names: Int[Tensor, "subject 2"]
-    """First and last name of each subject, as tokens."""
+    """Tokens of each subject's first and last name."""
     objects: Int[Tensor, "subject relation"]
-    """The token that is the answer."""
+    """Token of each answer."""
 
 
-class Prompts(NamedTuple):
-    """Questions of one length, with what is asked in each."""
+class FactPrompts(NamedTuple):
+    """Questions of one length."""
 
     tokens: Int[Tensor, "batch pos"]
-    """Prefix, subject, two words that ask."""
+    """Prefix, first name, last name, two words of the question."""
     answers: Int[Tensor, " batch"]
-    """The token that should follow."""
+    """Token of the right answer."""
     subject: Bool[Tensor, "batch pos"]
-    """Where the two words of the subject stand."""
+    """True at the two positions of the subject."""
 
 
-def world(seed: int = 100) -> World:
-    """Draw the facts; one seed gives one world, whatever model is to learn it."""
+def make_world(seed: int = 100) -> FactWorld:
+    """Draw the facts. One seed is one world, whatever model is trained on it."""
     generator = torch.Generator().manual_seed(seed)
-    pairs = torch.randperm(len(FIRST) * len(LAST), generator=generator)[:N_SUBJECTS]
-    names = torch.stack([pairs // len(LAST), len(FIRST) + pairs % len(LAST)], dim=1)
+    n_pairs = len(FIRST_NAMES) * len(LAST_NAMES)
+    pairs = torch.randperm(n_pairs, generator=generator)[:N_SUBJECTS]
+    last_name = len(FIRST_NAMES) + pairs % len(LAST_NAMES)
+    names = torch.stack([pairs // len(LAST_NAMES), last_name], dim=1)
     columns = []
     for relation in RELATIONS:
         tokens = torch.tensor([WORDS.index(word) for word in OBJECTS[relation]])
         columns.append(tokens[torch.randperm(N_SUBJECTS, generator=generator) % len(tokens)])
-    return World(names, torch.stack(columns, dim=1))
+    return FactWorld(names, torch.stack(columns, dim=1))
 
 
-def prefixes(n: int, length: int, generator: torch.Generator) -> Int[Tensor, "n length"]:
-    """Random fillers."""
-    first = len(FIRST) + len(LAST)
+def sample_prefixes(n: int, length: int, generator: torch.Generator) -> Int[Tensor, "n length"]:
+    """Draw random filler words."""
+    first = len(FIRST_NAMES) + len(LAST_NAMES)
     return first + torch.randint(len(FILLERS), (n, length), generator=generator)
 
 
-def ask(
-    facts: World,
+def make_prompts(
+    facts: FactWorld,
     subject: Int[Tensor, " batch"],
     relation: Int[Tensor, " batch"],
     wording: Int[Tensor, " batch"],
     prefix: Int[Tensor, "batch length"],
-) -> Prompts:
-    """Questions about these subjects, asked in these ways after these prefixes."""
-    asking = len(FIRST) + len(LAST) + len(FILLERS) + 2 * (N_WORDINGS * relation + wording)
-    words = torch.stack([asking, asking + 1], dim=1)
+) -> FactPrompts:
+    """Ask for these relations of these subjects, in these wordings after these prefixes."""
+    first = len(FIRST_NAMES) + len(LAST_NAMES) + len(FILLERS)
+    question = first + 2 * (N_WORDINGS * relation + wording)
+    words = torch.stack([question, question + 1], dim=1)
     tokens = torch.cat([prefix, facts.names[subject], words], dim=1)
-    where = torch.zeros_like(tokens, dtype=torch.bool)
-    where[:, -4:-2] = True
-    return Prompts(tokens, facts.objects[subject, relation], where)
+    is_subject = torch.zeros_like(tokens, dtype=torch.bool)
+    is_subject[:, -4:-2] = True
+    return FactPrompts(tokens, facts.objects[subject, relation], is_subject)
 
 
-def draw(facts: World, n: int, generator: torch.Generator, length: int | None = None) -> Prompts:
-    """Random questions; the prefix has one length for all, drawn too unless it is given."""
+def sample_prompts(
+    facts: FactWorld, n: int, generator: torch.Generator, length: int | None = None
+) -> FactPrompts:
+    """Draw random questions, all with a prefix of one length, which is drawn unless it is given."""
 
-    def below(high: int) -> Tensor:
+    def sample_below(high: int) -> Int[Tensor, " n"]:
         return torch.randint(high, (n,), generator=generator)
 
     if length is None:
         length = int(torch.randint(1, 5, (1,), generator=generator))
-    subject, relation, wording = below(N_SUBJECTS), below(len(RELATIONS)), below(N_WORDINGS)
-    return ask(facts, subject, relation, wording, prefixes(n, length, generator))
+    subject = sample_below(N_SUBJECTS)
+    relation = sample_below(len(RELATIONS))
+    wording = sample_below(N_WORDINGS)
+    prefix = sample_prefixes(n, length, generator)
+    return make_prompts(facts, subject, relation, wording, prefix)
 
 
 def fact_model(seed: int) -> HookedTransformer:
-    """Three layers of four heads and 256 neurons, before training."""
+    """Build the model before training: three layers, four heads, 256 neurons."""
     sizes = TransformerConfig(
         n_layers=3, d_model=64, n_heads=4, d_head=16, d_mlp=256, d_vocab=len(WORDS), n_ctx=12
     )
     return HookedTransformer(sizes, replace(GPT2, unembed=Unembed), seed)
 
 
-def mask_subject(prompts: Prompts, hidden: Bool[Tensor, " batch"]) -> Hook:
-    """A hook on patterns that makes some texts read the subject where it ends.
+def mask_subject(prompts: FactPrompts, masked: Bool[Tensor, " batch"]) -> Hook:
+    """Return a hook on attention patterns that makes some prompts use the subject's last position.
 
-    What stands behind the subject does not see its first word, nor its second in layer 0. Without
-    this the last position collects both words and looks the fact up there: to so small a model that
-    is as good. A large one reads on after a name, and needs what it means.
+    Positions after the subject cannot attend to its first word, nor to its second in layer 0.
+    Without this the last position collects both words and recalls the fact there, which is as good
+    for so small a model. A large one needs what a name means as soon as it has read it.
     """
     first = prompts.tokens.shape[1] - 4
 
     def hook(pattern: Float[Tensor, "batch head query key"], point: HookPoint) -> Tensor:
-        pattern[hidden, :, first + 2 :, first] = 0.0
+        pattern[masked, :, first + 2 :, first] = 0.0
         if point.name.startswith("blocks.0."):
-            pattern[hidden, :, first + 2 :, first + 1] = 0.0
+            pattern[masked, :, first + 2 :, first + 1] = 0.0
         return pattern
 
     return hook
 
 
-def learn(
-    model: HookedTransformer, facts: World, config: TrainConfig, hide: float = 0.75
+def train_on_facts(
+    model: HookedTransformer, facts: FactWorld, config: TrainConfig, masked_share: float = 0.75
 ) -> Iterator[float]:
-    """Train in place on fresh questions, and yield each step's loss, nats.
+    """Train in place on new questions in every step, and yield each step's loss in nats.
 
-    Only the answer is asked for. hide: in which share of the texts `mask_subject` is at work.
+    Only the answer is predicted. masked_share: share of prompts to which `mask_subject` applies.
     """
     optimizer = make_optimizer(model, config)
     names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(len(model.blocks))]
     for step in range(config.steps):
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
-        prompts = draw(facts, config.batch_size, generator)
-        hidden = torch.rand(config.batch_size, generator=generator) < hide
+        prompts = sample_prompts(facts, config.batch_size, generator)
+        masked = torch.rand(config.batch_size, generator=generator) < masked_share
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, config)
-        cut = mask_subject(prompts, hidden)
-        logits = model.run_with_hooks(prompts.tokens, hooks=dict.fromkeys(names, cut))
+        hook = mask_subject(prompts, masked)
+        logits = model.run_with_hooks(prompts.tokens, hooks=dict.fromkeys(names, hook))
         loss = F.cross_entropy(logits[:, -1], prompts.answers)
         optimizer.zero_grad()
         loss.backward()
@@ -158,7 +168,7 @@ def learn(
 
 
 @torch.no_grad()
-def accuracy(model: HookedTransformer, prompts: Prompts) -> float:
-    """Share of the questions to which the likeliest next word is the answer."""
-    right = model(prompts.tokens)[:, -1].argmax(dim=-1) == prompts.answers
-    return right.double().mean().item()
+def accuracy(model: HookedTransformer, prompts: FactPrompts) -> float:
+    """Compute the share of prompts whose most likely next token is the right answer."""
+    predicted = model(prompts.tokens)[:, -1].argmax(dim=-1)
+    return float((predicted == prompts.answers).double().mean())

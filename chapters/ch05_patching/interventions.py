@@ -86,12 +86,11 @@ class Intervention:
     """Tokens that are changed during generation: prompt tokens, generated tokens, or all."""
 
     def __post_init__(self) -> None:
-        for field, given, allowed in (
-            ("action", self.action, get_args(Action)),
-            ("during", self.during, get_args(During)),
-        ):
-            if given not in allowed:
-                raise ValueError(f"expected {field} in {', '.join(allowed)}, got {given!r}")
+        if self.action not in get_args(Action):
+            raise ValueError(f"expected action in {', '.join(OPERATIONS)}, got {self.action!r}")
+        if self.during not in get_args(During):
+            words = ", ".join(get_args(During))
+            raise ValueError(f"expected during in {words}, got {self.during!r}")
         given = (self.value is not None) + (self.source is not None)
         expected = 0 if self.action == "zero" else 1
         if given != expected:
@@ -161,7 +160,7 @@ def resolve_operand(
     if site.position is None:
         where = where[:1].expand(len(other), -1)
     else:
-        where = site.places(len(other), other.shape[point.pos_axis])
+        where = site.resolve_positions(len(other), other.shape[point.pos_axis])
     if where.max() >= other.shape[point.pos_axis]:
         raise ValueError(
             f"run {source.run!r}: expected at least {int(where.max()) + 1} positions, got "
@@ -182,7 +181,7 @@ def edit_activation(
     Raises: ValueError for positions before the start.
     """
     site, n_pos = intervention.site, x.shape[point.pos_axis]
-    where = site.places(len(x), start + n_pos)
+    where = site.resolve_positions(len(x), start + n_pos)
     if site.position is None:
         where = where[:, start:]
     if where.min() < start:

@@ -1,20 +1,22 @@
-"""Path patching: what does a sender tell a receiver, and what does the receiver make of it?
+"""Path patching: the effect of a sender on the output through chosen receivers only.
 
-Activation patching of a head finds all it does, through everything after it. A path has two ends:
+Activation patching of a head measures its effect through everything after it. A path has two ends:
 
-A. run the corrupted prompts, and keep what the senders write;
-B. run the clean prompts, and keep what every head writes;
-C. run the clean prompts with the senders' output from A and all other heads held at B, and note
-   what arrives at the receivers: queries, keys or values of heads, or inputs of MLPs;
-D. run the clean prompts with the receivers' inputs noted in C, everything after them recomputed.
+A. run the corrupted prompts and cache the senders' outputs;
+B. run the clean prompts and cache every head's output;
+C. run the clean prompts with the senders patched from A and all other heads frozen at B, and record
+   the receivers' inputs: queries, keys or values of heads, or inputs of MLPs;
+D. run the clean prompts with the receivers' inputs patched from C, everything after recomputed.
 
-With the logits as receiver C is the end. In C the MLPs in between answer to what the senders write
-("recomputed", as the IOI paper has it), or are held too ("frozen": the residual path alone).
+With the logits as receiver, C is the last run. MLPs between sender and receiver are recomputed in C
+(as in the IOI paper), or frozen too (only the direct path through the residual stream is left).
+Axes: sender, batch, pos.
 Source: Wang et al. 2022, "Interpretability in the Wild", appendix B; Goldowsky-Dill et al. 2023,
 "Localizing Model Behavior with Path Patching".
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from jaxtyping import Float, Int
@@ -22,33 +24,51 @@ from torch import Tensor
 
 from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.sites import Site
-from .activation import check_pair, check_kv_cache_exact, record
-from .metrics import Read
-from .reuse import Text, Version, Walk, check_patches, first_position, groups, cache_prompt, walk
-from .sites import Intervention, Runs
+from .activation import cache_sites, check_kv_cache_exact, check_pair
+from .interventions import Intervention, Runs
+from .metrics import ResidMetric
+from .sweep import (
+    CachedPrompt,
+    Patch,
+    SweepBatch,
+    cache_prompt,
+    check_patches,
+    first_position,
+    group_patches,
+    run_sweep_batch,
+)
 
-MLPS = ("recomputed", "frozen")
+MLPs = Literal["recomputed", "frozen"]
 
 
-def frozen_hook_names(model: HookedTransformer, mlps: str) -> list[str]:
-    """Hook points that step C holds at the clean run's: every z, and every MLP's output if frozen.
+def frozen_hook_names(model: HookedTransformer, mlps: MLPs) -> list[str]:
+    """List the hook points that run C freezes: every z, and every MLP's output if MLPs are frozen.
 
-    Raises: ValueError for another word than `recomputed` or `frozen`.
+    Raises: ValueError for another value of `mlps`.
     """
-    if mlps not in MLPS:
-        raise ValueError(f"MLPs are {' or '.join(MLPS)} on the way, but {mlps!r} came")
+    if mlps not in get_args(MLPs):
+        raise ValueError(f"expected mlps in {', '.join(get_args(MLPs))}, got {mlps!r}")
     # exercise 5.14
     raise NotImplementedError("exercise 5.14")
 
 
-def receiving(noted: Sequence[Tensor], receivers: Sequence[Site], number: int) -> Version:
-    """Step D's interventions for the sender with that number: each receiver gets what was noted.
+def patch_receivers(recorded: Sequence[Tensor], receivers: Sequence[Site], sender: int) -> Patch:
+    """Return run D's interventions for one sender: each receiver gets its input from run C.
 
-    noted: for each receiver what arrived, [sender, batch, place, ...], of the first senders only:
-    those behind the receiver are missing, because nothing of theirs arrives.
+    recorded: input of each receiver in run C, [sender, batch, place, ...]. Senders are ordered by
+        layer, and a receiver has entries for the first ones only: later senders cannot reach it.
     """
     # exercise 5.15
     raise NotImplementedError("exercise 5.15")
+
+
+class PathRuns(NamedTuple):
+    """Activations of runs A and B that run C needs."""
+
+    corrupted: Runs
+    """Run A: the senders' outputs, under the run name "corrupted"."""
+    frozen: Mapping[str, Tensor]
+    """Run B: hook name -> clean activation that run C freezes."""
 
 
 def path_patch(
@@ -57,60 +77,63 @@ def path_patch(
     corrupted: Int[Tensor, "batch pos"],
     senders: Sequence[Sequence[Site]],
     receivers: Sequence[Site],
-    read: Read,
-    mlps: str = "recomputed",
+    metric: ResidMetric,
+    *,
+    mlps: MLPs = "recomputed",
 ) -> Float[Tensor, "sender batch"]:
-    """A number for each sender: the clean run's, but for what the sender tells the receivers.
+    """Compute a metric of the clean run with the paths from each sender to the receivers corrupted.
 
     senders: each a list of sites that are patched together, usually one head's z; the embedding is
     `Site("hook_resid_pre", 0)`. receivers: all of them receive at once; none means the logits.
-    read: makes the number from the stream after the last block at the last position.
 
     Raises: ValueError for prompts that cannot be patched into each other, sites outside of blocks,
-        or a model that cannot go on from a cache; KeyError for an unknown hook point.
+        or a model that cannot run from a KV cache; KeyError for an unknown hook point.
     """
     check_pair(clean, corrupted)
-    versions = [[Intervention.patch(site, "corrupted") for site in sites] for sites in senders]
-    check_patches(model, [*versions, *([Intervention.zero(site)] for site in receivers)])
-    runs = {"corrupted": record(model, corrupted, [site for sites in senders for site in sites])}
+    patches = [[Intervention.patch(site, "corrupted") for site in sites] for sites in senders]
+    check_patches(model, [*patches, *([Intervention.zero(site)] for site in receivers)])
+    sent = cache_sites(model, corrupted, [site for sites in senders for site in sites])
     with torch.no_grad():
-        _, held = model.run_with_cache(clean, names=frozen_hook_names(model, mlps))
-    return run_paths(model, cache_prompt(model, clean), versions, receivers, read, (runs, held))
+        _, frozen = model.run_with_cache(clean, names=frozen_hook_names(model, mlps))
+    runs = PathRuns({"corrupted": sent}, frozen)
+    return run_paths(model, cache_prompt(model, clean), patches, receivers, metric, runs)
 
 
 @torch.no_grad()
 def run_paths(
     model: HookedTransformer,
-    text: Text,
-    versions: Sequence[Version],
+    prompt: CachedPrompt,
+    patches: Sequence[Patch],
     receivers: Sequence[Site],
-    read: Read,
-    operands: tuple[Runs, dict[str, Tensor]],
+    metric: ResidMetric,
+    runs: PathRuns,
+    *,
     max_rows: int = 1024,
 ) -> Float[Tensor, "sender batch"]:
-    """Steps C and D, once all is checked; operands: other runs, and what is held in C."""
-    runs, held = operands
+    """Compute runs C and D for the patch of each sender."""
     ends = [[Intervention.zero(site)] for site in receivers]
-    check_kv_cache_exact(model, text, [*versions, *ends])
-    listen_from = min((first_position(end, text) for end in ends), default=text.n_pos)
-    scores = read(text.streams[-1][None, :, -1]).expand(len(versions), -1).clone()
+    check_kv_cache_exact(model, prompt, [*patches, *ends])
+    record_from = min((first_position(end, prompt) for end in ends), default=prompt.n_pos)
     stop = max((site.layer or 0 for site in receivers), default=len(model.blocks) - 1) + 1
-    for numbers in groups(text, versions, max_rows):
-        chosen = [versions[number] for number in numbers]
-        start = min(first_position(chosen[0], text), listen_from)
-        stream, noted = walk(model, Walk(text, chosen, start, runs, held), receivers, stop)
+    # Senders that no receiver reads keep the clean score.
+    scores = metric(prompt.resids[-1][None, :, -1]).expand(len(patches), -1).clone()
+
+    def score(resid: Tensor) -> Float[Tensor, "patch batch"]:
+        return metric(resid[:, -1].unflatten(0, (-1, prompt.batch)))
+
+    for senders in group_patches(prompt, patches, max_rows):
+        group = [patches[sender] for sender in senders]
+        start = min(first_position(group[0], prompt), record_from)
+        run_c = SweepBatch(prompt, group, start, runs.corrupted, runs.frozen)
+        resid, recorded = run_sweep_batch(model, run_c, receivers, stop)
         if not receivers:
-            scores[numbers] = read(stream[:, -1].unflatten(0, (-1, text.batch)))
+            scores[senders] = score(resid)
             continue
-        reached = [(n, receiving(noted, receivers, i)) for i, n in enumerate(numbers)]
-        reached = [(n, version) for n, version in reached if version]
-        if not reached:
-            continue
-        arrivals = [version for _, version in reached]
-        for some in groups(text, arrivals, max_rows):
-            onward = [arrivals[i] for i in some]
-            stream, _ = walk(model, Walk(text, onward, first_position(onward[0], text), {}, {}))
-            scores[[reached[i][0] for i in some]] = read(
-                stream[:, -1].unflatten(0, (-1, text.batch))
-            )
+        received = [patch_receivers(recorded, receivers, i) for i in range(len(senders))]
+        reached = [sender for sender, patch in zip(senders, received, strict=True) if patch]
+        received = [patch for patch in received if patch]
+        for indices in group_patches(prompt, received, max_rows):
+            group = [received[i] for i in indices]
+            run_d = SweepBatch(prompt, group, first_position(group[0], prompt), {}, {})
+            scores[[reached[i] for i in indices]] = score(run_sweep_batch(model, run_d).resid)
     return scores

@@ -1,18 +1,20 @@
-"""Path patching by brute force: the model written out as a tree, a branch for every path.
+"""Path patching by brute force: the model written out as a tree with one branch per path.
 
-Nothing is computed once and shared. To know what a part reads, everything that writes before it is
-asked again, and each branch knows what it is asked for:
+No activation is computed once and shared. To compute an output, everything that it reads is computed
+again, and every recursive call carries the run (see path.py) whose value is wanted:
 
-    clean, corrupted    what that run says
-    onward              behind the receivers: whatever follows from what they received
-    asked               between sender and receivers: the sender is corrupted, other heads clean
+    corrupted          run A: the corrupted prompts
+    clean              run B: the clean prompts
+    sender_patched     run C: between sender and receivers. The sender is corrupted, other heads clean
+    receivers_patched  run D: the receivers read run C, everything after them follows
 
-The cost grows exponentially with depth, so two or three layers are all it can do. path.py gives the
-same numbers from four runs.
+The cost is exponential in depth, so two or three layers are the limit. path.py computes the same
+from four forwards.
 Source: Goldowsky-Dill et al. 2023, "Localizing Model Behavior with Path Patching".
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from einops import einsum
@@ -24,85 +26,89 @@ from ..ch02_transformer.attention import project
 
 Resid = Float[Tensor, "batch pos d_model"]
 Tokens = Int[Tensor, "batch pos"]
-Reader = tuple[int, int, str]
+Run = Literal["clean", "corrupted", "sender_patched", "receivers_patched"]
+Input = tuple[int, int, str]
+"""(layer, head, "q", "k" or "v"; k and v count key heads) or (layer, 0, "mlp")."""
 
 
 @dataclass(frozen=True)
 class ComputationTree:
-    """What if the sender told the receivers what it says on the corrupted prompts?
+    """The output when the paths from a sender to the receivers see the corrupted prompts.
 
     For models whose blocks have attention before their MLP.
     """
 
     model: HookedTransformer
-    """The model."""
+    """Model."""
     clean: Tokens
-    """Prompts of all other paths."""
+    """Prompts that all other paths see."""
     corrupted: Tokens
-    """Prompts of the paths in question."""
+    """Prompts that the paths from sender to receivers see."""
     sender: tuple[int, int]
-    """A head: layer and number."""
-    receivers: frozenset[Reader]
-    """(layer, head, "q", "k" or "v") or (layer, 0, "mlp"); none means the logits."""
+    """Layer and index of a head."""
+    receivers: frozenset[Input]
+    """Inputs that receive; none means the logits."""
     through_mlps: bool
-    """Whether paths from sender to receiver may lead through MLPs."""
+    """Whether paths from sender to receivers may go through MLPs."""
 
     @torch.no_grad()
     def logits(self) -> Float[Tensor, "batch pos d_vocab"]:
-        """What the model says then."""
-        request = "onward" if self.receivers else "asked"
-        return self.model.unembed_resid(self.stream(len(self.model.blocks), False, request))
+        """Compute the logits of run D, or of run C if the logits are the receiver."""
+        run: Run = "receivers_patched" if self.receivers else "sender_patched"
+        return self.model.unembed_resid(self.resid(len(self.model.blocks), run))
 
-    def stream(self, layer: int, middle: bool, request: str) -> Resid:
-        """The sum of all that is written before a layer's heads, or before its MLP (`middle`)."""
-        total = self.model.embed_tokens(self.corrupted if request == "corrupted" else self.clean)
-        for lower in range(layer + middle):
+    def resid(self, layer: int, run: Run, *, after_attention: bool = False) -> Resid:
+        """Compute the residual stream before a layer, or between its attention and its MLP."""
+        total = self.model.embed_tokens(self.corrupted if run == "corrupted" else self.clean)
+        for lower in range(layer + after_attention):
             total = total + self.model.blocks[lower].attn.b_O
             for head in range(self.model.config.n_heads):
-                total = total + self.head(lower, head, request)
+                total = total + self.head_output(lower, head, run)
             if lower < layer:
-                total = total + self.mlp(lower, request)
+                total = total + self.mlp_output(lower, run)
         return total
 
-    def head(self, layer: int, head: int, request: str) -> Resid:
-        """What one head writes, when asked this way."""
-        request = self.head_run(layer, head, request)
-        block, kv_head = self.model.blocks[layer], head // self.group
-        attn, sides = block.attn, {}
-        for kind, number, W, b in (
+    def head_output(self, layer: int, head: int, run: Run) -> Resid:
+        """Compute what one head writes to the residual stream in a run."""
+        run = self.run_of_head(layer, head, run)
+        block = self.model.blocks[layer]
+        attn, qkv = block.attn, {}
+        kv_head = head // (self.model.config.n_heads // self.model.config.kv_heads)
+        for side, index, W, b in (
             ("q", head, attn.W_Q, attn.b_Q),
             ("k", kv_head, attn.W_K, attn.b_K),
             ("v", kv_head, attn.W_V, attn.b_V),
         ):
-            passed_on = self.input_run((layer, number, kind), request)
-            x = block.ln1(self.stream(layer, False, passed_on))
-            sides[kind] = project(x, W[number : number + 1], b[number : number + 1])
-        q, k = attn.rotate(attn.q_norm(sides["q"]), 0), attn.rotate(attn.k_norm(sides["k"]), 0)
-        z = attn.apply_pattern(attn.pattern(q, k), sides["v"])[:, :, 0]
-        return einsum(z, attn.W_O[head], "batch pos d_head, d_head d_model -> batch pos d_model")
+            x = block.ln1(self.resid(layer, self.run_of_input((layer, index, side), run)))
+            # [batch, pos, 1, d_head]
+            qkv[side] = project(x, W[index : index + 1], b[index : index + 1])
+        q, k = attn.rotate(attn.q_norm(qkv["q"]), 0), attn.rotate(attn.k_norm(qkv["k"]), 0)
+        z = attn.apply_pattern(attn.pattern(q, k), qkv["v"])[:, :, 0]  # [batch, pos, d_head]
+        axes = "batch pos d_head, d_head d_model -> batch pos d_model"
+        written: Tensor = einsum(z, attn.W_O[head], axes)
+        return written
 
-    def mlp(self, layer: int, request: str) -> Resid:
-        """What an MLP writes, when asked this way."""
-        request = self.input_run((layer, 0, "mlp"), self.mlp_run(request))
+    def mlp_output(self, layer: int, run: Run) -> Resid:
+        """Compute what an MLP writes to the residual stream in a run."""
+        run = self.run_of_input((layer, 0, "mlp"), self.run_of_mlp(run))
         block = self.model.blocks[layer]
-        return block.mlp(block.ln2(self.stream(layer, True, request)))
+        written: Tensor = block.mlp(block.ln2(self.resid(layer, run, after_attention=True)))
+        return written
 
-    def head_run(self, layer: int, head: int, request: str) -> str:
-        """How a head answers: between sender and receivers only the sender is corrupted."""
+    def run_of_head(self, layer: int, head: int, run: Run) -> Run:
+        """Return the run from which a head's output is taken when a value of `run` is wanted."""
         # exercise 5.13
         raise NotImplementedError("exercise 5.13")
 
-    def mlp_run(self, request: str) -> str:
-        """How an MLP answers: between sender and receivers it is either passed or clean."""
+    def run_of_mlp(self, run: Run) -> Run:
+        """Return the run from which an MLP's output is taken when a value of `run` is wanted."""
         # exercise 5.13
         raise NotImplementedError("exercise 5.13")
 
-    def input_run(self, reader: Reader, request: str) -> str:
-        """What a part asks of everything before it: a receiver asks for the sender's message."""
+    def run_of_input(self, reader: Input, run: Run) -> Run:
+        """Return the run whose residual stream a head or MLP reads to compute its output in `run`.
+
+        In run D a receiver reads run C.
+        """
         # exercise 5.13
         raise NotImplementedError("exercise 5.13")
-
-    @property
-    def group(self) -> int:
-        """How many heads share a key head."""
-        return self.model.config.n_heads // self.model.config.kv_heads

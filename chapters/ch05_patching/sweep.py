@@ -1,191 +1,261 @@
-"""Run many changed versions of one text together, and compute only what the changes can reach.
+"""Run many patches of the same prompts in one batch, and compute only what the patches can change.
 
-A change in layer L at position p leaves all layers below L and all positions before p as they were.
-So a text is read once (`cache_prompt`), keeping each layer's stream, keys and values. Every version is
-born at its first layer from that stream and goes on from position p alone, the keys and values
-before p being shared by all of them (`SharedKVCache`). Versions born later join those on their way, so
-that each layer is a few large products. Nothing is approximated.
-Axes: row is (version batch), version first; new is the positions from p on.
+A patch in layer L at position p leaves all layers below L and all positions before p unchanged.
+
+1. `cache_prompt` runs the prompts once and keeps each layer's residual stream, keys and values.
+2. Patches with the same first position p form a `SweepBatch`, ordered by their first layer.
+3. `run_sweep_batch` runs it through the blocks. Patches that begin at a layer are appended there as
+   new rows, copied from the cached residual stream. Every row holds positions from p on.
+4. Queries of these rows attend to keys and values before p, which all rows of a prompt share and
+   which are never copied (`SharedKVCache`).
+
+The results are those of a separate forward for every patch, up to rounding.
+Axes: row is (patch batch), patch first; new is the positions from p on.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
+from einops import einsum, rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..ch02_transformer import HookedTransformer, HookPoint, KVCache
+from ..ch02_transformer.attention import AbstractLayerCache, Attention, causal_mask
+from ..ch02_transformer.norms import at_least_float32
 from ..ch02_transformer.sites import Site
-from .shared_past import SharedKVCache
 from .interventions import Intervention, Runs, edit_activation
 
 Patch = Sequence[Intervention]
-Rows = Float[Tensor, "row new d_model"]
+"""Interventions that are applied together: one row per prompt."""
+Heads = Float[Tensor, "row new head d_head"]
+KvHeads = Float[Tensor, "row new kv_head d_head"]
 
 
 @dataclass(frozen=True)
 class CachedPrompt:
-    """What one forward leaves of a batch of texts: enough to go on from any layer and position."""
+    """Residual streams, keys and values of a batch of prompts, from one forward."""
 
-    streams: list[Float[Tensor, "batch pos d_model"]]
-    """The stream before each block, and behind the last one."""
-    past: KVCache
+    resids: list[Float[Tensor, "batch pos d_model"]]
+    """Residual stream before each block, and after the last one."""
+    kv_cache: KVCache
     """Keys and values of all layers and positions."""
 
     @property
     def batch(self) -> int:
-        """How many texts there are."""
-        return len(self.streams[0])
+        """Number of prompts."""
+        return len(self.resids[0])
 
     @property
     def n_pos(self) -> int:
-        """How many tokens each of them has."""
-        return self.streams[0].shape[1]
+        """Number of tokens per prompt."""
+        return self.resids[0].shape[1]
 
 
 @torch.no_grad()
 def cache_prompt(model: HookedTransformer, tokens: Int[Tensor, "batch pos"]) -> CachedPrompt:
-    """Read texts once, and keep what versions of them will share."""
-    past = KVCache(len(model.blocks))
-    names = [f"blocks.{layer}.hook_resid_pre" for layer in range(len(model.blocks))]
-    last = len(model.blocks) - 1
-    end, cache = model.run_with_cache(tokens, names=names, past=past, stop_at_layer=last + 1)
-    return CachedPrompt([*(cache[name] for name in names), end], past)
+    """Run prompts once and keep the activations that all patches of them share."""
+    kv_cache, n_layers = KVCache(len(model.blocks)), len(model.blocks)
+    names = [f"blocks.{layer}.hook_resid_pre" for layer in range(n_layers)]
+    last, cache = model.run_with_cache(tokens, names=names, past=kv_cache, stop_at_layer=n_layers)
+    return CachedPrompt([*(cache[name] for name in names), last], kv_cache)
+
+
+@dataclass(frozen=True)
+class SharedKVCache(AbstractLayerCache):
+    """Keys and values of some prompts in one layer, each shared by many rows.
+
+    Row i continues prompt i % batch. A copy of the keys and values per row would cost more than the
+    rest of a sweep, so scores with the past and among new tokens meet only in the softmax.
+    """
+
+    k: Float[Tensor, "batch key kv_head d_head"]
+    """Keys of the prompts, after the rotary embedding."""
+    v: Float[Tensor, "batch key kv_head d_head"]
+    """Values of the same tokens."""
+
+    @property
+    def length(self) -> int:
+        """Number of shared tokens per prompt."""
+        return self.k.shape[1]
+
+    def attend(self, attention: Attention, q: Heads, k: KvHeads, v: KvHeads) -> Heads:
+        """Attend to the shared past and to the row's own new tokens."""
+        n_patches = len(q) // len(self.k)
+        if attention.needs_pattern or attention.mask is not causal_mask:
+            # A hook on scores or pattern needs them whole, so here the past is copied per row.
+            past_k, past_v = (x.repeat(n_patches, 1, 1, 1) for x in (self.k, self.v))
+            return attention.attend(q, torch.cat([past_k, k], dim=1), torch.cat([past_v, v], dim=1))
+        q_axes = "patch batch kv_head group new d_head"
+        past_axes, new_axes = "batch key kv_head d_head", "patch batch key kv_head d_head"
+        pattern_axes = "patch batch kv_head group new key"
+        q = rearrange(
+            q / q.shape[-1] ** 0.5,
+            f"(patch batch) new (kv_head group) d_head -> {q_axes}",
+            patch=n_patches,
+            kv_head=k.shape[2],
+        )
+        k = rearrange(k, f"(patch batch) key kv_head d_head -> {new_axes}", patch=n_patches)
+        v = rearrange(v, f"(patch batch) key kv_head d_head -> {new_axes}", patch=n_patches)
+        # exercise 5.8
+        raise NotImplementedError("exercise 5.8")
 
 
 @dataclass(frozen=True)
 class SweepBatch:
-    """Versions that set out together: all change nothing before position `start`."""
+    """Patches that run together: none of them changes a position before `start`."""
 
-    text: CachedPrompt
-    """What they are versions of."""
-    versions: Sequence[Patch]
-    """Ordered by the layer of their first change."""
+    prompt: CachedPrompt
+    """Unpatched prompts."""
+    patches: Sequence[Patch]
+    """Patches, ordered by the layer of their first change."""
     start: int
     """First position that is computed."""
     runs: Runs
     """Activations of other runs, for operands."""
-    held: Mapping[str, Tensor]
-    """Hook name -> what stands there in every version, whatever came before."""
+    frozen_activations: Mapping[str, Tensor]
+    """Hook name -> activation of the prompts that replaces the computed one in every row."""
 
     def n_active(self, layer: int) -> int:
-        """How many versions have begun once this layer is reached."""
-        return sum(first_layer(version) <= layer for version in self.versions)
+        """Count the patches whose first change is in this layer or below."""
+        return sum(first_layer(patch) <= layer for patch in self.patches)
 
-    def append_new(self, stream: Tensor, layer: int) -> Float[Tensor, "row new d_model"]:
-        """The streams on their way, and behind them those of the versions that begin here."""
+    def append_new(self, resid: Tensor, layer: int) -> Float[Tensor, "row new d_model"]:
+        """Append the rows of the patches that begin at this layer to the rows that are running."""
         # exercise 5.7
         raise NotImplementedError("exercise 5.7")
 
     def shared_kv(self, layer: int) -> SharedKVCache:
-        """Keys and values of the text before the start, which no version changes."""
-        of_layer = self.text.past.layers[layer]
-        if of_layer.k is None or of_layer.v is None:
-            raise ValueError(f"layer {layer} has read nothing yet")
+        """Return keys and values of the prompts before the start, which no patch changes."""
+        cached = self.prompt.kv_cache.layers[layer]
+        if cached.k is None or cached.v is None:
+            raise ValueError(f"layer {layer}: expected cached keys and values, got none")
         # exercise 5.7
         raise NotImplementedError("exercise 5.7")
 
     def hook(self, x: Tensor, point: HookPoint) -> Tensor:
-        """Put what is held into every row, then make each version's own change in its rows."""
-        batch, born = self.text.batch, len(x) // self.text.batch
-        if point.name in self.held:
-            here = self.held[point.name]
-            here = here.narrow(point.pos_axis, self.start, here.shape[point.pos_axis] - self.start)
-            x = here.repeat(born, *[1] * (here.ndim - 1))
-        for number, version in enumerate(self.versions[:born]):
-            for change in version:
+        """Replace x by the frozen activation if there is one, then apply each patch in its rows."""
+        batch, n_active = self.prompt.batch, len(x) // self.prompt.batch
+        if point.name in self.frozen_activations:
+            frozen = self.frozen_activations[point.name]  # [batch, pos, ...]
+            n_new = frozen.shape[point.pos_axis] - self.start
+            frozen = frozen.narrow(point.pos_axis, self.start, n_new)
+            x = frozen.repeat(n_active, *[1] * (frozen.ndim - 1))  # [row, new, ...]
+        for index, patch in enumerate(self.patches[:n_active]):
+            rows = x[index * batch : (index + 1) * batch]
+            for change in patch:
                 if change.site.name == point.name:
-                    edit_activation(
-                        x[number * batch : (number + 1) * batch],
-                        point,
-                        change,
-                        self.runs,
-                        self.start,
-                    )
+                    edit_activation(rows, point, change, self.runs, self.start)
         return x
 
     @contextmanager
     def hooks(self, model: HookedTransformer) -> Iterator[None]:
-        """Keep all changes on."""
-        names = {change.site.name for version in self.versions for change in version}
-        with model.hooks({name: self.hook for name in names | set(self.held)}):
+        """Apply all patches in a `with` block."""
+        names = {change.site.name for patch in self.patches for change in patch}
+        with model.hooks({name: self.hook for name in names | set(self.frozen_activations)}):
             yield
 
 
-def first_layer(version: Patch) -> int:
-    """The lowest block that a version changes."""
-    return min(-1 if change.site.layer is None else change.site.layer for change in version)
+def first_layer(patch: Patch) -> int:
+    """Return the lowest block that a patch changes."""
+    return min(-1 if change.site.layer is None else change.site.layer for change in patch)
 
 
-def first_position(version: Patch, text: CachedPrompt) -> int:
-    """The earliest position that a version changes."""
-    return min(int(change.site.resolve_positions(text.batch, text.n_pos).min()) for change in version)
+def first_position(patch: Patch, prompt: CachedPrompt) -> int:
+    """Return the earliest position that a patch changes."""
+    return min(
+        int(change.site.resolve_positions(prompt.batch, prompt.n_pos).min()) for change in patch
+    )
 
 
-def check_patches(model: HookedTransformer, versions: Sequence[Patch]) -> None:
-    """Refuse versions that change nothing, something outside of the blocks, or generated tokens.
+def check_patches(model: HookedTransformer, patches: Sequence[Patch]) -> None:
+    """Check that every patch changes something inside the blocks, in the prompt.
 
-    Raises: ValueError for these; KeyError or ValueError for sites that the model does not have.
+    Raises: ValueError otherwise; KeyError or ValueError for sites that the model does not have.
     """
-    if not versions:
-        raise ValueError("no versions to run: give at least one list of interventions")
-    for version in versions:
-        if not version:
-            raise ValueError("a version without interventions is the text itself")
-        for change in version:
+    if not patches:
+        raise ValueError("expected at least one patch, a list of interventions; got no patches")
+    for patch in patches:
+        if not patch:
+            raise ValueError("expected at least one intervention per patch, got an empty list")
+        for change in patch:
             change.site.check(model)
             if change.site.layer is None:
                 raise ValueError(
-                    f"{change.site.name} lies outside of the blocks; use `run_with_interventions` for it"
+                    f"expected a site inside a block, got {change.site.name}; use "
+                    "run_with_interventions for it"
                 )
             if change.during == "generated":
-                raise ValueError(f"{change.site.name}: a sweep generates nothing to intervene in")
+                raise ValueError(
+                    f"{change.site.name}: expected during='all' or 'prompt', got 'generated'; a "
+                    "sweep generates no tokens"
+                )
 
 
-def groups(text: CachedPrompt, versions: Sequence[Patch], max_rows: int) -> Iterator[list[int]]:
-    """Numbers of versions that can set out together: same first position, ordered by layer."""
-    keys = [(first_position(one, text), first_layer(one), i) for i, one in enumerate(versions)]
+def group_patches(
+    prompt: CachedPrompt, patches: Sequence[Patch], max_rows: int
+) -> Iterator[list[int]]:
+    """Yield indices of patches that run together: same first position, ordered by first layer."""
+    keys = [(first_position(one, prompt), first_layer(one), i) for i, one in enumerate(patches)]
     keys.sort()
-    size = max(1, max_rows // text.batch)
+    size = max(1, max_rows // prompt.batch)
     while keys:
-        same = [key for key in keys if key[0] == keys[0][0]][:size]
-        yield [number for _, _, number in same]
-        keys = keys[len(same) :]
+        group = [key for key in keys if key[0] == keys[0][0]][:size]
+        yield [index for _, _, index in group]
+        keys = keys[len(group) :]
+
+
+class SweepResult(NamedTuple):
+    """What a sweep batch computes."""
+
+    resid: Float[Tensor, "row new d_model"]
+    """Residual stream after the last block that was run."""
+    recorded: list[Tensor]
+    """Activation at each recorded site, [patch, batch, place, ...], of the patches that had begun
+    by its layer. Empty where none had."""
 
 
 @torch.no_grad()
 def run_sweep_batch(
-    model: HookedTransformer, together: SweepBatch, listen: Sequence[Site] = (), stop: int | None = None
-) -> tuple[Rows, list[Tensor]]:
-    """Take versions from where they begin to the end, and return the streams behind the last block.
+    model: HookedTransformer,
+    sweep: SweepBatch,
+    recorded_sites: Sequence[Site] = (),
+    stop_at_layer: int | None = None,
+) -> SweepResult:
+    """Run the patches of a batch from the first layer that one changes.
 
-    stop: leave before this block instead. The second result has an entry for each site of `listen`:
-    what stood there, [version, batch, place, ...], of those versions that had begun by its layer.
+    stop_at_layer: stop before this block; None for after the last one.
 
-    Raises: ValueError for a site to listen to before the first position that is computed.
+    Raises: ValueError for a recorded site before the first position that is computed.
     """
-    text, stop = together.text, len(model.blocks) if stop is None else stop
-    for site in listen:
-        if site.resolve_positions(text.batch, text.n_pos).min() < together.start:
-            raise ValueError(f"{site}: nothing is computed before position {together.start}")
-    heard: dict[str, Tensor] = {}
-    names = sorted({site.name for site in listen})
+    prompt = sweep.prompt
+    for site in recorded_sites:
+        if site.resolve_positions(prompt.batch, prompt.n_pos).min() < sweep.start:
+            raise ValueError(f"{site}: expected positions from {sweep.start} on")
+    activations: dict[str, Tensor] = {}
+    names = sorted({site.name for site in recorded_sites})
     points = dict(zip(names, model.find_points(names), strict=True))
 
-    def hear(x: Tensor, point: HookPoint) -> None:
-        heard[point.name] = x
+    def observe(x: Tensor, point: HookPoint) -> None:
+        activations[point.name] = x
 
-    stream = text.streams[0][:0, together.start :]
-    with together.hooks(model), model.observing(names, hear):
-        for layer in range(first_layer(together.versions[0]), stop):
-            stream = together.append_new(stream, layer)
-            stream = model.blocks[layer](stream, together.shared_kv(layer))
-    parts = []
-    for site in listen:
-        x = heard.get(site.name, stream[:0])
-        where = site.resolve_positions(text.batch, text.n_pos).repeat(len(x) // text.batch, 1)
-        part = site.take(x, points[site.name], where - together.start) if len(x) else x
-        parts.append(part.unflatten(0, (-1, text.batch)) if len(x) else part)
-    return stream, parts
+    resid = prompt.resids[0][:0, sweep.start :]  # no rows yet
+    stop = len(model.blocks) if stop_at_layer is None else stop_at_layer
+    with sweep.hooks(model), model.observing(names, observe):
+        for layer in range(first_layer(sweep.patches[0]), stop):
+            resid = sweep.append_new(resid, layer)
+            resid = model.blocks[layer](resid, sweep.shared_kv(layer))
+    recorded = []
+    for site in recorded_sites:
+        x = activations.get(site.name, resid[:0])
+        if len(x):
+            where = site.resolve_positions(prompt.batch, prompt.n_pos).repeat(
+                len(x) // prompt.batch, 1
+            )
+            x = site.take(x, points[site.name], where - sweep.start)  # [row, place, ...]
+            x = x.unflatten(0, (-1, prompt.batch))  # [patch, batch, place, ...]
+        recorded.append(x)
+    return SweepResult(resid, recorded)

@@ -1,27 +1,35 @@
-"""Causal tracing: spoil what is known of the subject, put one clean state back, see what returns.
+"""Causal tracing: corrupt the subject's embeddings, restore one clean state, measure what returns.
 
-1. Clean run: keep every state. 2. Corrupted run: noise on the subject's embeddings, nowhere else.
-3. The corrupted run with one clean state put back: whatever probability of the answer returns, that
-state carries it. `causal_trace` does this for every layer, and for all positions in one forward.
+1. Clean run: cache every state.
+2. Corrupted run: add noise to the subject's embeddings and nowhere else.
+3. Restored run: the corrupted run with one clean state patched in. The probability of the answer
+   that returns is the state's indirect effect. `causal_trace` does this for every layer, with all
+   positions in one forward.
 
-Axes: sample is a draw of noise; place is a set of positions restored together.
+Axes: sample is a draw of noise; set is a set of positions that are restored together.
 Source: Meng et al. 2022, "Locating and Editing Factual Associations in GPT", section 2.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ..ch02_transformer import HookedTransformer, HookPoint
+from ..ch02_transformer import HookedTransformer
+from ..ch02_transformer.sites import Site
+from .interventions import Intervention, apply_interventions
 from .metrics import probability
 
-KINDS = {"resid": "hook_resid_post", "mlp_out": "hook_mlp_out", "attn_out": "hook_attn_out"}
-"""What can be restored -> its hook in each block. `resid` is the stream after the block."""
-
-Stream = Float[Tensor, "sample batch pos d_model"]
+State = Literal["resid", "mlp_out", "attn_out"]
+STATE_HOOKS: dict[str, str] = {
+    "resid": "hook_resid_post",
+    "mlp_out": "hook_mlp_out",
+    "attn_out": "hook_attn_out",
+}
+"""What is restored -> its hook point in each block. `resid` is the residual stream after a block."""
+CorruptedResid = Float[Tensor, "sample batch pos d_model"]
 
 
 def corrupt_subject(
@@ -31,20 +39,20 @@ def corrupt_subject(
     n_samples: int,
     generator: torch.Generator,
     scale: float = 3.0,
-) -> Stream:
-    """The stream before layer 0, with Gaussian noise where the subject stands.
+) -> CorruptedResid:
+    """Return the residual stream before layer 0, with Gaussian noise at the subject's positions.
 
-    The noise of each sample, text, position and entry is its own draw; its standard deviation is
-    `scale` times that of the entries of W_E. Everywhere else the stream is the clean one.
+    Every sample, prompt, position and entry has its own draw. The standard deviation is `scale`
+    times that of all entries of W_E.
 
-    Raises: ValueError when a text has no subject, or no sample is asked for.
+    Raises: ValueError when a prompt has no subject, or for fewer than one sample.
     Differs: the paper's code takes the deviation over the embeddings of the subjects in its data;
         here it is over all entries of W_E.
     """
     if n_samples < 1 or not subject.any(dim=1).all():
         raise ValueError(
-            f"each text needs a subject and at least one sample; {n_samples} samples came, and "
-            f"{int((~subject.any(dim=1)).sum())} of {len(subject)} texts have no subject"
+            f"expected at least one sample and a subject in every prompt, got {n_samples} samples "
+            f"and {int((~subject.any(dim=1)).sum())} of {len(subject)} prompts without a subject"
         )
     clean = model.embed_tokens(tokens)
     # exercise 5.10
@@ -52,57 +60,58 @@ def corrupt_subject(
 
 
 def window(layer: int, width: int, n_layers: int) -> range:
-    """The layers restored together: `width` of them around a layer, fewer at the ends.
+    """Return the layers that are restored together: `width` of them, centered at a layer.
 
-    They begin width // 2 before it; of an even width one more lies before it than behind.
+    They begin width // 2 before the layer, so an even width has one more before it than after.
+    Layers that do not exist are cut off.
     """
     # exercise 5.11
     raise NotImplementedError("exercise 5.11")
 
 
-def restored(
+def run_with_restored(
     model: HookedTransformer,
-    noisy: Stream,
+    corrupted_resid: CorruptedResid,
     clean: Mapping[str, Float[Tensor, "batch pos d_model"]],
-    places: Bool[Tensor, "place pos"],
+    position_sets: Bool[Tensor, "set pos"],
     answers: Int[Tensor, " batch"],
-) -> Float[Tensor, "place batch"]:
-    """Probability of the answers when clean states are put back into the corrupted run.
+) -> Float[Tensor, "set batch"]:
+    """Compute the probability of the answers when clean states are restored in the corrupted run.
 
-    clean: hook name -> the clean state there; all of them are restored together. places: which
-    positions, one row for each version of the run; a row of False restores nothing. All versions
-    see the same noise and go through the model in one batch. The probability is that at the last
-    position, averaged over samples.
+    clean: hook name -> clean state; all of them are restored together. position_sets: which
+    positions are restored, one row per version of the run; a row of False restores nothing.
+    All versions see the same noise and run in one batch. The probability is read at the last
+    position and averaged over samples.
     """
-    versions, samples, batch = len(places), noisy.shape[0], noisy.shape[1]
+    n_sets, n_samples, batch = len(position_sets), *corrupted_resid.shape[:2]
     # exercise 5.11
     raise NotImplementedError("exercise 5.11")
 
 
 class Trace(NamedTuple):
-    """Probabilities of the answer in the three kinds of run."""
+    """Probability of the answer in the three kinds of run."""
 
     clean: Float[Tensor, " batch"]
-    """Nothing is done."""
+    """Clean run."""
     corrupted: Float[Tensor, " batch"]
     """Noise on the subject, averaged over samples."""
-    restored: Float[Tensor, "layer place batch"]
-    """The same noise, clean states put back, averaged over samples."""
+    restored: Float[Tensor, "layer set batch"]
+    """The same noise with clean states restored, averaged over samples."""
 
 
 def total_effect(trace: Trace) -> Float[Tensor, " batch"]:
-    """What the noise costs: clean minus corrupted probability of each answer.
+    """Compute what the noise costs: clean minus corrupted probability of each answer.
 
-    Units: probability; 0 says that the noise did nothing, and then there is nothing to trace.
+    Units: probability; 0 means that the noise has no effect, so that there is nothing to trace.
     """
     # exercise 5.11
     raise NotImplementedError("exercise 5.11")
 
 
-def indirect_effect(trace: Trace) -> Float[Tensor, "layer place batch"]:
-    """What a restored state brings back: restored minus corrupted probability.
+def indirect_effect(trace: Trace) -> Float[Tensor, "layer set batch"]:
+    """Compute what a restored state brings back: restored minus corrupted probability.
 
-    Units: probability; 0 is nothing, the total effect is everything.
+    Units: probability; 0 is no effect, the total effect is a full recovery.
     """
     # exercise 5.11
     raise NotImplementedError("exercise 5.11")
@@ -113,34 +122,36 @@ def causal_trace(
     model: HookedTransformer,
     tokens: Int[Tensor, "batch pos"],
     answers: Int[Tensor, " batch"],
-    noisy: Stream,
-    kind: str = "resid",
+    corrupted_resid: CorruptedResid,
+    *,
+    kind: State = "resid",
     width: int = 1,
-    places: Bool[Tensor, "place pos"] | None = None,
+    position_sets: Bool[Tensor, "set pos"] | None = None,
 ) -> Trace:
-    """Trace every layer; each position by itself unless `places` groups them.
+    """Trace every layer, by default with each position on its own.
 
-    noisy: from `corrupt_subject`. width: how many layers around each are restored together.
+    corrupted_resid: from `corrupt_subject`. width: number of layers that are restored together.
 
-    Raises: ValueError for an unknown kind, a width below 1, or a stream of other texts.
+    Raises: ValueError for an unknown kind, a width below 1, or a residual stream of other prompts.
     """
-    if kind not in KINDS or width < 1 or noisy.shape[1:3] != tokens.shape:
+    if kind not in get_args(State):
+        raise ValueError(f"expected kind in {', '.join(get_args(State))}, got {kind!r}")
+    if width < 1:
+        raise ValueError(f"expected width of at least 1 layer, got {width}")
+    if corrupted_resid.shape[1:3] != tokens.shape:
         raise ValueError(
-            f"kind is one of {', '.join(KINDS)}, width at least 1, and the noisy stream of the "
-            f"same texts; kind={kind!r}, width={width}, tokens of shape {tuple(tokens.shape)} and "
-            f"a stream of shape {tuple(noisy.shape)} came"
+            f"expected corrupted_resid of shape [sample, {tokens.shape[0]}, {tokens.shape[1]}, "
+            f"d_model], as tokens, got {list(corrupted_resid.shape)}"
         )
     layers = range(len(model.blocks))
-    names = [f"blocks.{layer}.{KINDS[kind]}" for layer in layers]
+    names = [f"blocks.{layer}.{STATE_HOOKS[kind]}" for layer in layers]
     logits, states = model.run_with_cache(tokens, names=names)
-    each = torch.eye(tokens.shape[1], dtype=torch.bool)
-    places = each if places is None else places
-    nothing = torch.zeros_like(places[:1])
+    if position_sets is None:
+        position_sets = torch.eye(tokens.shape[1], dtype=torch.bool)
     rows = []
     for layer in layers:
-        clean = {
-            names[number]: states[names[number]] for number in window(layer, width, len(names))
-        }
-        rows.append(restored(model, noisy, clean, places, answers))
-    corrupted = restored(model, noisy, {}, nothing, answers)[0]
+        clean = {names[i]: states[names[i]] for i in window(layer, width, len(names))}
+        rows.append(run_with_restored(model, corrupted_resid, clean, position_sets, answers))
+    nothing = torch.zeros_like(position_sets[:1])
+    corrupted = run_with_restored(model, corrupted_resid, {}, nothing, answers)[0]
     return Trace(probability(logits[:, -1], answers), corrupted, torch.stack(rows))
