@@ -9,7 +9,8 @@ from docs._figures.lib.plotting import bars, publish
 from solutions.ch02_transformer import HookedTransformer, load_pretrained
 from solutions.ch02_transformer.attention_only import ATTENTION_ONLY
 from toy_models import folder
-from toy_models.attn_0l.train import RECIPE, bigram_logits, centred, report, start
+from toy_models.attn_0l.train import RECIPE, bigram_logits, centred, report
+from toy_models.recipes.attention_only import initialize
 from toy_models.synthetic_text import bigrams, stationary
 
 SEEDS, POINTS = (0, 1, 2), 700
@@ -67,7 +68,7 @@ def sample(table: Float[Tensor, "here next"]) -> list[float]:
 def untrained() -> HookedTransformer:
     """A model as training finds it."""
     model = HookedTransformer(RECIPE.sizes, ATTENTION_ONLY)
-    start(model, seed=0, std_embed=RECIPE.std_embed)
+    initialize(model, seed=0, std_embed=RECIPE.std_embed)
     return model
 
 

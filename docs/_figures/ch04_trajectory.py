@@ -1,10 +1,11 @@
-"""Draws two views of the phase change that use no head: slopes of the loss, and paths of losses."""
+"""Draw the phase change without reference to heads: slopes of the loss, and paths of losses."""
 
 from typing import Any
 
 import torch
 from matplotlib.figure import Figure
 from safetensors.torch import load_file
+from torch import Tensor
 
 from docs._figures.ch04_phase_change import KINDS, LENGTH, runs_of, steps_of
 from docs._figures.lib.plotting import lines, publish
@@ -16,22 +17,24 @@ from solutions.ch04_induction.phase_change import (
 )
 from toy_models import toys
 
+PLAIN = ["one layer", "two layers"]
+
 
 def main() -> None:
-    """Draw both."""
+    """Draw both figures."""
     draw_slopes()
     draw_trajectories()
 
 
 def slopes_of(kind: str) -> torch.Tensor:
-    """Slope of the loss by the log of the index, mean over seeds, [snapshot, band]."""
+    """Compute the slope of the loss over the log of the index, mean of seeds: [snapshot, band]."""
     runs = runs_of(kind, "repeats")
     by_index = torch.tensor([[r["by_index"] for r in run] for run in runs])
     return loss_slope(by_index[:, :, None], width=9).mean(dim=0)
 
 
 def draw_slopes() -> None:
-    """How the loss falls with the index of the token, before and after the change."""
+    """Draw how the loss falls with the index of the token over training."""
     slopes, one = slopes_of("two layers"), slopes_of("one layer")
     steps = steps_of(runs_of("two layers", "repeats"))
     bands = [f"{9 * i + 1} to {9 * i + 9}" for i in range(slopes.shape[1])]
@@ -51,11 +54,11 @@ def draw_slopes() -> None:
     publish(
         "ch04_slope",
         draw,
-        alt="Slope of the loss by the log of the index over training. With two layers that of "
+        alt="Slope of the loss over the log of the index during training. With two layers that of "
         f"indices 19 to 27 falls from {slopes[before, 2]:.1f} at step 175 to "
         f"{slopes[after, 2]:.1f} at the end, that of 28 to 36 from {slopes[before, 3]:.1f} to "
         f"{slopes[after, 3]:.1f}; with one layer they end at {one[after, 2]:.1f} and "
-        f"{one[after, 3]:.1f}. Before index 10 nothing can be known, and the slope stays at 0.",
+        f"{one[after, 3]:.1f}. Before index 10 nothing can be predicted, and the slope stays at 0.",
         numbers={
             "steps": steps,
             "bands": bands,
@@ -72,47 +75,96 @@ def draw_slopes() -> None:
 
 
 def draw_trajectories() -> None:
-    """Principal components of per-token losses, and the angle at which the path turns."""
-    paths, angles, widest = {}, {}, {}
-    for kind, name in KINDS.items():
-        losses = load_file(toys.ROOT / name / "token_losses.safetensors")
-        stacks = [losses[f"repeats/{seed}"].float() for seed in range(3)]
-        paths[kind] = loss_pca(stacks[0]).numpy()
-        runs = runs_of(kind, "repeats")
-        angles[kind] = [turn_of(*pair) for pair in zip(stacks, runs, strict=True)]
-        widest[kind] = [
-            max(turning_angle(loss_pca(stack), at) for at in range(4, 21)) for stack in stacks
-        ]
+    """Draw principal components of per-token losses: each model's own, and joint ones."""
+    stacks = {kind: losses_of(name) for kind, name in KINDS.items()}
+    middles = {k: [steepest_snapshot(run) for run in runs_of(k, "repeats")] for k in KINDS}
+    own = {kind: [loss_pca(run) for run in runs] for kind, runs in stacks.items()}
+    angles = {
+        kind: [turning_angle(path, at) for path, at in zip(own[kind], middles[kind], strict=True)]
+        for kind in KINDS
+    }
+    widest = {
+        kind: [max(turning_angle(path, at) for at in range(4, 21)) for path in own[kind]]
+        for kind in KINDS
+    }
+    paths = {kind: runs[0] for kind, runs in own.items()}
+    joint = {
+        "two plain models": joint_numbers(stacks, middles, PLAIN),
+        "all four models": joint_numbers(stacks, middles, list(KINDS)),
+    }
+    shared = joint_paths(stacks, PLAIN, seed=0)
 
     def draw(figure: Figure) -> None:
-        axes = figure.subplots()
-        for kind, path in paths.items():
-            axes.plot(path[:, 0], path[:, 1], ".-", label=kind, linewidth=1.2, markersize=4)
-        axes.set(xlabel="first component (nats)", ylabel="second component (nats)")
-        axes.legend(frameon=False)
+        left, right = figure.subplots(1, 2)
+        for axes, shown, title in (
+            (left, paths, "components of each model"),
+            (right, shared, "joint components, plain models"),
+        ):
+            for kind, path in shown.items():
+                axes.plot(path[:, 0], path[:, 1], ".-", label=kind, linewidth=1.2, markersize=4)
+            axes.set(xlabel="first component (nats)", title=title)
+        left.set(ylabel="second component (nats)")
+        handles, labels = left.get_legend_handles_labels()
+        right.legend(handles, labels, frameon=False, loc="upper center")
 
-    said = "; ".join(f"{kind} {min(v):.0f} to {max(v):.0f}" for kind, v in angles.items())
+    turns = joint["two plain models"]
     publish(
         "ch04_trajectory",
         draw,
-        alt="Paths of four kinds of model through the first two principal components. All four "
-        f"turn; by how many degrees in the middle of the steepest stretch of loss: {said}.",
+        alt="Left: paths of four kinds of model through two principal components, computed per "
+        f"model. All four turn; degrees at the steepest window of the loss: {ranges(angles)}. "
+        "Right: one-layer and two-layer models in joint components. The one-layer path is short, "
+        "the two-layer path is long and turns. Degrees at the steepest window: "
+        f"{ranges(turns['turn'])}. Nats from start to end: {ranges(turns['distance'])}.",
         numbers={
             "paths": paths,
             "turn_at_steepest_degrees": angles,
             "widest_turn_of_steps_100_to_500_degrees": widest,
+            "joint_paths": shared,
+            "joint": joint,
         },
         sources=[__file__],
         seeds=range(3),
+        size=(8.0, 3.6),
     )
 
 
-def turn_of(losses: torch.Tensor, run: list[dict[str, Any]]) -> float:
-    """The turn of a path in the middle of the stretch in which its loss falls most."""
+def losses_of(name: str) -> list[Tensor]:
+    """Read the per-token losses of a toy, [snapshot, token] for each seed."""
+    losses = load_file(toys.ROOT / name / "token_losses.safetensors")
+    return [losses[f"repeats/{seed}"].float() for seed in range(3)]
+
+
+def steepest_snapshot(run: list[dict[str, Any]]) -> int:
+    """Return the index of the snapshot in the middle of the steepest window of the loss."""
     steps = torch.tensor(steps_of([run]))
     window = steepest_window(steps, torch.tensor([record["loss"] for record in run]), LENGTH)
-    middle = (steps - (window.start + window.stop) / 2).abs().argmin()
-    return turning_angle(loss_pca(losses), int(middle))
+    return int((steps - (window.start + window.stop) / 2).abs().argmin())
+
+
+def joint_paths(stacks: dict[str, list[Tensor]], kinds: list[str], seed: int) -> dict[str, Tensor]:
+    """Project the snapshots of several models of one seed onto their joint components."""
+    together = loss_pca(torch.cat([stacks[kind][seed] for kind in kinds]))
+    parts = together.split([len(stacks[kind][seed]) for kind in kinds])
+    return dict(zip(kinds, parts, strict=True))
+
+
+def joint_numbers(
+    stacks: dict[str, list[Tensor]], middles: dict[str, list[int]], kinds: list[str]
+) -> dict[str, dict[str, list[float]]]:
+    """Measure paths in joint components: turns, and distances from start to end, per seed."""
+    found: dict[str, dict[str, list[float]]] = {"turn": {}, "distance": {}}
+    for seed in range(3):
+        for kind, path in joint_paths(stacks, kinds, seed).items():
+            angle = turning_angle(path, middles[kind][seed])
+            found["turn"].setdefault(kind, []).append(angle)
+            found["distance"].setdefault(kind, []).append((path[-1] - path[0]).norm().item())
+    return found
+
+
+def ranges(values: dict[str, list[float]]) -> str:
+    """Write the range over seeds for each kind of model."""
+    return "; ".join(f"{kind} {min(v):.0f} to {max(v):.0f}" for kind, v in values.items())
 
 
 if __name__ == "__main__":

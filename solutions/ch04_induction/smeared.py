@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..ch02_transformer import TransformerConfig
-from ..ch02_transformer.attention import Attention
+from ..ch02_transformer.attention import Attention, QKNorms
 from ..ch02_transformer.attention_only import ATTENTION_ONLY_NORMED
 
 Keys = Float[Tensor, "batch pos head d_head"]
@@ -53,7 +53,7 @@ class Smear(nn.Module):
 def smeared_attention(config: TransformerConfig, layer: int) -> Attention:
     """Build attention with smeared keys; all layers are alike."""
     del layer
-    return Attention(config, qk_norms=(nn.Identity(), Smear(config)))
+    return Attention(config, qk_norms=QKNorms(nn.Identity(), Smear(config)))
 
 
 SMEARED = replace(ATTENTION_ONLY_NORMED, attention=smeared_attention)

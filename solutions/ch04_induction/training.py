@@ -1,8 +1,8 @@
-"""Train the small models of this chapter, and measure them on the way.
+"""Train the small models of this chapter, and measure them at snapshots.
 
-All are attention-only with norms that have no gain, so that weights can be read as they are. They
-differ in two things: one layer or two, plain keys or smeared ones. `training` yields after every
-step; whoever calls it decides when to measure (`measure`) and what to keep.
+All are attention-only, with norms that have no gain, so their weights can be read directly. They
+differ in two things: one layer or two, plain keys or smeared keys. `training` yields after each
+step; the caller decides when to measure (`measure`) and which weights to keep.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,10 +23,10 @@ Draw = Callable[[int, torch.Generator], Int[Tensor, "batch pos"]]
 
 
 def small_model(n_layers: int, smeared: bool, d_vocab: int, seed: int) -> HookedTransformer:
-    """A model of this chapter before training: d_model 64, two heads of 32, 64 positions.
+    """Build a model of this chapter before training: d_model 64, two heads of 32, 64 positions.
 
-    Positions start larger than the other weights: with much smaller ones heads take long to find
-    the previous token.
+    The position vectors start larger than the other weights. With much smaller ones, heads learn
+    to attend to the previous token only slowly.
     """
     sizes = TransformerConfig(
         n_layers=n_layers, d_model=64, n_heads=2, d_head=32, d_mlp=0, d_vocab=d_vocab, n_ctx=64
@@ -39,9 +39,9 @@ def small_model(n_layers: int, smeared: bool, d_vocab: int, seed: int) -> Hooked
 
 
 def training(model: HookedTransformer, draw: Draw, config: TrainConfig) -> Iterator[int]:
-    """Train in place on fresh texts, and yield how many steps have been made.
+    """Train a model in place on newly drawn texts, and yield the number of steps so far.
 
-    draw: (batch_size, generator) -> tokens. The texts of a step depend on the seed and the step.
+    draw: (batch_size, generator) -> tokens. The texts of a step depend only on seed and step.
     """
     optimizer = make_optimizer(model, config)
     for step in range(config.steps):
@@ -53,18 +53,18 @@ def training(model: HookedTransformer, draw: Draw, config: TrainConfig) -> Itera
 
 
 class Snapshot(NamedTuple):
-    """What is measured on a model at one moment of its training."""
+    """Measurements of a model at one step of its training."""
 
     loss: float
-    """Mean next-token loss on texts of the task, nats."""
+    """Mean next-token loss on texts of the task, in nats."""
     in_context: float
-    """In-context score on them: late minus early, nats; negative is better."""
+    """In-context score on these texts: late minus early, in nats; negative is better."""
     prefix: Float[Tensor, "layer head"]
     """Prefix matching on repeated segments."""
     previous: Float[Tensor, "layer head"]
-    """Attention to the previous token, on the same."""
+    """Attention to the previous token, on the same segments."""
     k_composition: Float[Tensor, "earlier later"] | None
-    """Of the heads of layer 0 with those of layer 1, no baseline subtracted; None for one layer."""
+    """K-composition of layers 0 and 1, the baseline not subtracted; None for one layer."""
     token_losses: Float[Tensor, "batch predicted"]
     """Loss of each token of the texts."""
 
@@ -76,7 +76,7 @@ def measure(
     repeats: Int[Tensor, "segments length"],
     period: int,
 ) -> Snapshot:
-    """Take all measures of a model, on texts of its task and on repeated segments.
+    """Measure a model on texts of its task and on repeated segments.
 
     The in-context score compares the indices pos / 10 and pos - 12, as 50 and 500 of 512 do.
     """

@@ -1,7 +1,7 @@
-"""Trains attn_1l: one layer with a single head, on a text with skip-trigrams.
+"""Train attn_1l: one layer with a single head, on a text with skip-trigrams.
 
-`python -m toy_models train attn_1l` takes half a minute of one core. `--heads 2` makes the models
-of the folders two_heads_*: a second head leaves room to carry out two rules of one source apart.
+`python -m toy_models train attn_1l` takes half a minute of one core. `--heads 2` trains the models
+of the folders two_heads_*: two heads can carry out two rules of one source separately.
 """
 
 import argparse
@@ -13,12 +13,12 @@ from torch import Tensor
 
 from solutions.ch02_transformer import HookedTransformer
 from solutions.ch02_transformer.train import TrainConfig
-from toy_models.attn_0l.train import Recipe, run, sizes
+from toy_models.recipes.attention_only import Recipe, run, sizes
 from toy_models.synthetic_text import REACH, RULES, TOKEN, bigrams, bugs, draw_text, rule_table
 
 
 def recipe(n_heads: int) -> Recipe:
-    """The same run with one head or more, each of 32 dimensions."""
+    """Make the recipe for one or more heads of 32 dimensions each."""
     training = TrainConfig(
         steps=2_000, batch_size=32, window=64, lr=0.01, weight_decay=0.01, eval_every=500
     )
@@ -26,26 +26,26 @@ def recipe(n_heads: int) -> Recipe:
 
 
 class Row(NamedTuple):
-    """How often a word follows `here`, with and without a source before it."""
+    """Probability of a word after `here`, with and without a source before it."""
 
     source: str
-    """The word that may stand among the last REACH."""
+    """The word that may occur among the last REACH."""
     here: str
-    """The word that is read now."""
+    """The current word."""
     out: str
     """The word whose probability is measured."""
     base: float
-    """In the chain: the truth where no rule applies."""
+    """Probability in the chain, which is the truth where no rule applies."""
     without: float
-    """The model's mean where neither this source nor one that has a rule stands within reach."""
+    """The model's mean where neither this source nor another one with a rule is within reach."""
     with_source: float
-    """The model's mean where this source does, and no other that has a rule."""
+    """The model's mean where this source is within reach, and no other one with a rule."""
 
 
 def contexts(
     tokens: Int[Tensor, "batch pos"], source: str, here: str
 ) -> tuple[Bool[Tensor, "batch pos"], Bool[Tensor, "batch pos"]]:
-    """Where `here` stands with this source of all within reach, and where with none."""
+    """Mark where `here` occurs with only this source within reach, and where with no source."""
     ruled = rule_table()[:, TOKEN[here]] >= 0
     ruled[TOKEN[source]] = False
     with_source, with_other = (torch.zeros_like(tokens, dtype=torch.bool) for _ in range(2))
@@ -53,14 +53,14 @@ def contexts(
         with_source[:, back:] |= tokens[:, :-back] == TOKEN[source]
         with_other[:, back:] |= ruled[tokens[:, :-back]]
     reads = tokens == TOKEN[here]
-    reads[:, :REACH] = False  # what stood before the window may be a source
+    reads[:, :REACH] = False  # a source may lie before the window
     alone = reads & ~with_other
     return alone & with_source, alone & ~with_source
 
 
 @torch.no_grad()
 def skip_rows(model: HookedTransformer, planted: tuple[tuple[str, str, str], ...]) -> list[Row]:
-    """Each triple measured on the same held-out text of 200,000 tokens."""
+    """Measure each (source, here, out) on the same held-out text of 200,000 tokens."""
     tokens = draw_text(200_000, seed=3_000, skips=True).tokens
     tokens = tokens[: len(tokens) // 64 * 64].view(-1, 64)
     probabilities = torch.cat([model(batch).softmax(dim=-1) for batch in tokens.split(512)])
@@ -74,12 +74,12 @@ def skip_rows(model: HookedTransformer, planted: tuple[tuple[str, str, str], ...
 
 
 def ratios(rows: list[Row]) -> Float[Tensor, " row"]:
-    """How many times its base rate each word has after its source."""
+    """Divide each word's probability after its source by its base rate."""
     return torch.tensor([row.with_source / row.base for row in rows])
 
 
 def report(model: HookedTransformer) -> str:
-    """The table of rules and bugs, with the factor over the base rate."""
+    """Format a table of rules and bugs, with the factor over the base rate."""
     lines = ["source here out         base  without  with  factor"]
     for row in skip_rows(model, (*RULES, *bugs())):
         numbers = f"{row.base:8.4f} {row.without:8.4f} {row.with_source:8.4f}"
@@ -89,7 +89,7 @@ def report(model: HookedTransformer) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Make one model."""
+    """Train one model."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--heads", type=int, default=1)
     chosen, rest = parser.parse_known_args(arguments)

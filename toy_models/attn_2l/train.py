@@ -1,7 +1,7 @@
-"""Trains attn_2l: two layers, on a text with skip-trigrams and repeated segments.
+"""Train attn_2l: two layers, on a text with skip-trigrams and repeated segments.
 
-Repeats reward an induction circuit: a head of layer 0 that looks at the token before, and one of
-layer 1 that looks for the token whose predecessor is the token read now.
+Repeats reward an induction circuit: a head of layer 0 that attends to the previous token, and one
+of layer 1 that attends to the token after the last occurrence of the current one.
 
 `python -m toy_models train attn_2l` takes under a minute of one core.
 """
@@ -17,7 +17,7 @@ from solutions.ch02_transformer.hooks import HookPoint
 from solutions.ch02_transformer.train import TrainConfig
 from solutions.ch03_circuits.circuits import copying_score, full_ov
 from solutions.ch03_circuits.composition import all_composition_scores
-from toy_models.attn_0l.train import Recipe, run, sizes
+from toy_models.recipes.attention_only import Recipe, run, sizes
 from toy_models.synthetic_text import WORDS
 
 RECIPE = Recipe(
@@ -29,27 +29,27 @@ RECIPE = Recipe(
 )
 
 HALF = 32
-"""Length of the random sequences that are repeated once."""
+"""Length of the random sequences, each of which is repeated once."""
 
 
 class Heads(NamedTuple):
-    """What each head does on random tokens that are repeated once."""
+    """Attention scores of each head on random tokens that are repeated once."""
 
     previous: Float[Tensor, "layer head"]
-    """Mean attention to the token before."""
+    """Mean attention to the previous token."""
     induction: Float[Tensor, "layer head"]
     """Mean attention, in the second half, to the token after the earlier copy."""
 
 
 def repeated(seed: int) -> Int[Tensor, "batch pos"]:
-    """Sequences of HALF random tokens, each followed by itself."""
+    """Draw sequences of HALF random tokens, each followed by itself."""
     once = torch.randint(len(WORDS), (64, HALF), generator=torch.Generator().manual_seed(seed))
     return torch.cat([once, once], dim=1)
 
 
 @torch.no_grad()
 def head_scores(model: HookedTransformer, seed: int = 0) -> Heads:
-    """Both scores, on 64 sequences of 32 tokens twice."""
+    """Compute both scores on 64 sequences of 32 tokens, each repeated once."""
     names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(len(model.blocks))]
     _, cache = model.run_with_cache(repeated(seed), names=names)
     patterns = torch.stack([cache[name] for name in names])  # [layer, batch, head, query, key]
@@ -60,20 +60,20 @@ def head_scores(model: HookedTransformer, seed: int = 0) -> Heads:
 
 @torch.no_grad()
 def loss_without(model: HookedTransformer, heads: list[int], seed: int = 0) -> float:
-    """Loss on the second copies when these heads of layer 0 write nothing, nats a token."""
+    """Compute the loss on the second copies with heads of layer 0 ablated, in nats per token."""
     tokens = repeated(seed)
 
-    def silence(z: Float[Tensor, "batch pos head d_head"], point: HookPoint) -> None:
+    def ablate(z: Float[Tensor, "batch pos head d_head"], point: HookPoint) -> None:
         del point
         z[:, :, heads] = 0
 
-    with model.hooks({"blocks.0.attn.hook_z": silence}):
+    with model.hooks({"blocks.0.attn.hook_z": ablate}):
         log_probs = model(tokens)[:, HALF:-1].log_softmax(dim=-1)
     return -log_probs.gather(-1, tokens[:, HALF + 1 :, None]).mean().item()
 
 
 def report(model: HookedTransformer) -> dict[str, list]:
-    """Scores of all heads, copying scores, and composition above the random baseline."""
+    """Collect scores of all heads, copying scores, and composition above the random baseline."""
     heads, baseline = head_scores(model), model.config.d_model**-0.5
     scores = all_composition_scores(model, earlier=0, later=1)
     copying = torch.stack([copying_score(full_ov(model, n).eigenvalues()) for n in (0, 1)])
@@ -83,7 +83,7 @@ def report(model: HookedTransformer) -> dict[str, list]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Make one model."""
+    """Train one model."""
     run("attn_2l", RECIPE, report, arguments or [])
 
 
