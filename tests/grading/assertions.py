@@ -1,7 +1,8 @@
-"""Refuse a wrong value by the mistake that gives it, where one is known.
+"""Fail a wrong value by a claim and the entry that differs most.
 
-A grader works out what is right and what the usual mistakes would give:
-`assert_close(got, right, "The rows must ...", {"Is the softmax over queries?": wrong})`.
+`check(function, *args, expected=..., claim=...)` runs an answer on copies of its arguments, so that
+nothing it does to them reaches another test. `assert_close` judges a value that is there already.
+Both note what they judge, which is how a failure is traced to a known mistake (`naming.py`).
 """
 
 from collections.abc import Callable, Mapping
@@ -10,50 +11,155 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .evidence import Mismatch, judge
+
+FLOAT32 = 1e-5
+"""Relative difference that a longer computation in float32 may make."""
+
+
+def check(
+    function: Callable[..., Any],
+    *arguments: Any,
+    expected: Any,
+    claim: str,
+    tolerance: float = 1e-10,
+    **keywords: Any,
+) -> Any:
+    """Run an answer on copies of its arguments, and judge its value and what is left of the copies.
+
+    Modules are not copied, but their parameters are compared too. Gives the value back.
+    """
+    copies, named = copy_of(arguments), copy_of(keywords)
+    actual = function(*copies, **named)
+    assert_close(actual, expected, claim, tolerance=tolerance)
+    pairs = [(f"argument {place}", *pair) for place, pair in enumerate(zip(arguments, copies), 1)]
+    pairs += [(f"argument `{name}`", keywords[name], named[name]) for name in keywords]
+    for name, before, after in pairs:
+        judge(_tensors(after))
+        unchanged = is_close(_tensors(after), _tensors(before), 0.0)
+        assert unchanged, (
+            f"The {name} is changed in place. The caller still uses it: copy it first."
+        )
+    return actual
+
+
+def copy_of(value: Any) -> Any:
+    """A copy of tensors, random generators, and containers of them; everything else as it is."""
+    if isinstance(value, Tensor):
+        copy = value.detach().clone(memory_format=torch.preserve_format)
+        return copy.requires_grad_(value.requires_grad)
+    if isinstance(value, torch.Generator):
+        copy = torch.Generator(value.device)
+        copy.set_state(value.get_state())
+        return copy
+    if isinstance(value, dict):
+        return {key: copy_of(part) for key, part in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*map(copy_of, value))
+    return type(value)(map(copy_of, value)) if type(value) in (list, tuple) else value
+
+
+def _tensors(value: Any) -> Any:
+    """What an answer could change of an argument: the tensors in it."""
+    if isinstance(value, nn.Module):
+        return dict(value.state_dict())
+    if isinstance(value, dict):
+        return {key: _tensors(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_tensors(part) for part in value]
+    return value if isinstance(value, Tensor | bool | int | float | str) else None
+
 
 def assert_close(
-    got: Any,
+    actual: Any,
     expected: Any,
     claim: str,
     mistakes: Mapping[str, Any] | None = None,
     tolerance: float = 1e-10,
 ) -> None:
-    """Raises AssertionError unless a value is the expected one up to a relative tolerance.
+    """Fail unless a value is the expected one up to a relative tolerance.
 
-    The message holds the claim, one entry that differs most, and every mistake (words -> the value
-    that it gives) whose value came. Tensors and numbers of any dtype are compared in float64.
+    Tensors and numbers of any dtype are compared in float64, containers part by part. The message
+    holds the claim and the entry that differs most. mistakes: words -> the value that a mistake
+    would give; the words are added where that value is the actual one.
+
+    Raises: AssertionError when they differ.
     """
-    if is_close(got, expected, tolerance):
+    judge(actual)
+    if is_close(actual, expected, tolerance):
         return
-    words = [f"{claim} {difference(got, expected)}"]
-    words += [text for text, value in (mistakes or {}).items() if is_close(got, value, tolerance)]
-    if is_close(got, expected, 1e-4):
+    words = [f"{claim} {difference(actual, expected, tolerance)}"]
+    given = mistakes or {}
+    words += [text for text, value in given.items() if is_close(actual, value, tolerance)]
+    if tolerance < FLOAT32 and _differ_by_rounding(actual, expected):
         words.append("They differ by rounding alone: is something computed in lower precision?")
-    raise AssertionError("\n".join(words))
+    raise Mismatch("\n".join(words))
 
 
-def is_close(got: Any, expected: Any, tolerance: float = 1e-10) -> bool:
-    """Whether two values have one shape and the same numbers."""
-    if not isinstance(got, Tensor | bool | int | float):
+def is_close(actual: Any, expected: Any, tolerance: float = 1e-10) -> bool:
+    """Whether two values have one shape and the same numbers; containers, the same parts."""
+    if _is_number(actual) and _is_number(expected):
+        left, right = _wide(actual), _wide(expected)
+        if left.shape != right.shape:
+            return False
+        return torch.allclose(left, right, rtol=tolerance, atol=tolerance, equal_nan=True)
+    if isinstance(actual, dict) and isinstance(expected, dict):
+        parts = ((actual[key], expected[key]) for key in actual if key in expected)
+        return list(actual) == list(expected) and all(is_close(*pair, tolerance) for pair in parts)
+    if isinstance(actual, list | tuple) and isinstance(expected, list | tuple):
+        pairs = zip(actual, expected)
+        return len(actual) == len(expected) and all(is_close(*pair, tolerance) for pair in pairs)
+    if _is_number(actual) or _is_number(expected):
         return False
-    left, right = _wide(got), _wide(expected)
-    if left.shape != right.shape:
-        return False
-    return torch.allclose(left, right, rtol=tolerance, atol=tolerance, equal_nan=True)
+    return type(actual) is type(expected) and bool(actual == expected)
 
 
-def difference(got: Any, expected: Any) -> str:
-    """Says where two values differ most, as one entry."""
-    if not isinstance(got, Tensor | bool | int | float):
-        return f"A tensor is expected, {type(got).__name__} came."
-    left, right = _wide(got), _wide(expected)
+def difference(actual: Any, expected: Any, tolerance: float = 1e-10) -> str:
+    """Where two values differ most, as one entry."""
+    for kind in (dict, list | tuple):
+        if isinstance(actual, kind) and isinstance(expected, kind):
+            return _different_part(actual, expected, tolerance)
+    if not (_is_number(actual) and _is_number(expected)):
+        return f"Expected {_kind(expected)}, got {_kind(actual)}."
+    left, right = _wide(actual), _wide(expected)
     if left.shape != right.shape:
-        return f"Shape {list(right.shape)} is expected, {list(left.shape)} came."
+        return f"Expected shape {list(right.shape)}, got {list(left.shape)}."
     same = (left == right) | (left.isnan() & right.isnan())
     gap = torch.where(same, 0.0, left - right).abs().nan_to_num(nan=torch.inf)
     place = [int(index) for index in torch.unravel_index(gap.argmax(), gap.shape)]
-    where = f"At {place} " if place else ""
-    return f"{where}{right[tuple(place)]:.6g} is expected, {left[tuple(place)]:.6g} came."
+    where = f"At {place} expected" if place else "Expected"
+    return f"{where} {right[tuple(place)]:.6g}, got {left[tuple(place)]:.6g}."
+
+
+def _different_part(actual: Any, expected: Any, tolerance: float) -> str:
+    """The first part in which two containers differ."""
+    if not isinstance(actual, dict):
+        actual, expected = (dict(enumerate(value)) for value in (actual, expected))
+    if list(actual) != list(expected):
+        return f"Expected the entries {list(expected)}, got {list(actual)}."
+    key = next(key for key in actual if not is_close(actual[key], expected[key], tolerance))
+    return f"In entry {key!r}: {difference(actual[key], expected[key], tolerance)}"
+
+
+def _differ_by_rounding(actual: Any, expected: Any) -> bool:
+    """Whether every entry agrees to the digits of float32, which no formula gives by accident."""
+    if not (_is_number(actual) and _is_number(expected)):
+        return False
+    left, right = _wide(actual), _wide(expected)
+    if left.shape != right.shape or not right.isfinite().all():
+        return False
+    near = FLOAT32 * 1e-2 * right.square().mean().sqrt().item()
+    return torch.allclose(left, right, rtol=FLOAT32, atol=near)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Tensor | bool | int | float)
+
+
+def _kind(value: Any) -> str:
+    if _is_number(value):
+        return "a tensor" if isinstance(value, Tensor) else "a number"
+    return repr(value) if isinstance(value, str | None) else f"a {type(value).__name__}"
 
 
 def seen_at(part: nn.Module, name: str, *inputs: Tensor) -> Tensor:

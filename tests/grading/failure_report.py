@@ -20,28 +20,28 @@ def unwritten(error: BaseException) -> str | None:
     return match and match[1]
 
 
-def explain(failure: pytest.ExceptionInfo, item: pytest.Item) -> str:
-    """The text of a refusal, a few lines long."""
+def explain(failure: pytest.ExceptionInfo, item: pytest.Item) -> tuple[list[str], list[str]]:
+    """The lines that say why a test failed, and the learner's line where it did."""
     error = failure.value
     where = _learners_line(failure, item)
     if isinstance(error, SyntaxError):
-        return _syntax(error, item.config.rootpath)
+        return _syntax(error, item.config.rootpath), []
     if type(error).__name__ == "TypeCheckError":
-        return "\n".join([*_shapes(str(error)), *where])
+        return _shapes(str(error)), where
     if isinstance(error, AssertionError):
-        return "\n".join([*_claim(str(error), item), *where])
+        return _claim(str(error), item), where
     if isinstance(error, pytest.fail.Exception):
-        return "\n".join([*_failed(str(error), item), *where])
-    return "\n".join([*_short(f"{type(error).__name__}: {error}"), *where])
+        return _failed(str(error), item), where
+    return _short(f"{type(error).__name__}: {error}"), where
 
 
-def _syntax(error: SyntaxError, root: Path) -> str:
+def _syntax(error: SyntaxError, root: Path) -> list[str]:
     """File, line, the text of the line, and what follows from it."""
     name = _shown(error.filename or "?", root)
     text = (error.text or "").rstrip("\n")
     caret = " " * max((error.offset or 1) - 1, 0) + "^"
     lines = [f"{name}, line {error.lineno}: {error.msg}", f"    {text}", f"    {caret}"]
-    return "\n".join([*lines, "Python cannot read this file, so no grader that needs it can run."])
+    return [*lines, "Python cannot read this file, so no grader that needs it can run."]
 
 
 def _claim(message: str, item: pytest.Item) -> list[str]:

@@ -20,8 +20,10 @@ from chapters.course import import_hook
 from chapters.course.answer_tables import FILE, find_tables
 from chapters.course.exercise_marks import MARK
 
-from . import answer_tables_fixture, cheating_check, failure_report, skip_rules
+from . import answer_tables_fixture, cheating_check, evidence, failure_report, naming, skip_rules
 from .progress_recorder import Recorder
+from .replay import NUMBER as EXERCISE
+from .replay import RUN, graded
 
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = ROOT / "tests"
@@ -106,6 +108,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             continue
         conditional = skip_rules.skips(item)
         if number is not None:
+            item.stash[EXERCISE] = number
             recorder.expect(number, item, conditional=conditional)
             item.user_properties.append(("exercise", number))
         skip_rules.limit_time(item)
@@ -127,12 +130,10 @@ def number_of(item: pytest.Item) -> str | None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item):
-    """Sets the exercise that is graded, fixtures included, and closes the network."""
-    number = number_of(item)
-    if number is None:
+    """Name the exercise that is graded, and close the network."""
+    if number_of(item) is None:
         return (yield)
-    exercise = import_hook.OWN_CODE_ONLY if item.config.getoption("--own") else number
-    with import_hook.grading(exercise), skip_rules.offline():
+    with graded(item):
         return (yield)
 
 
@@ -151,23 +152,46 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
-    """Turns a stub that was reached into `todo`, and a failure into a refusal."""
-    if number_of(item) is None or call.excinfo is None:
+    """Turn a stub that was reached into `todo`, shorten a failure, and note what was seen."""
+    if EXERCISE not in item.stash:
         return (yield)
     plain = item.config.getoption("tbstyle") == "auto"
-    if plain:  # pytest's own account costs more than most grades, and is not shown
+    if plain and call.excinfo:  # pytest's own account costs more than most grades, and is not shown
         item.repr_failure = lambda failure, style=None: ""
     report = yield
-    if not report.failed:
-        return report
-    missing = failure_report.unwritten(call.excinfo.value)
+    end: str | None = ""
+    if report.failed and call.excinfo:
+        end = _shorten(report, call.excinfo, item, plain)
+    if call.when == "call" or not report.passed:
+        result = "todo" if getattr(report, "todo", None) else report.outcome
+        text = report.longreprtext if report.failed else ""
+        item.stash[RUN] = evidence.Run(result, text, list(evidence.SEEN), end, call.duration)
+        item.stash[naming.REPORT] = report
+    return report
+
+
+def _shorten(report: pytest.TestReport, failure: pytest.ExceptionInfo, item, plain: bool):
+    """Put a few lines in place of the traceback; what a stub raised is `todo`, and no failure."""
+    missing = failure_report.unwritten(failure.value)
     if missing:
         report.outcome, report.todo = "skipped", missing
         path, line, _ = item.location
-        report.longrepr = (path, (line or 0) + 1, f"todo: {call.excinfo.value}")
-    elif plain:
-        report.longrepr = failure_report.explain(call.excinfo, item)
-    return report
+        report.longrepr = (path, (line or 0) + 1, f"todo: {failure.value}")
+        return ""
+    reason, where = failure_report.explain(failure, item)
+    if plain:
+        report.longrepr = "\n".join([*reason, *where])
+    return evidence.end_of(failure.value, "\n".join(reason))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session):
+    """Name the mistakes of the exercises that failed, once all their graders have run."""
+    try:
+        return (yield)
+    finally:
+        if session.config.getoption("--impl") != "solutions":
+            naming.name_failures(session)
 
 
 def pytest_report_teststatus(report: pytest.TestReport):

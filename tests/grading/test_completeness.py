@@ -1,8 +1,7 @@
-"""Every exercise is whole: mark, heading, hints, graders, wrong answers and right ones."""
+"""Every exercise is complete: mark, heading, hints, graders, mistakes and right answers."""
 
 import re
 import tomllib
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -10,19 +9,13 @@ import pytest
 from chapters.course.answer_tables import FILE, answer_files, answers_in, open_keys, read_table
 from chapters.course.exercise_pages import read_exercises
 
-from .variants import SOLUTIONS, numbers_of
+from .mistakes import SOLUTIONS, Mistake, RightAnswer, gather, numbers_of
 
 TESTS = Path(__file__).resolve().parents[1]
-HINTS, WRONG, RIGHT = 2, 3, 1
+HINTS, MISTAKES, RIGHT = 2, 3, 1
 
 CHAPTERS = sorted(path for path in SOLUTIONS.glob("ch*") if numbers_of(path))
 each_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.name)
-
-
-def answers_of(chapter: Path, name: str) -> list[str]:
-    """The numbers of the exercises that a chapter's wrong or right answers belong to."""
-    module = import_module(f"tests.{chapter.name}.{name}_answers")
-    return [answer.number for answer in getattr(module, name.upper())]
 
 
 def graded(chapter: Path) -> set[str]:
@@ -81,9 +74,9 @@ def test_every_exercise_is_graded(chapter: Path):
 
 
 @each_chapter
-@pytest.mark.parametrize("name, least", [("wrong", WRONG), ("right", RIGHT)])
-def test_every_exercise_has_wrong_and_right_answers(chapter: Path, name: str, least: int):
-    numbers = answers_of(chapter, name)
-    assert set(numbers) <= set(numbers_of(chapter)), "an answer to an exercise that is not there"
+@pytest.mark.parametrize("kind, least", [(Mistake, MISTAKES), (RightAnswer, RIGHT)])
+def test_every_exercise_has_mistakes_and_a_right_answer(chapter: Path, kind: type, least: int):
+    numbers = [record.number for record in gather(chapter.name, kind)]
+    assert set(numbers) <= set(numbers_of(chapter)), "a record of an exercise that does not exist"
     few = {n: numbers.count(n) for n in numbers_of(chapter) if numbers.count(n) < least}
-    assert not few, f"expected at least {least} {name} answers each; came {few}"
+    assert not few, f"expected at least {least} of {kind.__name__} per exercise, got {few}"

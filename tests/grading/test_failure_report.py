@@ -57,7 +57,8 @@ def refuse(tmp_path):
         try:
             module.run()
         except BaseException:
-            return failure_report.explain(pytest.ExceptionInfo.from_current(), Item(tmp_path))
+            lines = failure_report.explain(pytest.ExceptionInfo.from_current(), Item(tmp_path))
+            return "\n".join(sum(lines, []))
         raise AssertionError("nothing was raised")
 
     return refuse

@@ -4,7 +4,9 @@ import re
 
 from chapters.course.exercise_pages import read_exercises
 
-from .variants import ROOT, TESTS, Right, chapter_of, grade, numbers_of, tree
+from .mistakes import ROOT, SOLUTIONS, TESTS, Variant, chapter_of, in_place, numbers_of
+from .naming import names
+from .replay import Graders
 
 README = (ROOT / "README.md").read_text("utf-8")
 SECTION = README.split("## Your first five minutes")[1].split("\n## ")[0]
@@ -15,16 +17,20 @@ CODE = re.search(r"```python\n(.+?)\n```", SECTION, re.DOTALL)[1]
 def test_readme_begins_with_the_first_exercise_and_needs_no_model():
     first = next(iter(read_exercises().values()))
     assert NUMBER == first.number == "0.1" and first.minutes <= 5 and first.core
-    file = numbers_of(chapter_of(NUMBER))[NUMBER]
+    file = numbers_of(SOLUTIONS / chapter_of(NUMBER))[NUMBER]
     assert f"chapters/{file.relative_to(ROOT / 'solutions').as_posix()}" in SECTION
     assert f"docs/{first.page.name}" in SECTION
 
 
-def test_readmes_answer_is_refused_by_its_mistake_and_passes_when_mended(tmp_path):
-    outcomes = {}
-    for name, code in (("wrong", CODE), ("mended", CODE.replace("dim=0", "dim=1"))):
-        answer = Right(NUMBER, name, body={"mean_over_positions": code})
-        with tree(tmp_path / name, [answer]) as package:
-            outcomes[name] = grade(package, TESTS / chapter_of(NUMBER).name, NUMBER).values()
-    assert any("the mean over the batch (axis 0)" in outcome.text for outcome in outcomes["wrong"])
-    assert {outcome.result for outcome in outcomes["mended"]} == {"passed"}
+def test_readmes_answer_fails_by_its_mistake_and_passes_when_fixed():
+    graders = Graders(TESTS / chapter_of(NUMBER), "solutions")
+    runs = {}
+    for name, code in (("wrong", CODE), ("fixed", CODE.replace("dim=0", "dim=1"))):
+        answer = Variant(NUMBER, name, {"mean_over_positions": code})
+        with in_place("solutions", [answer]):
+            runs[name] = dict(graders.run(graders.of(NUMBER)))
+    graders.close()
+    said = names(NUMBER, runs["wrong"], "solutions")
+    said += [run.text for run in runs["wrong"].values()]
+    assert any("the mean over the batch (axis 0)" in text for text in said)
+    assert {run.outcome for run in runs["fixed"].values()} == {"passed"}

@@ -1,90 +1,162 @@
-"""The graders graded: no stub passes, every right answer does, and every mistake is named.
+"""The graders graded: no stub passes, every right answer does, every mistake fails and is named.
 
-Each chapter lists WRONG in tests/chNN_x/wrong_answers.py and RIGHT in right_answers.py. That the
-reference itself passes is what `pytest --impl=solutions` runs the graders for.
+Records are in tests/chNN_x/mistakes. That the reference itself passes is what
+`pytest --impl=solutions` runs the graders for.
 """
 
 import builtins
 import itertools
-from importlib import import_module
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from chapters.course import import_hook
 
-from .variants import SOLUTIONS, Right, Stub, Wrong, grade, numbers_of, tree
+from . import mistakes
+from .evidence import Run, alike
+from .mistakes import SOLUTIONS, TESTS, Mistake, RightAnswer, Variant, in_place, numbers_of, stub
+from .naming import known
+from .replay import Graders
+from .workbook import workbook
 
-TESTS = Path(__file__).resolve().parents[1]
-CHAPTERS = [path for path in sorted(TESTS.glob("ch*")) if (path / "wrong_answers.py").is_file()]
-each_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.name)
-
-
-def wrong_answers(chapter: Path) -> list[Wrong]:
-    return import_module(f"tests.{chapter.name}.wrong_answers").WRONG
-
-
-def right_answers(chapter: Path) -> list[Right]:
-    return import_module(f"tests.{chapter.name}.right_answers").RIGHT
+CHAPTERS = [path.name for path in sorted(TESTS.glob("ch*"))]
+each_chapter = pytest.mark.parametrize("chapter", CHAPTERS)
 
 
-def each(answers) -> pytest.MarkDecorator:
-    """One test an answer."""
+def each(kind: type[Variant]) -> pytest.MarkDecorator:
+    """One test a record."""
     cases = [
-        pytest.param(chapter, answer, id=str(answer))
+        pytest.param(chapter, one, id=str(one), marks=[pytest.mark.slow] * getattr(one, "slow", 0))
         for chapter in CHAPTERS
-        for answer in answers(chapter)
+        for one in mistakes.gather(chapter, kind)
     ]
-    return pytest.mark.parametrize("chapter, answer", cases)
+    return pytest.mark.parametrize("chapter, record", cases)
 
 
-def not_(result: str, outcomes: dict) -> dict[str, str]:
-    """The graders with another outcome than expected, and what they said.
+@pytest.fixture(scope="module")
+def graders() -> Iterator:
+    """The graders of a chapter for a package: `graders("ch05_patching")`, collected once."""
+    made: dict[tuple[str, str], Graders] = {}
 
-    Those that cannot run here, for want of weights or of a GPU, are skipped and prove nothing.
+    def graders(chapter: str, package: str = "solutions") -> Graders:
+        if (chapter, package) not in made:
+            made[chapter, package] = Graders(TESTS / chapter, package)
+        return made[chapter, package]
+
+    yield graders
+    for one in made.values():
+        one.close()
+
+
+@pytest.fixture(scope="module")
+def rows(graders) -> "Rows":
+    return Rows(graders)
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A workbook whose answers are the reference's."""
+    with workbook(tmp_path_factory.mktemp("workbook")) as name:
+        yield name
+
+
+class Rows:
+    """What each grader sees of each record, worked out when it is asked for."""
+
+    def __init__(self, graders):
+        self.graders = graders
+        self.runs: dict[tuple[Variant, pytest.Item], Run] = {}
+
+    def items(self, record: Variant) -> list[pytest.Item]:
+        return self.graders(mistakes.chapter_of(record.number)).of(record.number)
+
+    def of(self, record: Variant, items: list[pytest.Item]) -> Iterator[tuple[pytest.Item, Run]]:
+        """The runs of some graders; what follows after the last one taken is not run."""
+        for item in items:
+            if (record, item) in self.runs:
+                yield item, self.runs[record, item]
+                continue
+            with in_place("solutions", [record]):
+                chapter = self.graders(mistakes.chapter_of(record.number))
+                for _, run in chapter.run([item]):
+                    self.runs[record, item] = run
+            yield item, self.runs[record, item]
+
+    def names(self, record: Mistake) -> list[str]:
+        """The words of the mistakes that every grader sees as this one."""
+        items = self.items(record)
+        failed = [item for item, run in self.of(record, items) if run.outcome == "failed"]
+        order = failed + [item for item in items if item not in failed]
+        words = [
+            other.words
+            for other in known(record.number)
+            if other is record
+            or all(
+                alike(run, theirs)
+                for (_, run), (_, theirs) in zip(
+                    self.of(record, order), self.of(other, order), strict=True
+                )
+            )
+        ]
+        return list(dict.fromkeys(words))
+
+
+def failed(runs) -> list[str]:
+    return [run.text for _, run in runs if run.outcome == "failed"]
+
+
+def other_than(outcome: str, runs) -> dict[str, str]:
+    """The graders with another outcome than expected, and their reports.
+
+    Those that cannot run here, without weights or a GPU, are skipped and prove nothing.
     """
-    ran = {test: outcome for test, outcome in outcomes.items() if outcome.result != "skipped"}
+    ran = {item.nodeid: run for item, run in runs if run.outcome != "skipped"}
     assert ran, "no grader ran"
-    return {test: f"{o.result}\n{o.text}" for test, o in ran.items() if o.result != result}
+    return {test: f"{r.outcome}\n{r.text}" for test, r in ran.items() if r.outcome != outcome}
 
 
-@each(wrong_answers)
-def test_a_wrong_answer_is_refused_in_its_words(chapter: Path, answer: Wrong, tmp_path: Path):
-    assert answer.says, f"{answer}: `says` must name the words of its refusal"
-    with tree(tmp_path, [answer]) as package:
-        outcomes = grade(package, chapter, answer.number, until=answer.says)
-    texts = [outcome.text for outcome in outcomes.values() if outcome.result == "failed"]
-    assert texts, f"{answer}: no grader refuses it; {len(outcomes)} ran"
-    assert any(answer.says in text for text in texts), (
-        f"{answer}: refused, but not with the words {answer.says!r}:\n" + "\n\n".join(texts)
+@each(Mistake)
+def test_a_mistake_fails_in_its_words(chapter: str, record: Mistake, rows: Rows):
+    texts = []
+    for item, run in rows.of(record, rows.items(record)):
+        texts += [run.text] * (run.outcome == "failed")
+        if texts and record.words in texts[-1]:
+            return
+    assert texts, f"{record}: no grader fails it"
+    named = rows.names(record) if record.named else []
+    assert named == [record.words], (
+        f"{record}: fails, but expected the words {record.words!r}, got {named} and\n"
+        + "\n\n".join(texts)
     )
 
 
-@each(right_answers)
-def test_a_right_answer_passes_its_exercise(chapter: Path, answer: Right, tmp_path: Path):
-    with tree(tmp_path, [answer]) as package:
-        assert not not_("passed", grade(package, chapter, answer.number))
+@each(RightAnswer)
+def test_a_right_answer_passes_its_exercise(chapter: str, record: RightAnswer, graders):
+    own = graders(chapter)
+    with in_place("solutions", [record]):
+        assert not other_than("passed", own.run(own.of(record.number)))
 
 
 @each_chapter
-def test_right_answers_together_pass_the_chapter(chapter: Path, tmp_path: Path):
-    """As many trees as some exercise has right answers, each tree with one of every exercise."""
-    answers = sorted(right_answers(chapter), key=lambda answer: answer.number)
-    answers = itertools.groupby(answers, key=lambda answer: answer.number)
-    for combination in itertools.zip_longest(*(list(group) for _, group in answers)):
-        with tree(tmp_path, filter(None, combination)) as package:
-            assert not not_("passed", grade(package, chapter))
+def test_right_answers_together_pass_the_chapter(chapter: str, graders):
+    """One right answer of every exercise at once: the first of each, then the last of each."""
+    groups = itertools.groupby(mistakes.gather(chapter, RightAnswer), key=lambda one: one.number)
+    groups = [list(group) for _, group in groups]
+    for place in (0, -1):
+        with in_place("solutions", [group[place] for group in groups]):
+            own = graders(chapter)
+            assert not other_than("passed", own.run(own.items))
 
 
 @each_chapter
-def test_every_stub_is_todo_for_every_grader(chapter: Path, tmp_path: Path):
-    stubs = [Stub(number) for number in numbers_of(SOLUTIONS / chapter.name)]
-    with tree(tmp_path, stubs, switched=True) as package:
-        assert not not_("todo", grade(package, chapter))
+def test_every_stub_is_todo_for_every_grader(chapter: str, graders, package: str):
+    own = graders(chapter, package)
+    with in_place(package, map(stub, numbers_of(SOLUTIONS / chapter))):
+        assert not other_than("todo", own.run(own.items))
 
 
 @each_chapter
-def test_no_grader_runs_another_exercises_answer(chapter, tmp_path, monkeypatch):
+def test_no_grader_runs_another_exercises_answer(chapter, graders, package, monkeypatch):
     """Each answer is right, and objects to being run while another one is graded."""
 
     def only_under(number: str) -> None:
@@ -93,31 +165,27 @@ def test_no_grader_runs_another_exercises_answer(chapter, tmp_path, monkeypatch)
             pytest.fail(f"the answer of {number} ran while {graded} was graded")
 
     monkeypatch.setattr(builtins, "only_under", only_under, raising=False)
-    numbers = numbers_of(SOLUTIONS / chapter.name)
-    with tree(tmp_path, [Objecting(number) for number in numbers], switched=True) as package:
-        assert not not_("passed", grade(package, chapter))
+    objecting = [objection(number) for number in numbers_of(SOLUTIONS / chapter)]
+    own = graders(chapter, package)
+    with in_place(package, objecting):
+        assert not other_than("passed", own.run(own.items))
+
+
+def objection(number: str) -> Variant:
+    """The reference's answer behind a check that its own exercise is the one being graded."""
+    answers = mistakes.answers_of(SOLUTIONS, number)
+    check = f'only_under("{number}")\n'
+    changes = {name: text if name == number else check + text for name, text in answers.items()}
+    return Variant(number, "objecting", changes)
 
 
 @each_chapter
 @pytest.mark.parametrize("odd", [0, 1], ids=["others-wrong", "others-todo"])
-def test_a_right_answer_passes_among_bad_ones(chapter: Path, odd: int, tmp_path: Path):
+def test_a_right_answer_passes_among_bad_ones(chapter: str, odd: int, graders, package: str):
     """Every other exercise is wrong, or not written; those between are right and pass."""
-    numbers = list(numbers_of(SOLUTIONS / chapter.name))
-    wrong = {answer.number: answer for answer in wrong_answers(chapter)}
-    bad = [Stub(number) if odd else wrong[number] for number in numbers[1 - odd :: 2]]
-    good = numbers[odd::2]
-    with tree(tmp_path, bad, switched=True) as package:
-        assert not not_("passed", grade(package, chapter, *good))
-
-
-class Objecting(Right):
-    """The reference's answer behind a check that its own exercise is the one being graded."""
-
-    def __init__(self, number: str):
-        super().__init__(number, "objecting")
-
-    def answer(self, function, text: str) -> str:
-        """The check, then the answer; nothing can be run in a table."""
-        if function.qualname == function.number:
-            return text
-        return f'{function.indent}only_under("{self.number}")\n{text}'
+    numbers = list(numbers_of(SOLUTIONS / chapter))
+    wrong = {one.number: one for one in mistakes.gather(chapter, Mistake)}
+    bad = [stub(number) if odd else wrong[number] for number in numbers[1 - odd :: 2]]
+    own = graders(chapter, package)
+    with in_place(package, bad):
+        assert not other_than("passed", own.run(own.of(*numbers[odd::2])))

@@ -13,7 +13,7 @@ from chapters.course.watch import only_answers
 from chapters.course.where import CHAPTERS
 
 from . import answer_tables_fixture, small_course
-from .variants import Right, Stub, change
+from .mistakes import Variant, with_answers
 
 ANSWERS = """\
 # What a mark does.
@@ -113,13 +113,17 @@ def test_a_question_mark_anywhere_in_a_value_leaves_its_key_open():
 def test_a_variant_changes_its_own_table_only(tmp_path):
     path = tmp_path / "answers.toml"
     path.write_text(ANSWERS.replace("pentagon", "always"), "utf-8")
-    changed = change(path, Right("0.9", "n", replace={'"always"': '"never"'}))
-    assert read_table(changed, "0.9")["mark"] == "never" and '"always"' in changed
-    assert open_keys(read_table(change(path, Stub("0.10")), "0.10")) == ("shape", "deep")
-    whole = change(path, Right("0.9", "n", body={"0.9": "mark = 1"}))
+
+    def changed(number: str, changes: dict[str, str]) -> str:
+        bodies = Variant(number, "n", changes).bodies(path, path)
+        return with_answers(path.read_text("utf-8"), path.name, bodies)
+
+    edited = changed("0.9", {'"always"': '"never"'})
+    assert read_table(edited, "0.9")["mark"] == "never" and '"always"' in edited
+    whole = changed("0.9", {"0.9": "mark = 1"})
     assert read_table(whole, "0.9") == {"mark": 1} and "# The next one." in whole
-    with pytest.raises(ValueError, match="is there 0 times"):
-        change(path, Right("0.10", "n", replace={"[1, 4]": "[]"}))
+    with pytest.raises(ValueError, match="once in the answer, got 0 times"):
+        changed("0.10", {"[1, 4]": "[]"})
 
 
 def test_a_pass_rests_on_its_own_table_only(tmp_path):

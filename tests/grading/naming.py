@@ -1,0 +1,73 @@
+"""Name the mistake behind a failure: the known one that does the same under every grader.
+
+After all tests have run, each known mistake of an exercise that failed runs in place of the
+learner's answer, under the exercise's graders again. Its words are printed when it does the same
+as the answer under all of them. One grader alone sees too little: it would name the wrong mistake.
+"""
+
+import contextlib
+import io
+import time
+from collections.abc import Iterable
+
+import pytest
+
+from . import mistakes, replay
+from .evidence import Run, alike
+from .mistakes import Mistake
+
+REPORT = pytest.StashKey[pytest.TestReport]()
+SECONDS, MOST_NAMES = 10.0, 2
+
+
+def name_failures(session: pytest.Session) -> None:
+    """Add the words of the mistakes that are recognised to the reports of a session."""
+    if hasattr(session.config, "workerinput"):
+        return
+    ran: dict[str, list[pytest.Item]] = {}
+    for item in session.items:
+        if replay.RUN in item.stash:
+            ran.setdefault(item.stash[replay.NUMBER], []).append(item)
+    for number, items in ran.items():
+        runs = {item: item.stash[replay.RUN] for item in items}
+        reports = [item.stash[REPORT] for item in items if runs[item].outcome == "failed"]
+        if reports and all(run.end is not None for run in runs.values()):
+            _add(names(number, runs, session.config.getoption("--impl")), reports)
+
+
+def _add(words: list[str], reports: list[pytest.TestReport]) -> None:
+    """Print the words once, and mark all failures that they explain."""
+    new = [text for text in words if not any(text in one.longreprtext for one in reports)]
+    if new:
+        reports[0].longrepr = "\n".join([reports[0].longreprtext.rstrip("\n"), *new])
+    for report in reports:
+        report.mistakes = words
+
+
+def names(number: str, runs: dict[pytest.Item, Run], package: str) -> list[str]:
+    """The words of the mistakes that do what an answer did; none where more than two do."""
+    order = sorted(runs, key=lambda item: (runs[item].outcome != "failed", runs[item].seconds))
+    found: list[str] = []
+    start = time.monotonic()
+    for mistake in known(number):
+        if mistake.words not in found:
+            with contextlib.suppress(Exception), mistakes.in_place(package, [mistake]):
+                found += [mistake.words] * _does_the_same(runs, order)
+        if time.monotonic() - start > SECONDS or len(found) > MOST_NAMES:
+            return []
+    return found
+
+
+def known(number: str) -> list[Mistake]:
+    """The mistakes of an exercise that have words of their own."""
+    found = mistakes.gather(mistakes.chapter_of(number), Mistake)
+    return [one for one in found if one.number == number and one.named and one.words]
+
+
+def _does_the_same(runs: dict[pytest.Item, Run], order: Iterable[pytest.Item]) -> bool:
+    for item in order:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            again = replay.run(item)
+        if not alike(again, runs[item]):
+            return False
+    return True

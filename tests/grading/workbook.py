@@ -1,0 +1,34 @@
+"""A workbook of the whole course for tests: the reference's files, under the import hook.
+
+Unlike chapters/ it has an answer everywhere, and its answers run only while their own exercise is
+graded, as a learner's do.
+"""
+
+import contextlib
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from chapters.course import import_hook
+
+from .mistakes import SOLUTIONS
+
+NAME = "a_workbook"
+
+
+@contextlib.contextmanager
+def workbook(folder: Path) -> Iterator[str]:
+    """Write the package into a folder and make it importable; gives its name."""
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(SOLUTIONS, folder / NAME, ignore=ignore)
+    (folder / NAME / "__init__.py").touch()
+    finder = import_hook.install(NAME, folder / NAME, SOLUTIONS)
+    sys.path.insert(0, str(folder))
+    try:
+        yield NAME
+    finally:
+        sys.path.remove(str(folder))
+        sys.meta_path.remove(finder)
+        for name in [name for name in sys.modules if name.split(".")[0] == NAME]:
+            del sys.modules[name]
