@@ -1,4 +1,4 @@
-"""Draws circuit against model after the same heads were taken away from both."""
+"""Draw F of the circuit against F of the model after the same nodes were ablated in both."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from docs._figures.ioi.style import LOOKS, load, look_of, spaced
+from docs._figures.ioi.style import STYLES, load, spaced, style_of
 from docs._figures.lib.plotting import publish
 
 
 def main() -> None:
-    """A point for each set K."""
+    """Draw one point per set K."""
     facts = load()
     sets = facts["completeness"]
     kinds = {
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def scatter(axes: Axes, kinds: dict[str, Any], classes: dict[str, Any], whole: list[float]) -> None:
-    """Random and greedy sets without names, classes with theirs; and the line of equal scores."""
+    """Draw random and greedy sets, classes with their names, and the line of equal scores."""
     soft, ink = mpl.rcParams["axes.edgecolor"], mpl.rcParams["text.color"]
     points = [whole, *classes.values(), *(p for kind in kinds.values() for p in kind.values())]
     low, high = min(map(min, points)), max(map(max, points))
@@ -63,7 +63,7 @@ def scatter(axes: Axes, kinds: dict[str, Any], classes: dict[str, Any], whole: l
     heights = spaced([circuit for circuit, _ in classes.values()], 0.06 * (high - low))
     column = high + 0.05 * (high - low)
     for (name, (circuit, model)), height in zip(classes.items(), heights, strict=True):
-        colour, marker = look_of(name if name in LOOKS else "")
+        colour, marker = style_of(name if name in STYLES else "")
         axes.plot([model], [circuit], ls="", marker=marker, ms=7.5, color=colour)
         style = {"arrowstyle": "-", "color": colour, "lw": 0.8, "shrinkA": 0, "shrinkB": 4}
         axes.annotate(

@@ -1,7 +1,7 @@
-"""Draws the circuit: its classes at the positions where they work, and the paths that were found.
+"""Draw the circuit: its classes at the positions where they work, and the paths between them.
 
-Positions from left to right, depth from bottom to top, units of an inch. A box names its heads and
-what the answer loses along their path, on prompts on which no head was chosen.
+Positions from left to right, depth from bottom to top, in inches. A box names its heads and the
+logit difference lost along their path, on prompts on which no head was chosen.
 """
 
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from docs._figures.ioi.style import STEP_OF, load, look_of, members, words
+from docs._figures.ioi.style import STEP_OF, interval_text, load, members, style_of
 from docs._figures.lib.plotting import publish
 
 LINE, PAD, GAP = 0.17, 0.1, 0.26
@@ -21,9 +21,9 @@ WIDTH = 1.2
 BANDS = {"IO": (0.04, 0.44), "S1": (0.46, 0.86), "S1+1": (0.88, 2.16), "S2": (2.22, 3.5)}
 BANDS |= {"END": (3.66, 5.2)}
 BUS, STREAM, FULL = 3.58, 5.07, 5.24
-"""Where S2 is heard, where the stream of END runs up to the logits, and where the drawing ends."""
+"""x of the line from S2 to END, of the residual stream at END, and of the drawing's edge."""
 FLOOR, UNDER = 0.5, 0.68
-"""Where bands begin, and where lines run below all boxes."""
+"""y of the bands' lower edge, and of the lines below all boxes."""
 STACK = (
     "previous token",
     "duplicate token",
@@ -42,17 +42,17 @@ class Box(NamedTuple):
     """A class of heads in the drawing."""
 
     x: float
-    """Middle."""
+    """Its centre."""
     low: float
-    """Bottom."""
+    """Its lower edge."""
     high: float
-    """Top."""
+    """Its upper edge."""
     lines: tuple[str, ...]
     """Its name, and a line for each head."""
 
 
 def main() -> None:
-    """Draw it, and say every path in words."""
+    """Draw the circuit, and list its paths in the alt text."""
     facts, paths = load(), load("paths")["paths"]
     heads: dict[str, dict[str, list[float]]] = {}
     for name, head in members(facts):
@@ -71,7 +71,7 @@ def main() -> None:
     publish(
         "ch07_diagram",
         draw,
-        alt=said(heads),
+        alt=alt_text(heads),
         numbers={"prompts": facts["prompts"], "heads": heads},
         sources=[__file__],
         seeds=range(5),
@@ -80,7 +80,7 @@ def main() -> None:
 
 
 def place(heads: dict[str, dict[str, Any]]) -> tuple[dict[str, Box], float]:
-    """Boxes from bottom to top: each above all that it hears from, with room for its lines."""
+    """Place the boxes from bottom to top, each above the classes that reach it."""
     boxes: dict[str, Box] = {}
     order = [n for n in STACK if n in heads] + [n for n in heads if n not in STACK]
     tops = {"S1+1": 0.9, "S2": 0.9, "END": 0.0}
@@ -98,7 +98,7 @@ def place(heads: dict[str, dict[str, Any]]) -> tuple[dict[str, Box], float]:
 
 
 def short(effect: list[float]) -> str:
-    """Mean and half the width of its interval, in few letters."""
+    """Format a mean and half the width of its interval."""
     low, mean, high = effect
     sign = "\u2212" if mean < 0 else ""
     mean, half = (f"{value:.2f}".removeprefix("0") for value in (abs(mean), (high - low) / 2))
@@ -106,7 +106,7 @@ def short(effect: list[float]) -> str:
 
 
 def columns(axes: Axes, top: float) -> None:
-    """A pale band for each position, and the token that stands there."""
+    """Draw a pale band per position, with its token."""
     soft = mpl.rcParams["axes.edgecolor"]
     for name, (left, right) in BANDS.items():
         axes.fill_between([left, right], FLOOR, top - 0.1, color=soft, alpha=0.1, lw=0)
@@ -117,8 +117,8 @@ def columns(axes: Axes, top: float) -> None:
 
 
 def draw_box(axes: Axes, name: str, box: Box) -> None:
-    """The name of the class in its colour, its heads below."""
-    colour, _ = look_of(name)
+    """Draw the name of a class in its colour, and its heads below."""
+    colour, _ = style_of(name)
     corner = (box.x - WIDTH / 2 + 0.04, box.low + 0.04)
     size = (WIDTH - 0.08, box.high - box.low - 0.08)
     page = mpl.rcParams["axes.facecolor"]
@@ -131,16 +131,16 @@ def draw_box(axes: Axes, name: str, box: Box) -> None:
 
 
 def connect(axes: Axes, boxes: dict[str, Box], top: float) -> None:
-    """Paths as full lines, named by what hears them; attention to names as dashed lines."""
+    """Draw paths as full lines, labelled by their receivers, and attention as dashed lines."""
     soft, ink = mpl.rcParams["axes.edgecolor"], mpl.rcParams["text.color"]
     line(axes, [(STREAM, FLOOR), (STREAM, top + 0.02)], ink, 1.8)
     for name, box in boxes.items():
         if STEP_OF.get(name, "direct") == "direct":
-            line(axes, [(right(box), middle(box)), (STREAM, middle(box))], look_of(name)[0])
+            line(axes, [(right(box), middle(box)), (STREAM, middle(box))], style_of(name)[0])
     if {"S-inhibition", "name mover"} <= set(boxes):
         start, end = boxes["S-inhibition"], boxes["name mover"]
-        line(axes, [(start.x, start.high), (end.x, end.low)], look_of("S-inhibition")[0])
-        write(axes, start.x + 0.08, (start.high + end.low) / 2, "queries")
+        line(axes, [(start.x, start.high), (end.x, end.low)], style_of("S-inhibition")[0])
+        label(axes, start.x + 0.08, (start.high + end.low) / 2, "queries")
     for name in ("duplicate token", "induction"):
         if name in boxes:
             y = middle(boxes[name])
@@ -150,12 +150,12 @@ def connect(axes: Axes, boxes: dict[str, Box], top: float) -> None:
         low = min(middle(boxes[n]) for n in ("duplicate token", "induction") if n in boxes)
         line(axes, [(BUS, low), (BUS, middle(box)), (left(box), middle(box))], ink)
     if ends:
-        write(axes, BUS - 0.07, middle(ends[-1]), "keys, values", ha="right")
+        label(axes, BUS - 0.07, middle(ends[-1]), "keys, values", ha="right")
     if {"previous token", "induction"} <= set(boxes):
         start, end = boxes["previous token"], boxes["induction"]
         turn = (start.x, middle(end))
         line(axes, [(start.x, start.high), turn, (left(end), middle(end))], ink)
-        write(axes, start.x + 0.08, middle(end) + 0.1, "keys")
+        label(axes, start.x + 0.08, middle(end) + 0.1, "keys")
     for name, token in (("previous token", "S1"), ("duplicate token", "S1"), ("name mover", "IO")):
         if name in boxes:
             x, box = COLUMNS[token], boxes[name]
@@ -166,22 +166,22 @@ def connect(axes: Axes, boxes: dict[str, Box], top: float) -> None:
 
 
 def left(box: Box) -> float:
-    """Where a box's left side is."""
+    """Return x of a box's left edge."""
     return box.x - WIDTH / 2
 
 
 def right(box: Box) -> float:
-    """Where a box's right side is."""
+    """Return x of a box's right edge."""
     return box.x + WIDTH / 2
 
 
 def middle(box: Box) -> float:
-    """Half of a box's height."""
+    """Return y of a box's centre."""
     return (box.low + box.high) / 2
 
 
-def write(axes: Axes, x: float, y: float, what: str, ha: str = "left") -> None:
-    """Small words beside a line."""
+def label(axes: Axes, x: float, y: float, what: str, ha: str = "left") -> None:
+    """Write small text next to a line."""
     axes.text(x, y, what, ha=ha, va="center", fontsize=8.5)
 
 
@@ -192,7 +192,7 @@ def line(
     width: float = 1.4,
     ls: str = "-",
 ) -> None:
-    """A line with corners, behind the boxes, and a head at its end."""
+    """Draw an arrow with corners behind the boxes."""
     axes.plot(*zip(*points, strict=True), color=colour, lw=width, ls=ls, zorder=1)
     style = {"arrowstyle": "-|>", "mutation_scale": 10, "shrinkA": 0, "shrinkB": 0, "zorder": 1}
     (x, y), end = points[-2:]
@@ -200,19 +200,19 @@ def line(
     axes.add_patch(FancyArrowPatch(start, end, color=colour, lw=0, **style))
 
 
-def said(heads: dict[str, dict[str, list[float]]]) -> str:
-    """The circuit in words, names first."""
+def alt_text(heads: dict[str, dict[str, list[float]]]) -> str:
+    """Describe the circuit, from the names upwards."""
     order = [n for n in STACK if n in heads] + [n for n in heads if n not in STACK]
     classes = "; ".join(
         f"{name} at {COLUMN_OF.get(name, 'END')}: "
-        + ", ".join(f"{head} {words(effect)}" for head, effect in heads[name].items())
+        + ", ".join(f"{head} {interval_text(effect)}" for head, effect in heads[name].items())
         for name in order
     )
     return (
-        "Previous-token heads at S1+1 tell induction heads at S2 what stood before; these and "
-        "duplicate-token heads reach S-inhibition heads and subject suppressors at END; "
-        "S-inhibition steers the queries of name movers, which write to the logits. Heads with "
-        f"loss of logit difference along their path: {classes}."
+        "Previous-token heads at S1+1 reach the keys of induction heads at S2; these and "
+        "duplicate-token heads reach keys and values of S-inhibition heads and subject "
+        "suppressors at END; S-inhibition heads change the queries of name movers, which write to "
+        f"the logits. Heads with the logit difference lost along their path: {classes}."
     )
 
 

@@ -1,4 +1,4 @@
-"""Draws the four steps of the search: every head's effect, and the heads that were found."""
+"""Draw the four steps of the search: the effect of every head, and the heads that were found."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from docs._figures.ioi.style import STEP_OF, STEPS, load, look_of, members, spaced
+from docs._figures.ioi.style import STEP_OF, STEPS, load, members, spaced, style_of
 from docs._figures.lib.plotting import publish
 
 N_HEADS = 9
@@ -16,7 +16,7 @@ SHARE = 0.02
 
 
 def main() -> None:
-    """Draw one panel for each step."""
+    """Draw one panel per step."""
     facts = load()
     losses = {step: [-effect for effect in facts["effects"][step]] for step in STEPS}
     found = {
@@ -32,11 +32,11 @@ def main() -> None:
         axes.set(xlabel="layer", xlim=(-0.8, 32.8))
         figure.supylabel("loss of logit difference", fontsize=9.5)
 
-    rest = {step: largest_left(losses[step], [head for _, head in found[step]]) for step in STEPS}
+    rest = {step: largest_other(losses[step], [head for _, head in found[step]]) for step in STEPS}
     publish(
         "ch07_effects",
         draw,
-        alt=words(losses, found),
+        alt=alt_text(losses, found),
         numbers={
             "prompts": facts["prompts"],
             "least": least,
@@ -53,13 +53,13 @@ def main() -> None:
 
 
 def loss_of(losses: list[float], head: str) -> float:
-    """The loss of the head called `layer.head`."""
-    layer, number = map(int, head.split("."))
-    return losses[layer * N_HEADS + number]
+    """Return the loss of the head called `layer.head`."""
+    layer, index = map(int, head.split("."))
+    return losses[layer * N_HEADS + index]
 
 
-def largest_left(losses: list[float], found: list[str]) -> dict[str, Any]:
-    """The head with the largest effect among those that this step does not name."""
+def largest_other(losses: list[float], found: list[str]) -> dict[str, Any]:
+    """Find the head with the largest effect among those that this step did not find."""
     names = [f"{i // N_HEADS}.{i % N_HEADS}" for i in range(len(losses))]
     left = [i for i, name in enumerate(names) if name not in found]
     best = max(left, key=lambda i: abs(losses[i]))
@@ -67,10 +67,10 @@ def largest_left(losses: list[float], found: list[str]) -> dict[str, Any]:
 
 
 def panel(axes: Axes, losses: list[float], found: list[tuple[str, str]], least: float) -> None:
-    """All heads as dots over their layers; those found in colour, with their names."""
+    """Draw all heads as dots over their layers, those that were found in colour."""
     soft = mpl.rcParams["axes.edgecolor"]
     axes.axhspan(-least, least, color=soft, alpha=0.14, lw=0)
-    layers = [number // N_HEADS for number in range(len(losses))]
+    layers = [index // N_HEADS for index in range(len(losses))]
     axes.plot(layers, losses, ".", ms=3, color=soft, alpha=0.8)
     top, bottom = max(*losses, least), min(*losses, -least)
     gap = 0.17 * (top - bottom)
@@ -81,7 +81,7 @@ def panel(axes: Axes, losses: list[float], found: list[tuple[str, str]], least: 
     heights = {head: at[head][1] for head in left}
     heights |= zip(rest, spaced([at[head][1] for head in rest], gap), strict=True)
     for name, head in found:
-        colour, marker = look_of(name)
+        colour, marker = style_of(name)
         layer, loss = at[head]
         shift = -1.0 if head in left else 1.0
         axes.plot([layer], [loss], ls="", marker=marker, ms=5.5, color=colour)
@@ -103,17 +103,17 @@ def panel(axes: Axes, losses: list[float], found: list[tuple[str, str]], least: 
 
 
 def near(at: dict[str, tuple[int, float]], one: str, other: str, gap: float) -> bool:
-    """Whether two heads stand at nearly the same height."""
+    """Test whether two heads have nearly the same effect."""
     return abs(at[one][1] - at[other][1]) < gap
 
 
-def words(losses: dict[str, list[float]], found: dict[str, list[tuple[str, str]]]) -> str:
-    """The heads found in each step, with what is lost along their paths."""
-    said = []
+def alt_text(losses: dict[str, list[float]], found: dict[str, list[tuple[str, str]]]) -> str:
+    """List the heads found in each step, with the loss along their paths."""
+    parts = []
     for step, title in STEPS.items():
         heads = ", ".join(f"{h} ({n}) {loss_of(losses[step], h):.2f}" for n, h in found[step])
-        said.append(f"{title}: {heads or 'none'}.")
-    return "Loss of logit difference when a head is corrupted along a path. " + " ".join(said)
+        parts.append(f"{title}: {heads or 'none'}.")
+    return "Loss of logit difference when a head is corrupted along a path. " + " ".join(parts)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,22 @@
-"""Draws what is left of the answer when only the circuit, or only random heads, are left."""
+"""Draw the logit difference that is left when only the circuit, or random heads, are kept."""
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from docs._figures.ioi.style import load, whisker, words
+from docs._figures.ioi.style import interval_text, load, whisker
 from docs._figures.lib.plotting import publish
 
 ROWS = {
-    "whole": "whole model",
+    "whole": "full model",
     "circuit": "circuit",
     "explained": "circuit without\nunexplained heads",
     "without name movers": "model without\nname movers",
-    "nothing": "all heads\nknocked out",
+    "nothing": "all heads\nablated",
 }
 
 
 def main() -> None:
-    """One row for each set of heads that stays."""
+    """Draw one row per set of heads that is kept."""
     facts = load()
     chance = facts["random circuits"]
     names = [*ROWS.values(), f"{len(chance)} random\ncircuits"]
@@ -46,7 +46,7 @@ def main() -> None:
         "ch07_faithful",
         draw,
         alt="Mean logit difference: "
-        + "; ".join(f"{label} {words(values)}" for label, values in plain.items())
+        + "; ".join(f"{label} {interval_text(values)}" for label, values in plain.items())
         + f"; random circuits of the same size {min(chance):.2f} to {max(chance):.2f}.",
         numbers={
             "prompts": facts["prompts"],

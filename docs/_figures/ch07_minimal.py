@@ -1,14 +1,14 @@
-"""Draws what each node of the circuit is worth, at the set K that shows it best."""
+"""Draw the largest change that each node of the circuit makes, and the set K that shows it."""
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from docs._figures.ioi.style import ROLES, load, look_of, members
+from docs._figures.ioi.style import ROLES, load, members, style_of
 from docs._figures.lib.plotting import publish
 
 
 def main() -> None:
-    """One bar a node."""
+    """Draw one bar per node."""
     facts = load()
     whole = facts["whole"][1]
     kind = {head: name for name, head in members(facts)}
@@ -18,10 +18,10 @@ def main() -> None:
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         for row, node in enumerate(nodes):
-            (value, gone), colour = found[node], look_of(kind[node.split(" ")[0]])[0]
+            (value, removed), colour = found[node], style_of(kind[node.split(" ")[0]])[0]
             axes.barh([row], [100 * value / whole], height=0.66, color=colour)
             axes.annotate(
-                f"{100 * value / whole:.0f} %   {gone}",
+                f"{100 * value / whole:.0f} %   {removed}",
                 (100 * value / whole, row),
                 (5, 0),
                 textcoords="offset points",
@@ -31,7 +31,7 @@ def main() -> None:
         axes.set(yticks=range(len(nodes)), ylim=(len(nodes) - 0.4, -0.6))
         axes.set_yticklabels([label(node, kind) for node in nodes])
         for tick, node in zip(axes.get_yticklabels(), nodes, strict=True):
-            tick.set_color(look_of(kind[node.split(" ")[0]])[0])
+            tick.set_color(style_of(kind[node.split(" ")[0]])[0])
         axes.axvline(1, ls=":", lw=1.2, color=mpl.rcParams["text.color"])
         most = max(100 * value / whole for value, _ in found.values())
         axes.set(xlabel="change of F, % of F(M)", xlim=(0, 2.2 * most))
@@ -41,7 +41,7 @@ def main() -> None:
     publish(
         "ch07_minimal",
         draw,
-        alt=said({node: found[node] for node in nodes}, whole),
+        alt=alt_text({node: found[node] for node in nodes}, whole),
         numbers={
             "whole": whole,
             "nodes": {node: found[node] for node in nodes},
@@ -54,15 +54,17 @@ def main() -> None:
     )
 
 
-def said(found: dict[str, list], whole: float) -> str:
-    """Every bar in words."""
-    bars = (f"{node} {100 * value / whole:.0f} ({gone})" for node, (value, gone) in found.items())
-    intro = "Change of F when a node goes, in percent of F(M), and the K that showed it: "
+def alt_text(found: dict[str, list], whole: float) -> str:
+    """List every bar."""
+    bars = (
+        f"{node} {100 * value / whole:.0f} ({removed})" for node, (value, removed) in found.items()
+    )
+    intro = "Change of F without a node, in percent of F(M), and the K that shows it: "
     return intro + "; ".join(bars) + "."
 
 
 def label(node: str, kind: dict[str, str]) -> str:
-    """Class, head and position."""
+    """Name class, head and position of a node."""
     head, role = node.split(" ")
     return f"{kind[head]}  {head} {ROLES[role]}"
 

@@ -1,4 +1,4 @@
-"""Draws direct against total effects, and which heads step in when the name movers are gone."""
+"""Draw direct against total effects, and the heads that write more without the name movers."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from docs._figures.ioi.style import STEP_OF, load, look_of, members, spaced
+from docs._figures.ioi.style import STEP_OF, load, members, spaced, style_of
 from docs._figures.lib.plotting import publish
 
 
 def main() -> None:
-    """Left what is written against what is lost; right who writes more than before."""
+    """Draw direct against total effects above, and rising contributions below."""
     facts = load()
     writers = [(n, h) for n, h in members(facts) if STEP_OF.get(n, "direct") == "direct"]
     risen = facts["backup"]
@@ -25,7 +25,7 @@ def main() -> None:
     publish(
         "ch07_repair",
         draw,
-        alt=words(facts, writers),
+        alt=alt_text(facts, writers),
         numbers={
             "prompts": facts["prompts"],
             "whole": facts["whole"],
@@ -45,12 +45,12 @@ def main() -> None:
 
 
 def movers_sum(facts: dict[str, Any]) -> float:
-    """What the name movers write to the answer, all together."""
+    """Add up the direct effects of the name movers."""
     return sum(facts["heads"][head]["direct"][1] for head in facts["classes"]["name mover"])
 
 
 def scatter(axes: Axes, heads: dict[str, Any], writers: list[tuple[str, str]]) -> None:
-    """Direct and total effect of every head that writes, with intervals, and the line of both."""
+    """Draw direct and total effects with intervals, and the line of equal effects."""
     soft = mpl.rcParams["axes.edgecolor"]
     ends = [
         heads[head][kind][i] for _, head in writers for kind in ("direct", "total") for i in (0, 2)
@@ -60,7 +60,7 @@ def scatter(axes: Axes, heads: dict[str, Any], writers: list[tuple[str, str]]) -
     axes.text(high, high, "no repair ", ha="right", va="bottom", fontsize=8.5, color=soft)
     heights = spaced([heads[head]["total"][1] for _, head in writers], 0.055 * (high - low))
     for (name, head), height in zip(writers, heights, strict=True):
-        colour, marker = look_of(name)
+        colour, marker = style_of(name)
         direct, total = heads[head]["direct"], heads[head]["total"]
         axes.plot(direct[::2], [total[1]] * 2, color=colour, lw=1.1, alpha=0.7)
         axes.plot([direct[1]] * 2, total[::2], color=colour, lw=1.1, alpha=0.7)
@@ -75,7 +75,7 @@ def scatter(axes: Axes, heads: dict[str, Any], writers: list[tuple[str, str]]) -
         )
     seen = dict.fromkeys(name for name, _ in writers)
     for name in seen:
-        colour, marker = look_of(name)
+        colour, marker = style_of(name)
         axes.plot([], [], ls="", marker=marker, color=colour, label=name)
     axes.legend(frameon=False, fontsize=8.5, loc="upper left")
     axes.set(xlabel="direct effect", ylabel="total effect")
@@ -83,10 +83,10 @@ def scatter(axes: Axes, heads: dict[str, Any], writers: list[tuple[str, str]]) -
 
 
 def before_after(axes: Axes, risen: dict[str, Any], names: dict[str, str]) -> None:
-    """A line for each head from its share before to its share after, with the rise's interval."""
+    """Draw each head's contribution before and after, with the interval of the rise."""
     soft = mpl.rcParams["axes.edgecolor"]
     for row, (head, (before, after, rise)) in enumerate(risen.items()):
-        colour = look_of(names[head])[0] if head in names else mpl.rcParams["text.color"]
+        colour = style_of(names[head])[0] if head in names else mpl.rcParams["text.color"]
         axes.plot([before[1], after[1]], [row, row], color=colour, lw=1.6, alpha=0.7)
         axes.plot([before[1]], [row], "o", ms=5.5, mfc="none", color=colour)
         axes.plot([after[1]], [row], "o", ms=5.5, color=colour)
@@ -98,16 +98,16 @@ def before_after(axes: Axes, risen: dict[str, Any], names: dict[str, str]) -> No
             fontsize=8.5,
         )
     axes.axvline(0, color=soft, lw=0.8)
-    axes.plot([], [], "o", mfc="none", color=soft, label="whole model")
-    axes.plot([], [], "o", color=soft, label="name movers knocked out")
+    axes.plot([], [], "o", mfc="none", color=soft, label="full model")
+    axes.plot([], [], "o", color=soft, label="name movers ablated")
     axes.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(-0.1, 1), fontsize=8.5)
     axes.set(yticks=range(len(risen)), yticklabels=list(risen), ylim=(len(risen) - 0.5, -0.5))
-    axes.set_xlabel("direct share of the logit difference")
+    axes.set_xlabel("direct contribution to the logit difference")
     axes.grid(axis="x", linewidth=0.5, alpha=0.3)
 
 
-def words(facts: dict[str, Any], writers: list[tuple[str, str]]) -> str:
-    """Both panels in words."""
+def alt_text(facts: dict[str, Any], writers: list[tuple[str, str]]) -> str:
+    """List the numbers of both panels."""
     pairs = ", ".join(
         f"{head} {facts['heads'][head]['direct'][1]:.2f} and {facts['heads'][head]['total'][1]:.2f}"
         for _, head in writers
@@ -117,8 +117,8 @@ def words(facts: dict[str, Any], writers: list[tuple[str, str]]) -> str:
         for head, (before, after, _) in list(facts["backup"].items())[:5]
     )
     return (
-        f"Direct and total effects on the logit difference: {pairs}. Direct shares that rise most "
-        f"when the name movers are knocked out: {risen}."
+        f"Direct and total effects on the logit difference: {pairs}. Direct contributions that "
+        f"rise most when the name movers are ablated: {risen}."
     )
 
 

@@ -1,4 +1,4 @@
-"""Draws what each head of the circuit does, on prompts on which it was not chosen."""
+"""Draw attention, copying and effect of each head, on prompts on which it was not chosen."""
 
 from typing import Any
 
@@ -6,15 +6,24 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from docs._figures.ioi.style import LOOKS, ROLES, STEP_OF, load, look_of, members, whisker, words
+from docs._figures.ioi.style import (
+    ROLES,
+    STEP_OF,
+    STYLES,
+    interval_text,
+    load,
+    members,
+    style_of,
+    whisker,
+)
 from docs._figures.lib.plotting import publish
 
 AGAINST = ("negative name mover", "subject suppressor")
-"""Classes that push down the name they look at."""
+"""Classes that lower the logit of the name that they attend to."""
 
 
 def main() -> None:
-    """Three panels with one row a head: attention, copying, effect along the path."""
+    """Draw three panels with one row per head: attention, copying, effect along the path."""
     facts, paths = load(), load("paths")
     rows = [measured(name, head, facts, paths) for name, head in members(facts)]
     null = paths["others"]
@@ -22,7 +31,7 @@ def main() -> None:
     def draw(figure: Figure) -> None:
         left, middle, right = figure.subplots(1, 3, sharey=True, width_ratios=(1, 1, 1))
         for place, row in enumerate(rows):
-            colour, marker = look_of(row["class"])
+            colour, marker = style_of(row["class"])
             for axes, kind in ((left, "attention"), (middle, "copies"), (right, "effect")):
                 if row[kind] is not None:
                     whisker(axes, place, row[kind], colour, marker)
@@ -43,7 +52,7 @@ def main() -> None:
     publish(
         "ch07_roles",
         draw,
-        alt=said(rows),
+        alt=alt_text(rows),
         numbers={"prompts": facts["prompts"], "rows": rows, "others": null},
         sources=[__file__],
         seeds=range(5),
@@ -52,8 +61,9 @@ def main() -> None:
 
 
 def measured(name: str, head: str, facts: dict[str, Any], paths: dict[str, Any]) -> dict[str, Any]:
-    """One head: what it looks at, whether it copies names, what is lost along its path."""
-    found, looks = facts["heads"][head], LOOKS[name].looks if name in LOOKS else None
+    """Collect attention, copy score and effect of one head."""
+    found = facts["heads"][head]
+    looks = STYLES[name].attention if name in STYLES else None
     step = STEP_OF.get(name, "direct")
     copies = "copies negatively" if name in AGAINST else "copies"
     return {
@@ -68,7 +78,7 @@ def measured(name: str, head: str, facts: dict[str, Any], paths: dict[str, Any])
 
 
 def label_rows(axes: Axes, rows: list[dict[str, Any]]) -> None:
-    """Heads at the axis, and the name of a class once, with a line between classes."""
+    """Label the rows by head, name each class once, and draw a line between classes."""
     names = []
     for place, row in enumerate(rows):
         first = place == 0 or rows[place - 1]["class"] != row["class"]
@@ -78,17 +88,17 @@ def label_rows(axes: Axes, rows: list[dict[str, Any]]) -> None:
                 panel.axhline(place - 0.5, color=mpl.rcParams["axes.edgecolor"], lw=0.4)
     axes.set(yticks=range(len(rows)), yticklabels=names, ylim=(len(rows) - 0.4, -0.6))
     for tick, row in zip(axes.get_yticklabels(), rows, strict=True):
-        tick.set_color(look_of(row["class"])[0])
+        tick.set_color(style_of(row["class"])[0])
 
 
-def said(rows: list[dict[str, Any]]) -> str:
-    """Every row in words."""
+def alt_text(rows: list[dict[str, Any]]) -> str:
+    """List every row."""
     heads = []
     for row in rows:
-        parts = [f"{row['class']} {row['head']}: loss {words(row['effect'])}"]
+        parts = [f"{row['class']} {row['head']}: loss {interval_text(row['effect'])}"]
         if row["attention"] is not None:
             query, key = (ROLES[role] for role in row["looks"].split(" to "))
-            parts.append(f"attention {query} to {key} {words(row['attention'])}")
+            parts.append(f"attention {query} to {key} {interval_text(row['attention'])}")
         if row["copies"] is not None:
             parts.append(f"{row['copying']} {row['copies'][1]:.2f}")
         heads.append(", ".join(parts))

@@ -1,10 +1,10 @@
-"""What S-inhibition heads tell END: which name stands twice, or where it stood first?
+"""Measure which signal S-inhibition heads carry: the repeated name, or where it occurred first.
 
-Their output at END is replaced by that of a partner in which one signal, or both, say something
-else (counterfactuals.py). Prompts are those on which no head was chosen, of three seeds.
+Their output at END is replaced by that on a corrupted prompt in which one signal, or both, are
+changed (counterfactuals.py). The prompts are those on which no head was chosen, of three seeds.
 """
 
-from typing import Any
+from typing import Any, get_args
 
 import matplotlib as mpl
 import torch
@@ -13,24 +13,26 @@ from torch import Tensor
 
 from docs._figures.ioi.circuit_tests import interval
 from docs._figures.ioi.experiment import EACH, PATHS, draw_halves
-from docs._figures.ioi.style import WEIGHTS, load, whisker, words
+from docs._figures.ioi.style import WEIGHTS, interval_text, load, whisker
 from docs._figures.lib.cached_steps import CachedSteps
 from docs._figures.lib.plotting import publish
 from solutions.ch02_transformer import HookedTransformer, Site, load_pretrained
 from solutions.ch05_patching import Intervention, cache_sites, logit_diff_from_resid, patch_sweep
 from solutions.ch07_ioi import IOIPrompts, name_corruption, single_tokens
-from solutions.ch07_ioi.counterfactuals import POSITION_SIGNALS, TOKEN_SIGNALS
+from solutions.ch07_ioi.counterfactuals import PositionSignal, TokenSignal
 from solutions.ch07_ioi.sentences import NAMES
 
 SEEDS, N_RANDOM = (0, 1, 2), 20
-KINDS = [(token, position) for token in TOKEN_SIGNALS for position in POSITION_SIGNALS]
+KINDS = [
+    (token, position) for token in get_args(TokenSignal) for position in get_args(PositionSignal)
+]
 PAPER = (3.55, -0.99, 2.45, -1.96, 1.77, -3.16)
 """Wang et al. 2022, the same table on GPT-2 small, in the order of KINDS."""
 Heads = list[tuple[int, int]]
 
 
 def main() -> None:
-    """Patch, with random heads as a null, and draw."""
+    """Patch, with random heads as a control, and draw."""
     classes = {
         name: sorted(tuple(map(int, head.split("."))) for head in heads)
         for name, heads in load()["classes"].items()
@@ -54,7 +56,7 @@ def main() -> None:
     publish(
         "ch07_signals",
         draw,
-        alt=said(table["S-inhibition"]),
+        alt=alt_text(table["S-inhibition"]),
         numbers={
             "model": WEIGHTS,
             "prompts": len(SEEDS) * EACH,
@@ -70,20 +72,20 @@ def main() -> None:
     )
 
 
-def said(rows: dict[str, Any]) -> str:
-    """The table in words."""
+def alt_text(rows: dict[str, Any]) -> str:
+    """List the table."""
     return (
-        "Mean logit difference with the S-inhibition heads' output from partners, token signal "
-        "then position signal: "
-        + "; ".join(f"{row} {words(one)}" for row, one in rows.items())
+        "Mean logit difference with the S-inhibition heads' output from corrupted prompts, "
+        "token signal then position signal: "
+        + "; ".join(f"{row} {interval_text(one)}" for row, one in rows.items())
         + "."
     )
 
 
 def measure(sets: dict[str, Heads]) -> dict[str, Any]:
-    """The logit difference for every set and kind of partner, [kind, prompt]; and the null."""
+    """Measure the logit difference of every set and corruption, [kind, prompt], and the control."""
     model, tokenizer = load_pretrained("smollm2-135m")
-    prompts = draw_halves(tokenizer)[1][0].select(slice(0, len(SEEDS) * EACH))
+    prompts = draw_halves(tokenizer)[1].clean.select(slice(0, len(SEEDS) * EACH))
     names = torch.tensor(list(single_tokens(tokenizer, NAMES).values()))
     generator = torch.Generator().manual_seed(0)
     mine = sorted({head for heads in sets.values() for head in heads})
@@ -94,44 +96,44 @@ def measure(sets: dict[str, Heads]) -> dict[str, Any]:
         [free[i] for i in torch.randperm(len(free), generator=generator)[:size].tolist()]
         for _ in range(N_RANDOM)
     ]
-    partners = {
+    corrupted = {
         f"{token} {position}": name_corruption(prompts, token, position, names, generator).tokens
         for token, position in KINDS
     }
-    runs = {kind: cache_sites(model, tokens, at_end(mine)) for kind, tokens in partners.items()}
-    runs["null"] = cache_sites(model, partners["inverted inverted"], at_end(below))
-    kinds = list(partners)
-    versions = [[heads, kind] for heads in sets.values() for kind in kinds]
-    values = sweep(model, prompts, [*versions, *([heads, "null"] for heads in drawn)], runs)
-    split = values[: len(versions)].split(len(kinds))
+    runs = {kind: cache_sites(model, tokens, at_end(mine)) for kind, tokens in corrupted.items()}
+    runs["null"] = cache_sites(model, corrupted["inverted inverted"], at_end(below))
+    kinds = list(corrupted)
+    chosen = [[heads, kind] for heads in sets.values() for kind in kinds]
+    values = sweep(model, prompts, [*chosen, *([heads, "null"] for heads in drawn)], runs)
+    split = values[: len(chosen)].split(len(kinds))
     return {
         "sets": dict(zip(sets, split, strict=True)),
-        "random": values[len(versions) :].mean(dim=1).tolist(),
+        "random": values[len(chosen) :].mean(dim=1).tolist(),
     }
 
 
 def at_end(heads: Heads) -> list[Site]:
-    """The output of these heads at the last position."""
+    """List the outputs of these heads at the last position."""
     return [Site("attn.hook_z", layer, head=head, position=-1) for layer, head in heads]
 
 
-def sweep(model: HookedTransformer, prompts: IOIPrompts, versions: list, runs: dict) -> Tensor:
-    """The logit difference with heads patched from a run, [version, prompt]."""
-    read = logit_diff_from_resid(model, prompts.io_token, prompts.s_token)
-    patches = [[Intervention.patch(s, run) for s in at_end(heads)] for heads, run in versions]
-    return patch_sweep(model, prompts.tokens, patches, read, runs)
+def sweep(model: HookedTransformer, prompts: IOIPrompts, chosen: list, runs: dict) -> Tensor:
+    """Measure the logit difference with heads patched from a run, [patch, prompt]."""
+    metric = logit_diff_from_resid(model, prompts.io_token, prompts.s_token)
+    patches = [[Intervention.patch(s, run) for s in at_end(heads)] for heads, run in chosen]
+    return patch_sweep(model, prompts.tokens, patches, metric, runs)
 
 
 def draw_table(
     figure: Figure, rows: dict[str, int], table: dict[str, Any], null: list[float]
 ) -> None:
-    """A row for each partner: our heads, the paper's numbers, and random heads in the last row."""
+    """Draw a row per corruption: our heads, the paper's numbers, random heads in the last row."""
     axes, soft = figure.subplots(), mpl.rcParams["axes.edgecolor"]
     colours = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
-    for number, (name, found) in enumerate(table.items()):
-        colour, marker = (colours[2], "s") if number == 0 else (colours[5], "D")
+    for index, (name, found) in enumerate(table.items()):
+        colour, marker = (colours[2], "s") if index == 0 else (colours[5], "D")
         for row, place in rows.items():
-            whisker(axes, place - 0.14 + 0.28 * number, found[row], colour, marker)
+            whisker(axes, place - 0.14 + 0.28 * index, found[row], colour, marker)
         axes.plot([], [], marker=marker, color=colour, label=name)
     axes.plot(PAPER, list(rows.values()), "*", ms=9, mfc="none", color=soft, label="paper (GPT-2)")
     heights = [rows["inverted inverted"] + 0.38] * len(null)
