@@ -14,7 +14,9 @@ from torch import nn
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
-def save_checkpoint(path: Path, step: int, model: nn.Module, optimizer: torch.optim.AdamW, run: str) -> None:
+def save_checkpoint(
+    path: Path, step: int, model: nn.Module, optimizer: torch.optim.AdamW, run: str
+) -> None:
     """Write the run as it stands after `step` updates: beside the file, then in its place."""
     tensors = {}
     for name, weight in model.named_parameters():

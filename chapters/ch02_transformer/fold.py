@@ -1,26 +1,26 @@
-"""Rewrite a model's weights so that they are easier to read, without changing what it predicts.
+"""Weight folding: simplify a model's weights without changing what it predicts.
 
-1. Gain and bias of each norm move into the matrices that read through it (`fold_affine`).
-2. The values' biases move into the output bias: each row of a pattern sums to one.
-3. What writes to the stream loses its mean over d_model, which LayerNorm would remove anyway.
+1. Gain and bias of each norm are folded into the matrices that read through it (`fold_affine`).
+2. The values' biases are folded into the output bias: each row of a pattern sums to one.
+3. Weights that write to the residual stream lose their mean over d_model, which LayerNorm would
+   subtract anyway.
 4. The unembedding loses its mean over tokens, which the softmax ignores.
 
-Logits change by at most a constant a position; log-probabilities do not change.
+Logits change by at most a constant per position; log-probabilities do not change.
 """
 
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any
 
 import torch
 from einops import einsum
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from .attention import repeat_kv_heads
+from .layers import ResidualModule, Unembed
 from .model import HookedTransformer
-from .unembed import Unembed
 
 
 def fold_affine(
@@ -29,19 +29,19 @@ def fold_affine(
     gain: Float[Tensor, " d_model"],
     bias: Float[Tensor, " d_model"],
 ) -> tuple[Float[Tensor, "*head d_model d_out"], Float[Tensor, "*head d_out"]]:
-    """New W and b that do to x what the old ones did to x * gain + bias."""
+    """Compute new W and b that map x to what the old ones map x * gain + bias to."""
     # exercise 2.20
     raise NotImplementedError("exercise 2.20")
 
 
 def center_output(weight: Float[Tensor, "*rows d_model"]) -> Float[Tensor, "*rows d_model"]:
-    """The weight without the part that writes the same amount to every dimension of the stream."""
+    """Subtract each row's mean: the part that adds the same amount to every dimension."""
     # exercise 2.21
     raise NotImplementedError("exercise 2.21")
 
 
 def center_unembed(W_U: Float[Tensor, "d_model d_vocab"]) -> Float[Tensor, "d_model d_vocab"]:
-    """The unembedding without the part that raises every token's logit alike."""
+    """Subtract the mean over tokens: the part that raises every token's logit alike."""
     # exercise 2.21
     raise NotImplementedError("exercise 2.21")
 
@@ -51,22 +51,23 @@ def fold_value_bias(
     W_O: Float[Tensor, "head d_head d_model"],
     b_O: Float[Tensor, " d_model"],
 ) -> Float[Tensor, " d_model"]:
-    """The output bias that makes up for values without a bias.
+    """Compute the output bias that replaces the values' biases.
 
-    A pattern's row sums to one, so each head passes its value bias on whole, wherever it looks.
+    Each row of a pattern sums to one, so every head adds all of its value bias to z, whatever the
+    pattern.
     """
-    b_V = repeat_kv_heads(b_V[None, None], len(W_O))[0, 0]
+    b_V = repeat_kv_heads(b_V[None, None], len(W_O))[0, 0]  # [head, d_head]
     # exercise 2.22
     raise NotImplementedError("exercise 2.22")
 
 
 @torch.no_grad()
 def fold(model: HookedTransformer) -> HookedTransformer:
-    """A copy of the model with the four rewritings applied, as far as its norms allow.
+    """Return a copy of the model with the four simplifications, as far as its norms allow.
 
-    RMSNorm does not centre, so a model built on it keeps its means (step 3 is left out). A tied
-    unembedding becomes one of its own, since it now differs from the embedding. The copy works in
-    float32 at least.
+    RMSNorm does not centre, so a model with RMSNorm keeps its means (step 3 is left out). A tied
+    unembedding becomes untied, since it now differs from the embedding. The copy is in float32 at
+    least.
     """
     model = untie(deepcopy(model).to(torch.promote_types(model.embed.W_E.dtype, torch.float32)))
     for norm, part in model.norms_and_readers():
@@ -88,15 +89,16 @@ def fold(model: HookedTransformer) -> HookedTransformer:
     return model
 
 
-def residual_writing_weights(model: HookedTransformer) -> Iterator[nn.Parameter]:
-    """Every weight and bias whose last axis is the residual stream."""
-    parts: list[Any] = [model.embed, model.pos_embed, *(part for _, part in model.norms_and_readers())]
-    for part in parts[:-1]:
+def residual_writing_weights(model: HookedTransformer) -> Iterator[Tensor]:
+    """Yield every weight and bias whose last axis is added to the residual stream."""
+    parts: list[ResidualModule] = [model.embed, model.pos_embed]
+    parts += [part for block in model.blocks for _, part in block.norms_and_readers()]
+    for part in parts:
         yield from (getattr(part, name) for name in part.writers)
 
 
 def untie(model: HookedTransformer) -> HookedTransformer:
-    """Give the model an unembedding of its own, equal to what it read out with before."""
+    """Replace the model's unembedding by an untied one with the same weights, in place."""
     unembed = Unembed(model.config, model.embed).to(model.embed.W_E)
     unembed.W_U.copy_(model.unembed.W_U)
     unembed.b_U.copy_(model.unembed.b_U)

@@ -1,9 +1,9 @@
-"""Named points in a forward pass, at which anyone may look or interfere.
+"""Hook points: named places in the forward pass where activations can be read or replaced.
 
-A HookPoint is an identity that a module calls on each tensor worth naming:
-`x = self.hook_resid_pre(x)`. Nothing happens there until somebody asks. Hooks may replace the
-tensor; observers see what the rest of the model will see. A HookedModule finds its points by name,
-puts hooks on, and takes them off again whatever happens.
+A HookPoint is an identity that a module calls on each of its activations:
+`x = self.hook_resid_pre(x)`. Without hooks it returns its input. Hooks may replace the activation;
+observers are read-only hooks that run after them. A HookedModule finds its hook points by name,
+attaches hooks, and removes them again even if an error occurs.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,12 +17,17 @@ from torch import Tensor, nn
 
 Hook = Callable[[Tensor, "HookPoint"], Tensor | None]
 Hooks = Mapping[str, Hook | Sequence[Hook]]
+Observer = Callable[[Tensor, "HookPoint"], None]
 Names = str | Iterable[str] | Callable[[str], bool] | None
-Positions = Sequence[int] | slice | None
+PositionIndex = Sequence[int] | slice | None
 
 
 class HookPoint(nn.Module):
-    """Identity with a name: the place where a tensor can be read or replaced."""
+    """Identity with a name, at which an activation can be read or replaced.
+
+    pos_axis: the axis of token positions. on_request: whether the activation is computed only if a
+    hook or observer is attached.
+    """
 
     def __init__(self, pos_axis: int = 1, on_request: bool = False) -> None:
         super().__init__()
@@ -30,19 +35,19 @@ class HookPoint(nn.Module):
         self.pos_axis = pos_axis
         self.on_request = on_request
         self.hooks: list[Hook] = []
-        self.observers: list[Callable[[Tensor, HookPoint], None]] = []
+        self.observers: list[Observer] = []
 
     @property
     def has_hooks(self) -> bool:
-        """Whether anybody waits here; costly tensors are computed only then."""
+        """Whether a hook or observer is attached. Expensive activations are computed only if so."""
         return bool(self.hooks or self.observers)
 
     def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """Pass x through every hook in order, show the result to the observers, return it.
+        """Apply the hooks to x in order, pass the result to the observers, return it.
 
-        A hook is called as hook(tensor, point). It gets a copy, so that editing in place changes
-        nothing that is already cached. What it returns goes on; if it returns None, its copy goes
-        on, edited or not.
+        A hook is called as hook(tensor, point). It gets a copy, so editing in place changes nothing
+        that was cached before. Its return value replaces x; if it returns None, its copy does,
+        edited or not.
 
         Raises: ValueError when a hook returns a wrong shape (through `check_replacement`).
         """
@@ -50,21 +55,22 @@ class HookPoint(nn.Module):
         raise NotImplementedError("exercise 2.1")
 
 
-def check_replacement(new: Any, old: Tensor, hook: Hook, point: HookPoint) -> None:
-    """Refuse what a hook returned unless it is a tensor of the shape that came in."""
-    came = f"shape {tuple(new.shape)}" if torch.is_tensor(new) else f"a {type(new).__name__}"
-    if not torch.is_tensor(new) or new.shape != old.shape:
-        raise ValueError(
-            f"the hook {getattr(hook, '__name__', repr(hook))!r} at {point.name!r} returned "
-            f"{came}; a tensor of shape {tuple(old.shape)} is expected, or None"
-        )
+def check_replacement(new: object, old: Tensor, hook: Hook, point: HookPoint) -> None:
+    """Raise ValueError unless a hook returned a tensor of the activation's shape."""
+    if torch.is_tensor(new) and new.shape == old.shape:
+        return
+    returned = f"shape {tuple(new.shape)}" if torch.is_tensor(new) else f"a {type(new).__name__}"
+    raise ValueError(
+        f"expected a tensor of shape {tuple(old.shape)} or None from the hook "
+        f"{getattr(hook, '__name__', repr(hook))!r} at {point.name!r}, got {returned}"
+    )
 
 
 class HookedModule(nn.Module):
-    """Module whose hook points are known by name."""
+    """Module whose hook points can be found by name."""
 
     def hook_points(self) -> dict[str, HookPoint]:
-        """Every hook point inside, by its dotted name, in the order of definition."""
+        """Collect all hook points by their dotted names, in the order of definition."""
         points = {}
         for name, module in self.named_modules():
             if isinstance(module, HookPoint):
@@ -73,19 +79,27 @@ class HookedModule(nn.Module):
         return points
 
     def find_points(self, names: Iterable[str]) -> list[HookPoint]:
-        """Look hook points up by name.
+        """Look up hook points by name.
+
+        Each name is followed directly to its module: a sweep calls this for every patch, and
+        walking through all modules costs more than a small model's forward.
 
         Raises: KeyError for a name that does not exist, with the three nearest that do.
         """
-        points = self.hook_points()
+        found = []
         for name in names:
-            if name not in points:
-                nearest = get_close_matches(name, points, n=3, cutoff=0.0)
+            point: nn.Module | None = self
+            for part in name.split("."):
+                point = None if point is None else point._modules.get(part)
+            if not isinstance(point, HookPoint):
+                nearest = get_close_matches(name, self.hook_points(), n=3, cutoff=0.0)
                 raise KeyError(f"no hook point {name!r}; the nearest are {', '.join(nearest)}")
-        return [points[name] for name in names]
+            point.name = name
+            found.append(point)
+        return found
 
     def choose_names(self, names: Names) -> list[str]:
-        """Spell out which points are meant: one, several, a condition, or None for all.
+        """List the hook points that are selected by a name, several, a condition, or None for all.
 
         All leaves out the points that compute something only on request (`hook_result`).
         """
@@ -99,11 +113,11 @@ class HookedModule(nn.Module):
 
     @contextmanager
     def hooks(self, hooks: Hooks) -> Iterator["HookedModule"]:
-        """Keep hooks on while a `with` block runs, and leave every point as it was found.
+        """Attach hooks while a `with` block runs, and restore every point afterwards.
 
-        Several hooks on one point run in the order given, after those of an enclosing block.
+        Several hooks at one point run in the order given, after those of an enclosing block.
 
-        Raises: KeyError for an unknown name, before any hook is put on.
+        Raises: KeyError for an unknown name, before any hook is attached.
         """
         points = self.find_points(list(hooks))
         lists = [[given] if callable(given) else list(given) for given in hooks.values()]
@@ -111,9 +125,9 @@ class HookedModule(nn.Module):
         raise NotImplementedError("exercise 2.2")
 
     @contextmanager
-    def observing(self, names: Iterable[str], observer: Callable) -> Iterator[None]:
+    def observing(self, names: Iterable[str], observer: Observer) -> Iterator[None]:
         """Call observer(tensor, point) at the named points while a `with` block runs."""
-        points = self.find_points(list(names))
+        points = self.find_points(names)
         try:
             for point in points:
                 point.observers.append(observer)
@@ -123,7 +137,7 @@ class HookedModule(nn.Module):
                 point.observers.remove(observer)
 
     def run_with_hooks(self, *inputs: Any, hooks: Hooks, **options: Any) -> Tensor:
-        """Run the model once with these hooks on."""
+        """Run the model once with these hooks attached."""
         with self.hooks(hooks):
             return self(*inputs, **options)
 
@@ -131,17 +145,17 @@ class HookedModule(nn.Module):
         self,
         *inputs: Any,
         names: Names = None,
-        positions: Positions = None,
+        positions: PositionIndex = None,
         gradients: bool = False,
         **options: Any,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Run the model once and return its output with the activations at the named points.
+        """Run the model once; return its output and the activations at the named points.
 
-        names: which points (see `choose_names`). positions: keep only these token positions, as a
-        copy, so that the rest can be freed. gradients: keep the graph, and let each cached tensor
-        collect its gradient in `.grad` when somebody calls backward; otherwise cached tensors are
-        detached. Other options go to forward, such as `stop_after=3`. Cached tensors are the
-        model's own, not copies: they cost no memory beyond themselves.
+        names: which points (see `choose_names`). positions: cache only these token positions, as a
+        copy, so that the full activation can be freed. gradients: keep the graph, and let each
+        cached tensor collect its gradient in `.grad` on backward; otherwise cached tensors are
+        detached. Other options go to forward, such as `stop_at_layer=4`. Cached tensors are the
+        model's own, not copies: they need no additional memory.
 
         Raises: KeyError for an unknown name; ValueError for gradients of selected positions, which
             would be copies that no output depends on.

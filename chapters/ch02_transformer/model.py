@@ -1,33 +1,63 @@
-"""The whole transformer: tokens in, logits out, every step on one residual stream.
+"""The full transformer: tokens in, logits out, every step on one residual stream.
 
 1. Embed: token vector + position vector (`embed_tokens`).
-2. Each block reads the stream through a norm and adds what attention and MLP say (`run_blocks`).
-3. A last norm, then a score for every token of the vocabulary (`unembed_resid`).
+2. Each block adds the outputs of attention and MLP, which read the residual stream through norms
+   (`run_blocks`).
+3. A final norm, then logits over the vocabulary (`unembed_resid`).
 
-A family is a choice of parts (`Parts`); a new kind of block is a new class, not a new flag.
+A family of models is a choice of parts (`Parts`); a new kind of block is a new class, not a flag.
 """
 
-from collections.abc import Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from .attention import Attention, plain_attention, rotary_attention
+from .attention import AbstractLayerCache, Attention, plain_attention, rotary_attention
 from .config import TransformerConfig
 from .hooks import HookedModule, HookPoint
-from .kv_cache import KVCache, AbstractLayerCache
-from .layers import MLP, Embed, GatedMLP, LearnedPositions, NoPositions
+from .kv_cache import KVCache
+from .layers import (
+    MLP,
+    AbstractMLP,
+    Embed,
+    GatedMLP,
+    LearnedPositions,
+    NoPositions,
+    ResidualModule,
+    TiedUnembed,
+    Unembed,
+    Unembedding,
+)
 from .norms import LayerNorm, Norm, RMSNorm
-from .unembed import TiedUnembed, Unembed
 
 Resid = Float[Tensor, "batch pos d_model"]
 
 
-class SequentialBlock(nn.Module):
-    """Attention first, then an MLP that reads what attention wrote (GPT-2, Llama)."""
+class Block(nn.Module, ABC):
+    """Base class of blocks, the layers that read from and add to the residual stream."""
+
+    ln1: Norm
+    attn: Attention
+    hook_resid_pre: HookPoint
+    hook_attn_out: HookPoint
+    hook_resid_post: HookPoint
+
+    @abstractmethod
+    def forward(self, resid: Resid, past: AbstractLayerCache | None = None) -> Resid:
+        """Return the residual stream with this block's outputs added."""
+
+    @abstractmethod
+    def norms_and_readers(self) -> Iterator[tuple[Norm, ResidualModule]]:
+        """Yield each norm with the part that reads through it."""
+
+
+class MLPBlock(Block):
+    """Base class of blocks with attention and an MLP, each behind a norm of its own."""
 
     def __init__(self, config: TransformerConfig, parts: "Parts", layer: int) -> None:
         super().__init__()
@@ -35,62 +65,55 @@ class SequentialBlock(nn.Module):
         self.ln2, self.mlp = parts.norm(config), parts.mlp(config)
         self.hook_resid_pre = HookPoint()  # [batch, pos, d_model]
         self.hook_attn_out = HookPoint()  # [batch, pos, d_model]
-        self.hook_resid_mid = HookPoint()  # [batch, pos, d_model]
         self.hook_mlp_out = HookPoint()  # [batch, pos, d_model]
         self.hook_resid_post = HookPoint()  # [batch, pos, d_model]
 
-    def forward(self, resid: Resid, past: AbstractLayerCache | None = None) -> Resid:
-        """Add to the stream what attention says, then what the MLP says about the sum."""
-        # exercise 2.13
-        raise NotImplementedError("exercise 2.13")
-
-    def norms_and_readers(self) -> Iterator[tuple[Norm, Any]]:
-        """Each norm with the part that reads through it."""
+    def norms_and_readers(self) -> Iterator[tuple[Norm, ResidualModule]]:
+        """Yield each norm with the part that reads through it."""
         yield self.ln1, self.attn
         yield self.ln2, self.mlp
 
 
-class ParallelBlock(nn.Module):
-    """Attention and MLP side by side, both reading what came in (GPT-NeoX, Pythia)."""
+class SequentialBlock(MLPBlock):
+    """Attention first, then an MLP that reads the sum (GPT-2, Llama)."""
 
     def __init__(self, config: TransformerConfig, parts: "Parts", layer: int) -> None:
-        super().__init__()
-        self.ln1, self.attn = parts.norm(config), parts.attention(config, layer)
-        self.ln2, self.mlp = parts.norm(config), parts.mlp(config)
-        self.hook_resid_pre = HookPoint()  # [batch, pos, d_model]
-        self.hook_attn_out = HookPoint()  # [batch, pos, d_model]
-        self.hook_mlp_out = HookPoint()  # [batch, pos, d_model]
-        self.hook_resid_post = HookPoint()  # [batch, pos, d_model]
+        super().__init__(config, parts, layer)
+        self.hook_resid_mid = HookPoint()  # [batch, pos, d_model]
 
     def forward(self, resid: Resid, past: AbstractLayerCache | None = None) -> Resid:
-        """Add to the stream what attention and MLP say about it."""
+        """Add the attention output to the residual stream, then the MLP's output for the sum."""
+        # exercise 2.13
+        raise NotImplementedError("exercise 2.13")
+
+
+class ParallelBlock(MLPBlock):
+    """Attention and MLP in parallel, both reading the block's input (GPT-NeoX, Pythia)."""
+
+    def forward(self, resid: Resid, past: AbstractLayerCache | None = None) -> Resid:
+        """Add the outputs of attention and MLP to the residual stream."""
         resid = self.hook_resid_pre(resid)
         attn_out = self.hook_attn_out(self.attn(self.ln1(resid), past))
         mlp_out = self.hook_mlp_out(self.mlp(self.ln2(resid)))
         return self.hook_resid_post(resid + attn_out + mlp_out)
 
-    def norms_and_readers(self) -> Iterator[tuple[Norm, Any]]:
-        """Each norm with the part that reads through it."""
-        yield self.ln1, self.attn
-        yield self.ln2, self.mlp
-
 
 @dataclass(frozen=True)
 class Parts:
-    """What a model is made of: each field builds one part from the config."""
+    """The parts of a family of models: each field builds one part from the config."""
 
-    positions: Callable[[TransformerConfig], nn.Module]
+    positions: Callable[[TransformerConfig], ResidualModule]
     """Added to the embedding: LearnedPositions, NoPositions."""
     norm: Callable[[TransformerConfig], Norm]
     """LayerNorm, RMSNorm."""
     attention: Callable[[TransformerConfig, int], Attention]
-    """Attention of the layer with that number: plain_attention, rotary_attention."""
-    mlp: Callable[[TransformerConfig], nn.Module]
+    """Attention of the layer with that index: plain_attention, rotary_attention."""
+    mlp: Callable[[TransformerConfig], AbstractMLP]
     """MLP, GatedMLP."""
-    block: Callable[[TransformerConfig, "Parts", int], nn.Module]
-    """How the two are wired: SequentialBlock, ParallelBlock."""
-    unembed: Callable[[TransformerConfig, Embed], nn.Module]
-    """From stream to logits: Unembed, TiedUnembed."""
+    block: Callable[[TransformerConfig, "Parts", int], Block]
+    """How attention and MLP are connected: SequentialBlock, ParallelBlock."""
+    unembed: Callable[[TransformerConfig, Embed], Unembedding]
+    """From the residual stream to logits: Unembed, TiedUnembed."""
 
 
 GPT2 = Parts(LearnedPositions, LayerNorm, plain_attention, MLP, SequentialBlock, TiedUnembed)
@@ -98,14 +121,14 @@ LLAMA = Parts(NoPositions, RMSNorm, rotary_attention, GatedMLP, SequentialBlock,
 
 
 class HookedTransformer(HookedModule):
-    """A decoder-only transformer whose every intermediate tensor has a name.
+    """A decoder-only transformer in which every activation has a named hook point.
 
-    parts: what the blocks are made of; GPT-2's unless said otherwise. seed: of the initial weights;
-    None leaves them empty, for a loader that fills every one.
+    parts: the parts it is built of; GPT-2's by default. seed: of the initial weights; None leaves
+    them uninitialised, for a loader that fills all of them.
     """
 
-    blocks: Any
-    unembed: Any
+    blocks: Sequence[Block]
+    unembed: Unembedding
 
     def __init__(
         self, config: TransformerConfig, parts: Parts = GPT2, seed: int | None = 0
@@ -116,8 +139,8 @@ class HookedTransformer(HookedModule):
         self.hook_embed = HookPoint()  # [batch, pos, d_model]
         self.pos_embed = parts.positions(config)
         self.hook_pos_embed = HookPoint()  # [batch, pos, d_model]
-        layers = range(config.n_layers)
-        self.blocks = nn.ModuleList([parts.block(config, parts, layer) for layer in layers])
+        blocks = [parts.block(config, parts, layer) for layer in range(config.n_layers)]
+        self.blocks = cast(Sequence[Block], nn.ModuleList(blocks))
         self.ln_final = parts.norm(config)
         self.unembed = parts.unembed(config, self.embed)
         if seed is not None:
@@ -127,28 +150,28 @@ class HookedTransformer(HookedModule):
         self,
         tokens: Int[Tensor, "batch pos"],
         past: KVCache | None = None,
-        stop_after: int | None = None,
+        stop_at_layer: int | None = None,
     ) -> Float[Tensor, "batch pos d_out"]:
-        """Logits of the next token at every position.
+        """Compute the logits of the next token at every position.
 
-        past: what the model has read before these tokens; it grows by them. stop_after: return the
-        residual stream after this layer instead, and compute nothing beyond it.
+        past: keys and values of the tokens before these, which are appended to it. stop_at_layer:
+        return the residual stream before this block instead, and compute nothing beyond it.
         """
         check_tokens(tokens)
         # exercise 2.14
         raise NotImplementedError("exercise 2.14")
 
     def embed_tokens(self, tokens: Int[Tensor, "batch pos"], start: int = 0) -> Resid:
-        """The stream at its source: what the token is, plus where it stands.
+        """Add the tokens' vectors and their positions' vectors.
 
         start: the position of the first token.
 
-        Raises: ValueError when the sequence is longer than the model can read.
+        Raises: ValueError when the sequence is longer than n_ctx.
         """
         if start + tokens.shape[1] > self.config.n_ctx:
             raise ValueError(
-                f"the model reads at most n_ctx={self.config.n_ctx} tokens, "
-                f"but {start + tokens.shape[1]} came; shorten the text"
+                f"expected at most n_ctx={self.config.n_ctx} tokens, "
+                f"got {start + tokens.shape[1]}; shorten the text"
             )
         # exercise 2.14
         raise NotImplementedError("exercise 2.14")
@@ -156,35 +179,36 @@ class HookedTransformer(HookedModule):
     def run_blocks(
         self, resid: Resid, start: int = 0, stop: int | None = None, past: KVCache | None = None
     ) -> Resid:
-        """Carry the stream through blocks start, ..., stop - 1; through all by default.
+        """Apply blocks start, ..., stop - 1 to the residual stream; all blocks by default.
 
         Raises: ValueError for layers that the model does not have.
         """
         stop = len(self.blocks) if stop is None else stop
         if not 0 <= start <= stop <= len(self.blocks):
             raise ValueError(
-                f"blocks are numbered 0..{len(self.blocks) - 1}; start={start}, stop={stop} given"
+                f"expected 0 <= start <= stop <= {len(self.blocks)}, the number of blocks, "
+                f"got start={start}, stop={stop}"
             )
         # exercise 2.14
         raise NotImplementedError("exercise 2.14")
 
     def unembed_resid(self, resid: Resid) -> Float[Tensor, "batch pos d_vocab"]:
-        """From the stream after the last block to logits."""
+        """Compute logits from the residual stream after the last block."""
         # exercise 2.14
         raise NotImplementedError("exercise 2.14")
 
-    def norms_and_readers(self) -> Iterator[tuple[Norm, Any]]:
-        """Each norm of the model with the part that reads through it, in order."""
+    def norms_and_readers(self) -> Iterator[tuple[Norm, ResidualModule | Unembedding]]:
+        """Yield each norm of the model with the part that reads through it, in order."""
         for block in self.blocks:
             yield from block.norms_and_readers()
         yield self.ln_final, self.unembed
 
     @torch.no_grad()
     def initialize(self, seed: int) -> None:
-        """Fill the weights at random: normal, std .02, as GPT-2; biases and gains stay as made.
+        """Draw the weights as GPT-2: normal, std .02; biases are 0 and gains 1.
 
-        What writes to the stream is divided by sqrt(2 n_layers), so that its size after the last
-        block does not grow with depth.
+        Weights that write to the residual stream are divided by sqrt(2 n_layers), so that its size
+        after the last block does not grow with depth.
         """
         generator = torch.Generator().manual_seed(seed)
         for name, weight in self.named_parameters():
@@ -197,11 +221,11 @@ class HookedTransformer(HookedModule):
 
 
 def check_tokens(tokens: Tensor) -> None:
-    """Refuse what is not a batch of token sequences, and say what is expected."""
+    """Raise ValueError unless tokens is a batch of sequences of whole numbers."""
     if tokens.ndim != 2:
         raise ValueError(
-            f"tokens of shape [batch, pos] are expected, but {list(tokens.shape)} came; "
+            f"expected tokens of shape [batch, pos], got {list(tokens.shape)}; "
             f"for one sequence, write tokens[None]"
         )
     if tokens.is_floating_point():
-        raise ValueError(f"tokens are whole numbers, but {tokens.dtype} came")
+        raise ValueError(f"expected whole numbers as tokens, got {tokens.dtype}")

@@ -1,10 +1,11 @@
-"""Norms: every part reads the residual stream at a standard size.
+"""Norms, which rescale the residual stream before attention or an MLP reads it.
 
 Each norm divides by a measure of the vector's size (`hook_scale`), then applies a learned gain. The
-arithmetic happens in float32 at least, because squares overflow in float16.
+arithmetic is in float32 or more, because squares overflow in float16.
 """
 
 from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -15,30 +16,39 @@ from .hooks import HookPoint
 
 
 def at_least_float32(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Give x in float32 when it came in a lower precision, untouched otherwise."""
+    """Convert float16 and bfloat16 to float32; leave float32 and float64 unchanged."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
+class Affine(NamedTuple):
+    """What a norm does after it has normalised: x * gain + bias."""
+
+    gain: Float[Tensor, " d_model"]
+    """Learned gain; ones if the norm has none."""
+    bias: Float[Tensor, " d_model"]
+    """Learned bias; zeros if the norm has none."""
+
+
 class Norm(nn.Module, ABC):
-    """A norm, and what folding needs to know of it."""
+    """Base class of norms: what weight folding needs to know about one."""
 
     centers: bool
-    """Whether the norm takes the mean away first."""
+    """Whether the norm subtracts the mean first."""
 
     @abstractmethod
-    def affine(self) -> tuple[Float[Tensor, " d_model"], Float[Tensor, " d_model"]]:
-        """Gain and bias: what the norm does after normalising, x * gain + bias."""
+    def affine(self) -> Affine:
+        """Return gain and bias."""
 
     @abstractmethod
     def reset_affine(self) -> None:
-        """Set gain and bias to one and zero, once somebody else has taken them over."""
+        """Reset gain to 1 and bias to 0, after they were folded into the next weights."""
 
 
 class LayerNorm(Norm):
     """Centre a vector, divide by its standard deviation, then apply gain and bias.
 
     (x - mean) / sqrt(var + eps) * w + b, with the biased variance (divide by d_model, not by
-    d_model - 1). `hook_scale` sees the divisor, `hook_normalized` what comes out, gain and bias
+    d_model - 1). `hook_scale` sees the divisor, `hook_normalized` the output, gain and bias
     included, as in TransformerLens up to version 3.
 
     Source: Ba, Kiros, Hinton 2016, "Layer Normalization".
@@ -62,18 +72,18 @@ class LayerNorm(Norm):
         # exercise 2.4
         raise NotImplementedError("exercise 2.4")
 
-    def affine(self) -> tuple[Float[Tensor, " d_model"], Float[Tensor, " d_model"]]:
-        """Gain and bias."""
-        return self.w, self.b
+    def affine(self) -> Affine:
+        """Return gain and bias."""
+        return Affine(self.w, self.b)
 
     def reset_affine(self) -> None:
-        """Set the gain to one and the bias to zero."""
+        """Reset the gain to 1 and the bias to 0."""
         self.w.fill_(1.0)
         self.b.zero_()
 
 
 class RMSNorm(Norm):
-    """Divide a vector by its root mean square, then apply the gain: no centring, no bias.
+    """Divide a vector by its root mean square, then apply the gain; no centring, no bias.
 
     x / sqrt(mean(x^2) + eps) * w. `hook_normalized` sees the vector before the gain, as in
     TransformerLens up to version 3.
@@ -97,10 +107,10 @@ class RMSNorm(Norm):
         # exercise 2.5
         raise NotImplementedError("exercise 2.5")
 
-    def affine(self) -> tuple[Float[Tensor, " d_model"], Float[Tensor, " d_model"]]:
-        """Gain, and a bias of zeros: RMSNorm has none."""
-        return self.w, torch.zeros_like(self.w)
+    def affine(self) -> Affine:
+        """Return the gain, and a bias of zeros: RMSNorm has none."""
+        return Affine(self.w, torch.zeros_like(self.w))
 
     def reset_affine(self) -> None:
-        """Set the gain to one."""
+        """Reset the gain to 1."""
         self.w.fill_(1.0)

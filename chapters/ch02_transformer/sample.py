@@ -82,7 +82,7 @@ def stream_tokens(
     model: HookedTransformer,
     tokens: Int[Tensor, "batch pos"],
     n_new: int,
-    config: SampleConfig = SampleConfig(),  # noqa: B008 (frozen)
+    config: SampleConfig = SampleConfig(),
 ) -> Iterator[Int[Tensor, "batch 1"]]:
     """Yield n_new tokens a sequence, each as soon as it is chosen.
 
@@ -109,7 +109,7 @@ def generate(
     model: HookedTransformer,
     tokens: Int[Tensor, "batch pos"],
     n_new: int,
-    config: SampleConfig = SampleConfig(),  # noqa: B008 (frozen)
+    config: SampleConfig = SampleConfig(),
 ) -> Int[Tensor, "batch total"]:
     """The prompt with n_new tokens after it."""
     return torch.cat([tokens, *stream_tokens(model, tokens, n_new, config)], dim=1)

@@ -55,7 +55,7 @@ class Site:
             raise ValueError(f"{self.name} has no heads, but head {self.head} is asked for")
         if self.direction is not None:
             self.check_basis()
-        self.rows()
+        self.position_rows()
 
     def along(self, directions: Float[Tensor, "direction d"]) -> "Site":
         """This place, but only the subspace that these orthonormal rows span."""
@@ -100,7 +100,7 @@ class Site:
         """Full name of the hook point."""
         return self.hook if self.layer is None else f"blocks.{self.layer}.{self.hook}"
 
-    def rows(self) -> Int[Tensor, "example place"] | None:
+    def position_rows(self) -> Int[Tensor, "example place"] | None:
         """Positions as rows: one for each example, or one for all; None for all positions.
 
         Raises: ValueError for rows of different lengths, none at all, or no whole numbers.
@@ -135,12 +135,12 @@ class Site:
                 f"but {self.head} is asked for"
             )
 
-    def places(self, batch: int, n_pos: int) -> Int[Tensor, "batch place"]:
+    def resolve_positions(self, batch: int, n_pos: int) -> Int[Tensor, "batch place"]:
         """The positions that are meant in each of `batch` texts of n_pos tokens, from the start.
 
         Raises: ValueError for a position outside of the text, or rows for another number of texts.
         """
-        rows = self.rows()
+        rows = self.position_rows()
         if rows is None:
             return torch.arange(n_pos).expand(batch, -1)
         if len(rows) not in (1, batch):

@@ -1,9 +1,11 @@
-"""Attention: each position asks a question, and copies from the earlier positions that answer it.
+"""Attention: each position computes a query and averages the values at earlier positions.
 
-1. Every head makes a query, a key and a value for each position (`project`).
-2. Positions come in by turning queries and keys (`Rotary`), or with the embedding.
-3. Query times key, scaled, masked, softmax over keys: the pattern (`pattern`).
-4. The pattern mixes values into z; W_O writes z to the residual stream (`apply_pattern`, `output_projection`).
+1. Every head projects each position to a query, a key and a value (`project`).
+2. Rotary embeddings rotate queries and keys by position (`Rotary`); other families add positions
+   to the embedding.
+3. Query times key, scaled, masked, softmax over keys: the attention pattern (`pattern`).
+4. The pattern averages the values to z (`apply_pattern`), which W_O maps to the residual stream
+   (`output_projection`).
 
 Axes: batch pos head d_head; query and key are both positions; kv_head counts the key heads.
 """
@@ -11,6 +13,7 @@ Axes: batch pos head d_head; query and key are both positions; kv_head counts th
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +23,7 @@ from torch import Tensor, nn
 
 from .config import TransformerConfig
 from .hooks import HookPoint
-from .layers import empty, zeros
+from .layers import ResidualModule, empty, zeros
 from .norms import at_least_float32
 
 Queries = Float[Tensor, "batch query head d_head"]
@@ -30,10 +33,19 @@ Pattern = Float[Tensor, "batch head query key"]
 Mask = Callable[[int, int], Bool[Tensor, "query key"]]
 
 
-def causal_mask(n_queries: int, n_keys: int) -> Bool[Tensor, "query key"]:
-    """Which keys each query may see: its own position and all before it.
+class QKNorms(NamedTuple):
+    """Modules that are applied to each head's queries and keys before the rotation."""
 
-    The queries are the last n_queries of the n_keys positions; fewer queries than keys happens
+    q: nn.Module
+    """On queries [batch, pos, head, d_head]."""
+    k: nn.Module
+    """On keys [batch, pos, kv_head, d_head]."""
+
+
+def causal_mask(n_queries: int, n_keys: int) -> Bool[Tensor, "query key"]:
+    """Mark the keys each query may attend to: its own position and all before it.
+
+    The queries are the last n_queries of the n_keys positions; there are fewer queries than keys
     when earlier positions come from a cache.
     """
     # exercise 2.8
@@ -44,7 +56,7 @@ def causal_mask(n_queries: int, n_keys: int) -> Bool[Tensor, "query key"]:
 def repeat_kv_heads(
     x: Float[Tensor, "batch pos kv_head d_head"], n_heads: int
 ) -> Float[Tensor, "batch pos head d_head"]:
-    """Hand each key (or value) head to its group of query heads.
+    """Repeat each KV head for every query head of its group.
 
     With 6 query heads and 2 key heads, queries 0-2 use key head 0 and queries 3-5 key head 1.
 
@@ -56,7 +68,7 @@ def repeat_kv_heads(
 
 
 class NoRotation(nn.Module):
-    """Leave queries and keys as they are: positions come in elsewhere, or not at all."""
+    """Leave queries and keys unchanged, in models without rotary embeddings."""
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
@@ -69,11 +81,11 @@ class NoRotation(nn.Module):
 
 
 class Rotary(nn.Module):
-    """Turn pairs of dimensions by an angle that grows with the position.
+    """Rotate pairs of dimensions by an angle proportional to the position.
 
-    Dimension i is paired with i + n/2, n being the rotating dimensions, and the pair at position p
-    turns by p * base^(-2i/n). The score of a query and a key then depends on how far apart they
-    stand, not on where. Dimensions from n on stay as they are (partial rotary).
+    Dimension i is paired with i + n/2, where n is the number of rotating dimensions, and the pair
+    at position p is rotated by p * base^(-2i/n). The score of a query and a key then depends on
+    their distance only. Dimensions from n on are left unchanged (partial rotary).
 
     Source: Su et al. 2021, "RoFormer".
     Differs: the paper pairs neighbours (2i, 2i + 1); checkpoints in Hugging Face's format pair
@@ -84,16 +96,16 @@ class Rotary(nn.Module):
         super().__init__()
         self.n, self.base = config.rotating, config.rotary_base
         if self.n % 2 or self.n < 2:
-            raise ValueError(f"rotary dimensions come in pairs, but {self.n} are to rotate")
+            raise ValueError(f"expected an even number of rotary dimensions, got {self.n}")
 
     def forward(self, x: Keys, start: int) -> Keys:
-        """Turn x, whose first position is number start."""
+        """Rotate x, whose first position is `start`."""
         wide = at_least_float32(x)
         position = torch.arange(start, start + x.shape[1]).to(wide)
         pair = torch.arange(self.n // 2).to(wide)
         # exercise 2.10
         frequency = self.base ** (-2 * pair / self.n)
-        angle = (position[:, None] * frequency)[:, None, :]
+        angle = (position[:, None] * frequency)[:, None, :]  # [pos, 1, pair]
         cos, sin = angle.cos(), angle.sin()
         first, second, rest = wide.split([self.n // 2, self.n // 2, x.shape[-1] - self.n], dim=-1)
         turned = [first * cos - second * sin, second * cos + first * sin, rest]
@@ -101,7 +113,7 @@ class Rotary(nn.Module):
 
 
 class AbstractLayerCache(ABC):
-    """Keys and values of the tokens before the new ones, in one layer."""
+    """Cached keys and values of one layer, for the tokens before the new ones."""
 
     @property
     @abstractmethod
@@ -113,11 +125,11 @@ class AbstractLayerCache(ABC):
         """Compute z of the new tokens from the cached keys and values and their own."""
 
 
-class Attention(nn.Module):
+class Attention(ResidualModule):
     """Attention with n_heads query heads on kv_heads key and value heads.
 
-    What families do differently comes in as parts: `rotate` (positions), `mask` (a sliding window
-    has its own), `q_norm` and `k_norm` on queries and keys, `softcap` on the scores.
+    Families differ in its parts: `rotate` (rotary embedding), `mask` (causal, or a sliding
+    window), `q_norm` and `k_norm` on queries and keys, `softcap` on the scores.
 
     Source: Vaswani et al. 2017, "Attention Is All You Need".
     """
@@ -138,13 +150,13 @@ class Attention(nn.Module):
         config: TransformerConfig,
         rotate: nn.Module | None = None,
         mask: Mask = causal_mask,
-        qk_norms: tuple[nn.Module, nn.Module] | None = None,
+        qk_norms: QKNorms | None = None,
         softcap: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         super().__init__()
         heads, kv_heads = config.n_heads, config.kv_heads
         d_model, d_head = config.d_model, config.d_head
-        # Laid out in memory as [d_model, head, d_head], so that x @ W needs no copy of W.
+        # In memory these are [d_model, head, d_head], so that x @ W needs no copy of W.
         self.W_Q = nn.Parameter(torch.empty(d_model, heads, d_head).transpose(0, 1))
         self.W_K = nn.Parameter(torch.empty(d_model, kv_heads, d_head).transpose(0, 1))
         self.W_V = nn.Parameter(torch.empty(d_model, kv_heads, d_head).transpose(0, 1))
@@ -153,7 +165,7 @@ class Attention(nn.Module):
         self.b_V, self.b_O = zeros(kv_heads, d_head), zeros(d_model)
         self.rotate = NoRotation(config) if rotate is None else rotate
         self.mask, self.softcap = mask, softcap
-        self.q_norm, self.k_norm = qk_norms or (nn.Identity(), nn.Identity())
+        self.q_norm, self.k_norm = qk_norms or QKNorms(nn.Identity(), nn.Identity())
         self.hook_q = HookPoint()  # [batch, pos, head, d_head]
         self.hook_k = HookPoint()  # [batch, pos, kv_head, d_head]
         self.hook_v = HookPoint()  # [batch, pos, kv_head, d_head]
@@ -172,9 +184,8 @@ class Attention(nn.Module):
     ) -> Float[Tensor, "batch pos d_model"]:
         """Compute the sum of all heads' outputs at every position.
 
-        past: keys and values of the tokens before x; the new ones are appended to it.
-        qk_pos_embed: position embeddings added to the input of queries and keys, but not of values
-        (Press et al. 2021, Shortformer).
+        past: keys and values of the tokens before x. qk_pos_embed: position embeddings that are
+        added to the input of queries and keys, but not of values (Press et al. 2021, Shortformer).
         """
         start = 0 if past is None else past.length
         qk_input = x if qk_pos_embed is None else x + qk_pos_embed
@@ -188,29 +199,26 @@ class Attention(nn.Module):
 
     @property
     def needs_pattern(self) -> bool:
-        """Whether scores or pattern must be there: somebody listens, or scores are capped."""
-        return (
-            self.hook_attn_scores.has_hooks
-            or self.hook_pattern.has_hooks
-            or self.softcap is not None
-        )
+        """Whether the pattern is computed explicitly: for a hook on it, or to cap the scores."""
+        hooked = self.hook_attn_scores.has_hooks or self.hook_pattern.has_hooks
+        return hooked or self.softcap is not None
 
     def attend(self, q: Queries, k: KvKeys, v: KvKeys) -> Queries:
-        """Mix values by the pattern; fused, and without a pattern, when nobody asks for one."""
+        """Average the values by the pattern; in one fused operation unless `needs_pattern`."""
         k, v = repeat_kv_heads(k, q.shape[2]), repeat_kv_heads(v, q.shape[2])
         if self.needs_pattern:
             return self.apply_pattern(self.pattern(q, k), v)
         square = self.mask is causal_mask and q.shape[1] == k.shape[1]
         mask = None if square else self.mask(q.shape[1], k.shape[1]).to(q.device)
-        q, k, v = (x.transpose(1, 2) for x in (q, k, v))
+        q, k, v = (x.transpose(1, 2) for x in (q, k, v))  # [batch, head, pos, d_head]
         z = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=square)
         return z.transpose(1, 2)
 
     def pattern(self, q: Queries, k: Keys) -> Pattern:
-        """Where each query looks: softmax over keys of q . k / sqrt(d_head), the future masked.
+        """Compute the attention pattern: softmax over keys of q . k / sqrt(d_head), masked.
 
-        `hook_attn_scores` sees the scores after the mask (-inf where a query may not look). The
-        softmax happens in float32 at least, and the pattern comes in q's own precision.
+        `hook_attn_scores` sees the scores after the mask (-inf where a query may not attend). The
+        softmax is computed in float32 at least, and the pattern is returned in q's own precision.
         """
         softcap = self.softcap or (lambda scores: scores)
         hidden = ~self.mask(q.shape[1], k.shape[1]).to(q.device)
@@ -221,16 +229,16 @@ class Attention(nn.Module):
         return self.hook_pattern(at_least_float32(scores).softmax(dim=-1).to(q.dtype))
 
     def apply_pattern(self, pattern: Pattern, v: Keys) -> Queries:
-        """z: for each query, the values of all keys, weighted by the pattern."""
+        """Compute z: for each query, the values of all keys, weighted by the pattern."""
         # exercise 2.12
         return einsum(
             pattern, v, "batch head query key, batch key head d_head -> batch query head d_head"
         )
 
     def output_projection(self, z: Queries) -> Float[Tensor, "batch query d_model"]:
-        """Sum of what each head writes, plus the bias that they share.
+        """Multiply z by W_O, sum over heads, add the bias.
 
-        Single heads (`hook_result`) are computed only when somebody asks for them.
+        The outputs of single heads (`hook_result`) are computed only if a hook needs them.
         """
         if self.hook_result.has_hooks:
             axes = "batch pos head d_head, head d_head d_model -> batch pos head d_model"
@@ -245,17 +253,17 @@ def project(
     W: Float[Tensor, "head d_model d_head"],
     b: Float[Tensor, "head d_head"],
 ) -> Float[Tensor, "batch pos head d_head"]:
-    """Read one vector a head off the residual stream."""
+    """Project the residual stream to one vector per head."""
     return einsum(x, W, "batch pos d_model, head d_model d_head -> batch pos head d_head") + b
 
 
 def rotary_attention(config: TransformerConfig, layer: int) -> Attention:
-    """Attention with rotary positions, the same in every layer."""
+    """Build attention with rotary embeddings; all layers are alike."""
     del layer
     return Attention(config, rotate=Rotary(config))
 
 
 def plain_attention(config: TransformerConfig, layer: int) -> Attention:
-    """Attention that knows nothing of positions, the same in every layer."""
+    """Build attention without rotary embeddings; all layers are alike."""
     del layer
     return Attention(config)

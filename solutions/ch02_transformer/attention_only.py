@@ -1,7 +1,7 @@
-"""Transformers without MLPs, the simplest in which heads work together.
+"""Transformers without MLPs, the simplest in which heads compose.
 
-Positions reach queries and keys and nothing else, so what moves from token to token is about tokens
-alone. Without norms too, everything but the patterns is linear, and can be multiplied out.
+Positions are added to queries and keys only, so values carry tokens, not positions. Without norms
+too, everything but the patterns is linear, and the weights can be multiplied out.
 Source: Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits".
 """
 
@@ -10,20 +10,20 @@ from dataclasses import replace
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from .attention import AbstractLayerCache, plain_attention
 from .config import TransformerConfig
 from .hooks import HookPoint
-from .layers import NoPositions, Unembed, empty
-from .model import Parts, Resid
-from .norms import Norm, at_least_float32
+from .layers import AbstractMLP, NoPositions, ResidualModule, Unembed, empty
+from .model import Block, Parts, Resid
+from .norms import Affine, Norm, at_least_float32
 
 
 class UnscaledNorm(Norm):
-    """A norm without gain and bias: there is nothing to fold, so weights can be read as they are.
+    """Base class of norms without gain and bias, so that weights can be read without folding.
 
-    A gain would not reach the positions, which queries and keys add to what the norm gives.
+    A gain would not apply to the positions, which are added to the norm's output.
     """
 
     one: Tensor
@@ -35,29 +35,29 @@ class UnscaledNorm(Norm):
         self.hook_scale = HookPoint()  # [batch, pos, 1]
         self.hook_normalized = HookPoint()  # [batch, pos, d_model]
 
-    def affine(self) -> tuple[Float[Tensor, " d_model"], Float[Tensor, " d_model"]]:
-        """A gain of ones and a bias of zeros."""
+    def affine(self) -> Affine:
+        """Return a gain of ones and a bias of zeros."""
         gain = self.one.expand(self.d_model)
-        return gain, torch.zeros_like(gain)
+        return Affine(gain, torch.zeros_like(gain))
 
     def reset_affine(self) -> None:
-        """Nothing to forget."""
+        """Do nothing: gain and bias are constant."""
 
 
 class NoNorm(UnscaledNorm):
-    """Leave the stream as it is; the hook points are there, and the scale is 1."""
+    """Leave the residual stream unchanged; the hook points exist, and the scale is 1."""
 
     centers = False
 
     def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
-        """Return x, divided by whatever stands at `hook_scale`."""
+        """Return x, divided by what a hook at `hook_scale` returns, if there is one."""
         if not self.hook_scale.has_hooks:
             return self.hook_normalized(x)
         return self.hook_normalized(x / self.hook_scale(torch.ones_like(x[..., :1])))
 
 
 class LayerNormPre(UnscaledNorm):
-    """Centre a vector and divide by its standard deviation, as LayerNorm does, and no more."""
+    """LayerNorm without gain and bias: centre a vector, divide by its standard deviation."""
 
     centers = True
 
@@ -69,8 +69,8 @@ class LayerNormPre(UnscaledNorm):
         return self.hook_normalized(centred / scale).to(x.dtype)
 
 
-class AttentionOnlyBlock(nn.Module):
-    """Attention, and no MLP. Each block has positions of its own, for queries and keys."""
+class AttentionOnlyBlock(Block):
+    """Attention without an MLP. Each block has position embeddings for its queries and keys."""
 
     W_pos: Float[Tensor, "n_ctx d_model"]
 
@@ -83,22 +83,21 @@ class AttentionOnlyBlock(nn.Module):
         self.hook_resid_post = HookPoint()  # [batch, pos, d_model]
 
     def forward(self, resid: Resid, past: AbstractLayerCache | None = None) -> Resid:
-        """Add to the stream what attention says."""
+        """Add the attention output to the residual stream."""
         resid_pre = self.hook_resid_pre(resid)
         start = 0 if past is None else past.length
         pos_embed = self.W_pos[start : start + resid.shape[1]].expand_as(resid)
         attn_out = self.hook_attn_out(self.attn(self.ln1(resid_pre), past, pos_embed))
         return self.hook_resid_post(resid_pre + attn_out)
 
-    def norms_and_readers(self) -> Iterator[tuple[Norm, nn.Module]]:
-        """Each norm with the part that reads through it."""
+    def norms_and_readers(self) -> Iterator[tuple[Norm, ResidualModule]]:
+        """Yield the norm with the attention that reads through it."""
         yield self.ln1, self.attn
 
 
-def no_mlp(config: TransformerConfig) -> nn.Module:
-    """Stands where the other families name their MLP."""
-    del config
-    return nn.Identity()
+def no_mlp(config: TransformerConfig) -> AbstractMLP:
+    """Fail: attention-only blocks do not build an MLP."""
+    raise ValueError(f"an attention-only model has no MLP, whatever d_mlp is: {config.d_mlp}")
 
 
 ATTENTION_ONLY = Parts(NoPositions, NoNorm, plain_attention, no_mlp, AttentionOnlyBlock, Unembed)

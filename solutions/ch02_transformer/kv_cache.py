@@ -1,7 +1,7 @@
-"""Keys and values of the tokens that a model has already read.
+"""KV cache: keys and values of the tokens that a model has already processed.
 
-A token's keys and values never change once it is read, because nothing after it can reach back.
-So generation keeps them, and each step runs the model on the new token alone.
+A token's keys and values depend on no later token, so they never change. Generation keeps them,
+and each step runs the model on the new token alone.
 """
 
 from dataclasses import dataclass, field
@@ -17,15 +17,15 @@ New = Float[Tensor, "batch new kv_head d_head"]
 
 @dataclass
 class LayerCache(AbstractLayerCache):
-    """One layer's keys (turned to their positions already) and values, oldest first."""
+    """Keys (after the rotary embedding) and values of one layer, oldest first."""
 
     k: KvKeys | None = None
-    """Keys of all tokens read so far; None before the first."""
+    """Keys of all tokens processed so far; None before the first."""
     v: KvKeys | None = None
     """Values of the same tokens."""
 
     def extend(self, k: New, v: New) -> tuple[KvKeys, KvKeys]:
-        """Append the new tokens' keys and values, and return all there are."""
+        """Append the new tokens' keys and values, and return all of them."""
         # exercise 2.19
         if self.k is not None and self.v is not None:
             k, v = torch.cat([self.k, k], dim=1), torch.cat([self.v, v], dim=1)
@@ -34,7 +34,7 @@ class LayerCache(AbstractLayerCache):
 
     @property
     def length(self) -> int:
-        """How many tokens are remembered: the position at which the next one stands."""
+        """Number of cached tokens, which is the position of the next one."""
         # exercise 2.19
         return 0 if self.k is None else self.k.shape[1]
 
@@ -45,17 +45,17 @@ class LayerCache(AbstractLayerCache):
 
 @dataclass
 class KVCache:
-    """A LayerCache for each layer of a model, grown by every forward that is given it."""
+    """One LayerCache per layer of a model, extended by every forward that gets it."""
 
     n_layers: int
     """Layers of the model."""
     layers: list[LayerCache] = field(init=False)
-    """One memory a layer, empty at first."""
+    """The cache of each layer, empty at first."""
 
     def __post_init__(self) -> None:
         self.layers = [LayerCache() for _ in range(self.n_layers)]
 
     @property
     def length(self) -> int:
-        """How many tokens the model has read so far."""
+        """Number of tokens the model has processed so far."""
         return self.layers[0].length if self.layers else 0

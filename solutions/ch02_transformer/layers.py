@@ -1,12 +1,13 @@
-"""The parts of a transformer other than norms and attention: embeddings, positions, MLPs.
+"""The parts of a transformer other than norms and attention: embeddings, MLPs, the unembedding.
 
-Each part is a small module that reads its sizes from the config. Weights multiply from the right,
-`x @ W`, so the first axis of a weight is what it reads and the last is what it writes. `readers`
-and `writers` name the weights by which a part reads from and writes to the residual stream.
-Biases start at zero; families without biases leave them there.
+Each part is a small module that takes its sizes from the config. Weights are used as `x @ W`: the
+first axis of a weight is the input, the last is the output. `readers` and `writers` name the
+weights through which a part reads from and writes to the residual stream. Biases start at zero;
+families without biases leave them there.
 """
 
 from collections.abc import Callable
+from typing import ClassVar, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -25,34 +26,43 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def activation(name: str) -> Callable[[Tensor], Tensor]:
-    """The nonlinearity of that name.
+    """Look up a nonlinearity by its name in ACTIVATIONS.
 
-    Raises: ValueError for a name that ACTIVATIONS does not have.
+    Raises: ValueError for an unknown name.
     """
     if name not in ACTIVATIONS:
-        raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, but it is {name!r}")
+        raise ValueError(f"expected an activation out of {', '.join(ACTIVATIONS)}, got {name!r}")
     return ACTIVATIONS[name]
 
 
 def zeros(*shape: int) -> nn.Parameter:
-    """A parameter of zeros: every bias, until something is learned or loaded."""
+    """Create a parameter of zeros: the start of every bias."""
     return nn.Parameter(torch.zeros(*shape))
 
 
 def empty(*shape: int) -> nn.Parameter:
-    """A parameter that the model's `initialize` or a loader will fill."""
+    """Create a parameter that the model's `initialize` or a loader will fill."""
     return nn.Parameter(torch.empty(*shape))
 
 
 def affine(
     x: Float[Tensor, "*batch d_in"], W: Float[Tensor, "d_in d_out"], b: Float[Tensor, " d_out"]
 ) -> Float[Tensor, "*batch d_out"]:
-    """Give x @ W + b in one step: adding b by itself would write every number a second time."""
+    """Compute x @ W + b in one operation: adding b separately would write the output twice."""
     return F.linear(x, W.T, b)
 
 
-class Embed(nn.Module):
-    """Give each token its vector: row number `token` of W_E.
+class ResidualModule(nn.Module):
+    """Part of the model that reads from or writes to the residual stream."""
+
+    readers: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Names of weight and bias of each projection of the residual stream."""
+    writers: ClassVar[tuple[str, ...]] = ()
+    """Names of weights and biases whose last axis is d_model and is added to the stream."""
+
+
+class Embed(ResidualModule):
+    """Map each token to its vector: row `token` of W_E.
 
     Raises: ValueError when a token is not in the vocabulary.
     """
@@ -65,18 +75,18 @@ class Embed(nn.Module):
         self.W_E = empty(config.d_vocab, config.d_model)
 
     def forward(self, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch pos d_model"]:
-        """Look the tokens up."""
+        """Look up the tokens' vectors."""
         if tokens.numel() and not 0 <= tokens.min() <= tokens.max() < len(self.W_E):
             raise ValueError(
-                f"tokens must lie in 0..{len(self.W_E) - 1}, the vocabulary; "
-                f"here they reach from {tokens.min().item()} to {tokens.max().item()}"
+                f"expected tokens in 0..{len(self.W_E) - 1}, the vocabulary, "
+                f"got {tokens.min().item()} to {tokens.max().item()}"
             )
         # exercise 2.6
         return self.W_E[tokens]
 
 
-class LearnedPositions(nn.Module):
-    """Give each position its own learned vector: row number `position` of W_pos."""
+class LearnedPositions(ResidualModule):
+    """Map each position to its own learned vector: row `position` of W_pos."""
 
     W_pos: Float[Tensor, "n_ctx d_model"]
     writers = ("W_pos",)
@@ -88,17 +98,16 @@ class LearnedPositions(nn.Module):
     def forward(
         self, tokens: Int[Tensor, "batch pos"], start: int
     ) -> Float[Tensor, "batch pos d_model"]:
-        """Vectors of positions start, start + 1, ...: the same for every sequence of the batch."""
+        """Return the vectors of positions start, start + 1, ..., the same for every sequence."""
         batch, pos = tokens.shape
         # exercise 2.6
         return self.W_pos[start : start + pos].expand(batch, -1, -1)
 
 
-class NoPositions(nn.Module):
-    """Add nothing to the embedding: positions come in elsewhere (rotary), or not at all."""
+class NoPositions(ResidualModule):
+    """Add nothing to the embedding: the model has rotary positions, or none."""
 
     zero: Tensor
-    writers = ()
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
@@ -108,20 +117,25 @@ class NoPositions(nn.Module):
     def forward(
         self, tokens: Int[Tensor, "batch pos"], start: int
     ) -> Float[Tensor, "batch pos d_model"]:
-        """Zeros that take no memory."""
+        """Return zeros, expanded from a single number in memory."""
         del start
         return self.zero.expand(*tokens.shape, self.d_model)
 
 
-class MLP(nn.Module):
-    """Two matrices with a nonlinearity between them: activation(x W_in + b_in) W_out + b_out."""
+class AbstractMLP(ResidualModule):
+    """Base class of MLPs: a hidden layer of neurons, projected back by W_out."""
 
     W_in: Float[Tensor, "d_model d_mlp"]
     b_in: Float[Tensor, " d_mlp"]
     W_out: Float[Tensor, "d_mlp d_model"]
     b_out: Float[Tensor, " d_model"]
-    readers = (("W_in", "b_in"),)
     writers = ("W_out", "b_out")
+
+
+class MLP(AbstractMLP):
+    """Two matrices with a nonlinearity between them: activation(x W_in + b_in) W_out + b_out."""
+
+    readers = (("W_in", "b_in"),)
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
@@ -132,13 +146,13 @@ class MLP(nn.Module):
         self.hook_post = HookPoint()  # [batch, pos, d_mlp]
 
     def forward(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
-        """Read neurons off the residual stream, and write what they say back."""
+        """Project to the hidden layer, apply the activation, project back."""
         pre = self.hook_pre(affine(x, self.W_in, self.b_in))
         post = self.hook_post(self.activation(pre))
         return affine(post, self.W_out, self.b_out)
 
 
-class GatedMLP(nn.Module):
+class GatedMLP(AbstractMLP):
     """MLP whose neurons are products: activation(x W_gate + b_gate) * (x W_in + b_in).
 
     `hook_pre` sees the gate before its activation, `hook_pre_linear` the other factor, `hook_post`
@@ -151,12 +165,7 @@ class GatedMLP(nn.Module):
 
     W_gate: Float[Tensor, "d_model d_mlp"]
     b_gate: Float[Tensor, " d_mlp"]
-    W_in: Float[Tensor, "d_model d_mlp"]
-    b_in: Float[Tensor, " d_mlp"]
-    W_out: Float[Tensor, "d_mlp d_model"]
-    b_out: Float[Tensor, " d_model"]
     readers = (("W_gate", "b_gate"), ("W_in", "b_in"))
-    writers = ("W_out", "b_out")
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
@@ -169,7 +178,7 @@ class GatedMLP(nn.Module):
         self.hook_post = HookPoint()  # [batch, pos, d_mlp]
 
     def forward(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
-        """Let the gate decide how much of each linear reading passes, and write the result."""
+        """Multiply the activated gate with the linear factor, project back."""
         # exercise 2.7
         gate = self.hook_pre(x @ self.W_gate + self.b_gate)
         linear = self.hook_pre_linear(x @ self.W_in + self.b_in)
@@ -177,8 +186,27 @@ class GatedMLP(nn.Module):
         return post @ self.W_out + self.b_out
 
 
-class Unembed(nn.Module):
-    """Read the stream with a matrix of its own: x @ W_U + b_U."""
+class Unembedding(Protocol):
+    """What a model needs of its unembedding, the map from the residual stream to logits."""
+
+    @property
+    def readers(self) -> tuple[tuple[str, str], ...]:
+        """Names of the weight and bias."""
+
+    @property
+    def W_U(self) -> Float[Tensor, "d_model d_vocab"]:
+        """Matrix from the residual stream to logits."""
+
+    @property
+    def b_U(self) -> Float[Tensor, " d_vocab"]:
+        """Bias of the logits."""
+
+    def __call__(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_vocab"]:
+        """Compute logits."""
+
+
+class Unembed(ResidualModule):
+    """Map the residual stream to logits with a matrix of its own: x @ W_U + b_U."""
 
     W_U: Float[Tensor, "d_model d_vocab"]
     b_U: Float[Tensor, " d_vocab"]
@@ -190,12 +218,12 @@ class Unembed(nn.Module):
         self.W_U, self.b_U = empty(config.d_model, config.d_vocab), zeros(config.d_vocab)
 
     def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_vocab"]:
-        """Logits."""
+        """Compute logits."""
         return affine(x, self.W_U, self.b_U)
 
 
-class TiedUnembed(nn.Module):
-    """Read the stream with the embedding itself: W_U is W_E transposed, one tensor in two roles."""
+class TiedUnembed(ResidualModule):
+    """Map the residual stream to logits with the transposed embedding: W_U is W_E.T, not a copy."""
 
     W_E: Float[Tensor, "d_vocab d_model"]
 
@@ -206,14 +234,14 @@ class TiedUnembed(nn.Module):
 
     @property
     def W_U(self) -> Float[Tensor, "d_model d_vocab"]:
-        """The embedding, transposed: a view."""
+        """Return the embedding, transposed: a view."""
         return self.W_E.T
 
     @property
     def b_U(self) -> Float[Tensor, " d_vocab"]:
-        """Zeros: a tied unembedding has no bias."""
+        """Return zeros: a tied unembedding has no bias."""
         return torch.zeros_like(self.W_E[:, 0])
 
     def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_vocab"]:
-        """Logits."""
+        """Compute logits."""
         return x @ self.W_U

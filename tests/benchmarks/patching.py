@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 
 from solutions.ch02_transformer import HookedTransformer, load_pretrained
-from solutions.ch02_transformer.pretrained.loading import cache_folder
+from solutions.ch02_transformer.pretrained.model_folders import cache_folder
 from solutions.ch02_transformer.sites import Site
 from solutions.ch05_patching import Intervention, cache_sites, logit_diff_from_resid, patch_sweep
 from solutions.ch05_patching.activation import head_sites, residual_sites

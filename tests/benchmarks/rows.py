@@ -13,7 +13,7 @@ import torch
 from solutions.ch01_superposition import ReluOutputToy, ToyConfig, sparse_features
 from solutions.ch01_superposition.train import train_step
 from solutions.ch02_transformer import HookedTransformer, TransformerConfig, load_pretrained
-from solutions.ch02_transformer.pretrained.loading import cache_folder
+from solutions.ch02_transformer.pretrained.model_folders import cache_folder
 from solutions.ch02_transformer.sample import generate
 
 from .measure import Comparison, compare, memory

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 
 from solutions.ch02_transformer import HookedTransformer, load_pretrained
-from solutions.ch02_transformer.pretrained.loading import cache_folder
+from solutions.ch02_transformer.pretrained.model_folders import cache_folder
 from solutions.ch04_induction import head_scores, repeated_segments
 
 from .rows import Bench, Row, explicit

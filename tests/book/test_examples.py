@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from solutions.ch02_transformer.pretrained.loading import find_folder
+from solutions.ch02_transformer.pretrained.model_folders import find_folder
 from tests.book.program import ROOT
 
 PAGES = sorted(p for p in (ROOT / "docs").glob("*.md") if ">>> " in p.read_text(encoding="utf-8"))

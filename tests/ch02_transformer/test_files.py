@@ -63,7 +63,7 @@ def test_an_index_that_points_elsewhere_is_not_followed(load, sharded, name):
         (elsewhere / shard).write_bytes((folder / shard).read_bytes())
     moved = {key: named if file == shard else file for key, file in where.items()}
     tiny.write_index(folder, moved)
-    with pytest.raises(ValueError, match="a file in the same folder is expected"):
+    with pytest.raises(ValueError, match="expected files in the same folder"):
         load(folder)
 
 
@@ -103,7 +103,7 @@ def test_a_damaged_converted_model_is_refused_by_its_checksum(load, converted, f
     content = bytearray((converted / file).read_bytes())
     content[-2] ^= 1
     (converted / file).write_bytes(content)
-    with pytest.raises(ValueError, match=f"{file} is damaged: sha256 .* expected.*mi model"):
+    with pytest.raises(ValueError, match=f"{file} is damaged: expected sha256 .* got.*mi model"):
         load("smollm2-135m")
 
 

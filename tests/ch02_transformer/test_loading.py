@@ -57,7 +57,7 @@ def test_a_name_that_the_hub_cannot_give_is_refused(load, monkeypatch):
         raise ConnectionError("no network")
 
     monkeypatch.setattr(hub, "snapshot_download", offline)
-    refused(load, "somebody/something", "somebody/something", "no folder here", "no network")
+    refused(load, "owner/missing", "owner/missing", "no folder", "no network")
 
 
 def test_from_the_hub_nothing_but_json_and_safetensors_is_asked_for(load, monkeypatch, tmp_path):
@@ -138,7 +138,7 @@ def test_the_rotary_base_is_found_wherever_config_keeps_it(loading, llama_folder
 def test_a_truncated_file_is_refused(load, llama_folder, keep):
     path = llama_folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:keep])
-    refused(load, llama_folder, path, "truncated or damaged", "fetch it again")
+    refused(load, llama_folder, path, "truncated or damaged", "download it again")
 
 
 @pytest.mark.parametrize("where", [0, 7, 8, 30])
@@ -220,7 +220,7 @@ def test_an_untied_checkpoint_without_its_unembedding_is_refused(load, llama_fol
 
 def test_a_damaged_tokenizer_is_refused(load, llama_folder):
     (llama_folder / "tokenizer.json").write_text("{", encoding="utf-8")
-    refused(load, llama_folder, "tokenizer.json", "damaged", "fetch it again")
+    refused(load, llama_folder, "tokenizer.json", "damaged", "download it again")
 
 
 def test_a_refusal_leaves_torchs_default_precision_alone(load, llama_folder):

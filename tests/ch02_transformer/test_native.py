@@ -103,7 +103,7 @@ def test_unknown_parts_in_a_config_are_refused(build, native, loading, tmp_path)
     native.save_model(build("gpt2"), tmp_path)
     settings = json.loads((tmp_path / "config.json").read_text("utf-8")) | {"parts": "gpt5"}
     (tmp_path / "config.json").write_text(json.dumps(settings), "utf-8")
-    with pytest.raises(ValueError, match="parts must be one of gpt2, .*'gpt5'"):
+    with pytest.raises(ValueError, match="expected parts out of gpt2, .*'gpt5'"):
         loading.load_pretrained(tmp_path)
 
 
@@ -132,5 +132,5 @@ def test_a_tensor_too_many_in_our_own_format_is_named(build, native, loading, tm
     native.save_model(build("llama-tied"), tmp_path)
     tensors = load_file(tmp_path / "model.safetensors")
     save_file(tensors | {"blocks.0.attn.sink": torch.ones(4)}, tmp_path / "model.safetensors")
-    with pytest.raises(ValueError, match="blocks.0.attn.sink .*no such parameter"):
+    with pytest.raises(ValueError, match="blocks.0.attn.sink.*no such parameter"):
         loading.load_pretrained(tmp_path)

@@ -112,7 +112,7 @@ def test_a_cap_on_the_scores_is_a_part_and_takes_the_explicit_path(
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_norms_on_queries_and_keys_come_before_the_rotation(attention, sizes, seed):
-    norms = (HeadNorm(SIZES["d_head"]), HeadNorm(SIZES["d_head"]))
+    norms = attention.QKNorms(HeadNorm(SIZES["d_head"]), HeadNorm(SIZES["d_head"]))
     part = attention.Attention(sizes(), rotate=attention.Rotary(sizes()), qk_norms=norms)
     check_attention(part, seed, rotating=8)
 
@@ -124,7 +124,7 @@ def test_all_parts_together(attention, sizes, seed):
         narrow,
         rotate=attention.Rotary(narrow),
         mask=windowed,
-        qk_norms=(HeadNorm(SIZES["d_head"]), HeadNorm(SIZES["d_head"])),
+        qk_norms=attention.QKNorms(HeadNorm(SIZES["d_head"]), HeadNorm(SIZES["d_head"])),
         softcap=soft_cap,
     )
     check_attention(

@@ -1,7 +1,8 @@
-"""Models that somebody else trained: from a local folder, the course's cache, or the hub.
+"""Pretrained models: from a local folder, the course's cache, or the Hugging Face hub.
 
-`files` reads a checkpoint folder safely, one adapter file a family says how its tensors become
-ours (`gpt2`, `llama`, and `native` for models saved by `save_model`), `loading` puts them together.
+`load_pretrained` (loading) finds the folder (model_folders), opens its files (checkpoint_files),
+and copies the tensors (fill). One adapter file per family translates its names and layout: `gpt2`,
+`llama`, and `native` for models saved by `save_model`.
 """
 
 from .loading import load_pretrained

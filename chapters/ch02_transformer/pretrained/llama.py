@@ -1,7 +1,7 @@
 """Llama, SmolLM2, TinyLlama: RMSNorm, rotary positions, grouped queries, gated MLP.
 
-Its linear layers are stored as [out, in], the transpose of how ours read (`x @ W`), and the heads
-lie one after the other along the projected axis.
+Its linear layers are stored as [out, in], the transpose of ours (`x @ W`), and the heads are
+concatenated along the projected axis.
 """
 
 from collections.abc import Iterator
@@ -12,21 +12,20 @@ from einops import rearrange
 from torch import Tensor
 
 from ..config import TransformerConfig
+from ..layers import TiedUnembed
 from ..model import LLAMA, Parts
-from ..unembed import TiedUnembed
-from .files import Weights
-from .settings import activation_name, refuse
+from .checkpoint_files import Weights, activation_name, require_settings
 
-IGNORED_TENSORS = (".rotary_emb.inv_freq",)  # a table that follows from rope_theta
-OPTIONAL_PARAMS = ("b_",)
+IGNORED_TENSORS: tuple[str, ...] = (".rotary_emb.inv_freq",)  # computed from rope_theta
+OPTIONAL_PARAMS: tuple[str, ...] = ("b_",)
 
 
 def config(settings: dict[str, Any]) -> TransformerConfig:
-    """Sizes from a Llama config.json.
+    """Read the sizes from a Llama config.json.
 
-    Raises: ValueError for scaled rotary positions, which would silently be computed wrong.
+    Raises: ValueError for scaled rotary embeddings, which are not implemented here.
     """
-    refuse(settings, attention_bias=False, mlp_bias=False, pretraining_tp=1)
+    require_settings(settings, attention_bias=False, mlp_bias=False, pretraining_tp=1)
     d_model, n_heads = settings["hidden_size"], settings["num_attention_heads"]
     return TransformerConfig(
         n_layers=settings["num_hidden_layers"],
@@ -44,29 +43,32 @@ def config(settings: dict[str, Any]) -> TransformerConfig:
 
 
 def rotary_base(settings: dict[str, Any]) -> float:
-    """The base of the rotations, from wherever config.json keeps it.
+    """Read the base of the rotary frequencies, under its older or newer name in config.json.
 
-    Raises: ValueError for any way of stretching them over longer texts.
+    Raises: ValueError for any scaling of the frequencies to longer texts.
     """
     base = settings.get("rope_theta", 10_000.0)
-    for place in ("rope_scaling", "rope_parameters"):  # the older name and the newer
-        rope = settings.get(place) or {}
+    for key in ("rope_scaling", "rope_parameters"):  # the older name and the newer
+        rope = settings.get(key) or {}
         kind = rope.get("rope_type", rope.get("type", "default"))
         if kind != "default":
-            raise ValueError(f"{place} of type {kind!r} is not supported; only plain rotary is")
+            raise ValueError(
+                f"expected {key} of type 'default' in config.json, got {kind!r}, which is not "
+                f"supported"
+            )
         base = rope.get("rope_theta", base)
     return float(base)
 
 
 def parts(settings: dict[str, Any]) -> Parts:
-    """Llama's parts, with a tied embedding where config.json says so."""
+    """Return Llama's parts, with a tied unembedding if config.json says so."""
     return replace(LLAMA, unembed=TiedUnembed) if settings.get("tie_word_embeddings") else LLAMA
 
 
 def translate(weights: Weights, config: TransformerConfig) -> Iterator[tuple[str, Tensor]]:
-    """Each of our tensors with its name, made from Llama's.
+    """Yield our name and our layout of each tensor of a Llama checkpoint.
 
-    weights["model.norm.weight"] is that tensor; every tensor must be taken. Names, with {l} for
+    weights["model.norm.weight"] is that tensor; every tensor must be used. Names, with {l} for
     the layer: model.embed_tokens.weight, model.layers.{l}.input_layernorm.weight,
     .self_attn.q_proj.weight (k_proj, v_proj, o_proj), .post_attention_layernorm.weight,
     .mlp.gate_proj.weight (up_proj, down_proj), model.norm.weight, lm_head.weight (untied only).

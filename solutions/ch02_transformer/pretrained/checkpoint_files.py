@@ -1,7 +1,7 @@
-"""The tensors and settings of a checkpoint folder, read safely.
+"""Read the tensors and settings of a checkpoint folder safely.
 
-Only JSON and safetensors are opened: nothing in a folder can run code. A `Weights` hands out
-tensors by name and remembers which were taken, so that a forgotten one cannot go unnoticed.
+Only JSON and safetensors files are opened, so that nothing in a folder can run code. `Weights`
+returns tensors by name and records which were used, so that a forgotten one is noticed.
 """
 
 import json
@@ -14,7 +14,7 @@ from torch import Tensor
 
 READABLE = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
-OUR_NAMES = {
+ACTIVATION_NAMES = {
     "relu": "relu",
     "silu": "silu",
     "swish": "silu",
@@ -22,10 +22,11 @@ OUR_NAMES = {
     "gelu_new": "gelu_tanh",
     "gelu_pytorch_tanh": "gelu_tanh",
 }
+"""Hugging Face's names of activations -> ours."""
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The settings in a JSON file.
+    """Read the settings in a JSON file.
 
     Raises: ValueError when the file is missing, or is not a JSON object.
     """
@@ -34,16 +35,41 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not JSON ({error}); fetch it again") from error
+        raise ValueError(f"{path} is not JSON ({error}); download it again") from error
     if not isinstance(settings, dict):
-        raise ValueError(f"{path} should hold a JSON object, not a {type(settings).__name__}")
+        raise ValueError(f"expected a JSON object in {path}, got a {type(settings).__name__}")
     return settings
 
 
-def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of a folder: the one, or the shards that its index lists.
+def activation_name(theirs: str) -> str:
+    """Translate the name of an activation in config.json to ours.
 
-    Raises: ValueError when there are none, or a shard is missing.
+    Raises: ValueError for an activation that we do not have.
+    """
+    if theirs not in ACTIVATION_NAMES:
+        raise ValueError(
+            f"expected an activation out of {', '.join(ACTIVATION_NAMES)}, got {theirs!r}"
+        )
+    return ACTIVATION_NAMES[theirs]
+
+
+def require_settings(settings: dict[str, Any], **expected: Any) -> None:
+    """Raise ValueError unless each setting is missing or has its expected value.
+
+    Another value would change the model in a way that is not implemented here.
+    """
+    for name, value in expected.items():
+        actual = settings.get(name, value)
+        if actual != value:
+            raise ValueError(
+                f"expected {name}={value!r} in config.json, got {actual!r}, which is not supported"
+            )
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """List the safetensors files of a folder: a single one, or the shards in its index.
+
+    Raises: ValueError when a file is missing.
     """
     index = folder / "model.safetensors.index.json"
     paths = listed_shards(index) if index.is_file() else [folder / "model.safetensors"]
@@ -57,21 +83,21 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def listed_shards(index: Path) -> list[Path]:
-    """The files that an index names; all of them lie beside it.
+    """List the files in an index; all of them are in its own folder.
 
     Raises: ValueError when it names none, or a file elsewhere, which is never opened.
     """
-    where = read_json(index).get("weight_map")
-    if not isinstance(where, dict) or not where:
+    weight_map = read_json(index).get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
         raise ValueError(f"{index} should list under weight_map which file holds which tensor")
-    for shard in where.values():
+    for shard in weight_map.values():
         if not isinstance(shard, str) or Path(shard).name != shard or "\\" in shard:
-            raise ValueError(f"{index} names {shard!r}; a file in the same folder is expected")
-    return [index.parent / shard for shard in sorted(set(where.values()))]
+            raise ValueError(f"expected files in the same folder in {index}, got {shard!r}")
+    return [index.parent / shard for shard in sorted(set(weight_map.values()))]
 
 
 class Weights:
-    """The tensors of a checkpoint by name, each read from disk when it is asked for."""
+    """The tensors of a checkpoint by name, each read from disk at its first use."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -82,51 +108,33 @@ class Weights:
                 file = safe_open(path, framework="pt")
             except (SafetensorError, OSError) as error:
                 raise ValueError(
-                    f"{path} is truncated or damaged ({error}); fetch it again"
+                    f"{path} is truncated or damaged ({error}); download it again"
                 ) from error
-            self._files.update({name: file for name in file.keys()})
+            self._files.update({name: file for name in file.keys()})  # noqa: SIM118 (not a dict)
 
     def __contains__(self, name: str) -> bool:
         return name in self._files
 
     def __getitem__(self, name: str) -> Tensor:
-        """The tensor of that name, from now on counted as taken.
+        """Read the tensor of that name, and record it as used.
 
         Raises: ValueError when the checkpoint lacks it, or it does not hold real numbers.
         """
         if name not in self._files:
             raise ValueError(
                 f"{self.folder} lacks the tensor {name!r}, which this family needs; "
-                f"is the folder whole, and does config.json belong to it?"
+                f"is the folder complete, and does config.json belong to it?"
             )
-        tensor = self._files[name].get_tensor(name)
+        tensor: Tensor = self._files[name].get_tensor(name)
         if tensor.dtype not in READABLE:
             raise ValueError(
-                f"{name!r} in {self.folder} holds {tensor.dtype}; float16, bfloat16, float32 or "
-                f"float64 is expected (quantised checkpoints are not supported)"
+                f"expected float16, bfloat16, float32 or float64 for {name!r} in {self.folder}, "
+                f"got {tensor.dtype}; quantised checkpoints are not supported"
             )
         self.used[name] = None
         return tensor
 
     def unused(self, ignore: tuple[str, ...] = ()) -> list[str]:
-        """Names that nobody took, without those that end in one of `ignore`."""
-        left = self._files.keys() - self.used.keys()
-        return sorted(name for name in left if not name.endswith(ignore))
-
-
-def activation_name(theirs: str) -> str:
-    """Our name of an activation that config.json names.
-
-    Raises: ValueError for one that we do not have.
-    """
-    if theirs not in OUR_NAMES:
-        raise ValueError(f"unknown activation {theirs!r}; known are {', '.join(OUR_NAMES)}")
-    return OUR_NAMES[theirs]
-
-
-def require_settings(settings: dict[str, Any], **expected: Any) -> None:
-    """Raise ValueError for a setting that would change the model in a way nobody built here."""
-    for name, value in expected.items():
-        came = settings.get(name, value)
-        if came != value:
-            raise ValueError(f"{name}={came!r} in config.json is not supported; only {value!r} is")
+        """List the tensors that were not read, except those that end in one of `ignore`."""
+        unused = self._files.keys() - self.used.keys()
+        return sorted(name for name in unused if not name.endswith(ignore))

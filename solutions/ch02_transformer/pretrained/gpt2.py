@@ -1,6 +1,6 @@
 """GPT-2: LayerNorm, learned positions, GELU, q, k and v in one matrix, tied embedding.
 
-Its linear layers are stored as [in, out], so nothing needs transposing.
+Its linear layers are stored as [in, out], so they need no transpose.
 """
 
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ from ..layers import Unembed
 from ..model import GPT2, Parts
 from .checkpoint_files import Weights, activation_name, require_settings
 
-IGNORED_TENSORS = (".attn.bias", ".attn.masked_bias")  # the causal mask, saved as a tensor
-OPTIONAL_PARAMS = ("b_U",)
+IGNORED_TENSORS: tuple[str, ...] = (".attn.bias", ".attn.masked_bias")  # the causal mask, saved as a tensor
+OPTIONAL_PARAMS: tuple[str, ...] = ("b_U",)
 
 BLOCK = {
     "ln1.w": "ln_1.weight",
@@ -31,7 +31,7 @@ BLOCK = {
 
 
 def config(settings: dict[str, Any]) -> TransformerConfig:
-    """Sizes from a GPT-2 config.json."""
+    """Read the sizes from a GPT-2 config.json."""
     require_settings(settings, scale_attn_by_inverse_layer_idx=False, scale_attn_weights=True)
     require_settings(settings, add_cross_attention=False, reorder_and_upcast_attn=False)
     d_model, n_heads = settings["n_embd"], settings["n_head"]
@@ -49,12 +49,12 @@ def config(settings: dict[str, Any]) -> TransformerConfig:
 
 
 def parts(settings: dict[str, Any]) -> Parts:
-    """GPT-2's parts; the embedding is tied unless config.json says otherwise."""
+    """Return GPT-2's parts; the unembedding is tied unless config.json says otherwise."""
     return GPT2 if settings.get("tie_word_embeddings", True) else replace(GPT2, unembed=Unembed)
 
 
 def translate(weights: Weights, config: TransformerConfig) -> Iterator[tuple[str, Tensor]]:
-    """Each of our tensors with its name, made from GPT-2's."""
+    """Yield our name and our layout of each tensor of a GPT-2 checkpoint."""
     prefix = "transformer." if "transformer.wte.weight" in weights else ""
     yield "embed.W_E", weights[f"{prefix}wte.weight"]
     yield "pos_embed.W_pos", weights[f"{prefix}wpe.weight"]
@@ -73,7 +73,7 @@ def translate(weights: Weights, config: TransformerConfig) -> Iterator[tuple[str
 def translate_attention(
     weights: Weights, theirs: str, ours: str, n_heads: int
 ) -> Iterator[tuple[str, Tensor]]:
-    """One layer's attention: its three projections lie side by side in `c_attn`."""
+    """Yield one layer's attention weights; `c_attn` holds q, k and v concatenated."""
     matrices = weights[f"{theirs}.c_attn.weight"].chunk(3, dim=1)
     biases = weights[f"{theirs}.c_attn.bias"].chunk(3)
     for letter, W, b in zip("QKV", matrices, biases, strict=True):

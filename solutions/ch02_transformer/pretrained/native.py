@@ -1,4 +1,4 @@
-"""Our own models on disk: a folder with config.json and model.safetensors, names as in memory."""
+"""This course's own model format: config.json and model.safetensors, with names as in memory."""
 
 import json
 from collections.abc import Iterator
@@ -31,45 +31,50 @@ OPTIONAL_PARAMS: tuple[str, ...] = ()
 
 
 def config(settings: dict[str, Any]) -> TransformerConfig:
-    """Sizes, under the names that TransformerConfig gives them."""
+    """Read the sizes, which have the names of TransformerConfig's fields."""
     names = [field.name for field in fields(TransformerConfig)]
     return TransformerConfig(**{name: settings[name] for name in names if name in settings})
 
 
 def parts(settings: dict[str, Any]) -> Parts:
-    """The parts that config.json names.
+    """Look up the parts that config.json names.
 
     Raises: ValueError for a name that PARTS does not have.
     """
     name = settings.get("parts")
     if name not in PARTS:
-        raise ValueError(f"parts must be one of {', '.join(PARTS)}, but config.json says {name!r}")
+        raise ValueError(
+            f"expected parts out of {', '.join(PARTS)} in config.json, got {name!r}; "
+            f"give others as load_pretrained(..., parts=...)"
+        )
     return PARTS[name]
 
 
 def translate(weights: Weights, config: TransformerConfig) -> Iterator[tuple[str, Tensor]]:
-    """Every tensor as it is."""
+    """Yield every tensor as it is."""
     del config
     yield from ((name, weights[name]) for name in weights.unused())
 
 
-def save_model(model: HookedTransformer, folder: Path) -> None:
+def save_model(model: HookedTransformer, folder: Path, *, parts_name: str | None = None) -> None:
     """Write a model to a folder that `load_pretrained` opens.
 
-    Both files are made beside their places and then moved there, so an interrupted call leaves the
-    folder as it was.
+    Both files are written next to their places and then moved, so an interrupted call leaves the
+    folder as it was. parts_name: a name for parts that are not in PARTS; whoever loads the model
+    has to give them to `load_pretrained`.
 
-    Raises: ValueError when the model's parts have no name in PARTS.
+    Raises: ValueError when the model's parts have no name.
     """
-    known = [name for name, parts in PARTS.items() if parts == model.parts]
-    if not known:
-        raise ValueError(f"only models made of {', '.join(PARTS)} parts can be saved")
-    settings = {"architectures": ["HookedTransformer"], "parts": known[0], **asdict(model.config)}
+    names = [name for name, parts in PARTS.items() if parts == model.parts]
+    name = names[0] if names else parts_name
+    if name is None:
+        raise ValueError(f"expected parts out of {', '.join(PARTS)}; give others a parts_name")
+    settings = {"architectures": ["HookedTransformer"], "parts": name, **asdict(model.config)}
     tensors = {name: w.detach().contiguous() for name, w in model.named_parameters()}
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder, prefix=".part-") as scratch:
-        beside = Path(scratch)
-        save_file(tensors, beside / "model.safetensors", metadata={"format": "pt"})
-        (beside / "config.json").write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
-        for name in ("model.safetensors", "config.json"):
-            (beside / name).replace(folder / name)
+        new = Path(scratch)
+        save_file(tensors, new / "model.safetensors", metadata={"format": "pt"})
+        (new / "config.json").write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
+        for file in ("model.safetensors", "config.json"):
+            (new / file).replace(folder / file)

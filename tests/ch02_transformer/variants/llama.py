@@ -127,7 +127,7 @@ WRONG = [
         "2.23",
         "keys repeated for the queries",
         {QKV: f"(x := {QKV}).repeat_interleave(config.n_heads // len(x), dim=0)"},
-        says="Shape [2, 10, 6] is expected",
+        says="Expected shape [2, 10, 6]",
     ),
     Wrong(
         "2.23",
