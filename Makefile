@@ -1,4 +1,4 @@
-# Aliases only: everything is done by `python -m chapters`, which works on Windows too.
+# Aliases of `python -m chapters`, which works on Windows too.
 PYTHON ?= python3
 
 .PHONY: course test test-slow book clean
@@ -15,6 +15,6 @@ test-slow:
 book:
 	$(PYTHON) -m chapters book
 
-# Removes what was built, never what was written: the learner's answers and progress stay.
+# Deletes what was built; the learner's answers and progress stay.
 clean:
 	rm -rf .venv .venv.broken* site build *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache

@@ -1,6 +1,6 @@
-"""The front door: `mi`, and `python -m chapters`, which is the same before anything is installed.
+"""The command `mi`, which is `python -m chapters` before anything is installed.
 
-An old Python must be able to read this file as far as the sentence below, so it has no new syntax.
+An old Python must be able to read this file up to its message, so no new syntax may be used here.
 """
 
 import sys

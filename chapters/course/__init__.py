@@ -1,1 +1,1 @@
-"""The desk: what a learner's terminal says about where they are and what comes next."""
+"""The tools of the course: the `mi` commands, the import hook and the generator."""

@@ -1,9 +1,9 @@
-"""Read the questions of understanding: a chapter's answers.toml, one table an exercise.
+"""Read the questions of understanding: a chapter's answers.toml, one table per exercise.
 
-A line `["0.15"]` opens the table of exercise 0.15, which ends where the next one begins (comments
-in front of a table belong to it). In the workbook every value is "?", and that is no answer yet.
-This is the only parser of tables, as `exercise_marks.py` is of marks. It finds a table by its
-lines, so that a slip in one leaves the others readable.
+A line `["0.15"]` opens the table of exercise 0.15, which ends before the next one (comments above
+a table belong to it). In the workbook every value is "?", which counts as not answered. This is the
+only parser of tables, as `exercise_marks.py` is of marks. It finds a table by its lines, so that a
+syntax error in one leaves the others readable.
 """
 
 import re
@@ -19,9 +19,9 @@ OPEN = "?"
 
 
 def find_tables(text: str) -> list[Answer]:
-    """Lists the tables of an answers.toml in the order in which they stand.
+    """List the tables of an answers.toml, from top to bottom.
 
-    A table is an answer whose mark is its head; its qualname is the number.
+    A table is an `Answer` whose mark is its head and whose qualname is its number.
     """
     lines = text.split("\n")
     heads = [(i, match[1]) for i, line in enumerate(lines) if (match := HEAD.fullmatch(line))]
@@ -31,7 +31,7 @@ def find_tables(text: str) -> list[Answer]:
         end = following
         while not lines[end - 1].strip() or lines[end - 1].lstrip().startswith("#"):
             end -= 1
-        if found and found[-1].number == number:  # a table within the table
+        if found and found[-1].number == number:  # a table inside the table
             found[-1] = found[-1]._replace(last_line=end)
         else:
             found.append(Answer(number, number, start + 1, start + 1, end, ""))
@@ -39,10 +39,10 @@ def find_tables(text: str) -> list[Answer]:
 
 
 def read_table(text: str, number: str) -> dict[str, Any]:
-    """The keys and values of one exercise.
+    """Return the keys and values of one exercise.
 
     Raises: KeyError when there is no such table; ValueError, with the line in the whole file, when
-    it is no TOML.
+    it is not TOML.
     """
     own = [table for table in find_tables(text) if table.number == number]
     if not own:
@@ -51,11 +51,12 @@ def read_table(text: str, number: str) -> dict[str, Any]:
         line if any(table.first_line <= place <= table.last_line for table in own) else ""
         for place, line in enumerate(text.split("\n"), start=1)
     ]
-    return tomllib.loads("\n".join(lines))[number]
+    table: dict[str, Any] = tomllib.loads("\n".join(lines))[number]
+    return table
 
 
 def open_keys(table: dict[str, Any]) -> tuple[str, ...]:
-    """The keys that still have a question mark in their value."""
+    """Return the keys that still have a question mark in their value."""
     return tuple(key for key, value in table.items() if _is_open(value))
 
 
@@ -68,16 +69,16 @@ def _is_open(value: object) -> bool:
 
 
 def blank_answers(text: str) -> str:
-    """Replaces every value by "?", and keeps comments and tables.
+    """Replace every value by "?", and keep comments and tables.
 
-    Raises: ValueError when the text is no TOML.
+    Raises: ValueError when the text is not TOML.
     """
     lines, pending = [], ""
     for line in text.splitlines():
         pending += line + "\n"
         try:
             values = tomllib.loads(pending)
-        except tomllib.TOMLDecodeError:  # an array or a string that goes on over the next line
+        except tomllib.TOMLDecodeError:  # an array or a string that continues on the next line
             continue
         key = pending.partition("=")[0].strip()
         if values and not pending.lstrip().startswith(("[", "#")):
@@ -86,17 +87,17 @@ def blank_answers(text: str) -> str:
             lines.append(line)
         pending = ""
     if pending:
-        raise ValueError(f"no TOML from here on: {pending.splitlines()[0]}")
+        raise ValueError(f"expected TOML, got from here on: {pending.splitlines()[0]}")
     return "\n".join(lines) + "\n"
 
 
 def answer_files(folder: Path) -> list[Path]:
-    """The files of a chapter in which answers stand: its code, and its answers.toml if any."""
+    """List the files of a chapter that hold answers: its code, and its answers.toml if any."""
     return sorted([*folder.rglob("*.py"), *folder.glob(FILE)])
 
 
 def answers_in(path: Path, text: str | None = None) -> list[Answer]:
-    """The answers of a file, marked functions or tables.
+    """List the answers of a file, marked functions or tables.
 
     Raises: SyntaxError and ValueError as `find_answers` does.
     """
@@ -105,7 +106,7 @@ def answers_in(path: Path, text: str | None = None) -> list[Answer]:
 
 
 def text_of(path: Path, number: str) -> str:
-    """The answer to one exercise as a page shows it: whole functions, or the table.
+    """Return the answer to one exercise as a page shows it: whole functions, or the table.
 
     Raises: KeyError when the file has no answer of that number.
     """

@@ -1,7 +1,7 @@
-"""`mi check`: runs the graders of an exercise or a chapter by pytest, and says what they found.
+"""`mi check`: select exercises, run their graders with pytest, report which failed and why.
 
-pytest runs in this very process, quietly, with none but the course's own plugin; a tally of its
-reports is all the desk looks at. Passes are recorded by the grading plugin, not here.
+pytest runs in this process, quietly, with the course's own plugin only. The grading plugin records
+passes; nothing here does.
 """
 
 import contextlib
@@ -10,106 +10,109 @@ import os
 import re
 import sys
 import time
-from typing import TextIO
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
-from .exercise_pages import Exercise, numeric
-from .paper import heading, paint, points, say
-from .steps import DeskError
-from .where import ROOT, chapter_folder, exercises, find, next_exercise, places
+from .files import ROOT
+from .migration import changes_needed
+from .state import Selection, next_exercise, select
+from .terminal import CourseError, heading, paint, plural, say
 
-# The last two end every session in a search for garbage that takes longer than most grades.
+if TYPE_CHECKING:
+    import pytest
+
+# The last two end every session in a garbage collection that takes longer than most graders.
 PLUGINS = ("timeout", "no:cacheprovider", "no:unraisableexception", "no:threadexception")
 PYTEST = ("--quiet", "--capture=sys", *(word for name in PLUGINS for word in ("-p", name)))
 BROKEN = (2, 3, 4)  # pytest's codes for an interrupt, an internal error, a wrong command line
-SHOWN = 3  # refusals printed in full; the rest by name
+SHOWN = 3
+"""Reasons printed in full; for further ones, the names of the tests."""
+COLOURS = {"passed": "32", "failed": "31", "todo": "36", "skipped": "2"}
 
 
-def check(what: str | None = None, own: bool = False) -> int:
-    """Grade one exercise, or a whole chapter and then all of it on the learner's own code."""
-    if what is None or "." in what:
-        return check_exercise(find(what), own)
-    if not what.isdigit():
-        raise DeskError(f"An exercise is written as in 2.4 and a chapter as in 2; came {what}.")
-    return check_chapter(int(what), own)
+class Failure(NamedTuple):
+    """One failed grader."""
+
+    number: str
+    """Its exercise; empty for a file of graders that could not be imported."""
+    claim: str
+    """The grader's name in words."""
+    text: str
+    """The reason, and what the learner's code printed."""
 
 
-def check_exercise(exercise: Exercise, own: bool = False) -> int:
-    """Grade one exercise; 0 only when it passes."""
-    heading(f"{exercise.number} {exercise.title}")
-    tally = run(exercise.number, own)
-    if tally.refusals:
-        _say_refusals(tally)
-        say(paint(f"{exercise.number} is not right yet.", "31") + _help(exercise.number))
-        return 1
-    if tally.skips and set(tally.outcomes[exercise.number]) == {"skipped"}:
-        raise DeskError(f"{exercise.number} cannot be graded here: {tally.skips[0]}")
-    if not tally.passed(exercise.number):
-        _say_unwritten(exercise.number, own)
-        return 1
-    _congratulate(exercise, own)
-    if tally.skips:
-        say(f"Not everything could be tried here: {tally.skips[0]}")
-    return 0
+class Results(NamedTuple):
+    """What the graders of a selection found."""
+
+    verdicts: dict[str, str]
+    """Exercise -> failed, todo, passed; or skipped where no grader could run."""
+    failures: list[Failure]
+    """Every grader that failed."""
+    skips: list[str]
+    """Why graders were skipped."""
 
 
-def check_chapter(chapter: int, own: bool = False) -> int:
-    """Grade every exercise of a chapter; what is right, once more on the learner's own code only.
+def check(what: str | None = None, own: bool = False, recorded: bool = False) -> int:
+    """Grade an exercise, a chapter, or the recorded passes that are outdated; 0 if none failed.
 
-    Own from the start, it is graded that way alone.
+    What passes in a chapter is graded once more on the learner's own code only.
     """
-    here = [found for found in exercises().values() if numeric(found.number)[0] == chapter]
-    tally = _grade_chapter(chapter, here, own)
-    right = [found for found in here if tally.passed(found.number)]
-    if not own and not tally.refusals and right:
-        tally = _grade_chapter(chapter, right, own=True)
-    return 1 if tally.refusals else 0
+    selection = select(what, outdated=recorded)
+    if not selection.exercises:
+        say("Every recorded pass is up to date.")
+        return 0
+    results = run_graders(selection, own)
+    report(selection, results, own)
+    passed = [one for one in selection.exercises if results.verdicts[one.number] == "passed"]
+    if selection.is_chapter and passed and not own and not results.failures:
+        selection = selection._replace(exercises=passed)
+        results = run_graders(selection, own=True)
+        report(selection, results, own=True)
+    if results.failures:
+        say_changes(selection)
+    not_written = not selection.is_list and not passed
+    return 1 if results.failures or not_written else 0
 
 
-def _grade_chapter(chapter: int, rows: list[Exercise], own: bool) -> "Tally":
-    heading(chapter_folder(chapter).name + (", on nothing but your own code" if own else ""))
-    tally = run(str(chapter), own)
-    for found in rows:
-        say(f"  {tally.verdict(found.number)}  {found.number:>5} {found.title}")
-    _say_refusals(tally)
-    return tally
+def run_graders(selection: Selection, own: bool) -> Results:
+    """Run the graders of the selected exercises.
 
-
-def run(number: str, own: bool = False) -> "Tally":
-    """Run the graders of an exercise, or of a chapter, and count what they say.
-
-    Raises: DeskError with pytest's own words when it could not run them.
+    Raises: CourseError with pytest's own message when pytest could not run them.
     """
+    heading(selection.title + (", on your own code only" if own else ""))
+    collector, output = _Collector(sys.stdout), io.StringIO()
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     import pytest
 
-    tally, said = Tally(sys.stdout), io.StringIO()
-    words = [*PYTEST, f"--rootdir={ROOT}", *["--own"] * own, *graders(number)]
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), _at_home():
-        code = pytest.main(words, plugins=[tally])
-    tally.clear_line()
-    if code in BROKEN and not tally.refusals:
-        raise DeskError(f"The graders could not run. pytest says:\n{said.getvalue().strip()}")
-    return tally
+    words = [*PYTEST, f"--rootdir={ROOT}", *["--own"] * own, *arguments(selection)]
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output), _in_root():
+        code = pytest.main(words, plugins=[collector])
+    collector.clear_line()
+    if code in BROKEN and not collector.failures:
+        raise CourseError(f"The graders could not run. pytest says:\n{output.getvalue().strip()}")
+    numbers = [exercise.number for exercise in selection.exercises]
+    return Results(collector.verdicts(numbers), collector.failures, collector.skips)
 
 
-def graders(number: str) -> list[str]:
-    """What pytest is told to run: of one exercise, files that do not name it are not even read.
+def arguments(selection: Selection) -> list[str]:
+    """Return pytest's arguments; files that name no selected exercise are not imported.
 
-    Raises: DeskError when there is none.
+    Raises: CourseError when the selected exercises have no grader.
     """
-    folder = ROOT / "tests" / chapter_folder(number).name
-    if "." not in number and folder.is_dir():
-        return [str(folder)]
-    files = set(folder.rglob("test_*.py"))
-    others = {path for path in files if f'"{number}"' not in path.read_text("utf-8")}
-    if files == others:
-        raise DeskError(f"There is no grader of {number} in tests/{folder.name}.")
-    return ["-m", number, *(f"--ignore={path}" for path in sorted(others)), str(folder)]
+    numbers = [exercise.number for exercise in selection.exercises]
+    folders = [ROOT / "tests" / name for name in selection.folders]
+    files = sorted(path for folder in folders for path in folder.rglob("test_*.py"))
+    texts = {path: path.read_text("utf-8") for path in files}
+    used = {path for path in files if any(f'"{number}"' in texts[path] for number in numbers)}
+    if not used:
+        raise CourseError(f"There is no grader of {', '.join(numbers)} in tests/.")
+    ignored = [f"--ignore={path}" for path in files if path not in used]
+    return ["-m", " or ".join(numbers), *ignored, *map(str, folders)]
 
 
 @contextlib.contextmanager
-def _at_home():
-    """Stand in the course's folder, where pytest finds its settings, wherever `mi` was typed."""
+def _in_root() -> Iterator[None]:
+    """Change to the course's folder, where pytest finds its settings."""
     before = os.getcwd()
     os.chdir(ROOT)
     try:
@@ -118,97 +121,133 @@ def _at_home():
         os.chdir(before)
 
 
-class Tally:
-    """A pytest plugin that counts outcomes by exercise and keeps what each refusal said."""
+class _Collector:
+    """A pytest plugin that collects the outcomes of graders and shows how many have run."""
 
-    def __init__(self, screen: TextIO | None = None):
-        self.screen = screen if screen is not None and screen.isatty() else None
-        self.outcomes: dict[str, list[str]] = {}
+    def __init__(self, screen: TextIO):
+        self.screen = screen if screen.isatty() else None
+        self.outcomes: dict[str, set[str]] = {}
         self.skips: list[str] = []
-        self.refusals: list[tuple[str, str, str]] = []
-        self.start = time.perf_counter()
-        self._count()
+        self.failures: list[Failure] = []
+        self.count, self.start = 0, time.perf_counter()
+        self._show()
 
-    def pytest_runtest_logreport(self, report) -> None:
-        """Note one report: of the test itself, or of a fixture that failed."""
+    def pytest_runtest_logreport(self, report: "pytest.TestReport") -> None:
+        """Collect one report: of the test itself, or of a fixture that failed."""
         number = next((word for word in report.keywords if re.fullmatch(r"\d+\.\d+", word)), "")
         if report.when == "call" or not report.passed:
+            self.count += 1
             todo = bool(getattr(report, "todo", None))
-            self.outcomes.setdefault(number, []).append("todo" if todo else report.outcome)
-            if report.skipped and not todo:
+            self.outcomes.setdefault(number, set()).add("todo" if todo else report.outcome)
+            if report.skipped and not todo and isinstance(report.longrepr, tuple):
                 self.skips.append(str(report.longrepr[2]).removeprefix("Skipped: "))
             if report.failed:
                 printed = f"\nYour code printed:\n{report.capstdout}" if report.capstdout else ""
-                self.refusals.append((number, report.nodeid, report.longreprtext + printed))
-        self._count()
+                self._add_failure(number, report.nodeid, report.longreprtext + printed)
+        self._show()
 
-    def _count(self) -> None:
-        """Show how far it is, from before PyTorch is read, which takes the first seconds."""
+    def pytest_collectreport(self, report: "pytest.CollectReport") -> None:
+        """Collect the error of a file of graders that could not be imported."""
+        if report.failed:
+            self._add_failure("", report.nodeid, report.longreprtext)
+
+    def _add_failure(self, number: str, test: str, text: str) -> None:
+        claim = test.rpartition("::")[2].removeprefix("test_").replace("_", " ")
+        self.failures.append(Failure(number, claim, text.strip()))
+
+    def _show(self) -> None:
+        """Show the count from the start, because importing PyTorch takes the first seconds."""
         if self.screen:
             seconds = time.perf_counter() - self.start
-            done = sum(map(len, self.outcomes.values()))
-            print(f"\r  {done} graders, {seconds:.0f} s", end="", file=self.screen, flush=True)
-
-    def pytest_collectreport(self, report) -> None:
-        """Note a file of graders that could not even be read."""
-        if report.failed:
-            self.refusals.append(("", report.nodeid, report.longreprtext))
+            line = f"\r  {self.count} graders, {seconds:.0f} s"
+            print(line, end="", file=self.screen, flush=True)
 
     def clear_line(self) -> None:
-        """Wipe the counter."""
+        """Erase the count."""
         if self.screen:
             print("\r" + " " * 40 + "\r", end="", file=self.screen, flush=True)
 
-    def passed(self, number: str) -> bool:
-        """Say whether some grader of an exercise ran and none was against it."""
-        outcomes = self.outcomes.get(number, [])
-        return "passed" in outcomes and not {"failed", "todo"} & set(outcomes)
-
-    def verdict(self, number: str) -> str:
-        """One word on an exercise."""
-        if self.passed(number):
-            return paint("passed ", "32")
-        outcomes = self.outcomes.get(number, [])
-        if "failed" in outcomes:
-            return paint("refused", "31")
-        return paint("todo   ", "36") if "todo" in outcomes else "-      "
+    def verdicts(self, numbers: list[str]) -> dict[str, str]:
+        """Return the verdict on each exercise: one failed or missing answer outweighs the rest."""
+        worst_first = ("failed", "todo", "passed")
+        return {
+            number: next((o for o in worst_first if o in self.outcomes.get(number, ())), "skipped")
+            for number in numbers
+        }
 
 
-def _say_refusals(tally: Tally) -> None:
-    """Print the first few refusals in full; what is said again, or comes later, by name only."""
-    said: list[str] = []
-    for number, test, text in tally.refusals:
-        claim = test.rpartition("::")[2].removeprefix("test_").replace("_", " ")
-        if text in said or len(said) == SHOWN:
-            why = "for the same reason" if text in said else "too"
-            say(f"\n{number}  {claim}: refused {why}")
-            continue
-        said.append(text)
-        say(f"\n{number}  {paint(claim, '1')}")
-        say("\n".join("  " + line for line in text.strip().splitlines()))
-    if tally.refusals:
+def report(selection: Selection, results: Results, own: bool) -> None:
+    """Print the verdicts and the failures."""
+    if selection.is_list:
+        for exercise in selection.exercises:
+            verdict = results.verdicts[exercise.number]
+            word = paint(f"{verdict:<7}", COLOURS[verdict])
+            say(f"  {word}  {exercise.number:>5} {exercise.title}")
+        _say_failures(results.failures)
+    elif results.failures:
+        _say_failures(results.failures)
+        number = selection.exercises[0].number
+        sentence = paint(f"{number} is not right yet.", COLOURS["failed"])
+        say(f"{sentence} mi hint {number} helps; mi watch {number} grades on every save.")
+    else:
+        _say_verdict(selection, results, own)
+
+
+def _say_failures(failures: list[Failure]) -> None:
+    """Print each reason once, with the number of tests that gave it."""
+    reasons: dict[str, list[Failure]] = {}
+    for failure in failures:
+        reasons.setdefault(failure.text, []).append(failure)
+    for place, (text, alike) in enumerate(reasons.items()):
+        claim = paint(alike[0].claim, "1")
+        say(f"\n{alike[0].number}  {claim}" + ("" if place < SHOWN else ": failed too"))
+        if place < SHOWN:
+            say("\n".join("  " + line for line in text.splitlines()))
+        if len(alike) > 1:
+            say(f"  and {plural(len(alike) - 1, 'more test')} for the same reason")
+    if failures:
         say()
 
 
-def _help(number: str) -> str:
-    return f" mi hint {number} helps; mi watch {number} grades on every save."
+def _say_verdict(selection: Selection, results: Results, own: bool) -> None:
+    """Say that one exercise passed and what is next, or why it did not.
 
-
-def _say_unwritten(number: str, own: bool) -> None:
-    """Say where an answer is still missing: in this exercise, or in one that it leans on."""
-    stubs = [place for place in places(number) if place.stub or place.open]
-    if own and not stubs:
-        say(f"{number} leans on exercises that are not written yet.")
-        say(f"mi check {number} grades it with the tested answers in their place.")
+    Raises: CourseError when no grader could run here.
+    """
+    exercise = selection.exercises[0]
+    number, verdict = exercise.number, results.verdicts[exercise.number]
+    if verdict == "todo":
+        _say_todo(selection, number, own)
         return
-    goes = 'Its answers go in place of each "?" in' if any(place.open for place in stubs) else ""
-    say(f"{number} is not written yet. {goes or 'Its answer goes below the mark in'}")
-    for place in stubs or places(number):
+    reason = results.skips[0] if results.skips else "none of its graders ran"
+    if verdict == "skipped":
+        raise CourseError(f"{number} cannot be graded here: {reason}")
+    following = next_exercise()
+    how = " on your own code only" if own else f": {plural(exercise.points, 'point')}"
+    then = f"Next: {following.number} {following.title} (mi next)." if following else "That is all!"
+    say(paint(f"{number} is right{how}.", COLOURS["passed"]) + f" {then}")
+    if results.skips:
+        say(f"Some graders could not run here: {reason}")
+
+
+def _say_todo(selection: Selection, number: str, own: bool) -> None:
+    """Say where an answer is missing: in this exercise, or in one that it depends on."""
+    places = selection.places[number]
+    stubs = [place for place in places if place.stub or place.open]
+    if own and not stubs:
+        say(f"{number} depends on exercises that are not written yet.")
+        say(f"mi check {number} grades it with the reference solutions in their place.")
+        return
+    table = any(place.open for place in stubs)
+    where = 'Its answers replace each "?" in' if table else "Its answer goes below the mark in"
+    say(f"{number} is not written yet. {where}")
+    for place in stubs or places:
         say(f"  {place}" + (f"  (still open: {', '.join(place.open)})" if place.open else ""))
 
 
-def _congratulate(exercise: Exercise, own: bool) -> None:
-    following = next_exercise()
-    then = f"Next: {following.number} {following.title} (mi next)." if following else "That is all!"
-    way = " on nothing but your own code" if own else f": {points(exercise.points)}"
-    say(paint(f"{exercise.number} is right{way}.", "32") + f" {then}")
+def say_changes(selection: Selection) -> None:
+    """Print what an update of the course changed in the learner's answers, after a failure."""
+    changes = changes_needed({exercise.number for exercise in selection.exercises})
+    if changes:
+        say("\nChanged by an update of the course:")
+        say("\n".join(f"  {change}" for change in changes))

@@ -1,92 +1,114 @@
-"""`mi doctor`: looks at everything the course leans on, one line each: ok, or what to do."""
+"""`mi doctor`: check everything that the course needs, one line each: ok, or what to do."""
 
 import importlib.metadata
-import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from typing import NamedTuple
 
-from .paper import paint, say
-from .setup import VENV, inside, ready
-from .where import ROOT
+from .environment import VENV, finished, inside
+from .files import ROOT
+from .migration import changes_needed
+from .terminal import paint, plural, say
 
 NEEDED_GB = 2.0
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
+NOT_ANSWERS = ("solutions", "tests", "docs", "toy_models", "chapters/course")
 
-Finding = tuple[str, bool, str]  # what was looked at, whether it is well, what to know or do
+
+class Finding(NamedTuple):
+    """The result of one check."""
+
+    name: str
+    """What was checked."""
+    ok: bool
+    """Whether it is as it should be."""
+    text: str
+    """What was found, or what to do."""
 
 
 def examine() -> int:
-    """Print every finding; 1 when something is missing that exercises need."""
-    findings = [*necessary(), *comfort()]
-    for name, well, words in findings:
-        say(f"  {paint('ok  ', '32') if well else paint('look', '33')}  {name:<12} {words}")
-    return 0 if all(well for _, well, _ in necessary()) else 1
+    """Print every finding; return 1 when something is missing that exercises need."""
+    needed = list(necessary())
+    for name, ok, text in [*needed, *optional()]:
+        say(f"  {paint('ok  ', '32') if ok else paint('look', '33')}  {name:<12} {text}")
+    changes = changes_needed()
+    if changes:
+        say(f"\nAfter an update of the course, {plural(len(changes), 'place')} to change:")
+        say("\n".join(f"  {change}" for change in changes))
+    return 0 if all(finding.ok for finding in needed) else 1
 
 
 def necessary() -> Iterator[Finding]:
-    """What every exercise needs."""
-    yield "Python", True, f"{sys.version.split()[0]} at {sys.executable}"
-    yield "environment", *environment()
+    """Check what every exercise needs."""
+    yield Finding("Python", True, f"{sys.version.split()[0]} at {sys.executable}")
+    yield environment()
     for package in ("torch", "pytest", "jaxtyping", "beartype"):
-        yield package, *version(package)
+        yield version(package)
     free = shutil.disk_usage(ROOT).free / 1e9
-    enough = free > NEEDED_GB or ready()
-    yield "disk", enough, f"{free:.0f} GB free; the course wants about {NEEDED_GB:.0f} GB"
+    enough = free > NEEDED_GB or finished()
+    yield Finding("disk", enough, f"{free:.0f} GB free; the course needs about {NEEDED_GB:.0f} GB")
 
 
-def comfort() -> Iterator[Finding]:
-    """What the tour, the book and the project's own tests need."""
-    cache = cache_folder()
-    yield "cache", True, f"{cache} (MI_CACHE names another)"
-    model = (cache / "smollm2-135m" / "source.json").exists()
-    yield "real model", model, "is there" if model else "missing: `mi model` fetches it once"
-    yield "mkdocs", *version("mkdocs")
+def optional() -> Iterator[Finding]:
+    """Check what the tour, the book, updates and the project's own tests need."""
+    yield from real_model()
+    yield version("mkdocs")
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    yield "browser", browser is not None, browser or "no Chromium: only a test of the book wants it"
-    yield "git", *git()
+    missing = "no Chromium; only a test of the book needs one"
+    yield Finding("browser", browser is not None, browser or missing)
+    yield git()
 
 
-def environment() -> tuple[bool, str]:
-    """Whether .venv stands, and whether this is it."""
-    if not ready():
-        if version("torch")[0]:
-            return True, "no .venv of the course; this Python has PyTorch and serves instead"
-        return False, "no finished .venv: `python -m chapters course` makes it"
-    return True, f"{VENV}" + ("" if inside() else " (not the Python that runs now)")
+def environment() -> Finding:
+    """Check whether .venv is complete, and whether this process runs in it."""
+    if finished():
+        where = "" if inside() else " (not the Python that runs now)"
+        return Finding("environment", True, f"{VENV}{where}")
+    if version("torch").ok:
+        text = "there is no .venv of the course; this Python has PyTorch and is used instead"
+        return Finding("environment", True, text)
+    return Finding("environment", False, "not complete: run `python -m chapters course`")
 
 
-def version(package: str) -> tuple[bool, str]:
-    """The installed version of a package."""
+def version(package: str) -> Finding:
+    """Check whether a package is installed."""
     try:
-        return True, importlib.metadata.version(package)
+        return Finding(package, True, importlib.metadata.version(package))
     except importlib.metadata.PackageNotFoundError:
-        return False, "not installed here: `python -m chapters course` installs it"
+        return Finding(package, False, "not installed here: run `python -m chapters course`")
 
 
-def cache_folder() -> Path:
-    """Where the real model is kept."""
-    named = os.environ.get("MI_CACHE")
-    return Path(named) if named else Path.home() / ".cache" / "mechinterp-from-scratch"
+def real_model() -> Iterator[Finding]:
+    """Check the cache folder and the real model in it."""
+    try:
+        from toy_models.cache import cache_folder
+        from toy_models.fetch import SMOLLM2, is_converted
+    except ImportError:
+        yield Finding("real model", False, "cannot be checked before the packages are installed")
+        return
+    cache = cache_folder()
+    yield Finding("cache", True, f"{cache} (set MI_CACHE for another)")
+    there = is_converted(cache / SMOLLM2.folder)
+    yield Finding("real model", there, "complete" if there else "missing: run `mi model` once")
 
 
-def git() -> tuple[bool, str]:
-    """Whether anything but the learner's own work differs from what was committed."""
-    rooms = ["solutions", "tests", "docs", "toy_models", "chapters/course"]
+def git() -> Finding:
+    """Check whether git can merge updates, and whether only answers differ from the course."""
     try:
         status = subprocess.run(
-            ["git", "status", "--porcelain", "--", *rooms],
+            ["git", "status", "--porcelain", "--", *NOT_ANSWERS],
             cwd=ROOT,
             capture_output=True,
             encoding="utf-8",
         )
     except FileNotFoundError:
-        return False, "git is not installed: updates of the course come through it"
+        return Finding("git", False, "not installed; updates of the course are git merges")
     if status.returncode != 0:
-        return False, "this folder is no git clone, so updates cannot be merged"
+        return Finding("git", False, "this folder is not a git clone, so updates cannot be merged")
     changed = [line[3:] for line in status.stdout.splitlines()]
     if changed:
-        return False, f"changed beside your answers: {', '.join(changed[:3])} ({len(changed)})"
-    return True, "nothing but your answers differs from the course"
+        names = f"{', '.join(changed[:3])} ({len(changed)})"
+        return Finding("git", False, f"files of the course are changed: {names}")
+    return Finding("git", True, "only your answers differ from the course")

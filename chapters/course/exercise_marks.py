@@ -1,8 +1,8 @@
-"""Find the answers that a file marks with `# exercise 2.4`, and cut them out.
+"""Find the answers that a file marks with `# exercise 2.4`, and replace them by stubs.
 
-A mark is a comment line of its own among the statements of a function. What stands above it is
-given; what stands below it, to the end of that function, is the answer. This is the only parser of
-marks: the generator, the switch, the fingerprints, `mi reset` and the book all read through it.
+A mark is a comment on a line of its own, between two statements of a function. The lines above it
+are given; the lines below it, to the end of that function, are the answer. This is the only parser
+of marks: the generator, the import hook, the fingerprints, `mi reset` and the book all use it.
 """
 
 import ast
@@ -10,6 +10,7 @@ import io
 import re
 import textwrap
 import tokenize
+from collections.abc import Iterator
 from typing import NamedTuple
 
 MARK = re.compile(r"#\s*exercise\s+(\d+\.\d+)\s*$")
@@ -18,27 +19,27 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class Answer(NamedTuple):
-    """One function's answer, by lines counted from 1 and inclusive."""
+    """One function's answer, by lines counted from 1, the last one included."""
 
     number: str
-    """The exercise it belongs to, as in "2.4"."""
+    """The exercise that it belongs to, as in "2.4"."""
     qualname: str
     """The function, as Python's own __qualname__ spells it."""
     first_line: int
-    """Where the function starts: its first decorator, or its def."""
+    """The function's first line: its first decorator, or its def."""
     mark_line: int
-    """Where the mark stands; the answer starts on the next line."""
+    """The line of the mark; the answer starts on the next one."""
     last_line: int
-    """Where the answer and the function end."""
+    """The last line of the answer and of the function."""
     indent: str
-    """The white space in front of the mark and of the answer."""
+    """The white space before the mark and the answer."""
 
 
 def find_answers(source: str) -> list[Answer]:
-    """Lists the marked answers of a file in the order in which they stand.
+    """List the marked answers of a file, from top to bottom.
 
-    Raises: SyntaxError when the file is no Python; ValueError when a mark stands where no answer
-    can be cut: outside a function, inside a block of it, or twice in one function.
+    Raises: SyntaxError when the file is not Python; ValueError when a mark is outside a function,
+    inside a block of it, or the second one in a function.
     """
     marks = _mark_lines(source)
     if not marks:
@@ -49,9 +50,9 @@ def find_answers(source: str) -> list[Answer]:
     for line, number in marks.items():
         qualname, node = _innermost(functions, line, lines, number)
         if any(answer.qualname == qualname for answer in answers):
-            raise ValueError(f"line {line}: {qualname} has a second mark; one function, one mark")
+            raise ValueError(f"line {line}: {qualname} has a second mark; keep one per function")
         if [name for name, _ in functions].count(qualname) > 1:
-            raise ValueError(f"line {line}: {qualname} is defined twice in this file")
+            raise ValueError(f"line {line}: {qualname} is defined twice in this file; rename one")
         first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
         indent = lines[line - 1][: -len(lines[line - 1].lstrip())]
         answers.append(Answer(number, qualname, first, line, _last_line(node, lines), indent))
@@ -59,9 +60,9 @@ def find_answers(source: str) -> list[Answer]:
 
 
 def make_stub(source: str) -> str:
-    """Replaces every answer of a file by an error that names its exercise; the marks stay.
+    """Replace every answer of a file by an error that names its exercise, and keep the marks.
 
-    A mark that stays is what lets git merge an upstream docstring into a file with answers in it.
+    Because of the mark between them, git can merge a new docstring into a file with answers.
     """
     lines = source.split("\n")
     for answer in reversed(find_answers(source)):
@@ -70,12 +71,12 @@ def make_stub(source: str) -> str:
 
 
 def stub_line(number: str) -> str:
-    """The one line that stands in for an answer, without its indent."""
+    """Return the one line that replaces an answer, without its indent."""
     return f'raise NotImplementedError("exercise {number}")'
 
 
 def answer_text(source: str, number: str) -> str:
-    """The whole functions of one exercise as a page shows them: to the left margin, a line apart.
+    """Return the functions of one exercise as a page shows them: dedented, a blank line between.
 
     Raises: KeyError when the file has no answer of that number.
     """
@@ -91,12 +92,12 @@ def answer_text(source: str, number: str) -> str:
 
 
 def functions_of(tree: ast.Module) -> dict[str, Function]:
-    """Every function of a parsed file by its __qualname__; of two equal names the last one."""
+    """Map __qualname__ to each function of a parsed file; of two equal names, to the last."""
     return dict(_functions(tree, ""))
 
 
 def _mark_lines(source: str) -> dict[int, str]:
-    """Line -> exercise number, of comments alone on their line; a mark in a string is no mark."""
+    """Map line to exercise number, for comments on a line of their own; strings do not count."""
     if not re.search(MARK.pattern, source, re.MULTILINE):
         return {}
     found = {}
@@ -107,8 +108,8 @@ def _mark_lines(source: str) -> dict[int, str]:
     return found
 
 
-def _functions(node: ast.AST, prefix: str):
-    """Pairs of (qualname, function) below a node, outer ones before inner ones."""
+def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[str, Function]]:
+    """Yield (qualname, function) below a node, outer functions before inner ones."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, Function):
             yield prefix + child.name, child
@@ -119,18 +120,20 @@ def _functions(node: ast.AST, prefix: str):
             yield from _functions(child, prefix)
 
 
-def _innermost(functions, line: int, lines: list[str], number: str) -> tuple[str, Function]:
-    """The function whose body a mark stands in; inner functions come last, so the last one wins."""
+def _innermost(
+    functions: list[tuple[str, Function]], line: int, lines: list[str], number: str
+) -> tuple[str, Function]:
+    """Find the innermost function around a mark: the last one, as inner functions come last."""
     around = [(name, node) for name, node in functions if node.lineno < line <= _end(node)]
     if not around:
-        raise ValueError(f"line {line}: the mark of exercise {number} stands outside any function")
+        raise ValueError(f"line {line}: the mark of exercise {number} is outside any function")
     name, node = around[-1]
     inside_a_block = any(child.lineno <= line <= _end(child) for child in node.body)
     column = len(lines[line - 1]) - len(lines[line - 1].lstrip())
     if inside_a_block or column != node.body[0].col_offset:
         raise ValueError(
-            f"line {line}: the mark of exercise {number} must stand between two statements of "
-            f"{name}, at their indent, because the answer runs from it to the function's end"
+            f"line {line}: put the mark of exercise {number} between two statements of {name}, "
+            "at their indent; the answer runs from the mark to the end of the function"
         )
     return name, node
 
@@ -140,7 +143,7 @@ def _end(node: ast.stmt) -> int:
 
 
 def _last_line(node: Function, lines: list[str]) -> int:
-    """The function's last line; comments that trail its last statement belong to it."""
+    """Return the function's last line, with the comments that follow its last statement."""
     last = _end(node)
     indent = node.body[0].col_offset
     for number in range(last, len(lines)):

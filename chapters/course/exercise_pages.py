@@ -1,12 +1,14 @@
 """Read the exercises from the pages of the book, the only place where they are written.
 
-A page says `### 2.4 LayerNorm { .exercise .core difficulty=3 importance=5 minutes=25 points=4 }`,
-then the statement, then hints (`??? hint "..."`, indented by four). `.core` stars an exercise for
-the core path. The desk, the graders and the book's Markdown extension all read through this file.
+A page has a heading `### 2.4 LayerNorm { .exercise .core difficulty=3 importance=5 minutes=25
+points=4 }` on one line, then the statement, then hints (`??? hint "..."`, indented by four).
+`.core` puts an exercise on the core path. The commands, the graders and the book's Markdown
+extension all use this parser.
 """
 
 import re
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,40 +16,40 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 HEADING = re.compile(r"^###\s+(\d+\.\d+)\s+(.+?)\s*\{(.*)\}\s*$")
 HINT = re.compile(r"^\?\?\?\+?\s+hint\b")
-FENCE = re.compile(r"^\s*(```+|~~~+)")
+FENCE = re.compile(r"\s*(`{3,}|~{3,})")
 FIELDS = ("difficulty", "importance", "minutes", "points")
 FORM = "### 2.4 Title { .exercise difficulty=3 importance=5 minutes=25 points=4 }"
 
 
 class Exercise(NamedTuple):
-    """One exercise as its page states it."""
+    """One exercise of the book."""
 
     number: str
-    """The key that everything else uses, as in "2.4"."""
+    """The key used everywhere, as in "2.4"."""
     title: str
     """The heading without its number."""
     core: bool
-    """Whether it is starred for the core path."""
+    """Whether it is on the core path."""
     difficulty: int
-    """From 1 (a line or two) to 5 (think for a while)."""
+    """From 1 (a line or two) to 5 (a long thought)."""
     importance: int
-    """From 1 (a detail) to 5 (everything later rests on it)."""
+    """From 1 (a detail) to 5 (everything later uses it)."""
     minutes: int
     """How long a reader who is new to the field should expect to take."""
     points: int
-    """What it is worth in a class."""
+    """Its points in a class."""
     page: Path
-    """The page that it stands on."""
+    """The page of its heading."""
     text: str
     """The statement, in Markdown, without the hints."""
     hints: tuple[str, ...]
-    """The hints in the order in which they are given away."""
+    """The hints in the order in which they are shown."""
 
 
 def read_exercises(docs: Path | None = None) -> dict[str, Exercise]:
-    """Reads every exercise of the book, in the order of the numbers (2.9 before 2.10).
+    """Read every exercise of the book, in the order of the numbers (2.9 before 2.10).
 
-    Raises: ValueError naming file and line when a heading is misspelt or a number comes twice.
+    Raises: ValueError with file and line for a heading of another form, or a repeated number.
     """
     found: dict[str, Exercise] = {}
     for page in sorted((docs or DOCS).glob("ch*.md")):
@@ -60,14 +62,14 @@ def read_exercises(docs: Path | None = None) -> dict[str, Exercise]:
 
 
 def numeric(number: str) -> tuple[int, ...]:
-    """The order of exercise numbers: "2.10" comes after "2.9"."""
+    """Convert an exercise number to a sort key: "2.10" comes after "2.9"."""
     return tuple(int(part) for part in number.split("."))
 
 
 def read_page(page: Path) -> list[tuple[int, Exercise]]:
-    """The exercises of one page, each with the line of its heading (counted from 1)."""
+    """Read the exercises of one page, each with the line of its heading (counted from 1)."""
     lines = page.read_text(encoding="utf-8").splitlines()
-    headings = [index for index in _outside_fences(lines) if lines[index].startswith("#")]
+    headings = [index for index, line in outside_fences(lines) if line.startswith("#")]
     exercises = []
     for here, after in zip(headings, [*headings[1:], len(lines)], strict=True):
         if re.match(r"#+\s+\d+\.\d+\b", lines[here]) or ".exercise" in lines[here]:
@@ -78,34 +80,40 @@ def read_page(page: Path) -> list[tuple[int, Exercise]]:
     return exercises
 
 
-def _outside_fences(lines: list[str]):
-    """The indices of the lines that are no code."""
-    fence = None
+def outside_fences(lines: list[str]) -> Iterator[tuple[int, str]]:
+    """Yield the index and the text of each line that is not inside a code fence.
+
+    As in Python-Markdown, a fence ends at a line of its own characters only: a line "```python"
+    inside a fence does not end it.
+    """
+    fence = ""
     for index, line in enumerate(lines):
         match = FENCE.match(line)
-        if match and fence is None:
+        if match and not fence:
             fence = match[1]
-        elif match and match[1].startswith(fence or " "):
-            fence = None
-        elif fence is None:
-            yield index
+        elif match and line.strip().startswith(fence) and not line.strip().strip(fence[0]):
+            fence = ""
+        elif not fence:
+            yield index, line
 
 
 def _read(heading: str, body: list[str], page: Path) -> Exercise:
     match = HEADING.match(heading)
     if not match:
-        raise ValueError(f"a numbered heading is an exercise and reads `{FORM}`; came: {heading}")
+        raise ValueError(f"expected a numbered heading of the form `{FORM}`, got `{heading}`")
     number, title, attributes = match.groups()
     chapter = re.match(r"ch(\d+)", page.name)
     if chapter and int(chapter[1]) != numeric(number)[0]:
-        raise ValueError(f"exercise {number} stands on a page of chapter {int(chapter[1])}")
+        raise ValueError(
+            f"expected exercises of chapter {int(chapter[1])} on this page, got {number}"
+        )
     core, fields = _attributes(attributes.split())
     text, hints = _split_hints(body)
     return Exercise(number, title, core, **fields, page=page, text=text, hints=hints)
 
 
 def _attributes(words: list[str]) -> tuple[bool, dict[str, int]]:
-    """Whether `.core` is there, and the four numbers; nothing else may stand in the braces."""
+    """Parse the words in the braces: `.exercise`, perhaps `.core`, and the four numbers."""
     flags = [word for word in words if word.startswith(".")]
     pairs = dict(word.split("=", 1) for word in words if "=" in word)
     wrong = [flag for flag in flags if flag not in (".exercise", ".core")]
@@ -113,18 +121,19 @@ def _attributes(words: list[str]) -> tuple[bool, dict[str, int]]:
     missing = [name for name in FIELDS if name not in pairs]
     if wrong or missing or ".exercise" not in flags or len(set(words)) != len(flags) + len(pairs):
         raise ValueError(
-            f"expected `{FORM}` (`.core` may follow `.exercise`); came {{ {' '.join(words)} }}"
+            f"expected `{FORM}` (`.core` may follow `.exercise`), got {{ {' '.join(words)} }}"
         )
     for name, value in pairs.items():
         scale = name in ("difficulty", "importance")
         if not value.isdigit() or int(value) < 1 or (scale and int(value) > 5):
-            raise ValueError(f"{name} is a whole number from 1{' to 5' * scale}; came {value}")
+            least = "an integer from 1 to 5" if scale else "an integer from 1"
+            raise ValueError(f"expected {name} to be {least}, got {value}")
     return ".core" in flags, {name: int(value) for name, value in pairs.items()}
 
 
 def _split_hints(body: list[str]) -> tuple[str, tuple[str, ...]]:
-    """The statement above the first hint, and the indented text under each hint."""
-    starts = [index for index in _outside_fences(body) if HINT.match(body[index])]
+    """Split the statement above the first hint from the indented text under each hint."""
+    starts = [index for index, line in outside_fences(body) if HINT.match(line)]
     hints = []
     for start in starts:
         block = []

@@ -235,7 +235,7 @@ def _add_imports(tree: ast.Module, theirs: ast.Module) -> None:
 
 
 def _binds(node: ast.stmt) -> set[str]:
-    """The names that an import statement defines."""
+    """Return the names that an import statement defines."""
     if not isinstance(node, ast.Import | ast.ImportFrom):
         return set()
     return {(alias.asname or alias.name).split(".")[0] for alias in node.names}

@@ -1,92 +1,101 @@
-"""Remember which exercises are passed: chapters/progress.toml, a fingerprint an exercise.
+"""Remember which exercises are passed: chapters/progress.toml, one fingerprint per exercise.
 
-A fingerprint covers what a pass depends on: the exercise's own answers, everything in the chapter
-that is no answer; of answers.toml, its own table. Another exercise's answer, a comment or a
-docstring leaves it as it is. It feeds the desk's display only; no grade depends on this file.
+A fingerprint covers what a pass depends on: the exercise's own answers and everything in the
+chapter that is not an answer; of answers.toml, its own table. Another exercise's answer, a comment
+or a docstring does not change it. When given code or an answer changes, the pass stays recorded and
+is shown as outdated, until `mi check --recorded` grades it again. No grade depends on this file.
 """
 
 import ast
 import functools
 import hashlib
-import os
 import tomllib
 from collections import defaultdict
 from pathlib import Path
+from typing import NamedTuple
 
 from .answer_tables import FILE, answer_files, find_tables, read_table, text_of
 from .exercise_marks import Function, find_answers, functions_of
+from .files import CHAPTERS, replace_file
 
-CHAPTERS = Path(__file__).resolve().parents[1]
 HEADER = "# Exercises that the graders have passed, with a fingerprint of each answer.\n"
 
 
-def fingerprint(chapter_folder: Path, number: str) -> str:
-    """The twelve letters that stand for one exercise's answers and all that is given to them."""
-    stats = [(path, path.stat()) for path in answer_files(chapter_folder)]
-    given, answers = _read(tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats))
-    return hashlib.sha256(f"{given}{answers[number]}".encode()).hexdigest()[:12]
+class Passes(NamedTuple):
+    """The exercises that were passed."""
+
+    current: set[str]
+    """Passed with the answers and the given code that are in the files now."""
+    outdated: set[str]
+    """Passed before an answer or given code changed, and not graded since."""
+
+
+def read_passes() -> Passes:
+    """Compare every recorded pass with the files as they are now."""
+    recorded = read_progress()
+    current = {number for number, print_ in recorded.items() if print_ == _print_now(number)}
+    return Passes(current, set(recorded) - current)
 
 
 def read_progress() -> dict[str, str]:
-    """What is recorded: exercise -> fingerprint at the time of its pass."""
+    """Read what is recorded: exercise -> fingerprint at the time of its pass."""
     file = CHAPTERS / "progress.toml"
     return tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
 
 
-def passed(number: str) -> bool:
-    """Whether an exercise was passed with the answers that stand there now."""
-    recorded, folder = read_progress().get(number), _folder(number)
-    return recorded is not None and folder is not None and recorded == fingerprint(folder, number)
-
-
 def record_pass(number: str) -> None:
-    """Notes that all graders of an exercise passed just now."""
-    folder = _folder(number)
-    if folder is not None:
-        _write({**read_progress(), number: fingerprint(folder, number)})
+    """Record that all graders of an exercise have just passed."""
+    fingerprint_now = _print_now(number)
+    if fingerprint_now is not None:
+        _write({**read_progress(), number: fingerprint_now})
 
 
 def forget_pass(number: str) -> None:
-    """Takes a pass back, because a grader now refuses the same answer."""
+    """Delete a recorded pass, because a grader of the exercise failed."""
     progress = read_progress()
     if progress.pop(number, None) is not None:
         _write(progress)
 
 
-def _folder(number: str) -> Path | None:
+def fingerprint(chapter_folder: Path, number: str) -> str:
+    """Return twelve hex digits that depend on an exercise's answers and on the given code."""
+    stats = [(path, path.stat()) for path in answer_files(chapter_folder)]
+    given, answers = _read(tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats))
+    return hashlib.sha256(f"{given}{answers[number]}".encode()).hexdigest()[:12]
+
+
+def _print_now(number: str) -> str | None:
     chapter = int(number.split(".")[0])
-    return next(iter(CHAPTERS.glob(f"ch{chapter:02d}_*")), None)
+    folder = next(iter(CHAPTERS.glob(f"ch{chapter:02d}_*")), None)
+    return None if folder is None else fingerprint(folder, number)
 
 
 def _write(progress: dict[str, str]) -> None:
-    """Writes beside, then renames: an interruption leaves the old file or the new one."""
     numbers = sorted(progress, key=lambda number: [int(part) for part in number.split(".")])
-    beside = CHAPTERS / "progress.toml.new"
     lines = [f'"{number}" = "{progress[number]}"\n' for number in numbers]
-    beside.write_text(HEADER + "".join(lines), "utf-8")
-    os.replace(beside, CHAPTERS / "progress.toml")
+    replace_file(CHAPTERS / "progress.toml", HEADER + "".join(lines))
 
 
 @functools.lru_cache(maxsize=64)
-def _read(files: tuple) -> tuple[str, dict[str, str]]:
-    """Reads a chapter's files once: what is given, as a hash, and each exercise's answers."""
-    given, answers = hashlib.sha256(), defaultdict(str)
+def _read(files: tuple[tuple[Path, int, int], ...]) -> tuple[str, dict[str, str]]:
+    """Read a chapter's files once: a hash of the given code, and each exercise's answers."""
+    given, answers = hashlib.sha256(), defaultdict[str, str](str)
     for path, *_ in files:
         if path.name == FILE:
-            _take_out_tables(path, answers)
+            _cut_tables(path, answers)
             continue
         source = path.read_text("utf-8")
         given.update(path.name.encode())
         try:
-            source = _take_out_answers(source, answers)
-        except (SyntaxError, ValueError):  # broken for now: its text stands for it
+            source = _cut_answers(source, answers)
+        except (SyntaxError, ValueError):  # not Python at the moment: hash its text
             pass
         given.update(source.encode())
     return given.hexdigest(), answers
 
 
-def _take_out_tables(path: Path, answers: dict[str, str]) -> None:
-    """Puts what each table says into `answers`; one that is no TOML for now, letter by letter."""
+def _cut_tables(path: Path, answers: dict[str, str]) -> None:
+    """Add the values of each table to `answers`; of a table that is not TOML, its text."""
     text = path.read_text("utf-8")
     for number in {table.number for table in find_tables(text)}:
         try:
@@ -95,16 +104,16 @@ def _take_out_tables(path: Path, answers: dict[str, str]) -> None:
             answers[number] += text_of(path, number)
 
 
-def _take_out_answers(source: str, answers: dict[str, str]) -> str:
-    """Moves each answer of a file into `answers`; returns the rest, both as syntax trees."""
+def _cut_answers(source: str, answers: dict[str, str]) -> str:
+    """Move each answer of a file into `answers`, and return the rest, both as syntax trees."""
     tree = ast.parse(source)
     functions = functions_of(tree)
     for node in ast.walk(tree):
         if isinstance(node, Function | ast.ClassDef | ast.Module) and ast.get_docstring(node):
             node.body = node.body[1:]
     for answer in find_answers(source):
-        node = functions[answer.qualname]
-        below = [part for part in node.body if part.lineno > answer.mark_line]
-        node.body = [part for part in node.body if part.lineno < answer.mark_line]
+        function = functions[answer.qualname]
+        below = [part for part in function.body if part.lineno > answer.mark_line]
+        function.body = [part for part in function.body if part.lineno < answer.mark_line]
         answers[answer.number] += answer.qualname + "".join(map(ast.dump, below))
     return ast.dump(tree)

@@ -1,8 +1,8 @@
-"""`mi reset 2.4`: put one exercise's stub back, and keep what stood there in chapters/backups/.
+"""`mi reset 2.4`: replace an answer by its stub, and keep a backup in chapters/backups/.
 
-The stub is the reference's function with its answer cut, so a signature that was changed comes
-back too. In a copy of the course without solutions/, the learner's own function is cut instead. A
-file that is not Python at the moment, when a fresh start is wanted most, is cut by its indents.
+The stub is made from the reference's function, so a changed signature is restored too; in a copy of
+the course without solutions/, from the learner's own function. In a file that is not Python at the
+moment, the answer's end is found by the indent of its lines.
 """
 
 import ast
@@ -12,17 +12,18 @@ from pathlib import Path
 
 from .answer_tables import FILE, blank_answers, find_tables, text_of
 from .exercise_marks import MARK, find_answers, functions_of, make_stub, stub_line
-from .paper import say
-from .steps import DeskError
-from .where import CHAPTERS, ROOT, chapter_folder, find, shown
+from .files import CHAPTERS, reference_of, replace_file, shown
+from .progress import forget_pass
+from .state import chapter_folder, find
+from .terminal import CourseError, say
 
 BACKUPS = CHAPTERS / "backups"
 
 
 def reset(number: str) -> None:
-    """Put the committed stub of an exercise back into each file that it stands in.
+    """Replace an exercise's answer by its stub in each file, and delete its recorded pass.
 
-    Raises: DeskError when the exercise cannot be found in a file any more.
+    Raises: CourseError when the exercise cannot be found in a file.
     """
     number = find(number).number
     for path in files_of(number):
@@ -33,19 +34,15 @@ def reset(number: str) -> None:
             say(f"{shown(path)}: {number} is a stub already.")
             continue
         backup = keep(path, number)
-        path.write_text(after, "utf-8", newline="\n")
-        say(f"{shown(path)}: {number} is a stub again. What stood there is kept in {shown(backup)}")
-
-
-def reference_of(path: Path) -> Path:
-    """The solution's file that a learner's file was made from, whether or not it is there."""
-    return ROOT / "solutions" / path.relative_to(CHAPTERS)
+        replace_file(path, after)
+        say(f"{shown(path)}: {number} is a stub again. The file before is {shown(backup)}")
+    forget_pass(number)
 
 
 def files_of(number: str) -> list[Path]:
-    """The learner's files that hold an exercise, by the reference's marks or by the learner's.
+    """List the learner's files of an exercise, by the reference's marks or by the learner's.
 
-    Raises: DeskError when the exercise is marked in none.
+    Raises: CourseError when the exercise is marked in none.
     """
     folder, files = chapter_folder(number), []
     for path in [*sorted(folder.rglob("*.py")), folder / FILE]:
@@ -53,12 +50,12 @@ def files_of(number: str) -> list[Path]:
         if any(_holds(file, number) for file in marked):
             files.append(path)
     if not files:
-        raise DeskError(f"No file in {shown(folder)} has the comment `# exercise {number}`.")
+        raise CourseError(f"No file in {shown(folder)} has the comment `# exercise {number}`.")
     return files
 
 
 def stubs_for(path: Path, number: str) -> dict[str, str]:
-    """The stub of every function or table of the exercise; empty where none can be read."""
+    """Return the stub of every function or table of the exercise; empty where none can be made."""
     source = reference_of(path) if reference_of(path).exists() else path
     try:
         if path.name == FILE:
@@ -75,11 +72,11 @@ def stubs_for(path: Path, number: str) -> dict[str, str]:
 
 
 def restore(source: str, stubs: dict[str, str], number: str, name: str) -> str:
-    """Put the stubs in place of the functions of the same name; the rest stays to the letter.
+    """Replace the functions of the same names by stubs, and change nothing else.
 
-    A function that is gone comes back at the end of its class, or of the file.
+    A function that was deleted is added at the end of its class, or of the file.
 
-    Raises: DeskError naming the file when there is nowhere to put a stub.
+    Raises: CourseError with the file's name when the class of a stub was deleted too.
     """
     lines = source.split("\n")
     try:
@@ -87,7 +84,9 @@ def restore(source: str, stubs: dict[str, str], number: str, name: str) -> str:
     except SyntaxError as error:
         return "\n".join(_cut_by_indent(lines, number, name, error))
     if not stubs:
-        raise DeskError(f"{name}: the comment `# exercise {number}` is gone; put it back first.")
+        raise CourseError(
+            f"{name}: the comment `# exercise {number}` is missing; restore it first."
+        )
     spans = _spans(tree, source)
     edits = []
     for qualname, stub in stubs.items():
@@ -98,19 +97,19 @@ def restore(source: str, stubs: dict[str, str], number: str, name: str) -> str:
             end = spans[parent][1]
             edits.append((end + 1, end, [""] * (1 if parent else 2) + stub.split("\n")))
         else:
-            raise DeskError(f"{name}: {parent} is gone, and {qualname} stood in it.")
+            raise CourseError(f"{name}: {parent} is missing, so {qualname} has no place in it.")
     for first, last, text in sorted(edits, reverse=True):
         lines[first - 1 : last] = text
     return "\n".join(lines)
 
 
 def restore_table(source: str, stubs: dict[str, str], number: str, name: str) -> str:
-    """Put the table with its question marks in place of the learner's, or at the end of the file.
+    """Replace the learner's table by the one with question marks, or add it at the file's end.
 
-    Raises: DeskError naming the file when the table as it was cannot be told.
+    Raises: CourseError with the file's name when the original table cannot be read.
     """
     if number not in stubs:
-        raise DeskError(f"{name} is not TOML, so no answer in it can be blanked. Mend it first.")
+        raise CourseError(f"{name} is not TOML, so its answers cannot be reset; fix it first.")
     lines = source.split("\n")
     own = [table for table in find_tables(source) if table.number == number]
     if not own:
@@ -120,19 +119,19 @@ def restore_table(source: str, stubs: dict[str, str], number: str, name: str) ->
 
 
 def _spans(tree: ast.Module, source: str) -> dict[str, tuple[int, int]]:
-    """First and last line of each function and class, and of the file itself under no name."""
+    """Map each function and class, and "" for the whole file, to its first and last line."""
     spans = {"": (1, len(source.rstrip("\n").split("\n")))}
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     for qualname, node in {**functions_of(tree), **classes}.items():
         first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-        spans[qualname] = (first, node.end_lineno)
-    with contextlib.suppress(ValueError):  # a mark in an odd place; the comments below it stay
+        spans[qualname] = (first, node.end_lineno or node.lineno)
+    with contextlib.suppress(ValueError):  # a mark in a wrong place: comments at its end stay
         spans |= {a.qualname: (a.first_line, a.last_line) for a in find_answers(source)}
     return spans
 
 
 def keep(path: Path, number: str) -> Path:
-    """Copy a file to chapters/backups/ under a name that says when and why."""
+    """Copy a file to chapters/backups/, named after the time and the exercise."""
     BACKUPS.mkdir(exist_ok=True)
     when = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     backup = BACKUPS / f"{when}_{number}_{path.name}"
@@ -143,9 +142,9 @@ def keep(path: Path, number: str) -> Path:
 def _cut_by_indent(lines: list[str], number: str, name: str, error: SyntaxError) -> list[str]:
     marks = _mark_lines(lines, number)
     if not marks:
-        raise DeskError(
+        raise CourseError(
             f"{name}, line {error.lineno}, is not Python ({error.msg}), and the comment "
-            f"`# exercise {number}` is gone. Put it back, or mend that line, and try again."
+            f"`# exercise {number}` is missing; restore it, or fix that line, and try again."
         )
     for mark in reversed(marks):
         indent = lines[mark][: -len(lines[mark].lstrip())]
@@ -159,7 +158,7 @@ def _cut_by_indent(lines: list[str], number: str, name: str, error: SyntaxError)
 
 
 def _mark_lines(lines: list[str], number: str) -> list[int]:
-    """The indices of the lines that mark an exercise, whether or not they parse."""
+    """Return the indices of the lines with the mark of an exercise, in Python or not."""
     found = [(index, MARK.match(line.strip())) for index, line in enumerate(lines)]
     return [index for index, mark in found if mark is not None and mark[1] == number]
 

@@ -14,10 +14,15 @@ from markdown import Markdown
 from markdown.preprocessors import Preprocessor
 from markdown.treeprocessors import Treeprocessor
 
-from chapters.course.exercise_pages import HEADING, HINT, Exercise, read_exercises
+from chapters.course.exercise_pages import (
+    HEADING,
+    HINT,
+    Exercise,
+    outside_fences,
+    read_exercises,
+)
 from docs._extension.code import Code, exercise_code
 from docs._extension.errors import plainly
-from docs._extension.pages import outside_fences
 
 WITHHELD = "This copy of the course comes without its solutions."
 

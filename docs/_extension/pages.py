@@ -1,23 +1,6 @@
-"""Reads a page's lines: what stands inside a code fence, and where in docs/ a line came from."""
+"""Find the line of a text in the pages."""
 
-import re
-from collections.abc import Iterator
 from pathlib import Path
-
-FENCE = re.compile(r"\s*(`{3,}|~{3,})")
-
-
-def outside_fences(lines: list[str]) -> Iterator[tuple[int, str]]:
-    """Yield the index and text of each line that is not inside a code fence."""
-    fence = ""
-    for index, line in enumerate(lines):
-        match = FENCE.match(line)
-        if match and not fence:
-            fence = match[1]
-        elif match and line.strip().startswith(fence) and not line.strip().strip(fence[0]):
-            fence = ""
-        elif not fence:
-            yield index, line
 
 
 def place_of(root: Path, text: str) -> str:

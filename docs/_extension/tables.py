@@ -6,9 +6,8 @@ from pathlib import Path
 from markdown import Markdown
 from markdown.preprocessors import Preprocessor
 
-from chapters.course.exercise_pages import Exercise, read_exercises
+from chapters.course.exercise_pages import Exercise, outside_fences, read_exercises
 from docs._extension.errors import plainly
-from docs._extension.pages import outside_fences
 
 LINE = re.compile(r"::: exercises (\d+)\s*$")
 

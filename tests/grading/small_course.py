@@ -1,6 +1,6 @@
-"""A whole course of three exercises in a temporary folder, to try the desk on as a learner would.
+"""A whole course of three exercises in a temporary folder, to run commands in as a learner would.
 
-The desk, the switch and the grading plugin are the real ones, copied; the chapter is small.
+The tools, the import hook and the grading plugin are copies of the real ones; the chapter is small.
 """
 
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-SOLUTION = '''"""Sums, so small that the desk can be tried on them."""
+SOLUTION = '''"""Sums, as a small chapter."""
 
 
 def double(number: float) -> float:
@@ -72,7 +72,7 @@ GRADERS = """from tests.grading import exercise
 def test_double_is_twice(impl):
     doubled = impl("ch02_sums.sums").double(3.0)
     print("seen", doubled)
-    assert doubled == 6.0, f"expected 6.0, twice 3.0; came {doubled}; did you add 2?"
+    assert doubled == 6.0, f"expected 6.0, twice 3.0, got {doubled}; did you add 2?"
 
 
 @exercise("2.2")
@@ -91,14 +91,14 @@ def test_mean_divides(impl):
 
 
 class SmallCourse:
-    """The folder, and the desk in it."""
+    """The folder, and the commands in it."""
 
     def __init__(self, root: Path):
         self.root = root
         self.page = root / "chapters/ch02_sums/sums.py"
 
     def mi(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        """Type a command at the desk."""
+        """Run an `mi` command."""
         return self.run(sys.executable, "-m", "chapters", *words)
 
     def run(self, *command: str) -> "subprocess.CompletedProcess[str]":

@@ -1,4 +1,4 @@
-"""What README promises for the first five minutes, tried out."""
+"""The first five minutes, as README describes them."""
 
 import re
 
@@ -14,7 +14,7 @@ NUMBER = re.search(r"mi check (\S+)", SECTION)[1]
 CODE = re.search(r"```python\n(.+?)\n```", SECTION, re.DOTALL)[1]
 
 
-def test_readme_begins_with_the_first_exercise_and_needs_no_model():
+def test_readme_starts_with_the_first_exercise():
     first = next(iter(read_exercises().values()))
     assert NUMBER == first.number == "0.1" and first.minutes <= 5 and first.core
     file = numbers_of(SOLUTIONS / chapter_of(NUMBER))[NUMBER]

@@ -1,4 +1,4 @@
-"""The generator writes the workbook, and never over somebody's work."""
+"""The generator writes the workbook, and never over a learner's work."""
 
 import subprocess
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chapters.course.answer_tables import blank_answers
-from solutions.__main__ import main
+from chapters.course.generate import workbook
 
 SOURCE = '''\
 """A file."""
@@ -64,7 +64,7 @@ class Project:
 @pytest.fixture
 def project(tmp_path):
     project = Project(tmp_path)
-    assert main([], tmp_path) == 0
+    assert workbook(root=tmp_path) == 0
     project.commit()
     return project
 
@@ -73,8 +73,8 @@ def test_the_workbook_is_the_source_with_the_answers_removed(project):
     text = project.page.read_text("utf-8")
     assert text.count("raise NotImplementedError") == 2 and "Twice x." in text
     assert (project.page.parent / "table.csv").read_bytes() == b"a,b\r\n"
-    assert main(["--check"], project.root) == 0
-    assert not list(project.root.rglob("*.new"))
+    assert workbook(check=True, root=project.root) == 0
+    assert not list(project.root.rglob("*.part"))
 
 
 def test_answers_to_questions_become_question_marks(project):
@@ -82,15 +82,15 @@ def test_answers_to_questions_become_question_marks(project):
     assert text == (
         '# Which heads?\nheads = "?"\n\n[why]  # a table\n"because.of" = "?"\nshare = "?"\n'
     )
-    with pytest.raises(ValueError, match="no TOML from here on: heads = "):
+    with pytest.raises(ValueError, match="expected TOML, got from here on: heads = "):
         blank_answers("# fine\nheads = [1,\n")
 
 
 def test_a_changed_source_rewrites_an_untouched_stub(project, capsys):
     project.edit_source("Twice x", "Two times x")
-    assert main(["--check"], project.root) == 1
+    assert workbook(check=True, root=project.root) == 1
     assert "chapters/ch02_small/a.py is not what" in capsys.readouterr().out
-    assert main([], project.root) == 0
+    assert workbook(root=project.root) == 0
     assert "Two times x" in project.page.read_text("utf-8")
 
 
@@ -100,7 +100,7 @@ def test_a_stub_of_an_older_source_is_untouched_too(project):
         project.commit()
         project.edit_source(word, "Twice")
     project.edit_source("Twice", "Thrice")
-    main([], project.root)
+    workbook(root=project.root)
     assert "Thrice" in project.page.read_text("utf-8")
 
 
@@ -114,40 +114,40 @@ def test_a_stub_of_an_older_source_is_untouched_too(project):
     ],
     ids=["answer", "helper", "half a word"],
 )
-def test_somebodys_work_is_left_alone(project, capsys, old, new, committed):
+def test_a_learners_work_is_not_overwritten(project, capsys, old, new, committed):
     project.page.write_text(project.page.read_text("utf-8").replace(old, new), "utf-8")
     before = project.page.read_bytes()
     if committed:
         project.commit()
     project.edit_source("Twice", "Two times")
-    assert main([], project.root) == 0
+    assert workbook(root=project.root) == 0
     assert project.page.read_bytes() == before
-    assert "left alone chapters/ch02_small/a.py" in capsys.readouterr().out
+    assert "left unchanged chapters/ch02_small/a.py" in capsys.readouterr().out
 
 
 def test_without_git_only_missing_files_are_written(project, monkeypatch):
     monkeypatch.setenv("PATH", "")
     project.edit_source("Twice", "Two times")
     (project.page.parent / "table.csv").unlink()
-    main([], project.root)
+    workbook(root=project.root)
     assert "Twice" in project.page.read_text("utf-8")
     assert (project.page.parent / "table.csv").exists()
 
 
-def test_a_file_whose_source_is_gone_is_removed_unless_somebody_worked_in_it(project):
+def test_a_file_without_a_source_is_removed_unless_edited(project):
     project.source.unlink()
     (project.source.parent / "table.csv").unlink()
     (project.page.parent / "own.py").write_text("x = 1\n", "utf-8")
-    main([], project.root)
+    workbook(root=project.root)
     assert not project.page.exists() and (project.page.parent / "own.py").exists()
 
 
 def test_windows_line_ends_make_no_difference(project):
     project.page.write_bytes(project.page.read_bytes().replace(b"\n", b"\r\n"))
-    assert main(["--check"], project.root) == 0
+    assert workbook(check=True, root=project.root) == 0
 
 
-def test_a_merge_brings_new_docstrings_and_keeps_all_answers(project):
+def test_a_merge_adds_new_docstrings_and_keeps_answers(project):
     """Upstream changes docstrings right above two answers; the learner has written both."""
     project.git("switch", "-q", "-c", "learner")
     text = project.page.read_text("utf-8")
@@ -158,12 +158,12 @@ def test_a_merge_brings_new_docstrings_and_keeps_all_answers(project):
     project.git("switch", "-q", "main")
     project.edit_source("Twice x.", "Two times x.")
     project.edit_source("Half of x.", "Half as much as x.")
-    main([], project.root)
+    workbook(root=project.root)
     project.commit()
     project.git("switch", "-q", "learner")
     project.git("merge", "-q", "-m", "update", "main")
     merged = project.page.read_text("utf-8")
     for part in ("Two times x.", "Half as much as x.", "return x + x", "y = x * 0.5"):
         assert part in merged
-    assert main([], project.root) == 0
+    assert workbook(root=project.root) == 0
     assert project.page.read_text("utf-8") == merged

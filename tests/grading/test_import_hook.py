@@ -1,4 +1,4 @@
-"""The switch, on made-up chapters: whose answer runs, for every kind of function there is."""
+"""The import hook on invented chapters: whose answer runs, for every kind of function."""
 
 import inspect
 import itertools
@@ -129,7 +129,7 @@ def workbook(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("number", CALLS)
-def test_a_grader_runs_the_learners_answer_of_its_exercise_only(workbook, number):
+def test_a_grader_runs_only_its_own_learners_answer(workbook, number):
     _, module = workbook(MINE)
     for import_hook.current_exercise in CALLS:
         expected = "mine" if import_hook.current_exercise == number else "reference"
@@ -137,7 +137,7 @@ def test_a_grader_runs_the_learners_answer_of_its_exercise_only(workbook, number
 
 
 @pytest.mark.parametrize("number", CALLS)
-def test_outside_graders_a_file_does_what_it_says(workbook, number):
+def test_outside_graders_the_learners_answer_runs(workbook, number):
     _, module = workbook(MINE)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -145,7 +145,7 @@ def test_outside_graders_a_file_does_what_it_says(workbook, number):
 
 
 @pytest.mark.parametrize("number", CALLS)
-def test_outside_graders_a_stub_gives_way_with_one_warning(workbook, number):
+def test_outside_graders_a_stub_is_replaced_with_one_warning(workbook, number):
     _, module = workbook(make_stub(REFERENCE))
     with pytest.warns(UserWarning, match=f"exercise {number} is not written yet") as said:
         assert [CALLS[number](module), CALLS[number](module)] == ["reference"] * 2
@@ -154,14 +154,14 @@ def test_outside_graders_a_stub_gives_way_with_one_warning(workbook, number):
 
 @pytest.mark.parametrize("number", CALLS)
 @pytest.mark.parametrize("graded", ["own number", import_hook.OWN_CODE_ONLY])
-def test_a_graded_stub_is_not_written(workbook, number, graded):
+def test_a_graded_stub_raises(workbook, number, graded):
     _, module = workbook(make_stub(REFERENCE))
     import_hook.current_exercise = number if graded == "own number" else graded
     with pytest.raises(NotImplementedError, match=f"exercise {number}"):
         CALLS[number](module)
 
 
-def test_one_answer_calls_another_through_the_switch(workbook):
+def test_one_answer_calls_another_through_dispatch(workbook):
     sibling, module = workbook(MINE)
     import_hook.current_exercise = "2.2"
     assert module.uses_plain(1) == ("mine", ("reference", 11))
@@ -171,7 +171,7 @@ def test_one_answer_calls_another_through_the_switch(workbook):
     assert sibling.through() == (("mine", 11), ("mine", "parent", "Child"))
 
 
-def test_without_a_reference_the_learners_answers_stand_in(workbook):
+def test_without_a_reference_the_learners_answers_run(workbook):
     _, module = workbook(MINE, reference=None)
     import_hook.current_exercise = "2.99"
     assert {call(module) for call in CALLS.values()} == {"mine"}
@@ -197,7 +197,7 @@ def test_a_traceback_shows_each_answer_in_its_own_file(workbook):
     assert "answers" in last.filename
 
 
-def test_the_reference_finds_imports_that_an_editor_threw_out(workbook):
+def test_imports_that_an_editor_removed_are_restored(workbook):
     stub = make_stub(REFERENCE).replace(
         "import functools\n", "from __future__ import annotations\n"
     )
@@ -206,7 +206,7 @@ def test_the_reference_finds_imports_that_an_editor_threw_out(workbook):
     assert module.reduces([1, 3, 2]) == 3
 
 
-def test_a_function_that_is_gone_blocks_nobody(workbook):
+def test_a_deleted_function_fails_only_its_own_exercise(workbook):
     renamed = MINE.replace("def plain", "def plane")
     _, module = workbook(
         renamed.replace("def greet(self):\n        #", "def grit(self):\n        #")

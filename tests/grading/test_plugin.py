@@ -115,7 +115,7 @@ def test_one_grader_of_two_is_no_pass(course):
 def test_a_refusal_is_the_assertions_words_and_no_traceback(course):
     course.answer("2.1", "return number + 2")
     said = pytest_in(course, "-m", "2.1").stdout
-    assert "expected 6.0, twice 3.0; came 5.0; did you add 2?" in said
+    assert "expected 6.0, twice 3.0, got 5.0; did you add 2?" in said
     assert "assert 5.0 == 6.0" not in said and "def test_double" not in said
     assert "def test_double" in pytest_in(course, "-m", "2.1", "--tb=long").stdout
 

@@ -1,4 +1,4 @@
-"""Questions of understanding: tables of answers.toml, from the generator to the desk."""
+"""Questions of understanding: tables of answers.toml, from the generator to the commands."""
 
 import re
 import sys
@@ -8,9 +8,9 @@ from watchfiles import Change
 
 from chapters.course.answer_tables import blank_answers, find_tables, open_keys, read_table, text_of
 from chapters.course.exercise_marks import find_answers
+from chapters.course.files import CHAPTERS
 from chapters.course.progress import fingerprint
 from chapters.course.watch import only_answers
-from chapters.course.where import CHAPTERS
 
 from . import answer_tables_fixture, small_course
 from .mistakes import Variant, with_answers
@@ -49,7 +49,7 @@ GRADERS = """from tests.grading import exercise
 @exercise("0.9")
 def test_the_mark_is_used_rarely(answers):
     table = answers("ch00_looking", "0.9")
-    assert table["mark"] == "always", f"the mark decides; came {table['mark']}"
+    assert table["mark"] == "always", f"the mark decides, got {table['mark']}"
     assert table["heads"] == [[1, 4]]
 
 
@@ -94,7 +94,7 @@ def test_a_table_ends_before_the_comments_of_the_next():
     assert spans == [("0.9", '["0.9"]', "]"), ("0.10", '["0.10"]  # last', "with = 3")]
 
 
-def test_a_slip_in_one_table_leaves_the_others_readable():
+def test_an_error_in_one_table_leaves_the_others_readable():
     broken = ANSWERS.replace('"always"\n', "always\n")
     assert read_table(broken, "0.10") == {"shape": "pentagon", "deep": {"with": 3}}
     with pytest.raises(ValueError, match="line 5"):
@@ -103,7 +103,7 @@ def test_a_slip_in_one_table_leaves_the_others_readable():
         read_table(ANSWERS, "0.1")
 
 
-def test_a_question_mark_anywhere_in_a_value_leaves_its_key_open():
+def test_a_question_mark_in_a_value_leaves_its_key_open():
     table = {"a": "?", "b": [1, ["?"]], "c": {"d": " ? "}, "e": "why?", "f": 0, "g": ""}
     assert open_keys(table) == ("a", "b", "c")
     blank = blank_answers(ANSWERS)
@@ -126,7 +126,7 @@ def test_a_variant_changes_its_own_table_only(tmp_path):
         changed("0.10", {"[1, 4]": "[]"})
 
 
-def test_a_pass_rests_on_its_own_table_only(tmp_path):
+def test_a_pass_depends_on_its_own_table_only(tmp_path):
     path = tmp_path / "answers.toml"
 
     def prints(text: str) -> list[str]:
@@ -141,18 +141,18 @@ def test_a_pass_rests_on_its_own_table_only(tmp_path):
     assert broken[::2] == before[::2] and broken[1] not in (before[1], after[1])
 
 
-def test_todo_names_what_is_open_and_then_the_answer_is_graded(course):
+def test_open_keys_are_named_and_then_graded(course):
     todo = course.mi("check")
     assert todo.returncode == 1 and "0.9 is not written yet" in todo.stdout
     assert "chapters/ch00_looking/answers.toml:3  (still open: mark, heads)" in todo.stdout
     edit(course, mark='"never"')
     assert "(still open: heads)" in course.mi("check", "0.9").stdout
     edit(course, heads="[[1, 4]]")
-    assert "the mark decides; came never" in course.mi("check", "0.9").stdout
+    assert "the mark decides, got never" in course.mi("check", "0.9").stdout
     page = course.page.read_text("utf-8")
     course.page.write_text(page.replace('mark = "never"\n', ""), "utf-8")
-    refused = course.mi("check", "0.9").stdout
-    assert "has no mark; write `mark = ...` there" in refused and "Traceback" not in refused
+    failed = course.mi("check", "0.9").stdout
+    assert "has no mark; write `mark = ...` there" in failed and "Traceback" not in failed
     course.page.write_text(page.replace("never", "always"), "utf-8")
     right = course.mi("check", "0.9")
     assert "0.9 is right: 1 point. Next: 0.10 Shapes" in right.stdout, right.stderr
@@ -173,19 +173,19 @@ def test_todo_names_what_is_open_and_then_the_answer_is_graded(course):
         ('["0.9"]', '["0.8"]', 'the table ["0.9"] is gone; `mi reset 0.9` brings it back'),
     ],
 )
-def test_what_is_not_there_is_refused_by_file_and_remedy(tmp_path, old, new, words):
+def test_what_is_missing_is_named_with_file_and_remedy(tmp_path, old, new, words):
     path = tmp_path / "chapters/ch00_looking/answers.toml"
     path.parent.mkdir(parents=True)
     path.write_text(ANSWERS.replace(old, new), "utf-8-sig")
-    with pytest.raises(pytest.fail.Exception) as refused:
+    with pytest.raises(pytest.fail.Exception) as failed:
         answer_tables_fixture.table(path.parent, "0.9")["mark"]
-    assert f"chapters/ch00_looking/answers.toml: {words}" in str(refused.value)
+    assert f"chapters/ch00_looking/answers.toml: {words}" in str(failed.value)
     path.unlink()
     with pytest.raises(pytest.fail.Exception, match="answers.toml is gone; `mi reset 0.10`"):
         answer_tables_fixture.table(path.parent, "0.10")
 
 
-def test_next_hint_and_solution_know_tables(course):
+def test_next_hint_and_solution_work_on_tables(course):
     shown = course.mi("next").stdout
     assert "0.9 Marks" in shown and "write it in   chapters/ch00_looking/answers.toml:3" in shown
     assert "Look at Marks" in course.mi("hint").stdout
@@ -195,16 +195,16 @@ def test_next_hint_and_solution_know_tables(course):
     assert "answers.toml:3" in course.mi().stdout and "(begun)" in course.mi().stdout
 
 
-def test_a_saved_table_is_graded_again_and_what_the_desk_notes_is_not():
+def test_watch_sees_saved_tables_and_not_the_tools_files():
     saved = only_answers()
     graded = ("ch00_looking/answers.toml", "ch00_looking/interventions.py")
-    others = ("progress.toml", "progress.toml.new", "hints.toml", "backups/a_answers.toml")
+    others = ("progress.toml", ".progress.toml.9.part", "hints.toml", "backups/a_answers.toml")
     assert all(saved(Change.modified, str(CHAPTERS / name)) for name in graded)
     assert not any(saved(Change.modified, str(CHAPTERS / name)) for name in others)
 
 
 @pytest.mark.parametrize("withheld", [False, True])
-def test_reset_blanks_one_table_and_keeps_what_stood_there(course, withheld):
+def test_reset_blanks_one_table_and_keeps_a_backup(course, withheld):
     if withheld:
         (course.root / "solutions/ch00_looking/answers.toml").unlink()
     stub = course.page.read_text("utf-8")
@@ -221,7 +221,7 @@ def test_reset_blanks_one_table_and_keeps_what_stood_there(course, withheld):
     assert text_of(course.page, "0.9").startswith('["0.9"]')
 
 
-def test_the_reference_and_a_workbook_without_solutions_are_graded_alike(course):
+def test_grading_tables_needs_no_solutions(course):
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/ch00_looking"]
     done = course.run(*command, "--impl=solutions")
     assert "2 passed" in done.stdout, done.stdout
@@ -230,9 +230,9 @@ def test_the_reference_and_a_workbook_without_solutions_are_graded_alike(course)
     course.page.write_text(ANSWERS, "utf-8")
     done = course.run(*command)
     assert "2 passed" in done.stdout, done.stdout
-    assert "keeps its solutions back" in course.mi("solution", "0.9").stderr
+    assert "without its solutions" in course.mi("solution", "0.9").stderr
 
 
-def test_marks_and_tables_are_told_apart():
+def test_marks_and_tables_are_not_confused():
     assert find_tables("def f():\n    # exercise 0.1\n    return 1\n") == []
     assert find_answers('x = ["0.9"]\n') == []

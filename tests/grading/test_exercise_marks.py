@@ -9,7 +9,7 @@ from chapters.course.exercise_pages import read_exercises
 
 SOURCE = '''\
 class A:
-    """A mark in a string is no mark.
+    """A mark in a string does not count.
 
     # exercise 9.9
     """
@@ -40,7 +40,7 @@ def outer(x):
 '''
 
 
-def test_an_answer_runs_from_its_mark_to_the_end_of_its_function():
+def test_an_answer_ends_with_its_function():
     answers = find_answers(SOURCE)
     assert [(a.number, a.qualname) for a in answers] == [
         ("2.10", "A.size"),
@@ -53,7 +53,7 @@ def test_an_answer_runs_from_its_mark_to_the_end_of_its_function():
     assert lines[inner.last_line - 1] == inner.indent + "return innermost()"
 
 
-def test_a_stub_keeps_the_mark_and_all_that_is_given():
+def test_a_stub_keeps_the_mark_and_the_given_lines():
     stub = make_stub(SOURCE)
     assert '# exercise 2.10\n        raise NotImplementedError("exercise 2.10")\n\n    def' in stub
     assert "half = self.half" in stub and "return 2 * half" not in stub
@@ -61,7 +61,7 @@ def test_a_stub_keeps_the_mark_and_all_that_is_given():
     assert make_stub(stub) == stub, "the stub of a stub is itself"
 
 
-def test_a_page_shows_whole_functions_at_the_left_margin():
+def test_a_page_shows_whole_functions_dedented():
     assert answer_text(SOURCE, "2.10").startswith('@property\ndef size(self):\n    """How')
     with pytest.raises(KeyError, match="2.2"):
         answer_text(SOURCE, "2.2")
@@ -76,7 +76,7 @@ def test_a_page_shows_whole_functions_at_the_left_margin():
         ("def f():\n    # exercise 2.1\n    x = 1\ndef f():\n    pass\n", "defined twice"),
     ],
 )
-def test_a_mark_where_no_answer_can_be_cut_is_refused(source, words):
+def test_a_mark_in_a_wrong_place_raises(source, words):
     with pytest.raises(ValueError, match=words):
         find_answers(source)
 
@@ -89,6 +89,8 @@ Say it.
 
 ```python
 ### 2.9 no heading, but code
+```python
+### 2.8 a fence ends at a line of its characters only
 ```
 
 ??? hint "One"
@@ -116,7 +118,7 @@ def write(folder: Path, text: str, name: str = "ch02_page.md") -> Path:
     return folder
 
 
-def test_headings_are_read_in_the_order_of_their_numbers(tmp_path):
+def test_headings_are_sorted_by_number(tmp_path):
     first, last = read_exercises(write(tmp_path, PAGE)).values()
     assert (first.number, first.core, first.difficulty, first.points) == ("2.9", True, 5, 4)
     assert first.text == "Other text." and first.hints == ()
@@ -127,16 +129,16 @@ def test_headings_are_read_in_the_order_of_their_numbers(tmp_path):
 @pytest.mark.parametrize(
     "old, new, words",
     [
-        ("importance=2", "imporance=2", r"ch02_page.md:3: expected .* came .*imporance=2"),
-        ("difficulty=1", "difficulty=6", "from 1 to 5; came 6"),
-        ("points=1", "points=one", "points is a whole number"),
+        ("importance=2", "imporance=2", r"ch02_page.md:3: expected .* got .*imporance=2"),
+        ("difficulty=1", "difficulty=6", "from 1 to 5, got 6"),
+        ("points=1", "points=one", "points to be an integer"),
         (" { .exercise difficulty=1", " { .exercize difficulty=1", "expected"),
         ("{ .exercise difficulty=1 importance=2 minutes=5 points=1 }", "", "numbered heading"),
         ("### 2.10", "#### 2.10", "numbered heading"),
-        ("### 2.10", "### 3.10", "page of chapter 2"),
+        ("### 2.10", "### 3.10", "of chapter 2 on this page"),
         ("2.9 First", "2.10 Again", "2.10 is on ch02_page.md already"),
     ],
 )
-def test_a_misspelt_heading_names_file_and_line(tmp_path, old, new, words):
+def test_a_misspelt_heading_raises_with_file_and_line(tmp_path, old, new, words):
     with pytest.raises(ValueError, match=words):
         read_exercises(write(tmp_path, PAGE.replace(old, new, 1)))

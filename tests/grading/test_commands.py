@@ -1,4 +1,4 @@
-"""The desk as a learner meets it: commands typed in a small course of three exercises."""
+"""The `mi` commands, as a learner runs them, in a small course of three exercises."""
 
 import argparse
 import inspect
@@ -11,10 +11,11 @@ from importlib import import_module
 
 import pytest
 
-from chapters.course import book, commands
+from chapters.course import commands, course_commands
+from chapters.course.check import Failure, _say_failures
 from chapters.course.reset import restore
-from chapters.course.steps import DeskError
-from chapters.course.where import nearest
+from chapters.course.state import nearest
+from chapters.course.terminal import CourseError
 
 from . import small_course
 
@@ -32,15 +33,16 @@ def _commands():
 
 
 @pytest.mark.parametrize(("name", "command"), _commands())
-def test_every_command_hands_its_words_to_a_function_that_takes_them(name, command):
+def test_arguments_of_a_command_are_parameters_of_its_function(name, command):
     words = {action.dest for action in command._actions} - {"help"}
-    module, function = command.get_default("work").split(":")
-    work = getattr(import_module(f"chapters.course.{module}"), function)
-    assert words == set(inspect.signature(work).parameters), f"mi {name}"
+    module, function = command.get_default("calls").split(":")
+    called = getattr(import_module(f"chapters.course.{module}"), function)
+    parameters = set(inspect.signature(called).parameters) - {"root"}
+    assert words == parameters, f"mi {name}"
     assert isinstance(command, argparse.ArgumentParser) and command.description
 
 
-def test_bare_mi_says_where_one_is_without_torch_or_rich():
+def test_bare_mi_shows_the_next_exercise_without_slow_imports():
     code = (
         "import sys; from chapters.__main__ import main; main([]); "
         "heavy = {'torch', 'rich', 'pytest', 'numpy'} & set(sys.modules); assert not heavy, heavy"
@@ -57,22 +59,22 @@ def test_nearest_numbers(wanted, first):
     assert nearest(wanted, ["2.1", "2.2", "2.4", "2.10", "3.1"])[0] == first
 
 
-def test_wrong_number_names_the_nearest_ones_in_a_sentence(course):
+def test_wrong_number_gets_a_sentence_with_the_nearest_numbers(course):
     ended = course.mi("check", "2.3")
     assert ended.returncode == 1
     assert ended.stderr.startswith("There is no exercise 2.3. The nearest ones are 2.2, 2.1, 2.10.")
     assert "Traceback" not in course.mi("hint", "attention").stderr
 
 
-def test_next_shows_what_to_do_in_plain_text(course):
+def test_next_shows_statement_and_place_as_plain_text(course):
     shown = course.mi("next").stdout
     for part in ("2.1 Twice", "Return twice the number.", "chapters/ch02_sums/sums.py:6"):
         assert part in shown
-    assert "Think of two of them" not in shown, "a hint was given away"
-    assert "\x1b" not in shown, "colours went where no terminal is"
+    assert "Think of two of them" not in shown, "a hint was shown"
+    assert "\x1b" not in shown, "colours were written to a file"
 
 
-def test_hints_come_one_by_one_and_are_remembered_in_a_readable_file(course):
+def test_hints_are_shown_one_by_one_and_counted_in_a_file(course):
     assert "Think of two" in course.mi("hint", "2.1").stdout
     second = course.mi("hint", "2.1").stdout
     assert "The sign is" in second and "Think of two" not in second
@@ -85,46 +87,48 @@ def test_solution_is_the_tested_source(course):
     assert "return self.total / count" in course.mi("solution", "2.10").stdout
     (course.root / "solutions/ch02_sums/sums.py").unlink()
     withheld = course.mi("solution", "2.10")
-    assert withheld.returncode == 1 and "keeps its solutions back" in withheld.stderr
+    assert withheld.returncode == 1 and "without its solutions" in withheld.stderr
 
 
-def test_check_goes_from_todo_over_refused_to_passed(course):
+def test_check_goes_from_todo_to_failed_to_passed(course):
     todo = course.mi("check")
     assert todo.returncode == 1 and "2.1 is not written yet" in todo.stdout
     course.answer("2.1", "return number + 2")
-    refused = course.mi("check", "2.1")
-    assert refused.returncode == 1
-    assert "expected 6.0, twice 3.0; came 5.0; did you add 2?" in refused.stdout
-    assert "seen 5.0" in refused.stdout, "what the learner printed is gone"
-    assert "Traceback" not in refused.stdout
+    failed = course.mi("check", "2.1")
+    assert failed.returncode == 1
+    assert "expected 6.0, twice 3.0, got 5.0; did you add 2?" in failed.stdout
+    assert "seen 5.0" in failed.stdout, "what the learner printed is not shown"
+    assert "Traceback" not in failed.stdout
     course.page.write_text(course.page.read_text().replace("number + 2", "number * 2"))
     right = course.mi("check", "2.1")
     assert right.returncode == 0
     assert "2.1 is right: 1 point. Next: 2.2 Running" in right.stdout
     assert "1 of 3 exercises, 1 of 6 points" in course.mi().stdout
-    assert "passed    2.1 * Twice" in course.mi("progress").stdout
+    assert "passed      2.1 * Twice" in course.mi("progress").stdout
     assert "2.10 Mean" in course.mi("next", "--core").stdout
 
 
-def test_check_of_a_chapter_ends_on_nothing_but_the_learners_code(course):
+def test_check_of_a_chapter_ends_on_own_code_only(course):
     course.answer("2.1", "return 2 * number")
     graded = course.mi("check", "2")
     assert graded.returncode == 0, graded.stdout + graded.stderr
-    both, own = graded.stdout.split("on nothing but your own code")
+    both, own = graded.stdout.split("on your own code only")
     for part in (both, own):
         assert "passed     2.1 Twice" in part
-    assert "todo       2.2 Running" in both and "2.2" not in own, "what is not right came again"
+    assert "todo       2.2 Running" in both and "2.2" not in own, (
+        "an exercise that did not pass was graded again"
+    )
 
 
-def test_check_on_ones_own_code_alone_says_what_is_missing(course):
+def test_check_on_own_code_says_what_is_missing(course):
     course.answer("2.10", "return self.total / count")
     alone = course.mi("check", "2.10", "--own")
     assert alone.returncode == 1
-    assert "2.10 leans on exercises that are not written yet" in alone.stdout
+    assert "2.10 depends on exercises that are not written yet" in alone.stdout
     assert "2.10 is not written yet" not in alone.stdout
 
 
-def test_graders_that_cannot_run_here_say_what_they_need(course):
+def test_graders_that_cannot_run_name_what_is_missing(course):
     page = course.root / "tests/ch02_sums/test_sums.py"
     skip = 'import pytest\n\n\n@pytest.mark.skip(reason="needs the real model: `mi model`")\n@'
     page.write_text(page.read_text().replace("\n@", skip, 1))
@@ -133,14 +137,15 @@ def test_graders_that_cannot_run_here_say_what_they_need(course):
     assert "2.1 cannot be graded here: needs the real model: `mi model`" in ended.stderr
 
 
-def test_broken_python_is_named_by_file_and_line_and_once(course):
+def test_broken_python_is_reported_once_with_file_and_line(course):
     course.answer("2.1", "return (2 * number")
-    refused = course.mi("check", "2").stdout
-    assert "chapters/ch02_sums/sums.py, line 7: '(' was never closed" in refused
-    assert refused.count("was never closed") == 1
+    failed = course.mi("check", "2").stdout
+    assert "chapters/ch02_sums/sums.py, line 7: '(' was never closed" in failed
+    assert failed.count("was never closed") == 1
+    assert "and 2 more tests for the same reason" in failed
 
 
-def test_reset_keeps_a_backup_and_touches_one_exercise(course):
+def test_reset_changes_one_exercise_and_keeps_a_backup(course):
     stub = course.page.read_text()
     course.answer("2.2", "return 7.0")
     others = course.page.read_text()
@@ -155,26 +160,51 @@ def test_reset_keeps_a_backup_and_touches_one_exercise(course):
     assert "is a stub already" in course.mi("reset", "2.2").stdout
 
 
+def test_failures_for_one_reason_are_counted(capsys):
+    reasons = ["a", "b", "a", "c", "d", "a"]
+    _say_failures([Failure("2.1", f"claim {i}", text) for i, text in enumerate(reasons)])
+    said = capsys.readouterr().out
+    assert "claim 0\n  a\n  and 2 more tests for the same reason\n" in said
+    assert "claim 4: failed too\n" in said and "  d" not in said, "three reasons are enough"
+
+
+def test_an_edited_answer_is_outdated_until_it_is_graded_again(course):
+    course.answer("2.1", "return 2 * number")
+    course.answer("2.2", "self.total += number", "return self.total")
+    course.mi("check", "2")
+    text = course.page.read_text()
+    course.page.write_text(text.replace('"""Sums', 'GIVEN = 1\n"""Sums'))
+    assert "2 exercises passed before an answer or given code changed" in course.mi().stdout
+    assert "outdated    2.1 * Twice" in course.mi("progress").stdout
+    course.page.write_text(course.page.read_text().replace("2 * number", "3 * number"))
+    again = course.mi("check", "--recorded")
+    assert again.returncode == 1
+    assert "failed     2.1 Twice" in again.stdout and "passed     2.2 Running" in again.stdout
+    assert "outdated" not in course.mi("progress").stdout
+    assert "1 of 3 exercises" in course.mi().stdout
+    assert "Every recorded pass is up to date." in course.mi("check", "--recorded").stdout
+
+
 STUB = '    def add(self, x):\n        # exercise 2.2\n        raise NotImplementedError("2.2")'
 
 
-def test_reset_brings_back_a_changed_signature_and_a_function_that_is_gone():
+def test_reset_restores_signatures_and_deleted_functions():
     changed = "class Sum:\n    def add(self):\n        return 1\n\n    def rest(self): ...\n"
     restored = restore(changed, {"Sum.add": STUB}, "2.2", "sums.py")
     assert restored == f"class Sum:\n{STUB}\n\n    def rest(self): ...\n"
     gone = "class Sum:\n    total = 0\n\n\nx = 1\n"
     restored = restore(gone, {"Sum.add": STUB}, "2.2", "sums.py")
     assert restored == f"class Sum:\n    total = 0\n\n{STUB}\n\n\nx = 1\n"
-    with pytest.raises(DeskError, match="Sum is gone"):
+    with pytest.raises(CourseError, match="Sum is missing"):
         restore("x = 1\n", {"Sum.add": STUB}, "2.2", "sums.py")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to whole consoles only")
-def test_watch_grades_on_save_moves_on_and_leaves_nothing_behind(course):
+def test_watch_grades_on_save_and_ends_its_workers(course):
     log = course.root / "log"
     with log.open("w") as out:
         options = {**course.options(), "stdout": out, "stderr": out, "start_new_session": True}
-        # Tests that a shell runs in the background would make the child deaf to Ctrl-C.
+        # In tests that a shell runs in the background the child would ignore Ctrl-C.
         options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
         watching = subprocess.Popen([sys.executable, "-m", "chapters", "watch"], **options)
         try:
@@ -184,23 +214,23 @@ def test_watch_grades_on_save_moves_on_and_leaves_nothing_behind(course):
             course.page.write_text(course.page.read_text().replace("number + 2", "number * 2"))
             _wait(log, "2.1 is right")
             _wait(log, "2.2 is not written yet")
-            spares = _children(watching.pid)
+            workers = _children(watching.pid)
         finally:
             watching.send_signal(signal.SIGINT)
             code = watching.wait(FULL)
     assert code == 0 and "Traceback" not in log.read_text()
-    assert not [pid for pid in spares if _alive(pid)], "a spare process was left behind"
+    assert not [pid for pid in workers if _alive(pid)], "a worker process is still running"
 
 
 def _wait(log, words):
     end = time.monotonic() + FULL
     while words not in log.read_text():
-        assert time.monotonic() < end, f"{words!r} never came; there was:\n{log.read_text()}"
+        assert time.monotonic() < end, f"expected {words!r}, got:\n{log.read_text()}"
         time.sleep(0.05)
 
 
 def _children(pid):
-    """The processes below one, where the system tells (Linux)."""
+    """The child processes of one, where the system lists them (Linux)."""
     try:
         with open(f"/proc/{pid}/task/{pid}/children") as file:
             return [int(child) for child in file.read().split()]
@@ -212,11 +242,11 @@ def _alive(pid):
     return os.path.exists(f"/proc/{pid}")
 
 
-def test_book_is_served_to_this_machine_on_a_free_port(tmp_path):
+def test_book_is_served_on_loopback_and_a_free_port(tmp_path):
     (tmp_path / "index.html").write_text("the book")
-    first = book.server(tmp_path, 0)
-    second = book.server(tmp_path, first.server_port)
+    first = course_commands.server(tmp_path, 0)
+    second = course_commands.server(tmp_path, first.server_port)
     with first, second:
         assert first.server_address[0] == second.server_address[0] == "127.0.0.1"
         assert first.server_port != second.server_port
-        assert book._Pages.extensions_map[".js"] == "text/javascript"
+        assert course_commands._Pages.extensions_map[".js"] == "text/javascript"

@@ -1,0 +1,197 @@
+"""The commands for the whole course: set-up, the project's checks, book, model, tour, figures.
+
+`python -m chapters course` offers the first exercise as soon as the environment is complete. When
+a later step fails, the others still run, and the table at the end shows what does not work.
+"""
+
+import functools
+import os
+import sys
+import tempfile
+import time
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from .environment import COURSE, PROJECT, enter, inside, prepare, up_to_date
+from .exercise_commands import show_next
+from .files import ROOT
+from .terminal import CourseError, Steps, StepSkipped, heading, run_quietly, run_visibly, say
+
+SITE = ROOT / "site"
+PORT = 8000
+ROOMS = ("chapters", "docs", "solutions", "tests", "toy_models")
+MOST_WORKERS = 4
+"""Processes that run tests: each holds a PyTorch of its own in memory."""
+
+
+def course(no_serve: bool = False) -> int:
+    """Set up, show where to start, fetch the model, run the tour, build and serve the book."""
+    steps = Steps()
+    if not set_up(steps, COURSE):
+        return 1
+    code = enter(["course", *["--no-serve"] * no_serve])
+    if code is not None:
+        return code
+    steps.run("You can start", show_start)
+    fetched = steps.run("The real model: fetch it and check it, once", fetch_model)
+    steps.run("A tour of the finished instruments", lambda: tour_with_model(fetched))
+    built = steps.run("The book", build)
+    say_done(steps)
+    if steps.failed():
+        say("Run the same command again to repeat what failed; everything else works as it is.")
+    if built and not no_serve:
+        serve()
+    return 1 if steps.failed() else 0
+
+
+def test(slow: bool = False) -> int:
+    """Set up, check style, types, book and tests of the project; 0 when nothing failed.
+
+    The learner's answers are not graded (`mi check` does that).
+    """
+    steps = Steps()
+    if not set_up(steps, PROJECT):
+        return 1
+    code = enter(["test", *["--slow"] * slow])
+    if code is not None:
+        return code
+    if slow:
+        steps.run("The slow tests", lambda: run_tests("--slow", "-m", "slow"))
+    else:
+        steps.run("Style: ruff check", lambda: run_tool("ruff", "check", *ROOMS))
+        steps.run("Layout: ruff format", lambda: run_tool("ruff", "format", "--check", *ROOMS))
+        steps.run("Types: mypy", lambda: run_tool("mypy"))
+        steps.run("The book, without a warning", build_strictly)
+        steps.run("The tests, on the reference", run_tests)
+    say_done(steps)
+    return 1 if steps.failed() else 0
+
+
+def set_up(steps: Steps, extras: tuple[str, ...]) -> bool:
+    """Create or update the environment where that is needed; return False when it failed."""
+    if inside() and up_to_date(extras):
+        return True
+    return steps.run("The environment: Python packages in .venv", lambda: prepare(extras))
+
+
+def say_done(steps: Steps) -> None:
+    """Print the table of all steps."""
+    heading("Done, step by step")
+    say(steps.table())
+
+
+def show_start() -> None:
+    """Show the first exercise, and how to use `mi` in another terminal."""
+    activate = r".venv\Scripts\activate" if os.name == "nt" else "source .venv/bin/activate"
+    say("Everything that exercises need is installed. You can start in another terminal:")
+    say(f"in {ROOT}, type\n\n    {activate}\n    mi next\n")
+    say("to see the text below again. (`python -m chapters next` works without the first line.)")
+    show_next()
+
+
+def fetch_model() -> None:
+    """Fetch the real model into the cache, once."""
+    run_module("toy_models", "fetch", error="The real model could not be fetched.")
+
+
+def tour_with_model(fetched: bool) -> None:
+    """Run the tour if the real model is there.
+
+    Raises: StepSkipped when it is not.
+    """
+    if not fetched:
+        raise StepSkipped("it needs the real model. Later: `mi model`, then `mi tour`")
+    tour()
+
+
+def tour(prompt: str | None = None) -> None:
+    """Show what the finished instruments find in the real model, on a prompt or the usual one.
+
+    Raises: StepSkipped when this copy of the course has no tour.
+    """
+    if not (ROOT / "docs" / "_tour").is_dir():
+        raise StepSkipped("This copy of the course has no tour (docs/_tour).")
+    words = [] if prompt is None else ["--prompt", prompt]
+    run_module("docs._tour", *words, error="The tour failed.")
+
+
+def draw_figures(chapter: int) -> None:
+    """Run every script that draws figures of a chapter.
+
+    Raises: CourseError when there is none, or one fails.
+    """
+    scripts = sorted((ROOT / "docs" / "_figures").glob(f"ch{chapter:02d}_*.py"))
+    if not scripts:
+        raise CourseError(f"No script in docs/_figures draws a figure of chapter {chapter}.")
+    for place, script in enumerate(scripts, 1):
+        say(f"[{place} of {len(scripts)}] {script.name}")
+        start = time.perf_counter()
+        run_module(f"docs._figures.{script.stem}", error=f"{script.name} failed.")
+        say(f"   {time.perf_counter() - start:.1f} s")
+
+
+def book(no_serve: bool = False) -> None:
+    """Build the book, then serve it until Ctrl-C."""
+    build()
+    if not no_serve:
+        serve()
+
+
+def build(site: Path = SITE, strict: bool = False) -> None:
+    """Build every page with mkdocs; if strict, a warning is an error."""
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(site)]
+    env = {"PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"}
+    run_quietly("every page", command + ["--strict"] * strict, env, cwd=ROOT)
+
+
+def build_strictly() -> None:
+    """Build the book into a temporary folder; a warning is an error."""
+    with tempfile.TemporaryDirectory() as folder:
+        build(Path(folder) / "site", strict=True)
+
+
+def serve(site: Path = SITE) -> None:
+    """Serve the built pages to this machine until Ctrl-C."""
+    with server(site) as pages:
+        say(f"The book: http://127.0.0.1:{pages.server_port}  (Ctrl-C ends it)")
+        try:
+            pages.serve_forever()
+        except KeyboardInterrupt:
+            say()
+
+
+def server(site: Path, port: int = PORT) -> ThreadingHTTPServer:
+    """Open a server of one folder on a port, or on a free one if that port is in use."""
+    pages = functools.partial(_Pages, directory=str(site))
+    try:
+        return ThreadingHTTPServer(("127.0.0.1", port), pages)
+    except OSError:
+        return ThreadingHTTPServer(("127.0.0.1", 0), pages)
+
+
+class _Pages(SimpleHTTPRequestHandler):
+    # Windows may have registered another type for these, which browsers refuse.
+    extensions_map = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Print nothing for each request."""
+
+
+def run_tool(*words: str) -> None:
+    """Run a tool of the environment in the course's folder."""
+    run_visibly([sys.executable, "-m", *words], f"`{' '.join(words[:2])}` failed", cwd=ROOT)
+
+
+def run_module(module: str, *words: str, error: str) -> None:
+    """Run `python -m module words` in the course's folder."""
+    run_visibly([sys.executable, "-m", module, *words], error, cwd=ROOT)
+
+
+def run_tests(*selection: str) -> None:
+    """Run pytest on the reference, with one worker per core and one thread per worker."""
+    workers = min(os.cpu_count() or 1, MOST_WORKERS)
+    words = ["pytest", "--impl=solutions", "-q", "-rfEs", "--timeout=600", *selection]
+    words += ["-n", str(workers), "--dist=worksteal"]
+    threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", *words]
+    run_visibly(command, "a test failed", cwd=ROOT, env={**os.environ, **threads})

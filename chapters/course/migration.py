@@ -1,0 +1,165 @@
+"""List what a learner has to change after an update of the course: conflicts, files, names.
+
+renames.toml holds, by chapter, old name -> new name. An old name has one of four forms:
+
+- "Class.attribute" is searched as an attribute of any object;
+- "function" or "Class" as a name, as an attribute of an imported module, and in imports;
+- "function(argument=)" in calls of that function;
+- "2.4 variable", an argument or a given variable, in the answers to that exercise.
+
+Names are searched in the syntax tree and only in code that the learner wrote, because many old
+names are ordinary words.
+"""
+
+import ast
+import functools
+import re
+import tomllib
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from .answer_tables import FILE, answer_files
+from .exercise_marks import Function, find_answers, functions_of
+from .files import CHAPTERS, reference_of, shown
+
+RENAMES = Path(__file__).with_name("renames.toml")
+MARKER = re.compile(r"([<|=>])\1{6}(?: |$)")
+FORMS = {
+    "variable": re.compile(r"(\d+\.\d+) (\w+)"),
+    "argument": re.compile(r"(?:\w+\.)*(\w+)\((\w+)=\)"),
+    "attribute": re.compile(r"(?:\w+\.)+()(\w+)"),
+    "name": re.compile(r"()(\w+)"),
+}
+"""Form -> a pattern with two groups: the exercise or function of the name, and the name."""
+
+
+class Rename(NamedTuple):
+    """One name that was changed."""
+
+    chapter: str
+    """The folder of the chapter that defines it."""
+    old: str
+    """The old name, as renames.toml has it."""
+    new: str
+    """What replaces it."""
+    scopes: frozenset[str]
+    """The exercise of a variable, or the old and new function of an argument; else empty."""
+
+
+def changes_needed(numbers: Collection[str] | None = None) -> list[str]:
+    """List `file:line: what to change` in the learner's files, or for some exercises only."""
+    chapters = None if numbers is None else {f"ch{int(n.split('.')[0]):02d}" for n in numbers}
+    return [
+        change
+        for folder in sorted(CHAPTERS.glob("ch[0-9]*/"))
+        if chapters is None or folder.name[:4] in chapters
+        for path in answer_files(folder)
+        for change in _in_file(path, numbers)
+    ]
+
+
+def _in_file(path: Path, numbers: Collection[str] | None) -> Iterator[str]:
+    mine, conflicts = learners_side(path.read_text("utf-8", errors="replace"))
+    for line in conflicts:
+        yield f"{shown(path)}:{line}: merge conflict: keep your answer and the course's other lines"
+    if path.name == FILE:
+        return
+    moved = moved_files().get(path.relative_to(CHAPTERS).as_posix())
+    if moved:
+        yield f"{shown(path)}:1: move your answers to chapters/{moved}, then delete this old file"
+    for line, rename in old_names(mine, path, numbers):
+        yield f"{shown(path)}:{line}: {rename.old} is now {rename.new}"
+
+
+def learners_side(text: str) -> tuple[str, list[int]]:
+    """Blank the course's side of every merge conflict; return the text and the conflicts' lines."""
+    lines, conflicts, keep = [], [], True
+    for place, line in enumerate(text.split("\n"), start=1):
+        marker = MARKER.match(line)
+        if marker and marker[1] == "<":
+            conflicts.append(place)
+        elif marker and conflicts:
+            keep = marker[1] == ">"
+        lines.append("" if marker or not keep else line)
+    return "\n".join(lines), conflicts
+
+
+def old_names(
+    source: str, path: Path, numbers: Collection[str] | None = None
+) -> list[tuple[int, Rename]]:
+    """Find (line, rename) in the answers of a file, and in functions that only the learner has.
+
+    A file that is not Python at the moment has none.
+    """
+    try:
+        tree, answers = ast.parse(source), find_answers(source)
+    except (SyntaxError, ValueError):
+        return []
+    functions = functions_of(tree)
+    found: list[tuple[int, Rename]] = []
+    aliases = [alias for node in tree.body for alias in getattr(node, "names", [])]
+    imported = {(alias.asname or alias.name).partition(".")[0] for alias in aliases}
+    for answer in answers:
+        node = functions.pop(answer.qualname)
+        if numbers is None or answer.number in numbers:
+            below = [part for part in node.body if part.lineno > answer.mark_line]
+            found += _search(node, below, answer.number, imported)
+    if reference_of(path).is_file():
+        given = functions_of(ast.parse(reference_of(path).read_text("utf-8")))
+        for qualname in functions.keys() - given.keys():
+            found += _search(functions[qualname], functions[qualname].body, "", imported)
+    chapter = path.relative_to(CHAPTERS).parts[0]
+    return sorted({(line, rename) for line, rename in found if rename.chapter <= chapter})
+
+
+def _search(
+    function: Function, body: list[ast.stmt], number: str, imported: set[str]
+) -> Iterator[tuple[int, Rename]]:
+    """Search statements of a function for old names that the function does not define itself."""
+    nodes = list(ast.walk(function))
+    bound = {node.arg for node in nodes if isinstance(node, ast.arg)}
+    bound |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    for node in (node for statement in body for node in ast.walk(statement)):
+        for line, form, word, scope in _names(node, number, imported):
+            if form == "attribute" or word not in bound or isinstance(node, ast.Call):
+                for rename in read_renames().get((form, word), []):
+                    if scope in rename.scopes:
+                        yield line, rename
+
+
+def _names(node: ast.AST, number: str, imported: set[str]) -> Iterator[tuple[int, str, str, str]]:
+    """Yield (line, form, name, scope) for each way in which a node may use an old name."""
+    if isinstance(node, ast.Attribute):
+        yield node.lineno, "attribute", node.attr, ""
+        if isinstance(node.value, ast.Name) and node.value.id in imported:
+            yield node.lineno, "name", node.attr, ""
+    elif isinstance(node, ast.Name):
+        yield node.lineno, "name", node.id, ""
+        yield node.lineno, "variable", node.id, number
+    elif isinstance(node, ast.alias):
+        yield node.lineno, "name", node.name, ""
+    elif isinstance(node, ast.Call):
+        called = ast.unparse(node.func).rpartition(".")[2]
+        for keyword in node.keywords:
+            yield keyword.lineno, "argument", keyword.arg or "", called
+
+
+@functools.cache
+def read_renames() -> dict[tuple[str, str], list[Rename]]:
+    """Read renames.toml into (form, name) -> renames."""
+    found: dict[tuple[str, str], list[Rename]] = {}
+    for chapter, names in tomllib.loads(RENAMES.read_text("utf-8"))["names"].items():
+        for old, new in names.items():
+            form, match = next((f, m) for f, p in FORMS.items() if (m := p.fullmatch(old)))
+            scopes = {match[1], new.partition("(")[0]} if form == "argument" else {match[1]}
+            rename = Rename(chapter, old, new, frozenset(scopes))
+            found.setdefault((form, match[2]), []).append(rename)
+    return found
+
+
+@functools.cache
+def moved_files() -> dict[str, str]:
+    """Read renames.toml: old file -> new file, both below chapters/."""
+    moved: dict[str, str] = tomllib.loads(RENAMES.read_text("utf-8"))["files"]
+    return moved

@@ -1,0 +1,171 @@
+"""Find exercises by number, their places in the learner's files, and the next one to do.
+
+Reads text files only and parses none of the learner's Python, so a file that is broken in the
+middle of an edit can still be found.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+
+from .answer_tables import FILE, find_tables, open_keys, read_table
+from .exercise_marks import MARK, stub_line
+from .exercise_pages import Exercise, numeric, read_exercises
+from .files import CHAPTERS, shown
+from .progress import read_passes
+from .terminal import CourseError
+
+
+class Place(NamedTuple):
+    """One mark of an exercise in the learner's files, or the head of its table."""
+
+    path: Path
+    """The file."""
+    line: int
+    """The line of the mark, counted from 1; the answer goes below it."""
+    stub: bool
+    """Whether nothing is written there yet."""
+    open: tuple[str, ...] = ()
+    """The keys of a table whose value is a question mark."""
+
+    def __str__(self) -> str:
+        return f"{shown(self.path)}:{self.line}"
+
+
+class Selection(NamedTuple):
+    """What `mi check` grades."""
+
+    title: str
+    """What the output calls it."""
+    exercises: list[Exercise]
+    """The exercises, in order."""
+    places: dict[str, list[Place]]
+    """Exercise -> where its answers go."""
+    folders: list[str]
+    """The folders of their chapters, which have the same name in chapters/ and in tests/."""
+    is_chapter: bool
+    """Whether these are the exercises of a chapter."""
+    is_list: bool
+    """Whether these are several exercises, or may be."""
+
+
+def select(what: str | None, *, outdated: bool = False) -> Selection:
+    """Resolve an exercise (2.4), a chapter (2), or None for the next exercise.
+
+    outdated: select instead what passed before an answer or given code changed.
+
+    Raises: CourseError when there is no such exercise or chapter.
+    """
+    is_chapter = what is not None and what.isdigit()
+    if outdated:
+        title, old = "passed before your files changed", read_passes().outdated
+        chosen = [found for found in exercises().values() if found.number in old]
+    elif what is not None and what.isdigit():
+        title = chapter_folder(what).name
+        chosen = [one for one in exercises().values() if numeric(one.number)[0] == int(what)]
+    else:
+        exercise = find(what)
+        title, chosen = f"{exercise.number} {exercise.title}", [exercise]
+    return Selection(
+        title,
+        chosen,
+        places={exercise.number: places(exercise.number) for exercise in chosen},
+        folders=sorted({chapter_folder(exercise.number).name for exercise in chosen}),
+        is_chapter=is_chapter and not outdated,
+        is_list=is_chapter or outdated,
+    )
+
+
+def exercises() -> dict[str, Exercise]:
+    """Read every exercise of the book, in order.
+
+    Raises: CourseError when a heading cannot be read, or when there is no book.
+    """
+    try:
+        found = read_exercises()
+    except ValueError as error:
+        raise CourseError(f"A heading in the book cannot be read. {error}") from None
+    if not found:
+        raise CourseError("There is no exercise in docs/; is this a whole clone of the course?")
+    return found
+
+
+def find(number: str | None) -> Exercise:
+    """Find an exercise by its number; without a number, the next one.
+
+    Raises: CourseError that lists the nearest numbers when there is no such exercise.
+    """
+    found = exercises()
+    if number is None:
+        following = next_exercise()
+        if following is None:
+            raise CourseError("Every exercise is passed. Give a number, as in 2.4.")
+        return following
+    if number not in found:
+        if not re.fullmatch(r"\d+(\.\d*)?", number):
+            raise CourseError(f"Expected an exercise such as 2.4, got {number}.")
+        close = ", ".join(nearest(number, list(found)))
+        raise CourseError(f"There is no exercise {number}. The nearest ones are {close}.")
+    return found[number]
+
+
+def nearest(wanted: str, numbers: list[str], count: int = 3) -> list[str]:
+    """Sort numbers by likeness to a wrong one: same digits first, then the same chapter."""
+    chapter, _, place = wanted.partition(".")
+
+    def distance(number: str) -> tuple[bool, int, int]:
+        of_chapter, of_place = numeric(number)
+        same_digits = number.replace(".", "") == wanted.replace(".", "")
+        return not same_digits, abs(of_chapter - int(chapter)), abs(of_place - int(place or 0))
+
+    return sorted(numbers, key=distance)[:count]
+
+
+def next_exercise(core: bool = False) -> Exercise | None:
+    """Return the first exercise that is not passed, of the core path or of all; None if none."""
+    done = read_passes().current
+    open_ones = (found for found in exercises().values() if found.number not in done)
+    return next((found for found in open_ones if found.core or not core), None)
+
+
+def chapter_folder(number: str) -> Path:
+    """Find the learner's folder of a chapter, by its number or the number of an exercise.
+
+    Raises: CourseError when the clone has no such chapter.
+    """
+    chapter = int(number.partition(".")[0])
+    folders = sorted(CHAPTERS.glob(f"ch{chapter:02d}_*/"))
+    if not folders:
+        there = ", ".join(sorted(folder.name for folder in CHAPTERS.glob("ch[0-9]*/")))
+        raise CourseError(
+            f"There is no chapter {chapter} yet. The chapters are: {there or 'none'}."
+        )
+    return folders[0]
+
+
+def places(number: str) -> list[Place]:
+    """Find every mark of an exercise in the learner's files, in the order of the files' names."""
+    found = []
+    for path in sorted(chapter_folder(number).rglob("*.py")):
+        lines = path.read_text("utf-8", errors="replace").splitlines()
+        for index, line in enumerate(lines):
+            mark = MARK.match(line.strip())
+            if mark and mark[1] == number:
+                below = next((rest.strip() for rest in lines[index + 1 :] if rest.strip()), "")
+                found.append(Place(path, index + 1, below == stub_line(number)))
+    return found + _tables(chapter_folder(number) / FILE, number)
+
+
+def _tables(path: Path, number: str) -> list[Place]:
+    """Find an exercise's table; one that is not TOML at the moment has no open keys."""
+    text = path.read_text("utf-8", errors="replace") if path.is_file() else ""
+    found = []
+    for table in (table for table in find_tables(text) if table.number == number):
+        try:
+            answers = read_table(text, number)
+        except tomllib.TOMLDecodeError:
+            answers = {}
+        left = open_keys(answers)
+        found.append(Place(path, table.first_line, bool(left) and len(left) == len(answers), left))
+    return found

@@ -1,0 +1,198 @@
+"""Write to the terminal: text, steps with their times, and commands that run for a while.
+
+Output is coloured and Markdown is rendered only in a terminal, with rich installed and NO_COLOR
+not set. Everything else here is standard library, because set-up runs before any package is there.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+LAST_LINES = 30
+"""Lines of output that are shown of a command that failed."""
+HEARTBEAT = 20.0
+"""Seconds between progress lines where the output is not a terminal."""
+
+
+class CourseError(Exception):
+    """A sentence for the person at the terminal, shown without a traceback."""
+
+
+class StepSkipped(CourseError):
+    """The reason why a step was not needed or not possible here."""
+
+
+def in_colour() -> bool:
+    """Tell whether the output is a terminal that shows colours."""
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def say(text: str = "") -> None:
+    """Write a line."""
+    print(text, flush=True)
+
+
+def heading(text: str) -> None:
+    """Write a line that starts a new part of the output."""
+    say("\n" + paint(text, "1"))
+
+
+def paint(text: str, code: str) -> str:
+    """Colour a text by its ANSI code: 1 bold, 2 faint, 31 red, 32 green, 33 yellow."""
+    return f"\x1b[{code}m{text}\x1b[0m" if in_colour() else text
+
+
+def bar(done: int, total: int, width: int = 24) -> str:
+    """Draw a progress bar."""
+    full = width * done // total if total else 0
+    return "█" * full + "░" * (width - full)
+
+
+def plural(count: int, noun: str) -> str:
+    """Write a count and its noun: 1 point, 2 points."""
+    return f"{count} {noun}" + "s" * (count != 1)
+
+
+def say_code(text: str, language: str = "python") -> None:
+    """Write code, coloured in a terminal."""
+    if in_colour():
+        say_markdown(f"```{language}\n{text}\n```")
+    else:
+        say(text)
+
+
+def say_markdown(text: str) -> None:
+    """Write Markdown, rendered in a terminal and unchanged elsewhere."""
+    if in_colour():
+        try:
+            from rich.console import Console
+            from rich.markdown import Markdown
+        except ImportError:
+            pass
+        else:
+            Console().print(Markdown(text, code_theme="ansi_dark"))
+            return
+    say(text)
+
+
+class Step(NamedTuple):
+    """One step that was run."""
+
+    outcome: str
+    """ok, skipped or failed."""
+    title: str
+    """What the step does."""
+    seconds: float
+    """How long it took."""
+    reason: str
+    """Why it was skipped or failed."""
+
+
+class Steps:
+    """Runs named steps one after the other and remembers their outcomes and times."""
+
+    def __init__(self) -> None:
+        self.done: list[Step] = []
+
+    def run(self, title: str, action: Callable[[], object]) -> bool:
+        """Run one step and print its outcome; return False when it failed."""
+        say(f"\n== {title}")
+        start, outcome, reason = time.perf_counter(), "ok", ""
+        try:
+            action()
+        except StepSkipped as skipped:
+            outcome, reason = "skipped", str(skipped)
+        except CourseError as error:
+            outcome, reason = "failed", str(error)
+        step = Step(outcome, title, time.perf_counter() - start, reason)
+        self.done.append(step)
+        say(f"   {outcome}, {step.seconds:.1f} s" + (f": {reason}" if reason else ""))
+        return outcome != "failed"
+
+    def failed(self) -> bool:
+        """Tell whether any step failed."""
+        return any(step.outcome == "failed" for step in self.done)
+
+    def table(self) -> str:
+        """Format a table of all steps, their outcomes and times."""
+        rows = [
+            f"   {step.outcome:<8}{step.seconds:7.1f} s  {step.title}"
+            + (f": {step.reason}" if step.reason else "")
+            for step in self.done
+        ]
+        total = sum(step.seconds for step in self.done)
+        return "\n".join([*rows, f"   {'total':<8}{total:7.1f} s"])
+
+
+def run_visibly(command: Sequence[str], error: str, **options: Any) -> None:
+    """Run a command and let it print.
+
+    Raises: CourseError with the sentence `error` when the command fails.
+    """
+    sys.stdout.flush()
+    code = subprocess.run(list(command), **options).returncode
+    if code != 0:
+        raise CourseError(f"{error} (exit status {code})")
+
+
+def run_quietly(
+    title: str,
+    command: Sequence[str],
+    env: dict[str, str] | None = None,
+    cwd: Path | None = None,
+) -> None:
+    """Run a command and show only its latest line of output and the seconds so far.
+
+    Raises: CourseError with the end of the command's output when the command fails.
+    """
+    start, output = time.perf_counter(), [""]
+    with subprocess.Popen(
+        list(command),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        env={**os.environ, **(env or {})},
+        cwd=cwd,
+    ) as process:
+        reader = threading.Thread(target=_collect, args=(process, output), daemon=True)
+        reader.start()
+        try:
+            _show_progress(title, process, output)
+        except BaseException:
+            process.kill()
+            raise
+        reader.join()
+    if process.returncode != 0:
+        end = "\n".join(f"     {line}" for line in output[-LAST_LINES:])
+        raise CourseError(f"{title}: `{command[0]}` failed; the end of its output is\n{end}")
+    say(f"   {title}: {time.perf_counter() - start:.1f} s")
+
+
+def _collect(process: "subprocess.Popen[str]", output: list[str]) -> None:
+    for line in process.stdout or ():
+        if line.strip():
+            output.append(line.rstrip())
+
+
+def _show_progress(title: str, process: "subprocess.Popen[str]", output: list[str]) -> None:
+    start, terminal = time.perf_counter(), sys.stdout.isatty()
+    heartbeats = 0
+    while process.poll() is None:
+        seconds = time.perf_counter() - start
+        line = f"   {title}: {seconds:.0f} s  {output[-1].strip()}"
+        if terminal:
+            width = os.get_terminal_size().columns - 1
+            print("\r" + line[:width].ljust(width), end="", flush=True)
+        elif seconds > HEARTBEAT * (heartbeats + 1):
+            heartbeats += 1
+            say(line[:99])
+        time.sleep(0.2)
+    if terminal:
+        print("\r" + " " * (os.get_terminal_size().columns - 1) + "\r", end="", flush=True)

@@ -1,0 +1,243 @@
+"""The set-up, with nothing installed: a runner that only records what it would run."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from chapters.course import course_commands, environment
+from chapters.course.terminal import CourseError, Steps, run_quietly
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Runner:
+    """Records each command; creating an environment leaves a file, like the real one."""
+
+    def __init__(self, venv: Path):
+        self.venv, self.titles, self.breaks_at = venv, [], ""
+
+    def __call__(self, title, command, env=None):
+        self.titles.append(title)
+        if self.breaks_at and self.breaks_at in title:
+            raise KeyboardInterrupt
+        if title.startswith("the environment"):
+            (self.venv / "made").touch()
+
+
+@pytest.fixture
+def venv(tmp_path, monkeypatch):
+    """The environment of a course in a temporary folder; pip is the installer."""
+    (tmp_path / "pyproject.toml").write_text("[project]")
+    (tmp_path / "constraints.txt").write_text("torch==2.13.0")
+    real = Path(sys.executable)
+    monkeypatch.setattr(
+        environment, "python_of", lambda venv: real if (venv / "made").exists() else venv
+    )
+    monkeypatch.setattr(environment, "find_uv", lambda: None)
+    monkeypatch.setattr(environment, "torch_index", lambda: None)
+    return tmp_path / ".venv"
+
+
+@pytest.fixture
+def run(venv):
+    return Runner(venv)
+
+
+def test_second_run_has_nothing_to_do(venv, run):
+    assert environment.prepare(["dev", "docs"], venv, run)
+    assert run.titles == ["the environment .venv", "the packages (dev, docs)"]
+    assert not environment.prepare(["dev", "docs"], venv, run)
+    assert len(run.titles) == 2, "a second run installed again"
+
+
+@pytest.mark.parametrize("moment", ["environment", "packages"])
+def test_interrupted_set_up_starts_again(venv, run, moment):
+    run.breaks_at = moment
+    with pytest.raises(KeyboardInterrupt):
+        environment.prepare(["dev"], venv, run)
+    assert not environment.finished(venv)
+    (venv / "half a package").touch()
+    run.breaks_at, run.titles = "", []
+    assert environment.prepare(["dev"], venv, run)
+    assert run.titles[0] == "the environment .venv", "an unfinished environment was used"
+    assert not (venv / "half a package").exists()
+    assert environment.finished(venv)
+
+
+def test_changed_pin_is_installed_into_the_environment(venv, run):
+    environment.prepare(["dev"], venv, run)
+    (venv.parent / "constraints.txt").write_text("torch==2.14.0")
+    run.titles.clear()
+    assert environment.prepare(["dev"], venv, run)
+    assert run.titles == ["the packages (dev)"]
+
+
+def test_extras_only_grow(venv, run):
+    environment.prepare(["dev", "crosscheck"], venv, run)
+    assert not environment.prepare(["dev"], venv, run), "what is there was installed again"
+    environment.prepare(["docs"], venv, run)
+    assert run.titles[-1] == "the packages (crosscheck, dev, docs)"
+
+
+def test_environment_of_another_folder_is_created_again(venv, run):
+    environment.prepare(["dev"], venv, run)
+    stamp = json.loads((venv / environment.STAMP).read_text())
+    (venv / environment.STAMP).write_text(json.dumps({**stamp, "folder": "/where/it/was"}))
+    environment.prepare(["dev"], venv, run)
+    assert run.titles.count("the environment .venv") == 2
+
+
+def test_environment_of_the_users_own_is_kept(venv, run):
+    venv.mkdir()
+    (venv / "made").touch()
+    (venv / "the user's").touch()
+    environment.prepare(["dev"], venv, run)
+    assert run.titles == ["the packages (dev)"]
+    assert (venv / "the user's").exists(), "a .venv without a stamp was deleted"
+
+
+def test_commands_for_uv_and_for_pip(monkeypatch):
+    monkeypatch.setattr(environment, "python_of", lambda venv: venv / "python")
+    venv = Path("c/.venv")
+    asked = ["--constraint", str(Path("c/constraints.txt"))]
+    python = str(Path("c/.venv/python"))
+    editable = ["--editable", "c[dev,docs]"]
+    plain = ["--progress-bar", "off", "--disable-pip-version-check"]
+    pip = [python, "-m", "pip", "install", *plain, *asked]
+    uv = ["uv", "pip", "install", "--python", python]
+    assert environment.creation(venv, None) == [sys.executable, "-m", "venv", str(venv)]
+    assert environment.installation(venv, None, ["dev", "docs"]) == pip + editable
+    assert environment.installation(venv, "uv", ["dev", "docs"]) == [*uv, *asked, *editable]
+    only_torch = ["--no-deps", "torch"]
+    assert environment.torch_installation(venv, None, "U") == [
+        *pip,
+        "--index-url",
+        "U",
+        *only_torch,
+    ]
+    assert environment.torch_installation(venv, "uv", "U")[-4:] == [
+        "--default-index",
+        "U",
+        *only_torch,
+    ]
+    assert environment.creation(venv, "uv")[:4] == ["uv", "venv", "--python", sys.executable]
+
+
+@pytest.mark.parametrize(
+    ("system", "driver", "variables", "settings", "own_index"),
+    [
+        ("linux", False, {}, {}, True),
+        ("linux", False, {"PIP_CERT": "/c", "UV_CACHE_DIR": "/c"}, {"cert": "/c"}, True),
+        ("linux", True, {}, {}, False),
+        ("darwin", False, {}, {}, False),
+        ("win32", False, {}, {}, False),
+        ("linux", False, {"PIP_INDEX_URL": "https://i"}, {}, False),
+        ("linux", False, {"PIP_FIND_LINKS": "/w"}, {}, False),
+        ("linux", False, {"UV_DEFAULT_INDEX": "https://i"}, {}, False),
+        ("linux", False, {"UV_TORCH_BACKEND": "auto"}, {}, False),
+        ("linux", False, {}, {"extra-index-url": "https://i"}, False),
+        ("linux", False, {}, {"find-links": "/w"}, False),
+    ],
+)
+def test_cpu_build_without_a_driver_and_a_configured_index(
+    monkeypatch, system, driver, variables, settings, own_index
+):
+    monkeypatch.setattr(environment.sys, "platform", system)
+    monkeypatch.setattr(environment, "has_nvidia_driver", lambda: driver)
+    monkeypatch.setattr(environment.os, "environ", variables)
+    monkeypatch.setattr(environment, "pip_settings", lambda: settings)
+    assert environment.torch_index() == (environment.CPU_INDEX if own_index else None)
+
+
+def test_larger_build_when_the_cpu_index_is_unreachable(venv, monkeypatch, capsys):
+    def unreachable(title, command, env=None):
+        titles.append(title)
+        if "PyTorch" in title:
+            raise CourseError("no such host")
+
+    titles: list[str] = []
+    monkeypatch.setattr(environment, "torch_index", lambda: environment.CPU_INDEX)
+    environment.install(venv, None, ["dev"], unreachable)
+    assert titles == ["PyTorch for the CPU", "the packages (dev)"]
+    assert "larger build" in capsys.readouterr().out
+
+
+def test_pip_settings_are_read_without_variables():
+    listing = (
+        ":env:.find-links='/ignored'\n"
+        "global.index-url='https://i'\n"
+        "install.find-links='\\n/a\\n/b'\n"
+        "some notice\n"
+    )
+    assert environment.read_settings(listing) == {
+        "index-url": "https://i",
+        "find-links": "\n/a\n/b",
+    }
+
+
+def test_uv_gets_the_find_links_of_pip(monkeypatch):
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    monkeypatch.setattr(environment, "pip_settings", lambda: {"find-links": "\n/a\n/b"})
+    monkeypatch.delenv("UV_FIND_LINKS", raising=False)
+    assert environment.uv_environment() == {"UV_FIND_LINKS": "/a,/b"}
+    monkeypatch.setenv("UV_FIND_LINKS", "/mine")
+    assert environment.uv_environment() == {}, "the user's own setting was replaced"
+
+
+@pytest.mark.parametrize("name", ["__init__.py", "__main__.py"])
+def test_old_python_can_parse_the_entry_point(name):
+    ast.parse((ROOT / "chapters" / name).read_text("utf-8"), feature_version=(3, 6))
+
+
+def test_old_python_gets_a_sentence():
+    pretend = (
+        "import runpy, sys; sys.version_info = (3, 8, 18, 'final', 0); "
+        "runpy.run_module('chapters', run_name='__main__')"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", pretend], cwd=ROOT, capture_output=True, encoding="utf-8"
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("This course needs Python 3.11 or newer, and this is Python 3.8")
+    assert ended.stderr.count("\n") == 1, "expected one sentence for an old Python"
+
+
+def test_failed_command_shows_the_end_of_its_output():
+    command = [sys.executable, "-c", "print('no such package'); raise SystemExit(3)"]
+    with pytest.raises(CourseError, match="no such package"):
+        run_quietly("the packages", command)
+
+
+@pytest.mark.parametrize("no_serve", [True, False])
+def test_unreachable_model_stops_no_other_step(monkeypatch, capsys, no_serve):
+    def unreachable():
+        raise CourseError("the model's host did not answer")
+
+    done = []
+    monkeypatch.setattr(course_commands, "inside", lambda: True)
+    monkeypatch.setattr(course_commands, "up_to_date", lambda extras: True)
+    monkeypatch.setattr(course_commands, "enter", lambda words: None)
+    monkeypatch.setattr(course_commands, "show_start", lambda: done.append("start"))
+    monkeypatch.setattr(course_commands, "fetch_model", unreachable)
+    monkeypatch.setattr(course_commands, "tour", lambda: done.append("tour"))
+    monkeypatch.setattr(course_commands, "build", lambda: done.append("book"))
+    monkeypatch.setattr(course_commands, "serve", lambda: done.append("serve"))
+    assert course_commands.course(no_serve) == 1, "a failed step must change the exit status"
+    assert done == ["start", "book"] + ["serve"] * (not no_serve)
+    said = capsys.readouterr().out
+    assert "the model's host did not answer" in said
+    assert "it needs the real model. Later: `mi model`" in said
+
+
+def test_table_lists_every_step_with_its_outcome(capsys):
+    steps = Steps()
+    assert steps.run("goes well", lambda: None)
+    assert not steps.failed()
+    capsys.readouterr()
+    rows = steps.table().split("\n")
+    assert rows[0].split()[0] == "ok" and "goes well" in rows[0]
+    assert rows[-1].split()[0] == "total"
