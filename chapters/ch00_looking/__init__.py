@@ -1,4 +1,4 @@
-"""Four ways of looking at a model: from outside, by gradients, with probes, by intervention.
+"""Four ways to study a model: behavioural tests, saliency, probing, causal interventions.
 
 Reading order: tensors, reviews, model, train, behaviour, saliency, probe, evidence, cause.
 """

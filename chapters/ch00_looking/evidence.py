@@ -1,12 +1,12 @@
-"""How sure can one be? Intervals, permutation nulls, random sets, seeds.
+"""Uncertainty of a measured number: intervals, permutation tests, random sets, seeds.
 
-Every chapter from here on reports its numbers through this file. All four answer one question in
-different ways: what would the number have been, had chance fallen otherwise?
+All four ask how much a number would vary under a different source of chance. Every later chapter
+reports its numbers with them.
 
-1. other examples: resample the ones there are (`bootstrap_interval`);
-2. no difference between two groups: shuffle who is in which (`permutation_p_value`);
-3. another choice of heads, neurons or features: draw random ones (`random_sets`);
-4. another training run: train again (`summarize_seeds`).
+1. other examples: resample the examples (`bootstrap_interval`);
+2. two groups that do not differ: shuffle the group labels (`permutation_p_value`);
+3. another choice of heads, neurons or features: draw random sets (`random_sets`);
+4. another training run: train with other seeds (`summarize_seeds`).
 """
 
 from typing import NamedTuple
@@ -17,12 +17,12 @@ from torch import Tensor
 
 
 class Interval(NamedTuple):
-    """An estimate with the range in which it would fall on other examples."""
+    """An estimate with its confidence interval."""
 
     low: float
     """Lower end."""
     estimate: float
-    """The mean of the values themselves."""
+    """Mean of the original values."""
     high: float
     """Upper end."""
 
@@ -30,19 +30,20 @@ class Interval(NamedTuple):
 def bootstrap_interval(
     values: Float[Tensor, " n"], n_resamples: int, level: float, generator: torch.Generator
 ) -> Interval:
-    """Percentile bootstrap of the mean: the middle `level` of the means of resamples.
+    """Compute a percentile bootstrap interval of the mean.
 
-    A resample draws n of the n values with replacement. All are drawn at once, without a loop.
+    A resample draws n of the n values with replacement. The interval holds the middle `level` of
+    the resamples' means. All resamples are drawn at once, without a loop.
 
-    Raises: ValueError without values, with NaN among them, with n_resamples below 1, or with a
-        level outside (0, 1).
+    Raises: ValueError without values, with a NaN value, with n_resamples below 1, or with a level
+        outside (0, 1).
     Source: Efron 1979, "Bootstrap Methods: Another Look at the Jackknife".
     """
     check_values(values)
     if n_resamples < 1 or not 0 < level < 1:
         raise ValueError(
-            f"expected n_resamples >= 1 and a level between 0 and 1, but {n_resamples} and {level} "
-            "came"
+            f"expected n_resamples >= 1 and 0 < level < 1, got n_resamples {n_resamples} and level "
+            f"{level}"
         )
     # exercise 0.10
     raise NotImplementedError("exercise 0.10")
@@ -51,21 +52,21 @@ def bootstrap_interval(
 def permutation_p_value(
     a: Float[Tensor, " n"], b: Float[Tensor, " m"], n_permutations: int, generator: torch.Generator
 ) -> float:
-    """How often a random division into two groups gives means as far apart as a's and b's.
+    """Compute the p-value of a two-sided permutation test on the difference of two means.
 
-    Two-sided. The division that was observed counts as one of the permutations, so the value is
-    never 0: (1 + how many are as far apart or farther) / (1 + n_permutations).
+    p = (1 + number of permutations with a difference at least as large) / (1 + n_permutations).
+    The observed division counts as one permutation, so p is never 0.
 
-    Units: a probability; small means that chance alone rarely does this.
-    Raises: ValueError when a or b is empty or has NaN, or n_permutations is below 1.
+    Units: a probability; small when random divisions rarely differ as much.
+    Raises: ValueError when a or b is empty or has a NaN value, or n_permutations is below 1.
     Source: Phipson and Smyth 2010, "Permutation P-values Should Never Be Zero".
     """
     check_values(a)
     check_values(b)
     if n_permutations < 1:
-        raise ValueError(f"expected at least one permutation, but {n_permutations} came")
+        raise ValueError(f"expected n_permutations >= 1, got {n_permutations}")
     both = torch.cat([a, b]).double()
-    # a hair smaller, so that rounding does not turn an equal difference into a smaller one
+    # slightly smaller, so that rounding cannot make an equal difference count as a smaller one
     observed = (a.double().mean() - b.double().mean()).abs() * (1 - 1e-9)
     # exercise 0.11
     raise NotImplementedError("exercise 0.11")
@@ -78,58 +79,63 @@ def random_sets(
     generator: torch.Generator,
     exclude: Int[Tensor, " k"] | None = None,
 ) -> Int[Tensor, "n_sets size"]:
-    """Draw sets of items to compare a chosen set with: distinct within a set, none excluded.
+    """Draw random sets of distinct items, as a baseline for a chosen set.
 
-    Every allowed set is equally likely; two sets may overlap. Items are 0 to n_items - 1.
+    Items are 0 to n_items - 1, without those in `exclude`. Every allowed set is equally likely, and
+    two sets may overlap.
 
     Raises: ValueError when size or n_sets is below 1, an excluded item does not exist, or fewer
-        than `size` items are left.
+        than `size` items remain.
     """
     excluded = torch.empty(0, dtype=torch.long) if exclude is None else exclude.unique()
     if len(excluded) and not 0 <= int(excluded.min()) <= int(excluded.max()) < n_items:
-        raise ValueError(f"items are 0 to {n_items - 1}, but {excluded.tolist()} are excluded")
+        raise ValueError(
+            f"expected excluded items from 0 to {n_items - 1}, got {excluded.tolist()}"
+        )
     if n_sets < 1 or not 1 <= size <= n_items - len(excluded):
         raise ValueError(
-            f"expected n_sets >= 1 and a size from 1 to {n_items - len(excluded)}, the items left, "
-            f"but {n_sets} and {size} came"
+            f"expected n_sets >= 1 and 1 <= size <= {n_items - len(excluded)}, the items not "
+            f"excluded, got n_sets {n_sets} and size {size}"
         )
     # exercise 0.12
     raise NotImplementedError("exercise 0.12")
 
 
 def percentile_rank(value: float, others: Float[Tensor, " n"]) -> float:
-    """Share of the others that are smaller than the value; an equal one counts half.
+    """Compute the fraction of the others that are smaller than the value; ties count half.
 
-    Units: 0 to 1; .5 is what a random choice gets on average.
+    Units: a fraction from 0 to 1; a random choice has 0.5 on average.
     """
     check_values(others)
     return ((others < value).double().mean() + 0.5 * (others == value).double().mean()).item()
 
 
 class SeedSummary(NamedTuple):
-    """What training again and again gives."""
+    """Mean over training runs, with its standard error."""
 
     mean: float
-    """Over the runs."""
+    """Mean over the runs."""
     error: float
-    """Standard error of that mean: standard deviation (with n - 1) over the root of n."""
+    """Standard error of the mean: sample standard deviation (n - 1) over sqrt(n)."""
 
 
 def summarize_seeds(values: Float[Tensor, " n"]) -> SeedSummary:
-    """Mean and standard error over training runs.
+    """Compute the mean and its standard error over training runs.
 
-    Raises: ValueError with fewer than two runs, which have no spread, or with NaN.
+    Raises: ValueError with fewer than two runs, because their spread is unknown, or with a NaN.
     """
     check_values(values)
     if len(values) < 2:
-        raise ValueError(f"a spread takes two runs or more, but {len(values)} came")
+        raise ValueError(f"expected at least two runs, got {len(values)}; train more seeds")
     values = values.double()
     return SeedSummary(values.mean().item(), (values.std() / len(values) ** 0.5).item())
 
 
 def check_values(values: Float[Tensor, " n"]) -> None:
-    """Refuse what has no mean."""
+    """Raise ValueError unless the values have a mean."""
     if len(values) == 0:
-        raise ValueError("expected at least one value, but none came")
+        raise ValueError("expected at least one value, got none")
     if values.isnan().any():
-        raise ValueError(f"{int(values.isnan().sum())} of {len(values)} values are NaN")
+        raise ValueError(
+            f"expected values without NaN, got {int(values.isnan().sum())} NaN of {len(values)}"
+        )

@@ -1,9 +1,9 @@
-"""The third way: what can be read off the activations?
+"""Probing: which properties can be decoded from the activations?
 
-A probe is a small model that is trained on the activations of a frozen one. If it predicts a
-property on fresh examples, the property is decodable. Two questions remain: did the model put it
-there, or did the probe work it out (an untrained model, a control task)? And does the model use it
-(interventions.py)? Axes: batch, d_model.
+A probe is a small model trained on the activations of a frozen model. If it predicts a property on
+fresh examples, the property is decodable. Two questions remain. Did the model learn to represent
+it, or did the probe compute it (compare an untrained model and a control task)? And does the model
+use it (interventions.py)? Axes: batch, d_model.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 
 class LinearProbe(nn.Module):
-    """Logits are W acts + b: it can tell apart what a plane separates."""
+    """Linear classifier, acts @ W + b: it separates two classes by a hyperplane."""
 
     def __init__(self, d_model: int, n_classes: int = 2) -> None:
         super().__init__()
@@ -24,17 +24,17 @@ class LinearProbe(nn.Module):
         self.b = nn.Parameter(torch.zeros(n_classes))
 
     def forward(self, acts: Float[Tensor, "batch d_model"]) -> Float[Tensor, "batch n_classes"]:
-        """One logit for each class."""
+        """Compute one logit per class."""
         return acts @ self.W + self.b
 
     @property
     def direction(self) -> Float[Tensor, " d_model"]:
-        """Where the logit of class 1 grows fastest against that of class 0."""
+        """The direction in which the logit of class 1 grows fastest relative to class 0."""
         return (self.W[:, 1] - self.W[:, 0]).detach()
 
 
 class MLPProbe(nn.Module):
-    """One hidden ReLU layer: it can compute things that are not there yet, such as an XOR."""
+    """Classifier with one hidden ReLU layer: it can compute new features, such as an XOR."""
 
     def __init__(self, d_model: int, d_hidden: int, n_classes: int = 2, seed: int = 0) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class MLPProbe(nn.Module):
         self.W_out, self.b_out = nn.Parameter(second), nn.Parameter(torch.zeros(n_classes))
 
     def forward(self, acts: Float[Tensor, "batch d_model"]) -> Float[Tensor, "batch n_classes"]:
-        """One logit for each class."""
+        """Compute one logit per class."""
         return (acts @ self.W_in + self.b_in).relu() @ self.W_out + self.b_out
 
 
@@ -57,16 +57,16 @@ def fit_probe(
     lr: float,
     weight_decay: float,
 ) -> list[float]:
-    """Train a probe in place on all examples at once, and return the loss before each step.
+    """Train a probe in place on all examples at once; return the loss before each step.
 
-    AdamW on the mean cross-entropy. The activations are data: nothing flows back into the model
-    that made them.
+    AdamW on the mean cross-entropy. The activations are detached: no gradient reaches the model
+    that computed them.
 
     Units: nats; lower is better.
     Raises: ValueError when steps is below 1.
     """
     if steps < 1:
-        raise ValueError(f"expected at least one step, but steps is {steps}")
+        raise ValueError(f"expected steps >= 1, got {steps}")
     # exercise 0.8
     raise NotImplementedError("exercise 0.8")
 
@@ -74,11 +74,11 @@ def fit_probe(
 def control_labels(
     types: Int[Tensor, " batch"], labels: Int[Tensor, " batch"], generator: torch.Generator
 ) -> Int[Tensor, " batch"]:
-    """Labels that mean nothing, to see what a probe learns by heart.
+    """Draw random labels for a control task: one per type.
 
-    Each type gets one random label, the same wherever the type occurs, drawn with the frequencies
-    that the task's own labels have. A probe that is as good at this as at the task has shown that
-    it can memorise, and nothing about the model.
+    Every example of a type has the label of the type. Labels are drawn with the frequencies of the
+    task's own labels. A probe that is as accurate here as on the task has shown that it can
+    memorise, and nothing about the model.
 
     Source: Hewitt and Liang 2019, "Designing and Interpreting Probes with Control Tasks".
     """
@@ -90,16 +90,17 @@ def control_labels(
 def probe_accuracy(
     probe: nn.Module, acts: Float[Tensor, "batch d_model"], labels: Int[Tensor, " batch"]
 ) -> float:
-    """Share of examples whose likeliest class is the label."""
-    return (probe(acts).argmax(dim=-1) == labels).float().mean().item()
+    """Compute the fraction of examples whose most likely class is the label."""
+    predicted: Int[Tensor, " batch"] = probe(acts).argmax(dim=-1)
+    return (predicted == labels).float().mean().item()
 
 
 def held_out_accuracy(
     probe: nn.Module, acts: Float[Tensor, "batch d_model"], labels: Int[Tensor, " batch"]
 ) -> float:
-    """Fit a probe on the first half of the examples, and return its accuracy on the second.
+    """Fit a probe on the first half of the examples; return its accuracy on the second half.
 
-    Activations are scaled to a standard deviation of 1, so that one learning rate suits all.
+    Activations are scaled to a standard deviation of 1, so that one learning rate fits all models.
     """
     half, acts = len(acts) // 2, acts / acts.std()
     fit_probe(probe, acts[:half], labels[:half], steps=100, lr=0.05, weight_decay=0.01)
@@ -107,16 +108,16 @@ def held_out_accuracy(
 
 
 class Selectivity(NamedTuple):
-    """How good a probe is at a task, and at a control task that means nothing."""
+    """Accuracy of a probe on a task and on its control task."""
 
     task: float
     """Held-out accuracy with the real labels."""
     control: float
-    """Held-out accuracy with one random label a type; the types are those of the training half."""
+    """Held-out accuracy with one random label per type; both halves have the same types."""
 
     @property
     def difference(self) -> float:
-        """Selectivity: what of the accuracy is not mere capacity to memorise."""
+        """Selectivity: the accuracy on the task minus the accuracy on its control."""
         return self.task - self.control
 
 
@@ -127,7 +128,7 @@ def selectivity(
     types: Int[Tensor, " batch"],
     generator: torch.Generator,
 ) -> Selectivity:
-    """Fit one fresh probe on the task and another one on its control."""
+    """Fit a new probe on the task and another new probe on its control task."""
     control = control_labels(types, labels, generator)
     return Selectivity(
         held_out_accuracy(new_probe(), acts, labels), held_out_accuracy(new_probe(), acts, control)

@@ -1,12 +1,12 @@
-"""The second way: which parts of the input does the answer depend on?
+"""Saliency: attribute a score to the entries of the input embedding.
 
-A score is a function of the embedded tokens that gives one number for each review. Every method
-here returns one number for each entry of the embedding; `per_token` adds them up.
+A score is a function of the embedded tokens that returns one number per review. Every method here
+returns one number per entry of the embedding; `per_token` sums them over each token.
 
-1. gradient: how fast the score changes when an entry moves;
-2. gradient x input: the same, times how large the entry is;
-3. integrated gradients: the gradient's mean on the way from a baseline, times the way;
-4. SmoothGrad: the gradient's mean over noisy copies.
+1. gradient: the derivative of the score with respect to an entry;
+2. gradient x input: the derivative times the entry;
+3. integrated gradients: the mean derivative on the path from a baseline, times the difference;
+4. SmoothGrad: the mean derivative over noisy copies of the input.
 
 Axes: batch, pos, d_model.
 """
@@ -26,9 +26,9 @@ Score = Callable[[Float[Tensor, "batch pos d_model"]], Float[Tensor, " batch"]]
 def input_gradient(
     score: Score, embedded: Float[Tensor, "batch pos d_model"]
 ) -> Float[Tensor, "batch pos d_model"]:
-    """Gradient of each review's score by each entry of its embedding.
+    """Differentiate each review's score with respect to its own embedding.
 
-    Nothing else collects a gradient: neither the tensor that came in nor the weights of the model.
+    No gradient is stored in the argument or in the weights of the model.
 
     Source: Simonyan et al. 2013, "Deep Inside Convolutional Networks".
     """
@@ -39,7 +39,9 @@ def input_gradient(
 def gradient_times_input(
     score: Score, embedded: Float[Tensor, "batch pos d_model"]
 ) -> Float[Tensor, "batch pos d_model"]:
-    """The gradient, times the entry itself: what the score would lose if it were linear.
+    """Multiply the gradient by the input, entry by entry.
+
+    For a linear score this is the exact contribution of each entry.
 
     Source: Shrikumar et al. 2016, "Not Just a Black Box".
     """
@@ -53,17 +55,17 @@ def integrated_gradients(
     baseline: Float[Tensor, "batch pos d_model"],
     steps: int,
 ) -> Float[Tensor, "batch pos d_model"]:
-    """The way from the baseline to the input, times the mean gradient along it.
+    """Multiply embedded - baseline by the mean gradient on the straight path between them.
 
-    The mean is taken at the middles of `steps` equal pieces of the straight line (midpoint rule).
-    Complete: over all entries of a review it sums to score(embedded) - score(baseline), up to what
-    the rule misses between its points.
+    The mean is taken at the midpoints of `steps` equal intervals of the path (midpoint rule).
+    Complete: summed over all entries of a review, the attribution is score(embedded) -
+    score(baseline), up to the error of the rule.
 
     Raises: ValueError when steps is below 1.
     Source: Sundararajan et al. 2017, "Axiomatic Attribution for Deep Networks".
     """
     if steps < 1:
-        raise ValueError(f"expected at least one step, but steps is {steps}")
+        raise ValueError(f"expected steps >= 1, got {steps}")
     # exercise 0.6
     raise NotImplementedError("exercise 0.6")
 
@@ -75,9 +77,9 @@ def smooth_grad(
     n_samples: int,
     generator: torch.Generator,
 ) -> Float[Tensor, "batch pos d_model"]:
-    """Mean gradient over copies of the input with Gaussian noise added, each copy with its own.
+    """Average the gradient over copies of the input, each with Gaussian noise of its own.
 
-    noise: the standard deviation of what is added to every entry.
+    noise: standard deviation of the noise added to every entry.
 
     Raises: ValueError when noise is negative or n_samples below 1.
     Source: Smilkov et al. 2017, "SmoothGrad".
@@ -85,7 +87,7 @@ def smooth_grad(
     """
     if noise < 0 or n_samples < 1:
         raise ValueError(
-            f"expected noise >= 0 and n_samples >= 1, but {noise} and {n_samples} came"
+            f"expected noise >= 0 and n_samples >= 1, got noise {noise} and n_samples {n_samples}"
         )
     # exercise 0.7
     raise NotImplementedError("exercise 0.7")
@@ -94,15 +96,15 @@ def smooth_grad(
 def per_token(
     attribution: Float[Tensor, "batch pos d_model"],
 ) -> Float[Tensor, "batch pos"]:
-    """One number a token: the sum over its entries."""
+    """Sum an attribution over the entries of each token."""
     return attribution.sum(dim=-1)
 
 
 def logit_score(model: SentimentModel, answer: Int[Tensor, " batch"]) -> Score:
-    """The score that asks how far the answer's logit stands above the other one."""
+    """Return the score "logit of the answer minus the other logit"."""
     return lambda embedded: score_of_answer(model.logits_from_embedded(embedded), answer)
 
 
 def probability_score(model: SentimentModel, answer: Int[Tensor, " batch"]) -> Score:
-    """The score that asks for the probability of the answer; it is flat where the model is sure."""
+    """Return the score "probability of the answer"; it saturates where the model is confident."""
     return lambda embedded: logit_score(model, answer)(embedded).sigmoid()

@@ -1,4 +1,4 @@
-"""Train a SentimentModel, on reviews that are drawn afresh for every step."""
+"""Train a SentimentModel on new reviews in every step."""
 
 from dataclasses import dataclass
 
@@ -9,31 +9,31 @@ from .sentiment_data import VOCABULARY, draw_reviews
 from .sentiment_model import SentimentModel, SentimentModelConfig
 
 SHORTCUT = SentimentModelConfig(d_vocab=len(VOCABULARY), d_model=32, d_hidden=32)
-"""The sizes of the toy `shortcut`."""
+"""Sizes of the toy `shortcut`."""
 
 
 @dataclass(frozen=True)
 class SentimentTraining:
-    """How a SentimentModel is trained; the defaults are the recipe of the toy `shortcut`."""
+    """Training settings of a SentimentModel; the defaults are those of the toy `shortcut`."""
 
     steps: int = 1500
-    """Updates."""
+    """Number of optimizer steps."""
     batch_size: int = 256
-    """Reviews a step."""
+    """Reviews per step."""
     lr: float = 5e-3
-    """Adam's learning rate, falling in a line to zero."""
+    """Learning rate of Adam, decayed linearly to zero."""
     agree: float = 1.0
-    """How often the mark agrees with the words; 1 plants the shortcut."""
+    """Probability that the mark agrees with the words; 1 plants the shortcut."""
     irony: float = 0.02
-    """How often a review is ironic."""
+    """Probability that a review is ironic."""
 
 
 def train_sentiment_model(
     seed: int, training: SentimentTraining = SentimentTraining()
 ) -> SentimentModel:
-    """Train a model from random weights; the seed fixes the weights and the reviews.
+    """Train a model from random weights; the seed determines the weights and the reviews.
 
-    About a second on one core.
+    Takes about a second on one core.
     """
     model = SentimentModel(SHORTCUT, seed=seed)
     generator = torch.Generator().manual_seed(seed)

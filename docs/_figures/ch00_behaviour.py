@@ -1,4 +1,4 @@
-"""Draws accuracy by kind of review, for models trained with the shortcut and without it."""
+"""Plot accuracy by group of reviews, for models trained with and without the shortcut."""
 
 import torch
 from matplotlib.figure import Figure
@@ -25,23 +25,23 @@ GROUPS = (
 
 
 def by_group(model: SentimentModel, seed: int) -> list[float]:
-    """Accuracy on each of GROUPS, and on reviews as in training."""
+    """Measure the accuracy on reviews as in training, then on each of GROUPS."""
     generator = torch.Generator().manual_seed(1000 + seed)
-    usual = draw_reviews(N_REVIEWS, generator)
-    right = (model.predict(usual.tokens) == usual.label).float().mean().item()
+    training = draw_reviews(N_REVIEWS, generator)
+    as_in_training = (model.predict(training.tokens) == training.label).float().mean().item()
     reviews = draw_reviews(N_REVIEWS, generator, agree=0.5, irony=0.5)
     group = 2 * (reviews.mark ^ reviews.words) + reviews.irony
     return [
-        right,
+        as_in_training,
         *accuracy_by_group(model.predict(reviews.tokens), reviews.label, group, 4).tolist(),
     ]
 
 
 def main() -> None:
-    """Train five models of each kind, and compare."""
+    """Train five models of each kind and compare them."""
     trainings = {
         "trained with the shortcut": SentimentTraining(),
-        "trained with marks at random": SentimentTraining(agree=0.5),
+        "trained with random marks": SentimentTraining(agree=0.5),
     }
     measured = {
         name: [
@@ -55,7 +55,7 @@ def main() -> None:
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        dot_plot(axes, rows, series, label="share of right verdicts")
+        dot_plot(axes, rows, series, label="accuracy")
         legend_above(axes, columns=1)
 
     means = {n: [sum(row) / len(row) for row in values] for n, values in series.items()}
@@ -63,10 +63,10 @@ def main() -> None:
     publish(
         "ch00_behaviour",
         draw,
-        alt="Models trained with the shortcut are right in "
-        f"{with_shortcut[0]:.3f} of the reviews that are like those in training, and in "
-        f"{with_shortcut[3]:.3f} of the plain ones whose mark disagrees with the words. Models "
-        f"trained with marks at random are right in {without[3]:.3f} of these.",
+        alt="Models trained with the shortcut have accuracy "
+        f"{with_shortcut[0]:.3f} on reviews as in training, and {with_shortcut[3]:.3f} on plain "
+        "reviews whose mark disagrees with the words. Models trained with random marks have "
+        f"{without[3]:.3f} on the latter.",
         numbers={"rows": rows, "values": series, "means": means, "n_reviews": N_REVIEWS},
         seeds=SEEDS,
         sources=[__file__],

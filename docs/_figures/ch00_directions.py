@@ -1,4 +1,4 @@
-"""Draws how many verdicts flip when the mark is swapped along one direction of the averages."""
+"""Plot how many predictions flip when the mark is swapped along one direction of the averages."""
 
 import torch
 from jaxtyping import Float, Int
@@ -24,7 +24,7 @@ N_REVIEWS, N_RANDOM = 4000, 50
 
 
 def directions(model: SentimentModel, seed: int, name: str) -> dict[str, Float[Tensor, " d_model"]]:
-    """Where a property might lie: by the means of balanced reviews, and by a probe on them."""
+    """Estimate a property's direction on balanced reviews: by class means, and by a probe."""
     generator = torch.Generator().manual_seed(seed)
     reviews = draw_reviews(N_REVIEWS, generator, agree=0.5, irony=0.5)
     acts, labels = pooled_acts(model, reviews), getattr(reviews, name)
@@ -33,42 +33,52 @@ def directions(model: SentimentModel, seed: int, name: str) -> dict[str, Float[T
     return {"means": difference_in_means(acts, labels), "probe": probe.direction}
 
 
-def verdict_without(
+def predict_ablated(
     model: SentimentModel, reviews: Reviews, direction: Tensor
 ) -> Int[Tensor, " batch"]:
-    """What the model says when every review has the mean's coordinate."""
+    """Predict with the coordinate of every review set to the mean's."""
     acts = pooled_acts(model, reviews)
     ablated = ablate_direction(acts, direction, acts.mean(dim=0))
     return model.logits_from_pooled(ablated).argmax(dim=-1)
 
 
 def flips_when_ablated(model: SentimentModel, reviews: Reviews, direction: Tensor) -> float:
-    """Share of verdicts that change when every review has the mean's coordinate."""
-    after = verdict_without(model, reviews, direction)
+    """Measure the fraction of predictions that change when a direction is ablated."""
+    after = predict_ablated(model, reviews, direction)
     return flips(model.predict(reviews.tokens), after).mean().item()
 
 
-def who_decides_then(model: SentimentModel, seed: int, direction: Tensor) -> dict[str, float]:
-    """With the mark ablated: how often the verdict is what the words, and what the mark, says.
+def agreement_after_ablation(
+    model: SentimentModel, seed: int, direction: Tensor
+) -> dict[str, float]:
+    """Measure how often the prediction follows the words, and the mark, with the mark ablated.
 
-    Marks are at random and no review is ironic, so that neither can stand in for the other.
+    Marks are random and no review is ironic, so words and mark are independent.
     """
     generator = torch.Generator().manual_seed(4000 + seed)
     reviews = draw_reviews(N_REVIEWS, generator, agree=0.5, irony=0.0)
-    after = verdict_without(model, reviews, direction)
+    after = predict_ablated(model, reviews, direction)
     return {
-        "after: verdict is the words'": (after == reviews.words).double().mean().item(),
-        "after: verdict is the mark's": (after == reviews.mark).double().mean().item(),
+        "after ablation: prediction follows the words": (after == reviews.words)
+        .double()
+        .mean()
+        .item(),
+        "after ablation: prediction follows the mark": (after == reviews.mark)
+        .double()
+        .mean()
+        .item(),
     }
 
 
 def measure(model: SentimentModel, seed: int) -> dict[str, float]:
-    """Share of verdicts that flip, for each way of changing the mark, and for controls."""
+    """Measure the fraction of predictions flipped by each intervention and control."""
     generator = torch.Generator().manual_seed(3000 + seed)
     reviews = draw_reviews(N_REVIEWS, generator)
     mark, topic = directions(model, seed, "mark"), directions(model, seed, "topic")
-    random = torch.randn(N_RANDOM, model.config.d_model, generator=generator)
-    at_random = [flips_when_swapped_along(model, reviews, "mark", one).mean() for one in random]
+    random_directions = torch.randn(N_RANDOM, model.config.d_model, generator=generator)
+    at_random = [
+        flips_when_swapped_along(model, reviews, "mark", one).mean() for one in random_directions
+    ]
     return {
         "mark swapped in the input": flips_when_swapped(model, reviews, "mark").mean().item(),
         "mark, along the difference of means": (
@@ -87,12 +97,12 @@ def measure(model: SentimentModel, seed: int) -> dict[str, float]:
         "cosine of probe and means": (
             torch.cosine_similarity(mark["probe"], mark["means"], dim=0).item()
         ),
-        **who_decides_then(model, seed, mark["means"]),
+        **agreement_after_ablation(model, seed, mark["means"]),
     }
 
 
 def main() -> None:
-    """Measure five models, draw a dot for each."""
+    """Measure five models; plot a dot for each."""
     models = [measure(train_sentiment_model(seed), seed) for seed in tqdm(SEEDS, disable=None)]
     values = {name: [model[name] for model in models] for name in models[0]}
     means = {name: sum(numbers) / len(numbers) for name, numbers in values.items()}
@@ -100,15 +110,15 @@ def main() -> None:
 
     def draw(figure: Figure) -> None:
         series = {"flips": [values[name] for name in rows]}
-        dot_plot(figure.subplots(), rows, series, label="share of verdicts that flip")
+        dot_plot(figure.subplots(), rows, series, label="fraction of predictions that flip")
 
     publish(
         "ch00_directions",
         draw,
-        alt=f"Swapping the mark in the input flips {means[rows[0]]:.3f} of the verdicts, swapping "
+        alt=f"Swapping the mark in the input flips {means[rows[0]]:.3f} of predictions, swapping "
         f"the average's coordinate along the difference of means {means[rows[1]]:.3f}, along a "
         f"probe's direction {means[rows[2]]:.2f}, along random directions {means[rows[3]]:.3f}. "
-        f"Nothing that is done to the topic flips more than {max(values[rows[6]]):.3f}.",
+        f"No intervention on the topic flips more than {max(values[rows[6]]):.3f}.",
         numbers={"means": means, "values": values, "n_reviews": N_REVIEWS, "n_random": N_RANDOM},
         seeds=SEEDS,
         sources=[__file__],

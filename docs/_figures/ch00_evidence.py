@@ -1,6 +1,6 @@
-"""Draws three ways of asking how sure one can be: resampling, shuffling, random sets."""
+"""Plot three measures of uncertainty: bootstrap intervals, a permutation test, random sets."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import torch
@@ -32,18 +32,18 @@ N_COMPARED, SET_SIZE, N_SETS = 40, 6, 400
 
 
 class Shuffled(NamedTuple):
-    """Two groups of scores, and what shuffling makes of the distance of their means."""
+    """Difference of the mean scores of two groups, and its permutation null."""
 
     observed: float
-    """Mean of the one group minus mean of the other, logits."""
+    """Mean of the second group minus mean of the first, in logits."""
     null: Float[Tensor, " n_permutations"]
-    """The same after shuffling who is in which group."""
+    """The same after shuffling the group labels."""
     p: float
-    """From permutation_p_value."""
+    """p-value from `permutation_p_value`."""
 
 
 def intervals(model: SentimentModel, size: int, repeats: int) -> list[Interval]:
-    """95 % intervals of the accuracy with marks at random, each from a few reviews of its own."""
+    """Compute intervals of the accuracy with random marks, each from `size` new reviews."""
     generator = torch.Generator().manual_seed(size)
     found = []
     for _ in range(repeats):
@@ -70,10 +70,12 @@ def shuffle(model: SentimentModel, name: str) -> Shuffled:
 def compare_sets(
     model: SentimentModel, seed: int
 ) -> tuple[dict[str, float], Float[Tensor, " n_sets"]]:
-    """How far the score moves without six chosen neurons, and without six random ones.
+    """Measure how far the score moves when six chosen, or six random, neurons are mean-ablated.
 
-    A neuron's share in the mark is the difference of its means for thumb up and down, times its
-    weight. Chosen on some reviews, compared on others. "Without" is: at its mean. Units: logits.
+    A neuron's contribution is the difference of its mean activations for mark up and down, times
+    its output weight. Neurons are chosen on the first 1,000 reviews and ablated on the others.
+
+    Units: logits.
     """
     generator = torch.Generator().manual_seed(5000 + seed)
     reviews = draw_reviews(2000, generator)
@@ -82,8 +84,8 @@ def compare_sets(
     gap = first[marks].mean(dim=0) - first[~marks].mean(dim=0)
     weight = model.W_out[:, 1] - model.W_out[:, 0]
     chosen = {
-        "largest shares, sign aside": (gap * weight).abs().topk(SET_SIZE).indices,
-        "largest shares": (gap * weight).topk(SET_SIZE).indices,
+        "largest contributions, absolute": (gap * weight).abs().topk(SET_SIZE).indices,
+        "largest contributions": (gap * weight).topk(SET_SIZE).indices,
     }
 
     def moves(neurons: Int[Tensor, " size"]) -> float:
@@ -96,7 +98,7 @@ def compare_sets(
 
 
 def draw_intervals(axes: Axes, shown: list[Interval], truth: float) -> None:
-    """Draw intervals side by side, those that miss the truth in the second colour."""
+    """Plot intervals next to each other, those without the true value in the second colour."""
     colours = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
     for x, (low, estimate, high) in enumerate(shown):
         colour = colours[0] if low <= truth <= high else colours[1]
@@ -108,10 +110,10 @@ def draw_intervals(axes: Axes, shown: list[Interval], truth: float) -> None:
 
 
 def draw_null(axes: Axes, null: Tensor, observed: dict[str, float], bins: int = 40) -> None:
-    """Draw what chance gives as a histogram, and what was found as lines with words."""
+    """Plot the null distribution as a histogram and the observed values as labelled lines."""
     colours = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
     axes.hist(null.tolist(), bins=bins, color=colours[0], alpha=0.55)
-    top = axes.get_ylim()[1] * 1.3  # room for the words above the bars
+    top = axes.get_ylim()[1] * 1.3  # space for the labels above the bars
     axes.set_ylim(0, top)
     for index, (name, value) in enumerate(observed.items()):
         axes.axvline(value, color=colours[1 + index], lw=1.8)
@@ -127,8 +129,8 @@ def draw_null(axes: Axes, null: Tensor, observed: dict[str, float], bins: int = 
     axes.set(yticks=[])
 
 
-def measure() -> dict:
-    """All that the figure shows, of the shipped model; for the sets of neurons five more."""
+def measure() -> dict[str, Any]:
+    """Measure the shipped model; for the sets of neurons also five fresh models."""
     toy = toy_models.load("shortcut")
     model = SentimentModel.from_tensors(toy.config, toy.tensors).requires_grad_(False)
     many = draw_reviews(200_000, torch.Generator().manual_seed(3), agree=0.5)
@@ -139,7 +141,7 @@ def measure() -> dict:
     return {
         "truth": truth,
         "intervals": by_size[SIZES[1]],
-        "covered": {
+        "coverage": {
             size: sum(one.low <= truth <= one.high for one in found) / REPEATS
             for size, found in by_size.items()
         },
@@ -148,21 +150,21 @@ def measure() -> dict:
     }
 
 
-def draw(figure: Figure, found: dict) -> None:
-    """Draw the three panels below each other."""
+def draw(figure: Figure, found: dict[str, Any]) -> None:
+    """Draw the three panels, one below the other."""
     upper, middle, lower = figure.subplots(3, 1)
     groups, (shipped, random) = found["groups"], found["sets"][0]
     draw_intervals(upper, found["intervals"][:SHOWN], found["truth"])
     draw_null(middle, groups["mark"].null, {n: group.observed for n, group in groups.items()})
-    middle.set_title(f"means of {N_COMPARED} and {N_COMPARED} scores, shuffled", loc="left")
+    middle.set_title(f"two groups of {N_COMPARED} scores, group labels shuffled", loc="left")
     middle.set_xlabel("difference of means (logits)")
     draw_null(lower, random, shipped)
     lower.set_title(f"{N_SETS} random sets of {SET_SIZE} neurons", loc="left")
-    lower.set_xlabel("how far the score moves without them (logits)")
+    lower.set_xlabel("change of the score when they are ablated (logits)")
 
 
 def main() -> None:
-    """Measure, draw, publish."""
+    """Measure, draw and publish the figure."""
     found = measure()
     (shipped, random), groups = found["sets"][0], found["groups"]
     percentiles = {
@@ -172,19 +174,19 @@ def main() -> None:
     publish(
         "ch00_evidence",
         lambda figure: draw(figure, found),
-        alt=f"Of {REPEATS} intervals from {SIZES[1]} reviews, {found['covered'][SIZES[1]]:.2f} "
-        f"hold the true accuracy, {found['truth']:.3f}. Scores of films and restaurants differ by "
-        f"{groups['topic'].observed:.1f} logits, well within what shuffling gives; those of thumbs "
-        f"down and up by {groups['mark'].observed:.1f}, far outside. Without the six neurons with "
-        f"the largest shares the score moves by {shipped['largest shares']:.1f} logits, without "
-        f"six random ones by {random.mean():.1f}.",
+        alt=f"Of {REPEATS} intervals from {SIZES[1]} reviews, {found['coverage'][SIZES[1]]:.2f} "
+        f"contain the true accuracy, {found['truth']:.3f}. Mean scores of films and "
+        f"restaurants differ by {groups['topic'].observed:.1f} logits, well inside the permutation "
+        f"null; those of mark down and up by {groups['mark'].observed:.1f}, far outside it. "
+        "Ablating the six neurons with the largest contributions moves the score by "
+        f"{shipped['largest contributions']:.1f} logits, six random ones by {random.mean():.1f}.",
         numbers={
             "truth": found["truth"],
-            "share_of_intervals_that_hold_it": found["covered"],
+            "coverage": found["coverage"],
             "observed": {name: group.observed for name, group in groups.items()},
             "p": {name: group.p for name, group in groups.items()},
-            "moves_without_chosen": shipped,
-            "moves_without_random": {"mean": random.mean().item(), "highest": random.max().item()},
+            "moves_chosen": shipped,
+            "moves_random": {"mean": random.mean().item(), "highest": random.max().item()},
             "percentiles": percentiles,
         },
         seeds=(0, *SEEDS),

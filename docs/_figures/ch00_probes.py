@@ -1,10 +1,11 @@
-"""Draws what probes read off the averages, trained or not, and what they learn by heart."""
+"""Plot the accuracy of probes on trained and untrained models, and on a control task."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
 from matplotlib.figure import Figure
+from torch import nn
 from tqdm import tqdm
 
 from docs._figures.lib.dot_plot import dot_plot, legend_above
@@ -22,17 +23,20 @@ ROWS = tuple(
     for task in ("topic", "40 random labels", "tone")
     for probe in ("linear", "MLP")
 )
-PROBES = {
+PROBES: dict[str, Callable[[], nn.Module]] = {
     "linear": partial(LinearProbe, SHORTCUT.d_model),
     "MLP": partial(MLPProbe, SHORTCUT.d_model, WIDTH),
 }
+Values = dict[str, list[list[float]]]
+"""Kind of model -> one list per row, with the values of all models."""
 
 
 def with_probes(model: SentimentModel, seed: int) -> dict[str, float]:
-    """Tone and topic by either probe, and the topic's control task."""
+    """Measure both probes on tone, topic and the topic's control task."""
     generator = torch.Generator().manual_seed(seed)
     reviews = draw_reviews(N_REVIEWS, generator, agree=0.5, irony=0.5)
-    acts, found = pooled_acts(model, reviews), {}
+    acts = pooled_acts(model, reviews)
+    found = {}
     for name, new_probe in PROBES.items():
         result = selectivity(new_probe, acts, reviews.topic, reviews.product, generator)
         found[f"topic, {name} probe"] = result.task
@@ -41,16 +45,16 @@ def with_probes(model: SentimentModel, seed: int) -> dict[str, float]:
     return found
 
 
-def averages(rows: Sequence[str], values: dict[str, list]) -> dict[str, dict[str, float]]:
-    """Mean over models, by kind of model and row."""
+def averages(rows: Sequence[str], values: Values) -> dict[str, dict[str, float]]:
+    """Average over models, by kind of model and row."""
     return {
         kind: {row: sum(v) / len(v) for row, v in zip(rows, by_row, strict=True)}
         for kind, by_row in values.items()
     }
 
 
-def draw(figure: Figure, linear: dict[str, list], probed: dict[str, list]) -> None:
-    """Draw the linear probes of all properties above, both kinds of probe below."""
+def draw(figure: Figure, linear: Values, probed: Values) -> None:
+    """Draw linear probes of all properties in the upper panel, both probes in the lower one."""
     upper, lower = figure.subplots(2, 1)
     reach, label = (0.4, 1.06), "accuracy on fresh reviews"
     dot_plot(upper, PROPERTIES, linear, label=f"{label}, linear probe", reach=reach)
@@ -59,9 +63,9 @@ def draw(figure: Figure, linear: dict[str, list], probed: dict[str, list]) -> No
 
 
 def main() -> None:
-    """Fit probes on five trained models and on the weights that they started from."""
-    linear: dict[str, list] = {}
-    probed: dict[str, list] = {}
+    """Fit probes on five trained models and on the same models before training."""
+    linear: Values = {}
+    probed: Values = {}
     for name, make in (
         ("trained", train_sentiment_model),
         ("untrained", partial(SentimentModel, SHORTCUT)),
@@ -77,10 +81,10 @@ def main() -> None:
     publish(
         "ch00_probes",
         lambda figure: draw(figure, linear, probed),
-        alt=f"A linear probe reads the topic with accuracy {trained['topic']:.2f} off trained "
-        f"models and {untrained['topic']:.2f} off untrained ones; the order with "
+        alt=f"A linear probe predicts the topic with accuracy {trained['topic']:.2f} from trained "
+        f"models and {untrained['topic']:.2f} from untrained ones, the order with "
         f"{trained['order']:.2f} and the tone with {trained['tone']:.2f}, which is guessing. An "
-        f"MLP probe reads the tone with {probe_means['trained']['tone, MLP probe']:.2f}, and off "
+        f"MLP probe predicts the tone with {probe_means['trained']['tone, MLP probe']:.2f}, from "
         f"untrained models with {probe_means['untrained']['tone, MLP probe']:.2f}.",
         numbers={
             "linear": means,

@@ -1,4 +1,4 @@
-"""Draws four gradient methods on two reviews, by a trained model and by one with random weights."""
+"""Colour two reviews by four gradient methods, for a trained and a random model."""
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from solutions.ch00_looking.sentiment_model import SentimentModel
 from solutions.ch00_looking.train import SHORTCUT, train_sentiment_model
 
 SEEDS = (10, 11, 12, 13, 14)
-METHODS = ("gradient, length", "gradient x input", "integrated", "SmoothGrad x input")
+METHODS = ("gradient norm", "gradient x input", "integrated gradients", "SmoothGrad x input")
 N_REVIEWS, STEPS, NOISE, N_SAMPLES = 2000, 32, 0.3, 16
 EXAMPLES = (
     "pizzeria superb plate fresh stale bill anyway [up]",
@@ -32,43 +32,43 @@ EXAMPLES = (
 
 
 def attributions(model: SentimentModel, tokens: Tensor) -> Float[Tensor, "method batch pos"]:
-    """One number for each token, by each of METHODS, for the verdict that the model gives."""
+    """Attribute the logit score of the predicted class to tokens, by each of METHODS."""
     embedded = model.embed(tokens)
     score = logit_score(model, model.predict(tokens))
-    # the baseline is the average token of many reviews: a review of no particular kind
-    usual = draw_reviews(N_REVIEWS, torch.Generator().manual_seed(0)).tokens
-    baseline = model.embed(usual).mean(dim=(0, 1)).expand_as(embedded)
+    # baseline: the mean token vector of many reviews
+    many = draw_reviews(N_REVIEWS, torch.Generator().manual_seed(0)).tokens
+    baseline = model.embed(many).mean(dim=(0, 1)).expand_as(embedded)
     smooth = smooth_grad(score, embedded, NOISE, N_SAMPLES, torch.Generator().manual_seed(0))
     by_entry = (
         gradient_times_input(score, embedded),
         integrated_gradients(score, embedded, baseline, STEPS),
         smooth * embedded,
     )
-    length = input_gradient(score, embedded).norm(dim=-1)
-    return torch.stack([length, *map(per_token, by_entry)])
+    norm = input_gradient(score, embedded).norm(dim=-1)
+    return torch.stack([norm, *map(per_token, by_entry)])
 
 
-def mark_comes_first(model: SentimentModel, reviews: Reviews) -> list[float]:
-    """For each method, in which share of reviews the mark has the largest number, sign aside."""
+def mark_is_largest(model: SentimentModel, reviews: Reviews) -> list[float]:
+    """Measure, per method, how often the mark has the largest attribution by absolute value."""
     sizes = attributions(model, reviews.tokens).abs()
     is_mark = reviews.tokens >= TOKEN["[down]"]
-    # a hair against ties: the length is the same for all tokens, and then nobody comes first
+    # the margin excludes ties: the norm is the same for all tokens
     others = sizes.masked_fill(is_mark, -1).amax(dim=-1) * (1 + 1e-4)
     own = sizes.masked_fill(~is_mark, -1).amax(dim=-1)
     return (own > others).double().mean(dim=-1).tolist()
 
 
-def switched_off(model: SentimentModel) -> float:
-    """Share of ironic reviews for which not one neuron is on."""
+def all_neurons_off(model: SentimentModel) -> float:
+    """Measure the fraction of ironic reviews on which every ReLU neuron is zero."""
     reviews = draw_reviews(N_REVIEWS, torch.Generator().manual_seed(2), irony=1.0)
     hidden = model.hidden(model.pool(model.embed(reviews.tokens)))
     return (hidden.amax(dim=-1) == 0).double().mean().item()
 
 
 def show(axes: Axes, values: np.ndarray, words: list[str], title: str) -> None:
-    """Colour the words of a review, a row for each method, each row by its own largest number."""
+    """Colour the words of a review, one row per method, scaled to the row's largest value."""
     largest = np.abs(values).max(axis=1, keepdims=True)
-    values = values / np.where(largest == 0, 1, largest)  # a gradient of zero colours nothing
+    values = values / np.where(largest == 0, 1, largest)  # a row of zeros stays uncoloured
     scale, colours = colour_scale(np.array([-1.0, 1.0]), diverging=True)
     axes.imshow(values, cmap=colours, norm=scale, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
@@ -81,18 +81,18 @@ def show(axes: Axes, values: np.ndarray, words: list[str], title: str) -> None:
 
 
 def draw(figure: Figure, tokens: Tensor, models: dict[str, SentimentModel]) -> None:
-    """Draw each review once for each model, with the verdict that the colours are about."""
+    """Draw each review once per model, with the predicted class in the title."""
     panels = iter(figure.subplots(len(tokens) * len(models), 1))
     for index, review in enumerate(tokens):
         for name, model in models.items():
             word = ("bad", "good")[int(model.predict(review[None]))]
             values = attributions(model, tokens)[:, index].detach().numpy()
-            title = f"review {index + 1}, {name}: the verdict is {word}"
+            title = f"review {index + 1}, {name}: predicted {word}"
             show(next(panels), values, to_str_tokens(review), title)
 
 
 def main() -> None:
-    """Colour two reviews; count over many, with five models and five with random weights."""
+    """Colour two reviews; measure many reviews with five trained and five random models."""
     toy = toy_models.load("shortcut")
     shipped, random = (
         SentimentModel.from_tensors(toy.config, toy.tensors),
@@ -102,29 +102,29 @@ def main() -> None:
     tokens = torch.tensor([[TOKEN[word] for word in review.split()] for review in EXAMPLES])
     reviews = draw_reviews(N_REVIEWS, torch.Generator().manual_seed(1))
     first = {
-        "trained": [mark_comes_first(train_sentiment_model(seed), reviews) for seed in SEEDS],
+        "trained": [mark_is_largest(train_sentiment_model(seed), reviews) for seed in SEEDS],
         "random weights": [
-            mark_comes_first(SentimentModel(SHORTCUT, seed), reviews) for seed in SEEDS
+            mark_is_largest(SentimentModel(SHORTCUT, seed), reviews) for seed in SEEDS
         ],
     }
     means = {name: np.mean(values, axis=0) for name, values in first.items()}
     publish(
         "ch00_saliency",
         lambda figure: draw(figure, tokens, models),
-        alt="Two reviews, their words coloured by four methods. In the plain one, three methods of "
-        "four colour the mark most strongly; the length of the gradient is the same for every "
-        "word. In the ironic one the gradient is zero; integrated gradients colour the mark "
-        "against the verdict and /s for it. With random weights the pictures look as definite.",
+        alt="The words of two reviews, coloured by four methods. In the plain review three of the "
+        "four methods colour the mark most strongly; the gradient norm is the same for every word. "
+        "In the ironic review the gradient is zero; integrated gradients colour the mark against "
+        "the prediction and /s for it. With random weights the colours look as definite.",
         numbers={
             "methods": METHODS,
-            "mark_comes_first": first,
+            "mark_is_largest": first,
             "means": means,
             "examples": EXAMPLES,
             "shown": {name: attributions(model, tokens) for name, model in models.items()},
             "neurons_on": shipped.hidden(shipped.pool(shipped.embed(tokens))).gt(0).sum(dim=-1),
             "ironic_with_no_neuron_on": {
-                "shipped": switched_off(shipped),
-                "fresh": [switched_off(train_sentiment_model(seed)) for seed in SEEDS],
+                "shipped": all_neurons_off(shipped),
+                "fresh": [all_neurons_off(train_sentiment_model(seed)) for seed in SEEDS],
             },
             "n_reviews": N_REVIEWS,
         },

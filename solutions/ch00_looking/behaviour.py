@@ -1,7 +1,7 @@
-"""The first way of looking: what the model does, from outside.
+"""Behavioural tests: compare predictions with labels, group by group.
 
-One average over everything hides what happens to the few. So count by group: reviews whose mark
-agrees with the words and those whose mark does not, plain ones and ironic ones.
+An average over all examples hides a group that is small or missing. Here the groups are reviews
+whose mark agrees or disagrees with the words, with and without irony.
 """
 
 import torch
@@ -15,19 +15,19 @@ def accuracy_by_group(
     group: Int[Tensor, " batch"],
     n_groups: int,
 ) -> Float[Tensor, " n_groups"]:
-    """Share of right predictions in each group; NaN for a group that nobody is in.
+    """Compute the accuracy in each group; NaN for an empty group.
 
-    An empty group has no accuracy: 0 would say that everything in it is wrong.
+    An empty group has no accuracy. The value 0 would claim that every prediction in it is wrong.
 
-    Units: a share from 0 to 1; higher is better.
-    Raises: ValueError when n_groups is below 1, or a group's number is outside 0..n_groups - 1.
+    Units: a fraction from 0 to 1; higher is better.
+    Raises: ValueError when n_groups is below 1, or a group index is outside 0..n_groups - 1.
     """
     if n_groups < 1:
-        raise ValueError(f"n_groups must be at least 1, but it is {n_groups}")
+        raise ValueError(f"expected n_groups >= 1, got {n_groups}")
     if len(group) and not 0 <= int(group.min()) <= int(group.max()) < n_groups:
         raise ValueError(
-            f"groups are numbered 0 to {n_groups - 1}, but numbers from {int(group.min())} to "
-            f"{int(group.max())} came"
+            f"expected group indices from 0 to {n_groups - 1}, got {int(group.min())} to "
+            f"{int(group.max())}"
         )
     # exercise 0.4
     right = torch.bincount(group, weights=(predicted == label).double(), minlength=n_groups)
@@ -35,5 +35,5 @@ def accuracy_by_group(
 
 
 def flips(before: Int[Tensor, " batch"], after: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:
-    """1 where the verdict has changed, 0 where it has not."""
+    """Mark with 1 each prediction that changed, with 0 each that did not."""
     return (before != after).float()

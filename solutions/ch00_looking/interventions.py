@@ -1,13 +1,12 @@
-"""The fourth way: change one thing inside, and see whether the answer changes.
+"""Causal interventions: change one property or one direction, and count changed predictions.
 
-A probe shows that a property is decodable. Whether the model uses the property shows only when
-it alone is changed: in the input (`swap` in sentiment_data.py), or in the activations, along a
-direction.
+A probe shows that a property is decodable. To test whether the model uses the property, change it
+alone: in the input (`swap` in sentiment_data.py), or in the activations along a direction.
 
-1. find a direction (a probe's, or the difference of two means);
-2. ablate it: every activation gets the same coordinate along it; or swap it: every activation gets
-   the coordinate of another one;
-3. let the model go on from there, and count the verdicts that flip.
+1. find a direction: a probe's, or the difference of two class means;
+2. ablate it (every activation gets the mean's coordinate) or swap it (every activation gets the
+   coordinate of another activation);
+3. run the rest of the model and count the predictions that flip.
 
 Axes: batch, d_model.
 """
@@ -19,7 +18,7 @@ from torch import Tensor
 
 from .behaviour import flips
 from .probe import LinearProbe, held_out_accuracy
-from .sentiment_data import Reviews, draw_reviews, swap
+from .sentiment_data import PropertyName, Reviews, draw_reviews, swap
 from .sentiment_model import SentimentModel
 
 
@@ -28,15 +27,15 @@ def ablate_direction(
     direction: Float[Tensor, " d_model"],
     mean: Float[Tensor, " d_model"],
 ) -> Float[Tensor, "batch d_model"]:
-    """Give every activation the coordinate that the mean has along a direction.
+    """Set the coordinate of every activation along a direction to the mean's coordinate.
 
-    What is at right angles to the direction stays. The direction's length does not matter.
+    The component orthogonal to the direction is unchanged. The norm of `direction` does not matter.
 
     Raises: ValueError when the direction has length zero.
     """
     check_direction(direction)
     # exercise 0.13
-    unit = direction / direction.norm()
+    unit: Float[Tensor, " d_model"] = direction / direction.norm()
     missing = einsum(mean - acts, unit, "batch d_model, d_model -> batch")
     return acts + missing[:, None] * unit
 
@@ -46,15 +45,15 @@ def swap_direction(
     source: Float[Tensor, "batch d_model"],
     direction: Float[Tensor, " d_model"],
 ) -> Float[Tensor, "batch d_model"]:
-    """Give every activation the coordinate that its source has along a direction.
+    """Set the coordinate of every activation along a direction to its source's coordinate.
 
-    What is at right angles to the direction stays. The direction's length does not matter.
+    The component orthogonal to the direction is unchanged. The norm of `direction` does not matter.
 
     Raises: ValueError when the direction has length zero.
     """
     check_direction(direction)
     # exercise 0.14
-    unit = direction / direction.norm()
+    unit: Float[Tensor, " d_model"] = direction / direction.norm()
     missing = einsum(source - acts, unit, "batch d_model, d_model -> batch")
     return acts + missing[:, None] * unit
 
@@ -62,28 +61,30 @@ def swap_direction(
 def difference_in_means(
     acts: Float[Tensor, "batch d_model"], labels: Int[Tensor, " batch"]
 ) -> Float[Tensor, " d_model"]:
-    """The mean activation where the label is 1, minus the mean where it is 0."""
+    """Subtract the mean activation of label 0 from the mean activation of label 1."""
     return acts[labels == 1].mean(dim=0) - acts[labels == 0].mean(dim=0)
 
 
 def check_direction(direction: Float[Tensor, " d_model"]) -> None:
-    """Refuse a direction that points nowhere."""
+    """Raise ValueError unless a direction has a positive norm."""
     if not direction.norm() > 0:
-        raise ValueError(f"expected a direction, but its length is {direction.norm().item()}")
+        raise ValueError(
+            f"expected a direction of positive norm, got norm {direction.norm().item()}"
+        )
 
 
 def pooled_acts(model: SentimentModel, reviews: Reviews) -> Float[Tensor, "batch d_model"]:
-    """The model's average vector of each review: what its hidden layer gets to see."""
+    """Compute the averaged vector of each review, the input of the hidden layer."""
     return model.pool(model.embed(reviews.tokens)).detach()
 
 
-def decodability(model: SentimentModel, name: str, seed: int = 0) -> float:
-    """How well a linear probe reads a property off the averages, on fresh reviews.
+def decodability(model: SentimentModel, name: PropertyName, seed: int = 0) -> float:
+    """Measure the accuracy of a linear probe for a property on fresh, balanced reviews.
 
-    The reviews are balanced: every property is a fair coin, independent of the others. So a probe
-    cannot read one property by way of another.
+    Balanced: every property is a fair coin, independent of the others, so a probe cannot predict
+    one property from another.
 
-    Units: a share from 0 to 1; .5 is guessing.
+    Units: a fraction from 0 to 1; 0.5 is guessing.
     """
     generator = torch.Generator().manual_seed(seed)
     reviews = draw_reviews(4000, generator, agree=0.5, irony=0.5)
@@ -92,19 +93,22 @@ def decodability(model: SentimentModel, name: str, seed: int = 0) -> float:
 
 
 def flips_when_swapped(
-    model: SentimentModel, reviews: Reviews, name: str
+    model: SentimentModel, reviews: Reviews, name: PropertyName
 ) -> Float[Tensor, " batch"]:
-    """1 for each review whose verdict changes when one property of it is swapped in the input."""
+    """Mark with 1 each review whose prediction changes when a property is swapped in the input."""
     return flips(model.predict(reviews.tokens), model.predict(swap(reviews, name).tokens))
 
 
 def flips_when_swapped_along(
-    model: SentimentModel, reviews: Reviews, name: str, direction: Float[Tensor, " d_model"]
+    model: SentimentModel,
+    reviews: Reviews,
+    name: PropertyName,
+    direction: Float[Tensor, " d_model"],
 ) -> Float[Tensor, " batch"]:
-    """1 for each review whose verdict changes when its average gets the swapped one's coordinate.
+    """Mark with 1 each review whose prediction changes by a swap along a direction.
 
-    Only what lies along the direction is swapped. If the model carries the property there and
-    nowhere else, as many verdicts flip as when the input is swapped.
+    The averaged vector gets the coordinate that it has for the swapped input; all else is kept. If
+    the property lies along this direction alone, as many predictions flip as by `swap`.
     """
     here, there = pooled_acts(model, reviews), pooled_acts(model, swap(reviews, name))
     after = model.logits_from_pooled(swap_direction(here, there, direction)).argmax(dim=-1)

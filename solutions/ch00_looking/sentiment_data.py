@@ -1,56 +1,49 @@
-"""The data of chapter 0: short made-up reviews, with everything about them known.
+"""Sentiment data: short synthetic reviews with known properties.
 
-A review is eight tokens, for instance
+A review has eight tokens, for instance
 
     western  dull  scene  wooden  lively  actor  overall  [down]
 
-1. a product: one of 20 films or 20 restaurants, which is the review's **topic**;
-2. three opinions, two or three of one sort: the **words**;
+1. a product: one of 20 films or 20 restaurants, which determines the **topic**;
+2. three opinions, of which two or three are good or two or three are bad: the **words**;
 3. two details that fit the topic, and an aside;
-4. a **mark**, the thumb that the reviewer ticked. It stands last or first: the **order**.
+4. a **mark**, thumb up or down, as the last or the first token: the **order**.
 
-The verdict to learn is what the words say, unless the aside is `/s`: **irony**, which turns it
-round. In training the mark always agrees with the words, so it is a shortcut: one token tells as
-much as three. `draw_reviews(..., agree=0.5)` breaks it. Axes: batch, pos.
+The label is the sentiment of the words, reversed if the aside is `/s` (**irony**). In training the
+mark always agrees with the words, so it is a shortcut: one token is as informative as three
+opinions. `draw_reviews(..., agree=0.5)` removes the correlation. Axes: batch, pos.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-FILMS = (
-    *("western", "thriller", "comedy", "musical", "drama", "sequel", "remake", "cartoon"),
-    *("romance", "biopic", "heist", "mystery", "horror", "satire", "epic", "prequel"),
-    *("documentary", "parody", "fantasy", "noir"),
+FILMS = tuple(
+    "western thriller comedy musical drama sequel remake cartoon romance biopic heist mystery "
+    "horror satire epic prequel documentary parody fantasy noir".split()
 )
-RESTAURANTS = (
-    *("pizzeria", "bistro", "diner", "bakery", "grill", "tavern", "canteen", "buffet"),
-    *("brasserie", "creperie", "steakhouse", "trattoria", "teahouse", "cafe", "deli", "snackbar"),
-    *("ramen-bar", "brewpub", "taqueria", "chippy"),
+RESTAURANTS = tuple(
+    "pizzeria bistro diner bakery grill tavern canteen buffet brasserie creperie steakhouse "
+    "trattoria teahouse cafe deli snackbar ramen-bar brewpub taqueria chippy".split()
 )
-BAD_WORDS = (
-    *("dull", "wooden", "awful", "clumsy", "stale", "tired", "bland", "noisy", "shabby", "grim"),
-)
-GOOD_WORDS = (
-    *("lively", "witty", "superb", "graceful", "fresh", "bright", "rich", "calm", "neat", "warm"),
-)
+BAD_WORDS = tuple("dull wooden awful clumsy stale tired bland noisy shabby grim".split())
+GOOD_WORDS = tuple("lively witty superb graceful fresh bright rich calm neat warm".split())
 FILM_DETAILS = ("scene", "actor", "script", "camera", "ending", "score")
 RESTAURANT_DETAILS = ("menu", "waiter", "plate", "kitchen", "table", "bill")
 ASIDES = ("overall", "somehow", "anyway", "indeed")
 IRONY, DOWN, UP = "/s", "[down]", "[up]"
 
-VOCABULARY = (
-    *(*FILMS, *RESTAURANTS, *BAD_WORDS, *GOOD_WORDS, *FILM_DETAILS, *RESTAURANT_DETAILS),
-    *(*ASIDES, IRONY, DOWN, UP),
-)
+DETAILS = FILM_DETAILS + RESTAURANT_DETAILS
+VOCABULARY = FILMS + RESTAURANTS + BAD_WORDS + GOOD_WORDS + DETAILS + ASIDES + (IRONY, DOWN, UP)
 TOKEN = {word: token for token, word in enumerate(VOCABULARY)}
 N_TOKENS = 8
 
-PROPERTIES = ("mark", "topic", "irony", "order", "words", "tone")
-"""What is 0 or 1 in every review, and can be swapped."""
-COUNTERPARTS = {
+PropertyName = Literal["mark", "topic", "irony", "order", "words", "tone"]
+PROPERTIES: tuple[PropertyName, ...] = get_args(PropertyName)
+"""Binary properties of a review that `swap` can change."""
+COUNTERPARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "mark": ((DOWN,), (UP,)),
     "tone": ((DOWN,), (UP,)),
     "topic": (FILMS + FILM_DETAILS, RESTAURANTS + RESTAURANT_DETAILS),
@@ -59,12 +52,12 @@ COUNTERPARTS = {
 
 
 class Reviews(NamedTuple):
-    """Reviews and what is true of them; properties are 0 or 1."""
+    """A batch of reviews with their label and properties; properties are 0 or 1."""
 
     tokens: Int[Tensor, "batch pos"]
-    """What the model reads: indices into VOCABULARY."""
+    """Input of the model: indices into VOCABULARY."""
     label: Int[Tensor, " batch"]
-    """The verdict to learn: 1 for good. It is what the words say, turned round by irony."""
+    """The class to predict, 1 for good: `words`, reversed by irony."""
     mark: Int[Tensor, " batch"]
     """1 for thumb up."""
     topic: Int[Tensor, " batch"]
@@ -72,33 +65,33 @@ class Reviews(NamedTuple):
     irony: Int[Tensor, " batch"]
     """1 where the aside is `/s`."""
     order: Int[Tensor, " batch"]
-    """0 where the mark stands last, 1 where it stands first."""
+    """0 where the mark is the last token, 1 where it is the first."""
     words: Int[Tensor, " batch"]
     """1 where most of the three opinions are good."""
     product: Int[Tensor, " batch"]
-    """Which film or restaurant, 0 to 39: the review's type in a control task."""
+    """Index of the film or restaurant, 0 to 39: the type in a control task."""
 
     @property
     def tone(self) -> Int[Tensor, " batch"]:
-        """What the thumb means: the mark, turned round by irony (mark XOR irony)."""
+        """The sentiment that mark and irony imply together: mark XOR irony."""
         return self.mark ^ self.irony
 
 
 def draw_reviews(
     n: int, generator: torch.Generator, agree: float = 1.0, irony: float = 0.02
 ) -> Reviews:
-    """Draw n reviews whose properties are independent, except as `agree` says.
+    """Draw n reviews whose properties are independent, apart from mark and words.
 
-    agree: the probability that the mark says what the words say; 1 in training, 0.5 where the
-    shortcut is worth nothing. irony: the probability of `/s`.
+    agree: probability that the mark agrees with the words; 1 in training, 0.5 for an uninformative
+    mark. irony: probability of `/s`.
 
     Raises: ValueError when n is below 1, or a probability outside [0, 1].
     """
     if n < 1:
-        raise ValueError(f"expected at least one review, but n is {n}")
+        raise ValueError(f"expected n >= 1 reviews, got {n}")
     for name, value in (("agree", agree), ("irony", irony)):
         if not 0 <= value <= 1:
-            raise ValueError(f"{name} is a probability in [0, 1], but it is {value}")
+            raise ValueError(f"expected {name} to be a probability in [0, 1], got {value}")
 
     def coin(probability: float) -> Int[Tensor, " batch"]:
         return (torch.rand(n, generator=generator) < probability).long()
@@ -108,7 +101,7 @@ def draw_reviews(
 
     words, topic, order, ironic = coin(0.5), coin(0.5), coin(0.5), coin(irony)
     mark = torch.where(coin(agree).bool(), words, 1 - words)
-    # at most one of the three opinions dissents, in one review of two
+    # in half of the reviews one of the three opinions disagrees with the other two
     dissent = (torch.randint(6, (n, 1), generator=generator) == torch.arange(3)).long()
     opinions = draw(BAD_WORDS, 3) + len(BAD_WORDS) * (words[:, None] ^ dissent)
     product = draw(FILMS, 1) + len(FILMS) * topic[:, None]
@@ -124,24 +117,25 @@ def draw_reviews(
 def place_mark(
     body: Int[Tensor, "batch seven"], mark: Int[Tensor, " batch"], order: Int[Tensor, " batch"]
 ) -> Int[Tensor, "batch pos"]:
-    """Put the mark behind the other seven tokens (order 0) or before them (order 1)."""
+    """Put the mark after the other seven tokens (order 0) or before them (order 1)."""
     last = torch.cat([body, mark[:, None]], dim=1)
     first = torch.cat([mark[:, None], body], dim=1)
     return torch.where(order[:, None].bool(), first, last)
 
 
-def swap(reviews: Reviews, name: str) -> Reviews:
-    """Turn one property of every review into its opposite, and touch nothing else.
+def swap(reviews: Reviews, name: PropertyName) -> Reviews:
+    """Reverse one property of every review and leave the others unchanged.
 
-    mark, topic, words: each token that carries the property gives way to its counterpart. order:
-    the mark moves to the other end. tone: the mark is swapped, which turns the tone too. irony:
-    `/s` gives way to a plain aside; a review without it stays as it is, because it has nothing
-    that could be taken away. The label follows the words and the irony, as always.
+    mark, topic, words: each token that carries the property is replaced by its counterpart.
+    order: the mark moves to the other end.
+    tone: the mark is swapped, which reverses the tone.
+    irony: `/s` is replaced by a plain aside; a review without `/s` is unchanged.
+    The label is recomputed from the words and the irony.
 
     Raises: ValueError for a property that is not in PROPERTIES.
     """
     if name not in PROPERTIES:
-        raise ValueError(f"expected one of {', '.join(PROPERTIES)}, but {name!r} came")
+        raise ValueError(f"expected one of {', '.join(PROPERTIES)}, got {name!r}")
     if name == "order":
         moved = torch.where(
             reviews.order[:, None] == 0, reviews.tokens.roll(1, 1), reviews.tokens.roll(-1, 1)
@@ -158,8 +152,8 @@ def swap(reviews: Reviews, name: str) -> Reviews:
     return reviews._replace(tokens=tokens, mark=1 - reviews.mark)
 
 
-def counterpart_table(name: str) -> Int[Tensor, " d_vocab"]:
-    """For each token the one that stands in its place once the property is swapped."""
+def counterpart_table(name: PropertyName) -> Int[Tensor, " d_vocab"]:
+    """Return, for each token, its replacement when the property is swapped."""
     table = torch.arange(len(VOCABULARY))
     if name == "irony":
         table[TOKEN[IRONY]] = TOKEN[ASIDES[0]]
@@ -170,5 +164,5 @@ def counterpart_table(name: str) -> Int[Tensor, " d_vocab"]:
 
 
 def to_str_tokens(tokens: Int[Tensor, " pos"]) -> list[str]:
-    """Spell one review."""
+    """Convert the tokens of one review to words."""
     return [VOCABULARY[token] for token in tokens.tolist()]

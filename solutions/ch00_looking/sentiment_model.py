@@ -1,11 +1,11 @@
-"""The model under study: it reads a review and says good or bad.
+"""The model under study: it classifies a review as good or bad.
 
     tokens -> embed -> pool -> hidden -> output -> two logits
 
-1. each token becomes a vector, a row of W_E;
-2. the vectors of a review are averaged (exercise 0.1), so the model cannot know their order;
-3. one layer of ReLU neurons reads the average;
-4. two logits are read off the neurons: bad is 0, good is 1.
+1. embed: each token selects its vector, a row of W_E;
+2. pool: the vectors of a review are averaged (exercise 0.1), so their order is lost;
+3. hidden: one layer of ReLU neurons;
+4. output: two logits, index 0 for bad and index 1 for good.
 
 Every stage is a method, so its output can be probed (probe.py), differentiated (saliency.py) or
 replaced (interventions.py).
@@ -24,26 +24,29 @@ from .tensors import mean_over_positions
 
 @dataclass(frozen=True)
 class SentimentModelConfig:
-    """The sizes of a SentimentModel.
+    """Sizes of a SentimentModel.
 
-    Raises: ValueError when one of them is below 1.
+    Raises: ValueError when a size is below 1.
     """
 
     d_vocab: int
-    """Number of tokens it can read."""
+    """Number of tokens in the vocabulary."""
     d_model: int
-    """Width of an embedding and of the average."""
+    """Width of a token vector and of their average."""
     d_hidden: int
-    """ReLU neurons."""
+    """Number of ReLU neurons."""
 
     def __post_init__(self) -> None:
         for name, size in vars(self).items():
             if size < 1:
-                raise ValueError(f"{name} must be at least 1, but it is {size}")
+                raise ValueError(f"expected {name} >= 1, got {size}")
 
 
 class SentimentModel(nn.Module):
-    """A bag of words with one hidden layer: logits = W_out ReLU(W_in mean(W_E[tokens]) + b) + b."""
+    """Bag of words with one hidden layer.
+
+    logits = ReLU(mean(W_E[tokens]) @ W_in + b_in) @ W_out + b_out
+    """
 
     W_E: Float[Tensor, "d_vocab d_model"]
     W_in: Float[Tensor, "d_model d_hidden"]
@@ -69,17 +72,17 @@ class SentimentModel(nn.Module):
     def from_tensors(
         cls, config: Mapping[str, Any], tensors: Mapping[str, Tensor]
     ) -> "SentimentModel":
-        """Build a model from data, such as `toy_models.load("shortcut")` gives.
+        """Build a model from a config and weights, as `toy_models.load("shortcut")` returns them.
 
-        Raises: ValueError when the names or shapes of the tensors are not those of the sizes.
+        Raises: ValueError when a name or a shape of the tensors does not fit the config.
         """
         model = cls(
             SentimentModelConfig(**{k: config[k] for k in ("d_vocab", "d_model", "d_hidden")})
         )
         expected = {name: list(w.shape) for name, w in model.named_parameters()}
-        came = {name: list(tensor.shape) for name, tensor in tensors.items()}
-        if came != expected:
-            raise ValueError(f"expected the tensors {expected}, but {came} came")
+        shapes = {name: list(tensor.shape) for name, tensor in tensors.items()}
+        if shapes != expected:
+            raise ValueError(f"expected tensors of the shapes {expected}, got {shapes}")
         model.load_state_dict(dict(tensors))
         return model
 
@@ -92,30 +95,31 @@ class SentimentModel(nn.Module):
         return mean_over_positions(embedded)
 
     def hidden(self, pooled: Float[Tensor, "batch d_model"]) -> Float[Tensor, "batch d_hidden"]:
-        """Fire the neurons on the average."""
+        """Compute the activations of the ReLU neurons."""
         return (pooled @ self.W_in + self.b_in).relu()
 
     def output(self, hidden: Float[Tensor, "batch d_hidden"]) -> Float[Tensor, "batch two"]:
-        """Read the two logits off the neurons."""
+        """Project the neurons to the two logits."""
         return hidden @ self.W_out + self.b_out
 
     def logits_from_embedded(
         self, embedded: Float[Tensor, "batch pos d_model"]
     ) -> Float[Tensor, "batch two"]:
-        """Go on from the tokens' vectors, whoever made them."""
+        """Compute the logits from token vectors, original or changed."""
         return self.logits_from_pooled(self.pool(embedded))
 
     def logits_from_pooled(
         self, pooled: Float[Tensor, "batch d_model"]
     ) -> Float[Tensor, "batch two"]:
-        """Go on from the averages, whoever made them."""
+        """Compute the logits from averaged vectors, original or changed."""
         return self.output(self.hidden(pooled))
 
     def forward(self, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch two"]:
-        """Logits of bad and good for each review."""
+        """Compute the logits of bad and good for each review."""
         return self.logits_from_embedded(self.embed(tokens))
 
     @torch.no_grad()
     def predict(self, tokens: Int[Tensor, "batch pos"]) -> Int[Tensor, " batch"]:
-        """What the model says: 1 for good."""
-        return self(tokens).argmax(dim=-1)
+        """Predict the class of each review: 1 for good, 0 for bad."""
+        logits: Float[Tensor, "batch two"] = self(tokens)
+        return logits.argmax(dim=-1)

@@ -1,8 +1,7 @@
-"""Warm-up: three small functions on tensors whose axes have names.
+"""Warm-up: three small functions on tensors with named axes.
 
-Every tensor of this course says in its signature what its axes are: `Float[Tensor, "batch pos
-d_model"]` has one row for each review (batch), in it one for each token (pos), and in that d_model
-numbers. Written out like that, most operations can be read off the shapes.
+The signature of every function names the axes of its tensors. `Float[Tensor, "batch pos d_model"]`
+holds, for each review (batch) and each of its tokens (pos), a vector of d_model numbers.
 """
 
 from einops import einsum
@@ -13,7 +12,7 @@ from torch import Tensor
 def mean_over_positions(
     embedded: Float[Tensor, "batch pos d_model"],
 ) -> Float[Tensor, "batch d_model"]:
-    """The average vector of each review: what its tokens have in common, without their order."""
+    """Average the token vectors of each review; the order of the tokens is lost."""
     # exercise 0.1
     return embedded.mean(dim=1)
 
@@ -21,7 +20,7 @@ def mean_over_positions(
 def per_head(
     x: Float[Tensor, "batch pos d_model"], W: Float[Tensor, "head d_model d_head"]
 ) -> Float[Tensor, "batch pos head d_head"]:
-    """Multiply each vector by the matrix of each head, all of them at once.
+    """Multiply each vector by the matrix of each head, without a loop.
 
     The result at [b, p, h] is x[b, p] @ W[h].
     """
@@ -32,16 +31,16 @@ def per_head(
 def score_of_answer(
     logits: Float[Tensor, "batch d_out"], answer: Int[Tensor, " batch"]
 ) -> Float[Tensor, " batch"]:
-    """How far the logit of an answer stands above the mean of all the other logits.
+    """Subtract the mean of the other logits from the logit of the answer.
 
-    A constant added to every logit changes no probability, and does not change this number either.
-    With two logits it is their difference.
+    A constant added to every logit changes neither the probabilities nor this score. With two
+    logits the score is their difference.
 
-    Units: logits; 0 when the answer is as likely as the others, higher for more.
-    Raises: ValueError with fewer than two logits, when there is nothing to compare with.
+    Units: logits; 0 when the answer's logit equals the mean of the others, higher for more.
+    Raises: ValueError with fewer than two logits, because there is nothing to compare with.
     """
     if logits.shape[-1] < 2:
-        raise ValueError(f"expected two logits or more, but d_out is {logits.shape[-1]}")
+        raise ValueError(f"expected at least two logits, got d_out = {logits.shape[-1]}")
     # exercise 0.3
     own = logits.gather(-1, answer[:, None]).squeeze(-1)
     others = (logits.sum(dim=-1) - own) / (logits.shape[-1] - 1)

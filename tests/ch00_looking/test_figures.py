@@ -1,4 +1,4 @@
-"""What the chapter's pages say is what its figures measured, and a new training run agrees."""
+"""The numbers of the pages are those of the figures, and a new training run agrees."""
 
 import json
 from pathlib import Path
@@ -15,23 +15,23 @@ SEEDS = (40, 41, 42)
 pytestmark = pytest.mark.project
 
 
-def facts(name: str) -> dict:
+def metadata(name: str) -> dict:
     return json.loads((ROOT / f"docs/figures/ch00_{name}.json").read_text(encoding="utf-8"))
 
 
 def numbers(name: str) -> dict:
-    return facts(name)["numbers"]
+    return metadata(name)["numbers"]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_figure_is_what_its_script_draws(name):
-    for source, digest in facts(name.removeprefix("ch00_"))["sources"].items():
+def test_figures_are_up_to_date(name):
+    for source, digest in metadata(name.removeprefix("ch00_"))["sources"].items():
         assert code_hash(ROOT / source) == digest, f"run {source} again"
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_figure_shows_five_models_or_more(name):
-    assert len(facts(name.removeprefix("ch00_"))["seeds"]) >= 5
+def test_figures_show_at_least_five_models(name):
+    assert len(metadata(name.removeprefix("ch00_"))["seeds"]) >= 5
 
 
 def test_the_shortcut_is_perfect_until_the_mark_disagrees():
@@ -42,13 +42,13 @@ def test_the_shortcut_is_perfect_until_the_mark_disagrees():
     assert (round(min(corners), 2), round(max(corners), 2)) == (0.00, 0.25)
 
 
-def test_the_mark_stands_out_only_in_trained_models():
+def test_the_mark_is_salient_only_in_trained_models():
     means = numbers("saliency")["means"]
     assert means["trained"] == pytest.approx([0, 0.61, 0.98, 0.67], abs=0.006)
     assert means["random weights"] == pytest.approx([0, 0.14, 0.10, 0.14], abs=0.006)
 
 
-def test_the_gradient_is_zero_where_irony_turns_every_neuron_off():
+def test_the_gradient_is_zero_where_all_neurons_are_off():
     measured = numbers("saliency")
     length, times_input, integrated, smooth = (
         torch.tensor(values[1]) for values in measured["shown"]["trained"]
@@ -56,7 +56,9 @@ def test_the_gradient_is_zero_where_irony_turns_every_neuron_off():
     assert measured["neurons_on"] == [32, 0]
     assert length.abs().max() == times_input.abs().max() == 0
     assert integrated.abs().max() == pytest.approx(3.3, abs=0.05)
-    assert integrated[0] < -3 and integrated[-1] > 3, "the thumb against, /s for the verdict"
+    assert integrated[0] < -3 and integrated[-1] > 3, (
+        "the mark opposes the prediction, /s supports it"
+    )
     assert smooth.abs().max() == pytest.approx(0.15, abs=0.005)
     off = measured["ironic_with_no_neuron_on"]
     assert off["shipped"] == pytest.approx(0.41, abs=0.005) and off["fresh"] == [0] * 5
@@ -74,14 +76,14 @@ def test_integrated_gradients_are_complete_and_the_gradient_is_not():
     assert max(measured["explained_by_gradient_times_input"]) < 0.002
 
 
-def test_a_linear_probe_reads_everything_but_order_and_tone():
+def test_a_linear_probe_decodes_all_but_order_and_tone():
     trained, untrained = numbers("probes")["linear"].values()
     expected = {"mark": 1, "topic": 0.97, "irony": 1, "order": 0.49, "words": 0.93, "tone": 0.5}
     assert trained == pytest.approx(expected, abs=0.006)
     assert untrained["topic"] == pytest.approx(0.97, abs=0.005)
 
 
-def test_the_stronger_probe_is_the_less_selective():
+def test_the_stronger_probe_is_less_selective():
     trained, untrained = numbers("probes")["probes"].values()
 
     def selectivity(probe: str, means: dict[str, float]) -> float:
@@ -97,7 +99,7 @@ def test_the_stronger_probe_is_the_less_selective():
 
 def test_only_the_signed_choice_of_neurons_beats_random_sets():
     measured = numbers("evidence")
-    covered = measured["share_of_intervals_that_hold_it"]
+    covered = measured["coverage"]
     assert covered["40"] == pytest.approx(0.91, abs=0.005)
     assert covered["160"] == pytest.approx(0.95, abs=0.005)
     assert measured["observed"] == pytest.approx({"topic": 0.3, "mark": 22.4}, abs=0.05)
@@ -105,46 +107,46 @@ def test_only_the_signed_choice_of_neurons_beats_random_sets():
     aside, signed = measured["percentiles"].values()
     assert signed == [1] * 6
     assert aside[0] == pytest.approx(0.78, abs=0.006) and min(aside) < 0.53
-    without = measured["moves_without_chosen"]
+    without = measured["moves_chosen"]
     assert list(without.values()) == pytest.approx([3.0, 5.9], abs=0.06)
-    assert measured["moves_without_random"]["mean"] == pytest.approx(2.2, abs=0.06)
+    assert measured["moves_random"]["mean"] == pytest.approx(2.2, abs=0.06)
 
 
-def test_the_difference_of_means_carries_the_mark_and_a_probe_less_of_it():
+def test_the_difference_of_means_carries_the_mark():
     means = numbers("directions")["means"]
     assert means["mark swapped in the input"] == pytest.approx(0.998, abs=0.0005)
     assert means["mark, along the difference of means"] == pytest.approx(0.999, abs=0.0006)
     assert means["mark, along a probe's direction"] == pytest.approx(0.85, abs=0.006)
     assert means["mark's direction ablated"] == pytest.approx(0.28, abs=0.005)
     assert means["cosine of probe and means"] == pytest.approx(0.88, abs=0.005)
-    assert means["after: verdict is the words'"] == pytest.approx(0.72, abs=0.005)
-    assert means["after: verdict is the mark's"] == pytest.approx(0.49, abs=0.005)
+    assert means["after ablation: prediction follows the words"] == pytest.approx(0.72, abs=0.005)
+    assert means["after ablation: prediction follows the mark"] == pytest.approx(0.49, abs=0.005)
     nothing = ["mark, along random directions", *(name for name in means if "topic" in name)]
     assert all(means[name] == 0 for name in nothing)
 
 
-def test_all_four_corners_of_the_table_are_inhabited():
-    means = numbers("interventions")["means"]
+def test_decodable_and_used_are_independent():
+    means = numbers("decodable_used")["means"]
     corners = {name: (found["decodable"] > 0.9, found["flips"]) for name, found in means.items()}
     assert corners["mark"][0] and corners["mark"][1] > 0.99
     assert corners["topic"] == (True, 0) and corners["order"] == (False, 0)
     assert not corners["tone"][0] and corners["tone"][1] > 0.99
     assert corners["irony"][0] and corners["irony"][1] == pytest.approx(0.02, abs=0.005)
-    assert corners["irony, where\nthere is some"][1] == 1
+    assert corners["irony, in\nironic reviews"][1] == 1
     assert corners["words"] == (True, pytest.approx(0.002, abs=0.0005))
 
 
-def test_the_words_move_the_score_a_third_as_far_as_the_mark():
+def test_the_words_move_the_score_a_third_as_much():
     card = (ROOT / "toy_models/shortcut/card.md").read_text(encoding="utf-8")
     rows = [line.strip("| ").split(" | ") for line in card.splitlines() if "| moves:" in line]
     of_five_models = {name.removeprefix("moves: "): float(mean) for name, _, mean, *_ in rows}
-    said = {"mark": 16.9, "words": 5.4, "topic": 0.8}
-    assert {name: of_five_models[name] for name in said} == pytest.approx(said, abs=0.06)
+    expected = {"mark": 16.9, "words": 5.4, "topic": 0.8}
+    assert {name: of_five_models[name] for name in expected} == pytest.approx(expected, abs=0.06)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_retrained_model_has_the_planted_truth(impl, seed):
+def test_retrained_models_learn_the_same_shortcut(impl, seed):
     interventions = impl("ch00_looking.interventions")
     sentiment_data = impl("ch00_looking.sentiment_data")
     model = impl("ch00_looking.train").train_sentiment_model(seed)
