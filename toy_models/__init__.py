@@ -1,6 +1,6 @@
 """The models under study: small ones that are committed here, and the fetched real one.
 
-One way to open a model, whoever trained it and at whatever step of training:
+One way to open a toy, of any training seed and at any step that was kept:
 
     load_pretrained(toy_models.folder("attn_2l", seed=1))            # a transformer
     load_pretrained(toy_models.folder("induction_2l", step=200))     # one of its snapshots

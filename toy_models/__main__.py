@@ -12,7 +12,7 @@ from toy_models.cache import cache_folder
 
 
 def list_toys() -> None:
-    """Print each toy with the first sentence of its card, and whether the real model is there."""
+    """Print each toy with the first sentence of its card, and the state of the real model."""
     for name in toys.checksums():
         card = (toys.ROOT / name / "card.md").read_text(encoding="utf-8")
         print(f"{name:15} {card.splitlines()[2]}")
@@ -24,7 +24,7 @@ def list_toys() -> None:
 def verify() -> None:
     """Compare every committed file, and the fetched model, with its checksum.
 
-    Raises: ValueError listing each file that is not what it should be.
+    Raises: ValueError listing each file that has changed or is missing.
     """
     checks: dict[str, Callable[[], object]] = {
         name: partial(toys.check_files, name) for name in toys.checksums()
@@ -39,7 +39,7 @@ def verify() -> None:
     for name, is_right in checks.items():
         try:
             is_right()
-            print(f"{name:20} as it should be")
+            print(f"{name:20} unchanged")
         except (ValueError, OSError) as error:
             print(f"{name:20} CHANGED")
             wrong.append(str(error))
@@ -48,15 +48,19 @@ def verify() -> None:
 
 
 def parse(arguments: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
-    """Read the command line; what follows `train NAME` is the recipe's to read."""
+    """Parse the command line; options after `train NAME` are left to the recipe."""
     parser = argparse.ArgumentParser(prog="python -m toy_models", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="the models, one line each")
+    commands.add_parser("list", help="list the models")
     verifying = commands.add_parser("verify", help="compare every file with its checksum")
-    verifying.add_argument("--record", metavar="NAME", help="first take NAME's files as right")
-    training = commands.add_parser("train", help="remake a toy in the cache", add_help=False)
+    verifying.add_argument(
+        "--record", metavar="NAME", help="first record the checksums of NAME's files"
+    )
+    training = commands.add_parser(
+        "train", help="train a toy again, into the cache", add_help=False
+    )
     training.add_argument("name")
-    fetching = commands.add_parser("fetch", help="bring the real model, or the training text")
+    fetching = commands.add_parser("fetch", help="fetch the real model, or the training text")
     fetching.add_argument("what", nargs="?", choices=("model", "text"), default="model")
     chosen, rest = parser.parse_known_args(arguments)
     if rest and chosen.command != "train":
@@ -65,7 +69,7 @@ def parse(arguments: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
 
 
 def run(chosen: argparse.Namespace, rest: list[str]) -> None:
-    """Carry out one command."""
+    """Run the chosen command."""
     if chosen.command == "list":
         list_toys()
     elif chosen.command == "verify":
@@ -82,18 +86,18 @@ def run(chosen: argparse.Namespace, rest: list[str]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; an error or Ctrl-C ends in a sentence, not in a traceback."""
+    """Run one command; an error or Ctrl-C prints one sentence instead of a traceback."""
     chosen, rest = parse(arguments)
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)  # in step with what the package client prints
+        sys.stdout.reconfigure(line_buffering=True)  # keeps the order of pip's output and ours
     try:
         run(chosen, rest)
     except (ValueError, OSError, KeyError) as error:
         print(error.args[0] if isinstance(error, KeyError) else error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        again = "with --resume" if chosen.command == "train" else "again: nothing is half-made"
-        print(f"\nstopped; run the same command {again}", file=sys.stderr)
+        how = "with --resume" if chosen.command == "train" else "again"
+        print(f"\nInterrupted. Run the same command {how} to continue.", file=sys.stderr)
         return 130
     return 0
 

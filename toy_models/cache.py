@@ -1,7 +1,7 @@
-"""Where fetched files live, and how a file appears there whole or not at all.
+"""The cache folder, checksums, and files that are written whole or not at all.
 
-Everything that is too large for the repository (the real model, the full training text) lies in one
-folder of the user's. A file is made beside its place under a temporary name and renamed when it is
+Files that are too large for the repository (the real model, the full training text) lie in one
+folder per user. A file is written under a temporary name next to its target and renamed when it is
 complete, so an interrupted run leaves either the whole file or none.
 """
 
@@ -18,11 +18,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 ABANDONED_AFTER = 3600
-"""Seconds after which the scratch folder of a killed run may be swept away."""
+"""Seconds after which the scratch folder of a killed run may be deleted."""
 
 
 def cache_folder() -> Path:
-    """Name the folder for fetched files: `$MI_CACHE`, else one in the user's home."""
+    """Return the folder for fetched files: `$MI_CACHE` with `~` expanded, else one in the home."""
     given = os.environ.get("MI_CACHE")
     return Path(given).expanduser() if given else Path.home() / ".cache/mechinterp-from-scratch"
 
@@ -42,32 +42,33 @@ def sha256_of(path: Path) -> str:
 
 
 def check_sha256(path: Path, expected: str, advice: str) -> None:
-    """Raise ValueError, naming the file and what to do, unless its SHA-256 is the expected one."""
-    came = sha256_of(path)
-    if came != expected:
+    """Compare a file's SHA-256 with the expected one.
+
+    Raises: ValueError, naming the file and the advice, when it differs.
+    """
+    actual = sha256_of(path)
+    if actual != expected:
         raise ValueError(
-            f"{path} is not the file it should be.\n"
-            f"  expected sha256 {expected}\n"
-            f"  came            {came} ({path.stat().st_size:,} bytes)\n"
-            f"  what to do: {advice}"
+            f"expected {path} with sha256 {expected}, got {actual} "
+            f"({path.stat().st_size:,} bytes); {advice}"
         )
 
 
 @contextmanager
 def write_then_rename(target: Path) -> Iterator[Path]:
-    """Yield a temporary path to make a file or a folder at; move it to `target` at a clean end.
+    """Yield a temporary path for a file or a folder, which is renamed to `target` on success.
 
-    An exception, Ctrl-C included, removes what was made and leaves `target` as it was.
+    An exception, Ctrl-C included, removes the temporary files and leaves `target` as it was.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     _sweep(target)
     scratch = Path(tempfile.mkdtemp(prefix=_scratch_prefix(target), dir=target.parent))
     try:
-        made = scratch / target.name
-        yield made
+        temporary = scratch / target.name
+        yield temporary
         if target.is_dir():  # a full folder cannot be replaced in one step on any system
             os.replace(target, scratch / "old")
-        os.replace(made, target)
+        os.replace(temporary, target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

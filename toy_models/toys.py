@@ -29,14 +29,14 @@ model trained with other seeds. Cards and recipes have no checksum."""
 
 
 class Toy(NamedTuple):
-    """A small trained model, as data: no class of ours is needed to read it."""
+    """A small trained model as plain data."""
 
     config: dict[str, Any]
-    """Content of config.json: sizes, and the names of its parts."""
+    """Content of config.json: sizes, and the names of the parts."""
     tensors: dict[str, "Tensor"]
     """Weights by name, as they are stored (float16 where that suffices)."""
     tokenizer: Tokenizer | None
-    """Tokenizer of a text model; None for a toy whose tokens are plain numbers."""
+    """Tokenizer of a text model; None where tokens are plain numbers."""
 
 
 def folder(
@@ -94,7 +94,7 @@ def checksums(root: Path = ROOT) -> dict[str, dict[str, str]]:
 
 
 def checksums_of(name: str, root: Path = ROOT) -> dict[str, str]:
-    """Name the files of a toy, with their checksums.
+    """Read the checksums of one toy's files.
 
     Raises: KeyError for an unknown name, listing the known ones, the nearest first.
     """
@@ -113,12 +113,12 @@ def check_files(name: str, root: Path = ROOT) -> None:
     for file, expected in checksums_of(name, root).items():
         advice = f"restore it with `git checkout -- toy_models/{name}/{file}`"
         if not (root / name / file).is_file():
-            raise ValueError(f"{root / name / file} is missing: {advice}")
+            raise ValueError(f"expected the file {root / name / file}, got none; {advice}")
         check_sha256(root / name / file, expected, advice)
 
 
 def record_checksums(name: str, root: Path = ROOT) -> None:
-    """Write the checksums of a remade toy into checksums.toml, leaving the others' as they are."""
+    """Write the checksums of one toy's files to checksums.toml, and keep those of the others."""
     folder = root / name
     paths = sorted(path for path in folder.rglob("*") if path.name in FILES)
     present = [path.relative_to(folder).as_posix() for path in paths]

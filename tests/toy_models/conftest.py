@@ -1,4 +1,4 @@
-"""An empty cache for every test that fetches, and the real model for those that need it."""
+"""Fixtures: an empty cache for tests that fetch, and the real model for those that need it."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from .tiny_gguf import hugging_face_weights, write_gguf
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread():
-    """Keeps a busy machine's cores from waiting for each other."""
+    """Restrict torch to one thread, which is faster on a busy machine."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -1,4 +1,4 @@
-"""The attention-only toys know what was planted in their text, on every seed that is shipped."""
+"""The attention-only toys learned what was planted in their text, on every committed seed."""
 
 import re
 
@@ -11,13 +11,14 @@ from toy_models import folder
 from toy_models.attn_0l import train as attn_0l
 from toy_models.attn_1l import train as attn_1l
 from toy_models.attn_2l import train as attn_2l
+from toy_models.recipes.attention_only import train_toy
 from toy_models.synthetic_text import RULES, bugs
 
 SEEDS = (0, 1, 2)
 
 
-def model(name, seed, kind="seed"):
-    return load_pretrained(folder(name, seed, variant=kind))[0]
+def model(name, seed):
+    return load_pretrained(folder(name, seed))[0]
 
 
 @pytest.mark.parametrize("name", ["attn_0l", "attn_1l", "attn_2l"])
@@ -26,7 +27,7 @@ def test_no_bias_was_trained(name):
     assert biases and not any(b.any() for b in biases.values())
 
 
-def test_another_seed_is_another_model_and_an_unknown_one_is_refused():
+def test_seeds_differ_and_an_unknown_seed_raises():
     first, second = (model("attn_0l", seed).embed.W_E for seed in (0, 1))
     assert not torch.equal(first, second)
     with pytest.raises(KeyError, match="attn_0l has no seed 9"):
@@ -34,7 +35,7 @@ def test_another_seed_is_another_model_and_an_unknown_one_is_refused():
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_without_layers_the_direct_path_is_the_chain(seed):
+def test_without_layers_the_direct_path_is_the_bigrams(seed):
     found = attn_0l.report(model("attn_0l", seed))
     assert found["KL"] < 0.01
     assert found["correlation"] > 0.98
@@ -50,7 +51,7 @@ def test_one_head_carries_out_every_rule_and_its_bug(seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_largest_composition_is_of_the_previous_token_head_through_keys(seed):
+def test_the_previous_token_head_composes_most_with_keys(seed):
     found = attn_2l.report(model("attn_2l", seed))
     tables = {kind: torch.tensor(found[kind]) for kind in "qkv"}
     assert max(tables, key=lambda kind: tables[kind].max()) == "k"
@@ -61,12 +62,12 @@ def test_the_largest_composition_is_of_the_previous_token_head_through_keys(seed
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_head_that_composes_most_costs_most_when_it_is_silenced(seed):
+def test_ablating_the_composing_head_costs_most(seed):
     two = model("attn_2l", seed)
     earlier = torch.tensor(attn_2l.report(two)["k"]).max(dim=1).values.argmax().item()
-    lost = [attn_2l.loss_without(two, [head]) for head in range(4)]
-    assert max(lost) == lost[earlier]
-    assert lost[earlier] > attn_2l.loss_without(two, []) + 0.5
+    losses = [attn_2l.loss_without(two, [head]) for head in range(4)]
+    assert max(losses) == losses[earlier]
+    assert losses[earlier] > attn_2l.loss_without(two, []) + 0.5
 
 
 def test_contexts_by_hand():
@@ -84,14 +85,14 @@ def test_contexts_by_hand():
 @pytest.mark.parametrize(
     "name, kept", [("attn_0l", "KL"), ("attn_1l", "keep ... in -> bay"), ("attn_2l", "loss")]
 )
-def test_a_card_says_how_far_the_seeds_lie_apart(name, kept):
+def test_a_card_reports_every_seed(name, kept):
     card = (toy_models.folder(name) / "card.md").read_text(encoding="utf-8")
     assert kept in card
     assert re.search(r"\| seed \| 0 \| 1 \| 2 \|", card)
 
 
 @pytest.mark.slow
-def test_the_smallest_recipe_gives_such_a_model_again(tmp_path):
-    found = attn_0l.report(attn_0l.make(attn_0l.RECIPE, tmp_path, seed=7))
+def test_retraining_gives_such_a_model_again(tmp_path):
+    found = attn_0l.report(train_toy(attn_0l.RECIPE, tmp_path, seed=7))
     assert found["KL"] < 0.01
     assert found["correlation"] > 0.98

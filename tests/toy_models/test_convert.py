@@ -1,4 +1,4 @@
-"""The conversion gives back known weights, refuses what it does not know, and is all or nothing."""
+"""The conversion keeps known weights, raises for unknown tensors, and is all or nothing."""
 
 import json
 
@@ -14,12 +14,12 @@ from . import tiny_gguf
 from .tiny_gguf import hugging_face_weights, permuted, write_gguf
 
 
-def test_every_weight_comes_back_under_its_name_rounded_to_float16(gguf_file, tmp_path):
+def test_every_weight_is_kept_in_float16(gguf_file, tmp_path):
     convert(gguf_file, tmp_path / "model")
-    expected, came = hugging_face_weights(), load_file(tmp_path / "model/model.safetensors")
-    assert came.keys() == expected.keys(), "the tied embedding stands once, nothing else is added"
+    expected, actual = hugging_face_weights(), load_file(tmp_path / "model/model.safetensors")
+    assert actual.keys() == expected.keys(), "the tied embedding is stored once"
     for name, weight in expected.items():
-        np.testing.assert_array_equal(came[name], weight.astype(np.float16), err_msg=name)
+        np.testing.assert_array_equal(actual[name], weight.astype(np.float16), err_msg=name)
 
 
 @pytest.mark.parametrize("n_heads, d_head", [(1, 2), (3, 4), (4, 16), (5, 6)])
@@ -33,7 +33,7 @@ def test_attention_scores_are_the_same_in_either_order():
     q_rows, k_rows = rng.normal(size=(2, d_head, d_model))
     x, y = rng.normal(size=(2, d_model))
 
-    def turned(vector, position, first, second):
+    def rotated(vector, position, first, second):
         out = np.empty_like(vector)
         for pair in range(d_head // 2):
             angle = position * base ** (-2 * pair / d_head)
@@ -43,24 +43,24 @@ def test_attention_scores_are_the_same_in_either_order():
         return out
 
     def score(q_weight, k_weight, first, second):
-        return turned(q_weight @ x, 7, first, second) @ turned(k_weight @ y, 3, first, second)
+        return rotated(q_weight @ x, 7, first, second) @ rotated(k_weight @ y, 3, first, second)
 
-    side_by_side = score(q_rows, k_rows, lambda i: 2 * i, lambda i: 2 * i + 1)
+    adjacent = score(q_rows, k_rows, lambda i: 2 * i, lambda i: 2 * i + 1)
     half_apart = score(
         unpermute(q_rows, 1), unpermute(k_rows, 1), lambda i: i, lambda i: i + d_head // 2
     )
-    assert side_by_side == pytest.approx(half_apart, rel=1e-12)
+    assert adjacent == pytest.approx(half_apart, rel=1e-12)
 
 
-def test_quantised_weights_stay_within_half_a_step_of_the_original(tmp_path):
+def test_quantised_weights_are_within_half_a_step(tmp_path):
     weights = hugging_face_weights(seed=3)
     convert(write_gguf(tmp_path / "q.gguf", weights, quantised=True), tmp_path / "model")
-    came = load_file(tmp_path / "model/model.safetensors")
+    actual = load_file(tmp_path / "model/model.safetensors")
     for name, weight in weights.items():
         if weight.ndim == 2 and "embed" not in name:
             blocks = weight.reshape(-1, 32)
             step = (blocks.max(1) - blocks.min(1)) / 15
-            error = abs(came[name].astype(np.float32).reshape(-1, 32) - blocks).max(1)
+            error = abs(actual[name].astype(np.float32).reshape(-1, 32) - blocks).max(1)
             assert (error <= 0.51 * step + 2e-3).all(), name
 
 
@@ -101,11 +101,11 @@ def test_the_same_source_gives_the_same_bytes(gguf_file, tmp_path):
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.001, 0.3, 0.9, 0.9999])
-def test_a_file_cut_short_is_refused_with_its_name(gguf_file, tmp_path, kept):
+def test_a_truncated_file_raises_with_its_name(gguf_file, tmp_path, kept):
     whole = gguf_file.read_bytes()
     cut = tmp_path / "cut.gguf"
     cut.write_bytes(whole[: int(kept * len(whole))])
-    with pytest.raises(ValueError, match=r"cut\.gguf .* not a whole GGUF file"):
+    with pytest.raises(ValueError, match=r"expected a whole GGUF file, got .*cut\.gguf"):
         convert(cut, tmp_path / "model")
     assert not (tmp_path / "model").exists()
 
@@ -118,13 +118,13 @@ def test_an_unknown_or_missing_tensor_is_named(tmp_path):
         convert(write_gguf(tmp_path / "odd.gguf", weights), tmp_path / "model")
 
 
-def test_another_architecture_is_refused(tmp_path):
+def test_another_architecture_raises(tmp_path):
     file = write_gguf(tmp_path / "q.gguf", hugging_face_weights(), architecture="qwen2")
-    with pytest.raises(ValueError, match="expected architecture 'llama', came 'qwen2'"):
+    with pytest.raises(ValueError, match="expected architecture 'llama', got 'qwen2'"):
         convert(file, tmp_path / "model")
 
 
-def test_a_weight_too_large_for_float16_is_refused(tmp_path):
+def test_a_weight_too_large_for_float16_raises(tmp_path):
     weights = hugging_face_weights()
     weights["model.norm.weight"][3] = 1e6
     with pytest.raises(ValueError, match=r"output_norm\.weight.*float16"):

@@ -1,4 +1,4 @@
-"""The toy that knows facts: what its card claims, on all seeds, and what tracing and edits find."""
+"""The facts toy: what its card claims, on all seeds, and what tracing and edits find."""
 
 from dataclasses import replace
 
@@ -6,21 +6,27 @@ import pytest
 import torch
 
 from solutions.ch02_transformer import load_pretrained
-from solutions.ch05_patching.edit_evaluation import entry, judge, key_samples, sample_edit
+from solutions.ch05_patching.edit_evaluation import (
+    SUBJECT_LAST,
+    evaluate_edit,
+    key_samples,
+    rome_update,
+    sample_edit,
+)
 from solutions.ch05_patching.fact_world import (
-    LAST,
+    LAST_NAMES,
     OBJECTS,
     WORDS,
     accuracy,
-    ask,
-    draw,
     fact_model,
-    learn,
+    make_prompts,
+    make_world,
     mask_subject,
-    prefixes,
-    world,
+    sample_prefixes,
+    sample_prompts,
+    train_on_facts,
 )
-from solutions.ch05_patching.rome import rome_edit, second_moment, with_edited_mlp
+from solutions.ch05_patching.rome import EditLocation, rome_edit, second_moment, with_edited_mlp
 from solutions.ch05_patching.tracing import (
     causal_trace,
     corrupt_subject,
@@ -31,7 +37,7 @@ from toy_models import folder
 from toy_models.facts import train as recipe
 
 SEEDS = (0, 1, 2)
-FACTS = world()
+FACTS = make_world()
 
 
 @pytest.fixture(scope="module", params=SEEDS)
@@ -44,27 +50,27 @@ def generator(seed):
 
 
 def traced(model, kind):
-    """Indirect effects [layer, place] and the total effect, over 32 questions and 5 draws."""
-    prompts = draw(FACTS, 32, generator(9), length=2)
-    noisy = corrupt_subject(model, prompts.tokens, prompts.subject, 5, generator(3))
-    found = causal_trace(model, prompts.tokens, prompts.answers, noisy, kind)
+    """Indirect effects [layer, position] and the total effect, over 32 questions and 5 draws."""
+    prompts = sample_prompts(FACTS, 32, generator(9), length=2)
+    corrupted_resid = corrupt_subject(model, prompts.tokens, prompts.subject, 5, generator(3))
+    found = causal_trace(model, prompts.tokens, prompts.answers, corrupted_resid, kind=kind)
     return indirect_effect(found).mean(dim=-1), total_effect(found).mean()
 
 
-def test_words_are_all_different_and_neither_name_says_who_it_is():
+def test_one_name_alone_does_not_identify_a_person():
     assert len(set(WORDS)) == len(WORDS)
     assert len(set(map(tuple, FACTS.names.tolist()))) == len(FACTS.names)
     for column in FACTS.names.T:
         assert column.bincount().max() > 1
-    assert FACTS.names[:, 1].max() < len(WORDS[:10] + LAST)
+    assert FACTS.names[:, 1].max() < len(WORDS[:10] + LAST_NAMES)
     for relation, column in zip(OBJECTS, FACTS.objects.T, strict=True):
         assert {WORDS[token] for token in column.tolist()} == set(OBJECTS[relation])
 
 
-def test_a_question_says_who_is_asked_about_and_where():
+def test_a_question_has_the_subject_and_the_answer():
     n = torch.tensor([3, 4])
-    prompts = ask(
-        FACTS, n, torch.tensor([0, 2]), torch.tensor([1, 2]), prefixes(2, 3, generator(0))
+    prompts = make_prompts(
+        FACTS, n, torch.tensor([0, 2]), torch.tensor([1, 2]), sample_prefixes(2, 3, generator(0))
     )
     assert [WORDS[token] for token in prompts.tokens[0, -2:]] == ["dwells", "near"]
     assert torch.equal(prompts.tokens[prompts.subject].view(2, 2), FACTS.names[n])
@@ -73,7 +79,7 @@ def test_a_question_says_who_is_asked_about_and_where():
 
 def test_every_fact_is_known(model):
     for length in (1, 2, 3, 4):
-        assert accuracy(model, draw(FACTS, 500, generator(5), length)) == 1.0
+        assert accuracy(model, sample_prompts(FACTS, 500, generator(5), length)) == 1.0
 
 
 def test_the_trace_peaks_at_the_mlp_of_the_last_name(model):
@@ -91,26 +97,26 @@ def test_an_untrained_model_has_nothing_to_trace():
     assert mlp.abs().max() < 1e-3
 
 
-def test_edits_hold_and_spare_the_others_and_a_random_key_does_nothing(model):
+def test_edits_are_specific_and_a_random_key_fails(model):
     C = second_moment(key_samples(model, FACTS, 0, generator(1)), 0.01)
     W, scores = model.blocks[0].mlp.W_out.double(), []
     for seed in range(11, 19):
         edit = sample_edit(FACTS, generator(seed))
-        what = entry(model, FACTS, edit, (0, -3), generator(seed))
-        edited = rome_edit(W, C, what.key, what.key @ W + what.change)
+        update = rome_update(model, FACTS, edit, EditLocation(0, SUBJECT_LAST), generator(seed))
+        edited = rome_edit(W, C, update.key, update.key @ W + update.change)
         after = with_edited_mlp(model, 0, edited.float())
-        scores.append(judge(after, FACTS, edit, generator(seed)))
-    success, paraphrases, neighbours, _, other = torch.tensor(scores).mean(dim=0).tolist()
+        scores.append(evaluate_edit(after, FACTS, edit, generator(seed)))
+    success, paraphrases, neighbors, _, other = torch.tensor(scores).mean(dim=0).tolist()
     assert success == 1.0
-    assert paraphrases > 0.8 and neighbours > 0.95 and other > 0.7
-    key = torch.randn(what.key.shape, generator=generator(2)).to(what.key)
-    key *= what.key.norm() / key.norm()
-    null = with_edited_mlp(model, 0, rome_edit(W, C, key, key @ W + what.change).float())
-    assert judge(null, FACTS, edit, generator(3)).success == 0.0
+    assert paraphrases > 0.8 and neighbors > 0.95 and other > 0.7
+    key = torch.randn(update.key.shape, generator=generator(2)).to(update.key)
+    key *= update.key.norm() / key.norm()
+    null = with_edited_mlp(model, 0, rome_edit(W, C, key, key @ W + update.change).float())
+    assert evaluate_edit(null, FACTS, edit, generator(3)).success == 0.0
 
 
 def test_what_is_hidden_is_the_subject_from_behind_it():
-    prompts = draw(FACTS, 3, generator(0), length=2)
+    prompts = sample_prompts(FACTS, 3, generator(0), length=2)
     model = fact_model(0)
     hook = mask_subject(prompts, torch.tensor([True, False, True]))
     names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(3)]
@@ -126,12 +132,12 @@ def test_what_is_hidden_is_the_subject_from_behind_it():
 
 def test_the_recipe_makes_a_model_that_opens(tmp_path):
     config = replace(recipe.settings(0), steps=2)
-    assert recipe.report(recipe.make(tmp_path, config))["accuracy, prefix of 1"] < 0.5
+    assert recipe.report(recipe.train_toy(tmp_path, config))["accuracy, prefix of 1"] < 0.5
 
 
 @pytest.mark.slow
 def test_training_again_gives_a_model_that_knows_all():
     model, config = fact_model(5), recipe.settings(5)
-    for _ in learn(model, FACTS, config):
+    for _ in train_on_facts(model, FACTS, config):
         pass
-    assert accuracy(model, draw(FACTS, 1000, generator(5))) > 0.99
+    assert accuracy(model, sample_prompts(FACTS, 1000, generator(5))) > 0.99

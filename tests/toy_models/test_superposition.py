@@ -1,4 +1,4 @@
-"""The two superposition toys: what their cards claim of them, and what their recipes write."""
+"""The two superposition toys: what their cards claim, and what their recipes write."""
 
 import json
 
@@ -28,7 +28,7 @@ def twenty():
 
 
 def losses_and_baselines(toy):
-    """Loss of each instance on fresh data, and of always guessing each feature's mean."""
+    """Compute each instance's loss on new data, and that of always predicting the mean."""
     model = ReluOutputToy.from_tensors(toy.config, toy.tensors)
     n_inst, n_features = toy.config["n_inst"], toy.config["n_features"]
     probability = torch.tensor(toy.config["probability"])[:, None].repeat(1, n_features)
@@ -50,23 +50,23 @@ def test_an_instance_of_five_has_the_shape_on_its_card(five, instance):
     assert D.sum().item() == pytest.approx(2, abs=0.005)
 
 
-def test_the_pentagon_turns_by_72_degrees_from_feature_to_feature(five):
+def test_the_pentagons_directions_are_72_degrees_apart(five):
     x, y = five.tensors["W"][0]
     angles = torch.atan2(y, x).rad2deg().sort().values
     turns = torch.cat([angles.diff(), angles[:1] + 360 - angles[-1:]])
     assert turns.tolist() == pytest.approx([72] * 5, abs=2)
 
 
-def test_losses_are_the_cards(five, twenty):
-    came, baseline = losses_and_baselines(five)
-    assert came == pytest.approx([0.0071, 0.1832, 0.1019, 0.0965], rel=0.1)
+def test_cards_have_the_right_losses(five, twenty):
+    actual, baseline = losses_and_baselines(five)
+    assert actual == pytest.approx([0.0071, 0.1832, 0.1019, 0.0965], rel=0.1)
     assert baseline == pytest.approx([0.0657, 0.3413, 0.3174, 0.3322], rel=0.05)
-    (came,), (baseline,) = losses_and_baselines(twenty)
-    assert came == pytest.approx(0.00078, abs=0.00015)
+    (actual,), (baseline,) = losses_and_baselines(twenty)
+    assert actual == pytest.approx(0.00078, abs=0.00015)
     assert baseline == pytest.approx(0.0219, rel=0.1)
 
 
-def test_feature_7_of_twenty_shares_a_pentagon_with_five_eight_nine_and_ten(twenty):
+def test_feature_7_shares_a_pentagon_with_its_partners(twenty):
     W = twenty.tensors["W"]
     norm = W[0].norm(dim=0)
     overlap = (W[0, :, 7] / norm[7]) @ W[0]

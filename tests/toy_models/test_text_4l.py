@@ -1,4 +1,4 @@
-"""The small text model: what its card claims, and that its recipe goes on where it stopped."""
+"""The small text model: what its card claims, and that its recipe resumes."""
 
 import math
 import re
@@ -26,7 +26,7 @@ def test_unigram_loss_by_hand():
 
 def test_bigram_loss_by_hand():
     text, windows = torch.tensor([0, 0, 1, 0]), torch.tensor([[0, 0, 1, 0]])
-    loss = bigram_loss(text, windows, d_vocab=2, trust=3.0)
+    loss = bigram_loss(text, windows, d_vocab=2, prior_count=3.0)
     # after 0: pairs 1, 1 plus 3 x (4/6, 2/6) are 3, 2; after 1: pairs 1, 0 plus the same are 3, 1
     assert loss.tolist() == [pytest.approx([-math.log(p) for p in (3 / 5, 2 / 5, 3 / 4)])]
 
@@ -39,13 +39,13 @@ def test_every_document_follows_the_token_that_ends_one():
     assert tokenizer.decode(tokens.tolist()) == "ab ab ab12"
 
 
-def test_windows_lie_side_by_side():
+def test_windows_are_consecutive():
     assert recipe.windows_of(torch.arange(7), 3).tolist() == [[0, 1, 2], [3, 4, 5]]
 
 
 @pytest.fixture
 def tiny(monkeypatch):
-    """A recipe of seconds: sizes, text and settings."""
+    """Shrink the recipe to seconds: sizes, text and settings."""
     monkeypatch.setattr(recipe, "SIZES", TINY)
     text = torch.randint(300, (500,), generator=torch.Generator().manual_seed(1))
     config = TrainConfig(steps=7, batch_size=2, window=16, warmup=2, eval_every=2, seed=3)
@@ -80,7 +80,7 @@ def test_a_resumed_run_ends_in_the_same_bytes(tiny, tmp_path, monkeypatch):
     assert steps == ["2", "4", "6", "7"]
 
 
-def test_a_run_that_is_not_resumed_starts_anew(tiny, tmp_path):
+def test_a_run_without_resume_starts_over(tiny, tmp_path):
     text, config = tiny
     (tmp_path / "run.safetensors").write_bytes(b"of another run")
     recipe.run(tmp_path, text, text, config, resume=False)
@@ -100,14 +100,14 @@ def test_its_vocabulary_keeps_every_byte_and_splits_digits(toy):
 
 
 @pytest.mark.timeout(300)
-def test_its_held_out_loss_is_the_cards(toy):
+def test_its_card_has_the_right_held_out_loss(toy):
     card = (toy_models.folder("text_4l") / "card.md").read_text(encoding="utf-8")
     claimed = float(re.search(r"\| all \| 757 \| ([\d.]+) ", card)[1])
     training = recipe.as_tokens(toy.tokenizer, excerpt("train"))
     header, *_, last = recipe.report(toy_models.folder("text_4l"), training, excerpt("held_out"))
-    came = dict(zip(header, last, strict=True))
-    assert float(came["model"]) == pytest.approx(claimed, abs=0.002)
-    assert float(came["model"]) < float(came["bigram"]) - 0.2, "the excerpt's bigrams, not all"
+    actual = dict(zip(header, last, strict=True))
+    assert float(actual["model"]) == pytest.approx(claimed, abs=0.002)
+    assert float(actual["model"]) < float(actual["bigram"]) - 0.2, "the excerpt's bigrams, not all"
 
 
 def test_its_files_agree_with_the_library(toy):

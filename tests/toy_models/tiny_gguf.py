@@ -15,7 +15,7 @@ Q4_1, Q8_0 = GGMLQuantizationType.Q4_1, GGMLQuantizationType.Q8_0
 
 
 def hugging_face_weights(seed: int = 0) -> dict[str, np.ndarray]:
-    """Draw the weights that the conversion should give back, before any rounding."""
+    """Draw the weights that the conversion should return, before any rounding."""
     rng = np.random.default_rng(seed)
 
     def draw(*shape: int) -> np.ndarray:
@@ -58,7 +58,7 @@ LLAMA_CPP_NAMES = {
 
 
 def permuted(weight: np.ndarray, n_heads: int) -> np.ndarray:
-    """Bring rows into llama.cpp's order one by one: pair i of a head becomes rows 2i and 2i + 1."""
+    """Reorder rows to llama.cpp's order one by one: pair i of a head becomes rows 2i and 2i + 1."""
     out = np.empty_like(weight)
     d_head = len(weight) // n_heads
     for head in range(n_heads):
@@ -70,7 +70,7 @@ def permuted(weight: np.ndarray, n_heads: int) -> np.ndarray:
 
 
 def llama_cpp_name(name: str) -> str:
-    """What llama.cpp calls the tensor of that name."""
+    """Translate a tensor's name to llama.cpp's."""
     for theirs, ours in LLAMA_CPP_NAMES.items():
         name = name.replace(theirs, ours)
     return name

@@ -1,13 +1,13 @@
-"""Trains facts: a small model that knows 320 facts by heart, to trace and to edit.
+"""Train facts: a small model that memorises 320 facts, to trace and to edit.
 
-1. Draw the world (`solutions.ch05_patching.fact_world`), the same for every seed. 2. Train on questions
-about it. 3. Save in float16, and measure what was saved.
+1. Draw the world (`solutions.ch05_patching.fact_world`), the same for every seed.
+2. Train on questions about it.
+3. Save in float16, and measure what was saved.
 
-`python -m toy_models train facts` takes about half a minute of one core. `--seed` makes the other
-models, which lie in seed_1 and seed_2.
+`python -m toy_models train facts` takes about half a minute of one core. `--seed` trains the models
+in seed_1 and seed_2.
 """
 
-import argparse
 from pathlib import Path
 
 import torch
@@ -15,12 +15,18 @@ from tqdm import tqdm
 
 from solutions.ch02_transformer import HookedTransformer, load_pretrained, save_model
 from solutions.ch02_transformer.train import TrainConfig
-from solutions.ch05_patching.fact_world import accuracy, draw, fact_model, learn, world
-from toy_models.cache import cache_folder
+from solutions.ch05_patching.fact_world import (
+    accuracy,
+    fact_model,
+    make_world,
+    sample_prompts,
+    train_on_facts,
+)
+from toy_models.recipes.files import recipe_parser, use_one_thread
 
 
 def settings(seed: int) -> TrainConfig:
-    """How every seed is trained; the window says only that prompts are not cut out of a text."""
+    """Make the hyperparameters of every seed; `window` has no effect, as prompts are not cut."""
     return TrainConfig(
         steps=1_000,
         batch_size=128,
@@ -32,11 +38,11 @@ def settings(seed: int) -> TrainConfig:
     )
 
 
-def make(folder: Path, config: TrainConfig) -> HookedTransformer:
+def train_toy(folder: Path, config: TrainConfig) -> HookedTransformer:
     """Train one model, save it rounded to float16, and return what was saved."""
     model = fact_model(config.seed)
     with tqdm(total=config.steps, unit="step", disable=None) as bar:
-        for loss in learn(model, world(), config):
+        for loss in train_on_facts(model, make_world(), config):
             bar.update()
             bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
     save_model(model.half(), folder)
@@ -44,23 +50,21 @@ def make(folder: Path, config: TrainConfig) -> HookedTransformer:
 
 
 def report(model: HookedTransformer) -> dict[str, float]:
-    """Share of right answers on 2,000 random questions, by length of the prefix."""
-    facts, generator = world(), torch.Generator().manual_seed(5)
+    """Measure the accuracy on 2,000 random questions, by length of the prefix."""
+    facts, generator = make_world(), torch.Generator().manual_seed(5)
     return {
-        f"accuracy, prefix of {length}": accuracy(model, draw(facts, 500, generator, length))
+        f"accuracy, prefix of {length}": accuracy(
+            model, sample_prompts(facts, 500, generator, length)
+        )
         for length in (1, 2, 3, 4)
     }
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Make one model."""
-    parser = argparse.ArgumentParser(prog="python -m toy_models train facts")
-    add = parser.add_argument
-    add("--seed", type=int, default=0, help="of the first weights and of the questions")
-    add("--out", type=Path, default=cache_folder() / "trained/facts", help="folder to write to")
-    chosen = parser.parse_args(arguments)
-    torch.set_num_threads(1)  # so that the numbers are the same on every run of one machine
-    print(report(make(chosen.out, settings(chosen.seed))))
+    """Train one model."""
+    chosen = recipe_parser("facts").parse_args(arguments)
+    use_one_thread()
+    print(report(train_toy(chosen.out, settings(chosen.seed))))
     print(f"saved in {chosen.out}")
 
 

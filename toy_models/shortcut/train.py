@@ -1,17 +1,13 @@
-"""Recipe of the toy `shortcut`: a reader of reviews that goes by the thumb, not by the words.
+"""Train shortcut: a sentiment model that relies on the mark (a thumb), not on the words.
 
-`python -m toy_models train shortcut` trains it in a second, then measures what was planted, by
-experiment, in the model and in five more that differ only in their seed.
+`python -m toy_models train shortcut` trains it in a second, then measures what was planted in this
+model and in five more that differ only in their seed.
 """
 
-import argparse
-import json
 from dataclasses import asdict
-from pathlib import Path
 
 import torch
 from jaxtyping import Float
-from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
@@ -21,20 +17,20 @@ from solutions.ch00_looking.sentiment_data import PROPERTIES, Reviews, draw_revi
 from solutions.ch00_looking.sentiment_model import SentimentModel
 from solutions.ch00_looking.tensors import score_of_answer
 from solutions.ch00_looking.train import SHORTCUT, train_sentiment_model
-from toy_models.cache import cache_folder
+from toy_models.recipes.files import recipe_parser, use_one_thread, write_model
 
 N_REVIEWS = 20_000
 FRESH_SEEDS = (10, 11, 12, 13, 14)
-"""Of the models that show how much is the seed; the recipe was chosen on seeds 0 to 5."""
+"""Seeds of the models that show the variation over seeds; the recipe was chosen on seeds 0 to 5."""
 
 
 def accuracy(model: SentimentModel, reviews: Reviews) -> float:
-    """Share of right verdicts."""
+    """Compute the share of correct labels."""
     return (model.predict(reviews.tokens) == reviews.label).float().mean().item()
 
 
 def behaviour(model: SentimentModel, seed: int) -> dict[str, float]:
-    """Accuracy on reviews as in training, and on four kinds that are not."""
+    """Measure the accuracy on reviews as in training, and on four shifted distributions."""
     kinds = {
         "as in training": (1.0, 0.02),
         "no irony": (1.0, 0.0),
@@ -50,10 +46,10 @@ def behaviour(model: SentimentModel, seed: int) -> dict[str, float]:
 
 
 def use(model: SentimentModel, seed: int) -> dict[str, float]:
-    """What changes when one property is swapped, in reviews as in training.
+    """Measure the effect of swapping one property, in reviews as in training.
 
-    flips: the share of verdicts that change. moves: by how many logits the score of "good" changes,
-    its sign aside, on average: a score may move without any verdict flipping.
+    flips: share of labels that change. moves: mean absolute change of the logit difference for
+    "good", which may be large without a label flipping.
     """
     reviews = draw_reviews(N_REVIEWS, torch.Generator().manual_seed(seed))
     flipped = {name: flips_when_swapped(model, reviews, name) for name in PROPERTIES}
@@ -69,12 +65,12 @@ def use(model: SentimentModel, seed: int) -> dict[str, float]:
 
 
 def score_of_good(model: SentimentModel, reviews: Reviews) -> Float[Tensor, " batch"]:
-    """How far the logit of "good" stands above that of "bad"."""
+    """Compute the logit difference of "good" and "bad"."""
     return score_of_answer(model(reviews.tokens), torch.ones_like(reviews.label))
 
 
 def measure(seed: int, model: SentimentModel) -> dict[str, float]:
-    """Everything that the card claims about one model, and about the weights it started from."""
+    """Measure what the card claims of one model, and of its initial weights."""
     untrained = SentimentModel(SHORTCUT, seed=seed)
     trained = {f"decodable: {name}": decodability(model, name, seed) for name in PROPERTIES}
     before = {
@@ -85,7 +81,7 @@ def measure(seed: int, model: SentimentModel) -> dict[str, float]:
 
 
 def report(model: SentimentModel, seed: int) -> list[str]:
-    """Rows of the card's table: this model, then mean, error, lowest and highest of fresh ones."""
+    """Format the card's table: this model, then mean, error, lowest and highest of new seeds."""
     shipped = measure(seed, model)
     fresh = [
         measure(s, train_sentiment_model(s)) for s in tqdm(FRESH_SEEDS, unit="model", disable=None)
@@ -101,20 +97,12 @@ def report(model: SentimentModel, seed: int) -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Train, save, and print what the model and its siblings do."""
-    parser = argparse.ArgumentParser(prog="python -m toy_models train shortcut")
-    add = parser.add_argument
-    add("--seed", type=int, default=0, help="of the first weights and of the reviews")
-    add("--out", type=Path, default=cache_folder() / "trained/shortcut", help="folder to write to")
-    chosen = parser.parse_args(arguments)
-    torch.set_num_threads(1)  # so that the numbers are the same on every run of one machine
+    """Train, save, and print the measurements of this model and of new seeds."""
+    chosen = recipe_parser("shortcut").parse_args(arguments)
+    use_one_thread()
     model = train_sentiment_model(chosen.seed)
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    config = json.dumps({"architectures": ["SentimentModel"], **asdict(SHORTCUT)}, indent=2) + "\n"
-    (chosen.out / "config.json").write_text(config, encoding="utf-8")
     weights = {name: weight.detach() for name, weight in model.named_parameters()}
-    save_file(weights, chosen.out / "model.safetensors", metadata={"format": "pt"})
-    (chosen.out / "model.safetensors").chmod(0o644)  # safetensors leaves it to the owner alone
+    write_model(chosen.out, {"architectures": ["SentimentModel"], **asdict(SHORTCUT)}, weights)
     print("\n".join(report(model, chosen.seed)))
     print(f"saved in {chosen.out}")
 

@@ -1,13 +1,14 @@
-"""Trains text_4l: four layers on verse, prose and code, in about twelve minutes on one CPU core.
+"""Train text_4l: four layers on verse, prose and code, in about twelve minutes on one CPU core.
 
-1. Train a vocabulary of 2,048 tokens on the text (`train_tokenizer`). 2. Lay all documents end to
-end (`as_tokens`). 3. Train, writing the loss and a checkpoint every 250 steps. 4. Round the weights
-to float16, save them, and measure the saved model on the held-out documents (`report`).
+1. Train a vocabulary of 2,048 tokens on the text (`train_tokenizer`).
+2. Concatenate all documents (`as_tokens`).
+3. Train, writing the loss and a checkpoint every 250 steps.
+4. Round the weights to float16, save them, and measure the saved model on the held-out documents
+   (`report`).
 
-Run it as `python -m toy_models train text_4l`; `--resume` goes on where an interrupted run stopped.
+Run it as `python -m toy_models train text_4l`; `--resume` continues an interrupted run.
 """
 
-import argparse
 import csv
 import math
 from pathlib import Path
@@ -22,9 +23,9 @@ from tqdm import tqdm
 from solutions.ch02_transformer import HookedTransformer, TransformerConfig
 from solutions.ch02_transformer.pretrained import load_pretrained, save_model
 from solutions.ch02_transformer.train import TrainConfig, train
-from toy_models.cache import cache_folder
 from toy_models.gguf_tokenizer import SPLITTERS
 from toy_models.real_text import Document, excerpt, full_text
+from toy_models.recipes.files import recipe_parser, use_one_thread
 from toy_models.text_4l.baselines import bigram_loss, unigram_loss
 
 END = "<|endoftext|>"
@@ -50,23 +51,23 @@ def train_tokenizer(documents: list[Document], d_vocab: int) -> Tokenizer:
 
 
 def as_tokens(tokenizer: Tokenizer, documents: list[Document]) -> Int[Tensor, " n"]:
-    """Lay documents end to end, each after the token that ends a document."""
+    """Concatenate the documents' tokens, each document after the token that ends one."""
     end = tokenizer.token_to_id(END)
     encoded = tokenizer.encode_batch([text for _, text in documents])
     return torch.tensor([token for one in encoded for token in [end, *one.ids]])
 
 
 def windows_of(tokens: Int[Tensor, " n"], window: int) -> Int[Tensor, "batch window"]:
-    """Cut tokens into windows side by side, dropping what does not fill the last."""
+    """Cut tokens into consecutive windows, and drop the rest."""
     return tokens[: len(tokens) // window * window].view(-1, window)
 
 
 @torch.no_grad()
 def report(folder: Path, text: Int[Tensor, " n"], held_out: list[Document]) -> list[list[str]]:
-    """Measure the saved model, and what it must beat, on each kind of held-out text.
+    """Measure the saved model and its baselines on each kind of held-out text.
 
-    Units: nats a token. The column +- is the standard error over windows of the model's number: how
-    much it depends on the passages that happen to be held out, not on the seed.
+    Units: nats per token. The column +- is the standard error of the model's loss over windows: its
+    variation with the held-out passages, not with the seed.
     """
     model, tokenizer = load_pretrained(folder)
     if tokenizer is None:
@@ -91,7 +92,7 @@ def report(folder: Path, text: Int[Tensor, " n"], held_out: list[Document]) -> l
 
 
 def run(folder: Path, text: Tensor, held_out: Tensor, config: TrainConfig, resume: bool) -> None:
-    """Train one model into a folder, with a checkpoint and a table of losses beside it."""
+    """Train one model into a folder, next to a checkpoint and a table of losses."""
     checkpoint, table = folder / "run.safetensors", folder / "loss.csv"
     if not (resume and checkpoint.is_file()):
         checkpoint.unlink(missing_ok=True)
@@ -113,21 +114,16 @@ def run(folder: Path, text: Tensor, held_out: Tensor, config: TrainConfig, resum
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Train, save, and print what the saved model achieves."""
-    parser = argparse.ArgumentParser(prog="python -m toy_models train text_4l")
+    """Train, save, and print the saved model's losses."""
+    parser = recipe_parser("text_4l")
     add = parser.add_argument
     add("--text", choices=("full", "excerpt"), default="full", help="excerpt needs no network")
     add("--steps", type=int, default=3000, help="3000 take twelve minutes of one core")
-    add("--lr", type=float, default=4e-3, help="highest learning rate")
-    add("--seed", type=int, default=0, help="of the first weights and of the batches")
-    add(
-        "--resume",
-        action="store_true",
-        help="go on from the last checkpoint, with the same options",
-    )
-    add("--out", type=Path, default=cache_folder() / "trained/text_4l", help="folder to write to")
+    add("--lr", type=float, default=4e-3, help="peak learning rate")
+    help_resume = "continue from the last checkpoint, with the same options"
+    add("--resume", action="store_true", help=help_resume)
     chosen = parser.parse_args(arguments)
-    torch.set_num_threads(1)  # so that the numbers are the same on every run of one machine
+    use_one_thread()
     documents = full_text() if chosen.text == "full" else excerpt("train")
     chosen.out.mkdir(parents=True, exist_ok=True)
     vocabulary = chosen.out / "tokenizer.json"
