@@ -22,7 +22,7 @@ def build(impl, family: str, seed: int = 1, **sizes: Any) -> Any:
     Weights are small enough that no pattern is all on one key.
     """
     whole, only = impl("ch02_transformer.model"), impl("ch02_transformer.attention_only")
-    unembed = impl("ch02_transformer.unembed").Unembed
+    unembed = impl("ch02_transformer.layers").Unembed
     families = {
         "gpt2": whole.GPT2,
         "parallel": replace(whole.GPT2, block=whole.ParallelBlock, unembed=unembed),
