@@ -124,3 +124,21 @@ def test_random_pairs_of_heads_tell_next_to_nothing():
     clean = facts["table"]["S-inhibition"]["original original"][1]
     change = sorted(abs(one - clean) for one in facts["random heads, inverted inverted"])
     assert change[-1] < 0.6 and change[-3] < 0.05
+
+
+def test_the_fourth_name_mover_is_as_certain_as_the_others_with_frozen_mlps():
+    facts = numbers("fourth_mover")
+    for half in ("on the choosing prompts", "on the measuring prompts"):
+        fourth = facts[half]["23.1"]
+        assert fourth["direct, MLPs recomputed, standard errors"] < 3
+        assert fourth["direct, MLPs frozen, standard errors"] > 4
+        assert fourth["end to io"][0] > 0.45 and fourth["copies"][0] > 0.8
+
+
+def test_ablations_disagree_about_the_four_name_movers():
+    facts = numbers("fourth_mover")
+    assert facts["resampling"]["four"]["change"][2] < -0.5
+    assert not excludes_zero(facts["resampling"]["three"]["change"])
+    for name in ("three", "four"):
+        assert not excludes_zero(facts["means"][name]["change"])
+    assert facts["means"]["circuit, with 23.1"][1] < facts["means"]["circuit"][1]
