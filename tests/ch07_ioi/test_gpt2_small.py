@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from tests.ch02_transformer import tiny_checkpoints
+from toy_models.cache import cache_folder
 
 pytestmark = pytest.mark.project
 N, FEW = 200, 40
@@ -26,8 +27,7 @@ def folders():
     """Where GPT-2 may lie."""
     if os.environ.get("MI_GPT2"):
         yield Path(os.environ["MI_GPT2"]).expanduser()
-    cache = os.environ.get("MI_CACHE") or Path.home() / ".cache" / "mechinterp-from-scratch"
-    yield Path(cache) / "gpt2"
+    yield cache_folder() / "gpt2"
     hub = os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface"
     for name in ("models--openai-community--gpt2", "models--gpt2"):
         yield from sorted((Path(hub) / "hub" / name / "snapshots").glob("*"))

@@ -5,10 +5,8 @@ GPU, the real model's weights or the transformers library are skipped, and say w
 """
 
 import importlib.util
-import os
 import socket
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -71,8 +69,9 @@ def _no_gpu() -> str:
 
 
 def _no_weights() -> str:
-    cache = os.environ.get("MI_CACHE") or Path.home() / ".cache" / "mechinterp-from-scratch"
-    there = (Path(cache) / "smollm2-135m" / "source.json").is_file()
+    from toy_models.cache import cache_folder
+
+    there = (cache_folder() / "smollm2-135m" / "source.json").is_file()
     return "" if there else "needs the real model: `mi model` fetches it"
 
 
