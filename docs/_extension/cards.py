@@ -56,8 +56,14 @@ class CardWriter(Preprocessor):
         while last < len(lines) and (not lines[last].strip() or lines[last].startswith("    ")):
             last += 1
         return [
-            *(*lines[:first], "", *_given(number, code), ""),
-            *(*lines[first:last], "", *_solution(code), ""),
+            *lines[:first],
+            "",
+            *_given(number, code),
+            "",
+            *lines[first:last],
+            "",
+            *_solution(code),
+            "",
             *lines[last:],
         ]
 

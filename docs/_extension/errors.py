@@ -8,7 +8,7 @@ try:
     # Both builders are click programs: they print a ClickException as one message.
     from click import ClickException
 except ImportError:
-    ClickException = Exception
+    ClickException = Exception  # type: ignore[assignment, misc]
 
 
 class PageError(ClickException, ValueError):

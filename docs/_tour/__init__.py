@@ -1,1 +1,1 @@
-"""The tour: what the finished instruments see in the real model, on a prompt of your own."""
+"""The tour: the tools of the finished chapters on the real model and a prompt of your own."""

@@ -1,7 +1,7 @@
-"""Give the tour: `mi tour`, or `mi tour --prompt "..."` with a sentence of your own.
+"""Run the tour: `mi tour`, or `mi tour --prompt "..."` with a sentence of your own.
 
-Pictures and a page go into the folder tour/ (git ignores it). All stops are measured first, so a
-tour that is broken off leaves the page of the last one as it was.
+The pictures and a page are written to the folder tour/, which git ignores. All stops are measured
+before anything is written, so an interrupted tour leaves the page of the last one unchanged.
 """
 
 import argparse
@@ -17,13 +17,13 @@ from docs._figures.lib.plotting import render
 from docs._figures.lib.theme import DARK, LIGHT
 from docs._tour.directions import directions
 from docs._tour.induction import induction
-from docs._tour.names import names
-from docs._tour.stops import Stop, Visit, ablation, heads, logit_lens, predictions
+from docs._tour.name_movers import name_movers
+from docs._tour.stops import Stop, TourInput, ablation, heads, logit_lens, predictions
 from solutions.ch02_transformer import load_pretrained
 
 PROMPT = "The tall green ship left the harbour at dawn. The tall green"
 LONGEST = 40
-STOPS = (predictions, logit_lens, directions, heads, induction, names, ablation)
+STOPS = (predictions, logit_lens, directions, heads, induction, name_movers, ablation)
 STYLE = """body{font:17px/1.55 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;
 color:#1c2530;background:#fff}img{width:100%}code{background:#8882;padding:.1em .3em;
 border-radius:.2em;overflow-wrap:anywhere}.taught{opacity:.75;font-size:.9em}
@@ -31,68 +31,69 @@ border-radius:.2em;overflow-wrap:anywhere}.taught{opacity:.75;font-size:.9em}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure every stop, write the page, say where it is."""
-    parser = argparse.ArgumentParser(prog="mi tour", description="Look into the real model.")
+    """Measure every stop, write the page and print its path."""
+    parser = argparse.ArgumentParser(
+        prog="mi tour", description="Apply the tools of the book to the real model."
+    )
     parser.add_argument("--prompt", default=PROMPT, help="a sentence of your own")
-    parser.add_argument("--out", type=Path, default=ROOT / "tour", help="where the page goes")
+    parser.add_argument("--out", type=Path, default=ROOT / "tour", help="folder of the page")
     chosen = parser.parse_args(arguments)
     try:
-        visit = arrive(chosen.prompt)
+        source = load_input(chosen.prompt)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"Prompt: {visit.prompt!r}, {len(visit.words)} tokens")
-    stops = [stop(visit) for stop in tqdm(STOPS, desc="the tour", unit="stop")]
+    print(f"Prompt: {source.prompt!r}, {len(source.words)} tokens")
+    stops = [stop(source) for stop in tqdm(STOPS, desc="the tour", unit="stop")]
     for stop in stops:
         for suffix, palette in (("", LIGHT), (".dark", DARK)):
             svg = render(f"tour_{stop.name}", stop.draw, palette, stop.size)
             replace_file(chosen.out / f"{stop.name}{suffix}.svg", svg)
-        print(f"\n{stop.title}\n  {stop.says}\n  Taught in {stop.taught}.")
-    replace_file(chosen.out / "index.html", page(visit, stops))
-    print(f"\nThe pictures: {chosen.out / 'index.html'}")
+        print(f"\n{stop.title}\n  {stop.text}\n  Taught in {stop.taught_in}.")
+    replace_file(chosen.out / "index.html", page(source, stops))
+    print(f"\nPictures: {chosen.out / 'index.html'}")
     return 0
 
 
-def arrive(prompt: str) -> Visit:
-    """Load the model and cut the prompt into tokens.
+def load_input(prompt: str) -> TourInput:
+    """Load the model and tokenize the prompt.
 
-    Raises: ValueError when the model is not there, or the prompt is too short or too long to draw.
+    Raises: ValueError when the model is missing, or the prompt is too short or too long to draw.
     """
     model, tokenizer = load_pretrained("smollm2-135m")
+    assert tokenizer is not None
     ids = tokenizer.encode(prompt).ids
     if not 3 <= len(ids) <= LONGEST:
-        raise ValueError(
-            f"the tour draws prompts of 3 to {LONGEST} tokens, but this one has {len(ids)}"
-        )
+        raise ValueError(f"expected a prompt of 3 to {LONGEST} tokens, got {len(ids)}")
     words = [tokenizer.decode([i]) for i in ids]
-    return Visit(model, tokenizer, prompt, torch.tensor([ids]), words)
+    return TourInput(model, tokenizer, prompt, torch.tensor([ids]), words)
 
 
-def page(visit: Visit, stops: list[Stop]) -> str:
-    """The tour as one page that asks nothing of the network."""
+def page(source: TourInput, stops: list[Stop]) -> str:
+    """Return the tour as one HTML page that needs no network."""
     return "\n".join(
         [
             '<!doctype html><html lang="en"><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width">',
             f"<title>A tour of one prompt</title><style>{STYLE}</style>",
-            f"<h1>A tour of one prompt</h1><p>The prompt: <b>{html.escape(visit.prompt)}</b></p>",
+            f"<h1>A tour of one prompt</h1><p>The prompt: <b>{html.escape(source.prompt)}</b></p>",
             "<p>The model: SmolLM2-135M-Instruct as 4-bit weights, dequantised. Another prompt: "
             "<code>mi tour --prompt &quot;...&quot;</code></p>",
-            *(section(stop) for stop in stops),
+            "\n".join(section(stop) for stop in stops),
             "</html>\n",
         ]
     )
 
 
 def section(stop: Stop) -> str:
-    """One stop of the page."""
-    title, says, alt, code, taught = map(
-        html.escape, (stop.title, stop.says, stop.alt, stop.code, stop.taught)
+    """Return the HTML of one stop."""
+    title, text, alt, code, taught_in = map(
+        html.escape, (stop.title, stop.text, stop.alt, stop.code, stop.taught_in)
     )
     dark = f'<source srcset="{stop.name}.dark.svg" media="(prefers-color-scheme: dark)">'
     return (
-        f'<h2>{title}</h2><p>{says}</p><picture>{dark}<img src="{stop.name}.svg" alt="{alt}">'
-        f'</picture><p><code>{code}</code></p><p class="taught">Taught in {taught}.</p>'
+        f'<h2>{title}</h2><p>{text}</p><picture>{dark}<img src="{stop.name}.svg" alt="{alt}">'
+        f'</picture><p><code>{code}</code></p><p class="taught">Taught in {taught_in}.</p>'
     )
 
 

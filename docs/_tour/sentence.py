@@ -1,8 +1,8 @@
-"""Finds in a sentence of the user's the two names that the stop on names is about.
+"""Parse the user's sentence into an IOI prompt.
 
-A sentence fits when one name stands in it twice, another one once and before the second of the two,
-and when the text breaks off where the other name would come. Names are words with a capital; at the
-start of a sentence, where every word has one, only known names count.
+In a valid sentence one name occurs twice, another name once and before the repetition, and the text
+ends where the other name is the next word. Names are capitalised words; at the start of a sentence,
+where every word is capitalised, only known names count.
 """
 
 import re
@@ -15,15 +15,15 @@ from solutions.ch07_ioi import IOIPrompts, RolePositions, find_positions, single
 from solutions.ch07_ioi.sentences import NAMES
 
 SENTENCE = "When Mary and John walked to the store, John handed a book to"
-"""What the stop reads when the user's prompt does not fit."""
+"""Default sentence, used when the user's prompt is not valid."""
 WORD = re.compile(r"[^\W\d_]{2,}")
 OPENS = re.compile(r"(^|[.!?:\u201c\"])\s*$")
 
 
 def read_sentence(text: str, tokenizer: Tokenizer) -> IOIPrompts:
-    """The sentence as a batch of one, with its names and where they stand.
+    """Parse a sentence into a batch of one IOI prompt.
 
-    Raises: ValueError in words for the user, when the sentence does not fit.
+    Raises: ValueError with a message for the user when the sentence is not valid.
     """
     text = text.rstrip()
     io, s = two_names(text)
@@ -32,7 +32,7 @@ def read_sentence(text: str, tokenizer: Tokenizer) -> IOIPrompts:
         if name not in known:
             n = len(tokenizer.encode(" " + name, add_special_tokens=False).ids)
             raise ValueError(
-                f"the name {name!r} is {n} tokens here, and logits compare single ones"
+                f"expected names of one token, got {name!r} with {n} tokens in this tokenizer"
             )
     tokens = torch.tensor([tokenizer.encode(text).ids])
     answer, subject = torch.tensor([known[io]]), torch.tensor([known[s]])
@@ -40,8 +40,8 @@ def read_sentence(text: str, tokenizer: Tokenizer) -> IOIPrompts:
         where = find_positions(tokens, answer, subject)
     except ValueError as error:
         raise ValueError(
-            f"{io!r} and {s!r} must each follow a space, or they are other tokens: write "
-            f"'When {io} ...' rather than to begin with a name"
+            f"expected {io!r} and {s!r} after a space, got one at the start of the text, where it "
+            f"is another token; write 'When {io} ...'"
         ) from error
     check_order(where, io, s)
     group = torch.zeros(1, dtype=torch.long)
@@ -49,9 +49,9 @@ def read_sentence(text: str, tokenizer: Tokenizer) -> IOIPrompts:
 
 
 def two_names(text: str) -> tuple[str, str]:
-    """The name that stands once and the one that stands twice.
+    """Find the name that occurs once and the name that occurs twice.
 
-    Raises: ValueError saying which names were seen.
+    Raises: ValueError with the names that were found.
     """
     found: Counter[str] = Counter()
     openings: Counter[str] = Counter()
@@ -63,41 +63,43 @@ def two_names(text: str) -> tuple[str, str]:
     for word in found:
         found[word] += openings[word]
     if not found:
-        raise ValueError("no name stands in it (names begin with a capital)")
+        raise ValueError("expected two names, got none; names are capitalised words")
     twice = one_of([word for word, n in found.items() if n == 2])
     if twice is None:
-        raise ValueError(f"exactly one name must stand there twice, and it has {listed(found)}")
+        raise ValueError(f"expected exactly one name that occurs twice, got {counted(found)}")
     once = one_of([word for word, n in found.items() if n == 1])
     if once is None:
         raise ValueError(
-            f"besides {twice}, exactly one name must stand there once, and it has {listed(found)} "
-            "(an unusual name is not seen at the start of a sentence)"
+            f"expected exactly one other name than {twice}, once, got {counted(found)}; an unusual "
+            "name does not count at the start of a sentence"
         )
     return once, twice
 
 
 def one_of(words: list[str]) -> str | None:
-    """The only word, or the only one that is a known name; None when that leaves a choice."""
+    """Return the only word, or the only known name among them; None if that is ambiguous."""
     choice = words if len(words) == 1 else [word for word in words if word in NAMES]
     return choice[0] if len(choice) == 1 else None
 
 
-def listed(found: Counter[str]) -> str:
-    """Names with how often they stand there."""
+def counted(found: Counter[str]) -> str:
+    """Format names with their counts."""
     return ", ".join(f"{word} {n} times" if n > 1 else f"{word} once" for word, n in found.items())
 
 
 def check_order(where: RolePositions, io: str, s: str) -> None:
-    """Refuse a sentence that has nothing left to predict.
+    """Check that the other name is still to be predicted at the end.
 
-    Raises: ValueError saying what has to come when.
+    Raises: ValueError with the required order of the names.
     """
     if not where.io < where.s2:
-        raise ValueError(f"{io} must come before {s} stands there again, or nobody can expect it")
+        raise ValueError(f"expected {io} before the second {s}, got the reverse order")
     if not where.s2 < where.end:
-        raise ValueError(f"it must go on after the second {s}, up to where {io} would come")
+        raise ValueError(
+            f"expected text after the second {s}, up to where {io} is the next word, got none"
+        )
 
 
 def to_tokens(names: tuple[str, ...], tokenizer: Tokenizer) -> torch.Tensor:
-    """Those of the names that are one token here, as tokens."""
+    """Return the tokens of those names that are a single token."""
     return torch.tensor(list(single_tokens(tokenizer, list(names)).values()))

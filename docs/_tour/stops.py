@@ -1,6 +1,6 @@
-"""The stops of the tour: each measures one thing on the prompt and says how to do it oneself.
+"""Tour stops: each applies one method to the prompt and shows the code for it.
 
-A stop is a function (Visit) -> Stop; __main__ puts them in order.
+A stop is a function (TourInput) -> Stop; __main__ defines their order.
 """
 
 from collections.abc import Callable
@@ -17,56 +17,56 @@ from solutions.ch02_transformer import HookedTransformer
 from solutions.ch02_transformer.sample import generate
 
 
-class Visit(NamedTuple):
-    """The model and what it is shown."""
+class TourInput(NamedTuple):
+    """The model and the prompt."""
 
     model: HookedTransformer
     """The real model."""
     tokenizer: Tokenizer
-    """Its own."""
+    """The tokenizer of the model."""
     prompt: str
-    """What the user wrote."""
+    """The prompt as text."""
     tokens: Tensor
-    """The prompt as the model reads it, [1, pos]."""
+    """The prompt as tokens, [1, pos]."""
     words: list[str]
     """Each token as text."""
 
 
 class Stop(NamedTuple):
-    """One picture of the tour with its words."""
+    """One picture of the tour with its text."""
 
     name: str
-    """Of the picture's file."""
+    """Name of the picture's file."""
     title: str
     """A question."""
-    says: str
-    """What this prompt's picture shows, in a sentence or two."""
+    text: str
+    """What the picture shows on this prompt, in a few sentences."""
     draw: Callable[[Figure], None]
-    """Draws the picture."""
+    """Function that draws the picture."""
     alt: str
-    """The picture in words."""
+    """Alt text of the picture."""
     code: str
-    """How to do the same in Python."""
-    taught: str
-    """Where the book teaches it."""
+    """Python code for the same measurement."""
+    taught_in: str
+    """Chapters and exercises of the book that teach the method."""
     size: tuple[float, float] = (7.0, 3.4)
-    """Inches."""
+    """Width and height in inches."""
 
 
 @torch.no_grad()
-def predictions(visit: Visit) -> Stop:
-    """What comes next, and how the text would go on."""
-    top = visit.model(visit.tokens)[0, -1].softmax(dim=-1).topk(8)
-    guesses = {visit.tokenizer.decode([i]): p.item() for p, i in zip(*top, strict=True)}
-    written = generate(visit.model, visit.tokens, 12)[0].tolist()
+def predictions(source: TourInput) -> Stop:
+    """Show the most likely next tokens and a greedy continuation."""
+    top = source.model(source.tokens)[0, -1].softmax(dim=-1).topk(8)
+    guesses = {source.tokenizer.decode([i]): p.item() for p, i in zip(*top, strict=True)}
+    written = generate(source.model, source.tokens, 12)[0].tolist()
     likeliest, probability = next(iter(guesses.items()))
     return Stop(
         "predictions",
-        "What does it expect next?",
-        f"The likeliest next token is {likeliest!r}, with probability {probability:.2f}. Left to "
-        f"itself, the model writes: {visit.tokenizer.decode(written)!r}.",
+        "Which token comes next?",
+        f"The most likely next token is {likeliest!r}, with probability {probability:.2f}. The "
+        f"greedy continuation is {source.tokenizer.decode(written)!r}.",
         lambda figure: bars(figure.subplots(), guesses, label="probability of the next token"),
-        f"Bars of the eight likeliest next tokens; first {likeliest!r} with {probability:.2f}.",
+        f"Bars of the eight most likely next tokens; first {likeliest!r} with {probability:.2f}.",
         "model(tokens)[0, -1].softmax(-1).topk(8)",
         "chapter 2, exercises 2.14, 2.17 and 2.23",
         (6.4, 2.8),
@@ -74,34 +74,34 @@ def predictions(visit: Visit) -> Stop:
 
 
 @torch.no_grad()
-def logit_lens(visit: Visit) -> Stop:
-    """The likeliest token if the model stopped after each layer."""
-    deepest = visit.model.config.n_layers - 1
+def logit_lens(source: TourInput) -> Stop:
+    """Apply the logit lens: unembed the residual stream after each third layer."""
+    deepest = source.model.config.n_layers - 1
     layers = [*range(0, deepest, 3), deepest]
     names = [f"blocks.{layer}.hook_resid_post" for layer in layers]
-    last = range(max(0, len(visit.words) - 9), len(visit.words))
-    _, cache = visit.model.run_with_cache(visit.tokens, names=names, positions=list(last))
-    stream = torch.cat([cache[name] for name in reversed(names)])
-    best = visit.model.unembed_resid(stream).softmax(dim=-1).max(dim=-1)
-    guesses = [[visit.tokenizer.decode([i]) for i in row] for row in best.indices.tolist()]
+    last = range(max(0, len(source.words) - 9), len(source.words))
+    _, cache = source.model.run_with_cache(source.tokens, names=names, positions=list(last))
+    resid = torch.cat([cache[name] for name in reversed(names)])
+    best = source.model.unembed_resid(resid).softmax(dim=-1).max(dim=-1)
+    guesses = [[source.tokenizer.decode([i]) for i in row] for row in best.indices.tolist()]
 
     def draw(figure: Figure) -> None:
         heatmap(
             figure.subplots(),
             best.values.numpy(),
             rows=[f"layer {layer}" for layer in reversed(layers)],
-            columns=[visit.words[position] for position in last],
+            columns=[source.words[position] for position in last],
             words=guesses,
             label="probability",
         )
 
     return Stop(
         "logit_lens",
-        "What would it say if it stopped early?",
-        f"Read off after layer {layers[-1]}, the last position says {guesses[0][-1]!r}; in the "
-        f"middle, after layer {layers[len(layers) // 2]}, {guesses[len(layers) // 2][-1]!r}.",
+        "When does the prediction form?",
+        f"At the last position the logit lens gives {guesses[0][-1]!r} after layer {layers[-1]}, "
+        f"and {guesses[len(layers) // 2][-1]!r} after layer {layers[len(layers) // 2]}.",
         draw,
-        "A table of layers by positions with the likeliest token in each cell.",
+        "A table of layers by positions with the most likely token in each cell.",
         'model.unembed_resid(cache["blocks.15.hook_resid_post"]).softmax(-1)',
         "chapter 2, exercise 2.3 and the page on a real model; chapter 3, exercise 3.5",
         (7.4, 4.2),
@@ -109,18 +109,18 @@ def logit_lens(visit: Visit) -> Stop:
 
 
 @torch.no_grad()
-def heads(visit: Visit) -> Stop:
-    """Three heads, found on this prompt by what they look at."""
-    _, cache = visit.model.run_with_cache(
-        visit.tokens, names=lambda name: name.endswith("hook_pattern")
+def heads(source: TourInput) -> Stop:
+    """Find three heads on this prompt by where they attend."""
+    _, cache = source.model.run_with_cache(
+        source.tokens, names=lambda name: name.endswith("hook_pattern")
     )
     patterns = torch.stack([pattern[0] for pattern in cache.values()])
     elsewhere = patterns[:, :, -1].clone()
     elsewhere[..., 0] = elsewhere[..., -2:] = 0
     scores = {
-        "looks one back": patterns.diagonal(-1, dim1=2, dim2=3).mean(-1),
-        "rests at position 0": patterns[:, :, 1:, 0].mean(-1),
-        "looks further, at the end": elsewhere.max(-1).values,
+        "previous token": patterns.diagonal(-1, dim1=2, dim2=3).mean(-1),
+        "first position": patterns[:, :, 1:, 0].mean(-1),
+        "farther back, from the end": elsewhere.max(-1).values,
     }
     found = {kind: divmod(int(s.argmax()), s.shape[1]) for kind, s in scores.items()}
 
@@ -128,15 +128,15 @@ def heads(visit: Visit) -> Stop:
         rows = figure.subplots(1, len(found))
         for axes, (kind, (layer, head)) in zip(rows, found.items(), strict=True):
             pattern = patterns[layer, head].numpy()
-            attention_pattern(axes, pattern, visit.words, title=f"{kind}: {layer}.{head}")
+            attention_pattern(axes, pattern, source.words, title=f"{kind}: {layer}.{head}")
 
     return Stop(
         "heads",
-        "Where does it look?",
-        "Of all heads, these three do most on your prompt what their titles say. One prompt is a "
-        "lead, not a finding: see whether they do it on the next.",
+        "Where do heads attend?",
+        "Of all heads, these three attend most to the position in their title on your prompt. "
+        "One prompt is a hint, not a finding: check whether they do so on other prompts.",
         draw,
-        "Three triangles of attention, rows looking at columns.",
+        "Attention patterns of three heads, queries as rows and keys as columns.",
         'model.run_with_cache(tokens, names="blocks.16.attn.hook_pattern")',
         "chapter 2, exercises 2.8 to 2.12; chapter 4, exercises 4.1 to 4.3",
         (9.0, 3.6),
@@ -144,41 +144,40 @@ def heads(visit: Visit) -> Stop:
 
 
 @torch.no_grad()
-def ablation(visit: Visit) -> Stop:
-    """What each attention layer and each MLP is worth to the likeliest token.
+def ablation(source: TourInput) -> Stop:
+    """Zero-ablate each attention layer and each MLP; measure the most likely token's log-prob.
 
-    What lies before the layer does not change, so each run starts there.
+    Everything before the layer is unchanged, so each run starts from the cached residual stream.
     """
-    model, layers = visit.model, range(visit.model.config.n_layers)
+    model, layers = source.model, range(source.model.config.n_layers)
     names = [f"blocks.{layer}.hook_resid_pre" for layer in layers]
-    logits, cache = model.run_with_cache(visit.tokens, names=names)
-    whole = logits[0, -1].log_softmax(dim=-1)
-    token = int(whole.argmax())
+    logits, cache = model.run_with_cache(source.tokens, names=names)
+    clean = logits[0, -1].log_softmax(dim=-1)
+    token = int(clean.argmax())
 
-    def without(part: str, layer: int) -> float:
+    def lost_without(part: str, layer: int) -> float:
         with model.hooks({f"blocks.{layer}.hook_{part}_out": lambda x, _: torch.zeros_like(x)}):
-            stream = model.run_blocks(cache[names[layer]], start=layer)
-        return (
-            whole[token] - model.unembed_resid(stream[:, -1:])[0, 0].log_softmax(-1)[token]
-        ).item()
+            resid = model.run_blocks(cache[names[layer]], start=layer)
+        ablated = model.unembed_resid(resid[:, -1:])[0, 0].log_softmax(dim=-1)
+        return (clean[token] - ablated[token]).item()
 
     cost = {
         part: [
-            without(part, layer)
+            lost_without(part, layer)
             for layer in tqdm(layers, desc=f"  without each {part}", unit="layer", leave=False)
         ]
         for part in ("attn", "mlp")
     }
     part, layer = max(((p, i) for p in cost for i in layers), key=lambda at: cost[at[0]][at[1]])
-    axis = ("layer switched off", f"log-probability lost of {visit.tokenizer.decode([token])!r}")
+    axis = ("ablated layer", f"log-probability lost by {source.tokenizer.decode([token])!r}")
     return Stop(
         "ablation",
-        "What if a part were not there?",
-        f"Without the {part} of layer {layer} the likeliest token loses most, "
-        f"{cost[part][layer]:.1f} nats. A part that carries everything else, as the first MLP "
-        "does, costs much to lose and need not be about this answer: chapter 5 is about that.",
+        "Which layers does the prediction depend on?",
+        f"Ablating the {part} of layer {layer} costs the most likely token most, "
+        f"{cost[part][layer]:.1f} nats. A layer on which everything else depends, such as the "
+        "first MLP, costs a lot without being specific to this answer: see chapter 5.",
         lambda figure: lines(figure.subplots(), layers, cost, labels=axis),
-        "Two lines over layers: what switching off each attention and each MLP costs.",
+        "Two lines over layers: the log-probability lost by ablating each attention and each MLP.",
         'model.run_with_hooks(tokens, hooks={"blocks.17.hook_attn_out": lambda x, point: 0 * x})',
         "chapter 2, exercises 2.1 and 2.2; chapter 5, exercises 5.1 to 5.6",
     )

@@ -1,4 +1,4 @@
-"""The stop on names: which sentences it takes, and what it measures on a model set by hand."""
+"""The name-mover stop: which sentences are valid, and its measurements on a hand-set model."""
 
 from dataclasses import replace
 
@@ -8,9 +8,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from docs._figures.lib.plotting import render
 from docs._figures.lib.theme import LIGHT
-from docs._tour.names import class_of, measure, names, sort
+from docs._tour.name_movers import class_of, classify, measure, name_movers
 from docs._tour.sentence import SENTENCE, read_sentence, two_names
-from docs._tour.stops import Visit
+from docs._tour.stops import TourInput
 from solutions.ch02_transformer import GPT2, HookedTransformer, TransformerConfig
 from solutions.ch02_transformer.attention_only import NoNorm
 from solutions.ch02_transformer.layers import Unembed
@@ -24,7 +24,7 @@ WORDS = (*SENTENCE.replace(",", "").split(), "met", "waved", ".", "Zoe", *NAMES)
 
 @pytest.fixture
 def tokenizer():
-    """One token a word, the name 'Zo-e' of two; a name that opens the text is another token."""
+    """One token per word, two for the name 'Zo-e'; a name at the start is another token."""
     vocabulary = {"Mary": 0, "\u2581Zo": 1, ",": 2, "?": 3, "e": 4}
     for word in WORDS:
         if word != "Zoe":
@@ -37,10 +37,10 @@ def tokenizer():
     return known
 
 
-def visit(model, tokenizer, prompt):
+def tour_input(model, tokenizer, prompt):
     ids = tokenizer.encode(prompt).ids
     words = [tokenizer.decode([i]) for i in ids]
-    return Visit(model, tokenizer, prompt, torch.tensor([ids]), words)
+    return TourInput(model, tokenizer, prompt, torch.tensor([ids]), words)
 
 
 @pytest.mark.parametrize(
@@ -52,21 +52,21 @@ def visit(model, tokenizer, prompt):
         ("When Zora and Ugo met, Ugo waved to", ("Zora", "Ugo")),
     ],
 )
-def test_the_name_that_stands_once_and_the_one_that_stands_twice(text, expected):
+def test_two_names_are_found_by_their_counts(text, expected):
     assert two_names(text) == expected
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("the tall green ship", "no name stands in it"),
-        ("When Mary and John met, Paul waved to", "exactly one name must stand there twice"),
-        ("When Mary met Mary and John met John", "exactly one name must stand there twice"),
-        ("When John met, John waved to", "besides John, exactly one name must stand there once"),
-        ("Then Mary, Paul and John met. John waved to", "besides John, exactly one name"),
+        ("the tall green ship", "expected two names, got none"),
+        ("When Mary and John met, Paul waved to", "expected exactly one name that occurs twice"),
+        ("When Mary met Mary and John met John", "expected exactly one name that occurs twice"),
+        ("When John met, John waved to", "exactly one other name than John, once, got"),
+        ("Then Mary, Paul and John met. John waved to", "exactly one other name than John"),
     ],
 )
-def test_sentences_with_other_names_are_refused_in_words(text, words):
+def test_invalid_names_raise_with_a_clear_message(text, words):
     with pytest.raises(ValueError, match=words):
         two_names(text)
 
@@ -74,13 +74,13 @@ def test_sentences_with_other_names_are_refused_in_words(text, words):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (" When Zoe and John met, John waved to", "'Zoe' is . tokens here"),
-        ("Mary waved to John. Then Mary handed a book to", "must each follow a space"),
-        (" When John met, John waved to Mary to", "Mary must come before John stands there again"),
-        (" When Mary met John, then John", "go on after the second John"),
+        (" When Zoe and John met, John waved to", "got 'Zoe' with . tokens"),
+        ("Mary waved to John. Then Mary handed a book to", "after a space"),
+        (" When John met, John waved to Mary to", "expected Mary before the second John"),
+        (" When Mary met John, then John", "expected text after the second John"),
     ],
 )
-def test_sentences_that_cannot_be_measured_are_refused_in_words(text, words, tokenizer):
+def test_invalid_sentences_raise_with_a_clear_message(text, words, tokenizer):
     with pytest.raises(ValueError, match=words):
         read_sentence(text, tokenizer)
 
@@ -93,8 +93,8 @@ def test_positions_and_tokens_of_a_sentence(tokenizer):
     assert prompts.abba.tolist() == [True]
 
 
-def by_hand(tokenizer):
-    """One layer: head 0 copies the answer's name with all its attention, head 1 the mean of all."""
+def hand_set_model(tokenizer):
+    """Build one layer: head 0 copies the answer's name, head 1 the mean of all tokens."""
     size = tokenizer.get_vocab_size()
     sizes = TransformerConfig(
         n_layers=1, d_model=size + 20, n_heads=2, d_head=size + 20, d_mlp=0, d_vocab=size, n_ctx=20
@@ -114,20 +114,25 @@ def by_hand(tokenizer):
     return model.requires_grad_(False)
 
 
-def test_a_head_that_copies_the_name_is_found_and_its_share_is_exact(tokenizer):
-    model = by_hand(tokenizer)
+def test_the_direct_effect_of_a_copying_head_is_exact(tokenizer):
+    model = hand_set_model(tokenizer)
     clean = read_sentence(" " + SENTENCE, tokenizer)
     many = clean.select(torch.zeros(5, dtype=torch.long))
     pool = torch.tensor([tokenizer.token_to_id("\u2581" + name) for name in NAMES])
     found = measure(model, clean, abc_corruption(many, pool, torch.Generator().manual_seed(0)))
-    # Head 0 puts 1 on Mary; head 1 a 14th on each of 14 tokens, two of which are John.
-    torch.testing.assert_close(found.writes, torch.tensor([[1.0], [-1 / 14]]).expand(2, 5))
-    assert found.difference == pytest.approx(1 - 1 / 14) and found.without == pytest.approx(0)
-    assert found.looks["io"].tolist() == pytest.approx([1, 1 / 14])
-    assert found.looks["s"].tolist() == pytest.approx([0, 2 / 14])
+    # head 0 adds 1 to Mary; head 1 adds 1/14 for each of 14 tokens, two of which are John
+    torch.testing.assert_close(found.direct, torch.tensor([[1.0], [-1 / 14]]).expand(2, 5))
+    assert found.difference == pytest.approx(1 - 1 / 14) and found.counterfactual == pytest.approx(
+        0
+    )
+    assert found.attention["io"].tolist() == pytest.approx([1, 1 / 14])
+    assert found.attention["s"].tolist() == pytest.approx([0, 2 / 14])
     assert class_of(found, 0) == "name mover" and class_of(found, 1) == "unexplained"
-    stop = names(visit(model, tokenizer, " " + SENTENCE))
-    assert "which look at Mary and help it: 0.0;" in stop.says and "unexplained: 0.1." in stop.says
+    stop = name_movers(tour_input(model, tokenizer, " " + SENTENCE))
+    assert (
+        "which attend to Mary and increase its logit: 0.0;" in stop.text
+        and "unexplained: 0.1." in stop.text
+    )
     assert render("stop", stop.draw, LIGHT, stop.size).startswith("<?xml")
 
 
@@ -143,38 +148,40 @@ def random_model(tokenizer):
     return model.requires_grad_(False)
 
 
-def test_shares_are_those_of_the_frozen_path_to_the_logits(tokenizer):
-    """The line of code that the stop shows does the same."""
+def test_direct_effects_are_those_of_path_patching(tokenizer):
+    """The code that the stop shows gives the same effects."""
     model = random_model(tokenizer)
     clean = read_sentence(" " + SENTENCE, tokenizer)
     many = clean.select(torch.zeros(4, dtype=torch.long))
     pool = torch.tensor([tokenizer.token_to_id("\u2581" + name) for name in NAMES])
-    partners = abc_corruption(many, pool, torch.Generator().manual_seed(0))
-    found = measure(model, clean, partners)
-    ways = senders(model, partners.positions.end)
-    read = logit_diff_from_resid(model, clean.io_token, clean.s_token)
-    patched = path_patch(model, many.tokens, partners.tokens, ways, [], read, mlps="frozen")
-    torch.testing.assert_close(found.writes, found.difference - patched, atol=1e-5, rtol=1e-4)
+    counterfactuals = abc_corruption(many, pool, torch.Generator().manual_seed(0))
+    found = measure(model, clean, counterfactuals)
+    ways = senders(model, counterfactuals.positions.end)
+    metric = logit_diff_from_resid(model, clean.io_token, clean.s_token)
+    patched = path_patch(
+        model, many.tokens, counterfactuals.tokens, ways, [], metric, mlps="frozen"
+    )
+    torch.testing.assert_close(found.direct, found.difference - patched, atol=1e-5, rtol=1e-4)
 
 
-def test_a_prompt_that_does_not_fit_gets_the_stops_own_sentence_and_the_reason(tokenizer):
+def test_an_invalid_prompt_falls_back_to_the_default_sentence(tokenizer):
     model = random_model(tokenizer)
-    stop = names(visit(model, tokenizer, " the store"))
-    assert stop.says.startswith("Your prompt does not fit: no name stands in it")
-    assert "Mary and John walked" in stop.says
+    stop = name_movers(tour_input(model, tokenizer, " the store"))
+    assert stop.text.startswith("Your prompt does not fit: expected two names")
+    assert "Mary and John walked" in stop.text
     assert render("stop", stop.draw, LIGHT, stop.size).startswith("<?xml")
 
 
 @pytest.mark.weights
-def test_the_real_model_names_the_other_one_and_has_heads_that_move_names():
-    from docs._tour.__main__ import arrive
+def test_the_real_model_has_name_movers():
+    from docs._tour.__main__ import load_input
 
-    at = arrive(SENTENCE)
+    at = load_input(SENTENCE)
     clean = read_sentence(at.prompt, at.tokenizer)
     many = clean.select(torch.zeros(6, dtype=torch.long))
     pool = torch.tensor([at.tokenizer.encode(" " + name).ids[0] for name in NAMES])
     found = measure(at.model, clean, abc_corruption(many, pool, torch.Generator().manual_seed(1)))
-    classes = sort(found, at.model.config.n_heads)
-    assert found.difference > 2 > abs(found.without)
+    classes = classify(found, at.model.config.n_heads)
+    assert found.difference > 2 > abs(found.counterfactual)
     assert (23, 0) in classes["name mover"]
     assert (23, 3) in classes["subject suppressor"]
