@@ -108,7 +108,10 @@ def main() -> None:
     """Measure the three seeds of both toys, and the pointer before training."""
     facts: dict[str, list[dict[str, Any]]] = {}
     for name, recipe in TOYS.items():
-        facts[name] = [measure(load_pretrained(folder(name, seed))[0]) for seed in SEEDS]
+        parts = recipe.parts
+        facts[name] = [
+            measure(load_pretrained(folder(name, seed), parts=parts)[0]) for seed in SEEDS
+        ]
         if name == "ioi_pointer":
             facts["untrained"] = [measure(untrained(recipe, seed)) for seed in SEEDS]
     io = [f"{row['writers_to_io']:.2f}" for row in facts["ioi_pointer"]]

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.project
 TOKENS = torch.tensor([[3, 1, 22, 0, 7]])
 NAMES = [
     *("gpt2", "gpt2-untied", "llama", "llama-tied"),
-    *("attention-only", "attention-only-normed", "pointer"),
+    *("attention-only", "attention-only-normed"),
 ]
 
 

@@ -44,8 +44,9 @@ def trials(impl):
 
     @functools.cache
     def trial(key):
-        where = toy_models.folder("ioi_pointer") if key == "toy" else "smollm2-135m"
-        model, tokenizer = impl("ch02_transformer").load_pretrained(where)
+        load, parts = impl("ch02_transformer").load_pretrained, impl("ch07_ioi.pointer").POINTER
+        toy = {"name_or_path": toy_models.folder("ioi_pointer"), "parts": parts}
+        model, tokenizer = load(**toy) if key == "toy" else load("smollm2-135m")
         known = impl("ch07_ioi.prompts").single_tokens
         names = list(known(tokenizer, impl("ch07_ioi.sentences").NAMES))
         drawn = held_out(impl, tokenizer, names, LIMITS[key].prompts, seed=7_12)

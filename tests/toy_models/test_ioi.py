@@ -7,12 +7,12 @@ import torch
 
 from solutions.ch02_transformer import HookedTransformer, load_pretrained
 from solutions.ch02_transformer.fold import fold
-from solutions.ch02_transformer.pointer import FLOOR, POINTER
 from solutions.ch02_transformer.train import TrainConfig
 from solutions.ch05_patching.metrics import logit_diff, metric_from_logits
 from solutions.ch07_ioi import abc_corruption, draw_prompts
 from solutions.ch07_ioi.circuit import CircuitEvaluator, Node, abc_means
 from solutions.ch07_ioi.heads import role_attention
+from solutions.ch07_ioi.pointer import FLOOR, POINTER
 from toy_models import folder
 from toy_models.ioi_pointer import train as pointer
 from toy_models.ioi_shortcut import train as shortcut
@@ -22,7 +22,7 @@ SEEDS = recipe.SEEDS
 
 
 def open_toy(name, seed):
-    return load_pretrained(folder(name, seed))
+    return load_pretrained(folder(name, seed), parts=POINTER if name == "ioi_pointer" else None)
 
 
 def held_out(seed=3, n=200):
@@ -146,7 +146,7 @@ def test_every_seed_is_small_and_has_the_same_vocabulary(name):
     for seed in SEEDS:
         path = folder(name, seed)
         assert (path / "model.safetensors").stat().st_size < 500_000
-        _, tokenizer = load_pretrained(path)
+        _, tokenizer = open_toy(name, seed)
         assert tokenizer.get_vocab() == recipe.tokenizer().get_vocab()
 
 

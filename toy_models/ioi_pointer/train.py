@@ -9,8 +9,8 @@ import torch
 
 from solutions.ch02_transformer import HookedTransformer, TransformerConfig
 from solutions.ch02_transformer.attention_only import AttentionOnlyBlock
-from solutions.ch02_transformer.pointer import POINTER
 from solutions.ch02_transformer.train import TrainConfig
+from solutions.ch07_ioi.pointer import POINTER
 from toy_models.recipes.ioi import N_NAMES, WORDS, Recipe, run
 
 

@@ -10,18 +10,19 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor
 from tqdm import tqdm
 
 from solutions.ch02_transformer import HookedTransformer, Parts, TransformerConfig, save_model
-from solutions.ch02_transformer.train import TrainConfig, learning_rate, make_optimizer
+from solutions.ch02_transformer.fit import fit
+from solutions.ch02_transformer.train import TrainConfig
 from solutions.ch07_ioi.sentences import FRAMES, NAMES, OBJECTS, PLACES
 from toy_models.cache import write_then_rename
 from toy_models.recipes.files import recipe_parser, use_one_thread
@@ -133,27 +134,24 @@ def train_seed(recipe: Recipe, seed: int) -> HookedTransformer:
     model = HookedTransformer(recipe.sizes, recipe.parts, seed=seed)
     initialize(model, seed)
     recipe.prepare(model)
-    config = recipe.training
-    optimizer = make_optimizer(model, config)
-    bar = tqdm(range(config.steps), desc=f"seed {seed}", disable=None)
-    for step in bar:
-        generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, config)
-        extra = step % (MAX_EXTRA + 1)
-        drawn = draw(config.batch_size, generator, recipe.third, extra)
+    config = replace(recipe.training, seed=seed)
+
+    def loss_fn(step: int, generator: torch.Generator) -> Float[Tensor, ""]:
+        drawn = draw(config.batch_size, generator, recipe.third, extra=step % (MAX_EXTRA + 1))
         logits = model(drawn.tokens)
         loss = F.cross_entropy(logits[:, -1], drawn.answer)
         if recipe.others:
             others = F.cross_entropy(logits[:, :-1].flatten(0, 1), drawn.tokens[:, 1:].flatten())
             loss = loss + recipe.others * others
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-        optimizer.step()
+        return loss
+
+    bar = tqdm(total=config.steps, desc=f"seed {seed}", disable=None)
+    for step, loss in fit(model, loss_fn, config):
         recipe.prepare(model)
-        if step % 100 == 0:
-            bar.set_postfix_str(f"loss {loss.item():.3f}")
+        bar.update()
+        if step % 100 == 1:
+            bar.set_postfix_str(f"loss {loss:.3f}")
+    bar.close()
     return model
 
 
@@ -167,6 +165,6 @@ def run(name: str, recipe: Recipe, arguments: list[str] | None) -> None:
         folder = out / f"seed_{seed}"
         if not folder.is_dir():
             with write_then_rename(folder) as scratch:
-                save_model(train_seed(recipe, seed).half(), scratch)
+                save_model(train_seed(recipe, seed).half(), scratch, parts_name="pointer")
                 tokenizer().save(str(scratch / "tokenizer.json"))
     print(f"saved in {out}; seed_0 is the toy itself")

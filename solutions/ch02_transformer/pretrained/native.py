@@ -14,7 +14,6 @@ from ..attention_only import ATTENTION_ONLY, ATTENTION_ONLY_NORMED
 from ..config import TransformerConfig
 from ..layers import TiedUnembed, Unembed
 from ..model import GPT2, LLAMA, HookedTransformer, Parts
-from ..pointer import POINTER
 from .checkpoint_files import Weights
 
 PARTS = {
@@ -24,7 +23,6 @@ PARTS = {
     "llama-tied": replace(LLAMA, unembed=TiedUnembed),
     "attention-only": ATTENTION_ONLY,
     "attention-only-normed": ATTENTION_ONLY_NORMED,
-    "pointer": POINTER,
 }
 IGNORED_TENSORS: tuple[str, ...] = ()
 OPTIONAL_PARAMS: tuple[str, ...] = ()

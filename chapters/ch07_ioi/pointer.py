@@ -18,11 +18,11 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from .attention import Attention
-from .attention_only import ATTENTION_ONLY, UnscaledNorm
-from .config import TransformerConfig
-from .layers import Embed, ResidualModule
-from .norms import Affine, at_least_float32
+from ..ch02_transformer.attention import Attention
+from ..ch02_transformer.attention_only import ATTENTION_ONLY, UnscaledNorm
+from ..ch02_transformer.config import TransformerConfig
+from ..ch02_transformer.layers import Embed, ResidualModule
+from ..ch02_transformer.norms import Affine, at_least_float32
 
 FLOOR = 1e-3
 """Added to the attention before the logarithm: a token with none has a logit of -6.9."""
@@ -89,7 +89,7 @@ def part(config: TransformerConfig, index: int) -> Float[Tensor, "d_model d_head
 
 
 class PointerUnembed(ResidualModule):
-    """Logits: the logarithm of the gathered attention. No other part of the stream has an effect."""
+    """Logits: the logarithm of the gathered attention. The other dimensions have no effect."""
 
     W_U: Float[Tensor, "d_model d_vocab"]
     b_U: Float[Tensor, " d_vocab"]
