@@ -1,8 +1,8 @@
-"""Draws which heads and layers of the real model speak for the right capital, directly.
+"""Draw the direct contributions of the real model's heads and layers to the right capital.
 
-The share of a component is a dot product with the direction "answer minus another capital", the
-final norm's scale held fixed. Null: the same components' contributions for pairs of random tokens. Bands
-reach from the 5th to the 95th percentile, over prompts or over random pairs.
+A contribution is a dot product with the direction "answer minus another capital", the final norm's
+scale held fixed. Null: contributions to logit differences of random pairs of tokens. Bands reach
+from the 5th to the 95th percentile, over prompts or over random pairs.
 """
 
 from collections.abc import Callable
@@ -33,14 +33,14 @@ PAIRS = 12
 
 
 def main() -> None:
-    """Attribute every prompt's difference, and random ones; draw heads and layers."""
+    """Attribute the logit difference of each prompt, and random ones; draw heads and layers."""
     model, tokenizer = load_pretrained("smollm2-135m")
     answers = list(CAPITALS.values())
     found, null, errors = [], [], []
     for number, (country, capital) in enumerate(tqdm(CAPITALS.items(), unit="prompt")):
         tokens = torch.tensor([tokenizer.encode(f"The capital of {country} is").ids])
-        rival = answers[(number + 1) % len(answers)]
-        pair = [tokenizer.encode(f" {name}").ids[0] for name in (capital, rival)]
+        other = answers[(number + 1) % len(answers)]
+        pair = [tokenizer.encode(f" {name}").ids[0] for name in (capital, other)]
         generator = torch.Generator().manual_seed(number)
         pairs = torch.randint(1_000, 40_000, (PAIRS, 2), generator=generator)
         names, contributions, error = measure(
@@ -50,14 +50,14 @@ def main() -> None:
         null.append(contributions[:, 1:])
         errors.append(error)
     contributions, random = torch.stack(found, dim=1), torch.cat(null, dim=1)
-    publish_shares(model, names, contributions, random, max(errors))
+    publish_contributions(model, names, contributions, random, max(errors))
 
 
 @torch.no_grad()
 def measure(
     model: HookedTransformer, tokens: Tensor, pairs: Tensor
 ) -> tuple[list[str], Float[Tensor, "component pair"], float]:
-    """Shares of each pair's difference at the last position, and how far their sum is from it."""
+    """Compute contributions to each pair's difference at the last position, and the sum's error."""
     pos = tokens.shape[1]
     batch, (token, against) = tokens.expand(len(pairs), -1), pairs.T[:, :, None].expand(-1, -1, pos)
     found = direct_logit_attribution(model, batch, token, against)
@@ -70,17 +70,17 @@ def measure(
 def by_layer(
     names: list[str], contributions: Tensor, kind: str, n_layers: int
 ) -> Float[Tensor, "l n"]:
-    """Shares summed over the components of a kind ("head" or "mlp") in each layer."""
+    """Sum contributions over the components of a kind ("head" or "mlp") in each layer."""
     of = [[f"{kind} {layer}"] for layer in range(n_layers)]
     if kind == "head":
         of = [[n for n in names if n.startswith(f"head {layer}.")] for layer in range(n_layers)]
     return torch.stack([contributions[[names.index(n) for n in group]].sum(dim=0) for group in of])
 
 
-def publish_shares(
+def publish_contributions(
     model: HookedTransformer, names: list[str], contributions: Tensor, random: Tensor, error: float
 ) -> None:
-    """The mean share of each head, and of each layer's heads and MLP with their spread."""
+    """Summarize contributions: means of heads, and of the heads and MLP of each layer."""
     n_layers, n_heads = model.config.n_layers, model.config.n_heads
     rows = [i for i, name in enumerate(names) if name.startswith("head ")]
     heads = contributions[rows].mean(dim=1).view(n_layers, n_heads)
@@ -99,8 +99,10 @@ def publish_shares(
         image = left.imshow(heads.numpy(), cmap=colours, norm=scale, aspect="auto")
         left.set(xlabel="head", ylabel="layer", xticks=range(n_heads))
         left.tick_params(length=0)
-        figure.colorbar(image, ax=left, label="mean share (logits)").outline.set_visible(False)
-        lines(right, range(n_layers), means, bands=bands, labels=("layer", "share (logits)"))
+        figure.colorbar(image, ax=left, label="mean contribution (logits)").outline.set_visible(
+            False
+        )
+        lines(right, range(n_layers), means, bands=bands, labels=("layer", "contribution (logits)"))
 
     numbers = {"layers": means, "layer_bands": bands, "largest_error_of_the_sum": error}
     numbers["head_std_random_tokens"] = random[rows[20 * n_heads :]].std().item()
@@ -115,16 +117,16 @@ def publish_shares(
 def publish_draw(
     draw: Callable[[Figure], None], best: dict[str, float], sums: Tensor, numbers: dict
 ) -> None:
-    """Put the figure in place with its words and numbers."""
+    """Publish the figure with its alt text and numbers."""
     first, second = list(best.items())[:2]
     publish(
         "ch03_attribution",
         draw,
-        alt=f"The right capital's logit stands {sums.mean():.1f} above another's, on average over "
-        "eight prompts. Nearly all of that comes from the last third of the layers; "
-        f"{first[0]} gives {first[1]:.1f}, {second[0]} {second[1]:.1f}. For random pairs of tokens "
-        "the means are near zero, but single pairs get up to three logits of either sign from one "
-        "layer.",
+        alt=f"The right capital's logit is {sums.mean():.1f} above another's, on average over "
+        "eight prompts. Nearly all of that is contributed by the last third of the layers; "
+        f"{first[0]} contributes {first[1]:.1f}, {second[0]} {second[1]:.1f}. For random pairs of "
+        "tokens the means are near zero, but one layer contributes up to three logits of either "
+        "sign to single pairs.",
         numbers={
             "model": WEIGHTS,
             "prompts": [f"The capital of {country} is" for country in CAPITALS],

@@ -1,4 +1,4 @@
-"""Draws what a model without layers knows: W_E W_U against the chain that wrote its text."""
+"""Draw the bigrams of a model without layers: W_E W_U against the chain of its text."""
 
 import torch
 from jaxtyping import Float
@@ -21,11 +21,11 @@ def main() -> None:
     models = [load_pretrained(folder("attn_0l", seed))[0] for seed in SEEDS]
     found = [report(model) for model in models]
     trained, correlations = ([one[key] for one in found] for key in ("KL", "correlation"))
-    P, share = bigrams(), stationary(bigrams())
+    P, frequency = bigrams(), stationary(bigrams())
     other = torch.stack([bigram_logits(models[0]).flatten(), centred(bigrams(seed=1)).flatten()])
     kl = {
         "trained": sum(trained) / len(trained),
-        "knows only frequencies": (share @ (P * (P / share).log()).sum(dim=-1)).item(),
+        "knows only frequencies": (frequency @ (P * (P / frequency).log()).sum(dim=-1)).item(),
         "untrained": report(untrained())["KL"],
     }
     spread = {"trained": (min(trained), max(trained))}
@@ -35,18 +35,18 @@ def main() -> None:
         left, right = figure.subplots(1, 2, width_ratios=(1, 1.05))
         left.axline((0, 0), slope=1, linewidth=0.8, color="0.5")
         left.scatter(*points, s=5, linewidths=0, alpha=0.7)
-        names = {"xlabel": "log P, each row centred", "ylabel": "W_E W_U, each row centred"}
+        names = {"xlabel": "log P, each row centered", "ylabel": "W_E W_U, each row centered"}
         left.set(aspect="equal", **names)
-        bars(right, kl, errors=spread, label="KL(P || model), nats a token", number="{:.4f}")
+        bars(right, kl, errors=spread, label="KL(P || model), nats per token", number="{:.4f}")
 
     publish(
         "ch03_bigram",
         draw,
         alt="Left: the products of embedding and unembedding lie along the diagonal against the "
         f"chain's log probabilities (correlation {min(correlations):.3f} at least, three seeds). "
-        f"Right: the trained models are {kl['trained']:.4f} nats a token from the chain; a model "
-        f"of frequencies alone is {kl['knows only frequencies']:.2f}, an untrained one "
-        f"{kl['untrained']:.2f} away.",
+        f"Right: the KL divergence from the chain is {kl['trained']:.4f} nats per token for the "
+        f"trained models, {kl['knows only frequencies']:.2f} for frequencies alone and "
+        f"{kl['untrained']:.2f} for an untrained model.",
         numbers={
             "kl": trained,
             "correlation": correlations,
@@ -59,14 +59,14 @@ def main() -> None:
     )
 
 
-def sample(table: Float[Tensor, "here next"]) -> list[float]:
-    """Some entries, the same of every table: all 4,096 would make a large picture."""
+def sample(table: Float[Tensor, "current next"]) -> list[float]:
+    """Select some entries, the same in every table: all 4,096 would make a large file."""
     some = torch.randperm(table.numel(), generator=torch.Generator().manual_seed(0))[:POINTS]
     return table.flatten()[some].tolist()
 
 
 def untrained() -> HookedTransformer:
-    """A model as training finds it."""
+    """Build a model before training."""
     model = HookedTransformer(RECIPE.sizes, ATTENTION_ONLY)
     initialize(model, seed=0, std_embed=RECIPE.std_embed)
     return model

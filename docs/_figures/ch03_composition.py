@@ -1,4 +1,4 @@
-"""Draws which head of layer 1 reads what which head of layer 0 wrote, above the random baseline."""
+"""Draw composition scores of layer 0 with layer 1, above the random baseline."""
 
 import torch
 from matplotlib.figure import Figure
@@ -13,7 +13,7 @@ SEEDS, KINDS = (0, 1, 2), {"q": "queries", "k": "keys", "v": "values"}
 
 
 def main() -> None:
-    """Read three models' weights, and random ones of the same sizes."""
+    """Measure three models' weights, and random weights of the same sizes."""
     facts = {seed: measure(seed) for seed in SEEDS}
     d_model, d_head = 64, 16
     null = random_composition_scores(d_model, d_head, 400, torch.Generator().manual_seed(0))
@@ -33,15 +33,15 @@ def main() -> None:
         for place, name in enumerate(KINDS.values()):
             middle = place * (len(later) + 1) + (len(later) - 1) / 2
             axes.text(middle, -0.68, f"through {name}", ha="center")
-        axes.set(xlabel="later head", ylabel="earlier head (looks at the token before)")
+        axes.set(xlabel="later head", ylabel="earlier head (previous-token score)")
 
     best = [facts[seed]["best"] for seed in SEEDS]
     publish(
         "ch03_composition",
         draw,
-        alt="Three tables of earlier by later heads. Only through keys do scores rise above the "
-        f"random baseline, and most for the head that looks at the token before: "
-        f"{best[0]['excess']:.2f} into head 1.{best[0]['later']} with seed 0. Random heads lie "
+        alt="Three tables of earlier by later heads. Only through keys are scores above the random "
+        "baseline, and most for the head that attends to the previous token: "
+        f"{best[0]['excess']:.2f} with head 1.{best[0]['later']} for seed 0. Random heads are "
         f"between {low:.3f} and {high:.3f}.",
         numbers={
             "models": facts,
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def measure(seed: int) -> dict:
-    """Excess of each kind, the largest entry, and what heads do on repeated random tokens."""
+    """Compute the excess of each kind, the largest entry, and head scores and losses."""
     model, _ = load_pretrained(folder("attn_2l", seed))
     baseline = model.config.d_model**-0.5
     scores = all_composition_scores(model, earlier=0, later=1)._asdict()

@@ -1,4 +1,4 @@
-"""Draws the eigenvalues of full OV circuits: which heads copy, and which do the opposite."""
+"""Draw the eigenvalues of full OV circuits: which heads copy, and which do the opposite."""
 
 import torch
 from jaxtyping import Complex, Float
@@ -15,7 +15,7 @@ SEEDS, DRAWS = (0, 1, 2), 400
 
 
 def main() -> None:
-    """Read every head of three models, and random heads of the same sizes."""
+    """Measure every head of three models, and random heads of the same sizes."""
     found = {seed: eigenvalues(seed) for seed in SEEDS}
     scores = {seed: copying_score(values) for seed, values in found.items()}
     null = random_copying_scores(64, 64, 16, DRAWS, torch.Generator().manual_seed(0))
@@ -34,8 +34,8 @@ def main() -> None:
         draw,
         alt="Left: eigenvalues in the complex plane. Those of the heads of layer 1 lie on the "
         "positive real axis. Right: copying scores. Every head of layer 1 scores at least "
-        f"{later.min():.2f} over three seeds; those of layer 0 lie between {earlier.min():.2f} and "
-        f"{earlier.max():.2f}; 95 percent of random heads lie between {low:.2f} and {high:.2f}.",
+        f"{later.min():.2f} over three seeds; those of layer 0 are between {earlier.min():.2f} and "
+        f"{earlier.max():.2f}; 95 percent of random heads are between {low:.2f} and {high:.2f}.",
         numbers={
             "copying": {str(seed): values for seed, values in scores.items()},
             "random_std": null.std().item(),
@@ -49,20 +49,20 @@ def main() -> None:
 
 
 def eigenvalues(seed: int) -> Complex[Tensor, "layer head rank"]:
-    """Those of every head's full OV circuit in one model."""
+    """Compute those of every head's full OV circuit in one model."""
     model, _ = load_pretrained(folder("attn_2l", seed))
     return torch.stack([full_ov(model, layer).eigenvalues().detach() for layer in (0, 1)])
 
 
 def random_eigenvalues() -> Complex[Tensor, " n"]:
-    """Those of four random heads, each over its head's largest one."""
+    """Compute those of four random heads, each divided by its head's largest."""
     draws = torch.randn(2, 4, 64, 16, generator=torch.Generator().manual_seed(1))
     values = FactoredMatrix(draws[0], draws[1].mT).eigenvalues()
     return (values / values.abs().amax(dim=-1, keepdim=True)).flatten()
 
 
 def draw_plane(axes, values: Complex[Tensor, "layer head rank"]) -> None:
-    """Each eigenvalue over its head's largest one; crosses are of random heads."""
+    """Draw each eigenvalue divided by its head's largest; crosses are of random heads."""
     for layer, marker in enumerate("os"):
         points = values[layer].flatten()
         axes.scatter(
@@ -81,7 +81,7 @@ def draw_plane(axes, values: Complex[Tensor, "layer head rank"]) -> None:
 
 
 def draw_scores(axes, scores: dict[int, Float[Tensor, "layer head"]], null: Tensor) -> None:
-    """Copying scores of all heads beside those of random ones."""
+    """Draw copying scores of all heads with those of random heads."""
     axes.hist(
         null.numpy(),
         bins=30,

@@ -1,4 +1,4 @@
-"""Draws what the small text model would say after each layer: logit lens and tuned lens.
+"""Draw the predictions of the small text model after each layer: logit lens and tuned lens.
 
 Lenses are trained on the committed excerpt and measured on the held-out documents.
 """
@@ -30,7 +30,7 @@ SENTENCE = "It happened in those days, that the king said to the"
 
 
 def main() -> None:
-    """Train three lenses, measure them, read one sentence; draw both figures."""
+    """Train three lenses, measure them, decode one sentence; draw both figures."""
     model, tokenizer = load_pretrained(folder("text_4l", 0))
     text = windows_of(as_tokens(tokenizer, excerpt("train")), WINDOW)
     held_out = windows_of(as_tokens(tokenizer, excerpt("held_out")), WINDOW)
@@ -42,14 +42,14 @@ def main() -> None:
 
 
 def batches(text: Int[Tensor, "n window"], seed: int) -> Iterator[Int[Tensor, "batch window"]]:
-    """Random windows, without end."""
+    """Draw random windows, without end."""
     generator = torch.Generator().manual_seed(seed)
     while True:
         yield text[torch.randint(len(text), (BATCH,), generator=generator)]
 
 
 def trained(model: HookedTransformer, text: Tensor, seed: int) -> tuple[TunedLens, list]:
-    """A lens, and its losses at each step."""
+    """Train a lens, and return it with its losses at each step."""
     lens = TunedLens(model.config.n_layers, model.config.d_model)
     steps = train_tuned_lens(model, batches(text, seed), lens, STEPS, lr=3e-3)
     return lens, [loss.tolist() for loss in tqdm(steps, total=STEPS, desc=f"lens {seed}")]
@@ -59,7 +59,7 @@ def trained(model: HookedTransformer, text: Tensor, seed: int) -> tuple[TunedLen
 def measure(
     model: HookedTransformer, lenses: list[TunedLens], held_out: Tensor
 ) -> tuple[Tensor, Tensor, float]:
-    """KL from the final answer after each layer: logit lens, tuned lenses, a constant answer."""
+    """Compute the KL from the final output by layer: logit lens, tuned lenses, a constant."""
     stream = residual_stream(model, held_out)
     final = model.unembed_resid(stream[-1])
 
@@ -72,29 +72,29 @@ def measure(
 
 
 def draw_curves(model: HookedTransformer, lenses: dict, held_out: Tensor) -> None:
-    """KL from the final answer after each layer, on held-out text."""
+    """Draw the KL from the final output after each layer, on held-out text."""
     plain, tuned, constant = measure(model, [lens for lens, _ in lenses.values()], held_out)
-    layers = list(range(len(plain) - 1))  # after the last block both are the answer itself
+    layers = list(range(len(plain) - 1))  # after the last block both are the final output
     series = {
         "logit lens": plain[:-1].tolist(),
         "tuned lens": tuned.mean(dim=0).tolist(),
-        "always the average answer": [constant] * len(layers),
+        "always the average output": [constant] * len(layers),
     }
     bands = {"tuned lens": (tuned.amin(dim=0).tolist(), tuned.amax(dim=0).tolist())}
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        lines(axes, layers, series, bands=bands, labels=("blocks done", "KL (nats a token)"))
+        lines(axes, layers, series, bands=bands, labels=("blocks done", "KL (nats per token)"))
         axes.set_xticks(layers)
         axes.set_yscale("log")
 
     publish(
         "ch03_lens",
         draw,
-        alt=f"KL to the final answer falls with depth: the logit lens starts at {plain[0]:.2f} "
-        f"nats before the first block and has {plain[-2]:.2f} left after three of four; the tuned "
-        f"lens starts at {tuned[:, 0].mean():.2f} and has {tuned[:, -1].mean():.2f}. Always the "
-        f"average answer costs {constant:.2f}.",
+        alt=f"KL from the final output falls with depth: the logit lens starts at {plain[0]:.2f} "
+        f"nats before the first block and reaches {plain[-2]:.2f} after three of four; the tuned "
+        f"lens starts at {tuned[:, 0].mean():.2f} and reaches {tuned[:, -1].mean():.2f}. Always "
+        f"predicting the average output costs {constant:.2f}.",
         numbers={
             "logit_lens": plain,
             "tuned_lens": tuned,
@@ -113,7 +113,7 @@ def draw_curves(model: HookedTransformer, lenses: dict, held_out: Tensor) -> Non
 
 @torch.no_grad()
 def draw_words(model: HookedTransformer, tokenizer: Tokenizer, lens: TunedLens) -> None:
-    """The likeliest token after each layer at each position, and its KL from the final answer."""
+    """Draw the most likely token by layer and position, and the KL from the final output."""
     ids = tokenizer.encode(SENTENCE).ids
     tokens = torch.tensor([[0, *ids]])
     stream = residual_stream(model, tokens)
@@ -140,9 +140,10 @@ def draw_words(model: HookedTransformer, tokenizer: Tokenizer, lens: TunedLens) 
     publish(
         "ch03_lens_words",
         draw,
-        alt="Two tables of blocks done by positions, each cell the likeliest next token. Before "
-        "the first block the logit lens names odd bytes or a word at random, the tuned lens a "
-        "comma or 'the'. After one block both are near the final answer, the tuned lens nearer.",
+        alt="Two tables of blocks done by positions; each cell is the most likely next token. "
+        "Before the first block the logit lens predicts odd bytes or an unrelated word, the tuned "
+        "lens a comma or 'the'. After one block both are close to the final output, the tuned "
+        "lens closer.",
         numbers={
             "words": words,
             "kl": kl,
@@ -156,7 +157,7 @@ def draw_words(model: HookedTransformer, tokenizer: Tokenizer, lens: TunedLens) 
 
 
 def shown(tokenizer: Tokenizer, token: int) -> str:
-    """A token's text; a dot for bytes that are no character by themselves."""
+    """Decode a token; a dot marks bytes that form a character only with others."""
     text = tokenizer.decode([token])
     return "".join(
         c if c == "\n" or (c.isprintable() and c != "\ufffd") else "\u00b7" for c in text
@@ -164,7 +165,7 @@ def shown(tokenizer: Tokenizer, token: int) -> str:
 
 
 def share_right(words: list[list[str]]) -> list[float]:
-    """The share of positions whose guess is already the final one, for each row; final first."""
+    """Compute by row the share of positions whose guess is already the final one; final first."""
     final = words[0]
     return [sum(a == b for a, b in zip(row, final, strict=True)) / len(final) for row in words]
 

@@ -1,4 +1,4 @@
-"""Draws the skip-trigrams of a single head: its two tables, and the bug that they cannot avoid."""
+"""Draw the skip-trigrams of a single head: its two tables, and their bug."""
 
 import torch
 from matplotlib.axes import Axes
@@ -13,20 +13,20 @@ from toy_models.attn_1l.train import Row, skip_rows
 from toy_models.synthetic_text import RULES, TOKEN, bugs
 
 SEEDS, KINDS = (0, 1, 2), {"one head": "seed", "two heads": "two_heads"}
-SOURCES, HERES, OUTS = (list(dict.fromkeys(rule[i] for rule in RULES)) for i in range(3))
+SOURCES, DESTINATIONS, OUTS = (list(dict.fromkeys(rule[i] for rule in RULES)) for i in range(3))
 NEVER = [
     (source, here, out)
     for source in SOURCES
-    for here in HERES
+    for here in DESTINATIONS
     for out in OUTS
     if not any(rule[2] == out and (rule[0] == source or rule[1] == here) for rule in RULES)
 ]
-"""Triples that no rule comes near: the null."""
+"""The null: triples whose word no rule of this source or destination predicts."""
 GROUPS = {"planted": RULES, "bug": tuple(bugs()), "never": tuple(NEVER)}
 
 
 def main() -> None:
-    """Read the tables of seed 0, measure all models, draw both figures."""
+    """Compute the tables of seed 0, measure all models, draw both figures."""
     models = {
         (name, seed): load_pretrained(folder("attn_1l", seed, variant=kind))[0]
         for name, kind in KINDS.items()
@@ -38,43 +38,50 @@ def main() -> None:
 
 
 def by_group(model: HookedTransformer) -> dict[str, list[Row]]:
-    """All triples measured on one text."""
+    """Measure all triples on one text."""
     rows = skip_rows(model, tuple(triple for group in GROUPS.values() for triple in group))
-    left = iter(rows)
-    return {group: [next(left) for _ in triples] for group, triples in GROUPS.items()}
+    remaining = iter(rows)
+    return {group: [next(remaining) for _ in triples] for group, triples in GROUPS.items()}
 
 
 def tables(model: HookedTransformer) -> tuple[torch.Tensor, torch.Tensor]:
-    """Full QK, [here, source], and full OV, [source, out], each row centred over all words."""
-    looks = full_qk(model, 0).product()[0] / model.config.d_head**0.5
-    raises = full_ov(model, 0).product()[0]
-    here, source, out = ([TOKEN[word] for word in words] for words in (HERES, SOURCES, OUTS))
-    looks, raises = (table - table.mean(dim=-1, keepdim=True) for table in (looks, raises))
-    return looks[here][:, source], raises[source][:, out]
+    """Compute full QK, [destination, source], and full OV, [source, out], rows centered."""
+    scores = full_qk(model, 0).product()[0] / model.config.d_head**0.5
+    logits = full_ov(model, 0).product()[0]
+    destination, source, out = (
+        [TOKEN[word] for word in words] for words in (DESTINATIONS, SOURCES, OUTS)
+    )
+    scores, logits = (table - table.mean(dim=-1, keepdim=True) for table in (scores, logits))
+    return scores[destination][:, source], logits[source][:, out]
 
 
 def draw_tables(model: HookedTransformer) -> None:
-    """What each `here` looks for, and what each source raises, in the model of seed 0."""
-    looks, raises = tables(model)
+    """Draw the scores of destinations with sources, and the logits that each source raises."""
+    scores, logits = tables(model)
 
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2, width_ratios=(1, 1.5))
         heatmap(
-            left, looks.numpy(), rows=HERES, columns=SOURCES, label="score (QK)", diverging=True
+            left,
+            scores.numpy(),
+            rows=DESTINATIONS,
+            columns=SOURCES,
+            label="score (QK)",
+            diverging=True,
         )
         heatmap(
-            right, raises.numpy(), rows=SOURCES, columns=OUTS, label="logit (OV)", diverging=True
+            right, logits.numpy(), rows=SOURCES, columns=OUTS, label="logit (OV)", diverging=True
         )
-        left.set_title("looks for")
-        right.set_title("raises, when it is looked at")
+        left.set_title("attends to")
+        right.set_title("raises, when attended to")
 
     publish(
         "ch03_skip_tables",
         draw,
-        alt="Two tables of one head. Each of in, at and by scores highest on the sources that have "
-        "a rule with it. Each source raises all words that it has rules for: keep raises both "
-        "mind and bay, whoever looks at it.",
-        numbers={"looks": looks, "raises": raises, "words": [HERES, SOURCES, OUTS]},
+        alt="Two tables of one head. Each of in, at and by scores highest with the sources of its "
+        "rules. Each source raises all words that it has rules for: keep raises both "
+        "mind and bay, whichever token attends to it.",
+        numbers={"looks": scores, "raises": logits, "words": [DESTINATIONS, SOURCES, OUTS]},
         seeds=[0],
         sources=[__file__],
         size=(8.6, 2.9),
@@ -82,17 +89,17 @@ def draw_tables(model: HookedTransformer) -> None:
 
 
 def factors(rows: list[Row]) -> list[float]:
-    """Each word's probability after its source over its base rate."""
+    """Divide each word's probability after its source by its base rate."""
     return [row.with_source / row.base for row in rows]
 
 
 def geometric(values: list[float]) -> float:
-    """Geometric mean: a factor of 2 and one of 1/2 cancel."""
+    """Compute the geometric mean: a factor of 2 and one of 1/2 cancel."""
     return torch.tensor(values).log().mean().exp().item()
 
 
 def draw_dots(axes: Axes, shown: dict, means: dict) -> None:
-    """A column of dots for each group, number of heads and seed; a line at their mean."""
+    """Draw a column of dots for each group, number of heads and seed; a line at their mean."""
     for place, label in enumerate(means):
         group, name = label.split(", ")
         for seed in SEEDS:
@@ -107,7 +114,7 @@ def draw_dots(axes: Axes, shown: dict, means: dict) -> None:
 
 
 def draw_factors(rows: dict) -> None:
-    """Every triple's factor over its base rate, by group and number of heads."""
+    """Draw each triple's factor over its base rate, by group and number of heads."""
     shown = {key: {g: factors(r) for g, r in groups.items()} for key, groups in rows.items()}
     means = {
         f"{group}, {name}": [geometric(shown[name, seed][group]) for seed in SEEDS]
@@ -119,10 +126,10 @@ def draw_factors(rows: dict) -> None:
     publish(
         "ch03_skip_trigram",
         lambda figure: draw_dots(figure.subplots(), shown, means),
-        alt="Words that a rule plants come out far above their base rate after their source, with "
-        "one head and with two. The bugs too, with one head: their factors over three seeds are "
-        f"{bug['one head']}; with two heads {bug['two heads']}. Triples that no rule comes near "
-        "lie below 1 on average.",
+        alt="After their source, words of planted rules are far above their base rate, with one "
+        "head and with two. With one head the bugs are too: their factors over three seeds are "
+        f"{bug['one head']}; with two heads {bug['two heads']}. Triples of the null are below 1 "
+        "on average.",
         numbers={
             "factors": {f"{name} {seed}": groups for (name, seed), groups in shown.items()},
             "geometric_means": means,

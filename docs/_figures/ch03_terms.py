@@ -1,4 +1,4 @@
-"""Draws how much paths through 0, 1 and 2 heads matter, in models of 0, 1 and 2 layers."""
+"""Draw the loss saved by paths through 0, 1 and 2 heads, in models of 0, 1 and 2 layers."""
 
 import torch
 from jaxtyping import Float, Int
@@ -13,6 +13,7 @@ from toy_models import folder
 from toy_models.attn_0l import train as attn_0l
 from toy_models.attn_1l import train as attn_1l
 from toy_models.attn_2l import train as attn_2l
+from toy_models.recipes.attention_only import initialize
 from toy_models.synthetic_text import (
     REACH,
     RULE_PROBABILITY,
@@ -38,7 +39,7 @@ def main() -> None:
         models = [load_pretrained(folder(name, seed))[0] for seed in SEEDS]
         found[name] = torch.stack([losses_by_order(model, tokens) for model in models])
         untrained = HookedTransformer(recipe.sizes, ATTENTION_ONLY)
-        attn_0l.start(untrained, seed=0, std_embed=recipe.std_embed)
+        initialize(untrained, seed=0, std_embed=recipe.std_embed)
         before[name] = losses_by_order(untrained, tokens)
         if not recipe.repeats:
             best[name] = best_loss(tokens, recipe.skips)
@@ -46,9 +47,9 @@ def main() -> None:
 
 
 def best_loss(tokens: Int[Tensor, "batch pos"], skips: bool) -> float:
-    """What a reader who knows the chain and the rules loses, nats a token; windows are whole.
+    """Compute the loss of a predictor that has the chain and the rules, in nats per token.
 
-    A source that stands before the window is not seen, by this reader as by the models.
+    Like the models, it does not see a source before the window.
     """
     P, table = bigrams(), rule_table()
     chosen = P[tokens[:, :-1], tokens[:, 1:]]
@@ -64,13 +65,13 @@ def best_loss(tokens: Int[Tensor, "batch pos"], skips: bool) -> float:
 
 
 def savings(losses: Float[Tensor, "seed order"]) -> Float[Tensor, "seed order"]:
-    """What the paths of each order save, added to those of lower orders; guessing comes first."""
+    """Compute what the paths of each order save, added to lower orders; first over guessing."""
     guessing = torch.full_like(losses[:, :1], len(WORDS)).log()
     return -torch.cat([guessing, losses], dim=1).diff(dim=1)
 
 
 def draw_bars(axes: Axes, saved: dict) -> None:
-    """A bar for each model and order, with its number and the seeds' range."""
+    """Draw a bar for each model and order, with its number and the range over seeds."""
     ink, at, ticks = axes.xaxis.label.get_color(), 0.0, []
     for name, values in saved.items():
         first = at
@@ -86,13 +87,13 @@ def draw_bars(axes: Axes, saved: dict) -> None:
         at += 0.8
     axes.axhline(0, linewidth=0.8, color=ink)
     axes.set_xticks(ticks, ("no layer", "one layer", "two layers"))
-    axes.set(ylabel="loss saved (nats a token)")
+    axes.set(ylabel="loss saved (nats per token)")
     axes.margins(y=0.12)
     axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=3)
 
 
 def draw_terms(found: dict, before: dict, best: dict) -> None:
-    """A group of bars for each model: what its paths of each order save."""
+    """Publish a group of bars for each model: what its paths of each order save."""
     saved = {name: savings(losses) for name, losses in found.items()}
 
     uniform = torch.tensor(float(len(WORDS))).log().item()

@@ -1,4 +1,4 @@
-"""Takes heads out of the two-layer models in two ways: everything recomputed, or patterns held."""
+"""Ablate heads of the two-layer models in two ways: everything recomputed, or patterns held."""
 
 import torch
 from matplotlib.figure import Figure
@@ -32,7 +32,7 @@ ROWS = {
 
 
 def main() -> None:
-    """Measure three trained models and, as a null, one that has made one step."""
+    """Measure three trained models and, as a null, one after a single step."""
     models = [load_pretrained(folder("induction_2l", seed))[0] for seed in SEEDS]
     found = [measure(model) for model in models]
     prefix = [prefix_without(model) for model in models]
@@ -42,9 +42,11 @@ def main() -> None:
 
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2, sharey=True)
-        turned = {"three seeds": [[-value for value in values] for values in scores.values()]}
-        label = "in-context score, sign turned (nats)"
-        dot_plot(left, list(ROWS), turned, label=label, reach=(-0.5, 6.0))
+        reversed_scores = {
+            "three seeds": [[-value for value in values] for values in scores.values()]
+        }
+        label = "in-context score, sign reversed (nats)"
+        dot_plot(left, list(ROWS), reversed_scores, label=label, reach=(-0.5, 6.0))
         late = {"three seeds": list(losses.values())}
         dot_plot(right, list(ROWS), late, label="loss at the late token (nats)", reach=(-0.5, 9.5))
 
@@ -52,9 +54,9 @@ def main() -> None:
     publish(
         "ch04_ablation",
         draw,
-        alt="In-context score of three two-layer models, sign turned so that right is better: "
+        alt="In-context score of three two-layer models, sign reversed so that right is better: "
         + "; ".join(f"{row} {-value:.2f}" for row, value in means.items())
-        + " nats. The loss at the late token beside it.",
+        + " nats. On the right the loss at the late token.",
         numbers={
             "in_context": scores,
             "late_loss": losses,
@@ -70,7 +72,7 @@ def main() -> None:
 
 
 def measure(model: HookedTransformer) -> dict:
-    """Scores of a model whole and ablated, and without each head of layer 0 alone."""
+    """Measure a model whole and ablated, and without each single head of layer 0."""
     texts = shifted_repeats(64, 512, POS, 16, 32, torch.Generator().manual_seed(5))
 
     def facts(logits: Tensor) -> dict[str, float]:
@@ -92,11 +94,11 @@ def measure(model: HookedTransformer) -> dict:
 
 
 def prefix_without(model: HookedTransformer) -> dict[str, list[float]]:
-    """Prefix matching of the heads of layer 1: whole, and without heads of layer 0 (full)."""
+    """Score prefix matching in layer 1: whole, and with heads of layer 0 ablated fully."""
     repeats = repeated_segments(64, 64, PERIOD, 3, torch.Generator().manual_seed(6))
     found = {"whole": head_scores(model, repeats, PERIOD).prefix[1].tolist()}
-    taken = {"no 0.0": PREVIOUS[:1], "no 0.1": PREVIOUS[1:], "neither": PREVIOUS}
-    for name, heads in taken.items():
+    ablated = {"no 0.0": PREVIOUS[:1], "no 0.1": PREVIOUS[1:], "neither": PREVIOUS}
+    for name, heads in ablated.items():
         with model.hooks(zero_ablation_hooks(model, heads)):
             found[name] = head_scores(model, repeats, PERIOD).prefix[1].tolist()
     return found

@@ -1,4 +1,4 @@
-"""Trains models on repeats whose tokens may be replaced by partners: more than literal copies."""
+"""Train models on repeats whose tokens may be replaced by partners, and score their heads."""
 
 from typing import Any
 
@@ -23,14 +23,14 @@ Head = tuple[int, int]
 
 
 def partner(tokens: Int[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
-    """Tokens 0 and 32 are partners, 1 and 33, and so on: nothing but training ties them."""
+    """Return the partner of each token: 0 and 32, 1 and 33, and so on; only training ties them."""
     return (tokens + V // 2) % V
 
 
 def mixture(batch: int, generator: torch.Generator) -> Int[Tensor, "batch pos"]:
-    """Texts to train on: a segment read again and again, in half of the texts partly by partners.
+    """Draw texts to train on: a repeated segment, in half of the texts partly by partners.
 
-    In every second text every second reading has each token replaced by its partner.
+    In every second text every second repeat has each token replaced by its partner.
     """
     segments = torch.randint(V, (batch, HALF), generator=generator)
     period = torch.randint(20, HALF + 1, (batch, 1), generator=generator)
@@ -41,7 +41,7 @@ def mixture(batch: int, generator: torch.Generator) -> Int[Tensor, "batch pos"]:
 
 
 def texts(kind: str, n: int, seed: int) -> Int[Tensor, "n pos"]:
-    """32 different tokens, no two of them partners, then the same again or their partners."""
+    """Draw 32 distinct tokens, no two of them partners, then the same again or their partners."""
     generator = torch.Generator().manual_seed(seed)
     order = torch.rand(n, HALF, generator=generator).argsort(dim=1)
     first = order + V // 2 * torch.randint(2, (n, HALF), generator=generator)
@@ -49,7 +49,7 @@ def texts(kind: str, n: int, seed: int) -> Int[Tensor, "n pos"]:
 
 
 def main() -> None:
-    """Train three models on the mixture; the null has seen literal repeats only."""
+    """Train three models on the mixture; the null was trained on literal repeats only."""
     mixed = [measure(trained(seed)) for seed in tqdm(SEEDS, desc="fuzzy", unit="model")]
     literal = [measure(load_pretrained(folder("induction_2l", seed))[0]) for seed in SEEDS]
     rows = ["literal text", "text of partners"]
@@ -87,7 +87,7 @@ def main() -> None:
 
 
 def trained(seed: int) -> HookedTransformer:
-    """A two-layer model of the chapter's sizes, on the mixture."""
+    """Train a two-layer model of the chapter's sizes on the mixture."""
     config = TrainConfig(
         steps=STEPS,
         batch_size=32,
@@ -98,14 +98,14 @@ def trained(seed: int) -> HookedTransformer:
         betas=(0.9, 0.98),
         seed=seed,
     )
-    model = small_model(2, False, V, seed)
+    model = small_model(2, V, seed)
     for _ in tqdm(training(model, mixture, config), total=STEPS, unit="step"):
         pass
     return model.requires_grad_(False)
 
 
 def measure(model: HookedTransformer) -> dict[str, Any]:
-    """Where the heads of layer 1 look, what they raise, and what is lost without each."""
+    """Measure the heads of layer 1: attention, copying, and the loss without each."""
     found: dict[str, Any] = {"prefix": {}, "loss": {}, "without": {}}
     for kind in KINDS:
         tokens = texts(kind, 128, 7)
@@ -124,7 +124,7 @@ def measure(model: HookedTransformer) -> dict[str, Any]:
 
 
 def second_half(logits: Tensor, tokens: Tensor) -> float:
-    """Mean loss of the tokens that could be known: the second half but for its first."""
+    """Average the loss of the second half, whose tokens can be predicted from the first half."""
     return token_losses(logits, tokens)[:, HALF:].mean().item()
 
 

@@ -1,4 +1,4 @@
-"""Reads the circuit of the two-layer models in their weights: composition, and copying."""
+"""Draw the circuit of the two-layer models as read from weights: composition and copying."""
 
 from typing import Any
 
@@ -50,12 +50,12 @@ def main() -> None:
 
 
 def interval(values: Tensor) -> list[float]:
-    """Where the middle 95 % lie."""
+    """Return the interval of the middle 95 %."""
     return [values.quantile(q).item() for q in (0.025, 0.975)]
 
 
 def draw(figure: Figure, facts: dict[str, Any]) -> None:
-    """Composition on the left, copying on the right; what random weights give is shaded."""
+    """Draw composition on the left, copying on the right; the range of random weights is shaded."""
     left, right = figure.subplots(1, 2)
     models, fresh = facts["models"], facts["untrained"]
     trained = [[value for model in models for value in model[kind]] for kind in KINDS]
@@ -72,7 +72,7 @@ def draw(figure: Figure, facts: dict[str, Any]) -> None:
 
 
 def measure(model: HookedTransformer) -> dict:
-    """CompositionScores above the baseline (all four pairs of heads), copying, and head scores."""
+    """Measure composition above the baseline (all four pairs), copying, and head scores."""
     repeats = repeated_segments(64, 64, PERIOD, 3, torch.Generator().manual_seed(6))
     scores = head_scores(model, repeats, PERIOD)
     found = all_composition_scores(model, 0, 1)._asdict()

@@ -1,4 +1,4 @@
-"""Draws the phase change from what the induction toys' recipe measured: no training here."""
+"""Draw the phase change from the measurements of the induction toys' recipe."""
 
 import json
 from typing import Any
@@ -25,36 +25,36 @@ MEASURES = {
     "previous": "previous token",
 }
 LENGTH = 150
-"""Steps of the stretch in which a change has to happen to be called sudden."""
+"""Length of the window in which the steepest change is searched, in steps."""
 
 
 def runs_of(kind: str, task: str) -> list[list[dict[str, Any]]]:
-    """The records of each seed."""
+    """Read the records of each seed."""
     path = toys.ROOT / KINDS[kind] / "runs.json"
     return json.loads(path.read_text(encoding="utf-8"))[task]
 
 
 def curve(runs: list[list[dict[str, Any]]], name: str) -> np.ndarray:
-    """A measure over training, [seed, snapshot]; of head scores the largest."""
+    """Return a measure over training, [seed, snapshot]; of head scores the largest."""
     return np.array([[np.max(record[name]) for record in run] for run in runs])
 
 
 def main() -> None:
-    """Draw the three pictures."""
+    """Draw the three figures."""
     draw_phase_change()
     draw_smeared()
     draw_statistical()
 
 
 def steps_of(runs: list[list[dict[str, Any]]]) -> list[int]:
-    """The steps at which was measured."""
+    """Return the steps of the measurements."""
     return [record["step"] for record in runs[0]]
 
 
 def windows(
     steps: list[int], curves: dict[str, np.ndarray], length: int
 ) -> dict[str, list[dict[str, float]]]:
-    """The steepest stretch of each measure, for each seed."""
+    """Find the steepest window of each measure, for each seed."""
     at = torch.tensor(steps)
     return {
         name: [steepest_window(at, torch.tensor(run), length)._asdict() for run in values]
@@ -65,14 +65,14 @@ def windows(
 def draw_curves(
     axes: Axes, steps: list[int], curves: dict[str, np.ndarray], labels: tuple[str, str]
 ) -> None:
-    """The mean over seeds of each curve, and the band from the lowest to the highest seed."""
+    """Draw the mean over seeds of each curve, and the band from the lowest to the highest."""
     means = {name: values.mean(axis=0) for name, values in curves.items()}
     bands = {name: (values.min(axis=0), values.max(axis=0)) for name, values in curves.items()}
     lines(axes, steps, means, bands=bands, labels=labels)
 
 
 def draw_phase_change() -> None:
-    """Loss, in-context score, head scores and K-composition of one and of two layers."""
+    """Draw loss, in-context score, head scores and K-composition of one and two layers."""
     one, two = runs_of("one layer", "repeats"), runs_of("two layers", "repeats")
     steps = steps_of(two)
     composed = curve(two, "k_composition") - 64**-0.5
@@ -96,7 +96,7 @@ def draw_phase_change() -> None:
         f"{curve(one, 'prefix')[:, -1].mean():.2f}.",
         numbers={
             "steps": steps,
-            "sizes": "d_model 64, 2 heads a layer, 64 tokens, repeats of 16 to 32 tokens",
+            "sizes": "d_model 64, 2 heads per layer, 64 tokens, repeats of 16 to 32 tokens",
             "windows": windows(steps, two_by_name, LENGTH),
             "length": LENGTH,
             "windows_twice_as_long": windows(steps, two_by_name, 2 * LENGTH),
@@ -111,7 +111,7 @@ def draw_phase_change() -> None:
 
 
 def draw_smeared() -> None:
-    """Prefix matching of all four kinds over training."""
+    """Draw prefix matching of all four kinds over training."""
     curves = {kind: curve(runs_of(kind, "repeats"), "prefix") for kind in KINDS}
     losses = {kind: curve(runs_of(kind, "repeats"), "loss")[:, -1] for kind in KINDS}
     steps = steps_of(runs_of("two layers", "repeats"))
@@ -129,7 +129,7 @@ def draw_smeared() -> None:
         "ch04_smeared",
         draw,
         alt="Prefix matching over training for one and two layers, with plain and smeared keys. "
-        "One layer with plain keys stays at .06. With smeared keys both pass .3 by step 100; two "
+        "One layer with plain keys stays at .06. With smeared keys both exceed .3 by step 100; two "
         "layers with plain keys only by step 225 to 250.",
         numbers={"steps": steps, "prefix": curves, "first_above_0.3": first, "final_loss": losses},
         sources=[__file__],
@@ -138,7 +138,7 @@ def draw_smeared() -> None:
 
 
 def draw_statistical() -> None:
-    """The same model on repeats and on Markov chains: literal and statistical induction."""
+    """Draw the same model on repeats and on Markov chains: literal and statistical induction."""
     runs = {task: runs_of("two layers", task) for task in ("repeats", "markov")}
     curves = {task: curve(each, "prefix") for task, each in runs.items()}
     scores = {task: curve(each, "in_context") for task, each in runs.items()}
@@ -158,7 +158,7 @@ def draw_statistical() -> None:
         draw,
         alt="Prefix matching of two-layer models over training. On repeats all three seeds rise "
         f"at step 200 to 250 and end at {last['repeats']}; on Markov chains they rise late or not "
-        f"at all, and after {steps['markov'][-1]} steps stand at {last['markov']}.",
+        f"at all, and after {steps['markov'][-1]} steps they are at {last['markov']}.",
         numbers={"steps": steps, "prefix": curves, "in_context": scores},
         sources=[__file__],
         seeds=range(3),

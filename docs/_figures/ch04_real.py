@@ -1,4 +1,4 @@
-"""Draws the heads of the real model by their scores, and what taking them out costs."""
+"""Draw the scores of the real model's heads, and the cost of ablating them."""
 
 from typing import Any, NamedTuple
 
@@ -23,13 +23,13 @@ from solutions.ch04_induction import (
 WEIGHTS = "SmolLM2-135M-Instruct, 4-bit weights (Q4_1), dequantised"
 PERIOD, REPEATS, TEXTS = 25, 4, 8
 LOWEST, HIGHEST = 1000, 40_000
-"""Tokens are drawn from these: neither the commonest nor the rarest."""
+"""Range of the drawn tokens: neither the most common nor the rarest."""
 KINDS = {"prefix": "induction", "previous": "previous token", "duplicate": "duplicate token"}
 N_SETS, SIZES = 6, (4, 16)
 
 
 def texts(seed: int, n: int) -> Tensor:
-    """Random segments of 25 tokens, four times, after the token that starts a text."""
+    """Draw random segments of 25 tokens, repeated four times after a start token."""
     generator = torch.Generator().manual_seed(seed)
     tokens = repeated_segments(HIGHEST - LOWEST, n, PERIOD, REPEATS, generator) + LOWEST
     return torch.cat([torch.zeros(n, 1, dtype=torch.long), tokens], dim=1)
@@ -45,18 +45,19 @@ def main() -> None:
 
 
 def strongest(scores: list[HeadScores], kind: str) -> list[dict[str, Any]]:
-    """The eight heads with the highest scores, with the spread over the sets of texts."""
+    """List the eight heads with the highest scores, with their spread over sets of texts."""
     values = torch.stack([getattr(score, kind) for score in scores])
     mean, spread = values.mean(dim=0), values.std(dim=0)
     found = []
-    for number in mean.flatten().argsort(descending=True)[:8].tolist():
-        a, b = divmod(number, mean.shape[1])
-        found.append({"head": f"{a}.{b}", "score": mean[a, b].item(), "std": spread[a, b].item()})
+    for index in mean.flatten().argsort(descending=True)[:8].tolist():
+        layer, head = divmod(index, mean.shape[1])
+        score, std = mean[layer, head].item(), spread[layer, head].item()
+        found.append({"head": f"{layer}.{head}", "score": score, "std": std})
     return found
 
 
 def draw_scores(scores: list[HeadScores]) -> None:
-    """Three maps of layers by heads, and the strongest heads of each kind."""
+    """Draw three maps of layers by heads, and list the strongest heads of each kind."""
     means = {
         kind: torch.stack([getattr(score, kind) for score in scores]).mean(dim=0) for kind in KINDS
     }
@@ -86,16 +87,16 @@ def draw_scores(scores: list[HeadScores]) -> None:
 
 
 class Context(NamedTuple):
-    """How a model fares late in the texts, and against early, means over twelve tokens."""
+    """Losses late in the texts, and relative to early, as means over twelve tokens."""
 
     score: list[float]
-    """In-context score of each text, nats."""
+    """In-context score of each text, in nats."""
     late: float
-    """Loss of the late tokens, nats."""
+    """Loss of the late tokens, in nats."""
 
 
 def context(logits: Tensor, tokens: Tensor) -> Context:
-    """Losses in the middle of the last repeat, and of the first."""
+    """Compare losses in the middle of the last repeat and of the first."""
     early, late = PERIOD // 2, 3 * PERIOD + PERIOD // 2
     losses = token_losses(logits, tokens)
     later = losses[:, late - 6 : late + 6].mean(dim=1)
@@ -104,7 +105,7 @@ def context(logits: Tensor, tokens: Tensor) -> Context:
 
 
 def measure_ablation(model: HookedTransformer, best: Tensor) -> dict[str, Any]:
-    """The model whole, without its best induction heads, and without as many random others."""
+    """Measure the model whole, without its best induction heads, and without random others."""
     tokens, generator = texts(100, 5), torch.Generator().manual_seed(0)
     order = [divmod(n, best.shape[1]) for n in best.flatten().argsort(descending=True).tolist()]
     with torch.no_grad():
@@ -132,7 +133,7 @@ def measure_ablation(model: HookedTransformer, best: Tensor) -> dict[str, Any]:
 
 
 def draw_ablation(model: HookedTransformer, best: Tensor) -> None:
-    """In-context score without the best induction heads, and without as many random others."""
+    """Draw the in-context score without the best induction heads and without random others."""
     facts = measure_ablation(model, best)
     whole, without, chance = (facts[key] for key in ("whole", "without_best", "without_random"))
 
@@ -142,7 +143,7 @@ def draw_ablation(model: HookedTransformer, best: Tensor) -> None:
             "best induction heads": [[whole], *([without[size]] for size in SIZES)],
             "random heads": [[whole], *(chance[size] for size in SIZES)],
         }
-        rows = ["none taken out", *(f"{size} heads" for size in SIZES)]
+        rows = ["none ablated", *(f"{size} heads" for size in SIZES)]
         reach = (min(map(min, chance.values())) - 1, 2.5)
         dot_plot(axes, rows, series, label="in-context score (nats)", reach=reach)
         legend_above(axes)
@@ -163,7 +164,7 @@ def draw_ablation(model: HookedTransformer, best: Tensor) -> None:
 
 
 def mean(values: list[float]) -> float:
-    """The mean as a plain number."""
+    """Return the mean as a plain number."""
     return sum(values) / len(values)
 
 

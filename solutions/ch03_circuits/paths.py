@@ -8,7 +8,7 @@ Axes: path, batch, pos, d_model; head, query, key.
 Source: Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits".
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from einops import einsum
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.attention import Attention
-from ..ch02_transformer.attention_only import NoNorm
+from ..ch02_transformer.attention_only import AttentionOnlyBlock, NoNorm
 from ..ch02_transformer.train import next_token_loss
 from .circuits import attention_of, ov_circuit, per_query_head, qk_circuit
 from .factored_matrix import FactoredMatrix
@@ -117,7 +117,8 @@ def score_terms(
     """
     check_linear(model)
     attn, qk = attention_of(model, layer), qk_circuit(model, layer)
-    positions = model.blocks[layer].W_pos[: paths.values.shape[2]].expand_as(paths.values[:1])
+    block = cast(AttentionOnlyBlock, model.blocks[layer])
+    positions = block.W_pos[: paths.values.shape[2]].expand_as(paths.values[:1])
     values = torch.cat([paths.values, positions])  # [path + 1, batch, pos, d_model]
     # exercise 3.15
     queries = einsum(

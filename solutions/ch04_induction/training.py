@@ -6,15 +6,15 @@ step; the caller decides when to measure (`measure`) and which weights to keep.
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..ch02_transformer import HookedTransformer, TransformerConfig
-from ..ch02_transformer.attention_only import ATTENTION_ONLY_NORMED
-from ..ch02_transformer.train import TrainConfig, learning_rate, make_optimizer, train_step
+from ..ch02_transformer.attention_only import ATTENTION_ONLY_NORMED, AttentionOnlyBlock
+from ..ch02_transformer.train import TrainConfig, make_optimizer, scheduled_steps, train_step
 from ..ch03_circuits import all_composition_scores
 from .scores import head_scores, in_context_score, token_losses
 from .smeared import SMEARED
@@ -22,7 +22,9 @@ from .smeared import SMEARED
 Draw = Callable[[int, torch.Generator], Int[Tensor, "batch pos"]]
 
 
-def small_model(n_layers: int, smeared: bool, d_vocab: int, seed: int) -> HookedTransformer:
+def small_model(
+    n_layers: int, d_vocab: int, seed: int, *, smeared: bool = False
+) -> HookedTransformer:
     """Build a model of this chapter before training: d_model 64, two heads of 32, 64 positions.
 
     The position vectors start larger than the other weights. With much smaller ones, heads learn
@@ -34,7 +36,7 @@ def small_model(n_layers: int, smeared: bool, d_vocab: int, seed: int) -> Hooked
     model = HookedTransformer(sizes, SMEARED if smeared else ATTENTION_ONLY_NORMED, seed)
     with torch.no_grad():
         for block in model.blocks:
-            block.W_pos.mul_(5)
+            cast(AttentionOnlyBlock, block).W_pos.mul_(5)
     return model
 
 
@@ -44,10 +46,7 @@ def training(model: HookedTransformer, draw: Draw, config: TrainConfig) -> Itera
     draw: (batch_size, generator) -> tokens. The texts of a step depend only on seed and step.
     """
     optimizer = make_optimizer(model, config)
-    for step in range(config.steps):
-        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, config)
+    for step, generator in scheduled_steps(optimizer, config):
         train_step(model, draw(config.batch_size, generator), optimizer, config.clip)
         yield step + 1
 

@@ -90,5 +90,5 @@ def test_expansion_rejects_models_with_norms_or_mlps(paths, build, family):
         paths.expand_paths(model, TOKENS)
     with pytest.raises(ValueError, match="without norms and MLPs"):
         paths.score_terms(model, arriving, 0)
-    with pytest.raises(ValueError, match=r"numbered 0\.\.1, but 2 came"):
+    with pytest.raises(ValueError, match=r"layer in 0\.\.1, got 2"):
         paths.score_terms(build("attention-only"), arriving, 2)

@@ -10,7 +10,6 @@ phase_change = module_fixture("ch04_induction.phase_change")
 smeared = module_fixture("ch04_induction.smeared")
 ablate = module_fixture("ch04_induction.ablate")
 training = module_fixture("ch04_induction.training")
-runs = module_fixture("ch04_induction.runs")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+import toy_models
 from tests.grading.assertions import assert_close, normal
 from tests.grading.tiny_models import TOKENS
 
@@ -89,7 +90,7 @@ def test_random_heads_have_the_size_and_skip_the_excluded(ablate, build):
     assert {head for heads in sets for head in heads} == every - set(exclude)
     again = ablate.random_heads(model, 3, 400, torch.Generator().manual_seed(0), exclude)
     assert sets == again
-    with pytest.raises(ValueError, match="items left"):
+    with pytest.raises(ValueError, match="1 <= size <= 10"):
         ablate.random_heads(model, 11, 1, torch.Generator(), exclude)
 
 
@@ -122,22 +123,12 @@ def test_turning_angle_of_paths_drawn_by_hand(phase_change):
             phase_change.turning_angle(path, at)
 
 
-@torch.no_grad()
-def test_a_kept_snapshot_is_opened_again(training, runs):
-    models = {seed: training.small_model(2, True, 11, seed) for seed in (3, 4)}
-    tensors = {
-        f"{seed}/{step}/{name}": weight.half() + step
-        for seed, model in models.items()
-        for step in (20, 5)
-        for name, weight in model.state_dict().items()
-    }
-    assert runs.steps_kept(tensors) == {3: [5, 20], 4: [5, 20]}
-    model = runs.model_at(tensors, 4, 20, 2, smeared=True)
-    for name, weight in model.state_dict().items():
-        assert torch.equal(weight, tensors[f"4/20/{name}"].float())
-    assert not any(weight.requires_grad for weight in model.parameters())
-    with pytest.raises(KeyError, match="no snapshot of seed 4 at step 6"):
-        runs.model_at(tensors, 4, 6, 2, smeared=True)
+def test_smeared_toys_open_with_smeared_parts(scores, smeared, impl):
+    load_pretrained = impl("ch02_transformer.pretrained").load_pretrained
+    path = toy_models.folder("induction_1l_smeared", seed=1)
+    model, _ = load_pretrained(path, parts=smeared.SMEARED)
+    repeats = impl("ch04_induction.texts").repeated_segments(64, 8, 20, 3, torch.Generator())
+    assert scores.head_scores(model, repeats, 20).prefix.max() > 0.7
 
 
 @pytest.mark.slow
@@ -145,7 +136,7 @@ def test_training_is_in_place_and_repeatable(training, texts, impl):
     config = impl("ch02_transformer.train").TrainConfig(steps=3, batch_size=2, window=12, seed=1)
 
     def run():
-        model = training.small_model(1, True, 16, seed=1)
+        model = training.small_model(1, 16, seed=1, smeared=True)
         steps = list(
             training.training(
                 model, lambda n, rng: texts.shifted_repeats(16, n, 12, 3, 5, rng), config
@@ -154,7 +145,7 @@ def test_training_is_in_place_and_repeatable(training, texts, impl):
         return steps, model
 
     (steps, model), (_, again) = run(), run()
-    fresh = training.small_model(1, True, 16, seed=1)
+    fresh = training.small_model(1, 16, seed=1, smeared=True)
     assert steps == [1, 2, 3]
     for (name, one), two, old in zip(
         model.named_parameters(), again.parameters(), fresh.parameters(), strict=True
@@ -164,7 +155,7 @@ def test_training_is_in_place_and_repeatable(training, texts, impl):
 
 
 def test_snapshot_holds_the_measured_values(training, texts, scores):
-    model = training.small_model(2, False, 16, seed=2)
+    model = training.small_model(2, 16, seed=2)
     rng = torch.Generator().manual_seed(0)
     task = texts.shifted_repeats(16, 3, 30, 4, 8, rng)
     repeats = texts.repeated_segments(16, 3, 8, 3, rng)
@@ -177,7 +168,7 @@ def test_snapshot_holds_the_measured_values(training, texts, scores):
         taken.prefix, scores.head_scores(model, repeats, 8).prefix, "Prefix.", tolerance=1e-6
     )
     assert taken.k_composition.shape == (2, 2)
-    assert training.measure(training.small_model(1, False, 16, 2), task, repeats, 8)[4] is None
+    assert training.measure(training.small_model(1, 16, seed=2), task, repeats, 8)[4] is None
 
 
 def test_uniform_attention_scores_the_analytic_mean(scores):
