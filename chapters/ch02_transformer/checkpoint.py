@@ -1,7 +1,7 @@
-"""A training run on disk: weights, AdamW's moments and the step, in one safetensors file.
+"""Checkpoints of a training run: weights, AdamW's moments and the step, in one safetensors file.
 
-Nothing else needs keeping, because the batch of a step follows from its number. `run`
-says which settings it was made with, so that a checkpoint never continues another run by mistake.
+No random state is saved, because the batch of a step follows from its index. `run` records the
+settings of the run, so that a checkpoint never continues another run by mistake.
 """
 
 from pathlib import Path
@@ -17,20 +17,20 @@ MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 def save_checkpoint(
     path: Path, step: int, model: nn.Module, optimizer: torch.optim.AdamW, run: str
 ) -> None:
-    """Write the run as it stands after `step` updates: beside the file, then in its place."""
+    """Write the run after `step` updates, to a temporary file first, which then replaces path."""
     tensors = {}
     for name, weight in model.named_parameters():
         tensors[f"weight/{name}"] = weight.detach().contiguous()
         for moment in MOMENTS:
             tensors[f"{moment}/{name}"] = optimizer.state[weight][moment].contiguous()
-    beside = path.with_name(path.name + ".part")
+    part = path.with_name(path.name + ".part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, beside, metadata={"step": str(step), "run": run})
-    beside.replace(path)
+    save_file(tensors, part, metadata={"step": str(step), "run": run})
+    part.replace(path)
 
 
 def restore_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.AdamW, run: str) -> int:
-    """Put the run back as it was and return its step; 0, and nothing changed, without a file.
+    """Restore weights and moments from a file and return its step; without a file, return 0.
 
     Raises: ValueError when the file is damaged, or belongs to another run or another model.
     """
@@ -45,14 +45,14 @@ def restore_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Adam
         raise ValueError(f"{path} is damaged ({error}); delete it and start again") from error
     if meta.get("run") != run:
         raise ValueError(
-            f"{path} belongs to another run or another model: it was made with {meta.get('run')}, "
-            f"but {run} came; delete it, or name another file"
+            f"{path} belongs to another run or another model: expected {run}, "
+            f"got {meta.get('run')}; delete it, or give another file"
         )
     expected = {f"{kind}/{name}" for kind in ("weight", *MOMENTS) for name in weights}
     if names != expected or any(
         tensors[f"weight/{n}"].shape != w.shape for n, w in weights.items()
     ):
-        raise ValueError(f"{path} holds the weights of another model; name another file")
+        raise ValueError(f"{path} holds the weights of another model; give another file")
     with torch.no_grad():
         for name, weight in weights.items():
             weight.copy_(tensors[f"weight/{name}"])

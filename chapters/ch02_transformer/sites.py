@@ -1,10 +1,10 @@
-"""A place in a model: a hook point, and which part of the tensor that passes there.
+"""A site: part of an activation, such as one head's output at one position.
 
-A hook point sees all examples, positions and heads at once. A Site says which of them are meant,
-and reads or writes just that part, so that nobody counts axes twice. A negative position counts
-from the end of the text. With a `direction` the part is made of coordinates along it, and what is
-written changes these and nothing else.
-Axes: batch, place (the chosen positions), head, d (whatever the hook's last axis is).
+A hook point sees all examples, positions and heads at once. A Site selects some of them, and reads
+or writes just that part, so that no caller has to count axes. A negative position counts from the
+end of the text. With a `direction` the part is the coordinates along it, and a write changes
+nothing else.
+Axes: batch, selected (positions), head, d (the last axis of the hook point).
 """
 
 from dataclasses import dataclass, replace
@@ -25,73 +25,72 @@ PER_KV_HEAD = ("hook_k", "hook_v", "hook_rot_k")
 class Site:
     """Which part of which activation.
 
-    Raises: ValueError for a site that could not be one in any model.
+    Raises: ValueError for a site that cannot exist in any model.
     """
 
     hook: str
     """The hook point's name without its block: `attn.hook_z`, `hook_resid_pre`, `mlp.hook_post`."""
     layer: int | None = None
-    """Number of the block; None for points outside of blocks, such as `hook_embed`."""
+    """Index of the block; None for points outside of blocks, such as `hook_embed`."""
     head: int | tuple[int, ...] | None = None
-    """Which heads; None for all, and for points that have none. k and v count key heads."""
+    """Which heads; None for all, and for points without heads. For k and v: which key heads."""
     position: PositionSpec = None
     """Which positions of the text: None for all, one, several, or a row of them per example."""
     neuron: int | tuple[int, ...] | None = None
-    """Which entries of the last axis: neurons of an MLP, dimensions of a stream. None for all."""
+    """Which entries of the last axis: MLP neurons, or dimensions of a vector. None for all."""
     direction: tuple[tuple[float, ...], ...] | None = None
     """Orthonormal rows that span a subspace of the last axis (see `along`). None for all of it."""
 
     def __post_init__(self) -> None:
         if self.layer is not None and self.layer < 0:
-            raise ValueError(f"layers are numbered from 0, but {self.layer} came")
+            raise ValueError(f"expected a layer from 0 on, got {self.layer}")
         for what, given in (("heads", self.head), ("neurons", self.neuron)):
             if given is None:
                 continue
-            numbers = torch.tensor(given).reshape(-1)
-            whole = len(numbers) and numbers.dtype == torch.long and numbers.min() >= 0
-            if not whole or len(numbers.unique()) < len(numbers):
-                raise ValueError(f"{what} are different numbers from 0 on, or None; {given} came")
+            indices = torch.tensor(given).reshape(-1)
+            whole = len(indices) and indices.dtype == torch.long and indices.min() >= 0
+            if not whole or len(indices.unique()) < len(indices):
+                raise ValueError(f"expected different {what} from 0 on, or None, got {given}")
         if self.head is not None and not self.hook.endswith(PER_HEAD + PER_KV_HEAD):
-            raise ValueError(f"{self.name} has no heads, but head {self.head} is asked for")
+            raise ValueError(f"{self.name} has no heads; expected head=None, got {self.head}")
         if self.direction is not None:
             self.check_basis()
         self.position_rows()
 
     def along(self, directions: Float[Tensor, "direction d"]) -> "Site":
-        """This place, but only the subspace that these orthonormal rows span."""
+        """Return this site, restricted to the subspace that these orthonormal rows span."""
         return replace(self, direction=tuple(tuple(row) for row in directions.tolist()))
 
     def check_basis(self) -> None:
-        """Refuse directions that are not orthonormal, or that come with chosen entries.
-
-        Raises: ValueError saying what the rows' products are.
-        """
+        """Raise ValueError unless the directions are orthonormal and no neurons are selected."""
         if self.neuron is not None:
-            raise ValueError("a site has neurons or directions, not both")
+            raise ValueError("expected neurons or directions, got both")
         try:
             rows = torch.tensor(self.direction, dtype=torch.float64)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"directions come as rows of one length: {error}") from error
+            raise ValueError(f"expected directions as rows of one length: {error}") from error
         if rows.ndim != 2 or not rows.numel():
-            raise ValueError(f"directions come as rows of numbers, but {list(rows.shape)} came")
+            raise ValueError(f"expected directions as rows of numbers, got {list(rows.shape)}")
         if len(rows) > rows.shape[1]:
-            raise ValueError(f"{len(rows)} directions in {rows.shape[1]} dimensions came: too many")
+            raise ValueError(
+                f"expected at most {rows.shape[1]} directions, the dimension, got {len(rows)}"
+            )
         off = (rows @ rows.T - torch.eye(len(rows), dtype=rows.dtype)).abs().max().item()
         if not off < 1e-4:
             raise ValueError(
-                f"directions must be orthonormal: products of the rows are off by {off:.2g}; "
+                f"expected orthonormal directions, got rows whose products are off by {off:.2g}; "
                 "divide a single direction by its norm, or several by torch.linalg.qr"
             )
 
     def basis(self, x: Tensor) -> Float[Tensor, "direction d"]:
-        """The directions, in the precision of x.
+        """Return the directions as a tensor in the precision of x.
 
-        Raises: ValueError when they are of another length than the last axis of x.
+        Raises: ValueError when their length is not the length of the last axis of x.
         """
         rows = torch.tensor(self.direction, dtype=torch.float64).to(x.dtype).to(x.device)
         if rows.shape[1] != x.shape[-1]:
             raise ValueError(
-                f"{self.name} has {x.shape[-1]} entries, but directions of {rows.shape[1]} came"
+                f"expected directions of {x.shape[-1]} entries at {self.name}, got {rows.shape[1]}"
             )
         return rows
 
@@ -100,10 +99,10 @@ class Site:
         """Full name of the hook point."""
         return self.hook if self.layer is None else f"blocks.{self.layer}.{self.hook}"
 
-    def position_rows(self) -> Int[Tensor, "example place"] | None:
-        """Positions as rows: one for each example, or one for all; None for all positions.
+    def position_rows(self) -> Int[Tensor, "example selected"] | None:
+        """Return positions as one row per example, or one row for all; None for all positions.
 
-        Raises: ValueError for rows of different lengths, none at all, or no whole numbers.
+        Raises: ValueError for rows of different lengths, empty ones, or not whole numbers.
         """
         if self.position is None:
             return None
@@ -111,18 +110,18 @@ class Site:
             found = torch.tensor(self.position)
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"examples need equally many positions; {self.position} came"
+                f"expected equally many positions per example, got {self.position}"
             ) from error
         if not found.numel():
-            raise ValueError("a site without positions is no place; for all of them write None")
+            raise ValueError("expected at least one position; write None for all of them")
         if found.ndim > 2 or found.dtype != torch.long:
             raise ValueError(
-                f"positions are whole numbers, one, a row, or rows; {self.position} came"
+                f"expected whole numbers as positions, one, a row, or rows, got {self.position}"
             )
         return found if found.ndim == 2 else found.reshape(1, -1)
 
     def check(self, model: HookedTransformer) -> None:
-        """Refuse a site that this model does not have.
+        """Raise an error for a site that this model does not have.
 
         Raises: KeyError for an unknown hook point, naming the nearest; ValueError for a head.
         """
@@ -131,57 +130,57 @@ class Site:
         n_heads = model.config.kv_heads if kv else model.config.n_heads
         if self.head is not None and torch.tensor(self.head).max() >= n_heads:
             raise ValueError(
-                f"{self.name} has {'key heads' if kv else 'heads'} 0..{n_heads - 1}, "
-                f"but {self.head} is asked for"
+                f"expected {'key heads' if kv else 'heads'} in 0..{n_heads - 1} at {self.name}, "
+                f"got {self.head}"
             )
 
-    def resolve_positions(self, batch: int, n_pos: int) -> Int[Tensor, "batch place"]:
-        """The positions that are meant in each of `batch` texts of n_pos tokens, from the start.
+    def resolve_positions(self, batch: int, n_pos: int) -> Int[Tensor, "batch selected"]:
+        """Return the selected positions of each of `batch` texts of n_pos tokens, all from 0 on.
 
-        Raises: ValueError for a position outside of the text, or rows for another number of texts.
+        Raises: ValueError for a position outside of the text, or a wrong number of rows.
         """
         rows = self.position_rows()
         if rows is None:
             return torch.arange(n_pos).expand(batch, -1)
         if len(rows) not in (1, batch):
-            raise ValueError(f"positions for {len(rows)} examples came, but there are {batch}")
+            raise ValueError(f"expected positions for {batch} examples, got {len(rows)} rows")
         if rows.min() < -n_pos or rows.max() >= n_pos:
             raise ValueError(
-                f"{self.name}: a text of {n_pos} tokens has positions {-n_pos}..{n_pos - 1}, "
-                f"but {self.position} is asked for"
+                f"{self.name}: expected positions in {-n_pos}..{n_pos - 1}, for a text of {n_pos} "
+                f"tokens, got {self.position}"
             )
         return (rows % n_pos).expand(batch, -1)
 
     def take(
-        self, x: Tensor, point: HookPoint, where: Int[Tensor, "batch place"]
-    ) -> Float[Tensor, "batch place *rest"]:
-        """Copy the part of x that stands at the places `where` of this point's position axis.
+        self, x: Tensor, point: HookPoint, positions: Int[Tensor, "batch selected"]
+    ) -> Float[Tensor, "batch selected *rest"]:
+        """Copy this site's part of an activation x, at these positions.
 
-        For a point with heads the part is [batch, place, head, d], also for a single head. With a
-        direction d counts coordinates.
+        At a point with heads the part is [batch, selected, head, d], also for a single head. With a
+        direction, d counts coordinates.
         """
-        part = x.movedim(point.pos_axis, 1)[self.index(x, point, where)]
+        part = x.movedim(point.pos_axis, 1)[self.index(x, point, positions)]
         return part if self.direction is None else part @ self.basis(x).T
 
     def put(
-        self, x: Tensor, point: HookPoint, where: Int[Tensor, "batch place"], part: Tensor
+        self, x: Tensor, point: HookPoint, positions: Int[Tensor, "batch selected"], part: Tensor
     ) -> Tensor:
-        """Write a part where `take` reads it, in place, and return x."""
+        """Write a part to where `take` reads it, in place, and return x."""
         if self.direction is not None:
-            before = replace(self, direction=None).take(x, point, where)
+            before = replace(self, direction=None).take(x, point, positions)
             basis = self.basis(x)
             part = before + (part - before @ basis.T) @ basis
-        x.movedim(point.pos_axis, 1)[self.index(x, point, where)] = part.to(x)
+        x.movedim(point.pos_axis, 1)[self.index(x, point, positions)] = part.to(x)
         return x
 
     def index(
-        self, x: Tensor, point: HookPoint, where: Int[Tensor, "batch place"]
+        self, x: Tensor, point: HookPoint, positions: Int[Tensor, "batch selected"]
     ) -> tuple[Tensor, ...]:
-        """Indices of the part once positions are axis 1: examples, places, heads, entries.
+        """Build the indices of the part in x with its position axis moved to axis 1.
 
-        Raises: ValueError for an entry that is not there.
+        Raises: ValueError for an entry that x does not have.
         """
-        sizes = x.movedim(point.pos_axis, 1).shape
+        sizes = x.movedim(point.pos_axis, 1).shape  # batch, pos, (head,) d
         chosen: list[Tensor] = []
         if self.head is not None or (self.neuron is not None and len(sizes) == 4):
             heads = torch.arange(sizes[2]) if self.head is None else torch.tensor(self.head)
@@ -190,12 +189,14 @@ class Site:
             chosen.append(torch.tensor(self.neuron).reshape(-1))
             if chosen[-1].max() >= sizes[-1]:
                 raise ValueError(
-                    f"{self.name} has entries 0..{sizes[-1] - 1}; {self.neuron} is asked for"
+                    f"expected entries in 0..{sizes[-1] - 1} at {self.name}, got {self.neuron}"
                 )
-        example = torch.arange(len(where))[:, None].expand_as(where)
-        axes = [example, where, *chosen]
-        after = [len(chosen), len(chosen), *reversed(range(len(chosen)))]
+        # One index per axis of x; together they broadcast to the shape of the part. With heads and
+        # neurons: examples and positions [batch, selected, 1, 1], heads [head, 1], neurons [d].
+        example = torch.arange(len(positions))[:, None].expand_as(positions)
+        axes = [example, positions, *chosen]
+        axes_after = [len(chosen), len(chosen), *reversed(range(len(chosen)))]
         return tuple(
             axis.reshape(*axis.shape, *[1] * n).to(x.device)
-            for axis, n in zip(axes, after, strict=True)
+            for axis, n in zip(axes, axes_after, strict=True)
         )

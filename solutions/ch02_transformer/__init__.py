@@ -1,7 +1,7 @@
-"""A transformer of your own: hooks, parts, model, training, sampling, and real weights.
+"""A transformer written from scratch: hooks, layers, model, training, sampling, real weights.
 
-Reading order: config, hooks, norms, layers, kv_cache, attention, unembed, model, sites, checkpoint,
-train, sample, fold, pretrained.
+Reading order: config, hooks, norms, layers, attention, kv_cache, model, sites, checkpoint, train,
+fit, sample, fold, attention_only, pretrained.
 """
 
 from .config import TransformerConfig

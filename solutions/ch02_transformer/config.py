@@ -1,7 +1,7 @@
 """The sizes of a transformer.
 
-Sizes live here and nowhere else: every part reads its shape from this one record. What a block is
-made of (which norm, which MLP, which positions) is not a size and stands in model.py.
+Every part takes its shape from this one record. What a block is made of (which norm, which MLP,
+which position embeddings) is not a size; model.py defines it.
 """
 
 from dataclasses import dataclass
@@ -25,17 +25,17 @@ class TransformerConfig:
     d_mlp: int
     """Hidden neurons of one MLP."""
     d_vocab: int
-    """Number of tokens the model can read and write."""
+    """Number of tokens in the vocabulary."""
     n_ctx: int
     """Longest sequence in tokens."""
     n_kv_heads: int | None = None
-    """Key and value heads per block; None means one for each query head (multi-head attention)."""
+    """Key and value heads per block; None means one per query head (multi-head attention)."""
     activation: str = "gelu_tanh"
     """The MLP's nonlinearity, a key of layers.ACTIVATIONS."""
     eps: float = 1e-5
     """Added to the variance inside a norm's root, against division by zero."""
     rotary_base: float = 10_000.0
-    """Ratio between the slowest and fastest rotation (rotary positions only)."""
+    """Ratio between the slowest and fastest rotation (rotary embeddings only)."""
     rotary_dims: int | None = None
     """How many of a head's dimensions rotate; None means all of d_head."""
 
@@ -44,16 +44,17 @@ class TransformerConfig:
             smallest = 0 if name in ("n_layers", "d_mlp") else 1
             if getattr(self, name) < smallest:
                 raise ValueError(
-                    f"{name} must be at least {smallest}, but it is {getattr(self, name)}"
+                    f"expected {name} of at least {smallest}, got {getattr(self, name)}"
                 )
         if self.kv_heads < 1 or self.n_heads % self.kv_heads:
             raise ValueError(
-                f"n_heads must be a multiple of n_kv_heads, so that each key head serves equally "
-                f"many query heads; here n_heads={self.n_heads}, n_kv_heads={self.n_kv_heads}"
+                f"expected n_heads to be a multiple of n_kv_heads, so that each key head is used "
+                f"by equally many query heads, got n_heads={self.n_heads}, "
+                f"n_kv_heads={self.n_kv_heads}"
             )
         if self.rotating > self.d_head:
             raise ValueError(
-                f"rotary_dims={self.rotary_dims} is more than a head has: d_head={self.d_head}"
+                f"expected rotary_dims of at most d_head={self.d_head}, got {self.rotary_dims}"
             )
 
     @property
@@ -63,5 +64,5 @@ class TransformerConfig:
 
     @property
     def rotating(self) -> int:
-        """Dimensions of a head that rotary positions turn."""
+        """Number of dimensions of a head that rotary embeddings rotate."""
         return self.d_head if self.rotary_dims is None else self.rotary_dims

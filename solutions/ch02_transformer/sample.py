@@ -1,8 +1,8 @@
-"""Write text with a model, one token at a time.
+"""Generate text, one token at a time.
 
-1. Logits at the last position, divided by the temperature, become probabilities.
-2. Top-k keeps the k likeliest tokens; top-p keeps the fewest that hold probability p.
-3. Draw one of what is left, append it, and go on from the cache (`stream_tokens`).
+1. Logits at the last position, divided by the temperature, are converted to probabilities.
+2. Top-k keeps the k likeliest tokens; top-p keeps the fewest that have probability p together.
+3. One of these tokens is drawn and appended; the next step uses the KV cache (`stream_tokens`).
 """
 
 from collections.abc import Iterator
@@ -24,30 +24,30 @@ class SampleConfig:
     """
 
     temperature: float = 0.0
-    """0 takes the likeliest token; 1 draws from the model's own distribution; more is wilder."""
+    """0 takes the likeliest token; 1 draws from the model's own distribution; more is flatter."""
     top_k: int | None = None
     """Draw among the k likeliest tokens only."""
     top_p: float | None = None
-    """Draw among the fewest tokens that together hold this probability."""
+    """Draw among the fewest tokens that have this probability together."""
     seed: int = 0
-    """Of the draws."""
+    """Seed of the draws."""
 
     def __post_init__(self) -> None:
         if self.temperature < 0:
-            raise ValueError(f"temperature is 0 (greedy) or more, but it is {self.temperature}")
+            raise ValueError(f"expected temperature 0 (greedy) or more, got {self.temperature}")
         if self.top_k is not None and self.top_k < 1:
-            raise ValueError(f"top_k is at least 1, but it is {self.top_k}")
+            raise ValueError(f"expected top_k of at least 1, got {self.top_k}")
         if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p lies in (0, 1], but it is {self.top_p}")
+            raise ValueError(f"expected top_p in (0, 1], got {self.top_p}")
 
 
 def top_k_probabilities(
     logits: Float[Tensor, "batch d_vocab"], temperature: float, k: int | None = None
 ) -> Float[Tensor, "batch d_vocab"]:
-    """Probabilities at a temperature above 0, all but the k likeliest tokens set to 0.
+    """Compute probabilities at a temperature above 0, all but the k likeliest tokens set to 0.
 
-    What is kept sums to 1; exactly k tokens are, whichever of several equals. k may be larger than
-    the vocabulary; None keeps everything.
+    The kept ones sum to 1; exactly k are kept, whichever of several equal ones. k may be larger
+    than the vocabulary; None keeps everything.
     """
     # exercise 2.17
     logits = logits / temperature
@@ -62,7 +62,7 @@ def keep_top_p(
 ) -> Float[Tensor, "batch d_vocab"]:
     """Keep the fewest likeliest tokens whose probability reaches p, rescaled to sum to 1.
 
-    The token that crosses p is kept, so at least one always is.
+    The token at which the sum crosses p is kept, so at least one always is.
 
     Source: Holtzman et al. 2019, "The Curious Case of Neural Text Degeneration".
     """
@@ -92,17 +92,17 @@ def stream_tokens(
     n_new: int,
     config: SampleConfig = SampleConfig(),
 ) -> Iterator[Int[Tensor, "batch 1"]]:
-    """Yield n_new tokens a sequence, each as soon as it is chosen.
+    """Generate n_new tokens per sequence, yielding each as soon as it is chosen.
 
-    Each step reads the new token only, the rest comes from a KV cache: hooks see the whole prompt
-    once, and then one position at a time.
+    Each step runs the model on the new token alone and takes the rest from a KV cache: hooks see
+    the whole prompt once, and then one position at a time.
 
-    Raises: ValueError when prompt and new tokens exceed what the model can read.
+    Raises: ValueError when prompt and new tokens are more than n_ctx.
     """
     if tokens.shape[1] + n_new - 1 > model.config.n_ctx:
         raise ValueError(
-            f"{tokens.shape[1]} tokens of prompt and {n_new} new ones are more than the model "
-            f"reads, n_ctx={model.config.n_ctx}"
+            f"expected at most n_ctx={model.config.n_ctx} tokens, got {tokens.shape[1]} of the "
+            f"prompt and {n_new} new ones"
         )
     generator = torch.Generator().manual_seed(config.seed)
     past = KVCache(model.config.n_layers)
@@ -119,5 +119,5 @@ def generate(
     n_new: int,
     config: SampleConfig = SampleConfig(),
 ) -> Int[Tensor, "batch total"]:
-    """The prompt with n_new tokens after it."""
+    """Return the prompt with n_new generated tokens after it."""
     return torch.cat([tokens, *stream_tokens(model, tokens, n_new, config)], dim=1)

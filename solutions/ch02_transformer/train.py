@@ -1,11 +1,12 @@
-"""Train a small language model on text, and be able to stop and go on.
+"""Train a small language model on text; stop at any time and resume.
 
-1. Draw a batch of windows from the text (`draw_batch`): step number and seed decide which, nothing else.
-2. Predict every next token, average the surprise (`next_token_loss`).
-3. Gradient, clip, AdamW, with a learning rate that warms up and then falls (`train_step`).
+1. Draw a batch of windows from the text (`draw_batch`), by the seed and the step alone.
+2. Predict every next token and average the losses (`next_token_loss`).
+3. Gradient, clipping, AdamW, with a learning rate that warms up and then decays (`train_step`).
 
-`train` yields one record a step, so the caller decides about progress bars and plots. A run that
-stops and goes on from its checkpoint gives, bit for bit on a CPU, the run that never stopped.
+`train` yields one record per step, so the caller decides about progress bars and plots. A run that
+stops and resumes from its checkpoint gives, bit for bit on a CPU, the same weights as a run without
+a stop.
 """
 
 import json
@@ -26,28 +27,28 @@ from .model import HookedTransformer
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How long, how fast, and on how much at a time."""
+    """Settings of a training run."""
 
     steps: int
-    """Updates in all."""
+    """Number of updates."""
     batch_size: int
-    """Windows a step."""
+    """Windows per step."""
     window: int
-    """Tokens a window; the model predicts window - 1 of them."""
+    """Tokens per window; the model predicts window - 1 of them."""
     lr: float = 1e-3
-    """Highest learning rate, reached when the warm-up ends."""
+    """Highest learning rate, reached at the end of the warm-up."""
     warmup: int = 100
     """Steps over which the learning rate grows from zero."""
     weight_decay: float = 0.1
-    """AdamW's pull towards zero, on matrices only."""
+    """Weight decay of AdamW, on matrices only."""
     betas: tuple[float, float] = (0.9, 0.95)
-    """AdamW's memory of gradients and of their squares."""
+    """Decay rates of AdamW's averages of the gradient and of its square."""
     clip: float = 1.0
-    """Longest gradient; a longer one is shortened to this."""
+    """Largest norm of the gradient; a longer one is scaled down to this."""
     eval_every: int = 100
-    """Steps between two held-out losses and checkpoints; the last step always has both."""
+    """Steps between held-out losses and checkpoints; the last step always has both."""
     seed: int = 0
-    """Of the batches drawn."""
+    """Seed of the batches."""
 
 
 class TrainRecord(NamedTuple):
@@ -56,19 +57,28 @@ class TrainRecord(NamedTuple):
     step: int
     """Updates made so far."""
     loss: float
-    """Training loss before the update, nats a token."""
+    """Training loss before the update, nats per token."""
     eval_loss: float | None
-    """Held-out loss after the update, nats a token; None where it was not measured."""
+    """Held-out loss after the update, nats per token; None where it was not measured."""
+
+
+class ScheduledStep(NamedTuple):
+    """A training step for which the learning rate is set."""
+
+    step: int
+    """Updates made before it."""
+    generator: torch.Generator
+    """Random numbers of this step, which depend on the seed and the step alone."""
 
 
 def next_token_loss(
     logits: Float[Tensor, "batch pos d_vocab"], tokens: Int[Tensor, "batch pos"]
 ) -> Float[Tensor, ""]:
-    """Mean surprise at each next token: -log softmax(logits[t])[tokens[t + 1]].
+    """Compute the mean cross-entropy of the next tokens: -log softmax(logits[t])[tokens[t + 1]].
 
-    The last position predicts a token that is not there; the first token is predicted by nobody.
+    The last position has no target, and the first token is never a target.
 
-    Units: nats a token; 0 is certainty, log(d_vocab) is guessing; lower is better.
+    Units: nats per token; 0 is certainty, log(d_vocab) is guessing; lower is better.
     """
     # exercise 2.15
     predicted, actual = logits[:, :-1], tokens[:, 1:]
@@ -81,9 +91,10 @@ def train_step(
     optimizer: torch.optim.Optimizer,
     clip: float,
 ) -> float:
-    """Move the weights once, against the gradient of the loss on these tokens.
+    """Update the weights once, against the gradient of the loss on these tokens.
 
-    clip: the longest gradient over all parameters together. Returns the loss before the update.
+    clip: the largest norm of the gradient over all parameters together. Returns the loss before the
+    update.
     """
     # exercise 2.16
     loss = next_token_loss(model(tokens), tokens)
@@ -95,24 +106,38 @@ def train_step(
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:
-    """Rise in a line to lr over the warm-up, then fall along a cosine to a tenth of it."""
+    """Rise linearly to lr over the warm-up, then decay along a cosine to a tenth of it."""
     if step < config.warmup:
         return config.lr * (step + 1) / config.warmup
     done = (step - config.warmup) / max(1, config.steps - config.warmup)
     return config.lr * (0.1 + 0.45 * (1 + math.cos(math.pi * done)))
 
 
+def step_generator(step: int, config: TrainConfig) -> torch.Generator:
+    """Seed the random numbers of one step."""
+    return torch.Generator().manual_seed(config.seed * 1_000_003 + step)
+
+
+def scheduled_steps(
+    optimizer: torch.optim.Optimizer, config: TrainConfig, start: int = 0
+) -> Iterator[ScheduledStep]:
+    """Set the learning rate of every parameter group and yield the step, for all steps of a run."""
+    for step in range(start, config.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, config)
+        yield ScheduledStep(step, step_generator(step, config))
+
+
 def draw_batch(text: Int[Tensor, " n"], step: int, config: TrainConfig) -> Int[Tensor, "batch pos"]:
-    """The batch of this step: windows that start anywhere in the text."""
-    generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
+    """Draw the batch of a step: windows that start anywhere in the text."""
     last = len(text) - config.window
-    starts = torch.randint(last + 1, (config.batch_size, 1), generator=generator)
+    starts = torch.randint(last + 1, (config.batch_size, 1), generator=step_generator(step, config))
     return text[starts.to(text.device) + torch.arange(config.window, device=text.device)]
 
 
 @torch.no_grad()
 def held_out_loss(model: nn.Module, text: Int[Tensor, " n"], config: TrainConfig) -> float:
-    """Loss on windows laid end to end over a text, at most 64 batches of it."""
+    """Compute the loss on consecutive windows of a text, at most 64 batches of them."""
     fits = len(text) // config.window
     windows = text[: fits * config.window].view(fits, config.window)
     batches = windows[: 64 * config.batch_size].split(config.batch_size)
@@ -121,7 +146,7 @@ def held_out_loss(model: nn.Module, text: Int[Tensor, " n"], config: TrainConfig
 
 
 def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW that pulls matrices towards zero, and leaves biases and gains alone."""
+    """Create AdamW with weight decay on matrices, and none on biases and gains."""
     weights = dict(model.named_parameters())
     matrices = [w for name, w in weights.items() if ".W_" in name]
     others = [w for name, w in weights.items() if ".W_" not in name]
@@ -141,18 +166,16 @@ def train(
 ) -> Iterator[TrainRecord]:
     """Train the model in place, yielding a TrainRecord after each step.
 
-    checkpoint: a file to go on from when it is there, written at each evaluation.
+    checkpoint: a file to resume from if it exists, written at each evaluation.
 
-    Raises: ValueError when a text is shorter than one window, or a window than two tokens or
-        longer than the model reads; when the checkpoint belongs to another model or another run.
+    Raises: ValueError when a text is shorter than one window, or a window has fewer than two tokens
+        or more than n_ctx; when the checkpoint belongs to another model or another run.
     """
     check_texts(model, text, held_out, config)
     optimizer = make_optimizer(model, config)
     run = json.dumps({"training": asdict(config), "model": asdict(model.config)}, sort_keys=True)
     start = restore_checkpoint(checkpoint, model, optimizer, run) if checkpoint else 0
-    for step in range(start, config.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, config)
+    for step, _ in scheduled_steps(optimizer, config, start):
         loss = train_step(model, draw_batch(text, step, config), optimizer, config.clip)
         due = (step + 1) % config.eval_every == 0 or step + 1 == config.steps
         if due and checkpoint:
@@ -161,13 +184,13 @@ def train(
 
 
 def check_texts(model: HookedTransformer, text: Tensor, held_out: Tensor, c: TrainConfig) -> None:
-    """Refuse texts and windows that training cannot use."""
+    """Raise ValueError for texts and windows that training cannot use."""
     if not 2 <= c.window <= model.config.n_ctx:
         raise ValueError(
-            f"a window has 2 to n_ctx={model.config.n_ctx} tokens, but {c.window} came"
+            f"expected a window of 2 to n_ctx={model.config.n_ctx} tokens, got {c.window}"
         )
     for name, tokens in (("text", text), ("held_out", held_out)):
         if len(tokens) < c.window:
             raise ValueError(
-                f"{name} has {len(tokens)} tokens, fewer than one window of {c.window}"
+                f"expected {name} of at least one window, {c.window} tokens, got {len(tokens)}"
             )

@@ -136,22 +136,25 @@ def test_places_are_counted_from_the_start_for_each_example(sites):
 @pytest.mark.parametrize(
     "fields, says",
     [
-        ({"layer": -1}, "numbered from 0, but -1 came"),
-        ({"head": -1}, "heads are different numbers from 0 on, or None; -1 came"),
-        ({"head": (1, 1)}, r"heads are different numbers from 0 on, or None; \(1, 1\) came"),
-        ({"head": ()}, "heads are different numbers"),
-        ({"neuron": (2, -3)}, "neurons are different numbers"),
-        ({"hook": "hook_resid_pre", "head": 0}, r"blocks\.1\.hook_resid_pre has no heads, .* 0"),
-        ({"position": ()}, "without positions is no place"),
-        ({"position": ((), ())}, "without positions is no place"),
-        ({"position": ((1, 2), (3,))}, r"equally many positions; \(\(1, 2\), \(3,\)\) came"),
+        ({"layer": -1}, "expected a layer from 0 on, got -1"),
+        ({"head": -1}, "expected different heads from 0 on, or None, got -1"),
+        ({"head": (1, 1)}, r"expected different heads from 0 on, or None, got \(1, 1\)"),
+        ({"head": ()}, "expected different heads"),
+        ({"neuron": (2, -3)}, "expected different neurons"),
+        ({"hook": "hook_resid_pre", "head": 0}, r"blocks\.1\.hook_resid_pre has no heads; .* 0"),
+        ({"position": ()}, "expected at least one position"),
+        ({"position": ((), ())}, "expected at least one position"),
+        (
+            {"position": ((1, 2), (3,))},
+            r"equally many positions per example, got \(\(1, 2\), \(3,\)\)",
+        ),
         ({"position": (1, (2, 3))}, "equally many positions"),
-        ({"position": True}, "positions are whole numbers"),
-        ({"direction": ((1.0, 0.0),), "neuron": 1}, "neurons or directions, not both"),
+        ({"position": True}, "expected whole numbers as positions"),
+        ({"direction": ((1.0, 0.0),), "neuron": 1}, "expected neurons or directions, got both"),
         ({"direction": ((1.0, 0.0), (1.0,))}, "rows of one length"),
-        ({"direction": ((1.0, 1.0),)}, "products of the rows are off by 1;"),
-        ({"direction": ((1.0, 0.0), (0.6, 0.8))}, r"orthonormal: .* off by 0\.6;"),
-        ({"direction": ((float("nan"), 0.0),)}, "must be orthonormal"),
+        ({"direction": ((1.0, 1.0),)}, "products are off by 1;"),
+        ({"direction": ((1.0, 0.0), (0.6, 0.8))}, r"orthonormal directions, .* off by 0\.6;"),
+        ({"direction": ((float("nan"), 0.0),)}, "expected orthonormal"),
     ],
 )
 def test_a_site_of_no_model_is_refused(sites, fields, says):
@@ -162,14 +165,14 @@ def test_a_site_of_no_model_is_refused(sites, fields, says):
 def test_a_site_that_does_not_fit_a_tensor_is_refused(sites, hooks):
     x, point = normal(BATCH, POS, HEADS, D, seed=1), hooks.HookPoint()
     every = sites.Site("attn.hook_z", 0).resolve_positions(BATCH, POS)
-    with pytest.raises(ValueError, match=r"has entries 0\.\.5; \(2, 6\) is asked for"):
+    with pytest.raises(ValueError, match=r"expected entries in 0\.\.5 .* got \(2, 6\)"):
         sites.Site("attn.hook_z", 0, neuron=(2, 6)).take(x, point, every)
-    with pytest.raises(ValueError, match="has 6 entries, but directions of 2 came"):
+    with pytest.raises(ValueError, match="expected directions of 6 entries .* got 2"):
         sites.Site("attn.hook_z", 0, direction=((0.6, 0.8),)).take(x, point, every)
     for position in (5, -6, (0, 7)):
-        with pytest.raises(ValueError, match=r"blocks\.0\.attn\.hook_z: .* positions -5\.\.4, but"):
+        with pytest.raises(ValueError, match=r"blocks\.0\.attn\.hook_z: .* positions in -5\.\.4, "):
             sites.Site("attn.hook_z", 0, position=position).resolve_positions(BATCH, POS)
-    with pytest.raises(ValueError, match="positions for 2 examples came, but there are 3"):
+    with pytest.raises(ValueError, match="expected positions for 3 examples, got 2 rows"):
         sites.Site("attn.hook_z", 0, position=((1,), (2,))).resolve_positions(BATCH, POS)
 
 
@@ -181,9 +184,9 @@ def test_a_site_that_this_model_lacks_is_refused(sites, impl):
         sites.Site("attn.hook_z", 2).check(model)
     with pytest.raises(KeyError, match=r"no hook point 'attn\.hook_z'"):
         sites.Site("attn.hook_z").check(model)
-    with pytest.raises(ValueError, match=r"has heads 0\.\.5, but \(0, 6\) is asked for"):
+    with pytest.raises(ValueError, match=r"expected heads in 0\.\.5 .* got \(0, 6\)"):
         sites.Site("attn.hook_z", 1, head=(0, 6)).check(model)
-    with pytest.raises(ValueError, match=r"hook_k has key heads 0\.\.1, but 2 is asked for"):
+    with pytest.raises(ValueError, match=r"expected key heads in 0\.\.1 at .*hook_k, got 2"):
         sites.Site("attn.hook_k", 0, head=2).check(model)
     for hook in ("attn.hook_rot_q", "attn.hook_pattern", "hook_mlp_out", "mlp.hook_pre_linear"):
         sites.Site(hook, 1).check(model)

@@ -203,10 +203,10 @@ def test_held_out_loss_is_the_mean_over_windows_laid_end_to_end(train, make, run
 @pytest.mark.parametrize(
     "window, text, held_out, words",
     [
-        (1, 50, 50, "2 to n_ctx=7 tokens, but 1"),
-        (8, 50, 50, "2 to n_ctx=7 tokens, but 8"),
-        (6, 5, 50, "^text has 5 tokens"),
-        (6, 50, 5, "held_out has 5 tokens"),
+        (1, 50, 50, "2 to n_ctx=7 tokens, got 1"),
+        (8, 50, 50, "2 to n_ctx=7 tokens, got 8"),
+        (6, 5, 50, "expected text of at least one window, 6 tokens, got 5"),
+        (6, 50, 5, "expected held_out of .* got 5"),
     ],
 )
 def test_texts_that_do_not_fit_are_refused(train, make, run, window, text, held_out, words):

@@ -36,7 +36,7 @@ def test_a_site_that_is_not_there_raises_before_anything_runs(interventions, Sit
     for site, error, says in (
         (Site("attn.hook_zz", 0), KeyError, r"'blocks\.0\.attn\.hook_zz'; the nearest are"),
         (Site("attn.hook_z", 9), KeyError, "no hook point"),
-        (Site("attn.hook_k", 1, head=2), ValueError, r"key heads 0\.\.1, but 2"),
+        (Site("attn.hook_k", 1, head=2), ValueError, r"key heads in 0\.\.1 at .*, got 2"),
     ):
         with pytest.raises(error, match=says):
             with interventions.apply_interventions(
@@ -191,7 +191,7 @@ def test_operands_that_cannot_be_are_refused(activation, interventions, Site, bu
         run(model, interventions, [patch])
     with pytest.raises(ValueError, match="run 'abc': expected 3 examples, .* got 2"):
         run(model, interventions, [patch], {"abc": {site.name: short[site.name][:2]}})
-    with pytest.raises(ValueError, match=r"positions -2\.\.1, but 2 is asked for"):
+    with pytest.raises(ValueError, match=r"positions in -2\.\.1, .* got 2"):
         run(model, interventions, [patch], {"abc": short})
     with pytest.raises(ValueError, match="run 'abc': expected at least 5 positions, got 2"):
         run(model, interventions, [make.patch(Site("attn.hook_z", 0), "abc")], {"abc": short})

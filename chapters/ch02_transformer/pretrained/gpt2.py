@@ -15,7 +15,10 @@ from ..layers import Unembed
 from ..model import GPT2, Parts
 from .checkpoint_files import Weights, activation_name, require_settings
 
-IGNORED_TENSORS: tuple[str, ...] = (".attn.bias", ".attn.masked_bias")  # the causal mask, saved as a tensor
+IGNORED_TENSORS: tuple[str, ...] = (
+    ".attn.bias",
+    ".attn.masked_bias",
+)  # the causal mask, saved as a tensor
 OPTIONAL_PARAMS: tuple[str, ...] = ("b_U",)
 
 BLOCK = {

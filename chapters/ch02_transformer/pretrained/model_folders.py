@@ -34,7 +34,7 @@ def find_folder(name: str) -> Path:
 
 
 def cache_folder() -> Path:
-    """Return the folder for downloaded models: $MI_CACHE, or one below .cache in the home folder."""
+    """Return the folder for downloaded models: $MI_CACHE, or one in ~/.cache."""
     given = os.environ.get("MI_CACHE")
     return Path(given).expanduser() if given else Path.home() / ".cache/mechinterp-from-scratch"
 

@@ -110,7 +110,7 @@ class Weights:
                 raise ValueError(
                     f"{path} is truncated or damaged ({error}); download it again"
                 ) from error
-            self._files.update({name: file for name in file.keys()})  # noqa: SIM118 (not a dict)
+            self._files.update({name: file for name in file.keys()})
 
     def __contains__(self, name: str) -> bool:
         return name in self._files
