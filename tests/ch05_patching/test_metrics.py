@@ -1,4 +1,4 @@
-"""Graders of what metrics.py reads off logits: logit difference, divergence, rank."""
+"""Graders of metrics.py: logit difference (5.2), divergence (5.3), rank (5.4), recovery (5.5)."""
 
 import math
 
@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.assertions import assert_close, is_close, normal
+from tests.grading.assertions import assert_close, check, normal
+from tests.grading.odd_inputs import check_odd
 
 from .planted import one_head_against_the_other
 
@@ -14,233 +15,198 @@ ANSWER, WRONG = torch.tensor([3, 0, 6, 2]), torch.tensor([5, 6, 1, 2])
 SHAPES = [(4, 7), (3, 4, 7), (2, 5, 4, 7)]
 
 
-def flat(logits):
-    """Every prompt of every version: which prompt it is, and its row."""
-    for version in logits.reshape(-1, *logits.shape[-2:]):
-        yield from enumerate(version.tolist())
-
-
 def by_loop(logits, number):
-    """A number for each prompt of each version; number(row, prompt) works on a list."""
-    found = [number(row, prompt) for prompt, row in flat(logits)]
+    """A number for each prompt of each patch; number(row, prompt) works on a list."""
+    patches = logits.double().reshape(-1, *logits.shape[-2:]).tolist()
+    found = [number(row, i) for prompts in patches for i, row in enumerate(prompts)]
     return torch.tensor(found, dtype=torch.float64).reshape(logits.shape[:-1])
 
 
-def softmax(row):
-    """Probabilities of a list of logits."""
-    top = max(row)
-    powers = [math.exp(x - top) for x in row]
-    return [x / sum(powers) for x in powers]
+def log_softmax(row):
+    """Log-probabilities of a list of logits."""
+    total = math.log(sum(math.exp(x - max(row)) for x in row)) if row == row else math.nan
+    return [x - max(row) - total for x in row]
 
 
-def difference_mistakes(logits, right):
-    """Words -> what the usual mistakes about a logit difference give."""
+def difference(logits, answer, wrong):
+    return by_loop(logits, lambda row, i: row[answer[i]] - row[wrong[i]])
 
-    def gap(answer, wrong, of=lambda row: row):
-        return by_loop(logits, lambda row, i: of(row)[answer[i]] - of(row)[wrong[i]])
 
-    first, other = ANSWER[:1].expand(4), WRONG[:1].expand(4)
-    zero = torch.zeros_like(right)
-    return {
-        "The sign is turned: it is answer minus wrong.": -right,
-        "These are differences of PROBABILITIES: logits are asked for.": (
-            gap(ANSWER, WRONG, softmax)
-        ),
-        "All prompts have the first one's answer: each has its own.": gap(first, other),
-        "This is the answer's logit alone: the wrong one's is missing.": (
-            by_loop(logits, lambda row, i: row[ANSWER[i]])
-        ),
-        "This is the wrong answer's logit.": by_loop(logits, lambda row, i: row[WRONG[i]]),
-        "The probability of the answer came.": by_loop(logits, lambda r, i: softmax(r)[ANSWER[i]]),
-        "The log-probability of the answer came.": (
-            by_loop(logits, lambda row, i: math.log(softmax(row)[ANSWER[i]]))
-        ),
-        "The sign is lost: a difference below 0 says that the wrong answer leads.": right.abs(),
-        "The average over prompts came, where each has its own number.": zero + right.mean(),
-        "The logits of the best token are compared, not those of the answer.": (
-            by_loop(logits, lambda row, i: max(row) - row[WRONG[i]])
-        ),
-        "This is the lead over the best other token: the wrong answer is given.": (
-            by_loop(
-                logits,
-                lambda row, i: row[ANSWER[i]] - max(x for t, x in enumerate(row) if t != ANSWER[i]),
-            )
-        ),
-    }
+def divergence(patched, clean):
+    """KL(clean || patched) in nats."""
+    rows = [log_softmax(row) for row in clean.tolist()]
+
+    def one(row, i):
+        return sum(math.exp(p) * (p - q) for p, q in zip(rows[i], log_softmax(row), strict=True))
+
+    return by_loop(patched, one)
+
+
+def rank(logits, answer):
+    return by_loop(logits, lambda row, i: sum(x > row[answer[i]] for x in row)).long()
+
+
+def recovery(patched, clean, corrupted):
+    clean, corrupted = (math.fsum(x.tolist()) for x in (clean, corrupted))
+    sums = [math.fsum(row) for row in patched.reshape(-1, patched.shape[-1]).tolist()]
+    shares = [(total - corrupted) / (clean - corrupted) for total in sums]
+    return torch.tensor(shares, dtype=torch.float64).reshape(patched.shape[:-1])
+
+
+def logits_and_answers(prompts, tokens):
+    answers = torch.arange(prompts) * 5 % tokens, torch.arange(prompts) * 3 % tokens
+    return 2 * normal(3, prompts, tokens, seed=8), *answers
+
+
+def two_logits(prompts, tokens):
+    return 2 * normal(2, prompts, tokens, seed=8), 2 * normal(prompts, tokens, seed=9)
 
 
 @exercise("5.2")
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_logit_difference_is_each_prompts_answer_minus_its_wrong_answer(metrics, shape):
+def test_logit_diff_is_answer_minus_wrong_per_prompt(metrics, shape):
     logits = 2 * normal(*shape, seed=len(shape))
-    right = by_loop(logits, lambda row, i: row[ANSWER[i]] - row[WRONG[i]])
-    came = metrics.logit_diff(logits, ANSWER, WRONG)
+    expected = difference(logits, ANSWER, WRONG)
     claim = f"Logit differences of logits {list(shape)} are wrong."
-    assert_close(
-        came, right, claim, {} if is_close(came, right) else difference_mistakes(logits, right)
-    )
+    check(metrics.logit_diff, logits, ANSWER, WRONG, expected=expected, claim=claim)
 
 
 @exercise("5.2")
-def test_a_head_against_the_answer_shows_in_logits_where_a_probability_hides_it(metrics, impl):
+def test_logit_diff_on_odd_inputs(metrics):
+    check_odd(metrics.logit_diff, difference, logits_and_answers, half=True, prompts=4, tokens=7)
+
+
+@exercise("5.2")
+def test_logit_diff_shows_a_head_against_the_answer(metrics, impl):
     corrupted, clean, patched = one_head_against_the_other(impl)
     answer, wrong = torch.tensor([1]), torch.tensor([0])
-    floor = (metrics.probability(x, answer).item() for x in (patched, corrupted))
-    assert abs(next(floor) - next(floor)) < 0.02, "the plant is wrong: a probability shows it"
-    effect, whole = (
-        metrics.logit_diff(x, answer, wrong) - metrics.logit_diff(corrupted, answer, wrong)
-        for x in (patched, clean)
+    floor = [metrics.probability(x, answer).item() for x in (patched, corrupted)]
+    assert abs(floor[0] - floor[1]) < 0.02, "the model is planted wrongly: a probability shows it"
+    low, high, between = (metrics.logit_diff(x, answer, wrong) for x in (corrupted, clean, patched))
+    effect, whole = (between - low).item(), (high - low).item()
+    assert_close(
+        effect, -1.0, "Two heads write +2a and -a'. Restoring a' alone lowers the answer by 1."
     )
-    words = {"This is a difference of probabilities, which hides the head.": 0.0}
-    effect, whole = effect.item(), whole.item()
-    if abs(effect) < 0.3:
-        words["This is a difference of probabilities, which hides the head."] = effect
-    claim = "Two heads write +2a and -a'. With a' alone put back the answer's logit falls by 1."
-    assert_close(effect, -1.0, claim, words | {"Answer and wrong are exchanged.": 1.0})
-    assert_close(whole, 1.0, "With both put back it rises by 2 - 1.")
+    assert_close(whole, 1.0, "Restoring both raises the answer by 2 - 1.")
 
 
 FAR = torch.tensor([[0.0, -3000.0, -2990.0, 5.0]], dtype=torch.float64)
 """Tokens so unlikely that their probabilities are 0 in any precision."""
+SECOND, THIRD = torch.tensor([1]), torch.tensor([2])
 
 
 @exercise("5.2")
-def test_logits_that_lie_far_apart_are_subtracted_and_left_as_they_were(metrics):
-    logits, one = FAR.clone(), torch.tensor([1])
-    came = metrics.logit_diff(logits, one, one + 1)
-    words = {"Logarithms of probabilities that underflow are -inf: subtract logits.": torch.nan}
-    words = {text: torch.tensor([value]) for text, value in words.items()}
-    assert_close(came, torch.tensor([-10.0]), "Two unlikely tokens, 10 apart.", words)
-    assert_close(logits, FAR, "The logits that came in were changed: others read them too.")
-
-
-def divergence(weights, other):
-    """KL(weights || other) of two lists of logits, nats."""
-    return sum(
-        p * (math.log(p) - math.log(q))
-        for p, q in zip(softmax(weights), softmax(other), strict=True)
-    )
-
-
-def divergence_mistakes(patched, clean):
-    """Words -> what the usual mistakes about a divergence give."""
-    rows = clean.tolist()
-
-    def summed(term):
-        def one(row, i):
-            return sum(term(p, q) for p, q in zip(softmax(rows[i]), softmax(row), strict=True))
-
-        return by_loop(patched, one)
-
-    right = summed(lambda p, q: p * math.log(p / q))
-    back = summed(lambda p, q: q * math.log(q / p))
-    return {
-        "This is KL(patched || clean): the clean distribution weighs.": back,
-        "The sign is turned.": -right,
-        "Both directions are added or averaged: only the clean one weighs.": (right + back) / 2,
-        "Both directions are added: only the clean one weighs.": right + back,
-        "The mean over tokens came: a divergence is a sum over them.": right / clean.shape[-1],
-        "This is in bits: nats are asked for.": right / math.log(2),
-        "This is the cross-entropy: the clean run's own entropy is not taken away.": (
-            summed(lambda p, q: -p * math.log(q))
-        ),
-        "Nothing weighs: these are plain differences of log-probabilities.": (
-            summed(lambda p, q: math.log(p / q))
-        ),
-        "These are logits, not log-probabilities: what shifts all of them must drop out.": (
-            by_loop(
-                patched,
-                lambda row, i: sum(
-                    p * (x - y) for p, x, y in zip(softmax(rows[i]), rows[i], row, strict=True)
-                ),
-            )
-        ),
-        "Absolute or squared differences of probabilities are no divergence.": (
-            summed(lambda p, q: (p - q) ** 2)
-        ),
-        "The mean over prompts came, where each has its own.": torch.zeros_like(right)
-        + right.mean(),
-    }
+def test_logit_diff_of_unlikely_tokens(metrics):
+    expected, claim = torch.tensor([-10.0]), "Two unlikely tokens, 10 apart."
+    check(metrics.logit_diff, FAR, SECOND, THIRD, expected=expected, claim=claim)
 
 
 @exercise("5.3")
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_clean_distribution_weighs_what_the_patch_changed(metrics, shape):
+def test_kl_weights_log_ratios_by_the_clean_run(metrics, shape):
     patched, clean = 2 * normal(*shape, seed=3), 2 * normal(4, 7, seed=4) + 3
-    rows = clean.tolist()
-    right = by_loop(patched, lambda row, i: divergence(rows[i], row))
-    came = metrics.kl_divergence(patched, clean)
     claim = f"KL(clean || patched) of logits {list(shape)} is wrong."
-    assert_close(
-        came, right, claim, {} if is_close(came, right) else divergence_mistakes(patched, clean)
-    )
+    expected = divergence(patched, clean)
+    check(metrics.kl_divergence, patched, clean, expected=expected, claim=claim)
 
 
 @exercise("5.3")
-def test_nothing_changed_costs_nothing_and_a_shift_of_all_logits_changes_nothing(metrics):
+def test_kl_on_odd_inputs(metrics):
+    check_odd(metrics.kl_divergence, divergence, two_logits, prompts=4, tokens=7)
+
+
+@exercise("5.3")
+def test_kl_ignores_a_shift_of_all_logits(metrics):
     clean = normal(4, 7, seed=5)
     claim = "A patch that shifts all logits alike changes no probability: the divergence is 0."
-    patched, kept = clean + 7, clean.clone()
-    assert_close(metrics.kl_divergence(patched, clean), torch.zeros(4), claim)
-    for x, before in ((patched, kept + 7), (clean, kept)):
-        assert_close(x, before, "The logits that came in were changed: others read them too.")
+    check(metrics.kl_divergence, clean + 7, clean, expected=torch.zeros(4), claim=claim)
 
 
 @exercise("5.3")
-def test_a_token_made_impossible_costs_a_finite_amount(metrics):
+def test_kl_of_an_impossible_token_is_finite(metrics):
     clean = torch.zeros(1, 3, dtype=torch.float64)
     patched = torch.tensor([[0.0, 0.0, -3000.0]], dtype=torch.float64)
-    right = [math.log(2 / 3) * 2 / 3 + (math.log(2) + 3000 - math.log(3)) / 3]
     claim = "A logit of -3000 is unlikely, not impossible."
-    words = "The logarithm of a probability that underflows is -inf: stay in log_softmax."
-    came = metrics.kl_divergence(patched, clean)
-    if came.isfinite().all() and (came < 900).all():
-        claim += " Is something added inside the logarithm, or is it cut off there?"
-    assert_close(came, torch.tensor(right), claim, {words: torch.inf * torch.ones(1)}, 1e-6)
-
-
-def rank_mistakes(logits):
-    """Words -> what the usual mistakes about a rank give."""
-
-    def count(condition):
-        return by_loop(logits, lambda row, i: sum(condition(x, row[ANSWER[i]]) for x in row))
-
-    def place(reverse):
-        def one(row, i):
-            return sorted(range(len(row)), key=row.__getitem__, reverse=reverse)[ANSWER[i]]
-
-        return by_loop(logits, one)
-
-    right = count(lambda x, own: x > own)
-    return {
-        "Ranks are counted from 1, but the best is 0.": right + 1,
-        "Ties are counted, the answer with itself among them: only higher logits count.": (
-            count(lambda x, own: x >= own)
-        ),
-        "Tokens that tie with the answer are counted.": count(lambda x, own: x >= own) - 1,
-        "These are the tokens BELOW the answer.": count(lambda x, own: x < own),
-        "argsort says which token stands at a place, not at which place a token stands.": (
-            place(True)
-        ),
-        "argsort from below says which token stands at a place.": place(False),
-        "This is whether the answer is the best token, not its rank.": (right > 0).double(),
-    }
+    check(metrics.kl_divergence, patched, clean, expected=divergence(patched, clean), claim=claim)
 
 
 @exercise("5.4")
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("steps", [0, 2])
-def test_the_rank_is_how_many_tokens_have_a_higher_logit(metrics, shape, steps):
+def test_rank_counts_the_tokens_with_higher_logits(metrics, shape, steps):
     logits = normal(*shape, seed=7)
     logits = (logits * steps).round() / steps if steps else logits
-    right = by_loop(logits, lambda row, i: sum(x > row[ANSWER[i]] for x in row))
-    came = metrics.rank_of_answer(logits, ANSWER)
     claim = f"Ranks of the answers{', many logits tied,' if steps else ''} are wrong."
-    assert_close(came, right, claim, {} if is_close(came, right) else rank_mistakes(logits))
+    expected = rank(logits, ANSWER)
+    check(metrics.rank_of_answer, logits, ANSWER, expected=expected, claim=claim)
 
 
 @exercise("5.4")
-def test_unlikely_tokens_have_ranks_too(metrics):
-    came = metrics.rank_of_answer(FAR, torch.tensor([1]))
-    words = {"Probabilities that underflow all tie at 0: compare logits.": torch.tensor([2])}
-    assert_close(came, torch.tensor([3]), "The last of four tokens, none of them tied.", words)
+def test_rank_on_odd_inputs(metrics):
+    def make(prompts, tokens):
+        return logits_and_answers(prompts, tokens)[:2]
+
+    check_odd(metrics.rank_of_answer, rank, make, skip="nan", half=True, prompts=4, tokens=7)
+
+
+@exercise("5.4")
+def test_rank_of_an_unlikely_token(metrics):
+    expected, claim = torch.tensor([3]), "The last of four tokens, none of them tied."
+    check(metrics.rank_of_answer, FAR, SECOND, expected=expected, claim=claim)
+
+
+@exercise("5.5")
+@pytest.mark.parametrize("shape", [(5,), (4, 5), (2, 3, 5)])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_recovery_is_the_ratio_of_means(metrics, shape, seed):
+    patched = 3 * normal(*shape, seed=seed)
+    clean, corrupted = normal(5, seed=seed + 10), normal(5, seed=seed + 20)
+    clean += 2 if seed < 3 else -2  # a metric of which less is better
+    expected = recovery(patched, clean, corrupted)
+    claim = f"The share recovered, of {list(shape)} patched scores, is wrong."
+    check(metrics.normalized_recovery, patched, clean, corrupted, expected=expected, claim=claim)
+
+
+@exercise("5.5")
+def test_recovery_on_odd_inputs(metrics):
+    def make(prompts, patches):
+        clean = normal(prompts, seed=2) + 3
+        return 3 * normal(patches, prompts, seed=1), clean, normal(prompts, seed=3)
+
+    skip = "zeros close float32"  # clean and corrupted hardly differ
+    check_odd(metrics.normalized_recovery, recovery, make, skip=skip, prompts=5, patches=4)
+
+
+@exercise("5.5")
+def test_recovery_is_exactly_one_or_zero_at_the_ends(metrics):
+    clean, corrupted = normal(9, seed=1) + 2, normal(9, seed=2)
+    claim = "A patch that changes everything recovers exactly 1, one that changes nothing 0."
+    for patched, expected in ((clean, 1.0), (corrupted, 0.0)):
+        arguments = patched, clean, corrupted
+        check(metrics.normalized_recovery, *arguments, expected=expected, claim=claim)
+
+
+@exercise("5.5")
+def test_recovery_is_not_dominated_by_one_prompt(metrics):
+    clean, corrupted = torch.tensor([2.0, 2.0, 0.01]), torch.zeros(3)
+    arguments = torch.tensor([1.0, 1.0, 0.51]), clean, corrupted
+    claim = "Two prompts of three go half the way. The third has a gap of .01."
+    check(
+        metrics.normalized_recovery, *arguments, expected=2.51 / 4.01, claim=claim, tolerance=1e-5
+    )
+
+
+@pytest.mark.project
+def test_equal_clean_and_corrupted_scores_raise(metrics):
+    with pytest.raises(ValueError, match="no effect to recover"):
+        metrics.normalized_recovery(
+            torch.ones(2, 3), torch.tensor([1.0, 2, 3]), torch.tensor([3.0, 2, 1])
+        )
+
+
+@pytest.mark.project
+@pytest.mark.parametrize("family", ["gpt2", "llama", "attention-only"])
+def test_logit_diff_from_resid_equals_that_of_all_logits(metrics, build, family):
+    model, resid = build(family, d_vocab=7), normal(3, 4, 10, seed=1)
+    whole = metrics.metric_from_logits(model, lambda x: metrics.logit_diff(x, ANSWER, WRONG))
+    assert_close(metrics.logit_diff_from_resid(model, ANSWER, WRONG)(resid), whole(resid), "")
