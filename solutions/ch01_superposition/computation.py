@@ -21,7 +21,7 @@ def features_per_neuron(
     """Compute each neuron's participation ratio over features, (sum w^2)^2 / sum w^4.
 
     Units: features; 1 where a single weight is not zero (monosemantic), k where k weights are
-    equally large, 0 for a neuron whose weights are all zero.
+    equally large, 0 where all weights are zero.
     """
     # exercise 1.13
     squares = W.square()

@@ -40,7 +40,7 @@ def unit_directions(W: Weights) -> Weights:
 
 
 def cosines(W: Weights) -> Float[Tensor, "inst n_features n_features"]:
-    """Compute the cosine between each two features; 0 with a feature that is absent."""
+    """Compute the cosine between each two features; 0 where either is absent."""
     units = unit_directions(W)
     return einsum(units, units, "inst d_hidden first, inst d_hidden second -> inst first second")
 
@@ -51,8 +51,7 @@ def feature_dimensionality(W: Weights) -> Float[Tensor, "inst n_features"]:
     What_i is W_i normalised. The denominator counts the features along W_i, the feature itself
     included. Where the features fill the space evenly (a tight frame), the D_i sum to d_hidden.
 
-    Units: dimensions, 0 to 1: 1 for a dimension of its own, 1/2 in an antipodal pair, 0 for a
-    feature that is absent.
+    Units: dimensions, 0 to 1: 1 for a dimension of its own, 1/2 in an antipodal pair, 0 if absent.
     """
     # exercise 1.7
     onto = einsum(
@@ -65,7 +64,7 @@ def feature_dimensionality(W: Weights) -> Float[Tensor, "inst n_features"]:
 def interference(W: Weights) -> Float[Tensor, "inst n_features"]:
     """Compute each feature's interference from the others: sum over j != i of (What_i . W_j)^2.
 
-    Units: squared length; 0 for a feature that is orthogonal to all others, 1 in an antipodal pair
+    Units: squared length; 0 where it is orthogonal to all others, 1 in an antipodal pair
     of unit directions.
     """
     # exercise 1.8

@@ -25,7 +25,7 @@ class Matching(NamedTuple):
     assignment: Int[Tensor, " unit"]
     """Index of the matched unit in the second network, for each unit of the first; all differ."""
     correlation: Float[Tensor, " unit"]
-    """Correlation of the matched curves, -1 to 1; 0 with a unit whose curve is constant."""
+    """Correlation of the matched curves, -1 to 1; 0 if either is constant."""
 
 
 def correlations(
