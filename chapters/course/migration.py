@@ -2,7 +2,7 @@
 
 renames.toml holds, by chapter, old name -> new name. An old name has one of four forms:
 
-- "Class.attribute" is searched as an attribute of any object;
+- "Class.attribute" is searched as an attribute of any object, "name.attribute" of that name;
 - "function" or "Class" as a name, as an attribute of an imported module, and in imports;
 - "function(argument=)" in calls of that function;
 - "2.4 variable", an argument or a given variable, in the answers to that exercise.
@@ -15,12 +15,12 @@ import ast
 import functools
 import re
 import tomllib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from .answer_tables import FILE, answer_files
-from .exercise_marks import Function, find_answers, functions_of
+from .exercise_marks import find_answers, functions_of
 from .files import CHAPTERS, reference_of, shown
 
 RENAMES = Path(__file__).with_name("renames.toml")
@@ -28,10 +28,10 @@ MARKER = re.compile(r"([<|=>])\1{6}(?: |$)")
 FORMS = {
     "variable": re.compile(r"(\d+\.\d+) (\w+)"),
     "argument": re.compile(r"(?:\w+\.)*(\w+)\((\w+)=\)"),
-    "attribute": re.compile(r"(?:\w+\.)+()(\w+)"),
+    "attribute": re.compile(r"([a-z]\w*|(?=[A-Z]))\w*\.(\w+)"),
     "name": re.compile(r"()(\w+)"),
 }
-"""Form -> a pattern with two groups: the exercise or function of the name, and the name."""
+"""Form -> a pattern with two groups: the exercise, function or object of the name; the name."""
 
 
 class Rename(NamedTuple):
@@ -44,7 +44,7 @@ class Rename(NamedTuple):
     new: str
     """What replaces it."""
     scopes: frozenset[str]
-    """The exercise of a variable, or the old and new function of an argument; else empty."""
+    """The exercise of a variable, the old and new function of an argument, the object; or ""."""
 
 
 def changes_needed(numbers: Collection[str] | None = None) -> list[str]:
@@ -96,7 +96,7 @@ def old_names(
         tree, answers = ast.parse(source), find_answers(source)
     except (SyntaxError, ValueError):
         return []
-    functions = functions_of(tree)
+    functions, moved = functions_of(tree), path.relative_to(CHAPTERS).as_posix() in moved_files()
     found: list[tuple[int, Rename]] = []
     aliases = [alias for node in tree.body for alias in getattr(node, "names", [])]
     imported = {(alias.asname or alias.name).partition(".")[0] for alias in aliases}
@@ -104,20 +104,21 @@ def old_names(
         node = functions.pop(answer.qualname)
         if numbers is None or answer.number in numbers:
             below = [part for part in node.body if part.lineno > answer.mark_line]
-            found += _search(node, below, answer.number, imported)
+            # The given lines of a file that was moved are old themselves.
+            found += _search(below, below if moved else [node], answer.number, imported)
     if reference_of(path).is_file():
         given = functions_of(ast.parse(reference_of(path).read_text("utf-8")))
         for qualname in functions.keys() - given.keys():
-            found += _search(functions[qualname], functions[qualname].body, "", imported)
+            found += _search([functions[qualname]], [functions[qualname]], "", imported)
     chapter = path.relative_to(CHAPTERS).parts[0]
     return sorted({(line, rename) for line, rename in found if rename.chapter <= chapter})
 
 
 def _search(
-    function: Function, body: list[ast.stmt], number: str, imported: set[str]
+    body: Sequence[ast.stmt], around: Sequence[ast.stmt], number: str, imported: set[str]
 ) -> Iterator[tuple[int, Rename]]:
-    """Search statements of a function for old names that the function does not define itself."""
-    nodes = list(ast.walk(function))
+    """Search statements for old names that the statements around them do not define."""
+    nodes = [node for statement in around for node in ast.walk(statement)]
     bound = {node.arg for node in nodes if isinstance(node, ast.arg)}
     bound |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     for node in (node for statement in body for node in ast.walk(statement)):
@@ -131,9 +132,11 @@ def _search(
 def _names(node: ast.AST, number: str, imported: set[str]) -> Iterator[tuple[int, str, str, str]]:
     """Yield (line, form, name, scope) for each way in which a node may use an old name."""
     if isinstance(node, ast.Attribute):
-        yield node.lineno, "attribute", node.attr, ""
-        if isinstance(node.value, ast.Name) and node.value.id in imported:
-            yield node.lineno, "name", node.attr, ""
+        owner = ast.unparse(node.value).rpartition(".")[2]
+        yield node.end_lineno or 0, "attribute", node.attr, ""
+        yield node.end_lineno or 0, "attribute", node.attr, owner
+        if owner in imported:
+            yield node.end_lineno or 0, "name", node.attr, ""
     elif isinstance(node, ast.Name):
         yield node.lineno, "name", node.id, ""
         yield node.lineno, "variable", node.id, number
@@ -152,7 +155,9 @@ def read_renames() -> dict[tuple[str, str], list[Rename]]:
     for chapter, names in tomllib.loads(RENAMES.read_text("utf-8"))["names"].items():
         for old, new in names.items():
             form, match = next((f, m) for f, p in FORMS.items() if (m := p.fullmatch(old)))
-            scopes = {match[1], new.partition("(")[0]} if form == "argument" else {match[1]}
+            scopes = {match[1]}
+            if form == "argument":
+                scopes.add(new.partition("(")[0].rpartition(".")[2])
             rename = Rename(chapter, old, new, frozenset(scopes))
             found.setdefault((form, match[2]), []).append(rename)
     return found
