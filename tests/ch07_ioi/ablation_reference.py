@@ -1,7 +1,7 @@
-"""Knock-outs worked out another way: each head's z is made again from what stands there or a mean.
+"""Compute F of sets of nodes another way: rebuild each head's output from its own z or the mean.
 
-`Planted` is a task on a tiny model of random weights, with a score of a set of nodes that uses
-nothing of the chapter but its records.
+`RandomCircuit` is a tiny model of random weights with prompts, nodes and an evaluator; its own
+scores use nothing of the chapter but its records.
 """
 
 from typing import Any
@@ -25,8 +25,8 @@ NODES = [
 ]
 
 
-class Planted:
-    """A evaluator, nodes for it, and what they score."""
+class RandomCircuit:
+    """A tiny model with nodes, an evaluator, and scores of any nodes."""
 
     def __init__(self, prompts: Any, circuit: Any, model: Any, seed: int) -> None:
         self.model = model
@@ -34,34 +34,34 @@ class Planted:
         config = model.config
         shape = (config.n_layers, 4, N_POS, config.n_heads, config.d_head)
         self.means = normal(*shape, seed=seed)
-        direction = normal(config.d_model, seed=seed + 1)
+        self.direction = normal(config.d_model, seed=seed + 1)
         self.nodes = [circuit.Node(*node) for node in NODES]
         self.evaluator = circuit.CircuitEvaluator(
-            model, self.prompts, self.means, lambda x: x @ direction
+            model, self.prompts, self.means, lambda x: x @ self.direction
         )
-        self.direction = direction
 
-    def F(self, nodes: list) -> Tensor:
-        """The metric with these nodes alone; every other head is knocked out everywhere."""
-        return self.score(nodes, inside=True)
+    def keep_only(self, nodes: list) -> Tensor:
+        """Compute the metric with every other head ablated at every position."""
+        return self.score(nodes, kept=True)
 
-    def model_without(self, nodes: list) -> Tensor:
-        """The metric of the whole model with these nodes knocked out."""
-        return self.score(nodes, inside=False)
+    def ablate(self, nodes: list) -> Tensor:
+        """Compute the metric of the full model without these nodes."""
+        return self.score(nodes, kept=False)
 
     @torch.no_grad()
-    def score(self, nodes: list, inside: bool) -> Tensor:
-        """Layer by layer: a block's own z, or the means, with the nodes' entries exchanged."""
+    def score(self, nodes: list, kept: bool) -> Tensor:
+        """Run layer by layer, with z or the means and the nodes' entries exchanged."""
         resid = self.model.embed_tokens(self.prompts.tokens)
         for layer, block in enumerate(self.model.blocks):
-            seen: list[Tensor] = []
-            block.attn.hook_z.observers = [lambda z, _, to=seen: to.append(z.clone())]
+            cached: list[Tensor] = []
+            block.attn.hook_z.observers = [lambda z, _, to=cached: to.append(z.clone())]
             block(resid)
             block.attn.hook_z.observers = []
-            z, mean = seen[0], self.means[layer].clone()
-            kept, other = (mean, z) if inside else (z, mean)
+            z, mean = cached[0], self.means[layer].clone()
+            result, other = (mean, z) if kept else (z, mean)
             for _, head, role in [node for node in nodes if node[0] == layer]:
-                for b, pos in enumerate(getattr(self.prompts.positions, role).tolist()):
-                    kept[b, pos, head] = other[b, pos, head]
-            resid = resid + torch.einsum("bphd,hdm->bpm", kept, block.attn.W_O) + block.attn.b_O
+                for b, position in enumerate(getattr(self.prompts.positions, role).tolist()):
+                    result[b, position, head] = other[b, position, head]
+            written = torch.einsum("bphd,hdm->bpm", result, block.attn.W_O)
+            resid = resid + written + block.attn.b_O
         return resid[:, -1] @ self.direction

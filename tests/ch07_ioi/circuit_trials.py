@@ -98,7 +98,7 @@ class CircuitTrial:
 
     @torch.no_grad()
     def without_each(self, nodes: Sequence, sets: Iterable[Sequence]) -> list[float]:
-        """Compute F of the circuit without each of these sets, as shares of F(M); no set is empty."""
+        """Compute F of the circuit without each set, as a share of F(M); no set is empty."""
         evaluator, sweep = self.evaluator, self.impl("ch05_patching.sweep")
         apply = self.impl("ch05_patching.interventions").apply_interventions
         model, prompts = evaluator.model, evaluator.prompts

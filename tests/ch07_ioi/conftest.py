@@ -1,4 +1,4 @@
-"""One fixture for each module of the chapter, a tokenizer of whole words, and tiny models."""
+"""Fixtures: the modules of the chapter, a tokenizer of whole words, prompts, and tiny models."""
 
 import pytest
 import torch
@@ -13,12 +13,12 @@ counterfactuals = module_fixture("ch07_ioi.counterfactuals")
 heads = module_fixture("ch07_ioi.heads")
 circuit = module_fixture("ch07_ioi.circuit")
 search = module_fixture("ch07_ioi.search")
-gpt2 = module_fixture("ch07_ioi.gpt2_small")
+gpt2_small = module_fixture("ch07_ioi.gpt2_small")
 
 
 @pytest.fixture(scope="session")
 def tokenizer(impl):
-    """One token for each word and each stop of the chapter's sentences."""
+    """Tokenizer with one token per word of the chapter's sentences."""
     return random_prompts.word_tokenizer(impl("ch07_ioi.sentences"))
 
 
@@ -31,7 +31,7 @@ def names(prompts, sentences, tokenizer):
 
 @pytest.fixture
 def draw(prompts, tokenizer):
-    """Draws prompts: `draw(8, seed=1)`."""
+    """Draw prompts: `draw(8, seed=1)`."""
 
     def draw(n, seed=0, **given):
         return prompts.draw_prompts(tokenizer, n, torch.Generator().manual_seed(seed), **given)
@@ -41,5 +41,5 @@ def draw(prompts, tokenizer):
 
 @pytest.fixture
 def build(impl):
-    """Builds a tiny model of a named family: `build("llama", n_layers=3)`."""
+    """Build a tiny model of a named family: `build("llama", n_layers=3)`."""
     return lambda family, seed=1, **sizes: tiny_models.build(impl, family, seed, **sizes)

@@ -6,7 +6,7 @@ import torch
 from tests.grading import exercise
 from tests.grading.assertions import assert_close, is_close, normal
 
-from .ablation_reference import Planted
+from .ablation_reference import RandomCircuit
 
 CASES = [(1, 3.0, 2.5), (2, 2.0, 2.6), (3, -1.0, 0.7)]
 
@@ -51,7 +51,7 @@ def test_nothing_but_the_model_is_the_denominator(circuit):
 @pytest.fixture(params=[1, 2])
 def planted(request, prompts, circuit, build):
     """A tiny model's evaluator, and F worked out by another way."""
-    return Planted(prompts, circuit, build("attention-only", n_layers=3), request.param)
+    return RandomCircuit(prompts, circuit, build("attention-only", n_layers=3), request.param)
 
 
 GONE = [(), (0,), (1, 3), (2, 4, 6), (0, 1, 2, 3, 4), (5, 6)]
@@ -114,7 +114,7 @@ def losses_mistaken(F, M, C, K, left):
 @exercise("7.11")
 @each_set
 def test_circuit_and_model_lose_the_same_nodes(circuit, planted, removed):
-    nodes, F, M = planted.nodes, planted.F, planted.model_without
+    nodes, F, M = planted.nodes, planted.keep_only, planted.ablate
     K, C = [nodes[i] for i in removed], nodes[:5]
     left = [node for node in C if node not in K]
     right = (F(left).mean() - M(K).mean()).abs()
@@ -171,7 +171,7 @@ def weights_mistaken(F, M, C, K, node):
     "v, removed", [(0, ()), (1, (0,)), (4, (1, 3)), (2, (0, 1, 3, 4)), (3, (5,))]
 )
 def test_a_node_is_weighed_once_k_is_gone(circuit, planted, v, removed):
-    nodes, F, M = planted.nodes, planted.F, planted.model_without
+    nodes, F, M = planted.nodes, planted.keep_only, planted.ablate
     node, K, C = nodes[v], [nodes[i] for i in removed], nodes[:5]
     left = [one for one in C if one not in K]
     rest = [one for one in left if one != node]
@@ -187,6 +187,6 @@ def test_a_node_is_weighed_once_k_is_gone(circuit, planted, v, removed):
 @exercise("7.11")
 def test_nodes_may_come_one_by_one(circuit, planted):
     nodes = planted.nodes
-    right = (planted.F([]).mean() - planted.F([nodes[0]]).mean()).abs()
+    right = (planted.keep_only([]).mean() - planted.keep_only([nodes[0]]).mean()).abs()
     came = circuit.minimality(planted.evaluator, iter(nodes[:2]), nodes[0], iter([nodes[1]]))
     assert_close(came, right, "C and K may be generators, which can be read once.", tolerance=1e-8)

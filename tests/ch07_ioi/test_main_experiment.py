@@ -1,4 +1,4 @@
-"""What index and papers say in short of the real model's circuit, by the long run's numbers."""
+"""Test what the index and papers pages say about the circuit, by the main experiment's numbers."""
 
 import json
 from pathlib import Path
@@ -27,9 +27,9 @@ def test_s_inhibition_works_through_others(run):
         assert abs(of["direct"][1]) < 0.05 and of["total"][0] > 0.5
 
 
-def test_the_circuit_has_the_size_and_the_share_that_the_pages_give(run):
-    whole, heads = run["whole"][1], run["classes"]
+def test_the_circuit_has_the_size_and_share_of_the_pages(run):
+    full, heads = run["whole"][1], run["classes"]
     named = sum(len(members) for name, members in heads.items() if name != "unexplained")
     assert (named, run["n_nodes"]) == (13, 17)
-    assert round(100 * run["circuit"][1] / whole) == 83
-    assert round(100 * run["explained"][1] / whole) == 102
+    assert round(100 * run["circuit"][1] / full) == 83
+    assert round(100 * run["explained"][1] / full) == 102

@@ -1,4 +1,4 @@
-"""What the pages of chapter 7 say of the real model's circuit holds for the numbers beside them."""
+"""Test what the pages say about the real model's circuit against the figures' numbers."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ def excludes_zero(interval):
     return interval[0] > 0 or interval[2] < 0
 
 
-def test_the_partner_says_nothing_and_the_model_answers():
+def test_the_model_answers_and_abc_prompts_are_neutral():
     facts = numbers("circuit")
     for half in ("chosen", "measured"):
         low, _, high = facts[half]["ABC"]
@@ -26,7 +26,7 @@ def test_the_partner_says_nothing_and_the_model_answers():
         assert facts[half]["clean"][0] > 3.5
 
 
-def test_heads_stand_apart_from_all_others_in_the_last_three_steps():
+def test_found_heads_are_apart_from_all_others():
     facts = numbers("effects")
     for step in ("queries", "subject", "keys"):
         assert abs(facts["largest of the others"][step]["loss"]) < facts["least"]
@@ -35,7 +35,7 @@ def test_heads_stand_apart_from_all_others_in_the_last_three_steps():
     assert other["head"] == "20.0" and other["loss"] < facts["found"]["queries"]["20.0"]
 
 
-def test_every_path_is_there_again_on_prompts_that_chose_no_head():
+def test_every_path_replicates_on_the_other_prompts():
     chosen, measured = numbers("effects")["found"], numbers("paths")["paths"]
     for step, effects in chosen.items():
         assert set(effects) == set(measured[step])
@@ -44,7 +44,7 @@ def test_every_path_is_there_again_on_prompts_that_chose_no_head():
             assert effect * measured[step][head][1] > 0, head
 
 
-def test_heads_look_where_their_class_says_more_than_others():
+def test_heads_attend_where_their_class_says():
     facts = numbers("roles")
     for row in facts["rows"]:
         if row["attention"] is not None:
@@ -55,7 +55,7 @@ def test_heads_look_where_their_class_says_more_than_others():
     assert rows["24.5"]["copies"][1] > 0.95 and rows["24.5"]["effect"][2] < 0, "copies, yet hurts"
 
 
-def test_name_movers_write_and_are_not_missed():
+def test_name_movers_write_and_their_loss_is_repaired():
     facts = numbers("repair")
     for head in MOVERS:
         assert facts["heads"][head]["direct"][0] > 0
@@ -67,12 +67,12 @@ def test_name_movers_write_and_are_not_missed():
     assert suppressor["total"][1] > suppressor["direct"][1], "nothing repairs it"
 
 
-def test_the_negative_head_falls_silent_and_no_silent_head_begins_to_write():
+def test_the_negative_head_becomes_inactive():
     risen = numbers("repair")["risen"]
     before, after, rise = risen.pop("24.4")
     assert before[2] < 0 and after[0] < 0 < after[2] and rise[0] > 0.7
-    silent = [one for one in risen.values() if abs(one[0][1]) < 0.5]
-    assert max(rise[1] for _, _, rise in silent) < 0.2 < rise[0]
+    inactive = [one for one in risen.values() if abs(one[0][1]) < 0.5]
+    assert max(rise[1] for _, _, rise in inactive) < 0.2 < rise[0]
 
 
 def test_the_circuit_is_faithful_and_random_ones_are_not():
@@ -106,7 +106,7 @@ def test_every_node_is_needed_for_something():
     assert min(percent, key=percent.get) == "17.0 s2" and percent["17.0 s2"] > 5
 
 
-def test_s_inhibition_tells_the_position_and_the_suppressor_reads_the_token():
+def test_s_inhibition_carries_the_position_only():
     facts = numbers("signals")
     alone, both = facts["table"]["S-inhibition"], facts["table"]["and subject suppressors"]
     clean = alone["original original"]
@@ -119,14 +119,14 @@ def test_s_inhibition_tells_the_position_and_the_suppressor_reads_the_token():
         assert kept - turned > 4
 
 
-def test_random_pairs_of_heads_tell_next_to_nothing():
+def test_random_pairs_of_heads_change_little():
     facts = numbers("signals")
     clean = facts["table"]["S-inhibition"]["original original"][1]
     change = sorted(abs(one - clean) for one in facts["random heads, inverted inverted"])
     assert change[-1] < 0.6 and change[-3] < 0.05
 
 
-def test_the_fourth_name_mover_is_as_certain_as_the_others_with_frozen_mlps():
+def test_23_1_is_certain_with_frozen_mlps_only():
     facts = numbers("fourth_mover")
     for half in ("on the choosing prompts", "on the measuring prompts"):
         fourth = facts[half]["23.1"]
