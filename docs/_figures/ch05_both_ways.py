@@ -1,4 +1,4 @@
-"""Patches the stream of the real model at every layer and position, in both directions."""
+"""Patch the residual stream of the real model at every layer and position, in both directions."""
 
 from typing import Any
 
@@ -9,7 +9,14 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
-from docs._figures.ioi.pairs import EACH, SEEDS, WEIGHTS, draw, elsewhere, third
+from docs._figures.ioi.pairs import (
+    EACH,
+    SEEDS,
+    WEIGHTS,
+    draw_pairs,
+    replace_things,
+    third_name_twice,
+)
 from docs._figures.lib.plotting import publish
 from docs._figures.lib.theme import colour_scale
 from solutions.ch02_transformer import HookedTransformer, load_pretrained
@@ -24,9 +31,9 @@ from solutions.ch05_patching.activation import denoise_and_noise
 from solutions.ch05_patching.metrics import normalized_recovery
 
 FRAME = 0
-"""When N and N walked to the place, S2 handed a object to."""
+"""The frame "When N and N walked to the place, S2 handed a object to"."""
 FIRST = 9
-"""Where S2 stands. Before it, both prompts of a pair are the same."""
+"""Position of S2. Before it, both prompts of a pair are the same."""
 COLUMNS = ["S2", " handed", " a", "object", " to (END)"]
 EVERY = 3
 """The null is run in every third layer, at S2 and END."""
@@ -43,8 +50,8 @@ def main() -> None:
 
     def draw_all(figure: Figure) -> None:
         left, middle, right = figure.subplots(1, 3, width_ratios=(1, 1, 1.5))
-        draw_map(left, mean["denoise"], "denoised: comes back")
-        draw_map(middle, mean["noise"], "noised: is lost")
+        draw_map(left, mean["denoise"], "denoised: recovered")
+        draw_map(middle, mean["noise"], "noised: lost")
         left.set_ylabel("layer")
         draw_lines(right, found, layers)
         figure.colorbar(left.images[0], ax=[left, middle], label="share", shrink=0.6)
@@ -61,10 +68,10 @@ def main() -> None:
 
 
 def measure(model: HookedTransformer, tokenizer: Any, seed: int) -> dict[str, Any]:
-    """Shares of one set, [layer, position], and of its nulls, [layer, position]."""
-    prompts = draw(tokenizer, seed, FRAME)
-    partner, other = third(tokenizer, prompts, seed)
-    read = logit_diff_from_resid(model, prompts.io_token, prompts.s_token)
+    """Compute the shares of one set and of its nulls, [layer, position]."""
+    prompts = draw_pairs(tokenizer, seed, FRAME)
+    partner, other = third_name_twice(tokenizer, prompts, seed)
+    metric = logit_diff_from_resid(model, prompts.io_token, prompts.s_token)
     n_pos, n_layers = prompts.tokens.shape[1], len(model.blocks)
     sites = [
         Site("hook_resid_pre", layer, position=position)
@@ -72,39 +79,41 @@ def measure(model: HookedTransformer, tokenizer: Any, seed: int) -> dict[str, An
         for position in range(FIRST, n_pos)
     ]
     with torch.no_grad():
-        came = denoise_and_noise(model, prompts.tokens, partner, sites, read)
-    ends = (came.clean, came.corrupted)
+        result = denoise_and_noise(model, prompts.tokens, partner, sites, metric)
+    ends = (result.clean, result.corrupted)
     shape = (n_layers, n_pos - FIRST)
     few = [
         site for site in sites if site.layer % EVERY == 0 and site.position in (FIRST, n_pos - 1)
     ]
+    moved = replace_things(tokenizer, prompts.tokens)
     nulls = {
-        "denoise": sweep(model, partner, other, few, read),
-        "noise": sweep(model, prompts.tokens, elsewhere(tokenizer, prompts.tokens), few, read),
+        "denoise": sweep(model, partner, other, few, metric),
+        "noise": sweep(model, prompts.tokens, moved, few, metric),
     }
     same = [Site("hook_resid_pre", n_layers // 3, position=p) for p in range(1, FIRST)]
-    before = sweep(model, prompts.tokens, partner, same, read)
+    before = sweep(model, prompts.tokens, partner, same, metric)
     return {
-        "denoise": normalized_recovery(came.denoised, *ends).view(shape),
-        "noise": 1 - normalized_recovery(came.noised, *ends).view(shape),
+        "denoise": normalized_recovery(result.denoised, *ends).view(shape),
+        "noise": 1 - normalized_recovery(result.noised, *ends).view(shape),
         "null_denoise": normalized_recovery(nulls["denoise"], *ends).view(-1, 2),
         "null_noise": 1 - normalized_recovery(nulls["noise"], *ends).view(-1, 2),
-        "clean": came.clean.mean().item(),
-        "corrupted": came.corrupted.mean().item(),
-        "before_s2": (before - came.clean).abs().max().item(),
+        "clean": result.clean.mean().item(),
+        "corrupted": result.corrupted.mean().item(),
+        "before_s2": (before - result.clean).abs().max().item(),
     }
 
 
 def sweep(
-    model: HookedTransformer, tokens: Tensor, source: Tensor, sites: list[Site], read: Any
+    model: HookedTransformer, tokens: Tensor, source: Tensor, sites: list[Site], metric: Any
 ) -> Tensor:
-    """The metric on `tokens` with each site patched from a run of `source`."""
-    versions = [[Intervention.patch(site, "source")] for site in sites]
-    return patch_sweep(model, tokens, versions, read, {"source": cache_sites(model, source, sites)})
+    """Compute the metric on `tokens` with each site patched from a run of `source`."""
+    patches = [[Intervention.patch(site, "source")] for site in sites]
+    runs = {"source": cache_sites(model, source, sites)}
+    return patch_sweep(model, tokens, patches, metric, runs)
 
 
 def draw_map(axes: Axes, shares: Tensor, title: str) -> None:
-    """One map, layer 0 at the bottom: information goes up and to the right."""
+    """Draw one map, layer 0 at the bottom: information flows up and to the right."""
     scale, colours = colour_scale(torch.tensor([0.0, 1.0]).numpy(), diverging=False)
     axes.imshow(shares.numpy(), cmap=colours, norm=scale, aspect="auto", origin="lower")
     axes.set_xticks(
@@ -115,7 +124,7 @@ def draw_map(axes: Axes, shares: Tensor, title: str) -> None:
 
 
 def draw_lines(axes: Axes, found: list[dict[str, Any]], layers: int) -> None:
-    """S2 and END over the layers in both directions: mean and range of seeds, nulls as crosses."""
+    """Draw S2 and END over the layers in both directions, with nulls as crosses."""
     colours = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
     for number, (column, name) in enumerate(((0, "S2"), (-1, "END"))):
         for way, style in (("denoise", "-"), ("noise", "--")):
@@ -137,20 +146,21 @@ def draw_lines(axes: Axes, found: list[dict[str, Any]], layers: int) -> None:
 
 
 def numbers(found: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the page cites, seed by seed."""
+    """Collect the numbers of the page, seed by seed."""
     facts = {key: [one[key] for one in found] for key in found[0]}
     return {"model": WEIGHTS, "prompts": EACH, "columns": COLUMNS, "null_every": EVERY, **facts}
 
 
 def words(found: list[dict[str, Any]]) -> str:
-    """What a reader should know who cannot see the maps."""
+    """Describe the maps in words."""
     shares = {way: sum(one[way] for one in found) / len(found) for way in ("denoise", "noise")}
     said = [
         f"{verb}, layer {layer}: S2 {shares[way][layer, 0]:.2f}, END {shares[way][layer, -1]:.2f}"
         for way, verb in (("denoise", "denoised"), ("noise", "noised"))
         for layer in (0, 15, 18, 21, 29)
     ]
-    return "Share that a patch of the stream brings back or takes away. " + "; ".join(said) + "."
+    first = "Share of the logit difference that a patch of the residual stream recovers or loses. "
+    return first + "; ".join(said) + "."
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Times sweeps of patches, naive and with exact reuse, in units of one forward of the same texts.
+"""Time sweeps of patches against a naive loop, in units of one forward of the same prompts.
 
-Each is timed in turn with a plain forward, on one thread, so that what else the machine does hits
-both alike. The naive loop is timed on a few of its forwards and multiplied. Beside the time stands
-what can be counted: blocks times positions that are computed anew, over those of one forward.
+Each is timed between two plain forwards, on one thread, so that other load on the machine affects
+both alike. The naive loop is timed on a few of its forwards and multiplied. The numbers include the
+blocks times positions that a sweep has to compute, divided by those of one forward.
 """
 
 import statistics
@@ -35,20 +35,20 @@ GPT2_SMALL = TransformerConfig(
     n_layers=12, d_model=768, n_heads=12, d_head=64, d_mlp=3072, d_vocab=50257, n_ctx=1024
 )
 SHAPES = {"GPT-2-small shape": (8, 16), "smollm2-135m": (8, 16)}
-"""Texts and tokens of each."""
+"""Prompts and tokens per prompt."""
 
 
 class Sweep(NamedTuple):
-    """One sweep, and what it takes."""
+    """Cost of one sweep."""
 
     patches: int
-    """How many."""
+    """Number of patches."""
     naive: list[float]
-    """Forwards' time for the naive loop, from each pair of runs."""
+    """Time of the naive loop in forwards, once per pair of runs."""
     reuse: list[float]
-    """Forwards' time with reuse, likewise."""
+    """Time of the sweep in forwards, once per pair of runs."""
     counted: float
-    """Blocks times positions computed anew, over those of one forward."""
+    """Blocks times positions that the patches change, divided by those of one forward."""
     difference: float
     """Largest difference between the two ways, in logits."""
 
@@ -65,22 +65,22 @@ def main() -> None:
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         series = {"naive loop": [one.naive for one in found.values()]}
-        series["exact reuse"] = [one.reuse for one in found.values()]
+        series["patch_sweep"] = [one.reuse for one in found.values()]
         most = max(max(one.naive) for one in found.values())
-        label = "time, in forwards of the same texts"
+        label = "time, in forwards of the same prompts"
         dot_plot(axes, list(found), series, label=label, number="{:.1f}", reach=(1, 2.5 * most))
         axes.set_xscale("log")
         legend_above(axes)
 
     said = "; ".join(
         f"{name}, {one.patches} patches: naive {statistics.median(one.naive):.0f}, "
-        f"reuse {statistics.median(one.reuse):.1f}"
+        f"patch_sweep {statistics.median(one.reuse):.1f}"
         for name, one in found.items()
     )
     publish(
         "ch05_cost",
         draw,
-        alt=f"Cost of sweeps in forwards of the same texts. {said}.",
+        alt=f"Cost of sweeps in forwards of the same prompts. {said}.",
         numbers={
             "shapes": SHAPES,
             "clock": "processor time of one thread, a machine shared with others",
@@ -93,7 +93,7 @@ def main() -> None:
 
 
 def measure_all() -> dict[str, Sweep]:
-    """All sweeps, by name."""
+    """Time all sweeps, by name."""
     found = {}
     with tqdm(total=3, desc="sweeps") as bar:
         for name, (batch, pos) in SHAPES.items():
@@ -116,29 +116,29 @@ def measure_all() -> dict[str, Sweep]:
 
 
 def measure(model: HookedTransformer, texts: Tensor, sites: list[Site]) -> Sweep:
-    """One sweep in both ways, each in turn with a forward."""
+    """Time one sweep in both ways, each between two forwards."""
     clean, other = texts
-    read = logit_diff_from_resid(model, clean[:, 0], other[:, 0])
+    metric = logit_diff_from_resid(model, clean[:, 0], other[:, 0])
     runs = {"other": cache_sites(model, other, sites)}
-    versions = [[Intervention.patch(site, "other")] for site in sites]
+    patches = [[Intervention.patch(site, "other")] for site in sites]
     chosen = torch.randperm(len(sites), generator=torch.Generator().manual_seed(1)).tolist()
-    came: list[Tensor] = []
+    scores: list[Tensor] = []
 
     def forward() -> None:
         model(clean)
 
     def naive() -> None:
-        for number in chosen[:SAMPLE]:
-            one_by_one(model, clean, versions[number], runs)
+        for index in chosen[:SAMPLE]:
+            one_by_one(model, clean, patches[index], runs)
 
     def reuse() -> None:
-        came.append(patch_sweep(model, clean, versions, read, runs))
+        scores.append(patch_sweep(model, clean, patches, metric, runs))
 
-    logits = torch.stack([one_by_one(model, clean, versions[i], runs) for i in chosen[:SAMPLE]])
+    logits = torch.stack([one_by_one(model, clean, patches[i], runs) for i in chosen[:SAMPLE]])
     rows = torch.arange(len(clean))
     asked = logits[:, rows, clean[:, 0]] - logits[:, rows, other[:, 0]]
     took = ratios(reuse, forward)
-    off = (came[0][chosen[:SAMPLE]] - asked).abs().max()
+    off = (scores[0][chosen[:SAMPLE]] - asked).abs().max()
     return Sweep(
         len(sites),
         [len(sites) * ratio / SAMPLE for ratio in ratios(naive, forward)],
@@ -150,15 +150,15 @@ def measure(model: HookedTransformer, texts: Tensor, sites: list[Site]) -> Sweep
 
 @torch.no_grad()
 def one_by_one(
-    model: HookedTransformer, tokens: Tensor, version: list[Intervention], runs: Runs
+    model: HookedTransformer, tokens: Tensor, patch: list[Intervention], runs: Runs
 ) -> Tensor:
-    """Logits of one patch by a whole forward."""
-    with apply_interventions(model, version, runs):
+    """Compute the logits of one patch by a whole forward."""
+    with apply_interventions(model, patch, runs):
         return model(tokens)[:, -1]
 
 
 def ratios(call: Callable[[], Any], forward: Callable[[], Any]) -> list[float]:
-    """How many forwards' time a call takes, each time measured beside forwards of its own."""
+    """Measure the time of a call in forwards, each time between two forwards."""
     found = []
     for _ in range(TURNS):
         before = timed(forward)
@@ -168,7 +168,7 @@ def ratios(call: Callable[[], Any], forward: Callable[[], Any]) -> list[float]:
 
 
 def timed(call: Callable[[], Any]) -> float:
-    """Processor seconds of one call."""
+    """Measure the processor seconds of one call."""
     start = time.process_time()
     with torch.no_grad():
         call()
@@ -176,7 +176,7 @@ def timed(call: Callable[[], Any]) -> float:
 
 
 def counted(model: HookedTransformer, sites: list[Site], pos: int) -> float:
-    """Blocks times positions that versions compute anew, in units of one forward."""
+    """Count the blocks times positions that the patches change, in units of one forward."""
     layers = len(model.blocks)
     cells = sum((layers - site.layer) * (pos - site.position) for site in sites)
     return cells / (layers * pos)

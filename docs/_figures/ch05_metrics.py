@@ -1,4 +1,4 @@
-"""Patches every head of the real model at the last position, and asks several metrics about it.
+"""Patch every head of the real model at the last position, and compare metrics and corruptions.
 
 Logit difference and probability, noised and denoised; and two corruptions: names exchanged (ABC),
 and Gaussian noise on the names' embeddings.
@@ -12,7 +12,16 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
-from docs._figures.ioi.pairs import EACH, SEEDS, WEIGHTS, abc_twice, at_end, draw, elsewhere, ends
+from docs._figures.ioi.pairs import (
+    EACH,
+    SEEDS,
+    WEIGHTS,
+    abc_twice,
+    draw_pairs,
+    head_outputs_at_end,
+    last_resids,
+    replace_things,
+)
 from docs._figures.lib.plotting import publish
 from docs._figures.lib.scatter import scatter
 from solutions.ch02_transformer import HookedTransformer, Site, load_pretrained
@@ -28,15 +37,15 @@ from solutions.ch05_patching.tracing import corrupt_subject
 from solutions.ch07_ioi.prompts import IOIPrompts
 
 TOP, FLOOR, LARGE = 5, 0.02, 0.3
-"""Length of a list of heads; a probability that is overlooked; logits that are not."""
+"""Length of a list of heads; a probability that is too small to see; a large logit difference."""
 NAMED = ("19.2", "20.0", "23.0", "23.2", "23.7")
-"""Heads that chapter 7 finds: two that tell others where not to look, three that write names."""
+"""Heads that chapter 7 finds: two S-inhibition heads, three that write names."""
 SCALE = 3.0
-"""Noise in standard deviations of the embedding's entries, as the paper has it."""
+"""Noise in standard deviations of the entries of W_E, as in the paper."""
 
 
 def main() -> None:
-    """Three sets of prompts, both directions, three corruptions."""
+    """Measure three sets of prompts, both directions, three corruptions."""
     model, tokenizer = load_pretrained("smollm2-135m")
     found = [measure(model, tokenizer, seed) for seed in tqdm(SEEDS, desc="name seeds")]
     facts = {key: torch.stack([one[key] for one in found]) for key in found[0]}
@@ -82,7 +91,7 @@ def main() -> None:
 
 
 def draw_directions(facts: dict[str, Tensor], heads: list[str]) -> None:
-    """Each head in both directions, as shares of the span between clean and corrupted."""
+    """Draw each head in both directions, as shares of the gap between clean and corrupted."""
     span = (facts["clean_logit_diff"] - facts["corrupted_logit_diff"])[:, None]
     lost, back = -facts["noise_logit_diff"] / span, facts["denoise_logit_diff"] / span
     null = -facts["null_logit_diff"] / span
@@ -95,7 +104,7 @@ def draw_directions(facts: dict[str, Tensor], heads: list[str]) -> None:
         axes = figure.subplots()
         scatter(axes, lost, back, heads)
         axes.plot(null.mean(dim=0), torch.zeros(null.shape[1]), "x", ms=3, color="0.5")
-        axes.set(xlabel="noised: share that is lost", ylabel="denoised: share that comes back")
+        axes.set(xlabel="noised: share lost", ylabel="denoised: share recovered")
 
     said = "; ".join(
         f"{head} {one['lost'].mean():.2f} and {one['back'].mean():.2f}"
@@ -104,7 +113,8 @@ def draw_directions(facts: dict[str, Tensor], heads: list[str]) -> None:
     publish(
         "ch05_directions",
         draw_all,
-        alt=f"Heads at the last position, share lost when noised and back when denoised: {said}.",
+        alt="Heads at the last position, share lost when noised and recovered when denoised: "
+        f"{said}.",
         numbers={
             "model": WEIGHTS,
             "prompts": EACH,
@@ -122,10 +132,10 @@ def draw_directions(facts: dict[str, Tensor], heads: list[str]) -> None:
 
 
 def measure(model: HookedTransformer, tokenizer: Any, seed: int) -> dict[str, Tensor]:
-    """Mean effects of all heads on one set of prompts, and what the unpatched runs score."""
-    prompts = draw(tokenizer, seed)
+    """Measure the mean effects of all heads on one set of prompts, and the unpatched runs."""
+    prompts = draw_pairs(tokenizer, seed)
     partner, another = abc_twice(tokenizer, prompts, seed)
-    sites = at_end(model, prompts)
+    sites = head_outputs_at_end(model, prompts)
     noisy = with_noise(model, prompts, sites, seed)
     with torch.no_grad():
         clean, corrupted = (model(tokens)[:, -1] for tokens in (prompts.tokens, partner))
@@ -140,33 +150,36 @@ def measure(model: HookedTransformer, tokenizer: Any, seed: int) -> dict[str, Te
         "denoise": (partner, cache_sites(model, prompts.tokens, sites)),
         "redrawn": (prompts.tokens, cache_sites(model, another, sites)),
         "gaussian": (prompts.tokens, noisy),
-        "null": (prompts.tokens, cache_sites(model, elsewhere(tokenizer, prompts.tokens), sites)),
+        "null": (
+            prompts.tokens,
+            cache_sites(model, replace_things(tokenizer, prompts.tokens), sites),
+        ),
     }
-    versions = [[Intervention.patch(site, "other")] for site in sites]
-    plain = logit_diff_from_resid(model, prompts.io_token, prompts.s_token)
+    patches = [[Intervention.patch(site, "other")] for site in sites]
+    metric = logit_diff_from_resid(model, prompts.io_token, prompts.s_token)
     for way, (tokens, operand) in operands.items():
         base = "corrupted" if way == "denoise" else "clean"
-        stream = ends(model, tokens, versions, {"other": operand})
+        resid = last_resids(model, tokens, patches, {"other": operand})
         with torch.no_grad():
-            change = plain(stream).mean(dim=1) - found[f"{base}_logit_diff"]
+            change = metric(resid).mean(dim=1) - found[f"{base}_logit_diff"]
         found[f"{way}_logit_diff"] = change
         if way in ("noise", "denoise"):
-            answered = answer_probability(model, stream, prompts)
-            found[f"{way}_probability"] = answered - found[f"{base}_probability"]
+            answer = answer_probability(model, resid, prompts)
+            found[f"{way}_probability"] = answer - found[f"{base}_probability"]
     return found
 
 
 @torch.no_grad()
-def answer_probability(model: HookedTransformer, stream: Tensor, prompts: IOIPrompts) -> Tensor:
-    """Mean probability of the answer for each version."""
-    logits = (model.unembed_resid(one[:, None])[:, 0] for one in stream)
+def answer_probability(model: HookedTransformer, resid: Tensor, prompts: IOIPrompts) -> Tensor:
+    """Compute the mean probability of the answer for each patch."""
+    logits = (model.unembed_resid(one[:, None])[:, 0] for one in resid)
     return torch.stack([probability(one, prompts.io_token).mean() for one in logits])
 
 
 def with_noise(
     model: HookedTransformer, prompts: IOIPrompts, sites: list[Site], seed: int
 ) -> dict[str, Tensor]:
-    """Activations of a run with Gaussian noise on the embeddings of IO, S1 and S2."""
+    """Cache activations of a run with Gaussian noise on the embeddings of IO, S1 and S2."""
     where = torch.stack([prompts.positions.io, prompts.positions.s1, prompts.positions.s2], dim=1)
     names = torch.zeros_like(prompts.tokens, dtype=torch.bool).scatter(1, where, True)
     generator = torch.Generator().manual_seed(seed)
@@ -177,20 +190,20 @@ def with_noise(
 
 
 def overlooked(facts: dict[str, Tensor], way: str, heads: list[str]) -> list[dict[str, Any]]:
-    """Heads with a large mean effect on the logit difference and a small one on the probability."""
+    """List heads with a large mean effect on the logit difference but not on the probability."""
     diff, share = (facts[f"{way}_{kind}"] for kind in ("logit_diff", "probability"))
     mask = (diff.mean(dim=0).abs() > LARGE) & (share.mean(dim=0).abs() < FLOOR)
     return [entry(facts, way, heads, i) for i in mask.nonzero()[:, 0].tolist()]
 
 
 def largest(facts: dict[str, Tensor], way: str, heads: list[str]) -> list[dict[str, Any]]:
-    """The ten heads with the largest mean effect on the logit difference."""
+    """List the ten heads with the largest mean effect on the logit difference."""
     order = facts[f"{way}_logit_diff"].mean(dim=0).abs().argsort(descending=True)[:10]
     return [entry(facts, way, heads, i) for i in order.tolist()]
 
 
 def entry(facts: dict[str, Tensor], way: str, heads: list[str], i: int) -> dict[str, Any]:
-    """One head: its mean effects, and those on each set of prompts."""
+    """Collect the mean effects of one head, and those on each set of prompts."""
     found: dict[str, Any] = {"head": heads[i]}
     for kind in ("logit_diff", "probability"):
         if f"{way}_{kind}" in facts:
@@ -200,7 +213,7 @@ def entry(facts: dict[str, Tensor], way: str, heads: list[str], i: int) -> dict[
 
 
 def compare_lists(facts: dict[str, Tensor], heads: list[str]) -> dict[str, Any]:
-    """How far the lists of the largest heads agree, for each set of prompts."""
+    """Compare the lists of the largest heads, for each set of prompts."""
     pairs = {
         "probability": ("noise_logit_diff", "noise_probability"),
         "gaussian": ("noise_logit_diff", "gaussian_logit_diff"),
@@ -223,12 +236,12 @@ def compare_lists(facts: dict[str, Tensor], heads: list[str]) -> dict[str, Any]:
 
 
 def share(one: set, other: set) -> float:
-    """Jaccard: how many of all that either list has are in both."""
+    """Compute the Jaccard index: the share of all entries that are in both."""
     return len(one & other) / len(one | other)
 
 
 def draw_effects(axes: Axes, facts: dict[str, Tensor], way: str, heads: list[str]) -> None:
-    """A dot for each head, the mean of the sets; what lies in the grey is below the floor."""
+    """Draw a dot per head, the mean of the sets; the grey band is below the floor."""
     axes.axhspan(-FLOOR, FLOOR, color="0.5", alpha=0.18, lw=0)
     scatter(axes, facts[f"{way}_logit_diff"], facts[f"{way}_probability"], heads)
     axes.set(xlabel="change of logit difference", ylabel="change of probability")

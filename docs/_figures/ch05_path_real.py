@@ -1,6 +1,6 @@
-"""Path patching on the real model: who steers the queries of the heads that write the name?
+"""Path patching on the real model: which heads affect the queries of heads that write the name?
 
-Both variants: MLPs on the way recomputed, or frozen. Senders behind the receivers are the null.
+Both variants: MLPs on the way recomputed, or frozen. Senders after the receivers are a null.
 """
 
 from typing import Any
@@ -10,20 +10,29 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
-from docs._figures.ioi.pairs import EACH, SEEDS, WEIGHTS, abc_twice, at_end, draw, elsewhere
+from docs._figures.ioi.pairs import (
+    EACH,
+    SEEDS,
+    WEIGHTS,
+    abc_twice,
+    draw_pairs,
+    head_outputs_at_end,
+    replace_things,
+)
 from docs._figures.lib.plotting import publish
 from docs._figures.lib.scatter import scatter
 from solutions.ch02_transformer import HookedTransformer, Site, load_pretrained
 from solutions.ch05_patching import logit_diff_from_resid, path_patch
-from solutions.ch05_patching.path import MLPS
-from solutions.ch05_patching.sweep import cache_prompt
+from solutions.ch05_patching.metrics import unpatched
+from solutions.ch05_patching.path import MLPs
 
+MLPS: tuple[MLPs, MLPs] = ("recomputed", "frozen")
 MOVERS = ((23, 0), (23, 2), (23, 7))
 """Heads that write the name to the answer; chapter 7 finds them."""
 
 
 def main() -> None:
-    """Every head at END, told to the movers' queries, in both variants."""
+    """Patch the paths from every head at END to the movers' queries, in both variants."""
     model, tokenizer = load_pretrained("smollm2-135m")
     found = [measure(model, tokenizer, seed) for seed in tqdm(SEEDS, desc="name seeds")]
     facts = {key: torch.stack([one[key] for one in found]) for key in found[0]}
@@ -53,7 +62,7 @@ def main() -> None:
 
 
 def numbers(facts: dict[str, Tensor], heads: list[str], reached: int) -> dict[str, Any]:
-    """What the page cites; `reached` is how many senders stand before the receivers."""
+    """Collect the numbers of the page; `reached` counts the senders before the receivers."""
     recomputed, frozen = (facts[kind] for kind in MLPS)
     correlation = [
         torch.corrcoef(torch.stack([a[:reached], b[:reached]]))[0, 1]
@@ -78,21 +87,21 @@ def numbers(facts: dict[str, Tensor], heads: list[str], reached: int) -> dict[st
 
 
 def measure(model: HookedTransformer, tokenizer: Any, seed: int) -> dict[str, Tensor]:
-    """Mean change of the logit difference for every sender, [layer x head]."""
-    prompts = draw(tokenizer, seed)
+    """Compute the mean change of the logit difference for every sender, [layer x head]."""
+    prompts = draw_pairs(tokenizer, seed)
     partner = abc_twice(tokenizer, prompts, seed)[0]
-    sites = at_end(model, prompts)
+    sites = head_outputs_at_end(model, prompts)
     end = prompts.tokens.shape[1] - 1
     into = [Site("attn.hook_q", layer, head=head, position=end) for layer, head in MOVERS]
-    read = logit_diff_from_resid(model, prompts.io_token, prompts.s_token)
+    metric = logit_diff_from_resid(model, prompts.io_token, prompts.s_token)
     senders = [[site] for site in sites]
-    null = elsewhere(tokenizer, prompts.tokens)
+    null = replace_things(tokenizer, prompts.tokens)
     with torch.no_grad():
-        clean = read(cache_prompt(model, prompts.tokens).streams[-1][None, :, -1])[0]
+        clean = unpatched(model, prompts.tokens, metric)
         runs = {"recomputed": (partner, MLPS[0]), "frozen": (partner, MLPS[1])}
         runs["null"] = (null, MLPS[0])
         effects = {
-            name: path_patch(model, prompts.tokens, source, senders, into, read, mlps)
+            name: path_patch(model, prompts.tokens, source, senders, into, metric, mlps=mlps)
             for name, (source, mlps) in runs.items()
         }
     changes = {name: (one - clean).mean(dim=1) for name, one in effects.items()}
@@ -100,7 +109,7 @@ def measure(model: HookedTransformer, tokenizer: Any, seed: int) -> dict[str, Te
 
 
 def largest(effects: Tensor, heads: list[str], n: int = 8) -> list[dict[str, Any]]:
-    """Heads with the largest mean effect, with the effect on each set of prompts."""
+    """List the heads with the largest mean effect, with the effect on each set of prompts."""
     order = effects.mean(dim=0).abs().argsort(descending=True)[:n].tolist()
     return [{"head": heads[i], "mean": effects[:, i].mean(), "each": effects[:, i]} for i in order]
 

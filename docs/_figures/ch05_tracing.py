@@ -1,4 +1,4 @@
-"""Traces the toy that knows facts: stream, MLPs, attention; with nulls and the usual mistakes."""
+"""Trace the facts toy: residual stream, MLPs, attention; with nulls and common mistakes."""
 
 import torch
 from matplotlib.figure import Figure
@@ -7,9 +7,10 @@ from torch import Tensor
 from docs._figures.lib.plotting import heatmap, publish
 from solutions.ch00_looking import bootstrap_interval
 from solutions.ch02_transformer import HookedTransformer, load_pretrained
-from solutions.ch05_patching.fact_world import draw, fact_model, world
+from solutions.ch05_patching.fact_world import fact_model, make_world, sample_prompts
 from solutions.ch05_patching.tracing import (
-    KINDS,
+    STATE_HOOKS,
+    State,
     Trace,
     causal_trace,
     corrupt_subject,
@@ -19,32 +20,34 @@ from solutions.ch05_patching.tracing import (
 from toy_models import folder
 
 SEEDS, TEXTS, SAMPLES = (0, 1, 2), 64, 10
-ROLES = ("prefix", "prefix", "first name", "last name", "asks", "asks")
+ROLES = ("prefix", "prefix", "first name", "last name", "question", "question")
 LAST_NAME, END = 3, 5
-PROMPTS = draw(world(), TEXTS, torch.Generator().manual_seed(9), length=2)
+PROMPTS = sample_prompts(make_world(), TEXTS, torch.Generator().manual_seed(9), length=2)
 
 
 def trace(
     model: HookedTransformer,
-    kind: str = "resid",
+    kind: State = "resid",
     width: int = 1,
     where: Tensor = PROMPTS.subject,
     scale: float = 3.0,
 ) -> Trace:
-    """All questions at once, with the same draws of noise every time."""
+    """Trace all questions at once, with the same draws of noise every time."""
     generator = torch.Generator().manual_seed(3)
-    noisy = corrupt_subject(model, PROMPTS.tokens, where, SAMPLES, generator, scale)
-    return causal_trace(model, PROMPTS.tokens, PROMPTS.answers, noisy, kind, width)
+    corrupted_resid = corrupt_subject(model, PROMPTS.tokens, where, SAMPLES, generator, scale)
+    return causal_trace(
+        model, PROMPTS.tokens, PROMPTS.answers, corrupted_resid, kind=kind, width=width
+    )
 
 
 def effects(found: Trace) -> Tensor:
-    """Indirect effects, [layer, place], averaged over questions."""
+    """Average the indirect effects over questions, [layer, position]."""
     return indirect_effect(found).mean(dim=-1)
 
 
 def measure(model: HookedTransformer) -> dict:
-    """Everything that is said about one model."""
-    single = {kind: trace(model, kind) for kind in KINDS}
+    """Measure everything that the page reports about one model."""
+    single = {kind: trace(model, kind) for kind in STATE_HOOKS}
     peak = indirect_effect(single["mlp_out"])[0, LAST_NAME]
     interval = bootstrap_interval(peak, 2000, 0.95, torch.Generator().manual_seed(0))
     mlp = effects(single["mlp_out"])
@@ -69,16 +72,17 @@ def measure(model: HookedTransformer) -> dict:
 
 @torch.no_grad()
 def main() -> None:
-    """Three trained models, and as a null three that have not been trained."""
+    """Trace three trained models, and three untrained ones as a null."""
     models = [load_pretrained(folder("facts", seed))[0] for seed in SEEDS]
     found = [measure(model.requires_grad_(False)) for model in models]
     nulls = [fact_model(seed) for seed in SEEDS]
     mean = {
-        kind: torch.stack([one["indirect"][kind] for one in found]).mean(dim=0) for kind in KINDS
+        kind: torch.stack([one["indirect"][kind] for one in found]).mean(dim=0)
+        for kind in STATE_HOOKS
     }
 
     def figure(canvas: Figure) -> None:
-        titles = {"resid": "stream", "mlp_out": "MLP", "attn_out": "attention"}
+        titles = {"resid": "residual stream", "mlp_out": "MLP", "attn_out": "attention"}
         for axes, (kind, title) in zip(canvas.subplots(1, 3), titles.items(), strict=True):
             rows = [f"layer {layer}" for layer in range(3)]
             heatmap(axes, mean[kind].numpy().round(2) + 0.0, rows=rows, columns=ROLES)
@@ -89,9 +93,10 @@ def main() -> None:
     publish(
         "ch05_tracing",
         figure,
-        alt=f"Probability that comes back when one state is restored, by layer and word. MLPs: "
+        alt=f"Probability that one restored state brings back, by layer and word. MLPs: "
         f"{peak:.2f} in layer 0 at the last name, {late:.2f} in layer 2 at the last word, little "
-        "elsewhere. The stream: at the last name early, at the last word late.",
+        "elsewhere. Residual stream: at the last name in early layers, at the last word in late "
+        "ones.",
         numbers={
             "models": found,
             "untrained": [

@@ -75,6 +75,7 @@ def test_probability_at_its_floor_sees_no_head():
 def test_noised_both_metrics_see_the_heads_that_write_against_the_answer():
     facts = numbers("metrics")
     assert list(heads(facts["overlooked"]["noise"])) == ["24.7"]
+    assert sum(abs(one["logit_diff"]) > 0.3 for one in facts["largest"]["noise"]) == 7
     mover = heads(facts["movers_and_inhibitors"]["noise"])["23.0"]
     assert abs(mover["logit_diff"]) < 0.03 and mover["probability"] < -0.09
 
