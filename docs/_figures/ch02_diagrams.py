@@ -1,4 +1,4 @@
-"""Draws chapter 2's two diagrams: a hook point on its path, and a block on the residual stream."""
+"""Draw chapter 2's two diagrams: a hook point, and a block on the residual stream."""
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -19,16 +19,27 @@ def box(axes: Axes, x: float, y: float, words: str, colour: int | None = None) -
     axes.text(x, y, words, ha="center", va="center", fontsize=9)
 
 
-def arrow(axes: Axes, start: tuple, end: tuple, colour: int | None = None) -> None:
+def arrow(
+    axes: Axes, start: tuple[float, float], end: tuple[float, float], colour: int | None = None
+) -> None:
     """Draw an arrow from start to end."""
     series = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
     paint = mpl.rcParams["text.color"] if colour is None else series[colour]
-    style = {"arrowstyle": "-|>", "mutation_scale": 11, "shrinkA": 0, "shrinkB": 0}
-    axes.add_patch(FancyArrowPatch(start, end, color=paint, lw=1.3, **style))
+    patch = FancyArrowPatch(
+        start,
+        end,
+        color=paint,
+        lw=1.3,
+        arrowstyle="-|>",
+        mutation_scale=11,
+        shrinkA=0,
+        shrinkB=0,
+    )
+    axes.add_patch(patch)
 
 
 def bare(figure: Figure, width: float, height: float) -> Axes:
-    """Give axes without ticks or frame, in units of the drawing."""
+    """Create axes without ticks or frame, in units of the drawing."""
     axes = figure.subplots()
     axes.set(xlim=(0, width), ylim=(0, height), aspect="equal")
     axes.axis("off")
@@ -36,7 +47,7 @@ def bare(figure: Figure, width: float, height: float) -> Axes:
 
 
 def draw_hook_point(figure: Figure) -> None:
-    """Show a tensor passing two hooks and an observer."""
+    """Draw a tensor that passes two hooks and an observer."""
     axes = bare(figure, 13, 3.4)
     for x, words, colour in ((3.4, "hook 1", 0), (6.4, "hook 2", 0), (9.4, "observer", 2)):
         box(axes, x, 2.2, words, colour)
@@ -45,17 +56,17 @@ def draw_hook_point(figure: Figure) -> None:
     arrow(axes, (4.38, 2.2), (5.42, 2.2), 0)
     arrow(axes, (7.38, 2.2), (8.42, 2.2), 0)
     arrow(axes, (10.38, 2.2), (12.1, 2.2), 0)
-    axes.text(12.3, 2.2, "on", ha="left", va="center", fontsize=10)
-    words = {1.45: "a copy", 4.9: "what it\nreturned", 7.9: "what it\nreturned", 11.2: "unchanged"}
-    for x, text in words.items():
+    axes.text(12.25, 2.2, "x", ha="left", va="center", fontsize=12)
+    labels = {1.45: "a copy", 4.9: "its return\nvalue", 7.9: "its return\nvalue", 11.2: "unchanged"}
+    for x, text in labels.items():
         axes.text(x, 2.42, text, ha="center", va="bottom", fontsize=8)
     axes.text(4.9, 1.25, "hooks may replace", ha="center", fontsize=9)
-    axes.text(9.4, 1.25, "observers look", ha="center", fontsize=9)
+    axes.text(9.4, 1.25, "observers only read", ha="center", fontsize=9)
     axes.text(6.5, 0.35, "x = self.hook_resid_mid(x)", ha="center", family="monospace", fontsize=10)
 
 
 def draw_block(figure: Figure) -> None:
-    """Show the stream from bottom to top, with attention and MLP reading and adding."""
+    """Draw the residual stream from bottom to top, with attention and MLP reading and adding."""
     axes = bare(figure, 13, 7.2)
     arrow(axes, (3, 0.1), (3, 7.1))
     for y, name in ((0.5, "hook_resid_pre"), (3.5, "hook_resid_mid"), (6.6, "hook_resid_post")):
@@ -80,8 +91,8 @@ def main() -> None:
     publish(
         "ch02_hooks",
         draw_hook_point,
-        alt="A tensor x enters from the left. Hook 1 gets a copy and what it returns goes to hook "
-        "2; what hook 2 returns goes on. A observer sees it last and changes nothing.",
+        alt="A tensor x enters from the left. Hook 1 gets a copy, and its return value goes to "
+        "hook 2. The return value of hook 2 is the new x. An observer reads it last, unchanged.",
         sources=[__file__],
         size=(7.0, 2.1),
     )

@@ -1,10 +1,12 @@
-"""Draws how the real model arrives at " Paris": its guesses, the logit lens, the stream's size."""
+"""Draw how the real model predicts " Paris": next tokens, logit lens, residual norms."""
 
 import torch
 from matplotlib.figure import Figure
+from tokenizers import Tokenizer
 
+from docs._figures.lib.models import load_with_tokenizer
 from docs._figures.lib.plotting import bars, heatmap, lines, publish
-from solutions.ch02_transformer import HookedTransformer, load_pretrained
+from solutions.ch02_transformer import HookedTransformer
 
 PROMPT = "The capital of France is"
 PROMPTS = (
@@ -19,19 +21,19 @@ LAYERS = (0, 5, 10, 15, 20, 23, 25, 26, 27, 28, 29)
 
 
 def main() -> None:
-    """Measure once, draw three figures."""
-    model, tokenizer = load_pretrained("smollm2-135m")
+    """Run the model once, draw three figures."""
+    model, tokenizer = load_with_tokenizer("smollm2-135m")
     ids = tokenizer.encode(PROMPT).ids
     words = [tokenizer.decode([i]) for i in ids]
     names = [f"blocks.{layer}.hook_resid_post" for layer in range(model.config.n_layers)]
     logits, cache = model.run_with_cache(torch.tensor([ids]), names=names)
-    draw_guesses(logits[0, -1], tokenizer)
+    draw_next_tokens(logits[0, -1], tokenizer)
     draw_lens(model, tokenizer, words, [cache[name][0] for name in names])
     draw_sizes(model, [tokenizer.encode(prompt).ids for prompt in PROMPTS])
 
 
-def draw_guesses(logits: torch.Tensor, tokenizer) -> None:
-    """Bars of the eight likeliest next tokens."""
+def draw_next_tokens(logits: torch.Tensor, tokenizer: Tokenizer) -> None:
+    """Draw bars of the eight likeliest next tokens."""
     top = logits.softmax(dim=-1).topk(8)
     values = {tokenizer.decode([i]): p for p, i in zip(*map(torch.Tensor.tolist, top), strict=True)}
 
@@ -50,11 +52,13 @@ def draw_guesses(logits: torch.Tensor, tokenizer) -> None:
     )
 
 
-def draw_lens(model: HookedTransformer, tokenizer, words: list[str], stream: list) -> None:
-    """The likeliest token if the model stopped after a layer, for each layer and position."""
+def draw_lens(
+    model: HookedTransformer, tokenizer: Tokenizer, words: list[str], resid_post: list
+) -> None:
+    """Draw the logit lens: the likeliest token after each layer, at each position."""
     with torch.no_grad():
-        read = [model.unembed_resid(stream[layer][None])[0].softmax(dim=-1) for layer in LAYERS]
-    best = [probabilities.max(dim=-1) for probabilities in read]
+        logits = [model.unembed_resid(resid_post[layer][None])[0] for layer in LAYERS]
+    best = [row.softmax(dim=-1).max(dim=-1) for row in logits]
     values = torch.stack([b.values for b in best]).flip(0).numpy()
     guesses = [[tokenizer.decode([i]) for i in b.indices.tolist()] for b in best][::-1]
     rows = [f"layer {layer}" for layer in LAYERS][::-1]
@@ -82,7 +86,7 @@ def draw_lens(model: HookedTransformer, tokenizer, words: list[str], stream: lis
 
 
 def draw_sizes(model: HookedTransformer, prompts: list[list[int]]) -> None:
-    """Length of the stream by layer: the first position, and the spread over all others."""
+    """Draw the norm of the residual stream by layer: at position 0, and at all others."""
     names = [f"blocks.{layer}.hook_resid_post" for layer in range(model.config.n_layers)]
     first, others = [], []
     for ids in prompts:
@@ -98,14 +102,21 @@ def draw_sizes(model: HookedTransformer, prompts: list[list[int]]) -> None:
         axes = figure.subplots()
         series = {"position 0": start.tolist(), "all other positions": middle.tolist()}
         bands = {"all other positions": (low.tolist(), high.tolist())}
-        lines(axes, range(len(names)), series, bands=bands, labels=("layer", "length of stream"))
+        lines(
+            axes,
+            range(len(names)),
+            series,
+            bands=bands,
+            labels=("layer", "norm of the residual stream"),
+        )
         axes.set_yscale("log")
 
     publish(
         "ch02_residual_norms",
         draw,
-        alt="On a logarithmic scale the stream at position 0 jumps to over ten thousand in the "
-        "middle layers and falls at the end; all others grow slowly from about 40 to about 700.",
+        alt="On a logarithmic scale the norm of the residual stream at position 0 jumps to over "
+        "ten thousand in the middle layers and falls at the end; at all other positions it grows "
+        "slowly from about 40 to about 700.",
         numbers={
             "model": WEIGHTS,
             "prompts": PROMPTS,
