@@ -15,9 +15,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ..ch02_transformer import GPT2, HookedTransformer, HookPoint, TransformerConfig
+from ..ch02_transformer.fit import fit
 from ..ch02_transformer.hooks import Hook
 from ..ch02_transformer.layers import Unembed
-from ..ch02_transformer.train import TrainConfig, learning_rate, make_optimizer
+from ..ch02_transformer.train import TrainConfig
 
 FIRST_NAMES = "Ada Ben Cleo Dan Eva Finn Gita Hugo Ines Jon".split()
 LAST_NAMES = "Abel Birk Crane Dorn Ekman Frost Grau Holm Iyer Jansen".split()
@@ -149,22 +150,18 @@ def train_on_facts(
 
     Only the answer is predicted. masked_share: share of prompts to which `mask_subject` applies.
     """
-    optimizer = make_optimizer(model, config)
     names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(len(model.blocks))]
-    for step in range(config.steps):
-        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
+
+    def loss_fn(step: int, generator: torch.Generator) -> Float[Tensor, ""]:
+        del step
         prompts = sample_prompts(facts, config.batch_size, generator)
         masked = torch.rand(config.batch_size, generator=generator) < masked_share
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, config)
         hook = mask_subject(prompts, masked)
         logits = model.run_with_hooks(prompts.tokens, hooks=dict.fromkeys(names, hook))
-        loss = F.cross_entropy(logits[:, -1], prompts.answers)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-        optimizer.step()
-        yield loss.item()
+        return F.cross_entropy(logits[:, -1], prompts.answers)
+
+    for record in fit(model, loss_fn, config):
+        yield record.loss
 
 
 @torch.no_grad()

@@ -7,13 +7,14 @@ Axes of d_model: token is 0 or 1 (2), position (3), copy of a, copy of b, result
 """
 
 from dataclasses import replace
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import torch
 
 from ..ch02_transformer import GPT2, HookedTransformer, TransformerConfig
 from ..ch02_transformer.attention_only import NoNorm
 from ..ch02_transformer.layers import Unembed
+from ..ch02_transformer.model import MLPBlock
 
 Gate = Literal["and", "or"]
 SIZES = TransformerConfig(
@@ -40,7 +41,8 @@ def logic_gate_model(gate: Gate) -> HookedTransformer:
     W_pos = torch.zeros(3, 8)
     W_pos[:, 2:5] = torch.eye(3)
     model.pos_embed.load_state_dict({"W_pos": W_pos})
-    attn, mlp = model.blocks[0].attn, model.blocks[0].mlp
+    block = cast(MLPBlock, model.blocks[0])
+    attn, mlp = block.attn, block.mlp
     for head in range(2):
         attn.W_Q[head, 4, 0] = ATTENTION_SCORE  # position 2 asks for ...
         attn.W_K[head, 2 + head, 0] = 1  # ... position 0 or 1

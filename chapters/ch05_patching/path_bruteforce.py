@@ -14,7 +14,7 @@ Source: Goldowsky-Dill et al. 2023, "Localizing Model Behavior with Path Patchin
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from einops import einsum
@@ -23,6 +23,7 @@ from torch import Tensor
 
 from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.attention import project
+from ..ch02_transformer.model import MLPBlock
 
 Resid = Float[Tensor, "batch pos d_model"]
 Tokens = Int[Tensor, "batch pos"]
@@ -91,7 +92,7 @@ class ComputationTree:
     def mlp_output(self, layer: int, run: Run) -> Resid:
         """Compute what an MLP writes to the residual stream in a run."""
         run = self.run_of_input((layer, 0, "mlp"), self.run_of_mlp(run))
-        block = self.model.blocks[layer]
+        block = cast(MLPBlock, self.model.blocks[layer])
         written: Tensor = block.mlp(block.ln2(self.resid(layer, run, after_attention=True)))
         return written
 

@@ -14,7 +14,7 @@ bare prompt for its size; here one key does both.
 
 import copy
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +22,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..ch02_transformer import HookedTransformer, HookPoint
+from ..ch02_transformer.model import MLPBlock
 
 Weight = Float[Tensor, "d_mlp d_model"]
 
@@ -150,5 +151,5 @@ def optimize_value(
 def with_edited_mlp(model: HookedTransformer, layer: int, W_out: Weight) -> HookedTransformer:
     """Copy the model with another W_out in the MLP of one layer."""
     edited = copy.deepcopy(model)
-    edited.blocks[layer].mlp.W_out.copy_(W_out)
+    cast(MLPBlock, edited.blocks[layer]).mlp.W_out.copy_(W_out)
     return edited
