@@ -1,12 +1,15 @@
 """The import hook on invented chapters: whose answer runs, for every kind of function."""
 
+import ast
 import inspect
 import itertools
 import pickle
+import re
 import sys
 import traceback
 import warnings
 from importlib import import_module
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -232,3 +235,13 @@ def test_an_unreadable_file_names_its_line(workbook):
         workbook(MINE + "def broken(:\n")
     assert caught.value.filename.endswith("a.py")
     assert caught.value.text == "def broken(:\n"
+
+
+def test_internals_page_shows_the_merged_source():
+    page = (Path(__file__).resolve().parents[2] / "docs/internals.md").read_text("utf-8")
+    blocks = dict(re.findall(r"<!-- (.+?) -->\n```python\n(.+?)```", page, re.DOTALL))
+    reference, learners, merged = blocks.values()
+    assert blocks["merged"] == merged
+    tree = ast.parse(learners)
+    import_hook.merge_reference(tree, reference, typechecked=True)
+    assert ast.unparse(tree).strip() == merged.strip()
