@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
+from docs._figures.lib.models import load_with_tokenizer
 from docs._figures.lib.plotting import lines, publish
 from docs._figures.lib.theme import colour_scale
-from solutions.ch02_transformer import HookedTransformer, load_pretrained
+from solutions.ch02_transformer import HookedTransformer
 from solutions.ch03_circuits.decompose import direct_logit_attribution
 
 CAPITALS = {
@@ -34,7 +35,7 @@ PAIRS = 12
 
 def main() -> None:
     """Attribute the logit difference of each prompt, and random ones; draw heads and layers."""
-    model, tokenizer = load_pretrained("smollm2-135m")
+    model, tokenizer = load_with_tokenizer("smollm2-135m")
     answers = list(CAPITALS.values())
     found, null, errors = [], [], []
     for number, (country, capital) in enumerate(tqdm(CAPITALS.items(), unit="prompt")):

@@ -2,6 +2,7 @@
 
 import torch
 from jaxtyping import Complex, Float
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -61,7 +62,7 @@ def random_eigenvalues() -> Complex[Tensor, " n"]:
     return (values / values.abs().amax(dim=-1, keepdim=True)).flatten()
 
 
-def draw_plane(axes, values: Complex[Tensor, "layer head rank"]) -> None:
+def draw_plane(axes: Axes, values: Complex[Tensor, "layer head rank"]) -> None:
     """Draw each eigenvalue divided by its head's largest; crosses are of random heads."""
     for layer, marker in enumerate("os"):
         points = values[layer].flatten()
@@ -80,7 +81,7 @@ def draw_plane(axes, values: Complex[Tensor, "layer head rank"]) -> None:
     axes.set_aspect("equal")
 
 
-def draw_scores(axes, scores: dict[int, Float[Tensor, "layer head"]], null: Tensor) -> None:
+def draw_scores(axes: Axes, scores: dict[int, Float[Tensor, "layer head"]], null: Tensor) -> None:
     """Draw copying scores of all heads with those of random heads."""
     axes.hist(
         null.numpy(),

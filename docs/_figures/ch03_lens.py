@@ -12,8 +12,9 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from tqdm import tqdm
 
+from docs._figures.lib.models import load_with_tokenizer
 from docs._figures.lib.plotting import heatmap, lines, publish
-from solutions.ch02_transformer import HookedTransformer, load_pretrained
+from solutions.ch02_transformer import HookedTransformer
 from solutions.ch03_circuits.lens import (
     TunedLens,
     kl_divergence,
@@ -31,7 +32,7 @@ SENTENCE = "It happened in those days, that the king said to the"
 
 def main() -> None:
     """Train three lenses, measure them, decode one sentence; draw both figures."""
-    model, tokenizer = load_pretrained(folder("text_4l", 0))
+    model, tokenizer = load_with_tokenizer(folder("text_4l", 0))
     text = windows_of(as_tokens(tokenizer, excerpt("train")), WINDOW)
     held_out = windows_of(as_tokens(tokenizer, excerpt("held_out")), WINDOW)
     generator = torch.Generator().manual_seed(0)

@@ -14,7 +14,7 @@ from solutions.ch02_transformer import HookedTransformer, load_pretrained
 from solutions.ch02_transformer.train import TrainConfig
 from solutions.ch03_circuits.circuits import full_ov
 from solutions.ch04_induction import full_ablation, head_scores, token_losses
-from solutions.ch04_induction.training import small_model, training
+from solutions.ch04_induction.training import small_model, train_on_texts
 from toy_models import folder
 
 SEEDS, STEPS, V, POS, HALF = (0, 1, 2), 1000, 64, 64, 32
@@ -99,7 +99,7 @@ def trained(seed: int) -> HookedTransformer:
         seed=seed,
     )
     model = small_model(2, V, seed)
-    for _ in tqdm(training(model, mixture, config), total=STEPS, unit="step"):
+    for _ in tqdm(train_on_texts(model, mixture, config), total=STEPS, unit="step"):
         pass
     return model.requires_grad_(False)
 

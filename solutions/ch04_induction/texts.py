@@ -4,7 +4,8 @@
 2. Markov chains: each text follows a chain of its own. The best prediction is what followed this
    token *on average* so far: counting, not copying.
 
-Both are drawn separately for each text, so only the text itself predicts its tokens. Axes: batch, pos.
+Both are drawn separately for each text, so only the text itself predicts its tokens.
+Axes: batch, pos.
 """
 
 import torch

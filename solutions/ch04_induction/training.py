@@ -1,8 +1,8 @@
 """Train the small models of this chapter, and measure them at snapshots.
 
 All are attention-only, with norms that have no gain, so their weights can be read directly. They
-differ in two things: one layer or two, plain keys or smeared keys. `training` yields after each
-step; the caller decides when to measure (`measure`) and which weights to keep.
+differ in two things: one layer or two, plain keys or smeared keys. `train_on_texts` yields after
+each step; the caller decides when to measure (`measure`) and which weights to keep.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +14,8 @@ from torch import Tensor
 
 from ..ch02_transformer import HookedTransformer, TransformerConfig
 from ..ch02_transformer.attention_only import ATTENTION_ONLY_NORMED, AttentionOnlyBlock
-from ..ch02_transformer.train import TrainConfig, make_optimizer, scheduled_steps, train_step
+from ..ch02_transformer.fit import FitRecord, fit
+from ..ch02_transformer.train import TrainConfig, next_token_loss
 from ..ch03_circuits import all_composition_scores
 from .scores import head_scores, in_context_score, token_losses
 from .smeared import SMEARED
@@ -40,15 +41,20 @@ def small_model(
     return model
 
 
-def training(model: HookedTransformer, draw: Draw, config: TrainConfig) -> Iterator[int]:
-    """Train a model in place on newly drawn texts, and yield the number of steps so far.
+def train_on_texts(
+    model: HookedTransformer, draw: Draw, config: TrainConfig
+) -> Iterator[FitRecord]:
+    """Train a model in place on newly drawn texts, and yield a record after each step.
 
     draw: (batch_size, generator) -> tokens. The texts of a step depend only on seed and step.
     """
-    optimizer = make_optimizer(model, config)
-    for step, generator in scheduled_steps(optimizer, config):
-        train_step(model, draw(config.batch_size, generator), optimizer, config.clip)
-        yield step + 1
+
+    def loss(step: int, generator: torch.Generator) -> Float[Tensor, ""]:
+        del step
+        tokens = draw(config.batch_size, generator)
+        return next_token_loss(model(tokens), tokens)
+
+    yield from fit(model, loss, config)
 
 
 class Snapshot(NamedTuple):

@@ -137,12 +137,10 @@ def test_training_is_in_place_and_repeatable(training, texts, impl):
 
     def run():
         model = training.small_model(1, 16, seed=1, smeared=True)
-        steps = list(
-            training.training(
-                model, lambda n, rng: texts.shifted_repeats(16, n, 12, 3, 5, rng), config
-            )
+        records = training.train_on_texts(
+            model, lambda n, rng: texts.shifted_repeats(16, n, 12, 3, 5, rng), config
         )
-        return steps, model
+        return [record.step for record in records], model
 
     (steps, model), (_, again) = run(), run()
     fresh = training.small_model(1, 16, seed=1, smeared=True)

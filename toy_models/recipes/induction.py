@@ -22,7 +22,7 @@ from tqdm import tqdm
 from solutions.ch02_transformer import HookedTransformer
 from solutions.ch02_transformer.train import TrainConfig
 from solutions.ch04_induction import markov_texts, repeated_segments, shifted_repeats
-from solutions.ch04_induction.training import measure, small_model, training
+from solutions.ch04_induction.training import measure, small_model, train_on_texts
 from toy_models.recipes.files import (
     recipe_parser,
     use_one_thread,
@@ -86,7 +86,8 @@ def train_seed(model: HookedTransformer, task: str, seed: int, keep_steps: tuple
     records, losses = [], []
     weights: dict[str, Tensor] = {}
     config = settings(task, seed)
-    for step in tqdm(training(model, lambda n, g: draw(task, n, g), config), total=config.steps):
+    steps = train_on_texts(model, lambda n, g: draw(task, n, g), config)
+    for step, _ in tqdm(steps, total=config.steps):
         if step in keep_steps:
             weights |= {f"{seed}/{step}/{name}": w for name, w in half(model).items()}
         if step == 1 or step % EVERY == 0:
