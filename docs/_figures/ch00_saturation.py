@@ -72,7 +72,7 @@ def draw(figure: Figure, path: Tensor, explained: Tensor, by_gradient: Tensor) -
         STEPS,
         series,
         bands=bands,
-        labels=("steps", "sum of attributions / (f(x) - f(baseline))"),
+        labels=("steps", "explained fraction of f(x) - f(baseline)"),
     )
     right.axhline(1, lw=0.8, ls=":")
     right.set_xscale("log", base=2)

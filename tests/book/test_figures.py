@@ -85,18 +85,18 @@ def test_a_figure_has_a_largest_size(figures_folder, monkeypatch):
 CODE = """\"\"\"Docstring.\"\"\"
 
 
-def f(x):
+def f(x: int) -> int:
     \"\"\"Docstring.\"\"\"
     return 2 * x  # comment
 """
 
 
-def test_code_hash_ignores_docstrings_and_comments(tmp_path):
+def test_code_hash_ignores_docstrings_comments_and_types(tmp_path):
     def hashed(text, name="script.py"):
         (tmp_path / name).write_bytes(text.encode())
         return figure_files.code_hash(tmp_path / name)
 
-    same = ("Docstring.", "Other words."), ("  # comment", ""), ("\n", "\r\n")
+    same = ("Docstring.", "Other words."), ("  # comment", ""), (": int", ""), ("\n", "\r\n")
     assert {hashed(CODE.replace(*pair)) for pair in same} == {hashed(CODE)}
     assert hashed(CODE.replace("2 * x", "3 * x")) != hashed(CODE)
     assert hashed("a = 1", "data.txt") != hashed("a = 2", "data.txt")

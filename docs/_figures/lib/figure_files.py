@@ -52,29 +52,36 @@ def relative_path(source: Path | str) -> str:
 def code_hash(source: Path | str) -> str:
     """Hash what a file does: 16 hex digits.
 
-    Of a Python file the syntax tree is hashed, without docstrings and comments; of any other file
-    the text. Line endings do not count, because a checkout may change them.
+    Of a Python file the syntax tree is hashed, without docstrings, comments and type annotations;
+    of any other file the text. Line endings do not count, because a checkout may change them.
     """
     text = Path(source).read_text(encoding="utf-8")
-    if Path(source).suffix == ".py":
-        text = _without_docstrings(text)
+    return text_hash(behaviour(text) if Path(source).suffix == ".py" else text)
+
+
+def text_hash(text: str) -> str:
+    """Return the first 16 hex digits of the SHA-256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _without_docstrings(code: str) -> str:
-    """Dump the syntax tree of Python code, statements that are only a constant removed."""
+def behaviour(code: str) -> str:
+    """Dump the syntax tree of Python code without docstrings, comments and type annotations."""
     tree = ast.parse(code)
     for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+        if isinstance(node, ast.AnnAssign):
+            node.annotation = ast.Constant(None)
         body = getattr(node, "body", None)
         if isinstance(body, list):
-            node.body = [  # type: ignore[attr-defined]
-                statement
-                for statement in body
-                if not (
-                    isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-                )
-            ]
+            node.body = [one for one in body if not _is_constant(one)]  # type: ignore[attr-defined]
     return ast.dump(tree)
+
+
+def _is_constant(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
 def to_json(value: Any) -> Any:

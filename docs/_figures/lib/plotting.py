@@ -95,10 +95,10 @@ def render(
 
 def lines(
     axes: Axes,
-    x: Sequence[float],
-    series: Mapping[str, Sequence[float]],
+    x: ArrayLike,
+    series: Mapping[str, ArrayLike],
     *,
-    bands: Mapping[str, tuple[Sequence[float], Sequence[float]]] | None = None,
+    bands: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
     labels: tuple[str, str] = ("", ""),
 ) -> None:
     """Plot one line per series, with its band (low, high) if it has one."""
