@@ -1,0 +1,140 @@
+"""Direct logit attribution: write each logit as a sum over the components of the model.
+
+1. The residual stream is a sum. Its terms, the components, are the embedding, the positions, each
+   head's output, each layer's output bias and each MLP's output (`decompose`).
+2. The final norm divides by a scale that depends on the whole sum. With that scale held fixed the
+   norm is linear (`apply_frozen_norm`), so a component's contribution to a logit is a dot product
+   (`direct_logit_attribution`).
+
+Holding the scale fixed is a choice. With it the contributions sum to the logit exactly, but
+removing a component from the model would also change the scale.
+Axes: component, batch, pos, d_model.
+Source: Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits".
+"""
+
+from typing import NamedTuple
+
+import torch
+from einops import einsum
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ..ch02_transformer import HookedTransformer
+from ..ch02_transformer.norms import Norm
+
+Direction = Float[Tensor, "batch pos d_model"]
+
+
+class Components(NamedTuple):
+    """The terms of the residual stream; the values sum to it."""
+
+    names: list[str]
+    """`embed`, `pos_embed`, `head 3.1`, `bias 3` (the output bias of layer 3), `mlp 3`."""
+    values: Float[Tensor, "component batch pos d_model"]
+    """The output of each component."""
+
+
+def component_hook_names(model: HookedTransformer) -> list[str]:
+    """List the hook points that `decompose` needs: embeddings, every z, every MLP output."""
+    written = ("hook_embed", "hook_pos_embed", "hook_z", "hook_mlp_out")
+    return [name for name in model.hook_points() if name.endswith(written)]
+
+
+def head_results(
+    z: Float[Tensor, "batch pos head d_head"], W_O: Float[Tensor, "head d_head d_model"]
+) -> Float[Tensor, "head batch pos d_model"]:
+    """Project each head's z through its own W_O; the layer's output bias is not included."""
+    # exercise 3.1
+    raise NotImplementedError("exercise 3.1")
+
+
+@torch.no_grad()
+def decompose(model: HookedTransformer, tokens: Int[Tensor, "batch pos"]) -> Components:
+    """Split the residual stream after the last block into its components, in one forward pass."""
+    _, cache = model.run_with_cache(tokens, names=component_hook_names(model))
+    pieces = {"embed": cache["hook_embed"], "pos_embed": cache["hook_pos_embed"]}
+    # exercise 3.1
+    raise NotImplementedError("exercise 3.1")
+
+
+def apply_frozen_norm(
+    values: Float[Tensor, "component batch pos d_model"],
+    norm: Norm,
+    scale: Float[Tensor, "batch pos 1"],
+) -> Float[Tensor, "component batch pos d_model"]:
+    """Apply a norm to each component, with its divisor held at `scale`.
+
+    This is linear: the results sum to the norm of the sum, except for the norm's bias, which
+    belongs to no component. A norm that centers subtracts each component's own mean.
+    """
+    gain, _ = norm.affine()
+    # exercise 3.2
+    raise NotImplementedError("exercise 3.2")
+
+
+def logit_direction(
+    model: HookedTransformer,
+    token: Int[Tensor, "batch pos"],
+    against: Int[Tensor, "batch pos"] | None = None,
+) -> Direction:
+    """Return the unembedding direction of a token's logit, or of the difference to `against`.
+
+    The direction is read after the final norm.
+    """
+    W_U = model.unembed.W_U.detach().T
+    return W_U[token] if against is None else W_U[token] - W_U[against]
+
+
+class Attribution(NamedTuple):
+    """Contributions to one logit, or to a difference of two, at each position."""
+
+    names: list[str]
+    """The components' names, then `norm bias` and `unembed bias`."""
+    contributions: Float[Tensor, "component batch pos"]
+    """Contributions of the components; they sum to the logit. Units: logits."""
+
+
+@torch.no_grad()
+def direct_logit_attribution(
+    model: HookedTransformer,
+    tokens: Int[Tensor, "batch pos"],
+    token: Int[Tensor, "batch pos"],
+    against: Int[Tensor, "batch pos"] | None = None,
+) -> Attribution:
+    """Compute each component's direct contribution to a token's logit at each position.
+
+    Direct means through the unembedding, not through later layers. The final norm's scale is that
+    of this forward pass, held fixed.
+
+    Units: logits; with `against`, of the difference between the two tokens' logits.
+    """
+    _, cache = model.run_with_cache(tokens, names="ln_final.hook_scale")
+    components = decompose(model, tokens)
+    direction = logit_direction(model, token, against)
+    _, norm_bias = model.ln_final.affine()
+    b_U = model.unembed.b_U
+    # exercise 3.3
+    raise NotImplementedError("exercise 3.3")
+
+
+def head_logit_contributions(
+    z: Float[Tensor, "batch pos head d_head"],
+    W_O: Float[Tensor, "head d_head d_model"],
+    direction: Direction,
+) -> Float[Tensor, "batch pos head"]:
+    """Compute each head's dot product with a direction, without building the head outputs.
+
+    The head outputs, [batch, pos, head, d_model], take d_model / d_head times the memory of z.
+    Projecting the direction back through W_O gives the same numbers from vectors of size d_head.
+    """
+    # exercise 3.4
+    raise NotImplementedError("exercise 3.4")
+
+
+def neuron_logit_contributions(
+    post: Float[Tensor, "batch pos d_mlp"],
+    W_out: Float[Tensor, "d_mlp d_model"],
+    direction: Direction,
+) -> Float[Tensor, "batch pos d_mlp"]:
+    """Compute each neuron's dot product with a direction; the MLP's output bias is not included."""
+    return post * einsum(direction, W_out, "batch pos d_model, d_mlp d_model -> batch pos d_mlp")
