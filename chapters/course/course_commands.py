@@ -15,7 +15,7 @@ from pathlib import Path
 from .environment import COURSE, PROJECT, enter, inside, prepare, up_to_date
 from .exercise_commands import show_next
 from .files import ROOT
-from .terminal import CourseError, Steps, StepSkipped, heading, run_quietly, run_visibly, say
+from .terminal import CourseError, Steps, StepSkipped, heading, run_visibly, say
 
 SITE = ROOT / "site"
 PORT = 8000
@@ -140,8 +140,8 @@ def book(no_serve: bool = False) -> None:
 def build(site: Path = SITE, strict: bool = False) -> None:
     """Build every page with mkdocs; if strict, a warning is an error."""
     command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(site)]
-    env = {"PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"}
-    run_quietly("every page", command + ["--strict"] * strict, env, cwd=ROOT)
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"}
+    run_visibly(command + ["--strict"] * strict, "mkdocs failed", cwd=ROOT, env=env)
 
 
 def build_strictly() -> None:

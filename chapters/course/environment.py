@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from .files import ROOT, replace_file
-from .terminal import CourseError, run_quietly, say
+from .terminal import CourseError, run_visibly, say
 
 VENV = ROOT / ".venv"
 STAMP = "set-up.json"
@@ -74,7 +74,16 @@ def enter(arguments: Sequence[str]) -> int | None:
             continue
 
 
-def prepare(extras: Sequence[str], venv: Path = VENV, run: Run = run_quietly) -> bool:
+def run_installer(title: str, command: Sequence[str], env: dict[str, str] | None = None) -> None:
+    """Run uv, venv or pip, which show their own progress.
+
+    Raises: CourseError when the command fails.
+    """
+    say(f"   {title}")
+    run_visibly(command, f"{title}: `{command[0]}` failed", env={**os.environ, **(env or {})})
+
+
+def prepare(extras: Sequence[str], venv: Path = VENV, run: Run = run_installer) -> bool:
     """Bring the environment up to date; return False when it already was.
 
     Raises: CourseError when a command fails; the next run then starts again.
@@ -199,8 +208,8 @@ def installation(venv: Path, uv: str | None, extras: Sequence[str]) -> list[str]
 def _installer(venv: Path, uv: str | None) -> list[str]:
     python, constraints = str(python_of(venv)), str(venv.parent / "constraints.txt")
     if uv is None:
-        plain = ["--progress-bar", "off", "--disable-pip-version-check"]
-        return [python, "-m", "pip", "install", *plain, "--constraint", constraints]
+        pip = [python, "-m", "pip", "--disable-pip-version-check"]
+        return [*pip, "install", "--constraint", constraints]
     return [uv, "pip", "install", "--python", python, "--constraint", constraints]
 
 

@@ -1,4 +1,4 @@
-"""Write to the terminal: text, steps with their times, and commands that run for a while.
+"""Write to the terminal: text, steps with their times, and the output of other programs.
 
 Output is coloured and Markdown is rendered only in a terminal, with rich installed and NO_COLOR
 not set. Everything else here is standard library, because set-up runs before any package is there.
@@ -7,16 +7,9 @@ not set. Everything else here is standard library, because set-up runs before an
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
-
-LAST_LINES = 30
-"""Lines of output that are shown of a command that failed."""
-HEARTBEAT = 20.0
-"""Seconds between progress lines where the output is not a terminal."""
 
 
 class CourseError(Exception):
@@ -138,61 +131,3 @@ def run_visibly(command: Sequence[str], error: str, **options: Any) -> None:
     code = subprocess.run(list(command), **options).returncode
     if code != 0:
         raise CourseError(f"{error} (exit status {code})")
-
-
-def run_quietly(
-    title: str,
-    command: Sequence[str],
-    env: dict[str, str] | None = None,
-    cwd: Path | None = None,
-) -> None:
-    """Run a command and show only its latest line of output and the seconds so far.
-
-    Raises: CourseError with the end of the command's output when the command fails.
-    """
-    start, output = time.perf_counter(), [""]
-    with subprocess.Popen(
-        list(command),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-        env={**os.environ, **(env or {})},
-        cwd=cwd,
-    ) as process:
-        reader = threading.Thread(target=_collect, args=(process, output), daemon=True)
-        reader.start()
-        try:
-            _show_progress(title, process, output)
-        except BaseException:
-            process.kill()
-            raise
-        reader.join()
-    if process.returncode != 0:
-        end = "\n".join(f"     {line}" for line in output[-LAST_LINES:])
-        raise CourseError(f"{title}: `{command[0]}` failed; the end of its output is\n{end}")
-    say(f"   {title}: {time.perf_counter() - start:.1f} s")
-
-
-def _collect(process: "subprocess.Popen[str]", output: list[str]) -> None:
-    for line in process.stdout or ():
-        if line.strip():
-            output.append(line.rstrip())
-
-
-def _show_progress(title: str, process: "subprocess.Popen[str]", output: list[str]) -> None:
-    start, terminal = time.perf_counter(), sys.stdout.isatty()
-    heartbeats = 0
-    while process.poll() is None:
-        seconds = time.perf_counter() - start
-        line = f"   {title}: {seconds:.0f} s  {output[-1].strip()}"
-        if terminal:
-            width = os.get_terminal_size().columns - 1
-            print("\r" + line[:width].ljust(width), end="", flush=True)
-        elif seconds > HEARTBEAT * (heartbeats + 1):
-            heartbeats += 1
-            say(line[:99])
-        time.sleep(0.2)
-    if terminal:
-        print("\r" + " " * (os.get_terminal_size().columns - 1) + "\r", end="", flush=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chapters.course import course_commands, environment
-from chapters.course.terminal import CourseError, Steps, run_quietly
+from chapters.course.terminal import CourseError, Steps, run_visibly
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -106,8 +106,7 @@ def test_commands_for_uv_and_for_pip(monkeypatch):
     asked = ["--constraint", str(Path("c/constraints.txt"))]
     python = str(Path("c/.venv/python"))
     editable = ["--editable", "c[dev,docs]"]
-    plain = ["--progress-bar", "off", "--disable-pip-version-check"]
-    pip = [python, "-m", "pip", "install", *plain, *asked]
+    pip = [python, "-m", "pip", "--disable-pip-version-check", "install", *asked]
     uv = ["uv", "pip", "install", "--python", python]
     assert environment.creation(venv, None) == [sys.executable, "-m", "venv", str(venv)]
     assert environment.installation(venv, None, ["dev", "docs"]) == pip + editable
@@ -206,10 +205,11 @@ def test_old_python_gets_a_sentence():
     assert ended.stderr.count("\n") == 1, "expected one sentence for an old Python"
 
 
-def test_failed_command_shows_the_end_of_its_output():
+def test_failed_command_shows_its_output_and_a_sentence(capfd):
     command = [sys.executable, "-c", "print('no such package'); raise SystemExit(3)"]
-    with pytest.raises(CourseError, match="no such package"):
-        run_quietly("the packages", command)
+    with pytest.raises(CourseError, match=r"the packages failed \(exit status 3\)"):
+        run_visibly(command, "the packages failed")
+    assert "no such package" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("no_serve", [True, False])
