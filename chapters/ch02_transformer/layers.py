@@ -58,7 +58,7 @@ class ResidualModule(nn.Module):
     readers: ClassVar[tuple[tuple[str, str], ...]] = ()
     """Names of weight and bias of each projection of the residual stream."""
     writers: ClassVar[tuple[str, ...]] = ()
-    """Names of weights and biases whose last axis is d_model and is added to the stream."""
+    """Names of weights and biases whose last axis, d_model, is added to the residual stream."""
 
 
 class Embed(ResidualModule):

@@ -68,7 +68,7 @@ class Site:
         try:
             rows = torch.tensor(self.direction, dtype=torch.float64)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"expected directions as rows of one length: {error}") from error
+            raise ValueError(f"expected directions as rows of one length, got {error}") from error
         if rows.ndim != 2 or not rows.numel():
             raise ValueError(f"expected directions as rows of numbers, got {list(rows.shape)}")
         if len(rows) > rows.shape[1]:
@@ -113,7 +113,7 @@ class Site:
                 f"expected equally many positions per example, got {self.position}"
             ) from error
         if not found.numel():
-            raise ValueError("expected at least one position; write None for all of them")
+            raise ValueError("expected at least one position, got none; write None for all of them")
         if found.ndim > 2 or found.dtype != torch.long:
             raise ValueError(
                 f"expected whole numbers as positions, one, a row, or rows, got {self.position}"

@@ -58,15 +58,15 @@ def save_model(model: HookedTransformer, folder: Path, *, parts_name: str | None
     """Write a model to a folder that `load_pretrained` opens.
 
     Both files are written next to their places and then moved, so an interrupted call leaves the
-    folder as it was. parts_name: a name for parts that are not in PARTS; whoever loads the model
-    has to give them to `load_pretrained`.
+    folder as it was. parts_name: a name for parts that are not in PARTS; to load the model, give
+    them to `load_pretrained`.
 
     Raises: ValueError when the model's parts have no name.
     """
     names = [name for name, parts in PARTS.items() if parts == model.parts]
     name = names[0] if names else parts_name
     if name is None:
-        raise ValueError(f"expected parts out of {', '.join(PARTS)}; give others a parts_name")
+        raise ValueError(f"expected parts out of {', '.join(PARTS)}, got others; add a parts_name")
     settings = {"architectures": ["HookedTransformer"], "parts": name, **asdict(model.config)}
     tensors = {name: w.detach().contiguous() for name, w in model.named_parameters()}
     folder.mkdir(parents=True, exist_ok=True)
