@@ -38,7 +38,9 @@ class Failure(NamedTuple):
     claim: str
     """The grader's name in words."""
     text: str
-    """The reason, and what the learner's code printed."""
+    """What the grader says; its last line names the reason."""
+    printed: str = ""
+    """What the learner's code printed."""
 
 
 class Results(NamedTuple):
@@ -142,18 +144,18 @@ class _Collector:
             if report.skipped and not todo and isinstance(report.longrepr, tuple):
                 self.skips.append(str(report.longrepr[2]).removeprefix("Skipped: "))
             if report.failed:
-                printed = f"\nYour code printed:\n{report.capstdout}" if report.capstdout else ""
-                self._add_failure(number, report.nodeid, report.longreprtext + printed)
+                self._add_failure(number, report)
         self._show()
 
     def pytest_collectreport(self, report: "pytest.CollectReport") -> None:
         """Collect the error of a file of graders that could not be imported."""
         if report.failed:
-            self._add_failure("", report.nodeid, report.longreprtext)
+            self._add_failure("", report)
 
-    def _add_failure(self, number: str, test: str, text: str) -> None:
-        claim = test.rpartition("::")[2].removeprefix("test_").replace("_", " ")
-        self.failures.append(Failure(number, claim, text.strip()))
+    def _add_failure(self, number: str, report: "pytest.CollectReport | pytest.TestReport") -> None:
+        test = report.nodeid.partition("[")[0].rpartition("::")[2]
+        claim = test.removeprefix("test_").replace("_", " ")
+        self.failures.append(Failure(number, claim, report.longreprtext.strip(), report.capstdout))
 
     def _show(self) -> None:
         """Show the count from the start, because importing PyTorch takes the first seconds."""
@@ -197,12 +199,13 @@ def _say_failures(failures: list[Failure]) -> None:
     """Print each reason once, with the number of tests that gave it."""
     reasons: dict[str, list[Failure]] = {}
     for failure in failures:
-        reasons.setdefault(failure.text, []).append(failure)
-    for place, (text, alike) in enumerate(reasons.items()):
-        claim = paint(alike[0].claim, "1")
-        say(f"\n{alike[0].number}  {claim}" + ("" if place < SHOWN else ": failed too"))
+        reasons.setdefault("".join(failure.text.splitlines()[-1:]), []).append(failure)
+    for place, alike in enumerate(reasons.values()):
+        first = alike[0]
+        say(f"\n{first.number}  {paint(first.claim, '1')}" + ": failed too" * (place >= SHOWN))
         if place < SHOWN:
-            say("\n".join("  " + line for line in text.splitlines()))
+            printed = f"\nYour code printed:\n{first.printed}" if first.printed else ""
+            say("\n".join("  " + line for line in (first.text + printed).splitlines()))
         if len(alike) > 1:
             say(f"  and {plural(len(alike) - 1, 'more test')} for the same reason")
     if failures:

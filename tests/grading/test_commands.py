@@ -161,10 +161,10 @@ def test_reset_changes_one_exercise_and_keeps_a_backup(course):
 
 
 def test_failures_for_one_reason_are_counted(capsys):
-    reasons = ["a", "b", "a", "c", "d", "a"]
+    reasons = ["1\na", "b", "2\na", "c", "d", "3\na"]
     _say_failures([Failure("2.1", f"claim {i}", text) for i, text in enumerate(reasons)])
     said = capsys.readouterr().out
-    assert "claim 0\n  a\n  and 2 more tests for the same reason\n" in said
+    assert "claim 0\n  1\n  a\n  and 2 more tests for the same reason\n" in said
     assert "claim 4: failed too\n" in said and "  d" not in said, "three reasons are enough"
 
 
