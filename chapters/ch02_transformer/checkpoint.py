@@ -11,6 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from .write_then_rename import write_then_rename
+
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
@@ -23,10 +25,8 @@ def save_checkpoint(
         tensors[f"weight/{name}"] = weight.detach().contiguous()
         for moment in MOMENTS:
             tensors[f"{moment}/{name}"] = optimizer.state[weight][moment].contiguous()
-    part = path.with_name(path.name + ".part")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, part, metadata={"step": str(step), "run": run})
-    part.replace(path)
+    with write_then_rename(path) as temporary:
+        save_file(tensors, temporary, metadata={"step": str(step), "run": run})
 
 
 def restore_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.AdamW, run: str) -> int:

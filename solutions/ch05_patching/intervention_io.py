@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from ..ch02_transformer.sites import Site
+from ..ch02_transformer.write_then_rename import write_then_rename
 from .interventions import Action, During, FromRun, Intervention
 
 MAX_BYTES, MAX_INTEGER, MAX_LETTERS, MAX_AXES = 64_000_000, 2**31, 200, 4
@@ -173,13 +174,8 @@ def save_interventions(interventions: Sequence[Intervention], path: str | os.Pat
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
     if len(text) > MAX_BYTES:
         raise ValueError(f"{path}: expected at most {MAX_BYTES} bytes, got {len(text)}")
-    target = Path(path)
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.part")
-    try:
+    with write_then_rename(Path(path)) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def to_json(one: Intervention) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from safetensors.torch import save_file
@@ -14,6 +13,7 @@ from ..attention_only import ATTENTION_ONLY, ATTENTION_ONLY_NORMED
 from ..config import TransformerConfig
 from ..layers import TiedUnembed, Unembed
 from ..model import GPT2, LLAMA, HookedTransformer, Parts
+from ..write_then_rename import write_then_rename
 from .checkpoint_files import Weights
 
 PARTS = {
@@ -57,7 +57,7 @@ def translate(weights: Weights, config: TransformerConfig) -> Iterator[tuple[str
 def save_model(model: HookedTransformer, folder: Path, *, parts_name: str | None = None) -> None:
     """Write a model to a folder that `load_pretrained` opens.
 
-    Both files are written next to their places and then moved, so an interrupted call leaves the
+    Both files are written under temporary names and then renamed, so an interrupted call leaves the
     folder as it was. parts_name: a name for parts that are not in PARTS; to load the model, give
     them to `load_pretrained`.
 
@@ -69,10 +69,9 @@ def save_model(model: HookedTransformer, folder: Path, *, parts_name: str | None
         raise ValueError(f"expected parts out of {', '.join(PARTS)}, got others; add a parts_name")
     settings = {"architectures": ["HookedTransformer"], "parts": name, **asdict(model.config)}
     tensors = {name: w.detach().contiguous() for name, w in model.named_parameters()}
-    folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder, prefix=".part-") as scratch:
-        new = Path(scratch)
-        save_file(tensors, new / "model.safetensors", metadata={"format": "pt"})
-        (new / "config.json").write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
-        for file in ("model.safetensors", "config.json"):
-            (new / file).replace(folder / file)
+    with (
+        write_then_rename(folder / "model.safetensors") as weights_file,
+        write_then_rename(folder / "config.json") as config_file,
+    ):
+        save_file(tensors, weights_file, metadata={"format": "pt"})
+        config_file.write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
