@@ -1,7 +1,7 @@
-"""Attack a toy model: a small nudge to many features adds up where they share a direction.
+"""Attack a toy model: find the small change of an input that increases the loss most.
 
-A feature in superposition can be moved through all the others that overlap with it. So a nudge that
-is spread over them does what the same length on one feature cannot.
+Where features share directions, each output depends on many inputs. A perturbation that is spread
+over these inputs changes the output more than one of the same length on a single feature.
 Axes: inst, batch, n_features.
 Source: Elhage et al. 2022, "Toy Models of Superposition", on adversarial examples.
 """
@@ -21,17 +21,18 @@ def attack(
     radius: float,
     steps: int,
 ) -> Float[Tensor, "inst batch n_features"]:
-    """Inputs at most `radius` away from x, in Euclidean length, that the model gets most wrong.
+    """Find inputs at most `radius` away from x (Euclidean) with the largest loss.
 
-    The answer wanted stays x. Each step goes a quarter of the radius along each example's own
-    gradient of the loss, brought to length 1, and back onto the ball where it left it. It starts a
-    little beside x, since a perfect guess has no gradient. The model stays as it is.
+    This is projected gradient ascent; the target stays x. Each step has length radius / 4 along the
+    example's own normalised gradient, and is then projected onto the ball around x. The first
+    perturbation is tiny instead of zero, because a perfect reconstruction has no gradient. The
+    model's parameters and their gradients do not change.
 
     Raises: ValueError for a radius that is not above zero, or fewer than one step.
     """
     if radius <= 0 or steps < 1:
-        raise ValueError(f"expected radius > 0 and steps >= 1; {radius} and {steps} came")
-    nudge = torch.full_like(x, 1e-3 * radius / x.shape[-1] ** 0.5)
+        raise ValueError(f"expected radius > 0 and steps >= 1, got {radius} and {steps}")
+    perturbation = torch.full_like(x, 1e-3 * radius / x.shape[-1] ** 0.5)
     # exercise 1.15
     raise NotImplementedError("exercise 1.15")
 
@@ -39,7 +40,7 @@ def attack(
 def random_perturbation(
     x: Float[Tensor, "inst batch n_features"], radius: float, generator: torch.Generator
 ) -> Float[Tensor, "inst batch n_features"]:
-    """Inputs exactly `radius` away from x in a random direction: what an attack has to beat."""
+    """Move x by exactly `radius` in a random direction: the baseline of an attack."""
     direction = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
     return x + radius * F.normalize(direction, dim=-1)
 
@@ -48,12 +49,14 @@ def random_perturbation(
 def vulnerability(
     model: AbstractToy,
     x: Float[Tensor, "inst batch n_features"],
-    moved: Float[Tensor, "inst batch n_features"],
+    perturbed: Float[Tensor, "inst batch n_features"],
     importance: Float[Tensor, "inst n_features"],
 ) -> Float[Tensor, " inst"]:
-    """How many times the loss grows when the inputs are moved and the answers are not.
+    """Divide the loss on perturbed inputs by the loss on clean ones; the target is x in both.
 
-    Units: a ratio; 1 where the move does nothing, more is worse.
+    Units: a ratio; 1 where the perturbation does nothing, more is worse.
     """
-    clean, hurt = (reconstruction_loss(model(inputs), x, importance) for inputs in (x, moved))
-    return hurt / clean
+    clean_loss, perturbed_loss = (
+        reconstruction_loss(model(inputs), x, importance) for inputs in (x, perturbed)
+    )
+    return perturbed_loss / clean_loss

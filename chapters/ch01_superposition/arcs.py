@@ -1,13 +1,13 @@
-"""A circuit in a small vision network, read from its weights: lines make arcs, in two cases.
+"""A circuit in a small vision network, read from its weights: from line detectors to arc detectors.
 
-A picture holds one arc, light or dark, and the network says which way it bulges.
+A picture holds one arc, light or dark; the network classifies the direction in which it bulges.
 
-1. Line detectors: light and dark, each orientation (`line_detectors`), then ReLU.
-2. Arc detectors: the lines of an arc in their places, light OR dark: a union over cases. Then ReLU
-   and the largest value over all places.
-3. One score a direction, from the arc detectors.
+1. Line detectors, light and dark, for each orientation (`line_detectors`), then ReLU.
+2. Arc detectors: the lines of an arc at their places, light OR dark (a union over cases). Then ReLU
+   and the maximum over all places.
+3. One score per direction, linear in the arc detectors.
 
-`hand_written` sets all weights from this description, without training. Axes: batch, height, width
+`hand_written` sets all weights by this description, without training. Axes: batch, height, width
 (of pictures), h, w (of kernels), line and arc (the detectors), direction (the classes).
 Source: Olah et al. 2020, "Zoom In", whose curve detectors this imitates.
 """
@@ -26,22 +26,22 @@ from torch import Tensor, nn
 SIZE = 24
 """Height and width of a picture."""
 DIRECTIONS = 8
-"""Classes: an arc bulges to the right (0), up and right (1), up (2), ... each 45 degrees wide."""
+"""Number of classes: right (0), up and right (1), up (2), ... each 45 degrees wide."""
 RADII = (4.0, 7.0)
 """Smallest and largest radius of an arc, in pixels."""
 HALF_SPAN = 1.0
-"""Half of the angle that an arc covers, in radians."""
+"""Half of an arc's angle, in radians."""
 
 
 class Arcs(NamedTuple):
-    """Pictures of one arc each."""
+    """A batch of pictures of one arc each."""
 
     picture: Float[Tensor, "batch 1 height width"]
-    """A bright or a dark stroke on grey 0, with noise."""
+    """A light or a dark stroke on a background of 0, with noise."""
     direction: Float[Tensor, " batch"]
-    """Where the arc bulges to, in radians, anticlockwise from the right."""
+    """Direction of the bulge, in radians, anticlockwise from the right."""
     light: Bool[Tensor, " batch"]
-    """Whether the stroke is brighter than the ground."""
+    """Whether the stroke is lighter than the background."""
 
 
 def draw_arcs(
@@ -50,7 +50,7 @@ def draw_arcs(
     generator: torch.Generator,
     noise: float = 0.2,
 ) -> Arcs:
-    """Draw an arc for each direction, at a random place and of a random size."""
+    """Draw one arc per direction, at a random place and of a random size."""
     place, size, grain = (
         torch.rand(len(directions), 2, generator=generator),
         torch.rand(len(directions), 1, 1, generator=generator),
@@ -68,7 +68,7 @@ def draw_arcs(
 
 
 def stroke(across: Tensor, up: Tensor, toward: Tensor, radius: Tensor, thick: float) -> Tensor:
-    """How much of an arc lies at a place, 0 to 1; places count from the circle's centre."""
+    """Compute the intensity of an arc, 0 to 1, at coordinates relative to the circle's centre."""
     angle = torch.atan2(up, across)
     off = torch.remainder(angle - toward + math.pi, 2 * math.pi) - math.pi
     on_circle = torch.exp(-((torch.hypot(across, up) - radius) ** 2) / (2 * thick**2))
@@ -76,20 +76,20 @@ def stroke(across: Tensor, up: Tensor, toward: Tensor, radius: Tensor, thick: fl
 
 
 def random_arcs(batch: int, generator: torch.Generator) -> Arcs:
-    """Draw arcs of any direction, half of them light."""
+    """Draw arcs of uniformly random directions, half of them light."""
     directions = 2 * math.pi * torch.rand(batch, generator=generator)
     return draw_arcs(directions, torch.rand(batch, generator=generator) < 0.5, generator)
 
 
 def nearest_direction(directions: Float[Tensor, " batch"]) -> Int[Tensor, " batch"]:
-    """The nearest of the eight directions."""
+    """Return the index of the nearest of the eight directions."""
     return (directions / (2 * math.pi / DIRECTIONS)).round().long() % DIRECTIONS
 
 
 def line_detectors(orientations: int = 4, size: int = 5) -> Float[Tensor, "line 1 h w"]:
-    """Kernels that answer to light lines, then to dark ones: each the negative of the other.
+    """Make the kernels of light-line detectors, then of dark-line detectors, their negatives.
 
-    Line i is turned by i / orientations of half a turn, anticlockwise from the horizontal.
+    Line i is rotated by 180 i / orientations degrees, anticlockwise from the horizontal.
     """
     along = torch.arange(size) - (size - 1) / 2
     up, right = torch.meshgrid(-along, along, indexing="ij")
@@ -105,16 +105,19 @@ def line_detectors(orientations: int = 4, size: int = 5) -> Float[Tensor, "line 
 def compose_convolutions(
     first: Float[Tensor, "d_mid d_in h w"], second: Float[Tensor, "d_out d_mid h2 w2"]
 ) -> Float[Tensor, "d_out d_in H W"]:
-    """The one convolution that two, without a nonlinearity between them, are.
+    """Compose two convolutions with no nonlinearity in between into a single kernel.
 
-    `F.conv2d(F.conv2d(x, first), second)` equals `F.conv2d(x, compose_convolutions(first, second))`, in the
-    middle of a picture and at its edges (no padding). H = h + h2 - 1, and W likewise. What a unit
-    of the second layer looks for, in pixels.
+    `F.conv2d(F.conv2d(x, first), second)` equals `F.conv2d(x, compose_convolutions(first, second))`
+    everywhere in the picture (no padding). H = h + h2 - 1, and W likewise. The kernel shows the
+    pattern of pixels that excites each unit of the second layer.
 
-    Raises: ValueError when the second does not read as many channels as the first writes.
+    Raises: ValueError when `second` has another number of inputs than `first` has outputs.
     """
     if first.shape[0] != second.shape[1]:
-        raise ValueError(f"first writes {first.shape[0]} channels, second reads {second.shape[1]}")
+        raise ValueError(
+            f"expected as many input channels of second as output channels of first, "
+            f"got {second.shape[1]} and {first.shape[0]}"
+        )
     # exercise 1.16
     raise NotImplementedError("exercise 1.16")
 
@@ -132,7 +135,7 @@ class ArcNet(nn.Module):
     def __init__(self, lines: Float[Tensor, "line 1 h w"], n_arcs: int, seed: int = 0):
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
-        # Small random weights, so that what is seen after training was learned.
+        # Small random weights, so that the structure seen after training was learned.
         arcs = torch.randn(n_arcs, len(lines), 7, 7, generator=generator)
         out = torch.randn(n_arcs, DIRECTIONS, generator=generator)
         self.W_line, self.b_line = nn.Parameter(lines), nn.Parameter(torch.zeros(len(lines)))
@@ -140,8 +143,10 @@ class ArcNet(nn.Module):
         self.b_arc = nn.Parameter(torch.zeros(n_arcs))
         self.W_U, self.b_U = nn.Parameter(out / n_arcs**0.5), nn.Parameter(torch.zeros(DIRECTIONS))
 
-    def arc_activations(self, picture: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch arc"]:
-        """How strongly each arc detector answers, at the place where it answers most."""
+    def arc_activations(
+        self, picture: Float[Tensor, "batch 1 height width"]
+    ) -> Float[Tensor, "batch arc"]:
+        """Compute each arc detector's largest activation over all places."""
         lines = F.relu(F.conv2d(picture, self.W_line, self.b_line))
         arcs = F.relu(F.conv2d(lines, self.W_arc, self.b_arc, stride=2))
         return arcs.amax(dim=(2, 3))
@@ -149,16 +154,17 @@ class ArcNet(nn.Module):
     def forward(
         self, picture: Float[Tensor, "batch 1 height width"]
     ) -> Float[Tensor, "batch direction"]:
-        """One score for each direction."""
+        """Compute one logit per direction."""
         return self.arc_activations(picture) @ self.W_U + self.b_U
 
 
 def arc_kernels(
     directions: Float[Tensor, " arc"], orientations: int = 4, size: int = 7
 ) -> Float[Tensor, "arc line h w"]:
-    """What arc detectors should want, by hand, for arcs that bulge to the given directions.
+    """Construct the kernels of arc detectors for the given directions by hand.
 
-    Lines along the arc, none across it: cos(2 x angle between). Light and dark lines alike.
+    The weight of a line detector is cos(2 x the angle between line and arc): excited by lines along
+    the arc, inhibited by lines across it. Light and dark lines have equal weights.
     """
     along, radius = torch.arange(size) - (size - 1) / 2, torch.tensor(5.0)
     up, right = torch.meshgrid(-along, along, indexing="ij")
@@ -166,13 +172,14 @@ def arc_kernels(
     up, right = up + radius * toward.sin(), right + radius * toward.cos()
     place = stroke(right, up, toward, radius, thick=1.6)
     tangent = torch.atan2(up, right) + math.pi / 2
-    turned = math.pi * torch.arange(orientations)[:, None, None] / orientations
-    wants = torch.cos(2 * (tangent[:, None] - turned)) * place[:, None]
-    return repeat(wants, "arc line h w -> arc (case line) h w", case=2)
+    angles = math.pi * torch.arange(orientations)[:, None, None] / orientations
+    # [arc, 1, h, w] minus [line, 1, 1]
+    weights = torch.cos(2 * (tangent[:, None] - angles)) * place[:, None]
+    return repeat(weights, "arc line h w -> arc (case line) h w", case=2)
 
 
 def hand_written() -> ArcNet:
-    """A network set by hand: one arc detector for each direction."""
+    """Build a network with hand-set weights: one arc detector per direction."""
     net = ArcNet(line_detectors(), n_arcs=DIRECTIONS)
     with torch.no_grad():
         net.W_arc.copy_(arc_kernels(2 * math.pi * torch.arange(DIRECTIONS) / DIRECTIONS))
@@ -183,29 +190,29 @@ def hand_written() -> ArcNet:
 
 @dataclass(frozen=True)
 class ArcTrainConfig:
-    """How long and how hard; the defaults take some seconds."""
+    """Hyperparameters of a training run; the defaults take some seconds."""
 
     steps: int = 600
-    """Updates in all."""
+    """Number of updates."""
     batch_size: int = 128
-    """Pictures a step."""
+    """Pictures per step."""
     lr: float = 5e-3
-    """Highest learning rate, after 50 steps of warm-up; it then falls to zero in a line."""
+    """Peak learning rate, after 50 steps of warm-up; it then falls linearly to zero."""
     activation_penalty: float = 0.05
-    """Price of an arc detector's answer, from a third of the way on: it makes them selective."""
+    """L1 penalty on arc activations, from a third of the run on; it makes them selective."""
     weight_decay: float = 1.0
-    """AdamW's pull on the weights, times the learning rate; it wipes out what is never used."""
+    """AdamW's weight decay; it removes weights that are never used."""
     seed: int = 0
-    """Of the pictures; the weights' seed belongs to the network."""
+    """Seed of the pictures; the network has its own seed for the weights."""
 
 
 def train_arcs(net: ArcNet, config: ArcTrainConfig) -> Iterator[float]:
-    """Train in place on new pictures each step, yielding the cross-entropy before each update."""
+    """Train in place on new pictures each step, and yield the cross-entropy before each update."""
     generator = torch.Generator().manual_seed(config.seed + 1000)
-    moving = [w for w in net.parameters() if w.requires_grad]
+    trained = [w for w in net.parameters() if w.requires_grad]
     groups = [
-        {"params": [w for w in moving if w.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [w for w in moving if w.ndim == 1], "weight_decay": 0.0},
+        {"params": [w for w in trained if w.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [w for w in trained if w.ndim == 1], "weight_decay": 0.0},
     ]
     optimizer = torch.optim.AdamW(groups, lr=config.lr)
     for step in range(config.steps):
@@ -215,9 +222,9 @@ def train_arcs(net: ArcNet, config: ArcTrainConfig) -> Iterator[float]:
         batch = random_arcs(config.batch_size, generator)
         arcs = net.arc_activations(batch.picture)
         loss = F.cross_entropy(arcs @ net.W_U + net.b_U, nearest_direction(batch.direction))
-        price = config.activation_penalty * min(1.0, max(0.0, 3 * done - 1))
+        penalty = config.activation_penalty * min(1.0, max(0.0, 3 * done - 1))
         optimizer.zero_grad()
-        (loss + price * arcs.sum(dim=1).mean()).backward()
+        (loss + penalty * arcs.sum(dim=1).mean()).backward()
         optimizer.step()
         yield loss.item()
 
@@ -226,9 +233,9 @@ def train_arcs(net: ArcNet, config: ArcTrainConfig) -> Iterator[float]:
 def tuning_curves(
     net: ArcNet, light: bool, angles: int = 36, copies: int = 64
 ) -> Float[Tensor, "arc angle"]:
-    """Each arc detector's mean answer to arcs of each direction, without noise.
+    """Compute each arc detector's mean activation for arcs of each direction, without noise.
 
-    All angles show the same places and sizes.
+    Every angle is shown at the same places and in the same sizes, `copies` of them.
     """
     curves = []
     for angle in range(angles):

@@ -1,8 +1,8 @@
 """Compute in superposition: the absolute values of more features than there are neurons.
 
-The hidden layer's axes are neurons here, each with a ReLU, so a single axis means something. One
-feature needs two neurons, |x| = ReLU(x) + ReLU(-x); with sparse features fewer will do. How many
-features a neuron serves is a number, `features_per_neuron`: a neuron is polysemantic above 1.
+The axes of the hidden layer are neurons, each with a ReLU, so a single axis has a meaning. One
+feature needs two neurons, |x| = ReLU(x) + ReLU(-x); sparse features can share them. How many
+features a neuron represents is a number, `features_per_neuron`: above 1 it is polysemantic.
 Axes: inst, batch, n_features, d_hidden (neurons).
 Source: Elhage et al. 2022, "Toy Models of Superposition", on a privileged basis and on computation.
 """
@@ -18,17 +18,17 @@ from .toy_model import AbstractToy, ToyConfig
 def features_per_neuron(
     W: Float[Tensor, "inst d_hidden n_features"],
 ) -> Float[Tensor, "inst d_hidden"]:
-    """How many features a neuron serves: the participation ratio (sum w^2)^2 / sum w^4.
+    """Compute each neuron's participation ratio over features, (sum w^2)^2 / sum w^4.
 
     Units: features; 1 where a single weight is not zero (monosemantic), k where k weights are
-    equally large, 0 for a neuron without weights.
+    equally large, 0 where all weights are zero.
     """
     # exercise 1.13
     raise NotImplementedError("exercise 1.13")
 
 
 class AbsoluteToy(AbstractToy):
-    """Two layers, h = ReLU(W_in x) and y = ReLU(W_out h + b), trained towards |x|; not tied."""
+    """Two untied layers, h = ReLU(W_in x) and y = ReLU(W_out h + b), trained towards |x|."""
 
     W_in: Float[Tensor, "inst d_hidden n_features"]
     W_out: Float[Tensor, "inst n_features d_hidden"]
@@ -43,14 +43,14 @@ class AbsoluteToy(AbstractToy):
     def neurons(
         self, x: Float[Tensor, "inst batch n_features"]
     ) -> Float[Tensor, "inst batch d_hidden"]:
-        """Activations of the hidden neurons, h = ReLU(W_in x); there is no bias."""
+        """Compute the neurons' activations, h = ReLU(W_in x); there is no bias."""
         # exercise 1.14
         raise NotImplementedError("exercise 1.14")
 
     def forward(
         self, x: Float[Tensor, "inst batch n_features"]
     ) -> Float[Tensor, "inst batch n_features"]:
-        """The guess at |x|, y = ReLU(W_out h + b)."""
+        """Estimate |x| as y = ReLU(W_out h + b)."""
         # exercise 1.14
         raise NotImplementedError("exercise 1.14")
 
@@ -58,9 +58,9 @@ class AbsoluteToy(AbstractToy):
 def r_squared(
     y: Float[Tensor, "inst batch n_features"], target: Float[Tensor, "inst batch n_features"]
 ) -> Float[Tensor, "inst n_features"]:
-    """Share of each feature's variance that a guess explains, R^2.
+    """Compute R^2 of each feature: 1 - mean squared error / variance of the target.
 
-    Units: fraction; 1 is perfect, 0 is as good as the mean, below 0 is worse than it.
+    Units: fraction; 1 is perfect, 0 is as good as the mean, below 0 is worse than the mean.
     """
-    missed = (y - target).square().mean(dim=1)
-    return 1 - missed / target.var(dim=1, correction=0)
+    error = (y - target).square().mean(dim=1)
+    return 1 - error / target.var(dim=1, correction=0)

@@ -1,11 +1,11 @@
-"""Compute a toy model's expected loss without sampling, and from it which phase is best.
+"""Compute a toy model's expected loss without sampling, and from it which phase is optimal.
 
-Training shows what a model does; these functions say what it should do.
-1. A feature is off, or it has a strength that Gauss and Legendre's nodes stand for. 2. All
-combinations of the features' nodes, each weighed by its probability, give the expected loss.
-3. Descent on that loss from many starts finds the best weights: the oracle `best_loss`.
-4. Closed forms for the simplest weights show where intuition ends.
-Axes: inst (weights side by side), point (combinations of nodes), cell (problems side by side).
+Training shows which weights a model finds; these functions show which weights are best.
+1. A feature is off, or its strength is one of the nodes of Gauss-Legendre quadrature.
+2. All combinations of the features' nodes, weighted by probability, give the expected loss.
+3. Gradient descent on that loss from many starts finds the best weights: the oracle `best_loss`.
+4. Closed forms of the simplest weights give exact boundaries between phases.
+Axes: inst (a batch of weights), point (combinations of nodes), cell (a batch of problems).
 Source: Elhage et al. 2022, "Toy Models of Superposition"; the closed forms are derived on the page.
 """
 
@@ -25,17 +25,17 @@ Biases = Float[Tensor, "inst n_features"]
 
 
 def feature_variance(probability: float) -> float:
-    """Variance of one feature: E[x^2] - E[x]^2 = p / 3 - p^2 / 4."""
+    """Compute the variance of one feature: E[x^2] - E[x]^2 = p / 3 - p^2 / 4."""
     return probability / 3 - probability**2 / 4
 
 
 def linear_loss(
     W: Weights, importance: Float[Tensor, "inst n_features"], probability: float
 ) -> Float[Tensor, " inst"]:
-    """Expected loss of x' = W^T W x + b at its best bias, all features equally sparse.
+    """Compute the expected loss of x' = W^T W x + b at its best bias, all features equally sparse.
 
-    The best bias takes care of the mean, so only variance is left. Each feature pays for what it
-    lost, I_i (1 - ||W_i||^2)^2, and for what the others add to it, I_j (W_j . W_i)^2.
+    The best bias removes the error of the mean, so only variance remains. Each feature contributes
+    a reconstruction term, I_i (1 - ||W_i||^2)^2, and interference terms, I_j (W_j . W_i)^2.
 
     Units: squared strength; lower is better.
     """
@@ -46,10 +46,10 @@ def linear_loss(
 def one_sparse_loss(
     W: Weights, b: Biases, importance: Float[Tensor, "inst n_features"], strength: float
 ) -> Float[Tensor, " inst"]:
-    """Loss of x' = ReLU(W^T W x + b) summed over the inputs with one feature on, at one strength.
+    """Sum the loss of x' = ReLU(W^T W x + b) over the inputs with a single feature on.
 
-    When features are very sparse nearly all inputs have one feature on or none, and this loss
-    decides which directions are best. Negative interference costs nothing: the ReLU cuts it.
+    When features are very sparse, nearly all inputs have one feature on or none, and this loss
+    decides which directions are best. Negative interference is free: the ReLU removes it.
 
     Units: squared strength; lower is better.
     """
@@ -58,13 +58,15 @@ def one_sparse_loss(
 
 
 def quadrature_nodes(nodes: int) -> tuple[Float[Tensor, " nodes"], Float[Tensor, " nodes"]]:
-    """Points of [0, 1] and their weights, such that sum(w f(x)) is the integral of f.
+    """Return the points and weights of Gauss-Legendre quadrature on [0, 1].
 
-    Exact for polynomials of degree 2 nodes - 1; a ReLU's kink costs a little, the less the more
-    nodes. Raises: ValueError for fewer than one node.
+    sum(w f(x)) is the integral of f: exact for polynomials up to degree 2 nodes - 1. A ReLU's kink
+    leaves a small error, which falls with the number of nodes.
+
+    Raises: ValueError for fewer than one node.
     """
     if nodes < 1:
-        raise ValueError(f"an integral needs at least one node; {nodes} came")
+        raise ValueError(f"expected at least one node, got {nodes}")
     points, weights = (torch.from_numpy(values) for values in leggauss(nodes))
     return (points + 1) / 2, weights / 2
 
@@ -76,10 +78,11 @@ def expected_loss(
     probability: Float[Tensor, "inst n_features"],
     nodes: int,
 ) -> Float[Tensor, " inst"]:
-    """Loss of x' = ReLU(W^T W x + b), averaged over all features that can be drawn.
+    """Compute the expected loss of x' = ReLU(W^T W x + b) by quadrature instead of sampling.
 
-    Every feature is off with probability 1 - p, or on at one of the nodes, whose weights share p.
-    There are (nodes + 1)^n_features combinations: this is for two or three features.
+    A feature is off with probability 1 - p, or its strength is one of the nodes, with probability
+    p times the node's weight. There are (nodes + 1)^n_features combinations, so this is for two or
+    three features.
 
     Units: squared strength; lower is better.
     """
@@ -88,29 +91,30 @@ def expected_loss(
 
 
 def dropped_loss(probability: float, importance: float) -> float:
-    """Loss of leaving one feature out altogether, at its best constant guess, p / 2."""
+    """Compute the loss of ignoring one feature: the output is the best constant, p / 2."""
     return importance * feature_variance(probability)
 
 
 def antipodal_loss(probability: float, importance: float) -> float:
-    """Loss of W = [1, -1] without biases: two features, of importance 1 and `importance`.
+    """Compute the loss of W = [1, -1], b = 0 for two features of importance 1 and `importance`.
 
-    It errs only where both are on, by the smaller strength in each; E[min(x, y)^2] = 1/6.
+    Only inputs with both features on have an error: each output is too small by the smaller
+    strength, and E[min(x, y)^2] = 1/6.
     """
     return probability**2 * (1 + importance) / 6
 
 
 class Optimum(NamedTuple):
-    """The best weights found, one for each cell."""
+    """Best weights found for each cell."""
 
     loss: Float[Tensor, " cell"]
-    """Expected loss of the best of all starts."""
+    """Expected loss of the best start."""
     W: Float[Tensor, "cell d_hidden n_features"]
-    """Its directions."""
+    """Weights of the best start."""
     b: Float[Tensor, "cell n_features"]
-    """Its biases."""
+    """Biases of the best start."""
     share_of_starts: Float[Tensor, " cell"]
-    """Share of the starts that came within 1 % of the best loss."""
+    """Share of the starts that end within 1 % of the best loss."""
 
 
 def best_loss(
@@ -122,14 +126,14 @@ def best_loss(
     nodes: int = 8,
     seed: int = 0,
 ) -> Optimum:
-    """The lowest expected loss of a ReLU-output model, by descent from many random starts.
+    """Minimise the expected loss of a ReLU-output model from many random starts.
 
-    All cells and starts are instances of one batch. The loss has no noise, so Adam with a falling
-    learning rate settles; single starts often end in a worse valley, hence their number.
+    All cells and starts are instances of one batch. The loss has no sampling noise, so Adam with a
+    decaying learning rate converges. Single starts often end in a worse local minimum.
     """
     cells, n_features = importance.shape
     model = ReluOutputToy(ToyConfig(starts * cells, n_features, d_hidden), seed).to(importance)
-    tile = "cell n_features -> (start cell) n_features"
+    tile = "cell n_features -> (start cell) n_features"  # instance = start * cells + cell
     costs = repeat(importance, tile, start=starts)
     chances = repeat(probability, tile, start=starts)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.03)
@@ -148,25 +152,25 @@ def best_loss(
 
 
 class Phase(IntEnum):
-    """What becomes of a feature."""
+    """How a model represents a feature."""
 
     IGNORED = 0
-    """Its direction is short: the model guesses a constant."""
+    """Its direction has a small norm: the output is a constant."""
     DEDICATED = 1
-    """It has a direction that no other feature disturbs."""
+    """Its direction is orthogonal to the others."""
     SUPERPOSED = 2
-    """It is kept, and shares."""
+    """It is represented, and shares its direction with others."""
 
 
 def classify_phase(
     W: Weights, feature: int, kept: float = 0.5, shared: float = 0.25
 ) -> Int[Tensor, " inst"]:
-    """Which phase a feature is in.
+    """Classify the phase of one feature in each instance.
 
-    It is kept where its norm exceeds `kept`, and then in superposition where its interference
-    exceeds `shared`.
+    It is represented where its norm exceeds `kept`, and then in superposition where its
+    interference exceeds `shared`.
     """
     norm = W[:, :, feature].norm(dim=1)
-    disturbed = interference(W)[:, feature] > shared
-    phase = torch.where(disturbed, Phase.SUPERPOSED, Phase.DEDICATED)
+    is_shared = interference(W)[:, feature] > shared
+    phase = torch.where(is_shared, Phase.SUPERPOSED, Phase.DEDICATED)
     return torch.where(norm > kept, phase, Phase.IGNORED)

@@ -1,7 +1,7 @@
-"""Squeeze features through too few dimensions and read them out again, many models at once.
+"""Toy models that encode features in fewer dimensions and decode them again, many at once.
 
 A toy model maps n_features numbers to d_hidden and back. Its instances differ in their weights and
-in their data, never in their sizes, so one einsum serves them all.
+in their data, never in their sizes, so one einsum computes them all.
 Axes: inst, batch, n_features, d_hidden. W[i, :, f] is the direction of feature f in instance i.
 Source: Elhage et al. 2022, "Toy Models of Superposition".
 """
@@ -24,23 +24,26 @@ class ToyConfig:
     """Sizes of a batch of toy models."""
 
     n_inst: int
-    """Models side by side."""
+    """Independent models in the batch."""
     n_features: int
-    """Numbers that go in and come out."""
+    """Inputs, and outputs, of each model."""
     d_hidden: int
-    """Dimensions in between."""
+    """Hidden dimensions."""
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a size below 1."""
+        """Check the sizes.
+
+        Raises: ValueError for a size below 1.
+        """
         for name, size in vars(self).items():
             if size < 1:
-                raise ValueError(f"{name} must be at least 1; {size} came")
+                raise ValueError(f"expected {name} to be at least 1, got {size}")
 
 
 class AbstractToy(nn.Module, ABC):
-    """What all toy models share: x goes in, a guess at the target comes out.
+    """Base of the toy models: a batch of independent models with Xavier-normal initial weights.
 
-    `forward` is what a final class defines; the weights start as random normal numbers (Xavier).
+    A subclass defines its parameters and `forward`.
     """
 
     def __init__(self, config: ToyConfig, seed: int = 0) -> None:
@@ -49,8 +52,8 @@ class AbstractToy(nn.Module, ABC):
         self.generator = torch.Generator().manual_seed(seed)
 
     def random_weight(self, fan_in: int, fan_out: int) -> nn.Parameter:
-        """Xavier's start, [inst, fan_out, fan_in]: normal, variance 2 / (fan_in + fan_out)."""
-        shape = (self.config.n_inst, fan_out, fan_in)
+        """Draw Xavier-normal weights: mean 0, variance 2 / (fan_in + fan_out)."""
+        shape = (self.config.n_inst, fan_out, fan_in)  # [inst, fan_out, fan_in]
         scale = (2 / (fan_in + fan_out)) ** 0.5
         return nn.Parameter(scale * torch.randn(shape, generator=self.generator))
 
@@ -58,20 +61,20 @@ class AbstractToy(nn.Module, ABC):
     def forward(
         self, x: Float[Tensor, "inst batch n_features"]
     ) -> Float[Tensor, "inst batch n_features"]:
-        """The model's guess at the target, from x."""
+        """Estimate the target from x."""
 
     @classmethod
     def from_tensors(
         cls: type[Toy], config: Mapping[str, Any], tensors: Mapping[str, Tensor]
     ) -> Toy:
-        """A model with given weights, such as those of `toy_models.load`."""
+        """Build a model with given weights, such as those of `toy_models.load`."""
         model = cls(ToyConfig(*(config[name] for name in ("n_inst", "n_features", "d_hidden"))))
         model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
         return model.requires_grad_(False)
 
 
 class TiedToy(AbstractToy):
-    """A toy that reads out with the transpose of the weights that it wrote with."""
+    """A toy whose decoder is the transpose of its encoder."""
 
     W: Float[Tensor, "inst d_hidden n_features"]
     b: Float[Tensor, "inst n_features"]
@@ -84,7 +87,7 @@ class TiedToy(AbstractToy):
     def hidden(
         self, x: Float[Tensor, "inst batch n_features"]
     ) -> Float[Tensor, "inst batch d_hidden"]:
-        """The squeezed features, h = W x."""
+        """Encode the features, h = W x."""
         return einsum(
             x, self.W, "inst batch n_features, inst d_hidden n_features -> inst batch d_hidden"
         )
@@ -92,46 +95,46 @@ class TiedToy(AbstractToy):
     def decode(
         self, hidden: Float[Tensor, "inst batch d_hidden"]
     ) -> Float[Tensor, "inst batch n_features"]:
-        """W^T h + b: each feature's own direction reads it out."""
-        back = einsum(
+        """Decode the hidden vector, W^T h + b: project it onto each feature's direction."""
+        x_hat = einsum(
             hidden,
             self.W,
             "inst batch d_hidden, inst d_hidden n_features -> inst batch n_features",
         )
-        return back + self.b[:, None, :]
+        return x_hat + self.b[:, None, :]
 
 
 class LinearToy(TiedToy):
-    """x' = W^T W x + b. It keeps the d_hidden most important features and no others."""
+    """x' = W^T W x + b. After training it represents the d_hidden most important features only."""
 
     def forward(
         self, x: Float[Tensor, "inst batch n_features"]
     ) -> Float[Tensor, "inst batch n_features"]:
-        """The linear guess."""
+        """Reconstruct x linearly."""
         return self.decode(self.hidden(x))
 
 
 class ReluOutputToy(TiedToy):
-    """x' = ReLU(W^T W x + b). The ReLU cuts away small negative interference.
+    """x' = ReLU(W^T W x + b). The ReLU removes negative interference.
 
-    With sparse features that pays: it keeps more features than it has dimensions.
+    With sparse features it represents more features than it has dimensions.
     """
 
     def forward(
         self, x: Float[Tensor, "inst batch n_features"]
     ) -> Float[Tensor, "inst batch n_features"]:
-        """The guess, never negative."""
+        """Reconstruct x; no output is negative."""
         # exercise 1.3
         raise NotImplementedError("exercise 1.3")
 
 
 class ReluHiddenToy(TiedToy):
-    """h = ReLU(W x), x' = ReLU(W^T h + b). The hidden axes are neurons: rotating them matters."""
+    """h = ReLU(W x), x' = ReLU(W^T h + b). Its hidden axes are neurons: a privileged basis."""
 
     def forward(
         self, x: Float[Tensor, "inst batch n_features"]
     ) -> Float[Tensor, "inst batch n_features"]:
-        """The guess, read from neurons that are never negative."""
+        """Reconstruct x from neurons whose activations are never negative."""
         return self.decode(self.hidden(x).relu()).relu()
 
 
@@ -140,9 +143,9 @@ def reconstruction_loss(
     x: Float[Tensor, "inst batch n_features"],
     importance: Float[Tensor, "inst n_features"],
 ) -> Float[Tensor, " inst"]:
-    """Squared error, weighed by importance and summed over features; the mean over examples.
+    """Compute the squared error, weighted by importance, summed over features, mean over examples.
 
-    Units: squared strength; 0 is perfect, and zeros everywhere score sum(I p) / 3. Lower is better.
+    Units: squared strength; 0 is perfect, an output of zeros scores sum(I p) / 3. Lower is better.
     """
     # exercise 1.4
     raise NotImplementedError("exercise 1.4")

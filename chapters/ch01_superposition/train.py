@@ -1,9 +1,9 @@
 """Train toy models, all instances in one batch.
 
-1. Draw features for every instance. 2. Guess the target, measure each instance's loss. 3. Add the
-losses up and take one step of Adam: no weight belongs to two instances, so each moves as if alone.
+1. Draw features for every instance. 2. Run the models and compute each instance's loss. 3. Sum the
+losses and take one step of Adam: no weight is shared by two instances, so each trains as if alone.
 
-`train` yields one record a step; the caller decides about progress bars and about what to look at.
+`train` yields one record per step; progress bars and measurements are the caller's choice.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,22 +21,22 @@ Features = Float[Tensor, "inst batch n_features"]
 
 @dataclass(frozen=True)
 class ToyTrainConfig:
-    """How long, how fast, and on how much at a time."""
+    """Hyperparameters of a training run."""
 
     steps: int
-    """Updates in all."""
+    """Number of updates."""
     batch_size: int = 1024
-    """Examples a step, for each instance."""
+    """Examples per step and instance."""
     lr: float = 1e-3
     """Learning rate of the first step."""
     linear_decay: bool = False
-    """Whether the learning rate falls to zero in a line; else it stays."""
+    """Whether the learning rate falls linearly to zero; otherwise it is constant."""
     seed: int = 0
-    """Of the data; the weights' seed belongs to the model."""
+    """Seed of the data; the model has its own seed for the weights."""
 
 
 class Record(NamedTuple):
-    """What one training step reports."""
+    """Result of one training step."""
 
     step: int
     """Updates made so far."""
@@ -51,10 +51,10 @@ def train_step(
     importance: Float[Tensor, "inst n_features"],
     optimizer: torch.optim.Optimizer,
 ) -> Float[Tensor, " inst"]:
-    """Moves all instances once, against the gradient of the SUM of their losses.
+    """Update all instances once by the gradient of the SUM of their losses.
 
-    With a mean instead, the step of an instance would depend on how many stand beside it.
-    Returns each instance's loss before the update, without its graph.
+    With the mean, the size of an instance's gradient would depend on how many instances are trained
+    together. Returns each instance's loss before the update, detached.
     """
     # exercise 1.5
     raise NotImplementedError("exercise 1.5")
@@ -67,9 +67,9 @@ def train(
     config: ToyTrainConfig,
     target: Callable[[Features], Features] = torch.clone,
 ) -> Iterator[Record]:
-    """Train in place and yield a record a step.
+    """Train a model in place and yield one record per step.
 
-    draw: (batch_size, generator) -> features; target: what the model should make of them.
+    draw: (batch_size, generator) -> features; target: features -> what the model should output.
     Raises: ValueError where importance does not fit the model, or where the data is not finite.
     """
     check_importance(importance, model)
@@ -82,18 +82,21 @@ def train(
             optimizer.param_groups[0]["lr"] = config.lr * (1 - step / config.steps)
         x = draw(config.batch_size, generator)
         if step == 0 and not x.isfinite().all():
-            raise ValueError("the features drawn hold NaN or infinity; expected finite numbers")
+            raise ValueError("expected finite features from `draw`, got NaN or infinity")
         losses = train_step(model, x, target(x), importance, optimizer)
         yield Record(step + 1, losses)
 
 
 def check_importance(importance: Tensor, model: AbstractToy) -> None:
-    """Raises ValueError unless there is one importance, not negative, a feature and instance."""
+    """Check that there is one importance per instance and feature, zero or more.
+
+    Raises: ValueError for another shape, a negative importance or NaN.
+    """
     expected = (model.config.n_inst, model.config.n_features)
     if tuple(importance.shape) != expected:
         raise ValueError(
-            f"importance has shape {list(importance.shape)}; one number for each instance and "
-            f"feature is expected, {list(expected)} (use .expand for the same in all instances)"
+            f"expected importance of shape [inst, n_features], here {list(expected)}, got "
+            f"{list(importance.shape)}; repeat it for all instances with .expand"
         )
     if not (importance >= 0).all():
-        raise ValueError("importances must be zero or more; a negative one or NaN came")
+        raise ValueError("expected importances of zero or more, got a negative number or NaN")

@@ -1,115 +1,86 @@
-"""Match the units of two networks, and say how alike they are beyond what matching alone gives.
+"""Match the units of two networks one to one, and measure how similar matched units are.
 
-1. Ask both networks the same questions (probes): a curve of answers for each unit.
-2. Correlate every curve of one with every curve of the other.
-3. Pair units one to one so that the sum of correlations is as large as can be.
-4. Do the same with turned curves: they keep their shapes, and lose what they agree about.
+1. Present the same inputs (probes) to both networks: a response curve for each unit.
+2. Correlate every curve of one network with every curve of the other.
+3. Choose the one-to-one matching with the largest sum of correlations.
+4. Repeat with shifted curves as a control: they keep their shapes and lose what they agree about.
 
-Axes: unit (of the first network), other (of the second), probe (questions, the same for both).
-Source: Olah et al. 2020, "Zoom In", on universality; the matching is Kuhn 1955, "The Hungarian
-method", in the form that adds one unit at a time along a shortest path.
+Axes: unit (of the first network), other (of the second), probe (the same for both).
+Source: Olah et al. 2020, "Zoom In", on universality. The matching is the linear assignment problem
+(Kuhn 1955, "The Hungarian method"), solved by scipy.
 """
 
-import math
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 
 class Matching(NamedTuple):
-    """Who belongs to whom."""
+    """A one-to-one matching of the units of two networks."""
 
-    partner: Int[Tensor, " unit"]
-    """For each unit of the first network its partner in the second; no partner comes twice."""
+    assignment: Int[Tensor, " unit"]
+    """Index of the matched unit in the second network, for each unit of the first; all differ."""
     correlation: Float[Tensor, " unit"]
-    """How alike the two answer, -1 to 1; 0 with a unit that always answers the same."""
+    """Correlation of the matched curves, -1 to 1; 0 if either is constant."""
 
 
 def correlations(
     first: Float[Tensor, "unit probe"], second: Float[Tensor, "other probe"]
 ) -> Float[Tensor, "unit other"]:
-    """Correlation over probes of each unit with each other; 0 for a unit that never changes."""
+    """Correlate each curve with each other curve over probes; 0 for a constant curve."""
     units = []
     for curves in (first, second):
         centred = curves - curves.mean(dim=1, keepdim=True)
-        # What rounding leaves of a unit that never changes must not be blown up to length 1.
-        changes = centred.norm(dim=1, keepdim=True) > 1e-5 * curves.norm(dim=1, keepdim=True)
-        units.append(torch.where(changes, F.normalize(centred, dim=1), 0.0))
+        # A constant curve leaves rounding errors, which must not be scaled up to length 1.
+        varies = centred.norm(dim=1, keepdim=True) > 1e-5 * curves.norm(dim=1, keepdim=True)
+        units.append(torch.where(varies, F.normalize(centred, dim=1), 0.0))
     return units[0] @ units[1].T
 
 
 def match_units(
     first: Float[Tensor, "unit probe"], second: Float[Tensor, "other probe"]
 ) -> Matching:
-    """Pair units one to one so that the correlations of the pairs sum to the most.
+    """Match units one to one so that the sum of their correlations is largest.
 
-    Matching finds something in any two networks, so compare it with `turned` curves.
+    Matching finds something in any two networks, so compare it with a matching of `shift_curves`.
 
-    Raises: ValueError when the second network has fewer units, or was asked other probes, or when
-        an answer is not a finite number.
+    Raises: ValueError when the second network has fewer units or other probes, or when a value is
+        not finite.
     """
     if first.shape[1] != second.shape[1] or len(first) > len(second):
-        came = f"{list(first.shape)} and {list(second.shape)} came"
-        raise ValueError(f"expected the same probes, and no more units in the first; {came}")
+        raise ValueError(
+            "expected curves over the same probes, and at least as many units in the second "
+            f"network as in the first, got shapes {list(first.shape)} and {list(second.shape)}"
+        )
     if not (first.isfinite().all() and second.isfinite().all()):
-        raise ValueError("the curves hold NaN or infinity; expected finite numbers")
-    alike = correlations(first, second)
-    partner = torch.tensor(cheapest_pairs((-alike).tolist()), dtype=torch.long)
-    return Matching(partner, alike[torch.arange(len(first)), partner.to(alike.device)])
-
-
-def cheapest_pairs(costs: list[list[float]]) -> list[int]:
-    """For each row a column of its own, so that the sum of costs is least.
-
-    Rows come one by one. Each looks for the cheapest chain of moves that frees a column for it;
-    `paid` and `asked` are the prices of rows and columns that keep all earlier choices best.
-    """
-    columns = range(len(costs[0]))
-    paid, asked = [0.0] * len(costs), [0.0] * len(columns)
-    nobody = -1
-    owner = [nobody] * len(columns)
-    for new in range(len(costs)):
-        reach, before = [math.inf] * len(columns), [nobody] * len(columns)
-        seen: list[int] = []
-        row, last, price = new, nobody, 0.0
-        while row != nobody:
-            for column in columns:
-                through = price + costs[row][column] - paid[row] - asked[column]
-                if column not in seen and through < reach[column]:
-                    reach[column], before[column] = through, last
-            last = min((c for c in columns if c not in seen), key=lambda column: reach[column])
-            row, price = owner[last], reach[last]
-            seen.append(last)
-        paid[new] += price
-        for column in seen[:-1]:
-            paid[owner[column]] += price - reach[column]
-            asked[column] -= price - reach[column]
-        while before[last] != nobody:
-            owner[last], last = owner[before[last]], before[last]
-        owner[last] = new
-    return [owner.index(row) for row in range(len(costs))]
+        raise ValueError("expected finite curves, got NaN or infinity")
+    matrix = correlations(first, second)
+    rows, columns = linear_sum_assignment(matrix.detach().cpu().double().numpy(), maximize=True)
+    assignment = torch.from_numpy(columns).long()  # rows are 0, 1, 2, ...
+    return Matching(assignment, matrix[rows, assignment.to(matrix.device)])
 
 
 def shift_curves(
     curves: Float[Tensor, "unit probe"], generator: torch.Generator
 ) -> Float[Tensor, "unit probe"]:
-    """Each curve shifted around by a random number of probes: a control for the matching.
+    """Shift each curve cyclically by a random number of probes: a control for the matching.
 
-    For probes on a circle, such as directions. Peaks keep their height and width and lose their
-    place, so what still matches is what any family of such peaks would give.
+    For probes on a circle, such as directions. A peak keeps its height and width and loses its
+    position, so the correlation that remains is what any family of such peaks would give.
     """
     shifts = torch.randint(curves.shape[1], (len(curves), 1), generator=generator)
-    places = (torch.arange(curves.shape[1]) - shifts) % curves.shape[1]
-    return curves.gather(1, places.to(curves.device))
+    source = (torch.arange(curves.shape[1]) - shifts) % curves.shape[1]  # [unit, probe]
+    return curves.gather(1, source.to(curves.device))
 
 
 def jaccard(first: Tensor, second: Tensor) -> float:
-    """Share of the marked entries of two Boolean tensors that both mark (Jaccard); 1 for none.
+    """Compute the Jaccard index of two Boolean tensors: entries true in both over true in either.
 
-    Units: fraction; 1 when both mark the same.
+    Units: fraction; 1 when both are equal, also when both are false everywhere.
     """
     either = (first | second).sum().item()
     return (first & second).sum().item() / either if either else 1.0
