@@ -89,18 +89,20 @@ def mistakes(
     named: Mapping[str, Form | Sequence[Form]] | None = None,
     unnamed: Mapping[str, Form | Sequence[Form]] | Sequence[Form] = (),
     slow: Mapping[str, Form | Sequence[Form]] | None = None,
+    base: str = "",
 ) -> list[Mistake]:
     """Make the records of one function's mistakes.
 
     named: words that are printed -> a whole body, an edit {old: new} of the reference's answer, or
     a list of several of them. unnamed: wrong answers whose failure is explained by the grader's
-    claim, of which the keys are a part. slow: as named, tried only with --slow.
+    claim, of which the keys are a part. slow: as named, tried only with --slow. base: a body that
+    edits change, instead of the reference's.
     """
     if not isinstance(unnamed, Mapping):
         unnamed = {"": list(unnamed)}
-    made = [Mistake(number, *one) for one in _records(function, named or {})]
-    made += [Mistake(number, *one, named=False) for one in _records(function, unnamed)]
-    return made + [Mistake(number, *one, slow=True) for one in _records(function, slow or {})]
+    made = [Mistake(number, *one) for one in _records(function, named or {}, base)]
+    made += [Mistake(number, *one, named=False) for one in _records(function, unnamed, base)]
+    return made + [Mistake(number, *one, slow=True) for one in _records(function, slow or {}, base)]
 
 
 def right_answers(number: str, function: str, forms: Mapping[str, Form]) -> list[RightAnswer]:
@@ -108,10 +110,24 @@ def right_answers(number: str, function: str, forms: Mapping[str, Form]) -> list
     return [RightAnswer(number, *one) for one in _records(function, forms)]
 
 
-def _records(function: str, table: Mapping[str, Form | Sequence[Form]]):
+def _records(function: str, table: Mapping[str, Form | Sequence[Form]], base: str = ""):
     for words, forms in table.items():
         for form in [forms] if isinstance(forms, str | Mapping) else forms:
+            if base and isinstance(form, Mapping):
+                form = edited(textwrap.dedent(base), form)
             yield words, {function: form} if isinstance(form, str) else form, function
+
+
+def edited(text: str, edits: Mapping[str, str]) -> str:
+    """A text with each old part replaced.
+
+    Raises: ValueError when an old part is not found exactly once.
+    """
+    for old, new in edits.items():
+        if text.count(old) != 1:
+            raise ValueError(f"expected {old!r} once in the answer, got {text.count(old)} times")
+        text = text.replace(old, new)
+    return text
 
 
 def stub(number: str) -> Variant:
@@ -124,8 +140,7 @@ def stub(number: str) -> Variant:
 
 def answers_of(package: Path, number: str) -> dict[str, str]:
     """Function, or number of a table -> the text below its mark, without indent."""
-    path = numbers_of(package / chapter_of(number))[number]
-    return {name: textwrap.dedent(text) for name, text in _answers(path, number).items()}
+    return _answers(numbers_of(package / chapter_of(number))[number], number)
 
 
 @functools.cache
@@ -158,10 +173,11 @@ def numbers_of(chapter: Path) -> dict[str, Path]:
 
 
 def _answers(path: Path, number: str) -> dict[str, str]:
-    """Function, or number of a table -> the text below its mark."""
+    """Function, or number of a table -> the text below its mark, without indent."""
     lines = _text(path).split("\n")
     own = [answer for answer in answers_in(path) if answer.number == number]
-    return {one.qualname: "\n".join(lines[one.mark_line : one.last_line]) for one in own}
+    texts = {one.qualname: "\n".join(lines[one.mark_line : one.last_line]) for one in own}
+    return {name: textwrap.dedent(text) for name, text in texts.items()}
 
 
 def with_answers(text: str, file: str, bodies: Mapping[str, str]) -> str:

@@ -5,7 +5,9 @@
 
 from dataclasses import dataclass, field
 
-from .mistakes import Mistake, RightAnswer
+from chapters.course.answer_tables import answers_in
+
+from .mistakes import SOLUTIONS, Mistake, RightAnswer, chapter_of, numbers_of
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,16 @@ class Right:
 
     def record(self) -> RightAnswer:
         """The same in the new form."""
-        return RightAnswer(self.number, self.name, self.replace | self.body)
+        return RightAnswer(self.number, self.name, self._changes())
+
+    def _changes(self) -> dict[str, str]:
+        """The changes, with edits of the answers without their indent."""
+        file = numbers_of(SOLUTIONS / chapter_of(self.number))[self.number]
+        indent = min(one.indent for one in answers_in(file) if one.number == self.number)
+        edits = [
+            [text.replace("\n" + indent, "\n") for text in pair] for pair in self.replace.items()
+        ]
+        return dict(edits) | self.body
 
 
 @dataclass(frozen=True)
@@ -32,4 +43,4 @@ class Wrong(Right):
 
     def record(self) -> Mistake:
         """The same in the new form."""
-        return Mistake(self.number, self.says, self.replace | self.body, named=False)
+        return Mistake(self.number, self.says, self._changes(), named=False)
