@@ -8,7 +8,7 @@ import torch
 from tests.grading import exercise
 from tests.grading.assertions import assert_close
 
-from .attending import build, by_loop, queries_and_keys
+from .attention_fixtures import build, by_loop, queries_and_keys
 
 
 @exercise("2.8")

@@ -12,7 +12,7 @@ from torch import nn
 from tests.grading import exercise
 from tests.grading.assertions import assert_close, normal, randomise, wrong_gradients
 
-from .attending import edit, record
+from .attention_fixtures import edit, record
 
 SIZES = dict(n_layers=1, d_model=10, n_heads=6, n_kv_heads=2, d_head=4, d_mlp=11, d_vocab=13)
 SEEN = dict(resid_pre=3.0, attn_out=17.0, resid_mid=20.0, mlp_out=-200.0, resid_post=-180.0)

@@ -5,8 +5,8 @@ import torch
 
 from tests.grading.assertions import assert_close, normal
 
-from . import slow
 from . import tiny_checkpoints as tiny
+from . import transformer_reference
 
 pytestmark = pytest.mark.project
 TOKENS = [3, 1, 22, 0, 7]
@@ -31,7 +31,10 @@ def logits_by_hand(tensors):
 
     def norm(name):
         w, b = tensors[f"{name}.weight"], tensors[f"{name}.bias"]
-        return [slow.layer_norm(x, w, b, tiny.GPT2["layer_norm_epsilon"]) for x in stream]
+        return [
+            transformer_reference.layer_norm(x, w, b, tiny.GPT2["layer_norm_epsilon"])
+            for x in stream
+        ]
 
     def linear(name, x):
         return x @ tensors[f"{name}.weight"] + tensors[f"{name}.bias"]
@@ -39,10 +42,10 @@ def logits_by_hand(tensors):
     for layer in range(tiny.GPT2["n_layer"]):
         qkv = torch.stack([linear(f"h.{layer}.attn.c_attn", x) for x in norm(f"h.{layer}.ln_1")])
         q, k, v = (qkv[:, 12 * i : 12 * i + 12].reshape(-1, 3, 4) for i in range(3))
-        z = slow.attention(q, k, v).reshape(-1, 12)
+        z = transformer_reference.attention(q, k, v).reshape(-1, 12)
         stream = [x + linear(f"h.{layer}.attn.c_proj", z[p]) for p, x in enumerate(stream)]
         hidden = [linear(f"h.{layer}.mlp.c_fc", x) for x in norm(f"h.{layer}.ln_2")]
-        said = [linear(f"h.{layer}.mlp.c_proj", slow.gelu_tanh(x)) for x in hidden]
+        said = [linear(f"h.{layer}.mlp.c_proj", transformer_reference.gelu_tanh(x)) for x in hidden]
         stream = [x + y for x, y in zip(stream, said, strict=True)]
     return torch.stack(norm("ln_f")) @ tensors["wte.weight"].T
 

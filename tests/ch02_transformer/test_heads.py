@@ -8,7 +8,7 @@ import torch
 from tests.grading import exercise
 from tests.grading.assertions import assert_close, is_close, normal, randomise
 
-from .attending import build, by_loop, queries_and_keys, record
+from .attention_fixtures import build, by_loop, queries_and_keys, record
 
 
 @exercise("2.11")

@@ -9,7 +9,7 @@ from torch import Tensor
 from tests.grading import exercise
 from tests.grading.assertions import assert_close
 
-from . import slow_llama, tiny_checkpoints
+from . import llama_reference, tiny_checkpoints
 
 SETTINGS = tiny_checkpoints.LLAMA | {
     "vocab_size": 17,
@@ -133,7 +133,7 @@ def test_every_tensor_of_the_checkpoint_is_taken(llama, checkpoint_files, checkp
 def test_loaded_model_computes_what_a_llama_computes(loading, checkpoint):
     folder, settings, tensors = checkpoint
     model, _ = loading.load_pretrained(folder, dtype=torch.float64)
-    expected = torch.stack([slow_llama.logits(tensors, settings, row) for row in TOKENS])
+    expected = torch.stack([llama_reference.logits(tensors, settings, row) for row in TOKENS])
     claim = (
         "Our model, filled by translate, gives the logits of a Llama worked out from the papers."
     )

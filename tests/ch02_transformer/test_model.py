@@ -12,7 +12,7 @@ from torch import nn
 from tests.grading import exercise
 from tests.grading.assertions import assert_close, normal, randomise
 
-from .attending import edit, record
+from .attention_fixtures import edit, record
 
 SIZES = dict(n_layers=4, d_model=10, n_heads=6, n_kv_heads=2, d_head=8, d_mlp=11)
 SIZES |= dict(d_vocab=13, n_ctx=17)

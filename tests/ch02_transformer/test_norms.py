@@ -6,7 +6,7 @@ import torch
 from tests.grading import exercise
 from tests.grading.assertions import assert_close, normal, randomise, seen_at, wrong_gradients
 
-from .norm_mistakes import divisors, mistaken, one_by_one
+from .norm_reference import divisors, mistaken, one_by_one
 
 WIDTH = 5
 #: eps and the shape of x; a norm treats every vector alone, however many axes come before it.

@@ -9,7 +9,7 @@ from torch import nn
 
 from tests.grading.assertions import assert_close, normal, randomise
 
-from . import slow
+from . import transformer_reference
 
 pytestmark = pytest.mark.project
 SIZES = {"n_layers": 2, "d_model": 15, "n_heads": 6, "d_head": 8, "d_mlp": 11, "d_vocab": 19}
@@ -55,17 +55,22 @@ def attention_by_hand(attn, x, rotating=0, may_look=lambda query, key: key <= qu
 
     def turn(vectors, norm):
         if norm is not None:
-            rows = [[slow.rms_norm(v, norm.w, 1e-6) for v in heads] for heads in vectors]
+            rows = [
+                [transformer_reference.rms_norm(v, norm.w, 1e-6) for v in heads]
+                for heads in vectors
+            ]
             vectors = torch.stack([torch.stack(heads) for heads in rows])
         turned = [
-            [slow.rotate(v, p, rotating, 10_000.0) for v in heads]
+            [transformer_reference.rotate(v, p, rotating, 10_000.0) for v in heads]
             for p, heads in enumerate(vectors)
         ]
         return torch.stack([torch.stack(heads) for heads in turned])
 
     norms = [part if isinstance(part, HeadNorm) else None for part in (attn.q_norm, attn.k_norm)]
     q, k = turn(project("Q"), norms[0]), turn(project("K"), norms[1])
-    z = slow.attention(q, k, project("V"), may_look, softcap or (lambda score: score))
+    z = transformer_reference.attention(
+        q, k, project("V"), may_look, softcap or (lambda score: score)
+    )
     return (
         torch.stack(
             [sum(z[p, h] @ attn.W_O[h] for h in range(len(attn.W_O))) for p in range(len(x))]
@@ -159,7 +164,9 @@ def parallel(model, layers, attention, norms, rotary):
 
 
 def norm_by_hand(norm, x):
-    return torch.stack([slow.layer_norm(row, norm.w, norm.b, norm.eps) for row in x])
+    return torch.stack(
+        [transformer_reference.layer_norm(row, norm.w, norm.b, norm.eps) for row in x]
+    )
 
 
 @pytest.mark.parametrize("rotating", [0, 2, 4, 8])
@@ -177,7 +184,12 @@ def test_parallel_blocks_with_partial_rotary_equal_the_loops(
         for block in ours.blocks:
             said = attention_by_hand(block.attn, norm_by_hand(block.ln1, stream), rotating)
             hidden = norm_by_hand(block.ln2, stream) @ block.mlp.W_in + block.mlp.b_in
-            stream = stream + said + slow.gelu_tanh(hidden) @ block.mlp.W_out + block.mlp.b_out
+            stream = (
+                stream
+                + said
+                + transformer_reference.gelu_tanh(hidden) @ block.mlp.W_out
+                + block.mlp.b_out
+            )
         expected = norm_by_hand(ours.ln_final, stream) @ ours.unembed.W_U + ours.unembed.b_U
         assert_close(logits[sequence], expected, "A parallel block's MLP must read what came in.")
     assert not any("resid_mid" in name for name in cache), "a parallel block has no middle"

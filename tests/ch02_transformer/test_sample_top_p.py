@@ -7,7 +7,7 @@ from torch import Tensor
 from tests.grading import exercise
 from tests.grading.assertions import assert_close, normal
 
-from .ranking import kept, ranked
+from .sampling_reference import kept, ranked
 
 BATCH, VOCAB = 3, 8
 

@@ -1,4 +1,4 @@
-"""What top-k and top-p have in common, one token at a time."""
+"""Top-k and top-p by loops, one token at a time."""
 
 import torch
 from torch import Tensor

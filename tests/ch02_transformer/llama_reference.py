@@ -1,4 +1,4 @@
-"""A Llama's forward pass from the papers, on Hugging Face's tensors, one number after the other.
+"""A Llama by loops, from the papers, on Hugging Face tensors, one number after the other.
 
 Touvron et al. 2023 (RMSNorm before each part, SwiGLU), Su et al. 2021 (rotation of pairs, here as
 complex numbers; dimension i is paired with i + half), Ainslie et al. 2023 (grouped queries).

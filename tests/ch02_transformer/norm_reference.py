@@ -1,4 +1,4 @@
-"""What a norm gives, number by number, and what it gives after each usual mistake."""
+"""Norms by loops, number by number, and their values after each usual mistake."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What the graders of attention share: a layer to try, its inputs, and a slow pattern."""
+"""Attention for graders: a layer with all sizes different, its inputs, and a pattern by loops."""
 
 import math
 from itertools import product

@@ -1,4 +1,4 @@
-"""A transformer once more, in plain loops over positions and heads, to compare with.
+"""A transformer in plain loops over positions and heads, as a reference.
 
 Nothing here is batched or fused: one sequence, one position, one head at a time, in float64.
 """
