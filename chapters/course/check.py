@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from .files import ROOT
-from .migration import changes_needed
+from .migration import changes_needed, conflicts
 from .state import Selection, next_exercise, select
 from .terminal import CourseError, heading, paint, plural, say
 
@@ -59,6 +59,8 @@ def check(what: str | None = None, own: bool = False, recorded: bool = False) ->
 
     What passes in a chapter is graded once more on the learner's own code only.
     """
+    if recorded and (unresolved := conflicts()):
+        raise CourseError("\n".join(["Resolve the merge conflicts first:", *unresolved]))
     selection = select(what, outdated=recorded)
     if not selection.exercises:
         say("Every recorded pass is up to date.")

@@ -64,7 +64,7 @@ def _say_outdated(outdated: Collection[str]) -> None:
     if outdated:
         say(
             f"{plural(len(outdated), 'exercise')} passed before an answer or given code changed; "
-            "mi check --recorded grades them again."
+            "mi check --recorded grades them again (after an update of the course, see mi doctor)."
         )
 
 

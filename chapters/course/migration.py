@@ -49,40 +49,51 @@ class Rename(NamedTuple):
 
 def changes_needed(numbers: Collection[str] | None = None) -> list[str]:
     """List `file:line: what to change` in the learner's files, or for some exercises only."""
-    chapters = None if numbers is None else {f"ch{int(n.split('.')[0]):02d}" for n in numbers}
-    return [
+    chapters = {f"ch{int(number.split('.')[0]):02d}" for number in numbers or ()}
+    return conflicts() + [
         change
-        for folder in sorted(CHAPTERS.glob("ch[0-9]*/"))
-        if chapters is None or folder.name[:4] in chapters
-        for path in answer_files(folder)
+        for path in learners_files()
+        if not chapters or path.relative_to(CHAPTERS).parts[0][:4] in chapters
         for change in _in_file(path, numbers)
     ]
 
 
+def learners_files() -> list[Path]:
+    """List every file with answers."""
+    folders = sorted(CHAPTERS.glob("ch[0-9]*/"))
+    return [path for folder in folders for path in answer_files(folder)]
+
+
+def conflicts() -> list[str]:
+    """List the merge conflicts in the learner's files."""
+    return [
+        f"{shown(path)}:{line}: merge conflict: keep your answer and the course's other lines"
+        for path in learners_files()
+        for line in learners_side(path)[1]
+    ]
+
+
 def _in_file(path: Path, numbers: Collection[str] | None) -> Iterator[str]:
-    mine, conflicts = learners_side(path.read_text("utf-8", errors="replace"))
-    for line in conflicts:
-        yield f"{shown(path)}:{line}: merge conflict: keep your answer and the course's other lines"
     if path.name == FILE:
         return
     moved = moved_files().get(path.relative_to(CHAPTERS).as_posix())
     if moved:
         yield f"{shown(path)}:1: move your answers to chapters/{moved}, then delete this old file"
-    for line, rename in old_names(mine, path, numbers):
+    for line, rename in old_names(learners_side(path)[0], path, numbers):
         yield f"{shown(path)}:{line}: {rename.old} is now {rename.new}"
 
 
-def learners_side(text: str) -> tuple[str, list[int]]:
-    """Blank the course's side of every merge conflict; return the text and the conflicts' lines."""
-    lines, conflicts, keep = [], [], True
-    for place, line in enumerate(text.split("\n"), start=1):
+def learners_side(path: Path) -> tuple[str, list[int]]:
+    """Blank the course's side of a file's merge conflicts; return the text and their lines."""
+    lines, starts, keep = [], [], True
+    for place, line in enumerate(path.read_text("utf-8", errors="replace").split("\n"), start=1):
         marker = MARKER.match(line)
         if marker and marker[1] == "<":
-            conflicts.append(place)
-        elif marker and conflicts:
+            starts.append(place)
+        elif marker and starts:
             keep = marker[1] == ">"
         lines.append("" if marker or not keep else line)
-    return "\n".join(lines), conflicts
+    return "\n".join(lines), starts
 
 
 def old_names(

@@ -185,6 +185,17 @@ def test_an_edited_answer_is_outdated_until_it_is_graded_again(course):
     assert "Every recorded pass is up to date." in course.mi("check", "--recorded").stdout
 
 
+def test_merge_conflicts_lose_no_recorded_pass(course):
+    course.answer("2.1", "return 2 * number")
+    course.mi("check", "2.1")
+    conflict = "<<<<<<< HEAD\nGIVEN = 1\n=======\nGIVEN = 2\n>>>>>>> main\n"
+    course.page.write_text(course.page.read_text() + conflict)
+    stopped = course.mi("check", "--recorded")
+    assert stopped.returncode == 1
+    assert "chapters/ch02_sums/sums.py:" in stopped.stderr and "merge conflict" in stopped.stderr
+    assert "outdated    2.1" in course.mi("progress").stdout
+
+
 STUB = '    def add(self, x):\n        # exercise 2.2\n        raise NotImplementedError("2.2")'
 
 

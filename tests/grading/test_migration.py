@@ -130,7 +130,9 @@ def test_old_names_are_listed_with_file_and_line(learner):
     ):
         assert any(change.endswith(f": {old} is now {new}") for change in changes), old
     only = migration.changes_needed(["4.2"])
-    assert [line for line in only if "4.2 first" in line] and not [x for x in only if "ch05" in x]
+    assert [line for line in only if "4.2 first" in line] and not [
+        x for x in only if "is now" in x and "ch05" in x
+    ]
 
 
 def identifiers(nodes: Iterable[ast.AST]) -> set[str]:
