@@ -1,192 +1,139 @@
-"""Graders of edit: the part at a site is taken, acted on and put back, in place."""
+"""Graders of edit_activation (5.1): take the part at a site, apply the operation, write it back."""
 
 import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.assertions import assert_close, is_close, normal
+from tests.grading.assertions import assert_close, normal
 from tests.grading.tiny_models import TOKENS
 
 OTHER = torch.tensor([[2, 1, 4, 7, 6], [9, 3, 6, 0, 1], [5, 7, 12, 11, 2]])
 BATCH, POS, HEADS, D = 3, 6, 4, 5
-ACTS = {
+OPERATIONS = {
     "zero": lambda part, new: 0 * part,
     "replace": lambda part, new: new,
     "add": lambda part, new: part + new,
     "scale": lambda part, new: part * new,
 }
-PLACES = {
+POSITIONS = {
     "one": (2, [[2]] * 3),
     "the last": (-1, [[5]] * 3),
     "two": ((4, 1), [[4, 1]] * 3),
-    "an own one each": (((0,), (-2,), (5,)), [[0], [4], [5]]),
+    "one per example": (((0,), (-2,), (5,)), [[0], [4], [5]]),
     "all": (None, [list(range(POS))] * 3),
 }
 
 
-def changed(x, rows, heads, action, new):
-    """x with every place of every head acted on, one after the other."""
+def edited(x, rows, heads, action, new):
+    """x with the operation applied at every position of every head, one after the other."""
     out = x.clone()
     for example, row in enumerate(rows):
-        for i, place in enumerate(row):
+        for i, position in enumerate(row):
             for j, head in enumerate(heads):
-                at = (example, place) if head is None else (example, place, head)
+                at = (example, position) if head is None else (example, position, head)
                 operand = new[example, i] if head is None else new[example, i, j]
-                out[at] = ACTS[action](x[at], operand)
+                out[at] = OPERATIONS[action](x[at], operand)
     return out
 
 
-def mistakes(x, rows, heads, action, new):
-    """Words -> what the usual mistakes give."""
-    every = [list(range(x.shape[1]))] * len(x)
-    spread = new[:, :1].expand(-1, x.shape[1], *new.shape[2:])
-    mirrored = [[x.shape[1] - 1 - place for place in row] for row in rows]
-    once = changed(x, rows, heads, action, new)
-    words = {
-        "Nothing is changed: is it done on a copy that is thrown away?": x,
-        "It is done at EVERY position, not at those of the site.": (
-            changed(x, every, heads, action, spread)
-        ),
-        "Positions are counted from the wrong end.": changed(x, mirrored, heads, action, new),
-        "It is done twice.": changed(once, rows, heads, action, new),
-        "The operand is averaged over positions: each place has its own.": (
-            changed(x, rows, heads, action, new.mean(1, keepdim=True).expand_as(new))
-        ),
-    }
-    for other in ACTS:
-        if other != action:
-            words[
-                f"This is {other}, where {action} is asked for: OPERATIONS knows them by name."
-            ] = changed(x, rows, heads, other, new)
-    if heads[0] is not None:
-        whole = changed(x, rows, range(x.shape[2]), action, new[:, :, :1].expand(-1, -1, HEADS, -1))
-        words["All heads are changed, not those of the site alone."] = whole
-    # Where a mistake happens to be right, it explains nothing.
-    return {text: value for text, value in words.items() if not is_close(value, once)}
+@pytest.fixture
+def check_edit(interventions, impl):
+    """Run edit_activation on a copy of x, and judge what it returns and what it leaves in x."""
 
-
-def do(interventions, x, point, intervention, start=0, runs=None):
-    """What edit gives, and what it left in x; a wrong index is told in the exercise's terms."""
-    copy = x.clone()
-    try:
-        came = interventions.edit_activation(copy, point, intervention, runs or {}, start)
-    except IndexError as error:
-        pytest.fail(
-            f"{error}: `where` counts positions of the text, of which x holds those from {start} on"
+    def check_edit(x, intervention, expected, claim, start=0):
+        left, point = x.clone(), impl("ch02_transformer.hooks").HookPoint()
+        try:
+            actual = interventions.edit_activation(left, point, intervention, {}, start)
+        except IndexError as error:
+            pytest.fail(
+                f"{error}: `where` counts positions of the text, and x begins at position {start}."
+            )
+        assert torch.is_tensor(actual) and actual.shape == x.shape, (
+            f"expected the edited x, of shape {list(x.shape)}; got "
+            f"{list(actual.shape) if torch.is_tensor(actual) else actual!r}"
         )
-    words = "That is the shape of the part: put it back into x, and return x."
-    assert came.shape == x.shape, f"{list(x.shape)} is expected, {list(came.shape)} came. {words}"
-    return came, copy
+        assert_close(actual, expected, claim)
+        claim = "The edit happens in place: x itself must be changed, since a sweep passes views."
+        assert_close(left, expected, claim)
+
+    return check_edit
 
 
 @exercise("5.1")
-@pytest.mark.parametrize("action", ACTS)
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("action", OPERATIONS)
+@pytest.mark.parametrize("position", POSITIONS)
 @pytest.mark.parametrize("head", [None, 2, (3, 1)])
-def test_the_part_is_acted_on_and_put_back(interventions, Site, impl, action, place, head):
-    position, rows = PLACES[place]
-    x = normal(BATCH, POS, HEADS, D, seed=1)
+def test_the_operation_is_applied_at_the_site(
+    interventions, check_edit, Site, action, position, head
+):
+    position, rows = POSITIONS[position]
     heads = {None: range(HEADS), 2: [2]}.get(head, head)
+    x = normal(BATCH, POS, HEADS, D, seed=1)
     new = normal(BATCH, len(rows[0]), len(heads), D, seed=2)
     site = Site("attn.hook_z", 1, head=head, position=position)
-    value = None if action == "zero" else new
-    point = impl("ch02_transformer.hooks").HookPoint()
-    came, left = do(interventions, x, point, interventions.Intervention(site, action, value))
-    right = changed(x, rows, heads, action, new)
+    change = interventions.Intervention(site, action, None if action == "zero" else new)
     claim = f"{action} at head {head}, position {position} of [batch, pos, head, d_head] is wrong."
-    assert_close(
-        came, right, claim, {} if is_close(came, right) else mistakes(x, rows, heads, action, new)
-    )
-    words = "edit works in place: x itself must be changed, because a sweep gives it parts of x."
-    assert_close(left, right, words, {"x is left as it was.": x})
+    check_edit(x, change, edited(x, rows, heads, action, new), claim)
 
 
 @exercise("5.1")
 @pytest.mark.parametrize("start, position, rows", [(2, 4, [[2]] * 3), (3, -1, [[5]] * 3)])
-def test_x_holds_the_positions_from_the_start_on(interventions, Site, impl, start, position, rows):
+def test_x_begins_at_position_start(interventions, check_edit, Site, start, position, rows):
     x, new = normal(BATCH, POS, D, seed=3), normal(BATCH, 1, D, seed=4)
-    site = Site("hook_resid_pre", 0, position=position)
-    point = impl("ch02_transformer.hooks").HookPoint()
-    came, _ = do(interventions, x, point, interventions.Intervention.put(site, new), start)
-    right = changed(x, rows, [None], "replace", new)
-    text = [[place + start for place in row] for row in rows]
-    words = {}
-    if text[0][0] < POS:
-        words["`where` counts positions of the text, but x begins at `start`: where - start."] = (
-            changed(x, text, [None], "replace", new)
-        )
-    claim = f"x holds positions {start} to {start + POS - 1}, and position {position} is replaced."
-    assert_close(came, right, claim, words | mistakes(x, rows, [None], "replace", new))
+    change = interventions.Intervention.put(Site("hook_resid_pre", 0, position=position), new)
+    claim = f"x has positions {start} to {start + POS - 1}, and position {position} is replaced."
+    check_edit(x, change, edited(x, rows, [None], "replace", new), claim, start)
 
 
 @exercise("5.1")
-def test_directions_are_changed_and_the_rest_stays(interventions, Site, impl):
+def test_only_the_subspace_is_replaced(interventions, check_edit, Site):
     x, new = normal(BATCH, POS, D, seed=5), normal(BATCH, 1, 2, seed=6)
     basis = torch.linalg.qr(normal(D, 2, seed=7))[0].T
     site = Site("hook_resid_mid", 1, position=3).along(basis)
-    point = impl("ch02_transformer.hooks").HookPoint()
-    came, _ = do(interventions, x, point, interventions.Intervention.put(site, new))
-    right = x.clone()
+    expected = x.clone()
     for example in range(BATCH):
         for row, coordinate in zip(basis, new[example, 0], strict=True):
-            right[example, 3] += (coordinate - x[example, 3] @ row) * row
-    lost = x.clone()
-    lost[:, 3] = new[:, 0] @ basis
+            expected[example, 3] += (coordinate - x[example, 3] @ row) * row
     claim = "Coordinates along two directions are replaced at position 3."
-    words = {
-        "Nothing is changed.": x,
-        "What is orthogonal to the directions is lost: let site.put write them.": lost,
-    }
-    assert_close(came, right, claim, words)
+    check_edit(x, interventions.Intervention.put(site, new), expected, claim)
 
 
 @exercise("5.1")
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
-def test_a_stream_patched_everywhere_is_the_other_run(
+def test_patching_all_of_a_layer_gives_the_other_run(
     activation, interventions, Site, build, family
 ):
     model = build(family, n_layers=3)
-    here, there = model(TOKENS), model(OTHER)
+    here, other = model(TOKENS), model(OTHER)
+
+    def run(site, tokens=OTHER):
+        change = interventions.Intervention.patch(site, "other")
+        return activation.run_with_interventions(model, TOKENS, [change], {"other": tokens})
+
     for layer in range(3):
-        change = interventions.Intervention.patch(Site("hook_resid_pre", layer), "other")
-        came = activation.run_with_interventions(model, TOKENS, [change], {"other": OTHER})
-        words = {"This is the run as it was: the patch did nothing.": here}
-        assert_close(
-            came, there, f"The whole stream before layer {layer} is the other run's.", words
-        )
-        came = activation.run_with_interventions(model, TOKENS, [change], {"other": TOKENS})
-        claim = "A patch from the same prompts changes nothing."
-        assert_close(came, here, claim, {"Added instead of replaced?": 2 * here})
-    last = interventions.Intervention.patch(Site("hook_resid_post", 2, position=-1), "other")
-    came = activation.run_with_interventions(model, TOKENS, [last], {"other": OTHER})
-    right = torch.cat([here[:, :-1], there[:, -1:]], dim=1)
-    words = {
-        "It is done at EVERY position.": there,
-        "The FIRST position is changed: positions are counted from the wrong end.": torch.cat(
-            [there[:, :1], here[:, 1:]], dim=1
-        ),
-    }
-    assert_close(came, right, "Behind the last layer, at the last position only.", words)
+        whole = Site("hook_resid_pre", layer)
+        claim = f"The residual stream before layer {layer} is patched at all positions."
+        assert_close(run(whole), other, claim)
+        assert_close(run(whole, TOKENS), here, "A patch from the same prompts changes nothing.")
+    expected = torch.cat([here[:, :-1], other[:, -1:]], dim=1)
+    claim = "The residual stream after the last layer is patched at the last position only."
+    assert_close(run(Site("hook_resid_post", 2, position=-1)), expected, claim)
 
 
 @exercise("5.1")
-def test_heads_and_patterns_of_one_example_each_at_its_own_place(
-    activation, interventions, Site, build
-):
-    model = build("llama", n_layers=2)
-    place = (1, 4, 2)
-    rows = tuple((p,) for p in place)
+def test_each_example_is_patched_at_its_own_position(activation, interventions, Site, build):
+    model, positions = build("llama", n_layers=2), (1, 4, 2)
     _, cache = model.run_with_cache(OTHER)
 
     def by_hand(x, point):
-        for text, p in enumerate(place):
-            at = (text, 3, p) if point.name.endswith("pattern") else (text, p, 3)
+        for example, p in enumerate(positions):
+            at = (example, 3, p) if point.name.endswith("pattern") else (example, p, 3)
             x[at] = cache[point.name][at]
 
     for hook in ("attn.hook_pattern", "attn.hook_z", "attn.hook_q"):
-        site = Site(hook, 1, head=3, position=rows)
+        site = Site(hook, 1, head=3, position=tuple((p,) for p in positions))
         change = interventions.Intervention.patch(site, "other")
-        came = activation.run_with_interventions(model, TOKENS, [change], {"other": OTHER})
-        right = model.run_with_hooks(TOKENS, hooks={site.name: by_hand})
-        claim = f"Head 3's {hook} at positions 1, 4 and 2 of three texts, from other texts."
-        assert_close(came, right, claim, {"Nothing is changed.": model(TOKENS)})
+        actual = activation.run_with_interventions(model, TOKENS, [change], {"other": OTHER})
+        expected = model.run_with_hooks(TOKENS, hooks={site.name: by_hand})
+        claim = f"{hook} of head 3 at positions 1, 4 and 2 of three prompts, from other prompts."
+        assert_close(actual, expected, claim)

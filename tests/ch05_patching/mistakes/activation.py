@@ -1,0 +1,155 @@
+"""Mistakes in both directions of patching (5.6) and in derangements (5.9), and right answers."""
+
+from tests.grading.mistakes import mistakes, right_answers
+
+RUNS = (
+    'clean_run = {"other": cache_sites(model, clean, sites)}\n'
+    'corrupted_run = {"other": cache_sites(model, corrupted, sites)}\n'
+)
+SWEEPS = (
+    "denoised = patch_sweep(model, corrupted, patches, metric, clean_run)\n"
+    "noised = patch_sweep(model, clean, patches, metric, corrupted_run)\n"
+)
+RESULT = "return PatchingResult({}, {}, clean_scores, corrupted_scores)"
+RETURN = RESULT.format("denoised", "noised")
+FROM_ITSELF = (
+    'clean_run = {"other": cache_sites(model, corrupted, sites)}\n'
+    'corrupted_run = {"other": cache_sites(model, clean, sites)}\n'
+)
+ORDER = "order = torch.randperm(batch, generator=generator)\n"
+
+DIRECTIONS = mistakes(
+    "5.6",
+    "denoise_and_noise",
+    {
+        "Are denoised and noised exchanged? Denoised is the corrupted run, patched from clean.": (
+            RUNS + SWEEPS + RESULT.format("noised", "denoised")
+        ),
+        "Is each run patched from itself? Cache the other run.": FROM_ITSELF + SWEEPS + RETURN,
+        "Is the clean run patched from itself? Noised needs the corrupted run.": (
+            RUNS + SWEEPS.replace("corrupted_run)", "clean_run)") + RETURN
+        ),
+        "Is every position patched, not those of the sites alone?": (
+            "from dataclasses import replace\n"
+            "patches = [[Intervention.patch(replace(s, position=None), 'other')] for s in sites]\n"
+            + RUNS
+            + SWEEPS
+            + RETURN
+        ),
+        "Are all sites patched together? Patch each on its own.": (
+            "patches = [sum(patches, [])]\n"
+            + RUNS
+            + SWEEPS
+            + RESULT.format("denoised.repeat(len(sites), 1)", "noised.repeat(len(sites), 1)")
+        ),
+        "Is the unpatched run subtracted? Return the metric itself.": (
+            RUNS + SWEEPS + RESULT.format("denoised - corrupted_scores", "noised - clean_scores")
+        ),
+        "Are these normalized shares? Return the metric itself.": (
+            RUNS
+            + SWEEPS
+            + "gap = clean_scores - corrupted_scores\n"
+            + RESULT.format("(denoised - corrupted_scores) / gap", "(clean_scores - noised) / gap")
+        ),
+        "Are the clean and corrupted scores exchanged?": (
+            RUNS
+            + SWEEPS
+            + "return PatchingResult(denoised, noised, corrupted_scores, clean_scores)"
+        ),
+        "Are these means over prompts? Each prompt has its own score.": (
+            RUNS
+            + SWEEPS
+            + "denoised = denoised.mean(1, keepdim=True).expand_as(denoised)\n"
+            + "noised = noised.mean(1, keepdim=True).expand_as(noised)\n"
+            + RETURN
+        ),
+        "Is the other run's mean patched in? Patch example by example.": (
+            RUNS + "patches = [[Intervention.mean(s, 'other')] for s in sites]\n" + SWEEPS + RETURN
+        ),
+        "Are the sites set to zero? Patch in the other run.": (
+            RUNS + "patches = [[Intervention.zero(s)] for s in sites]\n" + SWEEPS + RETURN
+        ),
+        "Are both results the denoised one?": (
+            RUNS + SWEEPS + RESULT.format("denoised", "denoised")
+        ),
+        "Are the sites in reverse order?": (
+            RUNS + SWEEPS + RESULT.format("denoised.flip(0)", "noised.flip(0)")
+        ),
+    },
+)
+DERANGEMENT = mistakes(
+    "5.9",
+    "derangement",
+    {
+        "This is a plain random permutation, which often has fixed points.": (
+            "return torch.randperm(batch, generator=generator)"
+        ),
+        "Is each source drawn on its own? Some are drawn twice, some not at all.": [
+            "return torch.randint(batch, (batch,), generator=generator)",
+            "step = torch.randint(1, batch, (batch,), generator=generator)\n"
+            "return (torch.arange(batch) + step) % batch",
+        ],
+        "Is the source always the next example? Draw it.": "return torch.arange(batch).roll(1)",
+        "Is this a shift by a random number? All examples stay in line.": (
+            "step = torch.randint(1, batch, (1,), generator=generator)\n"
+            "return torch.arange(batch).roll(int(step))"
+        ),
+        "Is the order shifted, but not followed? Use source[order] = order.roll(1).": (
+            ORDER + "return order.roll(1)"
+        ),
+        "Is the generator not used?": (
+            ORDER.replace(", generator=generator", "") + "return order.roll(1)[order.argsort()]"
+        ),
+        "Is the generator replaced by one with a fixed seed?": (
+            "generator = torch.Generator().manual_seed(0)\n"
+            + ORDER
+            + "return order.roll(1)[order.argsort()]"
+        ),
+        "Is only the generator's seed used? Draw from the generator, so that it moves on.": (
+            "torch.manual_seed(generator.initial_seed())\n"
+            + ORDER.replace(", generator=generator", "")
+            + "return order.roll(1)[order.argsort()]"
+        ),
+        "Are fixed points replaced by their neighbor? Then some are drawn twice.": (
+            "found = torch.randperm(batch, generator=generator)\n"
+            "for i in range(batch):\n"
+            "    if found[i] == i:\n"
+            "        found[i] = (i + 1) % batch\n"
+            "return found"
+        ),
+    },
+)
+RIGHT_DIRECTIONS = right_answers(
+    "5.6",
+    "denoise_and_noise",
+    {
+        "one site after the other": RUNS + "denoised, noised = (\n"
+        "    torch.cat([patch_sweep(model, into, [one], metric, runs) for one in patches])\n"
+        "    for into, runs in ((corrupted, clean_run), (clean, corrupted_run))\n"
+        ")\n" + RETURN,
+        "names of its own": """
+            sides = {"clean": clean, "corrupted": corrupted}
+            runs = {name: cache_sites(model, tokens, sites) for name, tokens in sides.items()}
+
+            def sweep(tokens, name):
+                changes = [[Intervention.patch(site, name)] for site in sites]
+                return patch_sweep(model, tokens, changes, metric, runs)
+
+            both = sweep(corrupted, "clean"), sweep(clean, "corrupted")
+            return PatchingResult(*both, clean_scores, corrupted_scores)
+            """,
+    },
+)
+RIGHT_DERANGEMENT = right_answers(
+    "5.9",
+    "derangement",
+    {
+        "drawn until there is no fixed point": """
+            while True:
+                found = torch.randperm(batch, generator=generator)
+                if (found != torch.arange(batch)).all():
+                    return found
+            """,
+        "round a random circle": ORDER + "return order[(order.argsort() + 1) % batch]",
+    },
+)
