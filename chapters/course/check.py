@@ -38,9 +38,17 @@ class Failure(NamedTuple):
     claim: str
     """The grader's name in words."""
     text: str
-    """What the grader says; its last line names the reason."""
+    """What the grader says."""
     printed: str = ""
     """What the learner's code printed."""
+    mistake: str = ""
+    """The words of a known mistake that explains it."""
+
+    @property
+    def reason(self) -> str:
+        """What failures for the same reason share: a mistake, or the last line up to numbers."""
+        last = "".join(self.text.splitlines()[-1:])
+        return self.mistake or re.sub(r"\[[\d, ]*\]|-?\d[\d.e+-]*", "#", last)
 
 
 class Results(NamedTuple):
@@ -132,7 +140,7 @@ class _Collector:
         self.screen = screen if screen.isatty() else None
         self.outcomes: dict[str, set[str]] = {}
         self.skips: list[str] = []
-        self.failures: list[Failure] = []
+        self.failed: list[tuple[str, "pytest.CollectReport | pytest.TestReport"]] = []
         self.count, self.start = 0, time.perf_counter()
         self._show()
 
@@ -155,9 +163,19 @@ class _Collector:
             self._add_failure("", report)
 
     def _add_failure(self, number: str, report: "pytest.CollectReport | pytest.TestReport") -> None:
-        test = report.nodeid.partition("[")[0].rpartition("::")[2]
-        claim = test.removeprefix("test_").replace("_", " ")
-        self.failures.append(Failure(number, claim, report.longreprtext.strip(), report.capstdout))
+        self.failed.append((number, report))
+
+    @property
+    def failures(self) -> list[Failure]:
+        """Every grader that failed. After the session the reports name mistakes too."""
+        found = []
+        for number, report in self.failed:
+            test = report.nodeid.partition("[")[0].rpartition("::")[2]
+            claim = test.removeprefix("test_").replace("_", " ")
+            mistake = "\n".join(getattr(report, "mistakes", ()))
+            text, printed = report.longreprtext.strip(), report.capstdout
+            found.append(Failure(number, claim, text, printed, mistake))
+        return found
 
     def _show(self) -> None:
         """Show the count from the start, because importing PyTorch takes the first seconds."""
@@ -201,7 +219,7 @@ def _say_failures(failures: list[Failure]) -> None:
     """Print each reason once, with the number of tests that gave it."""
     reasons: dict[str, list[Failure]] = {}
     for failure in failures:
-        reasons.setdefault("".join(failure.text.splitlines()[-1:]), []).append(failure)
+        reasons.setdefault(failure.reason, []).append(failure)
     for place, alike in enumerate(reasons.values()):
         first = alike[0]
         say(f"\n{first.number}  {paint(first.claim, '1')}" + ": failed too" * (place >= SHOWN))

@@ -36,7 +36,7 @@ def name_failures(session: pytest.Session) -> None:
 
 
 def _add(words: list[str], reports: list[pytest.TestReport]) -> None:
-    """Print the words once, and mark all failures that they explain."""
+    """Print the words in the first of the reports that they explain."""
     new = [text for text in words if not any(text in one.longreprtext for one in reports)]
     if new:
         reports[0].longrepr = "\n".join([reports[0].longreprtext.rstrip("\n"), *new])
