@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -126,14 +127,15 @@ def draw_batch(text: Int[Tensor, " n"], step: int, config: TrainConfig) -> Int[T
     """Draw the batch of a step: windows that start anywhere in the text."""
     last = len(text) - config.window
     starts = torch.randint(last + 1, (config.batch_size, 1), generator=step_generator(step, config))
-    return text[starts.to(text.device) + torch.arange(config.window, device=text.device)]
+    offsets = torch.arange(config.window, device=text.device)
+    return text[starts.to(text.device) + offsets]  # [batch, window]
 
 
 @torch.no_grad()
 def held_out_loss(model: nn.Module, text: Int[Tensor, " n"], config: TrainConfig) -> float:
     """Compute the loss on consecutive windows of a text, at most 64 batches of them."""
     fits = len(text) // config.window
-    windows = text[: fits * config.window].view(fits, config.window)
+    windows = rearrange(text[: fits * config.window], "(fits window) -> fits window", fits=fits)
     batches = windows[: 64 * config.batch_size].split(config.batch_size)
     losses = [next_token_loss(model(batch), batch).item() * len(batch) for batch in batches]
     return sum(losses) / sum(len(batch) for batch in batches)

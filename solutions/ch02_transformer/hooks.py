@@ -29,7 +29,7 @@ class HookPoint(nn.Module):
     hook or observer is attached.
     """
 
-    def __init__(self, pos_axis: int = 1, on_request: bool = False) -> None:
+    def __init__(self, pos_axis: int = 1, *, on_request: bool = False) -> None:
         super().__init__()
         self.name = ""
         self.pos_axis = pos_axis

@@ -1,6 +1,7 @@
 """A saved model comes back as it was, and an interrupted save changes nothing."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -97,6 +98,17 @@ def test_parts_without_a_name_are_not_saved(build, native, model, tmp_path):
     object.__setattr__(unknown.parts, "block", model.ParallelBlock)
     with pytest.raises(ValueError, match=", ".join(NAMES)):
         native.save_model(unknown, tmp_path)
+
+
+def test_other_parts_are_saved_by_name_and_loaded_as_given(build, native, loading, model, tmp_path):
+    saved = build("gpt2")
+    saved.parts = replace(saved.parts, block=model.ParallelBlock)
+    native.save_model(saved, tmp_path, parts_name="parallel")
+    with pytest.raises(ValueError, match="got 'parallel'; give others as load_pretrained"):
+        loading.load_pretrained(tmp_path)
+    loaded, _ = loading.load_pretrained(tmp_path, torch.float64, parts=saved.parts)
+    assert loaded.parts == saved.parts
+    assert all(isinstance(block, model.ParallelBlock) for block in loaded.blocks)
 
 
 def test_unknown_parts_in_a_config_are_refused(build, native, loading, tmp_path):
