@@ -3,7 +3,7 @@
 A fingerprint covers what a pass depends on: the exercise's own answers and everything in the
 chapter that is not an answer; of answers.toml, its own table. Another exercise's answer, a comment
 or a docstring does not change it. When given code or an answer changes, the pass stays recorded and
-is shown as outdated, until `mi check --recorded` grades it again. No grade depends on this file.
+is shown as outdated, until the exercise passes again. No grade depends on this file.
 """
 
 import ast
@@ -51,7 +51,14 @@ def record_pass(number: str) -> None:
 
 
 def forget_pass(number: str) -> None:
-    """Delete a recorded pass, because a grader of the exercise failed."""
+    """Delete the pass of an answer that fails now; an outdated pass is of another answer."""
+    progress = read_progress()
+    if number in progress and progress[number] == _print_now(number):
+        _write({other: print_ for other, print_ in progress.items() if other != number})
+
+
+def delete_pass(number: str) -> None:
+    """Delete a recorded pass, current or outdated, because the answer was reset."""
     progress = read_progress()
     if progress.pop(number, None) is not None:
         _write(progress)

@@ -13,7 +13,7 @@ from pathlib import Path
 from .answer_tables import FILE, blank_answers, find_tables, text_of
 from .exercise_marks import MARK, find_answers, functions_of, make_stub, stub_line
 from .files import CHAPTERS, reference_of, replace_file, shown
-from .progress import forget_pass
+from .progress import delete_pass
 from .state import chapter_folder, find
 from .terminal import CourseError, say
 
@@ -36,7 +36,7 @@ def reset(number: str) -> None:
         backup = keep(path, number)
         replace_file(path, after)
         say(f"{shown(path)}: {number} is a stub again. The file before is {shown(backup)}")
-    forget_pass(number)
+    delete_pass(number)
 
 
 def files_of(number: str) -> list[Path]:
