@@ -1,0 +1,81 @@
+"""Mistakes in compose_convolutions (1.16), and right answers written another way."""
+
+from tests.grading.mistakes import mistakes, right_answers
+
+FLIP = "second.flip(-2, -1)"
+OUT = 'rearrange(whole, "d_in d_out H W -> d_out d_in H W")'
+PADDING = "padding=(rows - 1, columns - 1)"
+COMPOSE_CONVOLUTIONS = mistakes(
+    "1.16",
+    "compose_convolutions",
+    {
+        "The kernel is cut off. It has h + h2 - 1 rows, so pad by h2 - 1 and w2 - 1.": {
+            ", " + PADDING: ""
+        },
+        "The two channel axes are exchanged. The shape is [d_out, d_in, H, W].": {OUT: "whole"},
+        "The middle channels are averaged. Sum over them.": {OUT: f"{OUT} / len(first)"},
+        "Only the middle channel 0 is used. Sum over all of them.": {
+            'd_in d_mid h w")': 'd_in d_mid h w")[:, :1]',
+            FLIP: FLIP + "[:, :1]",
+        },
+        "Are the middle channels summed before the convolution? Convolve each, then sum.": """
+            rows, columns = second.shape[2:]
+            total = first.sum(dim=0, keepdim=True).transpose(0, 1)
+            kernel = second.sum(dim=1, keepdim=True).flip(-2, -1)
+            whole = F.conv2d(total, kernel, padding=(rows - 1, columns - 1))
+            return whole.transpose(0, 1)
+            """,
+        "Are the kernels multiplied pixel by pixel? Each number shifts the whole first kernel.": """
+            pad = [0, second.shape[3] - 1, 0, second.shape[2] - 1]
+            wide = F.pad(first, pad)
+            pad = [0, first.shape[3] - 1, 0, first.shape[2] - 1]
+            return torch.einsum("omhw,mihw->oihw", F.pad(second, pad), wide)
+            """,
+        "The second kernel is not flipped. Where conv2d slides it over the first, flip it in both "
+        "directions: C[u] = sum_v B[v] A[u - v].": {FLIP: "second"},
+        "The second kernel is flipped top to bottom only. Flip it in both directions.": {
+            FLIP: "second.flip(-2)"
+        },
+        "The second kernel is flipped left to right only. Flip it in both directions.": {
+            FLIP: "second.flip(-1)"
+        },
+        "Is the kernel rotated by 180 degrees? conv2d does not flip its kernel.": {
+            "rearrange(first,": "rearrange(first.flip(-2, -1),",
+            FLIP: "second",
+        },
+    },
+    unnamed={
+        "[d_out, d_in, h + h2 - 1": [
+            {PADDING: 'padding="same"'},
+            {PADDING: "padding=(columns - 1, rows - 1)"},
+            {"columns = second.shape": "columns = first.shape"},
+        ],
+        "in place": {"rows, columns =": "first.mul_(1 + 1e-12)\nrows, columns ="},
+    },
+)
+RIGHT_1_16 = right_answers(
+    "1.16",
+    "compose_convolutions",
+    {
+        "transposed": "return F.conv_transpose2d(second, first)",
+        "place by place": """
+            rows, columns = second.shape[2:]
+            size = (first.shape[2] + rows - 1, first.shape[3] + columns - 1)
+            whole = first.new_zeros(len(second), first.shape[1], *size)
+            for row in range(rows):
+                for column in range(columns):
+                    part = torch.einsum("om,mihw->oihw", second[:, :, row, column], first)
+                    place = slice(row, row + part.shape[2]), slice(column, column + part.shape[3])
+                    whole[:, :, place[0], place[1]] += part
+            return whole
+            """,
+        "an impulse through both layers": """
+            (h, w), (h2, w2) = first.shape[2:], second.shape[2:]
+            H, W, d_in = h + h2 - 1, w + w2 - 1, first.shape[1]
+            dots = torch.zeros(d_in, d_in, 2 * H - 1, 2 * W - 1, dtype=first.dtype)
+            dots[range(d_in), range(d_in), H - 1, W - 1] = 1
+            seen = F.conv2d(F.conv2d(dots, first), second)
+            return seen.transpose(0, 1).flip(-2, -1)
+            """,
+    },
+)
