@@ -1,147 +1,177 @@
-"""Graders of decompose.py: the stream as a sum, and what each head writes."""
+"""Graders of decompose.py: components (3.1), frozen norm (3.2), contributions (3.3 and 3.4)."""
 
 import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.assertions import assert_close, normal
-from tests.grading.side_effects import assert_no_side_effects
-from tests.grading.tiny_models import TOKENS, authors, shared
+from tests.grading.assertions import assert_close, check, normal, randomise
+from tests.grading.odd_inputs import check_odd
+from tests.grading.peak_memory import largest_made
+from tests.grading.tiny_models import TOKENS, authors
 
 FAMILIES = ["gpt2", "parallel", "llama", "attention-only"]
+TOKEN = torch.tensor([[7, 0, 12, 3, 3], [1, 1, 2, 11, 5], [6, 4, 0, 9, 10]])
+AGAINST = torch.tensor([[2, 5, 1, 3, 8], [0, 12, 2, 4, 4], [6, 7, 9, 10, 1]])
 
 
-def result_mistakes(z, W_O):
-    """Words -> what the usual mistakes give; those of another shape never match."""
-    batch, pos, heads, d_head = z.shape
-    each = torch.einsum("bphd,hdm->hbpm", z, W_O)
-    square = d_head == W_O.shape[2]
-    return {
-        "W_O is transposed: its axes are [head, d_head, d_model], z @ W_O.": (
-            torch.einsum("bphd,hmd->hbpm", z, W_O) if square else z
-        ),
-        "The axes come in another order: [head, batch, pos, d_model] is asked for, this is "
-        "[batch, pos, head, d_model].": each.movedim(0, 2),
-        "The axes come in another order: [head, batch, pos, d_model] is asked for, this is "
-        "[batch, head, pos, d_model].": each.movedim(0, 1),
-        "Every head goes through the first head's W_O.": torch.einsum("bphd,dm->hbpm", z, W_O[0]),
-        "The heads are added up: each is a component of its own.": (
-            each.sum(0, keepdim=True).expand_as(each)
-        ),
-        "It is divided by the root of d_head. That belongs to attention scores.": (
-            each / d_head**0.5
-        ),
-        "It is divided by the number of heads: results add up, they are not averaged.": (
-            each / heads
-        ),
-        "Every head gets the mixed values of all: head h of z goes with head h of W_O.": (
-            torch.einsum("bpd,hdm->hbpm", z.sum(2), W_O)
-        ),
-    }
+def z_and_weights(batch, pos, heads, d_head, d_model):
+    return normal(batch, pos, heads, d_head, seed=1), normal(heads, d_head, d_model, seed=2)
+
+
+def results_by_loop(z, W_O):
+    """Sum z times a row of W_O over d_head, one head at a time: [head, batch, pos, d_model]."""
+    sizes = range(W_O.shape[1])
+    return torch.stack([sum(z[:, :, h, i, None] * W[i] for i in sizes) for h, W in enumerate(W_O)])
 
 
 @exercise("3.1")
 @pytest.mark.parametrize("shape", [(2, 5, 3, 4, 7), (3, 3, 3, 3, 3)])
-def test_a_head_writes_its_z_through_its_own_slice_of_W_O(decompose, shape):
-    batch, pos, heads, d_head, d_model = shape
-    z, W_O = normal(batch, pos, heads, d_head, seed=1), normal(heads, d_head, d_model, seed=2)
-    right = torch.zeros(heads, batch, pos, d_model, dtype=torch.float64)
-    for head in range(heads):
-        for i in range(d_head):
-            right[head] += z[:, :, head, i, None] * W_O[head, i]
-    with assert_no_side_effects(z=z, W_O=W_O):
-        came = decompose.head_results(z, W_O)
-    assert_close(came, right, "Each head writes z @ W_O, of its own.", result_mistakes(z, W_O))
+def test_head_results_use_each_heads_own_W_O(decompose, shape):
+    z, W_O = z_and_weights(*shape)
+    claim = "Each head's output must be its z times its own W_O."
+    check(decompose.head_results, z, W_O, expected=results_by_loop(z, W_O), claim=claim)
 
 
-def components(decompose, model):
-    """The names and values that came, with words for a model that has no MLPs."""
-    try:
-        return decompose.decompose(model, TOKENS)
-    except KeyError as error:
-        pytest.fail(f"There is no {error} in the cache. A model without MLPs has no mlp_out.")
+@exercise("3.1")
+def test_head_results_on_odd_inputs(decompose):
+    sizes = dict(batch=2, pos=5, heads=3, d_head=4, d_model=7)
+    check_odd(decompose.head_results, results_by_loop, z_and_weights, **sizes)
 
 
-def check_names(came: list[str], expected: list[str]) -> None:
-    """Refuses other names than the expected ones, and says which."""
-    missing = [name for name in expected if name not in came]
-    extra = [name for name in came if name not in expected]
-    words = f"Components missing: {missing}; too many: {extra}."
-    if any(name.startswith("bias") for name in missing):
-        words += " The bias b_O of a layer belongs to no head and is a component of its own."
-    if any(name.startswith("mlp") for name in missing):
-        words += " What each MLP writes is a component too."
-    if extra and not missing:
-        words += " Everything is counted once."
-    assert not missing and not extra, words
-    assert list(came) == expected, (
-        f"The components come in the order of computation, layer by layer: {expected}; "
-        f"this is {list(came)}."
-    )
-
-
-def component_mistakes(name, model, written, cache):
-    """Words -> what the usual mistakes give for one component."""
-    right, kind, (layer, _, head) = written[name], name[:4], name.split()[-1].partition(".")
-    if kind not in ("head", "bias", "mlp "):
-        return {"Is this another piece of the stream?": cache["hook_embed"]}
-    attn = model.blocks[int(layer)].attn
-    other = 1 - int(layer)
-    if kind == "head":
-        z = cache[f"blocks.{layer}.attn.hook_z"][:, :, int(head)]
-        return {
-            "The layer's bias b_O is added to every head: it is counted six times.": (
-                right + attn.b_O
-            ),
-            "The layer's bias b_O is split among its heads. It belongs to none of them.": (
-                right + attn.b_O / 6
-            ),
-            "This uses another layer's W_O.": z @ model.blocks[other].attn.W_O[int(head)],
-            "This is another layer's head.": written[f"head {other}.{head}"],
-        }
-    if kind == "bias":
-        carried = (shared(attn.b_V, 6)[:, None] @ attn.W_O).sum(0)
-        return {
-            "The bias b_O is forgotten: this is zero.": torch.zeros_like(right),
-            "The values' bias is counted twice: z holds b_V already.": right + carried,
-            "This is another layer's b_O.": model.blocks[other].attn.b_O.expand_as(right),
-            "The bias is written once, not once for each head.": 6 * right,
-        }
-    block = model.blocks[int(layer)]
-    return {
-        "The MLP's own bias b_out is left out; hook_mlp_out holds it.": right - block.mlp.b_out,
-        "This is another layer's MLP.": written[f"mlp {other}"],
-        "This is what all heads of the layer write.": cache[f"blocks.{layer}.hook_attn_out"],
-        "This is the whole stream after the layer, not what the MLP adds.": (
-            cache[f"blocks.{layer}.hook_resid_post"]
-        ),
-    }
+def check_names(actual: list[str], expected: list[str]) -> None:
+    missing = [name for name in expected if name not in actual]
+    extra = [name for name in actual if name not in expected]
+    assert not missing and not extra, f"Missing components: {missing}; unexpected: {extra}."
+    assert actual == expected, f"Expected the order of computation, {expected}, got {actual}."
 
 
 @exercise("3.1")
 @pytest.mark.parametrize("family", FAMILIES)
-def test_components_are_all_that_is_written_and_sum_to_the_stream(decompose, build, family):
+def test_components_sum_to_the_residual_stream(decompose, build, family):
     model = build(family)
-    _, cache = model.run_with_cache(TOKENS)
+    _, cache = model.run_with_cache(TOKENS, names="blocks.1.hook_resid_post")
+    actual = decompose.decompose(model, TOKENS)
     written = authors(model, TOKENS)
-    came = components(decompose, model)
-    check_names(list(came.names), list(written))
-    for name, value in zip(came.names, came.values, strict=True):
-        mistakes = component_mistakes(name, model, written, cache)
-        assert_close(value, written[name], f"`{name}` of the {family} model is wrong.", mistakes)
+    check_names(list(actual.names), list(written))
+    values = dict(zip(actual.names, actual.values, strict=True))
+    assert_close(values, written, f"Components of the {family} model are wrong.")
     last = cache["blocks.1.hook_resid_post"]
-    assert_close(came.values.sum(0), last, "All components sum to the stream after the last block.")
+    assert_close(actual.values.sum(0), last, "All components must sum to the residual stream.")
 
 
 @exercise("3.1")
-def test_a_model_without_layers_has_embeddings_alone(decompose, build):
-    model = build("attention-only", n_layers=0)
-    came = components(decompose, model)
-    check_names(list(came.names), ["embed", "pos_embed"])
-    assert_close(came.values.sum(0), model.embed.W_E[TOKENS], "The stream is the embedding.")
+@pytest.mark.parametrize("layers", [0, 11])
+def test_components_of_models_with_other_numbers_of_layers(decompose, build, layers):
+    model = build("attention-only", n_layers=layers, n_heads=2, n_kv_heads=1)
+    check_names(list(decompose.decompose(model, TOKENS).names), list(authors(model, TOKENS)))
 
 
-@exercise("3.1")
-def test_layers_above_nine_are_in_their_place(decompose, build):
-    model = build("attention-only", n_layers=11, n_heads=2, n_kv_heads=1)
-    check_names(list(components(decompose, model).names), list(authors(model, TOKENS)))
+@pytest.fixture(params=["LayerNorm", "RMSNorm", "NoNorm"])
+def norm(request, config, norms, attention_only):
+    """A norm of each kind, with random gain and bias."""
+    sizes = dict(n_layers=1, n_heads=1, d_head=1, d_mlp=1, d_vocab=1, n_ctx=1)
+    module = attention_only if request.param == "NoNorm" else norms
+    made = getattr(module, request.param)(config.TransformerConfig(d_model=5, **sizes))
+    return randomise(made, seed=7)
+
+
+def frozen_by_loop(values, norm, scale):
+    """Center each vector by itself, then divide by the given scale."""
+    gain, _ = norm.affine()
+    rows = [x - sum(x) / len(x) if norm.centers else x for x in values.flatten(0, 2)]
+    return torch.stack(rows).view_as(values) * gain / scale
+
+
+@exercise("3.2")
+def test_frozen_norm_divides_by_the_given_scale(decompose, norm):
+    def components(component, batch, pos):
+        values = normal(component, batch, pos, 5, seed=1) + 1
+        return values, norm, normal(batch, pos, 1, seed=2).abs() + 0.5
+
+    values, _, scale = components(4, 2, 3)
+    expected = frozen_by_loop(values, norm, scale)
+    claim = f"{type(norm).__name__} with a fixed scale is wrong."
+    check(decompose.apply_frozen_norm, values, norm, scale, expected=expected, claim=claim)
+    sizes = dict(component=4, batch=2, pos=3)
+    skip = "sparse float32"  # a scale of 0, and a norm in another precision
+    check_odd(decompose.apply_frozen_norm, frozen_by_loop, components, skip, **sizes)
+
+
+@exercise("3.2")
+@torch.no_grad()
+def test_frozen_norms_sum_to_the_norm_of_the_sum(decompose, norm):
+    values, seen = 3 * normal(4, 2, 3, 5, seed=3) - 1, []
+    norm.hook_scale.observers = [lambda scale, _: seen.append(scale)]
+    whole = norm(values.sum(0))
+    norm.hook_scale.observers = []
+    actual = decompose.apply_frozen_norm(values, norm, seen[0]).sum(0) + norm.affine()[1]
+    assert_close(actual, whole, "The components and the norm's bias must sum to the norm.")
+
+
+@torch.no_grad()
+def attribution_by_parts(model, against):
+    """Names, contributions and their sum, from the parts of one forward pass."""
+    written = authors(model, TOKENS)
+    _, cache = model.run_with_cache(TOKENS, names="ln_final.hook_scale")
+    logits, W_U, b_U = model(TOKENS), model.unembed.W_U, model.unembed.b_U
+    direction, bias = W_U[:, TOKEN].movedim(0, -1), b_U[TOKEN]
+    total = logits.gather(-1, TOKEN[..., None])[..., 0]
+    if against is not None:
+        direction, bias = direction - W_U[:, against].movedim(0, -1), bias - b_U[against]
+        total = total - logits.gather(-1, against[..., None])[..., 0]
+    normed = frozen_by_loop(
+        torch.stack(list(written.values())), model.ln_final, cache["ln_final.hook_scale"]
+    )
+    _, norm_bias = model.ln_final.affine()
+    rows = [(vector * direction).sum(-1) for vector in [*normed, norm_bias]]
+    return [*written, "norm bias", "unembed bias"], torch.stack([*rows, bias]), total
+
+
+@exercise("3.3")
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("against", [None, AGAINST], ids=["logit", "difference"])
+def test_contributions_sum_to_the_logit(decompose, build, family, against):
+    model = build(family)
+    names, contributions, total = attribution_by_parts(model, against)
+    actual = decompose.direct_logit_attribution(model, TOKENS, TOKEN, against)
+    assert list(actual.names) == names, f"Expected {names}, got {list(actual.names)}."
+    of = "logit" if against is None else "difference of two logits"
+    claim = f"Contributions to a {of} of the {family} model are wrong."
+    assert_close(actual.contributions, contributions, claim)
+    assert_close(actual.contributions.sum(0), total, f"They must sum to the {of}.")
+
+
+def z_weights_direction(batch, pos, heads, d_head, d_model):
+    direction = normal(batch, pos, d_model, seed=3)
+    return *z_and_weights(batch, pos, heads, d_head, d_model), direction
+
+
+def dot_products(z, W_O, direction):
+    """Build each head's output, then take its dot product with the direction."""
+    return (results_by_loop(z, W_O) * direction).sum(-1).movedim(0, -1)
+
+
+@exercise("3.4")
+@pytest.mark.parametrize("sizes", [(2, 5, 3, 4, 7), (3, 3, 3, 3, 3)])
+def test_head_contribution_is_output_times_direction(decompose, sizes):
+    given = z_weights_direction(*sizes)
+    claim = "A head's contribution must be (z @ W_O) . direction."
+    expected = dot_products(*given)
+    check(decompose.head_logit_contributions, *given, expected=expected, claim=claim)
+
+
+@exercise("3.4")
+def test_head_contributions_on_odd_inputs(decompose):
+    sizes = dict(batch=2, pos=5, heads=3, d_head=4, d_model=7)
+    check_odd(decompose.head_logit_contributions, dot_products, z_weights_direction, **sizes)
+
+
+@exercise("3.4")
+def test_head_contributions_need_no_head_outputs(decompose):
+    given = z_weights_direction(7, 9, 6, 2, 50)
+    most = largest_made(lambda: decompose.head_logit_contributions(*given))
+    outputs = 7 * 9 * 6 * 50
+    assert most < outputs / 2, (
+        f"Expected no tensor of {outputs} numbers, as all head outputs have, got one of {most}. "
+        "Project the direction back through W_O first: vectors of size d_head are enough."
+    )

@@ -1,4 +1,4 @@
-"""What the pages of chapter 3 say of their figures holds for the numbers beside them."""
+"""The claims of chapter 3's pages about their figures, checked on the figures' numbers."""
 
 import json
 from pathlib import Path
@@ -13,18 +13,16 @@ def numbers(name):
     return json.loads((FIGURES / f"{name}.json").read_text(encoding="utf-8"))["numbers"]
 
 
-def test_every_trained_zero_layer_model_is_the_chain():
+def test_trained_zero_layer_models_match_the_chain():
     facts = numbers("ch03_bigram")
     assert len(facts["kl"]) >= 3
     assert max(facts["kl"]) < 0.01
     assert min(facts["correlation"]) > 0.98
-    assert facts["kl_of_nulls"]["knows only frequencies"] > 20 * max(facts["kl"]), (
-        "frequencies alone are far off"
-    )
+    assert facts["kl_of_nulls"]["knows only frequencies"] > 20 * max(facts["kl"])
     assert abs(facts["correlation_with_another_chain"]) < 0.2
 
 
-def test_every_rule_comes_out_at_five_times_its_base_rate():
+def test_rules_raise_words_to_five_times_their_base_rate():
     facts = numbers("ch03_skip_trigram")
     for model, groups in facts["factors"].items():
         assert min(groups["planted"]) >= 5, model
@@ -40,7 +38,7 @@ def test_one_head_has_the_bug_and_two_have_it_less():
     assert max(means["bug, two heads"]) < min(means["bug, one head"])
 
 
-def test_what_was_never_planted_does_not_rise():
+def test_triples_without_a_rule_do_not_rise():
     means = numbers("ch03_skip_trigram")["geometric_means"]
     for name in ("one head", "two heads"):
         assert max(means[f"never, {name}"]) < 1.1
@@ -53,7 +51,7 @@ def test_a_source_raises_the_words_of_all_its_rules():
     assert set(sorted(row, key=row.get)[-2:]) == {"mind", "bay"}
 
 
-def test_shares_sum_to_the_logit_and_come_late():
+def test_contributions_sum_to_the_logit_in_late_layers():
     facts = numbers("ch03_attribution")
     assert facts["largest_error_of_the_sum"] < 1e-3
     mean = sum(facts["difference"]) / len(facts["difference"])
@@ -64,7 +62,7 @@ def test_shares_sum_to_the_logit_and_come_late():
     assert abs(late["heads, random tokens"]) < 0.2 * late["heads"]
 
 
-def test_the_tuned_lens_is_nearer_after_every_block_on_every_seed():
+def test_tuned_lens_is_closer_at_every_layer_and_seed():
     facts = numbers("ch03_lens")
     plain, tuned = facts["logit_lens"], facts["tuned_lens"]
     assert plain[-1] == pytest.approx(0, abs=1e-6)
@@ -73,17 +71,17 @@ def test_the_tuned_lens_is_nearer_after_every_block_on_every_seed():
         assert all(a < b for a, b in zip(seed, plain, strict=False))
     assert all(a >= b for a, b in zip(tuned[0], tuned[0][1:], strict=False)), "it falls with depth"
     spread = [max(layer) - min(layer) for layer in zip(*tuned, strict=True)]
-    assert max(spread) < 0.1, "the seed of the lens matters little"
+    assert max(spread) < 0.1, "the seed of the lens changes little"
 
 
-def test_heads_of_the_second_layer_copy_and_random_ones_do_not():
+def test_heads_of_layer_1_copy_and_random_ones_do_not():
     facts = numbers("ch03_eigenvalues")
     for layers in facts["copying"].values():
         assert min(layers[1]) > 4 * facts["random_std"]
         assert max(layers[0]) < min(layers[1])
 
 
-def test_the_largest_composition_is_from_the_previous_token_head_through_keys():
+def test_largest_composition_is_k_from_the_previous_head():
     facts = numbers("ch03_composition")
     for seed, model in facts["models"].items():
         best = model["best"]
@@ -96,7 +94,7 @@ def test_the_largest_composition_is_from_the_previous_token_head_through_keys():
         assert model["loss_without_layer_0"] > model["loss"] + 2, seed
 
 
-def test_paths_through_one_head_bring_most():
+def test_paths_through_one_head_save_most_loss():
     facts = numbers("ch03_terms")
     for losses in facts["losses"]["attn_2l"]:
         by_one, by_two = losses[0] - losses[1], losses[1] - losses[2]
@@ -105,4 +103,4 @@ def test_paths_through_one_head_bring_most():
         for losses in facts["losses"][name]:
             assert losses[-1] - facts["best_possible"][name] < 0.1
     for name, losses in facts["untrained"].items():
-        assert max(losses) - min(losses) < 0.1, f"{name}: paths of random weights bring nothing"
+        assert max(losses) - min(losses) < 0.1, f"{name}: paths of random weights save nothing"

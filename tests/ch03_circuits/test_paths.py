@@ -1,146 +1,123 @@
-"""Graders of apply_heads_to_paths in paths.py: each path through each head, patterns fixed."""
+"""Graders of paths.py: heads on paths (3.14), and scores by pairs of paths (3.15)."""
 
 import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.assertions import assert_close, normal
-from tests.grading.side_effects import assert_no_side_effects
+from tests.grading.assertions import assert_close, check, normal
+from tests.grading.odd_inputs import check_odd
+from tests.grading.tiny_models import TOKENS, authors, shared, without_query_and_key_biases
 
 SHAPES = [(2, 3, 6, 5, 8, 4), (4, 2, 4, 3, 5, 5), (3, 3, 3, 3, 3, 2)]
 
 
-def drawn(factored_matrix, sizes, seed=1):
-    """Values along paths, a pattern whose rows sum to nothing special and that is not causal."""
-    path, batch, head, pos, d_model, d_head = sizes
+@pytest.fixture
+def apply(paths, factored_matrix):
+    """apply_heads_to_paths as a function of tensors: values, pattern and the factors of OV."""
+
+    def apply_heads_to_paths(values, pattern, A, B):
+        return paths.apply_heads_to_paths(values, pattern, factored_matrix.FactoredMatrix(A, B))
+
+    return apply_heads_to_paths
+
+
+def drawn(path, batch, head, pos, d_model, d_head, seed=1):
+    """Values, a pattern that is neither causal nor normalized, and the factors of OV circuits."""
     values = normal(path, batch, pos, d_model, seed=seed)
     pattern = normal(batch, head, pos, pos, seed=seed + 10)
     A, B = normal(head, d_model, d_head, seed=seed + 20), normal(head, d_head, d_model, seed=seed)
-    return values, pattern, factored_matrix.FactoredMatrix(A, B)
+    return values, pattern, A, B
 
 
-def by_loop(values, pattern, ov):
-    """One path, one head, one example, one query at a time."""
-    out = torch.zeros(len(values), pattern.shape[1], *values.shape[1:], dtype=torch.float64)
-    for p in range(len(values)):
-        for h in range(pattern.shape[1]):
-            for b in range(len(pattern)):
-                moved = values[p, b] @ ov.A[h] @ ov.B[h]
-                for query in range(values.shape[2]):
-                    out[p, h, b, query] = sum(
-                        weight * row
-                        for weight, row in zip(pattern[b, h, query], moved, strict=True)
-                    )
-    return out
-
-
-def mistakes(values, pattern, ov):
-    """Words -> what the usual mistakes give; those of another shape never match."""
-    moved = torch.einsum("pbkm,hmn->phbkn", values, ov.A @ ov.B)
-    seen = torch.einsum("bhqk,pbkm->phbqm", pattern, values)
-    return {
-        "The OV circuit is transposed: rows multiply from the left, values @ ov.A @ ov.B.": (
-            torch.einsum("phbqm,hnm->phbqn", seen, ov.A @ ov.B)
-        ),
-        "The pattern is left out.": moved,
-        "The OV circuit is left out.": seen,
-        "What went past the head is added: each result is what the head makes of a path.": (
-            torch.einsum("bhqk,phbkn->phbqn", pattern, moved) + values[:, None]
-        ),
-        **mixed_up(pattern, moved),
-        **of_the_pattern(pattern, moved),
-    }
-
-
-def of_the_pattern(pattern, moved):
-    """Mistakes about how the pattern takes values from keys to queries."""
-    sums = pattern.sum(-1).movedim(1, 0)[None, ..., None]
-    swapped = pattern.flatten(0, 1).unflatten(0, pattern.shape[:2][::-1]).transpose(0, 1)
-
-    def taken(weights):
-        return torch.einsum("bhqk,phbkn->phbqn", weights.expand_as(pattern), moved)
-
-    return {
-        "The pattern is transposed: its axes are [batch, head, query, key], and the sum runs over "
-        "keys.": taken(pattern.mT),
-        "Future keys are masked: hold the pattern as it was given.": taken(pattern.tril()),
-        "A softmax is taken: the pattern has been through it.": taken(pattern.softmax(-1)),
-        "The pattern's rows are divided by their sum; hold it as it was given.": (
-            taken(pattern) / sums
-        ),
-        "The value at the QUERY is moved; a head moves what stands at its keys.": sums * moved,
-        "Every head uses the first one's pattern.": taken(pattern[:, :1]),
-        "Every example uses the first one's pattern.": taken(pattern[:1]),
-        "Batch and head of the pattern are mixed up.": taken(swapped),
-    }
-
-
-def mixed_up(pattern, moved):
-    """Mistakes about the axes path and head."""
-    right = torch.einsum("bhqk,phbkn->phbqn", pattern, moved)
-    found = {
-        "All heads are added up: each path goes through each head.": (
-            right.sum(1, keepdim=True).expand_as(right)
-        ),
-        "All paths are added up: each stays a path of its own.": (
-            right.sum(0, keepdim=True).expand_as(right)
-        ),
-        "The axes come in another order: [path, head, ...] is asked for, this is [head, path, "
-        "...].": right.transpose(0, 1),
-    }
-    if len(right) == right.shape[1]:
-        own = right.diagonal(dim1=0, dim2=1).movedim(-1, 0)[:, None].expand_as(right)
-        found["Each path goes through its namesake alone: every path goes through all."] = own
-    return found
+def heads_by_loop(values, pattern, A, B):
+    """One path and one head at a time, the keys summed one by one."""
+    rows = []
+    for x in values:
+        moved = [x @ a @ b for a, b in zip(A, B, strict=True)]  # each [batch, key, d_model]
+        weights = [pattern[:, head, :, :, None] for head in range(len(A))]
+        row = [
+            sum(w[:, :, key] * m[:, None, key] for key in range(x.shape[1]))
+            for w, m in zip(weights, moved, strict=True)
+        ]
+        rows.append(torch.stack(row))
+    return torch.stack(rows)
 
 
 @exercise("3.14")
 @pytest.mark.parametrize("shape", SHAPES)
-def test_values_at_the_keys_go_through_ov_and_the_pattern_takes_them_to_queries(
-    paths, factored_matrix, shape
-):
-    values, pattern, ov = drawn(factored_matrix, shape)
-    with assert_no_side_effects(values=values, pattern=pattern, A=ov.A, B=ov.B):
-        came = paths.apply_heads_to_paths(values, pattern, ov)
-    claim = "What each head makes of each path is wrong."
-    assert_close(came, by_loop(values, pattern, ov), claim, mistakes(values, pattern, ov))
+def test_each_head_is_applied_to_each_path(apply, shape):
+    given = drawn(*shape)
+    check(apply, *given, expected=heads_by_loop(*given), claim="Heads on paths are wrong.")
 
 
 @exercise("3.14")
-def test_with_the_pattern_held_fixed_heads_are_linear(paths, factored_matrix):
-    x, pattern, ov = drawn(factored_matrix, SHAPES[0], seed=3)
-    y = normal(*x.shape, seed=4)
-
-    def f(values):
-        return paths.apply_heads_to_paths(values, pattern, ov)
-
-    assert_close(f(2 * x - 3 * y), 2 * f(x) - 3 * f(y), "f(2 x - 3 y) must be 2 f(x) - 3 f(y).")
+def test_heads_on_paths_on_odd_inputs(apply):
+    sizes = dict(path=2, batch=3, head=6, pos=5, d_model=8, d_head=4)
+    check_odd(apply, heads_by_loop, drawn, skip="head=300 path=300", **sizes)
 
 
 @exercise("3.14")
-def test_two_heads_in_a_row_are_one_virtual_head(paths, factored_matrix):
-    """Its pattern is the product of both, and so is its OV circuit."""
-    x, first, ov_1 = drawn(factored_matrix, (1, 2, 3, 5, 8, 4), seed=5)
-    _, second, ov_2 = drawn(factored_matrix, (1, 2, 3, 5, 8, 4), seed=6)
-    went = paths.apply_heads_to_paths(x, first, ov_1)
-    twice = paths.apply_heads_to_paths(went.flatten(0, 1), second, ov_2)
-    product = (ov_1.A @ ov_1.B)[:, None] @ ov_2.A @ ov_2.B
-    attends = second[:, None] @ first[:, :, None]
-    right = torch.einsum("bghqk,bkm,ghmn->ghbqn", attends, x[0], product)
-    assert_close(twice, right, "A_2 A_1 x OV_1 OV_2 is expected of head 1, then head 2.")
+def test_two_heads_in_a_row_are_a_virtual_head(apply):
+    x, first, A_1, B_1 = drawn(1, 2, 3, 5, 8, 4, seed=5)
+    _, second, A_2, B_2 = drawn(1, 2, 3, 5, 8, 4, seed=6)
+    actual = apply(apply(x, first, A_1, B_1).flatten(0, 1), second, A_2, B_2)
+    ov = (A_1 @ B_1)[:, None] @ A_2 @ B_2
+    pattern = second[:, None] @ first[:, :, None]  # [batch, head 1, head 2, query, key]
+    expected = torch.einsum("bghqk,bkm,ghmn->ghbqn", pattern, x[0], ov)
+    assert_close(actual, expected, "Head 1, then head 2, must be A_2 A_1 x OV_1 OV_2.")
 
 
 @exercise("3.14")
 @torch.no_grad()
-def test_paths_past_and_through_the_heads_of_a_layer_make_its_output(paths, circuits, build):
-    """Biases apart, which `extend` adds."""
+def test_paths_through_a_layer_sum_to_its_output(paths, circuits, build):
     model = build("attention-only")
     for block in model.blocks:
         block.attn.b_V.zero_()
-    pattern_name, written = "blocks.0.attn.hook_pattern", "blocks.0.hook_attn_out"
-    tokens = torch.tensor([[3, 1, 4, 1, 5], [9, 2, 6, 5, 12]])
-    _, cache = model.run_with_cache(tokens, names=[pattern_name, written])
-    x = model.embed_tokens(tokens)[None]
-    came = paths.apply_heads_to_paths(x, cache[pattern_name], circuits.ov_circuit(model, 0))
-    right = cache[written] - model.blocks[0].attn.b_O
-    assert_close(came.sum((0, 1)), right, "The heads of a real layer must sum to what it wrote.")
+    names = ["blocks.0.attn.hook_pattern", "blocks.0.hook_attn_out"]
+    _, cache = model.run_with_cache(TOKENS, names=names)
+    x, ov = model.embed_tokens(TOKENS)[None], circuits.ov_circuit(model, 0)
+    actual = paths.apply_heads_to_paths(x, cache[names[0]], ov).sum((0, 1))
+    expected = cache[names[1]] - model.blocks[0].attn.b_O
+    assert_close(actual, expected, "The heads of a layer must sum to its output.")
+
+
+@pytest.fixture
+def model(build):
+    """Two layers of six heads on two key heads, without query and key biases."""
+    return without_query_and_key_biases(build("attention-only"))
+
+
+@torch.no_grad()
+def terms_by_loop(attn, values):
+    """The query of each path times the key of each path: [head, path, path, batch, pos, pos]."""
+    out = []
+    for W_Q, W_K in zip(attn.W_Q, shared(attn.W_K, 6), strict=True):
+        queries, keys = values @ W_Q, values @ W_K
+        out.append(torch.stack([torch.stack([q @ k.mT for k in keys]) for q in queries]))
+    return torch.stack(out) / attn.W_Q.shape[-1] ** 0.5
+
+
+@exercise("3.15")
+@pytest.mark.parametrize("layer, number", [(0, 1), (1, 3), (1, 4)])
+def test_each_pair_of_paths_is_a_query_times_a_key(paths, model, layer, number):
+    given = normal(number, 3, 5, 10, seed=1)
+    positions = model.blocks[layer].W_pos.detach()[:5].repeat(1, 3, 1, 1)
+    expected = terms_by_loop(model.blocks[layer].attn, torch.cat([given, positions]))
+    inputs = paths.Paths([("embed", f"0.{i}") for i in range(number)], given)
+    claim = f"Terms of {number} paths and the positions are wrong."
+    check(paths.score_terms, model, inputs, layer, expected=expected, claim=claim)
+
+
+@exercise("3.15")
+@torch.no_grad()
+def test_terms_sum_to_the_scores_of_a_pass(paths, model):
+    name = "blocks.1.attn.hook_attn_scores"
+    _, cache = model.run_with_cache(TOKENS, names=name)
+    written = authors(model, TOKENS)
+    written = {name: value for name, value in written.items() if name.split()[-1][0] != "1"}
+    inputs = paths.Paths([(name,) for name in written], torch.stack(list(written.values())))
+    actual = paths.score_terms(model, inputs, 1).sum((1, 2)).transpose(0, 1)
+    visible = cache[name].isfinite()
+    actual = actual.masked_fill(~visible, 0.0) if actual.shape == visible.shape else actual
+    expected = cache[name].masked_fill(~visible, 0.0)
+    assert_close(actual, expected, "All terms must sum to the scores.")

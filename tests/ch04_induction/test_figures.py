@@ -1,4 +1,4 @@
-"""What the pages of chapter 4 say of their figures holds for the numbers beside them."""
+"""The claims of chapter 4's pages about their figures, checked on the figures' numbers."""
 
 import json
 import math
@@ -27,13 +27,13 @@ def test_loss_score_and_heads_change_together_with_two_layers():
         assert 150 <= min(begins) and max(begins) <= 225
 
 
-def test_three_quarters_of_the_score_come_in_less_than_a_third_of_training():
+def test_most_of_the_score_forms_in_a_third_of_training():
     facts = numbers("phase_change")
     assert 2 * facts["length"] < 0.31 * facts["steps"][-1]
     assert all(one["share"] > 0.75 for one in facts["windows_twice_as_long"]["in_context"])
 
 
-def test_one_layer_has_no_induction_head_and_still_learns_a_little_in_context():
+def test_one_layer_learns_in_context_without_induction():
     one = numbers("phase_change")["one"]
     assert max(max(run) for run in one["prefix"]) < 0.06
     assert all(-1 < run[-1] < -0.8 for run in one["in_context"])
@@ -57,7 +57,7 @@ def test_smeared_keys_bring_induction_forward_and_to_one_layer():
         assert run[-1] < max(run) - 0.1, "the score of the best head falls again"
 
 
-def test_markov_chains_are_found_later_and_not_by_every_seed():
+def test_markov_chains_are_learned_late_or_not_at_all():
     facts = numbers("statistical")
     ends = {task: [run[-1] for run in runs] for task, runs in facts["prefix"].items()}
     assert min(ends["repeats"]) > 0.8
@@ -84,20 +84,29 @@ def test_late_losses_rise_with_positions_only():
             assert least < mean(run[52:58]) < most
 
 
-def test_every_path_turns_that_of_one_layer_too():
+def test_every_path_turns_in_its_own_components():
     facts = numbers("trajectory")
     turns = facts["turn_at_steepest_degrees"]
     assert min(turns["two layers"]) > 60
-    assert min(turns["one layer"]) > 40, "so the turn does not tell a phase change"
+    assert min(turns["one layer"]) > 40, "so a turn alone does not show a phase change"
     widest = facts["widest_turn_of_steps_100_to_500_degrees"]
     assert min(widest["one layer"]) > max(widest["two layers"])
 
 
-def test_nothing_is_left_without_induction_heads():
+def test_joint_components_turn_with_two_layers_only():
+    facts = numbers("trajectory")["joint"]
+    plain, every = facts["two plain models"], facts["all four models"]
+    assert max(plain["turn"]["one layer"]) < 11 and min(plain["turn"]["two layers"]) > 43
+    assert min(plain["distance"]["two layers"]) > 3 * max(plain["distance"]["one layer"])
+    assert max(max(turns) for turns in every["turn"].values()) < 24
+    assert max(every["distance"]["one layer"]) < 13 < 62 < min(every["distance"]["two layers"])
+
+
+def test_no_score_remains_without_induction_heads():
     facts = numbers("ablation")
     score, loss = facts["in_context"], facts["late_loss"]
     full, held = (score[f"no induction heads, {way}"] for way in ("full", "patterns held"))
-    assert full == pytest.approx(held, abs=1e-4), "nothing looks after the last layer"
+    assert full == pytest.approx(held, abs=1e-4), "no head comes after the last layer"
     assert min(full) > 0 > max(score["whole"])
     assert min(loss["no induction heads, full"]) > math.log(64)
 
@@ -119,7 +128,7 @@ def test_the_score_alone_would_mislead():
         score["no previous-token heads, full"],
         score["no previous-token heads, patterns held"],
     ):
-        assert full < 0.3 * whole, "some of it seems left, though the loss is above a guess"
+        assert full < 0.3 * whole, "part of it seems to remain, though the loss is above a guess"
         assert held < whole, "it even seems better"
 
 
@@ -156,7 +165,7 @@ def test_the_same_heads_match_partners_and_raise_both():
         assert model["loss"]["partners"] > math.log(64)
 
 
-def test_heads_of_the_real_model_stand_where_the_page_says():
+def test_best_heads_of_the_real_model_are_those_of_the_page():
     top = numbers("real_heads")["top"]
     names = {kind: [head["head"] for head in heads] for kind, heads in top.items()}
     assert names["prefix"][:4] == ["18.6", "17.5", "17.4", "17.3"]
@@ -164,7 +173,7 @@ def test_heads_of_the_real_model_stand_where_the_page_says():
     assert all(17 <= int(name.split(".")[0]) <= 24 for name in names["prefix"])
 
 
-def test_taking_out_induction_heads_costs_the_real_model_more_than_random_heads():
+def test_induction_heads_cost_the_real_model_most():
     facts = numbers("real_ablation")
     for size, loss in facts["late_loss"]["without_best"].items():
         assert facts["without_best"][size] > max(facts["without_random"][size])
