@@ -1,4 +1,4 @@
-"""What chapter 1's given code must refuse, and what it must give: drawing, models and training."""
+"""Given code of chapter 1: drawing, models and training, and their errors."""
 
 import math
 
@@ -17,7 +17,7 @@ SIZES = {"n_inst": 2, "n_features": 3, "d_hidden": 2}
 
 @each_draw
 @pytest.mark.parametrize("value", [-0.1, 1.5, math.nan])
-def test_a_probability_outside_0_and_1_is_refused(data, name, value):
+def test_a_probability_outside_0_and_1_raises(data, name, value):
     with pytest.raises(ValueError, match=r"expected probabilities in \[0, "):
         getattr(data, name)(torch.tensor([[0.3, value]]), 4, new(0))
 
@@ -29,26 +29,26 @@ def test_anticorrelated_pairs_share_at_most_one(data):
 
 @each_draw
 @pytest.mark.parametrize("shape", [(0, 3), (2, 0)])
-def test_no_features_or_no_instances_are_refused(data, name, shape):
+def test_no_features_or_no_instances_raise(data, name, shape):
     with pytest.raises(ValueError, match=r"\[inst, n_features\], at least one of each"):
         getattr(data, name)(torch.zeros(shape), 4, new(0))
 
 
 @each_draw
 @pytest.mark.parametrize("batch", [0, -2])
-def test_a_batch_without_examples_is_refused(data, name, batch):
+def test_a_batch_without_examples_raises(data, name, batch):
     with pytest.raises(ValueError, match=f"at least 1, got {batch}"):
         getattr(data, name)(torch.full((2, 3), 0.5), batch, new(0))
 
 
 @pytest.mark.parametrize("size", sorted(SIZES))
-def test_a_toy_of_size_zero_is_refused(toy_model, size):
+def test_a_toy_of_size_zero_raises(toy_model, size):
     with pytest.raises(ValueError, match=f"expected {size} to be at least 1, got 0"):
         toy_model.ToyConfig(**SIZES | {size: 0})
 
 
 def some_training(data, toy_model, train, importance, draw=None, **changes):
-    """A short run: (model, records)."""
+    """Train briefly: (model, records)."""
     model = toy_model.ReluOutputToy(toy_model.ToyConfig(**SIZES), seed=1)
     probability = torch.full((2, 3), 0.5)
 
@@ -60,19 +60,19 @@ def some_training(data, toy_model, train, importance, draw=None, **changes):
 
 
 @pytest.mark.parametrize("shape", [(2, 4), (1, 3), (3, 3)])
-def test_importance_of_another_length_is_refused(data, toy_model, train, shape):
+def test_importance_of_another_length_raises(data, toy_model, train, shape):
     with pytest.raises(ValueError, match=r"expected importance .* \[2, 3\]"):
         some_training(data, toy_model, train, torch.ones(shape))
 
 
 @pytest.mark.parametrize("value", [-1.0, math.nan])
-def test_a_negative_importance_is_refused(data, toy_model, train, value):
+def test_a_negative_importance_raises(data, toy_model, train, value):
     with pytest.raises(ValueError, match="got a negative number or NaN"):
         some_training(data, toy_model, train, torch.full((2, 3), value))
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_data_with_nan_is_refused(data, toy_model, train, value):
+def test_data_with_nan_raises(data, toy_model, train, value):
     def draw(batch, generator):
         return torch.full((2, batch, 3), value)
 
@@ -118,14 +118,14 @@ def test_schedules(data):
             data.importance_schedule(*arguments)
 
 
-def test_signs_are_random_and_sizes_stay(data):
+def test_signs_are_random_and_magnitudes_stay(data):
     x = data.sparse_features(torch.full((1, 2), 0.5), 4000, new(2))
-    came = data.random_signs(x, new(3))
-    assert torch.equal(came.abs(), x)
-    assert 0.45 < (came[came != 0] > 0).double().mean() < 0.55
+    actual = data.random_signs(x, new(3))
+    assert torch.equal(actual.abs(), x)
+    assert 0.45 < (actual[actual != 0] > 0).double().mean() < 0.55
 
 
-def test_the_other_toys_do_as_their_formulas_say(toy_model):
+def test_the_other_toys_follow_their_formulas(toy_model):
     x = normal(2, 5, 3, seed=4)
     linear = randomise(toy_model.LinearToy(toy_model.ToyConfig(**SIZES)), 5)
     square, b = linear.W.mT @ linear.W, linear.b[:, None]
@@ -140,5 +140,5 @@ def test_a_toy_is_built_from_tensors(toy_model):
     made = randomise(toy_model.ReluOutputToy(toy_model.ToyConfig(**SIZES)), 7).float()
     again = toy_model.ReluOutputToy.from_tensors(SIZES, made.state_dict())
     x = normal(2, 5, 3, seed=8).float()
-    assert_close(again(x), made(x), "A copy gives what the original gives.")
+    assert_close(again(x), made(x), "A copy has the same outputs.")
     assert not any(weight.requires_grad for weight in again.parameters())

@@ -1,4 +1,4 @@
-"""Given code of universality.py and arcs.py: the matching is the best there is, arcs are arcs."""
+"""Given code of universality.py and arcs.py: optimal matchings, and pictures of arcs."""
 
 import itertools
 import math
@@ -23,21 +23,21 @@ def test_no_other_matching_correlates_more(universality, rows, columns):
         assert matching.correlation.sum().item() == pytest.approx(best)
 
 
-def test_units_in_another_order_are_found_again(universality):
+def test_a_permutation_of_units_is_recovered(universality):
     curves, order = normal(7, 30, seed=0), torch.randperm(7)
     matching = universality.match_units(curves, 3 * curves[order] + 2)
     assert torch.equal(order[matching.assignment], torch.arange(7))
     torch.testing.assert_close(matching.correlation, torch.ones(7, dtype=torch.float64))
 
 
-def test_a_unit_that_never_changes_correlates_with_nobody(universality):
+def test_a_constant_unit_has_correlation_zero(universality):
     curves = normal(3, 20, seed=1)
     curves[1] = 0.1
     alike = universality.correlations(curves, normal(4, 20, seed=2))
     assert (alike[1] == 0).all() and alike.isfinite().all()
 
 
-def test_the_control_keeps_every_curves_shape(universality):
+def test_shifted_curves_keep_their_shape(universality):
     curves = normal(5, 12, seed=3)
     turned = universality.shift_curves(curves, torch.Generator().manual_seed(0))
     torch.testing.assert_close(turned.sort(dim=1).values, curves.sort(dim=1).values)
@@ -51,7 +51,7 @@ def test_the_control_keeps_every_curves_shape(universality):
     "first, second, words",
     [((3, 8), (2, 8), "at least as many units"), ((2, 8), (3, 8), "NaN")],
 )
-def test_what_cannot_be_matched_is_refused(universality, first, second, words):
+def test_curves_that_cannot_be_matched_raise(universality, first, second, words):
     curves = normal(*first, seed=4)
     if words == "NaN":
         curves[0, 0] = math.nan
@@ -59,14 +59,14 @@ def test_what_cannot_be_matched_is_refused(universality, first, second, words):
         universality.match_units(curves, normal(*second, seed=5))
 
 
-def test_overlap_is_the_share_that_both_mark(universality):
+def test_jaccard_index_by_hand(universality):
     first, second = torch.tensor([True, True, False]), torch.tensor([True, False, False])
     assert universality.jaccard(first, second) == 0.5
     assert universality.jaccard(~first & first, ~second & second) == 1
 
 
-def test_an_arc_lies_on_the_side_that_it_bulges_to(arcs):
-    """The middle of an arc lies further out than its ends."""
+def test_an_arc_lies_on_the_side_of_its_bulge(arcs):
+    """The middle of an arc is further out than its ends."""
     ways = 2 * math.pi * torch.arange(8) / 8
     picture = arcs.draw_arcs(ways, torch.ones(8) > 0, torch.Generator().manual_seed(0), noise=0.0)
     ink = picture.picture[:, 0].clamp(min=0)
@@ -80,7 +80,7 @@ def test_an_arc_lies_on_the_side_that_it_bulges_to(arcs):
         assert (image * grid**3).sum() < 0, "two ends behind, one middle ahead"
 
 
-def test_dark_arcs_are_light_ones_turned_over(arcs):
+def test_dark_arcs_are_negatives_of_light_ones(arcs):
     ways = torch.tensor([0.3, 2.0])
     light, dark = (
         arcs.draw_arcs(ways, torch.tensor([on, on]), torch.Generator().manual_seed(1), noise=0.0)
@@ -89,7 +89,7 @@ def test_dark_arcs_are_light_ones_turned_over(arcs):
     torch.testing.assert_close(light.picture, -dark.picture)
 
 
-def test_line_detectors_prefer_their_own_lines_and_ignore_grey(arcs):
+def test_line_detectors_prefer_their_own_lines(arcs):
     kernels = arcs.line_detectors()
     assert kernels.sum(dim=(1, 2, 3)).abs().max() < 1e-6
     torch.testing.assert_close(kernels[4:], -kernels[:4])

@@ -1,4 +1,4 @@
-"""Retrains what the geometry pages show, with seeds that the figures did not use (slow)."""
+"""The main claims of chapter 1 hold for models of seeds that the figures did not use (slow)."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ SEEDS = (10, 11, 12)
 
 @pytest.fixture
 def fit(toy_model, data, train):
-    """Trains a batch of toys and returns the model; probability and importance are [inst, f]."""
+    """Train a batch of toys and return it; probability and importance are [inst, f]."""
 
     def fitted(probability, importance, d_hidden, seed, steps=2000, batch=256, kind=None):
         sizes = toy_model.ToyConfig(*probability.shape, d_hidden)
@@ -31,7 +31,7 @@ def same_for_all(row, n_inst):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_plane_holds_two_four_or_five_features(fit, geometry, toy_model, data, seed):
+def test_two_dimensions_hold_two_four_or_five_features(fit, geometry, toy_model, data, seed):
     densities, starts = (1.0, 0.3, 0.05), 10
     probability = torch.tensor(densities).repeat(starts)[:, None].repeat(1, 5)
     importance = same_for_all([0.9**i for i in range(5)], len(probability))
@@ -78,3 +78,43 @@ def test_the_best_of_many_starts_reaches_the_oracle(fit, phase, density):
     assert losses.min().item() == pytest.approx(oracle.loss.item(), rel=0.02)
     simple = min(phase.dropped_loss(density, 1.0), phase.antipodal_loss(density, 1.0))
     assert losses.min() < simple, "no closed form is as good"
+
+
+@pytest.mark.parametrize("seed", [10, 11, 12])
+def test_a_new_arc_network_matches_its_weights(arcs, universality, seed):
+    net = arcs.ArcNet(arcs.line_detectors(), 12, seed)
+    net.W_line.requires_grad_(False)
+    for _ in arcs.train_arcs(net, arcs.ArcTrainConfig(seed=seed)):
+        pass
+    seen = arcs.random_arcs(2000, torch.Generator().manual_seed(seed))
+    with torch.no_grad():
+        right = net(seen.picture).argmax(dim=1) == arcs.nearest_direction(seen.direction)
+        hand = arcs.hand_written()(seen.picture).argmax(dim=1) == arcs.nearest_direction(
+            seen.direction
+        )
+        W = net.W_arc.flatten(1)
+    assert right.float().mean() > 0.8 and hand.float().mean() > 0.9 * right.float().mean()
+    curves = arcs.tuning_curves(net, light=True) + arcs.tuning_curves(net, light=False)
+    wanted = arcs.arc_kernels(2 * torch.pi * torch.arange(36) / 36).flatten(1)
+    read = 10 * universality.correlations(W, wanted).argmax(dim=1)
+    off = ((read - 10 * curves.argmax(dim=1) + 180) % 360 - 180).abs()
+    assert (off <= 20).float().mean() > 0.75
+
+
+@pytest.mark.parametrize("seed", [10, 11, 12])
+def test_six_neurons_compute_three_absolute_values(data, toy_model, train, computation, seed):
+    p = torch.full((8, 3), 0.5)
+    model = computation.AbsoluteToy(toy_model.ToyConfig(8, 3, 6), seed)
+    config = train.ToyTrainConfig(steps=2500, batch_size=256, lr=1e-2, linear_decay=True, seed=seed)
+
+    def draw(batch, generator):
+        return data.random_signs(data.sparse_features(p, batch, generator), generator)
+
+    for _ in train.train(model, draw, torch.ones(8, 3), config, target=torch.abs):
+        pass
+    x = draw(10_000, torch.Generator().manual_seed(seed))
+    with torch.no_grad():
+        losses = toy_model.reconstruction_loss(model(x), x.abs(), torch.ones(8, 3))
+    squares = model.W_in.detach()[losses.argmin()].square()
+    assert losses.min() < 1e-4
+    assert (squares.amax(dim=1) / squares.sum(dim=1)).min() > 0.95, "one feature per neuron"
