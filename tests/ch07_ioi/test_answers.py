@@ -1,4 +1,4 @@
-"""Graders of 7.12: a claimed circuit is put to the model, on sentences that nobody has seen."""
+"""Graders of 7.12: test a claimed circuit on new sentences."""
 
 import functools
 import re
@@ -17,16 +17,16 @@ LOW, HIGH = 0.8, 1.2
 
 
 class Limits(NamedTuple):
-    """What is asked of a circuit of one model."""
+    """Requirements for a circuit of one model."""
 
     size: int
-    """Most nodes."""
+    """Largest number of nodes."""
     share: float
     """Least change of F(C \\ K) by each node, for some K, as a share of F(M)."""
     prompts: int
-    """How many are held out."""
+    """Number of held-out prompts."""
     random: tuple[int, int]
-    """How many random circuits, on how many of the prompts."""
+    """Number of random circuits, and of the prompts they are scored on."""
 
 
 LIMITS = {
@@ -40,7 +40,7 @@ each_model = pytest.mark.parametrize(
 
 @pytest.fixture(scope="module")
 def trials(impl):
-    """The models, each loaded once, with held-out prompts: `trials("toy")`."""
+    """Load each model once, with held-out prompts: `trials("toy")`."""
 
     @functools.cache
     def trial(key):
@@ -57,36 +57,36 @@ def trials(impl):
 
 @pytest.fixture
 def claim(answers, impl, trials):
-    """The nodes of an answer; what is no list of nodes is refused before any model is loaded."""
+    """Read the nodes of an answer; anything else fails before a model is loaded."""
     Node = impl("ch07_ioi.circuit").Node
 
     def read(key):
         value = answers("ch07_ioi", "7.12")[key]
         right = isinstance(value, list) and all(isinstance(one, str) for one in value)
         assert right, (
-            f'{key} = {str(value)[:80]} is no list of nodes: write strings, as ["1.3 s2"].'
+            f'{key}: expected a list of nodes as strings, ["1.3 s2"], got {str(value)[:80]}.'
         )
-        assert value, f"{key} names no node: an empty circuit computes nothing."
+        assert value, f"{key} has no nodes: an empty circuit computes nothing."
         nodes = []
         for one in value:
             parts = NODE.fullmatch(one.strip())
             assert parts and parts[3] in ROLES, (
-                f"{key}: {one!r} is no node: write layer, dot, head, a space, and a role "
-                f"({', '.join(ROLES)}), as in '1.3 s2'."
+                f"{key}: expected layer, dot, head, a space and a role, as in '1.3 s2', with roles "
+                f"{', '.join(ROLES)}, got {one!r}."
             )
             nodes.append(Node(int(parts[1]), int(parts[2]), parts[3]))
         again = {f"{n.layer}.{n.head} {n.position_role}" for n in nodes if nodes.count(n) > 1}
-        assert not again, f"{key} names a node twice: {', '.join(sorted(again))}."
+        assert not again, f"{key} lists a node twice: {', '.join(sorted(again))}."
         limit = LIMITS[key].size
         assert len(nodes) <= limit, (
-            f"{key} names {len(nodes)} nodes, at most {limit} are allowed: everything is no answer "
-            "to which heads do it."
+            f"{key}: expected at most {limit} nodes, got {len(nodes)}: a circuit of everything "
+            "explains nothing."
         )
         config = trials(key).evaluator.model.config
         for layer, head, _ in nodes:
             assert layer < config.n_layers and head < config.n_heads, (
-                f"{key}: there is no head {layer}.{head}; layers are 0..{config.n_layers - 1} and "
-                f"heads 0..{config.n_heads - 1}. Are layer and head exchanged?"
+                f"{key}: expected layers 0..{config.n_layers - 1} and heads "
+                f"0..{config.n_heads - 1}, got head {layer}.{head}. Are layer and head exchanged?"
             )
         return nodes
 
@@ -94,9 +94,9 @@ def claim(answers, impl, trials):
 
 
 def account(trial, nodes, share):
-    """Where an unfaithful circuit goes wrong, as far as experiments can tell."""
+    """Describe where an unfaithful circuit goes wrong, by experiments."""
     if share > HIGH:
-        return "It does better than the model: heads that work against the answer are missing."
+        return "It exceeds the model: heads that work against the answer are missing."
     Node, words = type(nodes[0]), []
     heads = sorted({(node.layer, node.head) for node in nodes})
     everywhere = trial.share([Node(*head, role) for head in heads for role in ROLES])
@@ -105,7 +105,7 @@ def account(trial, nodes, share):
             f"Kept at every role the same heads have {everywhere:.2f}: right heads, wrong roles."
         )
     if not any(node.position_role == "s2" for node in nodes):
-        words.append("No node stands at s2: where is it noticed who is named twice?")
+        words.append("No node is at s2: where is the repeated name detected?")
     more = {
         role: trial.share(list(dict.fromkeys([*nodes, *trial.every_head(role)]))) for role in ROLES
     }
@@ -114,7 +114,7 @@ def account(trial, nodes, share):
         enough = LOW <= more[best] <= HIGH
         so = f"something is missing at {best}" if enough else "no single role brings it closer to 1"
         words.append(f"With every head kept at {best} as well it would be {more[best]:.2f}: {so}.")
-    return " ".join(words or ["Heads are missing at more than one role, or these are others."])
+    return " ".join(words or ["Heads are missing at more than one role, or these are other heads."])
 
 
 @exercise("7.12")
@@ -129,13 +129,13 @@ def test_the_circuit_alone_does_what_the_model_does(claim, trials, key):
 
 
 def changes(trial, nodes, least):
-    """For each node the largest change of F(C \\ K) when it goes too; more K only while it is idle.
+    """Measure the largest change of F(C \\ K) without each node; try more K while it is small.
 
-    K is nothing, then all other nodes of its role, then any one of these.
+    K is empty, then all other nodes of its role, then any one of these.
     """
     alone = dict(zip(nodes, trial.without_each(nodes, [[v] for v in nodes]), strict=True))
-    whole = trial.share(nodes)
-    best = {v: abs(whole - left) for v, left in alone.items()}
+    full = trial.share(nodes)
+    best = {v: abs(full - left) for v, left in alone.items()}
     alike = {v: [u for u in nodes if u.position_role == v.position_role and u != v] for v in nodes}
     for v in [v for v in nodes if best[v] < least and alike[v]]:
         before, after = trial.without_each(nodes, [alike[v], [*alike[v], v]])
@@ -149,21 +149,21 @@ def changes(trial, nodes, least):
 
 @exercise("7.12")
 @each_model
-def test_every_node_earns_its_place(claim, trials, key):
+def test_every_node_changes_the_score(claim, trials, key):
     nodes, trial, least = claim(key), trials(key), LIMITS[key].share
     best = changes(trial, nodes, least)
     idle = [v for v in nodes if best[v] < least]
     shown = ", ".join(f"{v.layer}.{v.head} {v.position_role} ({best[v]:.1%})" for v in idle[:5])
     assert not idle, (
         f"{key}: {len(idle)} of {len(nodes)} nodes change F by less than {least:.0%} of F(M), "
-        f"whichever K is gone (nothing, all others of the role, one of them): {shown}. Leave them "
+        f"whichever K is removed (none, all others of the role, one of them): {shown}. Leave them "
         "out."
     )
 
 
 @exercise("7.12")
 @each_model
-def test_random_circuits_of_that_size_are_further_from_the_model(claim, trials, key):
+def test_random_circuits_are_further_from_the_model(claim, trials, key):
     n, prompts = LIMITS[key].random
     nodes, trial = claim(key), trials(key).first(prompts)
     own = abs(1 - trial.share(nodes))
