@@ -64,7 +64,7 @@ def test_the_gradient_is_zero_where_all_neurons_are_off():
     assert off["shipped"] == pytest.approx(0.41, abs=0.005) and off["fresh"] == [0] * 5
 
 
-def test_integrated_gradients_are_complete_and_the_gradient_is_not():
+def test_only_integrated_gradients_are_complete():
     measured = numbers("saturation")
     way, explained = torch.tensor(measured["probability"]), torch.tensor(measured["explained"])
     by_steps = dict(zip(measured["steps"], explained.T, strict=True))

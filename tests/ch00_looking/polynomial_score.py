@@ -1,4 +1,4 @@
-"""A score whose gradient is known by hand, as the thing that saliency is asked to explain."""
+"""A polynomial score whose gradient is known in closed form."""
 
 import torch
 from torch import Tensor, nn
@@ -8,10 +8,10 @@ from tests.grading.assertions import normal
 BATCH, POS, WIDTH = 3, 4, 2
 
 
-class Score:
+class PolynomialScore:
     """u + u^2 / 2 + u^3 / 3 with u = sum(w * x), plus sum(c * x^3), for each example.
 
-    The powers of u tie all positions of an example together; the cubes differ from entry to entry.
+    The powers of u couple all positions of an example; the cubes differ from entry to entry.
     """
 
     def __init__(self, seed: int, cubic: bool = True):
@@ -26,13 +26,13 @@ class Score:
         powers = u + u**2 / 2 + self.third * u**3 / 3
         return self.scale * (powers + (self.c * x**3).sum((1, 2)))
 
-    def slope(self, x: Tensor) -> Tensor:
+    def gradient(self, x: Tensor) -> Tensor:
         """The gradient with respect to x, by hand."""
         u = (self.w * x).sum((1, 2))[:, None, None]
         return (1 + u + self.third * u**2) * self.w + 3 * self.c * x**2
 
 
 def embedded(seed: int) -> Tensor:
-    """Vectors at every position, as they come out of an embedding: with a graph behind them."""
+    """Vectors at every position with a graph behind them, as an embedding returns them."""
     table = normal(BATCH, POS, WIDTH, seed=seed + 100).requires_grad_()
     return table + 0.5

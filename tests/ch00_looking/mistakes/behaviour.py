@@ -1,0 +1,81 @@
+"""Mistakes in 0.4, and right answers written another way."""
+
+from tests.grading.mistakes import mistakes, right_answers
+
+HITS = "(predicted == label)"
+SIZES = "torch.bincount(group, minlength=n_groups)"
+BY_GROUP = f"return torch.stack([{HITS}[group == g].double().mean() for g in range(n_groups)])"
+GROUPS = mistakes(
+    "0.4",
+    "accuracy_by_group",
+    {
+        "Is each group divided by ALL examples? Divide by its own number.": {SIZES: "len(label)"},
+        "This is the accuracy over all examples, the same for every group.": (
+            f"return {HITS}.float().mean().expand(n_groups)"
+        ),
+        "Does an empty group get 0? Its accuracy is NaN.": [
+            {SIZES: SIZES + ".clamp(min=1)"},
+            {f"right / {SIZES}": f"(right / {SIZES}).nan_to_num(nan=0.0)"},
+        ],
+        "Does an empty group get 1? Its accuracy is NaN.": {
+            f"right / {SIZES}": f"(right / {SIZES}).nan_to_num(nan=1.0)"
+        },
+        "These are the counts of correct predictions. Divide by the size of the group.": {
+            f" / {SIZES}": ""
+        },
+        "These are the sizes of the groups.": {f"right / {SIZES}": f"{SIZES}.double()"},
+        "These are the fractions of WRONG predictions.": {HITS: "(predicted != label)"},
+        "Is each group divided by all correct predictions? Divide by the size of the group.": {
+            SIZES: "right.sum()"
+        },
+        "Is this the accuracy by label, not by group?": BY_GROUP.replace("group ==", "label =="),
+        "Is the prediction compared with the group? Compare it with the label.": (
+            BY_GROUP.replace("== label", "== group")
+        ),
+        "Is each group divided by n / n_groups, as if all had one size?": {
+            f"/ {SIZES}": "* n_groups / len(label)"
+        },
+        "Is each group divided by its size plus one?": {SIZES: f"({SIZES} + 1)"},
+        "Does one empty group make every group NaN?": {
+            f"right / {SIZES}": f"right / {SIZES} + 0 * (right / {SIZES}).sum()"
+        },
+        "Is it rounded down to whole numbers?": {"right / ": "right // "},
+        "Does `right[group] += ...` count a group once? It does not add repeated indices.": {
+            f"torch.bincount(group, weights={HITS}.double(), minlength=n_groups)": (
+                f"torch.zeros(n_groups)\nright[group] += {HITS}.float()"
+            )
+        },
+    },
+    unnamed={
+        "Expected shape [6]": [
+            BY_GROUP.replace("range(n_groups)", "group.unique()"),
+            f"right = torch.bincount(group, weights={HITS}.double())\n"
+            "return right / torch.bincount(group)",
+        ],
+        "a loop over examples": (
+            "right, count = torch.zeros(n_groups), torch.zeros(n_groups)\n"
+            "for p, truth, g in zip(predicted.tolist(), label.tolist(), group.tolist()):\n"
+            "    right[g] += p == truth\n    count[g] += 1\nreturn right / count"
+        ),
+    },
+)
+RIGHT = right_answers(
+    "0.4",
+    "accuracy_by_group",
+    {
+        "a loop over groups": BY_GROUP,
+        "one-hot": (
+            "member = torch.nn.functional.one_hot(group, n_groups).float()\n"
+            f"return {HITS}.float() @ member / member.sum(0)"
+        ),
+        "scatter_add": (
+            "right, count = torch.zeros(n_groups), torch.zeros(n_groups)\n"
+            f"right.scatter_add_(0, group, {HITS}.float())\n"
+            "count.scatter_add_(0, group, torch.ones(len(group)))\nreturn right / count"
+        ),
+        "NaN put in": {
+            f"return right / {SIZES}": f"count = {SIZES}\nshare = right / count.clamp(min=1)\n"
+            "share[count == 0] = float('nan')\nreturn share"
+        },
+    },
+)

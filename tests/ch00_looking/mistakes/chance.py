@@ -1,0 +1,158 @@
+"""Mistakes in 0.11 and 0.12, and right answers written another way."""
+
+from tests.grading.mistakes import mistakes, right_answers
+
+LOTS = "lots = torch.rand(n_permutations, len(both), generator=generator).argsort(dim=1)\n"
+GAPS = "x = both[lots]\ngaps = x[:, : len(a)].mean(dim=1) - x[:, len(a) :].mean(dim=1)\n"
+FAR = "far = (gaps.abs() >= observed).sum().item()\n"
+P = "return (1 + far) / (1 + n_permutations)"
+SIGNED = "observed = (a.double().mean() - b.double().mean()) - 1e-9\n"
+
+P_VALUE = mistakes(
+    "0.11",
+    "permutation_p_value",
+    {
+        "Add 1 to both counts: the observed division is one of the permutations.": (
+            LOTS + GAPS + FAR + "return far / n_permutations"
+        ),
+        "Is the 1 added to the numerator only? Divide by 1 + n_permutations.": (
+            LOTS + GAPS + FAR + "return (1 + far) / n_permutations"
+        ),
+        "Is the 1 added to the denominator only? Add it to the count too.": (
+            LOTS + GAPS + FAR + "return far / (1 + n_permutations)"
+        ),
+        "Is it one-sided? A difference in the other direction counts too.": (
+            LOTS + GAPS + SIGNED + FAR.replace(".abs()", "") + P
+        ),
+        "Is the absolute value of the permuted differences missing?": (
+            LOTS + GAPS + FAR.replace(".abs()", "") + P
+        ),
+        "Is it twice the smaller one-sided value? Count absolute differences.": (
+            LOTS + GAPS + SIGNED + "n = 1 + n_permutations\n"
+            "up = (1 + (gaps >= observed).sum().item()) / n\n"
+            "down = (1 + (gaps <= observed + 2e-9).sum().item()) / n\n"
+            "return min(1.0, 2 * min(up, down))"
+        ),
+        "Are equal differences left out (>)? Count those that are at least as large (>=).": (
+            LOTS + GAPS + "far = (gaps.abs() > observed * (1 + 1e-8)).sum().item()\n" + P
+        ),
+        "Is it drawn with replacement? A permutation uses every value once.": (
+            "lots = torch.randint(len(both), (n_permutations, len(both)), generator=generator)\n"
+            + GAPS
+            + FAR
+            + P
+        ),
+        "Are sums compared? The groups differ in size, so compare means.": (
+            LOTS
+            + GAPS.replace("mean(", "sum(")
+            + "observed = (a.double().sum() - b.sum()).abs() * (1 - 1e-9)\n"
+            + FAR
+            + P
+        ),
+        "Are medians compared? Compare means.": (
+            LOTS
+            + GAPS.replace("mean(dim=1)", "median(dim=1).values")
+            + "observed = (a.double().median() - b.median()).abs() * (1 - 1e-9)\n"
+            + FAR
+            + P
+        ),
+        "Is each group shuffled by itself? Values have to change groups.": (
+            "one = torch.rand(n_permutations, len(a), generator=generator).argsort(dim=1)\n"
+            "two = torch.rand(n_permutations, len(b), generator=generator).argsort(dim=1) + len(a)\n"
+            "lots = torch.cat([one, two], dim=1)\n" + GAPS + FAR + P
+        ),
+        "Are the absolute means subtracted? Take the absolute value of the difference.": (
+            LOTS + GAPS.replace("mean(dim=1)", "mean(dim=1).abs()") + FAR + P
+        ),
+        "Are the smaller differences counted? Count those at least as large.": (
+            LOTS + GAPS + FAR.replace(">=", "<") + P
+        ),
+        "Is there only one permutation, used for all?": (
+            "lots = torch.randperm(len(both), generator=generator).expand(n_permutations, -1)\n"
+            + GAPS
+            + FAR
+            + P
+        ),
+    },
+    unnamed={"global random state": (LOTS + GAPS + FAR + P).replace(", generator=generator", "")},
+)
+DRAW = "lots = torch.rand(n_sets, n_items, generator=generator)\n"
+LEFT = "left = torch.tensor([i for i in range(n_items) if i not in excluded.tolist()])\n"
+OUT = "lots[:, excluded] = torch.inf\n"
+SORT = "return lots.argsort(dim=1)[:, :size]"
+SETS = mistakes(
+    "0.12",
+    "random_sets",
+    {
+        "Is it drawn with replacement? The members of a set are distinct.": (
+            LEFT + "return left[torch.randint(len(left), (n_sets, size), generator=generator)]"
+        ),
+        "Are the excluded items left in?": DRAW + SORT,
+        "Are these places in the shorter list of allowed items? Return the items.": (
+            DRAW.replace("n_items", "n_items - len(excluded)") + SORT
+        ),
+        "Is one set drawn and repeated? Draw each set by itself.": (
+            DRAW.replace("n_sets, ", "") + "lots[excluded] = torch.inf\n"
+            "return lots.argsort()[:size].expand(n_sets, -1).clone()"
+        ),
+        "Is one order of the items cut into windows? Draw each set by itself.": (
+            DRAW.replace("n_sets, ", "") + "lots[excluded] = torch.inf\n"
+            "order = lots.argsort()[: n_items - len(excluded)]\n"
+            "start = torch.randint(len(order), (n_sets, 1), generator=generator)\n"
+            "return order[(start + torch.arange(size)) % len(order)]"
+        ),
+        "Is every set the first allowed items?": (
+            LEFT + "return left[:size].expand(n_sets, -1).clone()"
+        ),
+        "Are the excluded items given the SMALLEST numbers? Then they are drawn first.": (
+            DRAW + "lots[:, excluded] = 0.0\n" + SORT
+        ),
+        "Is an excluded item replaced by the next one? Then that one is drawn twice as often.": (
+            DRAW.replace("n_items", "n_items - len(excluded)")
+            + "drawn = lots.argsort(dim=1)[:, :size]\nfor item in excluded.tolist():\n"
+            "    drawn = torch.where(drawn == item, item + 1, drawn)\nreturn drawn"
+        ),
+    },
+    unnamed={
+        "never occur": DRAW + "lots[:, excluded] = 9.0\nlots[:, -1] += 2\n" + SORT,
+        "got a table of shape": DRAW + OUT + SORT.replace(":size", ": size + 1"),
+        "global random state": DRAW.replace(", generator=generator", "") + OUT + SORT,
+    },
+)
+RIGHT = [
+    *right_answers(
+        "0.11",
+        "permutation_p_value",
+        {
+            "one permutation at a time": """
+                as_far = 1
+                for _ in range(n_permutations):
+                    mixed = both[torch.randperm(len(both), generator=generator)]
+                    gap = mixed[: len(a)].mean() - mixed[len(a) :].mean()
+                    as_far += int(gap >= observed or gap <= -observed)
+                return as_far / (n_permutations + 1)
+            """,
+            "the sum of one group decides": """
+                lots = torch.rand(n_permutations, len(both), generator=generator)
+                taken = lots.topk(len(a), dim=1).indices
+                total = both[taken].sum(1)
+                gaps = total / len(a) - (both.sum() - total) / len(b)
+                return (1 + int((gaps.abs() + 1e-12 >= observed).sum())) / (1 + n_permutations)
+            """,
+        },
+    ),
+    *right_answers(
+        "0.12",
+        "random_sets",
+        {
+            "multinomial": (
+                "weights = torch.ones(n_sets, n_items)\nweights[:, excluded] = 0\n"
+                "return torch.multinomial(weights, size, generator=generator)"
+            ),
+            "one set at a time": (
+                LEFT + "rows = [torch.randperm(len(left), generator=generator)[:size]"
+                " for _ in range(n_sets)]\nreturn left[torch.stack(rows)].sort(dim=1).values"
+            ),
+        },
+    ),
+]

@@ -1,0 +1,161 @@
+"""Mistakes in 0.13 and 0.14, and right answers written another way."""
+
+from tests.grading.mistakes import mistakes, right_answers
+
+UNIT = "unit = direction / direction.norm()\n"
+OWN = UNIT + "own = (acts @ unit)[:, None]\n"
+
+
+def geometry(number, function, new):
+    """Mistakes that both exercises share; new: the vectors whose coordinates are put in."""
+    gap = f"gap = (({new} - acts) @ unit)[:, None]\n"
+    return mistakes(
+        number,
+        function,
+        {
+            "Is the direction not normalised? Divide it by its norm.": (
+                f"return acts + (({new} - acts) @ direction)[:, None] * direction"
+            ),
+            "Is one of the factors not a unit vector?": (
+                UNIT + gap + "return acts + gap * direction"
+            ),
+            "Is the direction divided by the SQUARE of its norm, twice?": (
+                UNIT.replace("norm()", "norm() ** 2") + gap + "return acts + gap * unit"
+            ),
+            "Is the direction divided by the sum of its absolute entries? Divide by the norm.": (
+                UNIT.replace("norm()", "abs().sum()") + gap + "return acts + gap * unit"
+            ),
+            "Is the old coordinate not removed first?": (
+                UNIT + f"return acts + torch.atleast_1d({new} @ unit)[:, None] * unit"
+            ),
+            "Only the component along the direction is left. Keep the orthogonal component.": (
+                UNIT + f"return torch.atleast_1d({new} @ unit)[:, None] * unit.expand_as(acts)"
+            ),
+            "Is everything but the direction replaced? Replace only the coordinate along it.": (
+                OWN + f"return {new} + (own - torch.atleast_1d({new} @ unit)[:, None]) * unit"
+            ),
+            "Is the whole activation replaced? Replace only the coordinate along the direction.": (
+                f"return {new}.expand_as(acts).clone()"
+            ),
+            "Is nothing changed?": "return acts.clone()",
+            "Does the change have the opposite sign?": UNIT + gap + "return acts - gap * unit",
+            "Is the change twice as large (a reflection)?": (
+                UNIT + gap + "return acts + 2 * gap * unit"
+            ),
+            "Is it only half of the change?": UNIT + gap + "return acts + gap / 2 * unit",
+            "Does every example get the change of the first one?": (
+                UNIT + gap + "return acts + gap[:1] * unit"
+            ),
+            "Does every example get the mean change?": (
+                UNIT + gap + "return acts + gap.mean() * unit"
+            ),
+            "Is the change added to every entry? Multiply it by the unit direction.": (
+                UNIT + gap + "return acts + gap"
+            ),
+        },
+        unnamed={
+            "`acts` is edited in place": UNIT + gap + "acts += gap * unit\nreturn acts",
+            "`direction` is edited in place": (
+                "direction /= direction.norm()\n"
+                + gap.replace("unit", "direction")
+                + "return acts + gap * direction"
+            ),
+        },
+    )
+
+
+ABLATE = geometry("0.13", "ablate_direction", "mean") + mistakes(
+    "0.13",
+    "ablate_direction",
+    {
+        "Is the mean forgotten? Its coordinate replaces the old one, not 0.": (
+            OWN + "return acts - own * unit"
+        ),
+        "Is the mean forgotten, and the direction not normalised?": (
+            "return acts - (acts @ direction)[:, None] * direction"
+        ),
+        "Is the whole mean added? Add only its coordinate along the direction.": (
+            OWN + "return acts - own * unit + mean"
+        ),
+        "Is the mean subtracted and not added again?": (
+            UNIT + "centred = acts - mean\nreturn centred - (centred @ unit)[:, None] * unit"
+        ),
+        "Is the mean's coordinate subtracted?": (
+            OWN + "return acts - own * unit - (mean @ unit) * unit"
+        ),
+        "Is this the mean of the batch? Use the argument `mean`.": (
+            OWN + "return acts - own * unit + (acts.mean(0) @ unit) * unit"
+        ),
+        "Is the norm of the mean put in? Put in its coordinate along the direction.": (
+            OWN + "return acts + (mean.norm() - own) * unit"
+        ),
+        "Is the average of the mean's entries put in? Put in its coordinate.": (
+            OWN + "return acts + (mean.mean() - own) * unit"
+        ),
+        "Is the direction not normalised where the mean's coordinate is put in?": (
+            OWN + "return acts - own * unit + (mean @ direction) * direction"
+        ),
+        "Is the direction not normalised where the old coordinate is removed?": (
+            UNIT + "raw = acts - (acts @ direction)[:, None] * direction\n"
+            "return raw + (mean @ unit) * unit"
+        ),
+    },
+)
+SWAP = geometry("0.14", "swap_direction", "source") + mistakes(
+    "0.14",
+    "swap_direction",
+    {
+        "Is the source's coordinate not put in?": OWN + "return acts - own * unit",
+        "Is the whole source added? Add only its coordinate along the direction.": (
+            OWN + "return acts - own * unit + source"
+        ),
+        "Is the mean over the sources put in? Each activation has its own source.": (
+            OWN + "return acts + ((source @ unit).mean() - own) * unit"
+        ),
+        "Is the coordinate of the first source put into every activation?": (
+            OWN + "return acts + ((source[0] @ unit) - own) * unit"
+        ),
+        "Are the sources in another order? Row i of acts gets row i of source.": (
+            OWN + "return acts + ((source.flip(0) @ unit)[:, None] - own) * unit"
+        ),
+        "Is the sign of the source's coordinate flipped?": (
+            OWN + "return acts - own * unit - (source @ unit)[:, None] * unit"
+        ),
+    },
+)
+RIGHT = [
+    *right_answers(
+        "0.13",
+        "ablate_direction",
+        {
+            "divided by the squared norm": (
+                "gap = (mean - acts) @ direction / direction.pow(2).sum()\n"
+                "return acts + torch.outer(gap, direction)"
+            ),
+            "a projection matrix": (
+                UNIT + "along = torch.outer(unit, unit)\nreturn acts - acts @ along + mean @ along"
+            ),
+            "in a rotated frame": """
+                n = len(direction)
+                start = torch.cat([direction[:, None], torch.eye(n, dtype=acts.dtype)], 1)
+                frame = torch.linalg.qr(start)[0]
+                rotated = acts @ frame
+                rotated[:, 0] = mean @ frame[:, 0]
+                return rotated @ frame.T
+            """,
+        },
+    ),
+    *right_answers(
+        "0.14",
+        "swap_direction",
+        {
+            "divided by the squared norm": (
+                "gap = (source - acts) @ direction / (direction @ direction)\n"
+                "return acts + gap[:, None] * direction[None, :]"
+            ),
+            "orthogonal part plus new part": (
+                OWN + "rest = acts - own * unit\nreturn rest + (source @ unit)[:, None] * unit"
+            ),
+        },
+    ),
+]
