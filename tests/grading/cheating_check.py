@@ -1,7 +1,7 @@
-"""Refuse a submission that looks its answers up instead of giving them.
+"""Reject a submission that looks its answers up instead of giving them.
 
-This reads the learner's files and runs nothing. It stops what somebody would try by accident or in
-a hurry (importing solutions, reading the tests, setting what is graded), and is no sandbox: a class
+This reads the learner's files and runs nothing. It finds what a learner might try by accident or in a
+hurry (importing solutions, reading the tests, setting what is graded). It is not a sandbox: a class
 grades in a process of its own, against tests of its own.
 """
 
@@ -47,7 +47,7 @@ def _uses(source: str):
     """Yields (what, line) for everything in a file that an answer may not use."""
     try:
         tree = ast.parse(source)
-    except SyntaxError:  # whoever imports the file says so
+    except SyntaxError:  # reported where the file is imported
         return
     prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):

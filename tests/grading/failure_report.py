@@ -1,8 +1,8 @@
-"""Say why an answer is refused: the assertion's own words first, never a wall of traceback.
+"""Write why an answer failed: the assertion's own words first, never a long traceback.
 
-A failed assertion shows its message. A shape error shows the function, the argument, what was
-expected, what came and the sizes of the axes. Any other error shows the learner's line it came
-from. A file that Python cannot read shows its name, line and text.
+A failed assertion shows its message. A shape error shows the function, the argument, the expected
+type, the actual one and the sizes of the axes. Any other error shows the learner's line that
+raised it. A file that Python cannot read shows its name, line and text.
 """
 
 import re
@@ -60,7 +60,7 @@ def _failed(message: str, item: pytest.Item) -> list[str]:
         return [f"{_name(item)}: stopped after too long a time; does a loop never end?"]
     if message.startswith("DID NOT RAISE"):
         error = message.removeprefix("DID NOT RAISE ").replace("<class '", "").replace("'>", "")
-        return [f"{_name(item)}: expected {error}, came no error"]
+        return [f"{_name(item)}: expected {error}, got no error"]
     return _short(message)
 
 
@@ -70,10 +70,10 @@ def _name(item: pytest.Item) -> str:
 
 
 def _shapes(message: str) -> list[str]:
-    """A shape error, reduced to what was expected, what came, and how long each axis is."""
+    """Shorten a shape error to the expected type, the actual one, and the size of each axis."""
     function = re.search(r"whilst checking (the .+?) of (\S+?)\.\n", message + "\n")
     argument = re.search(r"typechecking parameter '(\w+)'", message)
-    came = re.search(r"Actual value: (.+?)\n(?:Expected|-----)", message, re.DOTALL)
+    actual = re.search(r"Actual value: (.+?)\n(?:Expected|-----)", message, re.DOTALL)
     expected = re.search(r"Expected type: (.+?)\.?\n", message + "\n")
     axes = dict(re.findall(r"^(\w+)=(\d+)$", message, re.MULTILINE))
     place = ".".join(function[2].split(".")[2:]) if function else "a function"
@@ -82,8 +82,8 @@ def _shapes(message: str) -> list[str]:
     if expected:
         hint = re.sub(r"^<class '(.+)'>$", r"\1", expected[1])
         lines.append(f"    expected  {hint}{_sizes(hint, axes)}")
-    if came:
-        lines.append(f"    came      {came[1].replace('(torch)', '')[:WIDTH]}")
+    if actual:
+        lines.append(f"    got       {actual[1].replace('(torch)', '')[:WIDTH]}")
     if axes:
         lines.append("    axes      " + " ".join(f"{name}={size}" for name, size in axes.items()))
     return lines
@@ -97,7 +97,7 @@ def _sizes(hint: str, axes: dict[str, str]) -> str:
 
 
 def _learners_line(failure: pytest.ExceptionInfo, item: pytest.Item) -> list[str]:
-    """The last line of the graded package that was running, and what stands there."""
+    """Return the last line of the graded package that was running, and its text."""
     package = item.config.getoption("--impl") + "."
     for entry in reversed(failure.traceback):
         names = entry.frame.f_globals

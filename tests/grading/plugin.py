@@ -3,7 +3,7 @@
 1. `--impl` says which package is graded: chapters (the default), solutions, or a variant of them.
 2. Around each grader the import hook gets the exercise, and the network is closed.
 3. A stub that is reached makes a test `todo`, which is neither a pass nor a failure.
-4. A failure becomes a refusal that can be read (`failure_report.py`).
+4. A failure becomes a short text (`failure_report.py`).
 5. When all graders of an exercise ran on chapters/ and passed, progress is written
    (`progress_recorder.py`).
 """
@@ -59,7 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
     impl = config.getoption("--impl")
     if not import_hook.is_installed(impl):
         folder = Path(import_module(impl).__path__[0])
-        finder = import_hook.install(impl, folder, solutions=folder / "no reference stands in here")
+        finder = import_hook.install(impl, folder, solutions=folder / "no reference")
         config.add_cleanup(lambda: sys.meta_path.remove(finder))
 
 

@@ -1,4 +1,4 @@
-"""Tell the desk which exercises are passed, and add their points up.
+"""Record which exercises are passed, and add their points.
 
 An exercise is passed when every one of its graders ran on chapters/ and passed: not when a file or
 a test was picked by name, not on another package, and not where a stub was reached. Graders that
@@ -12,7 +12,7 @@ from chapters.course.exercise_pages import read_exercises
 
 
 class Recorder:
-    """Notes how each grader of a session fared; the plugin tells it which ones there are."""
+    """Collects the outcome of each grader of a session; the plugin adds the graders."""
 
     def __init__(self, config: pytest.Config):
         self.config = config
@@ -21,19 +21,19 @@ class Recorder:
         self.failed: set[str] = set()
 
     def expect(self, number: str, item: pytest.Item, conditional: bool) -> None:
-        """Notes a grader of an exercise; one that cannot run here is not waited for."""
+        """Add a grader of an exercise; one that cannot run here is not needed for a pass."""
         if not conditional:
             self.graders.setdefault(number, set()).add(item.nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Notes one phase of one test."""
+        """Collect the report on one phase of one test."""
         if report.failed:
             self.failed.add(report.nodeid)
         elif report.when == "call" and report.passed:
             self.passed.add(report.nodeid)
 
     def pytest_sessionfinish(self) -> None:
-        """Tells the desk what this session settled."""
+        """Record what this session decided."""
         options = self.config.option
         here = self.config.invocation_params.dir
         whole = all((here / word).is_dir() for word in self.config.args)

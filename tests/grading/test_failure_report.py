@@ -1,4 +1,4 @@
-"""What a refusal says, for every way in which an answer can be wrong."""
+"""What a failure says, for every way in which an answer can be wrong."""
 
 import importlib.util
 import itertools
@@ -33,7 +33,7 @@ class Config:
 
 
 class Item:
-    """As much of a test as a refusal looks at."""
+    """As much of a test as a failure looks at."""
 
     name = originalname = "test_rows_sum_to_one"
 
@@ -43,7 +43,7 @@ class Item:
 
 @pytest.fixture
 def refuse(tmp_path):
-    """Runs a line in a module of the graded package and returns the refusal of what it raises."""
+    """Runs a line in a module of the graded package and returns the failure of what it raises."""
 
     def refuse(line: str, before: str = "") -> str:
         path = tmp_path / "graded" / "page.py"
@@ -65,9 +65,9 @@ def refuse(tmp_path):
 
 
 def test_an_assertions_own_words_come_first_and_alone(refuse):
-    message = "MESSAGE = 'expected 1, came 2\\nassert False\\n  +  where ...'"
+    message = "MESSAGE = 'expected 1, got 2\\nassert False\\n  +  where ...'"
     said = refuse("raise AssertionError(MESSAGE)", message)
-    assert said.splitlines()[0] == "expected 1, came 2" and "where ..." not in said
+    assert said.splitlines()[0] == "expected 1, got 2" and "where ..." not in said
 
 
 def test_a_bare_assertion_is_called_by_the_graders_name(refuse):
@@ -87,7 +87,7 @@ def test_an_error_comes_with_the_learners_line(refuse):
 
 def test_a_missing_error_says_which(refuse):
     said = refuse("pytest.raises(KeyError, lambda: None)")
-    assert said.startswith("rows sum to one: expected KeyError, came no error")
+    assert said.startswith("rows sum to one: expected KeyError, got no error")
 
 
 def test_a_loop_without_end_is_called_one(refuse):
@@ -102,7 +102,7 @@ def test_a_wrong_return_shape_shows_axes_and_no_tensor(refuse):
     assert lines[0].startswith("wrong shape or type: the return value of ")
     assert lines[1:4] == [
         "    expected  Float[Tensor, 'batch query key'] = [2,3,4]",
-        "    came      f32[2,4,3]",
+        "    got       f32[2,4,3]",
         "    axes      batch=2 query=3 d=5 key=4",
     ]
     assert "tensor(" not in said and len(lines) == 5
@@ -110,7 +110,7 @@ def test_a_wrong_return_shape_shows_axes_and_no_tensor(refuse):
 
 def test_a_wrong_argument_is_named(refuse):
     said = refuse("return pattern(torch.ones(2, 3, 5), torch.ones(2, 4, 6))", TENSORS)
-    assert "the argument k of " in said and "came      f32[2,4,6]" in said
+    assert "the argument k of " in said and "got       f32[2,4,6]" in said
     assert "expected  Float[Tensor, 'batch key d']" in said
 
 

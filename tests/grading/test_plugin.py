@@ -112,7 +112,7 @@ def test_one_grader_of_two_is_no_pass(course):
     assert outcomes(course)["test_of_four"] == "FAILED"
 
 
-def test_a_refusal_is_the_assertions_words_and_no_traceback(course):
+def test_a_failure_is_the_assertions_words_and_no_traceback(course):
     course.answer("2.1", "return number + 2")
     said = pytest_in(course, "-m", "2.1").stdout
     assert "expected 6.0, twice 3.0, got 5.0; did you add 2?" in said
@@ -120,11 +120,11 @@ def test_a_refusal_is_the_assertions_words_and_no_traceback(course):
     assert "def test_double" in pytest_in(course, "-m", "2.1", "--tb=long").stdout
 
 
-def test_a_type_error_is_reduced_to_what_was_expected_and_what_came(course):
+def test_a_type_error_shows_the_expected_and_the_actual_type(course):
     course.answer("2.1", 'return "two"')
     said = pytest_in(course, "-m", "2.1").stdout
     assert "the return value of sums.double" in said
-    assert "expected  float" in said and "came      'two'" in said
+    assert "expected  float" in said and "got       'two'" in said
     assert "beartype" not in said and "Traceback" not in said
 
 
@@ -136,14 +136,14 @@ def test_an_error_in_an_answer_shows_the_learners_line(course):
     assert "doubled = impl" not in said
 
 
-def test_a_file_that_python_cannot_read_is_named_by_all_its_graders(course):
+def test_a_broken_file_is_named_by_all_its_graders(course):
     course.answer("2.1", "return 2 * (number")
     said = pytest_in(course).stdout
     assert said.count("chapters/ch02_sums/sums.py, line 7: '(' was never closed") == 3
     assert said.count("    return 2 * (number") == 3
 
 
-def test_an_answer_that_is_looked_up_scores_nothing_and_is_not_run(course):
+def test_an_answer_that_is_looked_up_fails_and_is_not_run(course):
     page = course.root / "chapters/ch02_sums/more.py"
     page.write_text('"""Solutions."""\nimport solutions\n\nprint("it " + "ran")\n', "utf-8")
     course.page.write_text(course.page.read_text("utf-8") + "\n\nfrom . import more\n", "utf-8")
@@ -161,7 +161,7 @@ def test_all_of_my_own_runs_no_reference(course):
     assert outcomes(course, "--own", "-m", "2.10") == {"test_mean_divides": "TODO"}
 
 
-def test_what_cannot_run_here_is_left_out_or_says_what_is_missing(course):
+def test_graders_that_cannot_run_are_skipped_with_a_reason(course):
     (course.root / "tests/ch02_sums/test_more.py").write_text(GRADERS, "utf-8")
     course.answer("2.1", "return 2 * number")
     done = pytest_in(course, "tests/ch02_sums", "-v", "-rs", "-m", "2.1 or not 2.1")
@@ -174,7 +174,7 @@ def test_what_cannot_run_here_is_left_out_or_says_what_is_missing(course):
     assert {ran[name] for name in ("test_slow", "test_project", "test_no_number")} == {"PASSED"}
 
 
-def test_points_are_added_up_and_a_report_in_xml_names_exercises(course):
+def test_points_are_added_and_xml_reports_name_exercises(course):
     course.answer("2.2", "self.total += number", "return self.total")
     assert "points: 2 of 6" in pytest_in(course, "--junitxml=report.xml").stdout
     suite = ElementTree.parse(course.root / "report.xml").getroot()[0]
