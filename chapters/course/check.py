@@ -140,7 +140,7 @@ class _Collector:
         self.screen = screen if screen.isatty() else None
         self.outcomes: dict[str, set[str]] = {}
         self.skips: list[str] = []
-        self.failed: list[tuple[str, "pytest.CollectReport | pytest.TestReport"]] = []
+        self.failed: list[tuple[str, pytest.CollectReport | pytest.TestReport]] = []
         self.count, self.start = 0, time.perf_counter()
         self._show()
 

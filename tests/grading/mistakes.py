@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOLUTIONS, TESTS = ROOT / "solutions", ROOT / "tests"
 
 Form = str | Mapping[str, str]
+SEAM = "\n# the next answer\n"
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,13 +58,14 @@ class Variant:
         names = {one.qualname for one in answers_in(path) if one.number == self.number}
         found = {name: text for name, text in self.changes.items() if name in names}
         edits = {old: new for old, new in self.changes.items() if old not in names}
-        texts = _answers(reference, self.number) if edits else {}
-        for old, new in edits.items():
-            times = sum(text.count(old) for text in texts.values())
-            if times != 1:
-                raise ValueError(f"{self}: expected {old!r} once in the answer, got {times} times")
-            name = next(name for name, text in texts.items() if old in text)
-            texts[name] = found[name] = texts[name].replace(old, new)
+        if edits:
+            own = _answers(reference, self.number)
+            whole = edited(SEAM.join(own.values()), edits)
+            found |= {
+                name: text
+                for name, text in zip(own, whole.split(SEAM), strict=True)
+                if text != own[name]
+            }
         return {name: textwrap.dedent(text).strip("\n") for name, text in found.items()}
 
 
@@ -119,15 +121,21 @@ def _records(function: str, table: Mapping[str, Form | Sequence[Form]], base: st
 
 
 def edited(text: str, edits: Mapping[str, str]) -> str:
-    """A text with each old part replaced.
+    """A text with old parts replaced, all at once, so that two may be exchanged.
 
-    Raises: ValueError when an old part is not found exactly once.
+    Raises: ValueError when an old part is not found exactly once, or overlaps another.
     """
-    for old, new in edits.items():
+    for old in edits:
         if text.count(old) != 1:
             raise ValueError(f"expected {old!r} once in the answer, got {text.count(old)} times")
-        text = text.replace(old, new)
-    return text
+    places = sorted((text.index(old), old) for old in edits)
+    parts, end = [], 0
+    for start, old in places:
+        if start < end:
+            raise ValueError(f"expected edits that do not overlap, got {old!r} inside another")
+        parts += [text[end:start], edits[old]]
+        end = start + len(old)
+    return "".join([*parts, text[end:]])
 
 
 def stub(number: str) -> Variant:
