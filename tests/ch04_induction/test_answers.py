@@ -1,6 +1,7 @@
 """Graders of answers.toml: claims about heads are put to the models, by taking the heads out."""
 
 import functools
+import re
 
 import pytest
 import torch
@@ -14,24 +15,35 @@ WHOLE, BROKEN, REAL = 0.5, 0.15, 0.3
 of an induction head of the real model, whose attention rests on the text's first token as well."""
 
 
+HEAD = re.compile(r"(\d+)\.(\d+)")
+
+
+def read_head(value):
+    """Read "1.0", or the earlier form [1, 0], as (layer, head); None for anything else."""
+    if isinstance(value, str) and (parts := HEAD.fullmatch(value.strip())):
+        return int(parts[1]), int(parts[2])
+    if isinstance(value, list) and len(value) == 2 and all(type(n) is int for n in value):
+        return tuple(value)
+    return None
+
+
 @pytest.fixture
 def heads_of(answers):
-    """Reads a list of heads from the table; what is no list of heads is refused."""
+    """Read a list of heads from the table; anything else fails."""
 
     def read(key, layers=LAYERS, heads=HEADS):
         value = answers("ch04_induction", "4.12")[key]
-        right = isinstance(value, list) and all(
-            isinstance(head, list) and len(head) == 2 and all(type(n) is int for n in head)
-            for head in value
+        found = [read_head(one) for one in value] if isinstance(value, list) else [None]
+        assert None not in found, (
+            f'{key}: expected a list of heads, such as ["0.1", "1.0"], got {value!r}.'
         )
-        assert right, f"{key} = {value!r} is no list of heads: write pairs, as [[0, 1], [1, 0]]."
-        found = sorted({tuple(head) for head in value})
+        assert found, f"{key}: expected at least one head, got none."
+        found = sorted(set(found))
         for layer, head in found:
             assert 0 <= layer < layers and 0 <= head < heads, (
-                f"{key}: there is no head {layer}.{head}; a head is [layer, head], layers are "
-                f"0..{layers - 1} and heads 0..{heads - 1}."
+                f"{key}: expected layers 0..{layers - 1} and heads 0..{heads - 1}, got head "
+                f"{layer}.{head}."
             )
-        assert found, f"{key} names no head."
         return found
 
     return read
