@@ -64,8 +64,15 @@ class Positions(nn.Module):
 '''
 
 EXTENSIONS = [
-    *("attr_list", "tables", "toc", "md_in_html", "pymdownx.details", "pymdownx.highlight"),
-    *("pymdownx.superfences", "pymdownx.arithmatex", "docs._extension"),
+    "attr_list",
+    "tables",
+    "toc",
+    "md_in_html",
+    "pymdownx.details",
+    "pymdownx.highlight",
+    "pymdownx.superfences",
+    "pymdownx.arithmatex",
+    "docs._extension",
 ]
 
 
