@@ -1,7 +1,7 @@
 """A transformer written from scratch: hooks, layers, model, training, sampling, real weights.
 
-Reading order: config, hooks, norms, layers, attention, kv_cache, model, sites, checkpoint, train,
-fit, sample, fold, attention_only, pretrained.
+Reading order: config, hooks, norms, layers, attention, kv_cache, model, sites, write_then_rename,
+checkpoint, train, fit, sample, fold, attention_only, pretrained.
 """
 
 from .config import TransformerConfig

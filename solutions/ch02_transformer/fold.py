@@ -16,7 +16,7 @@ from dataclasses import replace
 import torch
 from einops import einsum
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from .attention import repeat_kv_heads
 from .layers import ResidualModule, Unembed
@@ -89,7 +89,7 @@ def fold(model: HookedTransformer) -> HookedTransformer:
     return model
 
 
-def residual_writing_weights(model: HookedTransformer) -> Iterator[Tensor]:
+def residual_writing_weights(model: HookedTransformer) -> Iterator[nn.Parameter]:
     """Yield every weight and bias whose last axis is added to the residual stream."""
     parts: list[ResidualModule] = [model.embed, model.pos_embed]
     parts += [part for block in model.blocks for _, part in block.norms_and_readers()]
