@@ -27,7 +27,7 @@ def test_hook_attn_scores_sees_scaled_and_masked_scores(attention, config):
         words = f"Hidden keys must have -inf, not {finite:g}."
         mistakes[words] = scores.masked_fill(hidden, finite)
     claim = "hook_attn_scores sees q . k / sqrt(d_head), and -inf where a query may not look."
-    assert_close(copies[0], right, claim, mistakes)
+    assert_close(copies[0], right, claim)
     claim = (
         "What hook_attn_scores showed was changed afterwards: write a new tensor for exp(scores)."
     )
@@ -43,7 +43,7 @@ def test_an_edit_at_hook_attn_scores_decides_the_pattern(attention, config):
     got = layer.pattern(q, k)
     hidden = torch.arange(6) > torch.arange(2, 6)[:, None]
     masked = torch.zeros(2, 6, 4, 6).double().masked_fill(hidden, -torch.inf)
-    mistakes = {
+    {
         "What the hook returned is lost: write scores = self.hook_attn_scores(scores).": by_loop(
             q, k
         ),
@@ -51,7 +51,7 @@ def test_an_edit_at_hook_attn_scores_decides_the_pattern(attention, config):
     }
     right = torch.full((2, 6, 4, 6), 1 / 6, dtype=torch.float64)
     claim = "A hook that sets all scores to 0 makes every query look at all 6 keys equally."
-    assert_close(got, right, claim, mistakes)
+    assert_close(got, right, claim)
     assert seen and is_close(seen[0], right), "hook_pattern must see the edited pattern too."
 
 
@@ -63,12 +63,12 @@ def test_an_edit_at_hook_pattern_is_what_comes_back(attention, config):
     seen = []
     layer.hook_pattern.hooks.append(lambda x, point: seen.append(x))
     edit(layer.hook_pattern, new)
-    mistakes = {
+    {
         "What the hook returned is lost: return self.hook_pattern(pattern).": by_loop(q, k),
         "A softmax runs after the hook.": new.softmax(dim=-1),
     }
     claim = "A hook at hook_pattern replaces the pattern as it stands."
-    assert_close(layer.pattern(q, k), new, claim, mistakes)
+    assert_close(layer.pattern(q, k), new, claim)
     assert len(seen) == 1, f"hook_pattern must be called once; it was called {len(seen)} times."
     claim = "hook_pattern sees the pattern: the softmax, not the scores."
     assert_close(seen[0], by_loop(q, k), claim)

@@ -77,7 +77,7 @@ def test_output_bias_takes_each_heads_value_bias_over(fold, sizes):
         f"With {sizes[0]} heads on {sizes[1]} key-value heads, the new b_O is b_O plus each "
         f"head's value bias through its own W_O."
     )
-    assert_close(got, slow_carry(b_V, W_O, b_O), claim, mistakes_of(b_V, W_O, b_O))
+    assert_close(got, slow_carry(b_V, W_O, b_O), claim)
 
 
 @exercise("2.22")
@@ -86,7 +86,7 @@ def test_output_bias_worked_by_hand(fold):
     W_O = torch.tensor([[[1.0, 0.0, 2.0], [0.0, 3.0, 0.0]], [[5.0, 0.0, 0.0], [0.0, 0.0, 7.0]]])
     claim = "Head 0 writes (1 6 2), head 1 writes (5 0 14), b_O is (100 200 300)."
     expected = torch.tensor([106.0, 206.0, 316.0])
-    assert_close(fold.fold_value_bias(b_V, W_O, b_O), expected, claim, mistakes_of(b_V, W_O, b_O))
+    assert_close(fold.fold_value_bias(b_V, W_O, b_O), expected, claim)
 
 
 @exercise("2.22")

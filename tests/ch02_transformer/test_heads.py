@@ -71,7 +71,7 @@ def test_move_is_the_mixture_worked_by_hand(attention, config):
     def mixed(table):
         return torch.stack([a * v[:, 0] + b * v[:, 1] for a, b in table], dim=1)
 
-    mistakes = {
+    {
         "The pattern is transposed: each query sums over keys.": mixed([(1, 0.25), (0, 0.75)]),
         "The values are averaged, whatever the pattern says.": mixed([(0.5, 0.5), (0.5, 0.5)]),
         "The values of all heads are added up for each.": mixed([(1, 0), (0.25, 0.75)])
@@ -82,7 +82,7 @@ def test_move_is_the_mixture_worked_by_hand(attention, config):
     }
     got = build(attention, config).apply_pattern(pattern, v)
     claim = "With weights 1/4 and 3/4 on values 4 and 8, z is 7."
-    assert_close(got, mixed([(1, 0), (0.25, 0.75)]), claim, mistakes)
+    assert_close(got, mixed([(1, 0), (0.25, 0.75)]), claim)
 
 
 @exercise("2.12")
@@ -106,22 +106,20 @@ def test_each_head_moves_its_own_values_by_its_own_pattern(attention, config, qu
         transposed = torch.einsum("bhkq,bkhd->bqhd", pattern, v)
         mistakes["The pattern is transposed: each query sums over keys."] = transposed
     claim = "z[query, head] = sum over keys of pattern[head, query, key] * v[key, head]."
-    assert_close(
-        build(attention, config).apply_pattern(pattern, v), right, claim, mistakes, tolerance=1e-12
-    )
+    assert_close(build(attention, config).apply_pattern(pattern, v), right, claim, tolerance=1e-12)
 
 
 @exercise("2.12")
 def test_no_head_writes_the_bias_alone(attention, config):
     layer = randomise(build(attention, config), seed=1)
     right = layer.b_O.expand(3, 5, 9)
-    mistakes = {
+    {
         "b_O is forgotten.": 0 * right,
         "b_O is added once per head; the heads share it.": 6 * right,
         "b_O is divided among the heads.": right / 6,
     }
     got = layer.output_projection(torch.zeros(3, 5, 6, 4).double())
-    assert_close(got, right, "Where z is 0, what is written is b_O, once.", mistakes)
+    assert_close(got, right, "Where z is 0, what is written is b_O, once.")
 
 
 @exercise("2.12")
@@ -134,7 +132,7 @@ def test_write_sums_what_the_heads_write(attention, config, seed):
         right[b, pos] += sum(z[b, pos, h, i] * layer.W_O[h, i].detach() for i in range(4))
     heads, bias = right - layer.b_O, layer.b_O
     mixed = z.transpose(2, 3).flatten(2) @ layer.W_O.flatten(0, 1) + bias
-    mistakes = {
+    {
         "b_O is forgotten.": heads,
         "b_O is added once per head; the heads share it.": heads + 6 * bias,
         "The heads are averaged; what they write adds up.": heads / 6 + bias,
@@ -143,7 +141,7 @@ def test_write_sums_what_the_heads_write(attention, config, seed):
     }
     claim = "write(z) = sum over heads of z[head] @ W_O[head], plus b_O."
     before = z.clone()
-    assert_close(layer.output_projection(z), right, claim, mistakes, tolerance=1e-12)
+    assert_close(layer.output_projection(z), right, claim, tolerance=1e-12)
     assert torch.equal(z, before), "z came out changed, and hook_z has shown it to a cache."
 
 

@@ -44,7 +44,7 @@ def test_each_token_gets_its_own_row(config, layers, tokens):
     table = embed.W_E.detach()
     expected = read_rows(table, tokens)
     given = torch.tensor(tokens)
-    mistakes = {
+    {
         "Is every row taken one too early? Token t is row t; tokens count from 0.": (
             read_rows(table, ((given - 1) % VOCAB).tolist())
         ),
@@ -58,9 +58,7 @@ def test_each_token_gets_its_own_row(config, layers, tokens):
         "Is it scaled by sqrt(d_model)? Here the row is taken as it is.": expected * WIDTH**0.5,
     }
     before = given.clone()
-    assert_close(
-        embed(given), expected, f"The tokens {tokens} must give these rows of W_E.", mistakes
-    )
+    assert_close(embed(given), expected, f"The tokens {tokens} must give these rows of W_E.")
     assert_close(given, before, "The tokens must not be edited.")
 
 
@@ -102,7 +100,7 @@ def test_positions_count_from_start_alike_for_every_sequence(config, layers, sta
         table, [[(start + number) % CONTEXT] * POS for number in range(batch)]
     )
     claim = f"With start={start} the tokens stand at positions {rows}, and get these rows of W_pos."
-    assert_close(positions(tokens, start), read_rows(table, [rows] * batch), claim, mistakes)
+    assert_close(positions(tokens, start), read_rows(table, [rows] * batch), claim)
 
 
 @exercise("2.6")
@@ -192,7 +190,7 @@ def test_the_gate_alone_is_activated_and_multiplies_the_linear_factor(config, la
     gate, linear = factors(w, x)
     expected = write(w, act(name, gate) * linear)
     claim = f"The gated MLP with {name} is wrong."
-    assert_close(mlp(x), expected, claim, mistaken(w, before, name))
+    assert_close(mlp(x), expected, claim)
     assert_close(x, before, "The MLP must not edit x in place: the residual stream goes on.")
 
 
@@ -214,7 +212,7 @@ def test_hook_points_show_and_replace_the_gate_the_linear_factor_and_the_product
         "That is without b_in, which belongs to the linear factor.": on * (linear - w["b_in"]),
         "That is the product without an activation.": gate * linear,
     }
-    assert_close(seen_at(mlp, point, x), values[point], f"{point} sees the wrong thing.", mistakes)
+    assert_close(seen_at(mlp, point, x), values[point], f"{point} sees the wrong thing.")
     new = normal(BATCH, POS, NEURONS, seed=26)
     getattr(mlp, point).hooks = [lambda tensor, _: new]
     expected = {

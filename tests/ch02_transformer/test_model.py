@@ -80,7 +80,7 @@ def filled(model, length: int):
 
 @exercise("2.14")
 def test_forward_goes_from_tokens_through_all_blocks_to_logits(model, config):
-    mistakes = {
+    {
         "The position vectors are forgotten.": logits(-41234.5),
         "The token vectors are forgotten.": logits(-31234.5),
         "The last norm is forgotten.": logits(-71234),
@@ -98,7 +98,7 @@ def test_forward_goes_from_tokens_through_all_blocks_to_logits(model, config):
     }
     got = build(model, config)(TOKENS)
     claim = "7 (token 4, position 3), then digits 1 2 3 4, norm + 1/2, unembed * -1: -71234.5."
-    assert_close(got, logits(-71234.5), claim, mistakes)
+    assert_close(got, logits(-71234.5), claim)
 
 
 @exercise("2.14")
@@ -120,7 +120,7 @@ def test_stop_at_layer_returns_the_stream_before_it(model, config, stop):
         mistakes["It goes through all blocks."] = stream(71234)
         mistakes["These are the logits: is stop_at_layer=0 taken for False?"] = logits(-71234.5)
     claim = f"stop_at_layer={stop} must return {before[stop]}, the stream in front of block {stop}."
-    assert_close(got, stream(before[stop]), claim, mistakes)
+    assert_close(got, stream(before[stop]), claim)
     ran = [block.layer for block in digits.blocks if block.past]
     assert ran == list(range(stop)) and not digits.unembed.calls, (
         f"With stop_at_layer={stop} only the blocks before {stop} run; blocks {ran} ran, "
@@ -137,7 +137,7 @@ def test_through_runs_blocks_start_to_stop(model, config, start, stop):
     end = 4 if stop is None else stop
     got = digits.run_blocks(stream(5), start=start, stop=stop)
     numbers = "1234"
-    mistakes = {
+    {
         "`start` is ignored.": stream("5" + numbers[:end]),
         "`stop` is ignored.": stream("5" + numbers[start:]),
         "Block number `stop` runs too; stop - 1 is the last.": stream(
@@ -150,7 +150,7 @@ def test_through_runs_blocks_start_to_stop(model, config, start, stop):
     }
     right = "5" + numbers[start:end]
     claim = f"Blocks {start} up to and without {end} make {right} of 5 (block 0 writes 1, ...)."
-    assert_close(got, stream(right), claim, mistakes)
+    assert_close(got, stream(right), claim)
 
 
 @exercise("2.14")
@@ -202,7 +202,7 @@ def test_embedding_is_token_vector_plus_position_vector(model, config, start, se
         rows(start),
     )
     seen = {name: record(getattr(digits, name)) for name in ("hook_embed", "hook_pos_embed")}
-    mistakes = {
+    {
         "The position vectors are forgotten.": token,
         "The token vectors are forgotten.": position,
         "`start` is ignored: the first token stands at position `start`.": token + rows(0),
@@ -210,20 +210,18 @@ def test_embedding_is_token_vector_plus_position_vector(model, config, start, se
         "The token vectors are scaled; add them as they are.": token * 10**0.5 + position,
     }
     got = digits.embed_tokens(TOKENS, start)
-    assert_close(
-        got, token + position, "The stream starts as W_E[token] + W_pos[position].", mistakes
-    )
+    assert_close(got, token + position, "The stream starts as W_E[token] + W_pos[position].")
     for name, right, other in [
         ("hook_embed", token, position),
         ("hook_pos_embed", position, token),
     ]:
         assert len(seen[name]) == 1, f"{name} must be called once, not {len(seen[name])} times."
-        words = {
+        {
             "It saw their sum; was one changed in place, or the hook put around both?": token
             + position,
             "It saw the other one.": other,
         }
-        assert_close(seen[name][0], right, f"{name} sees its own vectors alone.", words)
+        assert_close(seen[name][0], right, f"{name} sees its own vectors alone.")
 
 
 @exercise("2.14")
@@ -231,20 +229,20 @@ def test_embedding_is_token_vector_plus_position_vector(model, config, start, se
 def test_edits_of_the_embedding_take_effect(model, config, name, right):
     digits = build(model, config)
     edit(getattr(digits, name), stream(6))
-    mistakes = {f"What the hook returned is lost: use what self.{name}(...) returns.": stream(7)}
+    {f"What the hook returned is lost: use what self.{name}(...) returns.": stream(7)}
     claim = f"Token 4, position 3: where a hook puts 6 at {name}, the stream starts at {right}."
-    assert_close(digits.embed_tokens(TOKENS), stream(right), claim, mistakes)
+    assert_close(digits.embed_tokens(TOKENS), stream(right), claim)
 
 
 @exercise("2.14")
 def test_read_out_norms_and_unembeds_every_position(model, config):
     x = normal(3, 5, 10, seed=3)
     minus = -x[..., :1].expand(3, 5, 13)
-    mistakes = {
+    {
         "The last norm is forgotten.": minus,
         "The last norm comes twice.": minus - 1,
         "That is softmax of the logits; return the logits.": logits(1 / 13),
         "That is log softmax of the logits; return the logits.": logits(1 / 13).log(),
     }
     claim = "The last norm adds 1/2 here, and the unembedding changes the sign, at every position."
-    assert_close(build(model, config).unembed_resid(x), minus - 0.5, claim, mistakes)
+    assert_close(build(model, config).unembed_resid(x), minus - 0.5, claim)

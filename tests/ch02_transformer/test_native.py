@@ -12,8 +12,12 @@ from tests.grading.assertions import randomise
 pytestmark = pytest.mark.project
 TOKENS = torch.tensor([[3, 1, 22, 0, 7]])
 NAMES = [
-    *("gpt2", "gpt2-untied", "llama", "llama-tied"),
-    *("attention-only", "attention-only-normed"),
+    "gpt2",
+    "gpt2-untied",
+    "llama",
+    "llama-tied",
+    "attention-only",
+    "attention-only-normed",
 ]
 
 

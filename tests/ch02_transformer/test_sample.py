@@ -28,68 +28,6 @@ def top_k(logits: Tensor, temperature: float, k: int) -> Tensor:
     return torch.stack([kept(p, ranked(p)[:k]) for p in rows])
 
 
-def top_k_mistakes(logits: Tensor, temperature: float, k: int) -> dict[str, Tensor]:
-    """What the usual mistakes give."""
-    right, all_p = top_k(logits, temperature, k), top_k(logits, temperature, VOCAB)
-    out, cold = right == 0, logits / temperature
-    mistakes = {
-        f"One token too many is kept: k is {k}.": top_k(logits, temperature, k + 1),
-        f"One token too few is kept: k is {k}.": top_k(logits, temperature, k - 1),
-        "The least likely tokens are kept.": torch.stack(
-            [kept(p, ranked(p)[VOCAB - k :]) for p in all_p]
-        ),
-        "The temperature multiplies the logits; it must divide them.": (
-            top_k(logits, 1 / temperature, k)
-        ),
-        "The temperature has no effect.": top_k(logits, 1.0, k),
-        "Probabilities are divided by the temperature; divide the logits, before the softmax.": (
-            top_k(logits, 1.0, k) / temperature
-        ),
-        "k has no effect: all tokens are kept.": all_p,
-        "What is left of each row does not sum to one: drop tokens before the softmax, or "
-        "rescale after it.": all_p.masked_fill(out, 0),
-        "The logits of dropped tokens are 0, which is a probability like others; -inf is none.": (
-            top_k(cold.masked_fill(out, 0), 1.0, VOCAB)
-        ),
-        "The tokens of the first row are kept in all rows.": torch.stack(
-            [kept(p, ranked(all_p[0])[:k]) for p in all_p]
-        ),
-        "These are sorted by probability; they belong at their tokens' places.": (
-            right.sort(dim=-1, descending=True).values
-        ),
-        "The softmax runs over the batch; it belongs over the vocabulary (dim=-1).": (
-            cold.masked_fill(out, -torch.inf).softmax(0)
-        ),
-        "These are logits, not probabilities: the softmax is missing.": (
-            cold.masked_fill(out, -torch.inf)
-        ),
-    }
-    return mistakes | threshold_mistakes(logits, cold, k)
-
-
-def threshold_mistakes(logits: Tensor, cold: Tensor, k: int) -> dict[str, Tensor]:
-    """What comes when rows are not looked at one by one."""
-    in_batch = logits.flatten().topk(k).values.min()
-    in_rows = logits.topk(k).values.min()
-    p = cold.softmax(-1)
-    largest = torch.stack([row.where(row >= row.sort().values[-k], 0.0) for row in p])
-    far = logits.abs() >= logits.abs().sort(dim=-1).values[:, -k, None]
-    return {
-        "The k likeliest of the whole batch are kept; each row has its own k.": (
-            cold.masked_fill(logits < in_batch, -torch.inf).softmax(-1)
-        ),
-        "One threshold is used for the whole batch; each row has its own k-th logit.": (
-            cold.masked_fill(logits < in_rows, -torch.inf).softmax(-1)
-        ),
-        "What is kept is divided by its sum over the whole batch; each row sums to one.": (
-            largest / largest.sum()
-        ),
-        "The k logits farthest from 0 are kept; the likeliest are the largest.": (
-            cold.masked_fill(~far, -torch.inf).softmax(-1)
-        ),
-    }
-
-
 @exercise("2.17")
 def test_two_likeliest_of_one_two_three_four_have_three_and_four_sevenths(sample):
     logits = torch.tensor([[3.0, 1.0, 4.0, 2.0]]).double().log()
@@ -113,7 +51,6 @@ def test_k_likeliest_share_the_probability_at_this_temperature(sample, seed, tem
         sample.top_k_probabilities(logits.clone(), temperature, k),
         top_k(logits, temperature, k),
         f"At temperature {temperature}, each row keeps its own {k} likeliest tokens, softmaxed.",
-        top_k_mistakes(logits, temperature, k),
         tolerance=1e-12,
     )
 

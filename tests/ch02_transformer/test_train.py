@@ -36,82 +36,6 @@ def slow_loss(logits: Tensor, tokens: Tensor) -> float:
     return sum(terms) / len(terms)
 
 
-def pick(scores: Tensor, at: Tensor) -> Tensor:
-    """Minus the score of one token at each position."""
-    return -scores.gather(-1, at[..., None])[..., 0]
-
-
-def shift_mistakes(log_p: Tensor, tokens: Tensor) -> dict[str, Tensor]:
-    """What comes when the wrong positions meet."""
-    own, aim = pick(log_p, tokens), "logits at t predict tokens[t + 1]"
-    return {
-        f"Each position is scored on its own token, without the shift: {aim}.": own.mean(),
-        f"Each position is scored on its own token, with the last left out: {aim}.": (
-            own[:, :-1].mean()
-        ),
-        f"The shift goes the wrong way: {aim}, not tokens[t - 1].": (
-            pick(log_p[:, 1:], tokens[:, :-1]).mean()
-        ),
-        "It is shifted by two; the model has to be asked about the next token.": (
-            pick(log_p[:, :-2], tokens[:, 2:]).mean()
-        ),
-        "The last position is counted too, against the sequence's first token; it predicts a "
-        "token that is not there.": pick(log_p, tokens.roll(-1, dims=1)).mean(),
-        "The shift runs over the batch; positions are axis 1: logits[:, :-1], tokens[:, 1:].": (
-            pick(log_p[:-1], tokens[1:]).mean()
-        ),
-        "The batch is laid end to end and then shifted, so that a sequence's last position "
-        "predicts another's first token; shift first.": (
-            pick(log_p.flatten(0, 1)[:-1], tokens.flatten()[1:]).mean()
-        ),
-    }
-
-
-def average_mistakes(right: Tensor) -> dict[str, Tensor]:
-    """What comes when the surprises are put together in another way."""
-    return {
-        "The sum is divided by all positions; only pos - 1 tokens a sequence are predicted.": (
-            right.sum() / (BATCH * POS)
-        ),
-        "This is the sum; the mean over all predicted tokens is asked for.": right.sum(),
-        "This is a sum over positions and a mean over sequences; take the mean over both.": (
-            right.sum(1).mean()
-        ),
-        "This is a mean over positions and a sum over sequences; take the mean over both.": (
-            right.mean(1).sum()
-        ),
-        "This is in bits (log2); nats are asked for.": right.mean() / math.log(2),
-        "The sign is missing: surprise is minus the log-probability.": -right.mean(),
-        "This is the perplexity, the exponential of the loss.": right.mean().exp(),
-        "Only the last prediction of each sequence is counted.": right[:, -1].mean(),
-        "Only one sequence of the batch is counted.": right[0].mean(),
-    }
-
-
-def loss_mistakes(logits: Tensor, tokens: Tensor) -> dict[str, Tensor]:
-    """What the usual mistakes give."""
-    log_p, before, after = logits.log_softmax(-1), logits[:, :-1], tokens[:, 1:]
-    hits = (before.argmax(-1) == after).double().mean()
-    share = pick(log_p.exp()[:, :-1], after).mean()
-    others = {
-        "The softmax is taken twice: cross_entropy and log_softmax want logits.": (
-            pick(before.softmax(-1).log_softmax(-1), after).mean()
-        ),
-        "Logits are taken for log-probabilities: the softmax is missing.": (
-            pick(before, after).mean()
-        ),
-        "The log is missing: this is minus the mean probability.": share,
-        "This is one minus the mean probability; surprise is minus its logarithm.": 1 + share,
-        "The softmax runs over positions; it belongs over the vocabulary (dim=-1).": (
-            pick(logits.log_softmax(1)[:, :-1], after).mean()
-        ),
-        "This is the accuracy of the argmax, which no gradient can improve.": hits,
-        "This is the share of wrong guesses, which no gradient can improve.": 1 - hits,
-    }
-    right = pick(log_p[:, :-1], after)
-    return shift_mistakes(log_p, tokens) | average_mistakes(right) | others
-
-
 @exercise("2.15")
 def test_loss_of_a_half_a_quarter_and_an_eighth_is_two_log_two(train):
     p = torch.tensor([[1 / 2, 1 / 8, 3 / 8], [1 / 4, 1 / 2, 1 / 4], [1 / 8, 3 / 4, 1 / 8]]).double()
@@ -120,10 +44,6 @@ def test_loss_of_a_half_a_quarter_and_an_eighth_is_two_log_two(train):
         train.next_token_loss(logits, torch.zeros(1, 4, dtype=torch.long)),
         2 * math.log(2),
         "Three tokens with probabilities 1/2, 1/4 and 1/8 surprise by 2 log 2 nats on average.",
-        {
-            "This is in bits (log2); nats are asked for.": 2.0,
-            "This is the sum; the mean is asked for.": 6 * math.log(2),
-        },
     )
 
 
@@ -136,7 +56,6 @@ def test_loss_is_the_mean_surprise_at_each_next_token(train, seed):
         slow_loss(logits, tokens),
         "The loss is the mean of -log p(tokens[t + 1]) given by logits[t], over all t but the "
         "last and over the batch.",
-        loss_mistakes(logits, tokens),
         tolerance=1e-12,
     )
 

@@ -80,7 +80,7 @@ def test_step_goes_against_the_gradient_of_the_loss(train, seed):
     start = model.state()
     slope, twice = loss_and_slope(start, tokens)[1], loss_and_slope(start, tokens, shift=2)[1]
     moved = used(train, model, tokens, NO_CLIP)
-    mistakes = {
+    {
         why_still(model): torch.zeros_like(slope),
         "The step goes uphill: gradient descent lowers the loss.": -slope,
         "The loss is shifted twice; next_token_loss shifts by itself.": twice,
@@ -88,7 +88,7 @@ def test_step_goes_against_the_gradient_of_the_loss(train, seed):
         "The step is taken twice.": 2 * slope,
         "The gradient was shortened to length 1, whatever clip is.": slope / (slope.norm() + 1e-6),
     }
-    assert_close(moved, slope, "Plain SGD subtracts lr times the gradient.", mistakes, 1e-9)
+    assert_close(moved, slope, "Plain SGD subtracts lr times the gradient.", tolerance=1e-9)
 
 
 @exercise("2.16")
@@ -105,7 +105,7 @@ def test_second_step_forgets_the_first_gradient(train, seed):
         loss_and_slope(start, first)[1],
         loss_and_slope(middle, second)[1],
     )
-    mistakes = {
+    {
         "The old gradient was never cleared: backward() adds to what is there, so zero_grad() "
         "belongs before it.": momentum * slope_1 + slope_1 + slope_2,
         "The weights are moved by hand; the optimizer's own step() has momentum here.": slope_2,
@@ -114,7 +114,7 @@ def test_second_step_forgets_the_first_gradient(train, seed):
         ),
     }
     claim = "The second step uses the gradient of its own batch only (plus momentum .9)."
-    assert_close((middle - model.state()) / lr, momentum * slope_1 + slope_2, claim, mistakes, 1e-9)
+    assert_close((middle - model.state()) / lr, momentum * slope_1 + slope_2, claim, tolerance=1e-9)
 
 
 @exercise("2.16")
@@ -126,7 +126,7 @@ def test_long_gradient_is_shortened_to_clip(train, seed, share):
     clip = share * slope.norm().item()
     W, b = slope[: VOCAB * VOCAB], slope[VOCAB * VOCAB :]
     moved = used(train, model, tokens, clip)
-    mistakes = {
+    {
         why_still(model): torch.zeros_like(slope),
         "The gradient was not shortened: clip between backward() and step().": slope,
         "Each parameter was shortened by itself, which turns the gradient; clip is for all "
@@ -149,7 +149,7 @@ def test_long_gradient_is_shortened_to_clip(train, seed, share):
         f"The gradient is {slope.norm():.3g} long, clip is {clip:.3g}, and the step used one "
         f"of length {moved.norm():.3g}."
     )
-    assert_close(moved / clip, slope / slope.norm(), claim, scaled(mistakes, 1 / clip), 1e-5)
+    assert_close(moved / clip, slope / slope.norm(), claim, tolerance=1e-5)
 
 
 def scaled(mistakes: dict[str, Tensor], factor: float) -> dict[str, Tensor]:
@@ -163,9 +163,9 @@ def test_short_gradient_stays_as_it_is(train, seed):
     model, tokens = Bigram(seed), some_tokens(seed)
     slope = loss_and_slope(model.state(), tokens)[1]
     clip = 3 * slope.norm().item()
-    mistakes = {"It was lengthened to clip.": slope * 3}
+    {"It was lengthened to clip.": slope * 3}
     claim = "A gradient shorter than clip is used as it is."
-    assert_close(used(train, model, tokens, clip), slope, claim, mistakes, 1e-9)
+    assert_close(used(train, model, tokens, clip), slope, claim, tolerance=1e-9)
 
 
 @exercise("2.16")
@@ -176,11 +176,11 @@ def test_returns_the_loss_before_the_update(train, seed):
     optimizer = PlainSGD(model, lr=0.01)
     returned = train.train_step(model, tokens, optimizer, clip=1.0)
     after = loss_and_slope(model.state(), tokens)[0]
-    mistakes = {
+    {
         "That is the loss after the update; compute it before the step.": after,
         "That is the sum over the predictions, not their mean.": loss * BATCH * (POS - 1),
         "That is minus the loss.": -loss,
     }
     assert_close(
-        returned, loss, "The loss of this batch before the update is returned.", mistakes, 1e-9
+        returned, loss, "The loss of this batch before the update is returned.", tolerance=1e-9
     )

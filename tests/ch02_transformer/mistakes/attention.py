@@ -1,0 +1,201 @@
+"""Mistakes in the exercises of attention, and right answers written another way."""
+
+from tests.grading.mistakes import mistakes, right_answers
+
+CAUSAL_MASK = mistakes(
+    "2.8",
+    "causal_mask",
+    {
+        "A query sees its own position too, not only those before it.": {">=": ">"},
+        "This is the other triangle: queries look ahead.": {">=": "<="},
+        "True stands for seen, not for hidden.": {">=": "<"},
+        "Every query sees every key here.": {">= torch.arange(n_keys)": ">= torch.zeros(n_keys)"},
+        "This takes the queries for the first 2 positions.": {
+            "torch.arange(n_keys - n_queries, n_keys)": "torch.arange(n_queries)"
+        },
+        "This takes the queries for one position earlier.": (
+            "return torch.ones(n_queries, n_keys).tril(n_keys - n_queries - (n_keys > n_queries)) > 0"
+        ),
+        "This takes the queries for one position later.": (
+            "return torch.ones(n_queries, n_keys).tril(n_keys - n_queries + (n_keys > n_queries)) > 0"
+        ),
+    },
+    unnamed={
+        "Bool[Tensor": {
+            "query[:, None] >= torch.arange(n_keys)": "(query[:, None] >= torch.arange(n_keys)).float()"
+        },
+        "queries are positions 3 and 4": (
+            "return torch.ones(n_queries, n_keys).bool().tril(n_queries - n_keys)"
+        ),
+        "Shape [2, 5] is expected": [
+            "return torch.ones(n_keys, n_keys).bool().tril()",
+            "return torch.ones(n_keys, n_queries).bool().tril()",
+        ],
+    },
+)
+ATTENTION_PATTERN = mistakes(
+    "2.9",
+    "Attention.pattern",
+    {
+        "The scores are not scaled: divide by sqrt(d_head).": {"q / math.sqrt(q.shape[-1])": "q"},
+        "The scores are divided by d_head, not by its root (or by the root twice).": {
+            "q / math.sqrt(q.shape[-1])": "q / q.shape[-1]"
+        },
+        "The scores are divided by sqrt(d_model); a head's width is d_head.": {
+            "q / math.sqrt(q.shape[-1])": "q / math.sqrt(self.W_Q.shape[1])"
+        },
+        "The scores are multiplied by sqrt(d_head).": {
+            "q / math.sqrt(q.shape[-1])": "q * math.sqrt(q.shape[-1])"
+        },
+        "A softmax runs over the pattern a second time.": {
+            "softmax(dim=-1)": "softmax(dim=-1).softmax(dim=-1)"
+        },
+        "The mask does nothing.": {"scores.masked_fill_(hidden, -torch.inf)": "scores"},
+        "Hidden keys must have -inf, not -100000.": {
+            "scores.masked_fill_(hidden, -torch.inf)": "scores.masked_fill(hidden, -1e5)"
+        },
+        "Hidden keys must have -inf, not -1e+09.": {
+            "scores.masked_fill_(hidden, -torch.inf)": "scores.masked_fill(hidden, -1e9)"
+        },
+        "The mask comes after the hook.": {
+            "self.hook_attn_scores(scores.masked_fill_(hidden, -torch.inf))": "self.hook_attn_scores(scores).masked_fill(hidden, -torch.inf)"
+        },
+        "The causal mask is built in: use `hidden`.": {
+            "scores.masked_fill_(hidden, -torch.inf)": "scores.masked_fill(~causal_mask(q.shape[1], k.shape[1]), -torch.inf)"
+        },
+        "The cap is forgotten.": {"softcap(einsum(": "(einsum("},
+        "The cap comes after the mask: it makes -inf finite, so later keys are seen.": {
+            "softcap(einsum(": "(einsum(",
+            "scores.masked_fill_(hidden, -torch.inf)": "softcap(scores.masked_fill(hidden, -torch.inf))",
+        },
+        "The cap comes before the scores are divided by sqrt(d_head).": {
+            "softcap(einsum(q / math.sqrt(q.shape[-1]), k, axes))": "softcap(einsum(q, k, axes)) / math.sqrt(q.shape[-1])"
+        },
+        "What the hook returned is lost: write scores = self.hook_attn_scores(scores).": {
+            "scores = self.hook_attn_scores(scores.masked_fill_(hidden, -torch.inf))": "scores = scores.masked_fill_(hidden, -torch.inf); self.hook_attn_scores(scores)"
+        },
+        "These are the scores before they are divided by sqrt(d_head).": {
+            "q / math.sqrt(q.shape[-1])": "q",
+            "at_least_float32(scores).softmax(dim=-1).to(q.dtype)": "(at_least_float32(scores) / math.sqrt(q.shape[-1])).softmax(dim=-1).to(q.dtype)",
+        },
+        "What the hook returned is lost: return self.hook_pattern(pattern).": {
+            "self.hook_pattern(at_least_float32(scores).softmax(dim=-1).to(q.dtype))": "at_least_float32(scores).softmax(dim=-1).to(q.dtype)"
+        },
+        "A softmax runs after the hook.": {
+            "self.hook_pattern(at_least_float32(scores).softmax(dim=-1).to(q.dtype))": "self.hook_pattern(scores).softmax(dim=-1)"
+        },
+        "Queries and keys have changed places: the axes are query, then key.": {
+            "einsum(q / math.sqrt(q.shape[-1]), k, axes)": "einsum(q / math.sqrt(q.shape[-1]), k, axes).transpose(2, 3)"
+        },
+        "The pattern is transposed: the axes are query, then key.": {
+            "at_least_float32(scores).softmax(dim=-1).to(q.dtype)": "at_least_float32(scores).softmax(dim=-1).to(q.dtype).transpose(2, 3)"
+        },
+        "Is the mask multiplied by -inf? 0 * inf is nan; fill instead.": {
+            "scores.masked_fill_(hidden, -torch.inf)": "scores + hidden * -torch.inf"
+        },
+        "The scores are divided by sqrt(n_heads); it is sqrt(d_head).": {
+            "q / math.sqrt(q.shape[-1])": "q / math.sqrt(q.shape[2])"
+        },
+        "The scores are divided by the root of the number of keys.": {
+            "q / math.sqrt(q.shape[-1])": "q / math.sqrt(k.shape[1])"
+        },
+        "They differ by rounding alone: is something computed in lower precision?": {
+            "at_least_float32(scores)": "scores.float()"
+        },
+    },
+    unnamed={
+        "softmax(q . k / sqrt(d_head))": {
+            "q / math.sqrt(q.shape[-1])": "q / math.isqrt(q.shape[-1])"
+        },
+        "softmax runs over queries": {"softmax(dim=-1)": "softmax(dim=-2)"},
+        "is its axis the keys": [
+            {"softmax(dim=-1)": "softmax(dim=1)"},
+            {"softmax(dim=-1)": "softmax(dim=0)"},
+        ],
+        "must sum to one over keys": {
+            "at_least_float32(scores).softmax(dim=-1).to(q.dtype)": "at_least_float32(scores).exp()"
+        },
+        "exactly 0 to later keys": [
+            {"scores.masked_fill_(hidden, -torch.inf)": "scores - hidden.float()"},
+            {"scores.masked_fill_(hidden, -torch.inf)": "scores.masked_fill(hidden, 0.0)"},
+        ],
+        "may see": {
+            "scores.masked_fill_(hidden, -torch.inf)": "scores.masked_fill(~hidden, -torch.inf)"
+        },
+        "mask applied after the softmax": {
+            "scores.masked_fill_(hidden, -torch.inf)": "scores",
+            "at_least_float32(scores).softmax(dim=-1).to(q.dtype)": "at_least_float32(scores).softmax(dim=-1).to(q.dtype).masked_fill(hidden, 0.0)",
+        },
+        "hook_attn_scores must be called once": {
+            "self.hook_attn_scores(scores.masked_fill_(hidden, -torch.inf))": "scores.masked_fill_(hidden, -torch.inf)"
+        },
+        "showed was changed afterwards": {
+            "at_least_float32(scores).softmax(dim=-1).to(q.dtype)": "((e := scores.sub_(scores.amax(-1, True)).exp_()) / e.sum(-1, True)).to(q.dtype)"
+        },
+        "q and k came out changed": {
+            "q / math.sqrt(q.shape[-1])": "q.div_(math.sqrt(q.shape[-1]))"
+        },
+        "Lift the scores to float32": {
+            "at_least_float32(scores).softmax(dim=-1).to(q.dtype)": "((e := (scores - scores.amax(-1, True)).exp()) / e.sum(-1, True))"
+        },
+        "Take the largest away before exp": {
+            "at_least_float32(scores).softmax(dim=-1).to(q.dtype)": "((e := at_least_float32(scores).exp()) / e.sum(-1, True)).to(q.dtype)"
+        },
+        "first .to(q.dtype), then the hook point": {
+            "at_least_float32(scores).softmax(dim=-1).to(q.dtype))": "at_least_float32(scores).softmax(dim=-1)).to(q.dtype)"
+        },
+        "the pattern must come in q's": {".to(q.dtype)": ""},
+        "must let gradients through": {
+            "at_least_float32(scores)": "at_least_float32(scores).detach()"
+        },
+    },
+)
+RIGHT_2_8 = right_answers(
+    "2.8",
+    "causal_mask",
+    {
+        "lower triangle, shifted": (
+            "return torch.ones(n_queries, n_keys).bool().tril(n_keys - n_queries)"
+        ),
+        "row by row": """
+            rows = [[True] * (n_keys - i) + [False] * i for i in reversed(range(n_queries))]
+            return torch.tensor(rows)
+            """,
+        "the last rows of a square": """
+            later = torch.triu(torch.ones(n_keys, n_keys), diagonal=1)
+            return later[-n_queries:] == 0
+            """,
+        "the past seen whole, then a triangle": """
+            past = torch.ones(n_queries, n_keys - n_queries)
+            return torch.cat([past, torch.ones(n_queries, n_queries).tril()], dim=1).bool()
+            """,
+    },
+)
+RIGHT_2_9 = right_answers(
+    "2.9",
+    "Attention.pattern",
+    {
+        "softmax of torch, in its own precision": {
+            "at_least_float32(scores).softmax(dim=-1).to(q.dtype)": "scores.softmax(dim=-1)"
+        },
+        "matmul, a mask that is added, a softmax by hand, in float32 from the start": """
+            queries, keys = at_least_float32(q).permute(0, 2, 1, 3), at_least_float32(k).permute(0, 2, 3, 1)
+            scores = softcap(queries @ keys * q.shape[-1] ** -0.5)
+            scores = scores + torch.zeros(hidden.shape).masked_fill(hidden, float("-inf")).to(scores)
+            scores = self.hook_attn_scores(scores)
+            weights = torch.exp(scores - scores.max(dim=-1, keepdim=True).values)
+            return self.hook_pattern((weights / weights.sum(dim=-1, keepdim=True)).to(q.dtype))
+            """,
+        "one head at a time": """
+            heads = []
+            for h in range(q.shape[2]):
+                dots = q[:, :, h] @ k[:, :, h].transpose(1, 2)
+                heads.append(softcap(dots / q.shape[-1] ** 0.5).where(~hidden, -torch.inf))
+            scores = self.hook_attn_scores(torch.stack(heads, dim=1))
+            pattern = torch.softmax(scores.to(torch.promote_types(scores.dtype, torch.float32)), dim=3)
+            pattern = pattern.type_as(q)
+            pattern = self.hook_pattern(pattern)
+            return pattern
+            """,
+    },
+)

@@ -1,0 +1,138 @@
+"""Mistakes in the exercises of block, and right answers written another way."""
+
+from tests.grading.mistakes import mistakes, right_answers
+
+SEQUENTIALBLOCK_FORWARD = mistakes(
+    "2.13",
+    "SequentialBlock.forward",
+    {
+        "The MLP reads resid_pre; it reads resid_mid, with what attention wrote.": {
+            "ln2(resid_mid)": "ln2(resid_pre)"
+        },
+        "The MLP reads attn_out; it reads the stream, resid_mid.": {
+            "ln2(resid_mid)": "ln2(attn_out)"
+        },
+        "The MLP reads without its norm, ln2.": {"self.ln2(resid_mid)": "resid_mid"},
+        "Attention reads without its norm, ln1.": {"self.ln1(resid_pre)": "resid_pre"},
+        "ln1 is used twice; the MLP reads through ln2.": {"ln2": "ln1"},
+        "ln2 is used twice; attention reads through ln1.": {"ln1": "ln2"},
+        "The norms are exchanged.": {
+            "self.ln1(resid_pre)": "self.ln2(resid_pre)",
+            "ln2(resid_mid)": "ln1(resid_mid)",
+        },
+        "Attention's output replaces the stream; it is added to it.": {
+            "resid_pre + attn_out": "attn_out"
+        },
+        "The MLP's output replaces the stream; it is added to it.": {
+            "resid_mid + mlp_out": "mlp_out"
+        },
+        "resid_pre is missing at the end: the MLP's output is added to resid_mid.": {
+            "resid_mid + mlp_out": "attn_out + mlp_out"
+        },
+        "attn_out is missing at the end: the MLP's output is added to resid_mid.": {
+            "resid_mid + mlp_out": "resid_pre + mlp_out"
+        },
+        "resid_pre is added twice.": {"resid_mid + mlp_out": "resid_pre + resid_mid + mlp_out"},
+        "attn_out is added twice.": {"resid_mid + mlp_out": "resid_mid + attn_out + mlp_out"},
+        "What ln1 gives is added, not the stream itself.": {
+            "self.hook_attn_out(self.attn(self.ln1(resid_pre), past))": "self.hook_attn_out(self.attn(resid_pre := self.ln1(resid_pre), past))"
+        },
+        "What the hook returned is lost: use what self.hook_resid_pre(...) returns.": {
+            "resid_pre = self.hook_resid_pre(resid)": "self.hook_resid_pre(resid); resid_pre = resid"
+        },
+        "Attention reads the edit, but is added to the old stream.": {
+            "resid_pre + attn_out": "resid + attn_out"
+        },
+        "What the hook returned is lost: use what self.hook_attn_out(...) returns.": {
+            "attn_out = self.hook_attn_out(self.attn(self.ln1(resid_pre), past))": "attn_out = self.attn(self.ln1(resid_pre), past); self.hook_attn_out(attn_out)"
+        },
+        "What the hook returned is lost: use what self.hook_resid_mid(...) returns.": {
+            "resid_mid = self.hook_resid_mid(resid_pre + attn_out)": "self.hook_resid_mid(resid_mid := resid_pre + attn_out)"
+        },
+        "The MLP reads the edit, but is added to the old stream.": {
+            "resid_mid + mlp_out": "resid_pre + attn_out + mlp_out"
+        },
+        "What the hook returned is lost: use what self.hook_mlp_out(...) returns.": {
+            "mlp_out = self.hook_mlp_out(self.mlp(self.ln2(resid_mid)))": "self.hook_mlp_out(mlp_out := self.mlp(self.ln2(resid_mid)))"
+        },
+        "What the hook returned is lost: use what self.hook_resid_post(...) returns.": {
+            "return self.hook_resid_post(resid_mid + mlp_out)": "self.hook_resid_post(out := resid_mid + mlp_out); return out"
+        },
+        "That is resid_mid.": {
+            "self.hook_attn_out(self.attn(self.ln1(resid_pre), past))": "self.attn(self.ln1(resid_pre), past)",
+            "self.hook_resid_mid(resid_pre + attn_out)": "self.hook_resid_mid(self.hook_attn_out(resid_pre + attn_out))",
+        },
+        "That is mlp_out.": {
+            "self.hook_resid_post(resid_mid + mlp_out)": "resid_mid + self.hook_resid_post(mlp_out)"
+        },
+    },
+    unnamed={
+        "must be given `past` itself": [
+            {"self.ln1(resid_pre), past": "self.ln1(resid_pre)"},
+            {", past)": ", past if past is not None and past.length else None)"},
+        ],
+        "hook_resid_mid must be called once": {
+            "self.hook_resid_mid(resid_pre + attn_out)": "resid_pre + attn_out"
+        },
+        "hook_resid_pre must see 3": {
+            "resid_pre = self.hook_resid_pre(resid)": "resid_pre = resid",
+            "self.ln1(resid_pre)": "self.hook_resid_pre(self.ln1(resid_pre))",
+        },
+        "write x + y, not x += y": [
+            {"resid_pre + attn_out": "resid_pre.add_(attn_out)"},
+            {"resid_mid + mlp_out": "resid_mid.add_(mlp_out)"},
+        ],
+        "must reach the stream that comes in": {
+            "resid_pre = self.hook_resid_pre(resid)": "resid_pre = self.hook_resid_pre(resid.detach())"
+        },
+        "Gradients must reach every weight": {
+            "self.attn(self.ln1(resid_pre), past)": "self.attn(self.ln1(resid_pre), past).detach()"
+        },
+        "is the stream detached": [
+            {"self.ln1(resid_pre)": "self.ln1(resid_pre.detach())"},
+            {"self.ln2(resid_mid)": "self.ln2(resid_mid.detach())"},
+            {"resid_pre + attn_out": "resid_pre.detach() + attn_out"},
+        ],
+        "too many positional arguments": {"self.ln2(resid_mid))": "self.ln2(resid_mid), past)"},
+        "it was called 0 times": {
+            "self.hook_resid_post(resid_mid + mlp_out)": "resid_mid + mlp_out"
+        },
+        "What hook_attn_out showed was changed": {
+            "self.hook_resid_mid(resid_pre + attn_out)": "self.hook_resid_mid(attn_out.add_(resid_pre))"
+        },
+        "Attention must be called once": {
+            "ln2(resid_mid)": "ln2(resid_pre + self.attn(self.ln1(resid_pre), past))"
+        },
+    },
+)
+RIGHT_2_13 = right_answers(
+    "2.13",
+    "SequentialBlock.forward",
+    {
+        "one name for the stream": """
+            resid = self.hook_resid_pre(resid)
+            resid = self.hook_resid_mid(resid + self.hook_attn_out(self.attn(self.ln1(resid), past=past)))
+            resid = resid + self.hook_mlp_out(self.mlp(self.ln2(resid)))
+            resid = self.hook_resid_post(resid)
+            return resid
+            """,
+        "sums the other way round": """
+            x = self.hook_resid_pre(resid)
+            normed = self.ln1(x)
+            mid = self.hook_resid_mid(torch.add(self.hook_attn_out(self.attn(normed, past)), x))
+            said = self.mlp(self.ln2(mid))
+            return self.hook_resid_post(self.hook_mlp_out(said) + mid)
+            """,
+        "a loop over the two parts, in place on a copy": """
+            x = self.hook_resid_pre(resid)
+            for norm, part, out, after in [
+                (self.ln1, lambda y: self.attn(y, past), self.hook_attn_out, self.hook_resid_mid),
+                (self.ln2, self.mlp, self.hook_mlp_out, self.hook_resid_post),
+            ]:
+                total = x.clone()
+                total += out(part(norm(x)))
+                x = after(total)
+            return x
+            """,
+    },
+)

@@ -1,0 +1,119 @@
+"""Mistakes in the exercises of embeddings, and right answers written another way."""
+
+from tests.grading.mistakes import mistakes, right_answers
+
+EMBED_FORWARD = mistakes(
+    "2.6",
+    "Embed.forward",
+    {
+        "Is every row taken one too early? Token t is row t; tokens count from 0.": {
+            "self.W_E[tokens]": "self.W_E[tokens - 1]"
+        },
+        "Is every row taken one too late? Token t is row t; tokens count from 0.": {
+            "self.W_E[tokens]": "self.W_E[(tokens + 1) % len(self.W_E)]"
+        },
+        "Are the rows those of the positions? They are those of the tokens.": {
+            "self.W_E[tokens]": "self.W_E[: tokens.shape[1]].expand(len(tokens), -1, -1)"
+        },
+        "Does every sequence get the tokens of the first?": {
+            "self.W_E[tokens]": "self.W_E[tokens[0]].expand(len(tokens), -1, -1)"
+        },
+        "Is it scaled by sqrt(d_model)? Here the row is taken as it is.": {
+            "self.W_E[tokens]": "self.W_E[tokens] * self.W_E.shape[1] ** 0.5"
+        },
+    },
+    unnamed={
+        "respect to W_E": [
+            {"self.W_E[tokens]": "self.W_E.data[tokens]"},
+            {"self.W_E[tokens]": "nn.Embedding.from_pretrained(self.W_E)(tokens)"},
+            {"self.W_E[tokens]": "F.embedding(tokens, self.W_E, padding_idx=0)"},
+        ],
+        "wrong shape or type": {"self.W_E[tokens]": "self.W_E[tokens].squeeze()"},
+    },
+)
+LEARNEDPOSITIONS_FORWARD = mistakes(
+    "2.6",
+    "LearnedPositions.forward",
+    {
+        "Is `start` left out? The first token of this call stands at position start.": {
+            "start : start + pos": ":pos"
+        },
+        "Does it begin one too late?": {
+            "self.W_pos[start : start + pos].expand(batch, -1, -1)": "self.W_pos.roll(-1, 0)[start : start + pos].expand(batch, -1, -1)"
+        },
+        "Does it begin one too early?": {
+            "self.W_pos[start : start + pos].expand(batch, -1, -1)": "self.W_pos.roll(1, 0)[start : start + pos].expand(batch, -1, -1)"
+        },
+        "Are the rows those of the tokens? They are those of the positions.": {
+            "self.W_pos[start : start + pos].expand(batch, -1, -1)": "self.W_pos[tokens]"
+        },
+        "Does every token get the vector of position start?": {
+            "self.W_pos[start : start + pos].expand(batch, -1, -1)": "self.W_pos[start].expand(batch, pos, -1)"
+        },
+        "Are positions counted from the end?": {"start : start + pos": "-pos:"},
+        "Does the position depend on the sequence?": {
+            "self.W_pos[start : start + pos].expand(batch, -1, -1)": "self.W_pos[(start + torch.arange(batch)) % len(self.W_pos)][:, None].expand(-1, pos, -1)"
+        },
+    },
+    unnamed={
+        "wrong shape or type": [
+            {".expand(batch, -1, -1)": ""},
+            {".expand(batch, -1, -1)": "[None]"},
+            {"start : start + pos": "start:pos"},
+        ],
+        "to W_pos": {"self.W_pos[": "self.W_pos.data["},
+        "With start=4 the tokens stand at positions": [
+            {
+                "self.W_pos[start : start + pos].expand(batch, -1, -1)": "self.W_pos[start : start + pos].repeat_interleave(batch, 0).reshape(batch, pos, -1)"
+            },
+            {
+                "self.W_pos[start : start + pos].expand(batch, -1, -1)": "self.W_pos[(start + torch.arange(batch * pos)) % len(self.W_pos)].view(batch, pos, -1)"
+            },
+        ],
+        "get these rows of W_pos": {
+            "self.W_pos[start : start + pos]": "(self.W_pos[:pos] + start)"
+        },
+    },
+)
+RIGHT_2_6 = right_answers(
+    "2.6",
+    "Embed.forward",
+    {
+        "by index_select and filling in": {
+            "Embed.forward": "return self.W_E.index_select(0, tokens.flatten()).view(*tokens.shape, -1)",
+            "LearnedPositions.forward": """
+            out = self.W_pos.new_zeros(batch, pos, self.W_pos.shape[1])
+            for place in range(pos):
+                out[:, place] = self.W_pos[start + place]
+            return out
+            """,
+        },
+        "by F.embedding": {
+            "Embed.forward": "return F.embedding(tokens, self.W_E)",
+            "LearnedPositions.forward": """
+            where = torch.arange(start, start + pos, device=tokens.device)
+            return F.embedding(where, self.W_pos)[None].repeat(batch, 1, 1)
+            """,
+        },
+        "by one-hot products": {
+            "Embed.forward": """
+            one_hot = F.one_hot(tokens.long(), len(self.W_E)).to(self.W_E.dtype)
+            return one_hot @ self.W_E
+            """,
+            "LearnedPositions.forward": """
+            where = torch.arange(pos, device=tokens.device) + start
+            return self.W_pos[torch.zeros_like(tokens) + where]
+            """,
+        },
+        "by loops": {
+            "Embed.forward": """
+            rows = [torch.stack([self.W_E[token] for token in row]) for row in tokens]
+            return torch.stack(rows)
+            """,
+            "LearnedPositions.forward": """
+            vectors = torch.cat([self.W_pos[p : p + 1] for p in range(start, start + pos)])
+            return torch.stack([vectors] * batch)
+            """,
+        },
+    },
+)

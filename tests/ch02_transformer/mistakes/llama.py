@@ -1,0 +1,135 @@
+"""Mistakes in the exercises of llama, and right answers written another way."""
+
+from tests.grading.mistakes import mistakes, right_answers
+
+TRANSLATE = mistakes(
+    "2.23",
+    "translate",
+    {
+        "It is not transposed, or once too often.": [
+            {'_proj.weight"].T': '_proj.weight"]'},
+            {'head.weight"].T': 'head.weight"]'},
+            {'weights["model.embed_tokens.weight"]': 'weights["model.embed_tokens.weight"].T'},
+            {'_proj.weight"].T': '_proj.weight"].T.T'},
+        ],
+        "Heads lie one after the other, (head d_head), not taking turns, (d_head head).": [
+            {
+                "(head d_head) d_model -> head d_model d_head": "(d_head head) d_model -> head d_model d_head"
+            },
+            {
+                "d_model (head d_head) -> head d_head d_model": "d_model (d_head head) -> head d_head d_model"
+            },
+        ],
+        "The axes stand in another order: (0, 2, 1) of the wanted ones.": [
+            {
+                "(head d_head) d_model -> head d_model d_head": "(head d_head) d_model -> head d_head d_model"
+            },
+            {
+                "d_model (head d_head) -> head d_head d_model": "d_model (head d_head) -> head d_model d_head"
+            },
+        ],
+        "It is split with n_heads; keys and values have n_kv_heads.": {
+            "rearrange(W, split, d_head=config.d_head)": "rearrange(W, split, head=config.n_heads)"
+        },
+        "That is what belongs in blocks.0.mlp.W_in.": {
+            '("W_gate", "gate"), ("W_in", "up")': '("W_gate", "up"), ("W_in", "gate")'
+        },
+        "That is what belongs in blocks.0.ln2.w.": {
+            '.ln1.w", weights[f"{theirs}.input': '.ln1.w", weights[f"{theirs}.post_attention',
+            '.ln2.w", weights[f"{theirs}.post_attention': '.ln2.w", weights[f"{theirs}.input',
+        },
+        "That is what belongs in blocks.0.ln1.w.": [
+            {"post_attention_layernorm": "input_layernorm"},
+            {'f"model.layers.{layer}"': '"model.layers.0"'},
+        ],
+        "That is what belongs in blocks.2.ln1.w.": {
+            'f"model.layers.{layer}"': 'f"model.layers.{config.n_layers - 1 - layer}"'
+        },
+        "That is what belongs in blocks.0.attn.W_V.": {
+            "{letter.lower()}": "{dict(Q='q', K='v', V='k')[letter]}"
+        },
+        "d_head was reordered for rotary pairs; both sides pair halves already.": {
+            'W_{letter}", rearrange(W, split, d_head=config.d_head)': 'W_{letter}", (lambda x: x if letter == "V" else rearrange(x, "head d_model (pair two) -> head d_model (two pair)", two=2))(rearrange(W, split, d_head=config.d_head))'
+        },
+        "It is reshaped as it lies in memory; split its first axis, then exchange axes.": {
+            "rearrange(W, split, d_head=config.d_head)": "W.reshape(-1, config.d_model, config.d_head)"
+        },
+        "Is it scaled by sqrt(d_model)? Here the row is taken as it is.": {
+            '["model.norm.weight"]': '["model.norm.weight"] + 1'
+        },
+    },
+    unnamed={
+        "not given: ln_final.w": {'    yield "ln_final.w", weights["model.norm.weight"]\n': ""},
+        "never taken: lm_head.weight": {
+            '\nif "lm_head.weight" in weights:\n    yield "unembed.W_U", weights["lm_head.weight"].T': ""
+        },
+        "lacks the tensor 'lm_head.weight'": {'if "lm_head.weight" in weights': "if True"},
+        "blocks.0.mlp.W_out": {', ("W_out", "down")': ""},
+        "the model does not know: blocks.0.mlp.W_up": {'("W_in", "up")': '("W_up", "up")'},
+        "lacks the": {'f"model.layers.{layer}"': 'f"model.layers.{layer + 1}"'},
+        "blocks.0.": {"(config.n_layers)": "(1, config.n_layers)"},
+        "Expected shape [2, 10, 6]": {
+            "rearrange(W, split, d_head=config.d_head)": "(x := rearrange(W, split, d_head=config.d_head)).repeat_interleave(config.n_heads // len(x), dim=0)"
+        },
+        "lacks the tensor": {"range(config.n_layers)": "range(30)"},
+        "lm_head": {
+            '\nif "lm_head.weight" in weights:\n    yield "unembed.W_U", weights["lm_head.weight"].T': '\nyield "unembed.W_U", weights["model.embed_tokens.weight"].T'
+        },
+    },
+)
+RIGHT_2_23 = right_answers(
+    "2.23",
+    "translate",
+    {
+        "by reshape, all at once": """
+            found = {
+                "embed.W_E": weights["model.embed_tokens.weight"],
+                "ln_final.w": weights["model.norm.weight"],
+            }
+            for layer in range(config.n_layers):
+                def take(name):
+                    return weights[f"model.layers.{layer}.{name}.weight"]
+                def split(W, heads):
+                    return W.reshape(heads, config.d_head, config.d_model).transpose(1, 2)
+                block = {
+                    "ln1.w": take("input_layernorm"),
+                    "ln2.w": take("post_attention_layernorm"),
+                    "attn.W_Q": split(take("self_attn.q_proj"), config.n_heads),
+                    "attn.W_K": split(take("self_attn.k_proj"), config.kv_heads),
+                    "attn.W_V": split(take("self_attn.v_proj"), config.kv_heads),
+                    "attn.W_O": take("self_attn.o_proj").T.unflatten(0, (-1, config.d_head)),
+                    "mlp.W_gate": take("mlp.gate_proj").t(),
+                    "mlp.W_in": take("mlp.up_proj").t(),
+                    "mlp.W_out": take("mlp.down_proj").t().contiguous(),
+                }
+                found |= {f"blocks.{layer}.{name}": tensor for name, tensor in block.items()}
+            if "lm_head.weight" in weights:
+                found["unembed.W_U"] = weights["lm_head.weight"].T
+            return iter(found.items())
+            """,
+        "the embedding again where it is tied": {
+            '\nif "lm_head.weight" in weights:\n    yield "unembed.W_U", weights["lm_head.weight"].T': '\nif "lm_head.weight" in weights:\n    yield "unembed.W_U", weights["lm_head.weight"].T\nelse:\n    yield "unembed.W_U", weights["model.embed_tokens.weight"].T'
+        },
+        "the last first": """
+            if "lm_head.weight" in weights:
+                yield "unembed.W_U", weights["lm_head.weight"].t()
+            yield "ln_final.w", weights["model.norm.weight"]
+            for layer in reversed(range(config.n_layers)):
+                theirs = {
+                    name: weights[f"model.layers.{layer}.{name}.weight"]
+                    for name in "input_layernorm post_attention_layernorm".split()
+                    + [f"self_attn.{letter}_proj" for letter in "qkvo"]
+                    + [f"mlp.{name}_proj" for name in ("gate", "up", "down")]
+                }
+                for (name, W), ours in zip(theirs.items(), (
+                    "ln1.w ln2.w attn.W_Q attn.W_K attn.W_V attn.W_O mlp.W_gate mlp.W_in mlp.W_out"
+                ).split()):
+                    if "o_proj" in name:
+                        W = W.T.reshape(config.n_heads, config.d_head, -1)
+                    elif "attn" in name:
+                        W = W.view(-1, config.d_head, config.d_model).transpose(-1, -2).clone()
+                    yield f"blocks.{layer}.{ours}", W.permute(1, 0) if "mlp" in name else W
+            yield "embed.W_E", weights["model.embed_tokens.weight"]
+            """,
+    },
+)

@@ -1,0 +1,129 @@
+"""Mistakes in the exercises of norms, and right answers written another way."""
+
+from tests.grading.mistakes import mistakes, right_answers
+
+LAYERNORM_FORWARD = mistakes(
+    "2.4",
+    "LayerNorm.forward",
+    {
+        "Is it divided by d_model - 1 (torch.var and torch.std do so)? The mean of squares divides by d_model.": {
+            "centred.pow(2).mean(dim=-1, keepdim=True)": "wide.var(dim=-1, keepdim=True)"
+        },
+        "Is eps added outside the root? It belongs under it.": {
+            "(variance + self.eps).sqrt()": "variance.sqrt() + self.eps"
+        },
+        "Is eps 1e-05 written into the code? It comes from the config, as self.eps.": {
+            "(variance + self.eps).sqrt()": "(variance + 1e-5).sqrt()"
+        },
+        "Is eps forgotten?": [
+            {"(variance + self.eps).sqrt()": "variance.sqrt()"},
+            {"variance + self.eps": "variance.clamp(min=self.eps)"},
+        ],
+        "Is the square root missing?": [
+            {"(variance + self.eps).sqrt()": "(variance + self.eps)"},
+            {
+                "self.hook_scale((variance + self.eps).sqrt())": "self.hook_scale(variance + self.eps).sqrt()"
+            },
+        ],
+        "Is the gain w forgotten?": {" * self.w": ""},
+        "Is the bias b forgotten?": {" + self.b": ""},
+        "Is the bias added before the gain is multiplied?": {
+            "centred / scale * self.w + self.b": "(centred / scale + self.b) * self.w"
+        },
+        "Does the gain come before the normalising? It comes after.": {
+            " * self.w": "",
+            "wide.mean(dim=-1, keepdim=True)": "wide.mean(dim=-1, keepdim=True)\nwide = wide * self.w\ncentred = wide - wide.mean(dim=-1, keepdim=True)",
+        },
+        "Is the mean never taken away, as in RMSNorm?": {
+            "centred = wide - wide.mean(dim=-1, keepdim=True)": "centred = wide"
+        },
+        "Is the mean taken away in the variance only?": {"centred / scale": "wide / scale"},
+        "Are the squares taken of x itself, before its mean is taken away?": {
+            "centred.pow(2).mean(dim=-1, keepdim=True)": "wide.pow(2).mean(dim=-1, keepdim=True)"
+        },
+        "They differ by rounding alone: is something computed in lower precision?": {
+            "centred = wide": "wide = wide.float()\ncentred = wide"
+        },
+        "Does the hook see 1 / divisor?": {
+            "self.hook_scale((variance + self.eps).sqrt())": "1 / self.hook_scale(1 / (variance + self.eps).sqrt())"
+        },
+        "Is what self.hook_scale returns ignored?": {
+            "scale = self.hook_scale((variance + self.eps).sqrt())": "scale = (variance + self.eps).sqrt()\nself.hook_scale(scale)"
+        },
+        "That is before gain and bias, as in RMSNorm.": {
+            "self.hook_normalized(centred / scale * self.w + self.b)": "(self.hook_normalized(centred / scale) * self.w + self.b)"
+        },
+        "Is what self.hook_normalized returns ignored?": {
+            "return self.hook_normalized(centred / scale * self.w + self.b)": "out = centred / scale * self.w + self.b\nself.hook_normalized(centred / scale * self.w + self.b)\nreturn out"
+        },
+    },
+    unnamed={
+        "so that tokens see each other": [
+            {
+                "wide.mean(dim=-1, keepdim=True)": "wide.mean(dim=-2, keepdim=True)",
+                "centred.pow(2).mean(dim=-1, keepdim=True)": "centred.pow(2).mean(dim=-2, keepdim=True)",
+            },
+            {
+                "wide.mean(dim=-1, keepdim=True)": "wide.mean()",
+                "centred.pow(2).mean(dim=-1, keepdim=True)": "centred.pow(2).mean()",
+            },
+        ],
+        "from `wide`, not from x": {
+            "centred = wide": "centred = x",
+            "wide.mean(dim=-1, keepdim=True)": "x.mean(dim=-1, keepdim=True)",
+        },
+        "Is .to(x.dtype) forgotten?": {".to(x.dtype)": ""},
+        "The tensor that hook_scale saw is edited in place afterwards": {
+            "centred / scale": "centred * scale.reciprocal_()"
+        },
+        "must not edit x in place": {
+            "centred = wide - wide.mean(dim=-1, keepdim=True)": "centred = wide.sub_(wide.mean(dim=-1, keepdim=True))"
+        },
+        "hook_scale must be called once": {
+            "self.hook_scale((variance + self.eps).sqrt())": "(variance + self.eps).sqrt()"
+        },
+        "hook_normalized must be": {"self.hook_normalized": ""},
+        "disagrees with finite differences": {"variance = centred": "variance = centred.detach()"},
+        "with x's own precision, the last thing that happens?": [
+            {".to(x.dtype)": ".to(self.w.dtype)"},
+            {".to(x.dtype)": "", "centred / scale *": "(centred / scale).to(x.dtype) *"},
+        ],
+        "must match the size of tensor b": {
+            "wide.mean(dim=-1, keepdim=True)": "wide.mean(dim=-1)",
+            "centred.pow(2).mean(dim=-1, keepdim=True)": "centred.pow(2).mean(dim=-1)",
+        },
+        "it was called 2 times": {
+            "centred / scale * self.w": "self.hook_normalized(centred / scale) * self.w"
+        },
+        "is edited in place afterwards": {
+            "self.hook_normalized(centred / scale * self.w + self.b)": "self.hook_normalized(centred / scale).mul_(self.w).add_(self.b)"
+        },
+    },
+)
+RIGHT_2_4 = right_answers(
+    "2.4",
+    "LayerNorm.forward",
+    {
+        "by torch.std_mean": """
+            std, mean = torch.std_mean(wide, -1, correction=0, keepdim=True)
+            scale = self.hook_scale(torch.sqrt(std.square() + self.eps))
+            out = torch.sub(wide, mean).div(scale).mul(self.w).add(self.b)
+            return self.hook_normalized(out.to(x.dtype))
+            """,
+        "by torch.var and reciprocal root": """
+            mean = wide.mean(-1, True)
+            scale = self.hook_scale(torch.sqrt(wide.var(-1, correction=0, keepdim=True) + self.eps))
+            out = torch.addcmul(self.b, (wide - mean) * scale.reciprocal(), self.w)
+            return self.hook_normalized(out).type_as(x)
+            """,
+        "by torch.std_mean-like moments": """
+            width = wide.shape[-1]
+            mean = wide.sum(-1, keepdim=True) / width
+            wide = wide - mean
+            squares = torch.einsum("...i,...i->...", wide, wide).unsqueeze(-1) / width
+            scale = self.hook_scale((squares + self.eps) ** 0.5)
+            wide = wide / scale
+            return self.hook_normalized(self.w * wide + self.b).to(x)
+            """,
+    },
+)

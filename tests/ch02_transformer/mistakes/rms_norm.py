@@ -1,0 +1,102 @@
+"""Mistakes in the exercises of rms_norm, and right answers written another way."""
+
+from tests.grading.mistakes import mistakes, right_answers
+
+RMSNORM_FORWARD = mistakes(
+    "2.5",
+    "RMSNorm.forward",
+    {
+        "Is the mean taken away? RMSNorm does not centre.": {
+            "(wide / scale)": "((wide - wide.mean(-1, keepdim=True)) / scale)"
+        },
+        "Is this LayerNorm? RMSNorm does not centre.": {
+            "scale = ": "wide = wide - wide.mean(-1, keepdim=True)\nscale = "
+        },
+        "Is it the sum of squares, where the mean (sum divided by d_model) is asked for?": {
+            ".mean(": ".sum("
+        },
+        "Is eps added outside the root? It belongs under it.": {
+            " + self.eps).sqrt()": ").sqrt() + self.eps"
+        },
+        "Is eps forgotten?": [
+            {" + self.eps": ""},
+            {
+                "self.hook_scale((wide.pow(2).mean(dim=-1, keepdim=True) + self.eps).sqrt())": "(self.hook_scale(wide.pow(2).mean(dim=-1, keepdim=True).sqrt()) ** 2 + self.eps).sqrt()"
+            },
+        ],
+        "Is eps squared?": {" + self.eps": " + self.eps**2"},
+        "Is the square root missing?": [
+            {".sqrt()": ""},
+            {
+                "self.hook_scale((wide.pow(2).mean(dim=-1, keepdim=True) + self.eps).sqrt())": "self.hook_scale(wide.pow(2).mean(dim=-1, keepdim=True) + self.eps).sqrt()"
+            },
+        ],
+        "Is it the mean of absolute values, not of squares?": {
+            "(wide.pow(2).mean(dim=-1, keepdim=True) + self.eps).sqrt()": "wide.abs().mean(dim=-1, keepdim=True)"
+        },
+        "Is it the variance? RMSNorm takes the squares of x itself, mean included.": {
+            "wide.pow(2).mean(dim=-1, keepdim=True)": "wide.var(dim=-1, keepdim=True, correction=0)"
+        },
+        "Is the gain w forgotten?": {" * self.w": ""},
+        "Is the gain 1 + w? Here it is w itself.": {" * self.w": " * (1 + self.w)"},
+        "Does the gain come before the normalising? It comes after.": {
+            " * self.w": "",
+            "scale = ": "wide = wide * self.w\nscale = ",
+        },
+        "They differ by rounding alone: is something computed in lower precision?": {
+            "scale = ": "wide = wide.float()\nscale = "
+        },
+        "That is after the gain, as in LayerNorm.": {
+            "(self.hook_normalized(wide / scale) * self.w)": "self.hook_normalized(wide / scale * self.w)"
+        },
+        "Is what self.hook_normalized returns ignored?": {
+            "return (self.hook_normalized(wide / scale) * self.w)": "(self.hook_normalized(wide / scale) * self.w)\nreturn (wide / scale * self.w)"
+        },
+        "Is what self.hook_scale returns ignored?": [
+            {
+                "scale = self.hook_scale((wide.pow(2).mean(dim=-1, keepdim=True) + self.eps).sqrt())": "scale = (wide.pow(2).mean(dim=-1, keepdim=True) + self.eps).sqrt()\nself.hook_scale(scale)"
+            },
+            {"wide / scale": "torch.nn.functional.rms_norm(wide, wide.shape[-1:], None, self.eps)"},
+        ],
+    },
+    unnamed={
+        "so that tokens see each other": [
+            {"dim=-1": "dim=-2"},
+            {"mean(dim=-1, keepdim=True)": "mean()"},
+        ],
+        "from `wide`, not from x": {"wide.pow": "x.pow"},
+        "Is .to(x.dtype) forgotten?": {".to(x.dtype)": ""},
+        "is edited in place afterwards": {" * self.w)": ".mul_(self.w))"},
+        "must not edit x in place": {"wide / scale": "wide.div_(scale)"},
+        "hook_scale must be called once": {"self.hook_scale": ""},
+        "with x's own precision, the last thing that happens?": [
+            {".to(x.dtype)": ".to(self.w.dtype)"},
+            {
+                "(self.hook_normalized(wide / scale) * self.w).to(x.dtype)": "self.hook_normalized(wide / scale).to(x.dtype) * self.w"
+            },
+        ],
+        "divisor sqrt(25 + 11) = 6": {"wide / scale": "wide * scale"},
+        "disagrees with finite differences": {"wide.pow": "wide.detach().pow"},
+    },
+)
+RIGHT_2_5 = right_answers(
+    "2.5",
+    "RMSNorm.forward",
+    {
+        "vector by vector": """
+            rows = wide.reshape(-1, wide.shape[-1])
+            squares = torch.stack([row @ row / len(row) for row in rows])
+            scale = self.hook_scale(torch.sqrt(squares.reshape(*wide.shape[:-1], 1) + self.eps))
+            return torch.mul(self.hook_normalized(wide.div(scale)), self.w).type_as(x)
+            """,
+        "by the vector's length": """
+            length = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)
+            scale = self.hook_scale((length**2 / wide.shape[-1] + self.eps).sqrt())
+            normalized = self.hook_normalized(wide * (1 / scale))
+            return (self.w * normalized).to(x.dtype)
+            """,
+        "by einsum": {
+            "wide.pow(2).mean(dim=-1, keepdim=True)": "(torch.einsum('...i,...i->...', wide, wide) / self.w.numel())[..., None]"
+        },
+    },
+)

@@ -1,0 +1,147 @@
+"""Mistakes in the exercises of rotary, and right answers written another way."""
+
+from tests.grading.mistakes import mistakes, right_answers
+
+ROTARY_FORWARD = mistakes(
+    "2.10",
+    "Rotary.forward",
+    {
+        "It turns the wrong way.": {
+            "[first * cos - second * sin, second * cos + first * sin, rest]": "[first * cos + second * sin, second * cos - first * sin, rest]"
+        },
+        "Sine and cosine are exchanged, or the halves are at the end.": {
+            "angle.cos(), angle.sin()": "angle.sin(), angle.cos()"
+        },
+        "The exponent is -i/n; it must be -2i/n.": {"-2 * pair": "-pair"},
+        "The exponent has the wrong sign.": {"-2 * pair": "2 * pair"},
+        "The exponent is divided by d_head instead of n.": {"/ self.n)": "/ x.shape[-1])"},
+        "The base is rotary_base, not always 10000.": {"self.base": "10000"},
+        "Every pair turns by 1 a position.": {
+            "self.base ** (-2 * pair / self.n)": "torch.ones_like(pair)"
+        },
+        "The angles are those of the next position: the first is `start`.": {
+            "position[:, None]": "(position[:, None] + 1)"
+        },
+        "`start` is ignored: the first position is number `start`.": {
+            "position[:, None]": "(position - start)[:, None]"
+        },
+        "They differ by rounding alone: is something computed in lower precision?": {
+            "angle.cos(), angle.sin()": "angle.float().cos(), angle.float().sin()"
+        },
+        "Nothing turns.": {
+            "[first * cos - second * sin, second * cos + first * sin, rest]": "[first, second, rest]"
+        },
+        "Neighbours are paired and put back as halves; i belongs with i + n/2.": """
+            angle = (position[:, None] * self.base ** (-2 * pair / self.n))[:, None, :]
+            even, odd, rest = wide[..., 0 : self.n : 2], wide[..., 1 : self.n : 2], wide[..., self.n :]
+            first = even * angle.cos() - odd * angle.sin()
+            second = odd * angle.cos() + even * angle.sin()
+            return torch.cat([first, second, rest], dim=-1).to(x.dtype)
+            """,
+        "Neighbours are paired; dimension i belongs with i + n/2.": """
+            angle = (position[:, None] * self.base ** (-2 * pair / self.n))[:, None, :]
+            turned = wide.clone()
+            even, odd = wide[..., 0 : self.n : 2], wide[..., 1 : self.n : 2]
+            turned[..., 0 : self.n : 2] = even * angle.cos() - odd * angle.sin()
+            turned[..., 1 : self.n : 2] = odd * angle.cos() + even * angle.sin()
+            return turned.to(x.dtype)
+            """,
+        "All dimensions turn; only the first n = rotary_dims may.": """
+            half = x.shape[-1] // 2
+            frequency = self.base ** (-torch.arange(half).to(wide) / half)
+            angle = (position[:, None] * frequency)[:, None, :]
+            first, second = wide.chunk(2, dim=-1)
+            turned = [first * angle.cos() - second * angle.sin(), second * angle.cos() + first * angle.sin()]
+            return torch.cat(turned, dim=-1).to(x.dtype)
+            """,
+    },
+    unnamed={
+        "unit vector 2 of 4 turns towards": {"first * cos - second": "first * cos + second"},
+        "unit vector": {
+            "[first * cos - second * sin, second * cos + first * sin, rest]": "[second * cos + first * sin, first * cos - second * sin, rest]"
+        },
+        "Turning keeps the length": {
+            "[first * cos - second * sin, second * cos + first * sin, rest]": "[first := first * cos - second * sin, second * cos + first * sin, rest]"
+        },
+        "stay, in their places": [
+            {
+                "[first * cos - second * sin, second * cos + first * sin, rest]": "[rest, first * cos - second * sin, second * cos + first * sin]"
+            },
+            {
+                "first, second, rest = wide.split([self.n // 2, self.n // 2, x.shape[-1] - self.n], dim=-1)": "rest, first, second = wide.split([x.shape[-1] - self.n, self.n // 2, self.n // 2], dim=-1)",
+                "[first * cos - second * sin, second * cos + first * sin, rest]": "[rest, first * cos - second * sin, second * cos + first * sin]",
+            },
+            {"sin, rest]": "sin, 0 * rest]"},
+        ],
+        "wrong shape or type": {"sin, rest]": "sin]"},
+        "position * base": {"position[:, None]": "(position + start)[:, None]"},
+        "Pair i turns by": {
+            "(position[:, None] * frequency)[:, None, :]": "position[:x.shape[2], None] * frequency"
+        },
+        "Are positions and angles computed in float32": {
+            "position[:, None] * frequency": "position[:, None].to(x) * frequency.to(x)"
+        },
+        "must go on in it": {".to(x.dtype)": ""},
+        "three places after": {"position[:, None]": "position[:, None] ** 2"},
+        "must reach x": {"dim=-1).to(x.dtype)": "dim=-1).to(x.dtype).detach()"},
+        "squared length is 2 x": {
+            "first * cos - second * sin": "first * cos - second.detach() * sin"
+        },
+        "x came out changed": """
+            angle = (position[:, None] * self.base ** (-2 * pair / self.n))[:, None, :]
+            first, second = wide[..., : self.n // 2].clone(), wide[..., self.n // 2 : self.n].clone()
+            wide[..., : self.n // 2] = first * angle.cos() - second * angle.sin()
+            wide[..., self.n // 2 : self.n] = second * angle.cos() + first * angle.sin()
+            return wide.to(x.dtype)
+            """,
+        "far more than rounding": """
+            angle = torch.outer(torch.arange(start, start + x.shape[1]).to(x), (
+                self.base ** (-2 * pair / self.n)).to(x))[:, None, :]
+            first, second, rest = x.split([self.n // 2, self.n // 2, x.shape[-1] - self.n], dim=-1)
+            cos, sin = angle.cos(), angle.sin()
+            return torch.cat([first * cos - second * sin, second * cos + first * sin, rest], dim=-1)
+            """,
+    },
+)
+RIGHT_2_10 = right_answers(
+    "2.10",
+    "Rotary.forward",
+    {
+        "two by two matrices, into a copy": """
+            half, out = self.n // 2, wide.clone()
+            angle = torch.outer(position, 1 / torch.pow(self.base, 2 * pair / self.n))
+            cos, sin = angle.cos(), angle.sin()
+            columns = [torch.stack([cos, sin], -1), torch.stack([-sin, cos], -1)]
+            pairs = torch.stack([wide[..., :half], wide[..., half : self.n]], dim=-1)
+            pairs = torch.einsum("picd,bphid->bphic", torch.stack(columns, dim=-1), pairs)
+            out[..., :half], out[..., half : self.n] = pairs.unbind(-1)
+            return out.type_as(x)
+            """,
+        "complex numbers": """
+            angle = torch.outer(position, torch.exp(-2 * pair / self.n * math.log(self.base)))
+            turn = torch.polar(torch.ones_like(angle), angle).unsqueeze(1)
+            half = self.n // 2
+            pairs = torch.complex(wide[..., :half], wide[..., half : self.n]) * turn
+            return torch.cat([pairs.real, pairs.imag, wide[..., self.n :]], dim=-1).to(x.dtype)
+            """,
+        "rotate_half, as in the transformers library": """
+            angle = einsum(position, 1.0 / self.base ** (2 * pair / self.n), "pos, pair -> pos pair")
+            angle = torch.cat([angle, angle], dim=-1)[None, :, None, :]
+            turning, rest = wide[..., : self.n], wide[..., self.n :]
+            first, second = turning.chunk(2, dim=-1)
+            swapped = torch.cat((-second, first), dim=-1)
+            turning = turning * torch.cos(angle) + swapped * torch.sin(angle)
+            return torch.cat((turning, rest), dim=-1).to(x.dtype)
+            """,
+        "pair by pair into a copy": """
+            out = wide.clone()
+            for i in range(self.n // 2):
+                j = i + self.n // 2
+                angle = position * self.base ** (-2 * i / self.n)
+                for p, a in enumerate(angle.tolist()):
+                    out[:, p, :, i] = wide[:, p, :, i] * math.cos(a) - wide[:, p, :, j] * math.sin(a)
+                    out[:, p, :, j] = wide[:, p, :, j] * math.cos(a) + wide[:, p, :, i] * math.sin(a)
+            return out.to(x.dtype)
+            """,
+    },
+)

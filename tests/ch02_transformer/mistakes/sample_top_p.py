@@ -1,0 +1,125 @@
+"""Mistakes in the exercises of sample_top_p, and right answers written another way."""
+
+from tests.grading.mistakes import mistakes, right_answers
+
+KEEP_TOP_P = mistakes(
+    "2.18",
+    "keep_top_p",
+    {
+        "The token that crosses p was dropped; without it p is not reached.": {
+            "ordered.cumsum(dim=-1) - ordered": "ordered.cumsum(dim=-1)"
+        },
+        "One token too many is kept: p was reached before it.": [
+            {"before < p": "before - ordered < p"},
+            {"before < p": "before <= p"},
+            {
+                "before = ordered.cumsum(dim=-1) - ordered": "remove = ordered.cumsum(dim=-1) > p",
+                "ordered.where(before < p, 0.0)": "ordered.masked_fill(remove.roll(1, dims=-1).index_fill(-1, torch.tensor(0), False), 0.0)",
+            },
+        ],
+        "These are sorted by probability; they belong at their tokens' places.": {
+            "return torch.zeros_like(probabilities).scatter(-1, tokens, kept)": "return kept"
+        },
+        "The choice made in sorted order was used in the order of the vocabulary; scatter it back.": {
+            "ordered.where(before < p, 0.0)": "probabilities.where(before < p, 0.0)",
+            "return torch.zeros_like(probabilities).scatter(-1, tokens, kept)": "return kept",
+        },
+        "Probabilities were added up in the order of the vocabulary; sort them first.": """
+            before = probabilities.cumsum(dim=-1) - probabilities
+            kept = probabilities.where(before < p, 0.0)
+            return kept / kept.sum(dim=-1, keepdim=True)
+            """,
+        "What is kept of each row is not rescaled to sum to one.": {
+            "kept / kept.sum(dim=-1, keepdim=True)": "kept"
+        },
+        "The order is ascending: the least likely tokens are kept.": {", descending=True": ""},
+        "Tokens below probability p were dropped; p is for the sum of the likeliest.": """
+            kept = probabilities.where(probabilities >= p, 0.0)
+            return kept / kept.sum(dim=-1, keepdim=True)
+            """,
+        "Every row keeps as many tokens as the first.": {
+            "ordered.where(before < p, 0.0)": "ordered.where(before[0] < p, 0.0)"
+        },
+        "What is kept is divided by its sum over the whole batch; each row sums to one.": {
+            "kept / kept.sum(dim=-1, keepdim=True)": "kept / kept.sum()"
+        },
+        "gather reads in the sorted order once more; to go back takes scatter.": {
+            "torch.zeros_like(probabilities).scatter(-1, tokens, kept)": "kept.gather(-1, tokens)"
+        },
+        "Every row keeps as many tokens as the row that needs most.": {
+            "before < p": "(before < p).any(dim=0)"
+        },
+    },
+    unnamed={
+        "the fewest that reach p": [
+            {"kept / kept.sum(dim=-1, keepdim=True)": "kept.softmax(dim=-1)"},
+            {"kept / kept.sum(dim=-1, keepdim=True)": "kept / p"},
+            """
+            best = probabilities.amax(dim=-1, keepdim=True)
+            kept = probabilities.where(probabilities >= p * best, 0.0)
+            return kept / kept.sum(dim=-1, keepdim=True)
+            """,
+        ],
+        "keeps all its equals": {
+            "return torch.zeros_like(probabilities).scatter(-1, tokens, kept)": "last = ordered.where(kept > 0, 1.0).amin(dim=-1, keepdim=True)\nkept = probabilities.where(probabilities >= last, 0.0)\nreturn kept / kept.sum(dim=-1, keepdim=True)"
+        },
+        "in place": {
+            "torch.zeros_like(probabilities).scatter(-1, tokens, kept)": "probabilities.zero_().scatter_(-1, tokens, kept)"
+        },
+        "so nothing ever reaches p=1": """
+            ordered, tokens = probabilities.sort(dim=-1, descending=True)
+            last = (ordered.cumsum(dim=-1) >= p).int().argmax(dim=-1, keepdim=True)
+            kept = ordered.where(torch.arange(ordered.shape[-1]) <= last, 0.0)
+            kept = kept / kept.sum(dim=-1, keepdim=True)
+            return torch.zeros_like(probabilities).scatter(-1, tokens, kept)
+            """,
+    },
+)
+RIGHT_2_18 = right_answers(
+    "2.18",
+    "keep_top_p",
+    {
+        "token by token": """
+            out = torch.zeros_like(probabilities)
+            for row, p_row in enumerate(probabilities):
+                total = 0.0
+                for token in p_row.argsort(descending=True).tolist():
+                    if total >= p:
+                        break
+                    out[row, token] = p_row[token]
+                    total += p_row[token].item()
+            return out / out.sum(dim=-1, keepdim=True)
+            """,
+        "by count and rank": """
+            order = probabilities.argsort(dim=-1, descending=True)
+            reached = probabilities.gather(-1, order).cumsum(dim=-1) >= p
+            count = (~reached).sum(dim=-1, keepdim=True) + 1
+            kept = probabilities.masked_fill(order.argsort(dim=-1) >= count, 0.0)
+            return kept / kept.sum(dim=-1, keepdim=True)
+            """,
+        "from the small end": """
+            ordered, tokens = probabilities.sort(dim=-1)
+            drop = ordered.cumsum(dim=-1) <= 1 - p
+            drop[:, -1] = False
+            kept = probabilities.masked_fill(drop.scatter(-1, tokens, drop), 0.0)
+            return kept / kept.sum(dim=-1, keepdim=True)
+            """,
+        "by searchsorted, in place on its own": """
+            ordered, tokens = torch.sort(probabilities, descending=True)
+            last = torch.searchsorted(ordered.cumsum(-1), torch.full_like(ordered[:, :1], p))
+            ordered[torch.arange(ordered.shape[-1]) > last] = 0
+            ordered /= ordered.sum(dim=-1, keepdim=True)
+            return ordered.gather(-1, tokens.argsort(dim=-1))
+            """,
+        "k grows until p is reached": """
+            out = torch.zeros_like(probabilities)
+            for row, new in zip(probabilities, out):
+                for k in range(1, len(row) + 1):
+                    best = row.topk(k)
+                    if best.values.sum() >= p:
+                        break
+                new[best.indices] = best.values / best.values.sum()
+            return out
+            """,
+    },
+)
