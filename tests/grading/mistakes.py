@@ -19,7 +19,7 @@ from pathlib import Path
 from types import CodeType, FunctionType
 
 from chapters.course.answer_tables import FILE, answer_files, answers_in, blank_answers
-from chapters.course.exercise_marks import stub_line
+from chapters.course.exercise_marks import Answer, stub_line
 
 from .answer_tables_fixture import REPLACED
 
@@ -55,7 +55,7 @@ class Variant:
         The reference is read for an edit only.
         Raises: ValueError when a text to replace is not found exactly once.
         """
-        names = {one.qualname for one in answers_in(path) if one.number == self.number}
+        names = _answers(path, self.number)
         found = {name: text for name, text in self.changes.items() if name in names}
         edits = {old: new for old, new in self.changes.items() if old not in names}
         if edits:
@@ -180,12 +180,19 @@ def numbers_of(chapter: Path) -> dict[str, Path]:
     return {number: found[number] for number in sorted(found, key=lambda n: int(n.split(".")[1]))}
 
 
+@functools.cache
 def _answers(path: Path, number: str) -> dict[str, str]:
     """Function, or number of a table -> the text below its mark, without indent."""
     lines = _text(path).split("\n")
-    own = [answer for answer in answers_in(path) if answer.number == number]
+    own = [one for one in answers_of_text(_text(path), path.name) if one.number == number]
     texts = {one.qualname: "\n".join(lines[one.mark_line : one.last_line]) for one in own}
     return {name: textwrap.dedent(text) for name, text in texts.items()}
+
+
+@functools.cache
+def answers_of_text(text: str, file: str) -> list[Answer]:
+    """The answers of a file, parsed once."""
+    return answers_in(Path(file), text)
 
 
 def with_answers(text: str, file: str, bodies: Mapping[str, str]) -> str:
@@ -194,7 +201,7 @@ def with_answers(text: str, file: str, bodies: Mapping[str, str]) -> str:
     Raises: LookupError when the file has no such answer.
     """
     lines, left = text.split("\n"), set(bodies)
-    for answer in reversed(answers_in(Path(file), text)):
+    for answer in reversed(answers_of_text(text, file)):
         if answer.qualname in left:
             body = textwrap.indent(bodies[answer.qualname], answer.indent)
             lines[answer.mark_line : answer.last_line] = [body]

@@ -5,9 +5,7 @@
 
 from dataclasses import dataclass, field
 
-from chapters.course.answer_tables import answers_in
-
-from .mistakes import SOLUTIONS, Mistake, RightAnswer, chapter_of, numbers_of
+from .mistakes import SOLUTIONS, Mistake, RightAnswer, answers_of_text, chapter_of, numbers_of
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,8 @@ class Right:
     def _changes(self) -> dict[str, str]:
         """The changes, with edits of the answers without their indent."""
         file = numbers_of(SOLUTIONS / chapter_of(self.number))[self.number]
-        indent = min(one.indent for one in answers_in(file) if one.number == self.number)
+        found = answers_of_text(file.read_text("utf-8"), file.name)
+        indent = min(one.indent for one in found if one.number == self.number)
         edits = [
             [text.replace("\n" + indent, "\n") for text in pair] for pair in self.replace.items()
         ]
