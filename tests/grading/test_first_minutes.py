@@ -29,8 +29,8 @@ def test_readmes_answer_fails_by_its_mistake_and_passes_when_fixed():
         answer = Variant(NUMBER, name, {"mean_over_positions": code})
         with in_place("solutions", [answer]):
             runs[name] = dict(graders.run(graders.of(NUMBER)))
-    graders.close()
     said = names(NUMBER, runs["wrong"], "solutions")
+    graders.close()
     said += [run.text for run in runs["wrong"].values()]
     assert any("the mean over the batch (axis 0)" in text for text in said)
     assert {run.outcome for run in runs["fixed"].values()} == {"passed"}
