@@ -14,12 +14,6 @@ from .attention_fixtures import build, by_loop, queries_and_keys
 @exercise("2.8")
 def test_a_query_sees_itself_and_all_before_it(attention):
     seen = torch.tensor([[1, 0, 0], [1, 1, 0], [1, 1, 1]]).bool()
-    {
-        "This is the other triangle: queries look ahead.": seen.T,
-        "True stands for seen, not for hidden.": ~seen,
-        "A query sees its own position too, not only those before it.": seen & ~torch.eye(3).bool(),
-        "Every query sees every key here.": torch.ones(3, 3),
-    }
     got = attention.causal_mask(3, 3)
     assert_close(got, seen, "With 3 queries and 3 keys, query i sees keys 0 to i.")
 
@@ -27,12 +21,6 @@ def test_a_query_sees_itself_and_all_before_it(attention):
 @exercise("2.8")
 def test_queries_are_the_last_positions(attention):
     seen = torch.tensor([[1, 1, 1, 1, 0], [1, 1, 1, 1, 1]]).bool()
-    {
-        "This takes the queries for the first 2 positions.": torch.ones(2, 5).tril(),
-        "This takes the queries for one position earlier.": torch.ones(2, 5).tril(2),
-        "This takes the queries for one position later.": torch.ones(2, 5).tril(4),
-        "True stands for seen, not for hidden.": ~seen,
-    }
     claim = "With 2 queries and 5 keys, the queries are positions 3 and 4 of 5."
     assert_close(attention.causal_mask(2, 5), seen, claim)
 
@@ -63,19 +51,6 @@ def test_pattern_is_the_one_worked_by_hand(attention, config):
         return torch.stack([first, second], dim=1).expand(2, 6, 2, 2)
 
     right = pattern(1)
-    {
-        "The scores are not scaled: divide by sqrt(d_head).": pattern(2),
-        "The scores are divided by d_head, not by its root (or by the root twice).": pattern(1 / 2),
-        "The scores are divided by sqrt(d_model); a head's width is d_head.": pattern(2 / 3),
-        "The scores are multiplied by sqrt(d_head).": pattern(4),
-        "The scores are divided by sqrt(n_heads); it is sqrt(d_head).": pattern(2 / 6**0.5),
-        "The scores are divided by the root of the number of keys.": pattern(2**0.5),
-        "Is the mask multiplied by -inf? 0 * inf is nan; fill instead.": right * torch.nan,
-        "A softmax runs over the pattern a second time.": right.softmax(dim=-1),
-        "The mask does nothing.": by_loop(q, k, sees=lambda query, key: True),
-        "Queries and keys have changed places: the axes are query, then key.": by_loop(k, q),
-        "The pattern is transposed: the axes are query, then key.": right.transpose(2, 3),
-    }
     claim = "Scores ln(h + 1) and 0 give weights (h + 1) to 1."
     assert_close(build(attention, config).pattern(q, k), right, claim)
 
@@ -140,7 +115,6 @@ def test_the_mask_used_is_the_layers_own(attention, config):
 
     q, k = queries_and_keys(4, 6, seed=7)
     right = by_loop(q, k, sees=lambda query, key: 0 <= query + 2 - key < 3)
-    {"The causal mask is built in: use `hidden`.": by_loop(q, k)}
     claim = "This layer looks at most two positions back."
     assert_close(build(attention, config, mask=window).pattern(q, k), right, claim)
 
@@ -151,12 +125,7 @@ def test_cap_acts_on_scaled_scores_before_the_mask(attention, config):
     layer = build(attention, config, softcap=lambda scores: 3 * torch.tanh(scores / 3))
     got, raw = layer.pattern(3 * q, k), torch.einsum("bqhd,bkhd->bhqk", 3 * q, k)
     hidden = torch.arange(6) > torch.arange(2, 6)[:, None]
-    late = (3 * torch.tanh((raw / 2).masked_fill(hidden, -torch.inf) / 3)).softmax(dim=-1)
-    early = (1.5 * torch.tanh(raw / 3)).masked_fill(hidden, -torch.inf).softmax(dim=-1)
-    {
-        "The cap is forgotten.": by_loop(3 * q, k),
-        "The cap comes after the mask: it makes -inf finite, so later keys are seen.": late,
-        "The cap comes before the scores are divided by sqrt(d_head).": early,
-    }
+    (3 * torch.tanh((raw / 2).masked_fill(hidden, -torch.inf) / 3)).softmax(dim=-1)
+    (1.5 * torch.tanh(raw / 3)).masked_fill(hidden, -torch.inf).softmax(dim=-1)
     right = by_loop(3 * q, k, softcap=lambda score: 3 * math.tanh(score / 3))
     assert_close(got, right, "With a cap, the pattern is softmax(mask(softcap(scaled scores))).")

@@ -42,13 +42,7 @@ def test_an_edit_at_hook_attn_scores_decides_the_pattern(attention, config):
     seen = record(layer.hook_pattern)
     got = layer.pattern(q, k)
     hidden = torch.arange(6) > torch.arange(2, 6)[:, None]
-    masked = torch.zeros(2, 6, 4, 6).double().masked_fill(hidden, -torch.inf)
-    {
-        "What the hook returned is lost: write scores = self.hook_attn_scores(scores).": by_loop(
-            q, k
-        ),
-        "The mask comes after the hook.": masked.softmax(dim=-1),
-    }
+    torch.zeros(2, 6, 4, 6).double().masked_fill(hidden, -torch.inf)
     right = torch.full((2, 6, 4, 6), 1 / 6, dtype=torch.float64)
     claim = "A hook that sets all scores to 0 makes every query look at all 6 keys equally."
     assert_close(got, right, claim)
@@ -63,10 +57,6 @@ def test_an_edit_at_hook_pattern_is_what_comes_back(attention, config):
     seen = []
     layer.hook_pattern.hooks.append(lambda x, point: seen.append(x))
     edit(layer.hook_pattern, new)
-    {
-        "What the hook returned is lost: return self.hook_pattern(pattern).": by_loop(q, k),
-        "A softmax runs after the hook.": new.softmax(dim=-1),
-    }
     claim = "A hook at hook_pattern replaces the pattern as it stands."
     assert_close(layer.pattern(q, k), new, claim)
     assert len(seen) == 1, f"hook_pattern must be called once; it was called {len(seen)} times."

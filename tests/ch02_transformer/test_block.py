@@ -96,7 +96,6 @@ def points(block) -> dict:
 @exercise("2.13")
 def test_stream_is_the_one_worked_by_hand(model, config):
     got = build(model, config)(full(3))
-    {words: full(value) for words, value in MISTAKES.items()}
     claim = "3 comes in; ln1 * 4, attention + 5, ln2 * 10, MLP * -1: 3 + 17 = 20, 20 - 200 = -180."
     assert_close(got, full(-180), claim)
 
@@ -105,13 +104,10 @@ def test_stream_is_the_one_worked_by_hand(model, config):
 def test_every_hook_point_sees_its_step(model, config):
     block = build(model, config)
     seen = {name: record(point, copied=True) for name, point in points(block).items()}
-    got = block(full(3))
-    likely = {words: value for words, value in MISTAKES.items() if got.eq(value).all()}
+    block(full(3))
     for name, value in SEEN.items():
         times = len(seen[name])
         assert times == 1, f"hook_{name} must be called once; it was called {times} times."
-        others = {f"That is {other}.": full(SEEN[other]) for other in SEEN if other != name}
-        {words: seen[name][0] for words in likely} or others
         claim = f"hook_{name} must see {value:g} where 3 comes in."
         assert_close(seen[name][0], full(value), claim)
 
@@ -142,7 +138,6 @@ def test_an_edit_at_a_hook_point_takes_effect(model, config, name):
     edit(points(block)[name], full(6))
     mistakes[-180] = f"What the hook returned is lost: use what self.hook_{name}(...) returns."
     claim = f"Where a hook puts 6 at hook_{name}, the block must give {right}."
-    {words: full(value) for value, words in mistakes.items()}
     assert_close(block(full(3)), full(right), claim)
 
 

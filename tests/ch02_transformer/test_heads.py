@@ -71,15 +71,6 @@ def test_move_is_the_mixture_worked_by_hand(attention, config):
     def mixed(table):
         return torch.stack([a * v[:, 0] + b * v[:, 1] for a, b in table], dim=1)
 
-    {
-        "The pattern is transposed: each query sums over keys.": mixed([(1, 0.25), (0, 0.75)]),
-        "The values are averaged, whatever the pattern says.": mixed([(0.5, 0.5), (0.5, 0.5)]),
-        "The values of all heads are added up for each.": mixed([(1, 0), (0.25, 0.75)])
-        .sum(dim=2, keepdim=True)
-        .expand(3, 2, 6, 4),
-        "The values come through as they are, without the pattern.": v,
-        "The patterns of all heads are added up for each.": 6 * mixed([(1, 0), (0.25, 0.75)]),
-    }
     got = build(attention, config).apply_pattern(pattern, v)
     claim = "With weights 1/4 and 3/4 on values 4 and 8, z is 7."
     assert_close(got, mixed([(1, 0), (0.25, 0.75)]), claim)
@@ -113,11 +104,6 @@ def test_each_head_moves_its_own_values_by_its_own_pattern(attention, config, qu
 def test_no_head_writes_the_bias_alone(attention, config):
     layer = randomise(build(attention, config), seed=1)
     right = layer.b_O.expand(3, 5, 9)
-    {
-        "b_O is forgotten.": 0 * right,
-        "b_O is added once per head; the heads share it.": 6 * right,
-        "b_O is divided among the heads.": right / 6,
-    }
     got = layer.output_projection(torch.zeros(3, 5, 6, 4).double())
     assert_close(got, right, "Where z is 0, what is written is b_O, once.")
 
@@ -130,15 +116,6 @@ def test_write_sums_what_the_heads_write(attention, config, seed):
     right = layer.b_O.detach().repeat(3, 5, 1)
     for b, pos, h in product(range(3), range(5), range(6)):
         right[b, pos] += sum(z[b, pos, h, i] * layer.W_O[h, i].detach() for i in range(4))
-    heads, bias = right - layer.b_O, layer.b_O
-    mixed = z.transpose(2, 3).flatten(2) @ layer.W_O.flatten(0, 1) + bias
-    {
-        "b_O is forgotten.": heads,
-        "b_O is added once per head; the heads share it.": heads + 6 * bias,
-        "The heads are averaged; what they write adds up.": heads / 6 + bias,
-        "z's axes head and d_head are confused.": mixed,
-        "Every head writes through W_O[0].": z.sum(dim=2) @ layer.W_O[0] + bias,
-    }
     claim = "write(z) = sum over heads of z[head] @ W_O[head], plus b_O."
     before = z.clone()
     assert_close(layer.output_projection(z), right, claim, tolerance=1e-12)

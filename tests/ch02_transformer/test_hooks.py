@@ -68,13 +68,6 @@ def test_what_a_hook_returns_goes_on_even_if_it_is_zero(hooks):
 def test_hooks_run_in_order_each_on_what_the_one_before_left(hooks):
     x = normal(2, 5, 3, seed=5)
     out = point_with(hooks, twice, add_three)(x)
-    {
-        "Do the hooks run in reverse order?": 2 * (x + 3),
-        "Does each hook get the tensor that came in, instead of what the hook before it "
-        "returned?": x + 3,
-        "Does only the first hook run, or only the first return value count?": 2 * x,
-        "Do the hooks run at all, and is what they return used?": x,
-    }
     assert_close(out, 2 * x + 3, "Two hooks, doubling and then adding 3, must give 2 x + 3.")
 
 
@@ -236,7 +229,6 @@ def test_what_a_listener_returns_is_ignored(hooks):
     x = normal(2, 5, 3, seed=14)
     seen = []
     observers = [twice, lambda tensor, point: seen.append(tensor)]
-    {"That is what an observer returned: is it used as a replacement?": 4 * x}
     out = point_with(hooks, twice, observers=observers)(x)
     assert_close(out, 2 * x, "What an observer returns must be ignored.")
     assert_close(seen[0], 2 * x, "What an observer returns must not reach the next one.")

@@ -66,12 +66,7 @@ def test_hooks_act_inside_the_block_and_not_after_it(toy):
     x = normal(2, 3, seed=1)
     with toy.hooks({FIRST: lambda tensor, point: 10 * tensor}):
         inside = toy(x)
-    {
-        "That is the value without the hook: is it put on before the yield?": x + 1,
-        "Did the hook act twice?": 100 * x + 1,
-    }
     assert_close(inside, 10 * x + 1, "A hook must act while its block runs.")
-    {"That is the value with the hook: it was never taken off.": 10 * x + 1}
     assert_close(toy(x), x + 1, "After the block the model must compute as before it.")
 
 

@@ -59,20 +59,7 @@ def test_length_is_the_number_of_positions(kv_cache):
     assert_close(cache.length, 0, "An empty cache remembers 0 tokens.")
     for number, (k, v) in enumerate(chunks(2), start=1):
         extend(cache, k, v)
-        before, total = total, total + k.shape[1]
-        {
-            "That is the position of the last token; the next one stands one further.": total - 1,
-            "That is one too many: positions start at 0.": total + 1,
-            "That is the size of the batch.": BATCH,
-            "That is the number of heads.": KV_HEADS,
-            "That is the width of a head.": D_HEAD,
-            "That counts keys and values; a token has one of each.": 2 * total,
-            "That counts each sequence of the batch.": BATCH * total,
-            "That counts the calls.": number,
-            "That is the length of the last chunk.": k.shape[1],
-            "That is the length before the last chunk.": before,
-            "Nothing is remembered: does extend keep what it returns?": 0,
-        }
+        _before, total = total, total + k.shape[1]
         claim = f"After {total} tokens the next one stands at position {total}."
         assert_close(cache.length, total, claim)
 

@@ -50,30 +50,11 @@ def test_dimensions_i_and_i_plus_half_turn_together(attention, config, dimension
         return result
 
     angle, partner, sign = position * 0.1**pair, (dimension + 2) % 4, -1 if second else 1
-    neighbour = dimension + (1 if dimension % 2 == 0 else -1)
     theirs, towards = position * 0.1 ** (dimension // 2), 1 if dimension % 2 == 0 else -1
-    doubled = position * 100 ** (-pair / 4)
     mixed = torch.zeros_like(x)
     first, last = dimension // 2, dimension // 2 + 2
     mixed[..., first] = theirs.cos() if towards > 0 else -theirs.sin()
     mixed[..., last] = theirs.sin() if towards > 0 else theirs.cos()
-    {
-        "Neighbours are paired and put back as halves; i belongs with i + n/2.": mixed,
-        "It turns the wrong way.": turned(angle, partner, -sign),
-        "Neighbours are paired; dimension i belongs with i + n/2.": turned(
-            theirs, neighbour, towards
-        ),
-        "The exponent is -i/n; it must be -2i/n.": turned(doubled, partner, sign),
-        "The angles are those of the next position: the first is `start`.": turned(
-            (position + 1) * 0.1**pair, partner, sign
-        ),
-        "The exponent has the wrong sign.": turned(position * 10**pair, partner, sign),
-        "Nothing turns.": x,
-        "Sine and cosine are exchanged, or the halves are at the end.": turned(
-            torch.pi / 2 - angle, partner, sign
-        ),
-        "Every pair turns by 1 a position.": turned(position, partner, sign),
-    }
     got = build(attention, config, n=4, d_head=4)(x, 0)
     claim = f"The unit vector {dimension} of 4 turns towards {'-' * (sign < 0)}e{partner}."
     assert_close(got, turned(angle, partner, sign), claim)
@@ -86,13 +67,6 @@ def test_dimensions_i_and_i_plus_half_turn_together(attention, config, dimension
 def test_every_pair_turns_by_its_own_angle(attention, config, start, n, base, seed):
     x = normal(2, 5, 3, 8, seed=seed)
     right = by_loop(x, start, base, n)
-    {
-        "`start` is ignored: the first position is number `start`.": by_loop(x, 0, base, n),
-        "The first position is number `start`, not start + 1.": by_loop(x, start + 1, base, n),
-        "The base is rotary_base, not always 10000.": by_loop(x, start, 10000, n),
-        "All dimensions turn; only the first n = rotary_dims may.": by_loop(x, start, base, 8),
-        "The exponent is divided by d_head instead of n.": by_loop(x, start, base ** (n / 8), n),
-    }
     got = build(attention, config, base=base, n=n)(x, start)
     claim = f"Pair i turns by position * base^(-2i/{n})."
     assert_close(got, right, claim, tolerance=1e-12)
@@ -134,7 +108,6 @@ def test_position_0_stays_as_it_is(attention, config):
 def test_a_late_start_is_the_tail_of_a_long_sequence(attention, config):
     x, rotate = normal(2, 6, 3, 8, seed=9), build(attention, config)
     whole = rotate(x, 0)
-    {"`start` is ignored: the first position is number `start`.": rotate(x[:, 4:], 0)}
     claim = "Positions 4 and 5 read alone, with start=4, come out as they do in the whole sequence."
     assert_close(rotate(x[:, 4:], 4), whole[:, 4:], claim)
 
