@@ -83,7 +83,9 @@ def measure(model: HookedTransformer, tokenizer: Any, seed: int) -> dict[str, An
     ends = (result.clean, result.corrupted)
     shape = (n_layers, n_pos - FIRST)
     few = [
-        site for site in sites if site.layer % EVERY == 0 and site.position in (FIRST, n_pos - 1)
+        Site("hook_resid_pre", layer, position=position)
+        for layer in range(0, n_layers, EVERY)
+        for position in (FIRST, n_pos - 1)
     ]
     moved = replace_things(tokenizer, prompts.tokens)
     nulls = {

@@ -178,7 +178,7 @@ def timed(call: Callable[[], Any]) -> float:
 def counted(model: HookedTransformer, sites: list[Site], pos: int) -> float:
     """Count the blocks times positions that the patches change, in units of one forward."""
     layers = len(model.blocks)
-    cells = sum((layers - site.layer) * (pos - site.position) for site in sites)
+    cells = sum((layers - site.layer) * (pos - site.position) for site in sites)  # type: ignore[operator, misc]
     return cells / (layers * pos)
 
 

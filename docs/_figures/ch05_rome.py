@@ -62,7 +62,7 @@ def edit_all(
     generator = torch.Generator().manual_seed(1)
     edits = [sample_edit(FACTS, generator) for _ in range(n)]
     C = second_moment(key_samples(model, FACTS, location.layer, generator), RIDGE)
-    W = model.blocks[location.layer].mlp.W_out.double()
+    W: Tensor = model.blocks[location.layer].mlp.W_out.double()  # type: ignore
     found: dict[str, list[EditScores]] = {way: [] for way in ways}
     for edit in tqdm(edits, desc=f"{tuple(location)}", leave=False):
         update = rome_update(model, FACTS, edit, location, generator)

@@ -1,5 +1,7 @@
 """Trace the facts toy: residual stream, MLPs, attention; with nulls and common mistakes."""
 
+from typing import get_args
+
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -47,7 +49,7 @@ def effects(found: Trace) -> Tensor:
 
 def measure(model: HookedTransformer) -> dict:
     """Measure everything that the page reports about one model."""
-    single = {kind: trace(model, kind) for kind in STATE_HOOKS}
+    single = {kind: trace(model, kind) for kind in get_args(State)}
     peak = indirect_effect(single["mlp_out"])[0, LAST_NAME]
     interval = bootstrap_interval(peak, 2000, 0.95, torch.Generator().manual_seed(0))
     mlp = effects(single["mlp_out"])

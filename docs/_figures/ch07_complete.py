@@ -57,7 +57,7 @@ def scatter(axes: Axes, kinds: dict[str, Any], classes: dict[str, Any], whole: l
     axes.plot([low, high], [low, high], ls=":", color=soft, lw=1.2)
     for kind, marker, full in (("random", "o", False), ("greedy", "X", True)):
         circuit, model = zip(*kinds[kind].values(), strict=True)
-        fill = {} if full else {"mfc": "none"}
+        fill: dict[str, Any] = {} if full else {"mfc": "none"}
         axes.plot(model, circuit, ls="", marker=marker, ms=6, color=soft, label=f"{kind} K", **fill)
     axes.plot([whole[1]], [whole[0]], ls="", marker="*", ms=11, color=ink, label="K empty")
     heights = spaced([circuit for circuit, _ in classes.values()], 0.06 * (high - low))

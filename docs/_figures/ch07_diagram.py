@@ -101,8 +101,8 @@ def short(effect: list[float]) -> str:
     """Format a mean and half the width of its interval."""
     low, mean, high = effect
     sign = "\u2212" if mean < 0 else ""
-    mean, half = (f"{value:.2f}".removeprefix("0") for value in (abs(mean), (high - low) / 2))
-    return f"{sign}{mean} \u00b1 {half}"
+    size, half = (f"{value:.2f}".removeprefix("0") for value in (abs(mean), (high - low) / 2))
+    return f"{sign}{size} \u00b1 {half}"
 
 
 def columns(axes: Axes, top: float) -> None:
@@ -125,7 +125,7 @@ def draw_box(axes: Axes, name: str, box: Box) -> None:
     style = {"boxstyle": "round,pad=0.04", "fc": page, "ec": colour, "lw": 1.5, "zorder": 2}
     axes.add_patch(FancyBboxPatch(corner, *size, **style))
     for row, line in enumerate(box.lines):
-        look = {} if line[0].isdigit() else {"color": colour, "weight": "bold"}
+        look: dict[str, Any] = {} if line[0].isdigit() else {"color": colour, "weight": "bold"}
         y = box.high - PAD - LINE * (row + 0.5)
         axes.text(box.x, y, line, ha="center", va="center", fontsize=8.5, zorder=3, **look)
 
@@ -194,7 +194,13 @@ def line(
 ) -> None:
     """Draw an arrow with corners behind the boxes."""
     axes.plot(*zip(*points, strict=True), color=colour, lw=width, ls=ls, zorder=1)
-    style = {"arrowstyle": "-|>", "mutation_scale": 10, "shrinkA": 0, "shrinkB": 0, "zorder": 1}
+    style: dict[str, Any] = {
+        "arrowstyle": "-|>",
+        "mutation_scale": 10,
+        "shrinkA": 0,
+        "shrinkB": 0,
+        "zorder": 1,
+    }
     (x, y), end = points[-2:]
     start = (end[0] - 0.02 * (end[0] - x), end[1] - 0.02 * (end[1] - y))
     axes.add_patch(FancyArrowPatch(start, end, color=colour, lw=0, **style))

@@ -15,8 +15,9 @@ from docs._figures.ioi.circuit_tests import interval
 from docs._figures.ioi.experiment import EACH, PATHS, draw_halves
 from docs._figures.ioi.style import WEIGHTS, interval_text, load, whisker
 from docs._figures.lib.cached_steps import CachedSteps
+from docs._figures.lib.models import load_with_tokenizer
 from docs._figures.lib.plotting import publish
-from solutions.ch02_transformer import HookedTransformer, Site, load_pretrained
+from solutions.ch02_transformer import HookedTransformer, Site
 from solutions.ch05_patching import Intervention, cache_sites, logit_diff_from_resid, patch_sweep
 from solutions.ch07_ioi import IOIPrompts, name_corruption, single_tokens
 from solutions.ch07_ioi.counterfactuals import PositionSignal, TokenSignal
@@ -34,7 +35,7 @@ Heads = list[tuple[int, int]]
 def main() -> None:
     """Patch, with random heads as a control, and draw."""
     classes = {
-        name: sorted(tuple(map(int, head.split("."))) for head in heads)
+        name: sorted((int(a), int(b)) for a, b in (head.split(".") for head in heads))
         for name, heads in load()["classes"].items()
     }
     mine = classes["S-inhibition"]
@@ -84,7 +85,7 @@ def alt_text(rows: dict[str, Any]) -> str:
 
 def measure(sets: dict[str, Heads]) -> dict[str, Any]:
     """Measure the logit difference of every set and corruption, [kind, prompt], and the control."""
-    model, tokenizer = load_pretrained("smollm2-135m")
+    model, tokenizer = load_with_tokenizer("smollm2-135m")
     prompts = draw_halves(tokenizer)[1].clean.select(slice(0, len(SEEDS) * EACH))
     names = torch.tensor(list(single_tokens(tokenizer, NAMES).values()))
     generator = torch.Generator().manual_seed(0)
@@ -142,8 +143,13 @@ def draw_table(
     axes.set(yticks=range(len(rows)), yticklabels=labels, ylim=(len(rows) - 0.4, -0.5))
     axes.axvline(0, color=soft, lw=0.8)
     axes.set_xlabel("mean logit difference")
-    place = {"transform": axes.transAxes, "ha": "right", "fontsize": 9, "weight": "bold"}
-    axes.text(-0.02, 1.02, "token, position", **place)
+    style: dict[str, Any] = {
+        "transform": axes.transAxes,
+        "ha": "right",
+        "fontsize": 9,
+        "weight": "bold",
+    }
+    axes.text(-0.02, 1.02, "token, position", transform=axes.transAxes, **style)
     axes.grid(axis="x", linewidth=0.5, alpha=0.3)
     axes.tick_params(axis="y", length=0)
     axes.legend(frameon=False, fontsize=8.5, ncols=2, loc="upper right", bbox_to_anchor=(1, 1.22))

@@ -87,7 +87,8 @@ CODE = """\"\"\"Docstring.\"\"\"
 
 def f(x: int) -> int:
     \"\"\"Docstring.\"\"\"
-    return 2 * x  # comment
+    y: int = 2 * x  # comment
+    return y
 """
 
 

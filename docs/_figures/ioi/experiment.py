@@ -144,7 +144,8 @@ def measure(model: Any, half: Half, classes: dict, steps: CachedSteps) -> dict:
     heads = sorted({head for found in classes.values() for head in found})
     attention = {
         f"{query} to {key}": steps(
-            f"{query} to {key}", lambda q=query, k=key: role_attention(model, clean, q, k)
+            f"{query} to {key}",
+            lambda q=query, k=key: role_attention(model, clean, q, k),  # type: ignore[misc]
         )
         for query, key in ATTENTION
     }

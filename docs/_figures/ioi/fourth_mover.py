@@ -107,7 +107,7 @@ def ablate_by_means(model: HookedTransformer, tokenizer: Any, half: Half) -> dic
     for name, heads in SETS.items():
         left = evaluator.ablate([Node(*head, "end") for head in heads])
         found[name] = {"left": pair_interval(left), "change": pair_interval(left - full)}
-    classes = {
+    classes: dict[str, Any] = {
         name: [tuple(map(int, head.split("."))) for head in heads]
         for name, heads in load()["classes"].items()
     }

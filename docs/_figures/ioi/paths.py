@@ -77,7 +77,10 @@ def measure_others(
     attention = {}
     for name in sorted({style.attention for style in STYLES.values() if style.attention}):
         query, key = name.split(" to ")
-        values = steps(name, lambda q=query, k=key: role_attention(model, few, q, k))
+        values = steps(
+            name,
+            lambda q=query, k=key: role_attention(model, few, q, k),  # type: ignore[misc]
+        )
         mean = torch.stack([values[a, b].mean() for a, b in left])
         attention[name] = {"mean": mean.mean().item(), "95 %": mean.quantile(0.95).item()}
     order = torch.randperm(len(left), generator=torch.Generator().manual_seed(0))[:N_OTHER]
@@ -95,7 +98,7 @@ def full_model_score(model: HookedTransformer, prompts: IOIPrompts) -> float:
 
 def main() -> None:
     """Measure, and write the numbers."""
-    heads = {
+    heads: dict[str, Any] = {
         name: [tuple(map(int, head.split("."))) for head in one]
         for name, one in load()["classes"].items()
     }
@@ -103,7 +106,11 @@ def main() -> None:
     half = draw_halves(tokenizer)[1]
     steps = CachedSteps("ioi_paths", 10, [SEEDS, EACH], [*PATHS, __file__])
     found: dict[str, Any] = {
-        step: steps(step, lambda s=step: losses_along_paths(model, half, heads, s), heads)
+        step: steps(
+            step,
+            lambda s=step: losses_along_paths(model, half, heads, s),  # type: ignore[misc]
+            heads,
+        )
         for step in STEPS
     }
     numbers = {

@@ -73,7 +73,7 @@ def members(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def style_of(name: str) -> tuple[str, str]:
     """Return colour and marker of a class, in the theme that is being drawn."""
     style = STYLES.get(name, OTHER)
-    settings = mpl.rcParams
+    settings: Any = mpl.rcParams
     named = settings.get(style.colour) if style.colour in settings else None
     return named or settings["axes.prop_cycle"].by_key()["color"][style.colour], style.marker
 

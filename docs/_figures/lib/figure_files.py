@@ -66,18 +66,30 @@ def text_hash(text: str) -> str:
 
 def behaviour(code: str) -> str:
     """Dump the syntax tree of Python code without docstrings, comments and type annotations."""
-    tree = ast.parse(code)
+    tree = _WithoutAnnotations().visit(ast.parse(code))
     for node in ast.walk(tree):
-        if isinstance(node, ast.arg):
-            node.annotation = None
-        if isinstance(node, ast.FunctionDef):
-            node.returns = None
-        if isinstance(node, ast.AnnAssign):
-            node.annotation = ast.Constant(None)
         body = getattr(node, "body", None)
         if isinstance(body, list):
             node.body = [one for one in body if not _is_constant(one)]  # type: ignore[attr-defined]
     return ast.dump(tree)
+
+
+class _WithoutAnnotations(ast.NodeTransformer):
+    """Remove the annotations of arguments, results and variables; fields keep their names."""
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        node.annotation = None
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.returns = None
+        return self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        node.annotation = ast.Constant(None)
+        if node.value is None:
+            return node
+        return ast.Assign([node.target], self.visit(node.value))
 
 
 def _is_constant(statement: ast.stmt) -> bool:
