@@ -42,8 +42,8 @@ def check_pair(clean: Tokens, corrupted: Int[Tensor, "its_batch its_pos"]) -> No
     """
     if clean.shape != corrupted.shape:
         raise ValueError(
-            f"expected clean and corrupted tokens of one shape, so that positions correspond; got "
-            f"{list(clean.shape)} and {list(corrupted.shape)}"
+            f"expected clean and corrupted tokens of one shape, got {list(clean.shape)} and "
+            f"{list(corrupted.shape)}; positions must correspond"
         )
     same = (clean == corrupted).all(dim=1)
     if same.any():
@@ -124,10 +124,10 @@ def check_kv_cache_exact(
         # Rounding scales with the block's output, and with the residual stream it is added to.
         if error > eps**0.5 * (after - before).norm() + 100 * eps * after.norm():
             raise ValueError(
-                f"expected block {layer} to compute the same for the last position alone, from "
-                f"cached keys and values, as for the whole prompt; got a difference of {error:.3g}."
-                " This model cannot run from a KV cache: patch all positions (position=None), or "
-                "use run_with_interventions"
+                f"expected block {layer} to compute the last position alone from cached keys and "
+                f"values, got a difference of {error:.3g} from the whole prompt; this model cannot "
+                "run from a KV cache: patch all positions (position=None), or use "
+                "run_with_interventions"
             )
 
 

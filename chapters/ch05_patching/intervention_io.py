@@ -140,7 +140,7 @@ FILE = fields(
 def load_interventions(path: str | os.PathLike[str]) -> list[Intervention]:
     """Load interventions; `apply_interventions` checks whether a model has their sites.
 
-    Raises: ValueError with the place in the file, what was expected and what was found.
+    Raises: ValueError with the place in the file.
     """
     size = Path(path).stat().st_size
     if size > MAX_BYTES:
@@ -158,7 +158,7 @@ def load_interventions(path: str | os.PathLike[str]) -> list[Intervention]:
     except RecursionError as error:
         raise ValueError(f"{path}: expected interventions, got JSON nested too deep") from error
     except ValueError as error:
-        raise ValueError(f"{path}: expected interventions; {error}") from error
+        raise ValueError(f"{path}: {error}") from error
 
 
 def save_interventions(interventions: Sequence[Intervention], path: str | os.PathLike[str]) -> None:

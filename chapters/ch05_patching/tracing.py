@@ -111,7 +111,7 @@ def total_effect(trace: Trace) -> Float[Tensor, " batch"]:
 def indirect_effect(trace: Trace) -> Float[Tensor, "layer set batch"]:
     """Compute what a restored state brings back: restored minus corrupted probability.
 
-    Units: probability; 0 is no effect, the total effect is a full recovery.
+    Units: probability; 0 without any effect, the total effect for a full recovery.
     """
     # exercise 5.11
     raise NotImplementedError("exercise 5.11")

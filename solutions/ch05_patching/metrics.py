@@ -51,7 +51,7 @@ def probability(logits: Logits, answer: Answers) -> Scores:
 def kl_divergence(patched: Logits, clean: Float[Tensor, "batch d_vocab"]) -> Scores:
     """Compute KL(clean || patched) from logits, with the formula of exercise 3.6.
 
-    The clean distribution is the one to be kept, so it is the one that weighs the log-ratios. With
+    The clean distribution is the one to be kept, so it gives the weights of the log-ratios. With
     the two exchanged, a token that the patch makes impossible would cost nothing.
 
     Units: nats, 0 or more; lower is better, 0 means that the prediction is unchanged.

@@ -122,7 +122,7 @@ def optimize_value(
 
     Minimizes cross-entropy of the answer + keep * KL(before || after) on kept + decay * |change|^2.
 
-    Differs: the paper keeps the prediction after "(subject) is a", weighs the norm of the change
+    Differs: the paper keeps the prediction after "(subject) is a", weights the norm of the change
         differently, and clips it.
     """
     layer, position = location

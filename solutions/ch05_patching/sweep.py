@@ -191,7 +191,7 @@ def check_patches(model: HookedTransformer, patches: Sequence[Patch]) -> None:
     Raises: ValueError otherwise; KeyError or ValueError for sites that the model does not have.
     """
     if not patches:
-        raise ValueError("expected at least one patch, a list of interventions; got no patches")
+        raise ValueError("expected at least one patch (a list of interventions), got no patches")
     for patch in patches:
         if not patch:
             raise ValueError("expected at least one intervention per patch, got an empty list")
@@ -248,7 +248,7 @@ def run_sweep_batch(
     prompt = sweep.prompt
     for site in recorded_sites:
         if site.resolve_positions(prompt.batch, prompt.n_pos).min() < sweep.start:
-            raise ValueError(f"{site}: expected positions from {sweep.start} on")
+            raise ValueError(f"{site}: expected positions from {sweep.start} on, got earlier ones")
     activations: dict[str, Tensor] = {}
     names = sorted({site.name for site in recorded_sites})
     points = dict(zip(names, model.find_points(names), strict=True))

@@ -1,4 +1,4 @@
-"""Patching in the plainest way: a whole forward for every change, with hooks written here."""
+"""Patching by whole forwards, one per change, with hooks written here."""
 
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ CORRUPTED = torch.tensor([[8, 1, 2, 6, 5], [9, 4, 6, 0, 12], [11, 7, 3, 11, 2]])
 
 
 class Change(NamedTuple):
-    """What is put where: at some places of each text, in one head or in all there is."""
+    """A value at some positions of each prompt, in one head or in the whole activation."""
 
     hook: str
     layer: int
@@ -26,7 +26,7 @@ class Change(NamedTuple):
         return f"blocks.{self.layer}.{self.hook}"
 
     def do(self, x: Tensor) -> None:
-        """Writes the value, entry by entry; a pattern has heads before positions."""
+        """Write the value, entry by entry; a pattern has heads before positions."""
         for text, values in enumerate(self.value):
             row = self.places[text] if isinstance(self.places[0], tuple) else self.places
             for place, value in zip(row, values, strict=True):
@@ -38,8 +38,8 @@ class Change(NamedTuple):
                     x[text, place, self.head] = value
 
 
-def version(impl, changes: list[Change]) -> list[Any]:
-    """The same as interventions of the tree that is graded."""
+def patch(impl, changes: list[Change]) -> list[Any]:
+    """Build the same changes as interventions."""
     Site = impl("ch02_transformer.sites").Site
     Intervention = impl("ch05_patching.interventions").Intervention
     return [
@@ -52,26 +52,26 @@ def version(impl, changes: list[Change]) -> list[Any]:
 
 
 @torch.no_grad()
-def stream(model: Any, tokens: Tensor, changes: list[Change]) -> Tensor:
-    """The stream behind the last block, [batch, pos, d_model], all changes done."""
+def last_resid(model: Any, tokens: Tensor, changes: list[Change]) -> Tensor:
+    """The residual stream after the last block, with all changes applied."""
     hooks: dict[str, list] = {}
     for one in changes:
         hooks.setdefault(one.name, []).append(lambda x, _, one=one: one.do(x))
     return model.run_with_hooks(tokens, hooks=hooks, stop_at_layer=len(model.blocks))
 
 
-def reader(model: Any, seed: int = 0) -> Any:
-    """A number of each version and text that all logits have a part in."""
+def all_logits_metric(model: Any, seed: int = 0) -> Any:
+    """A metric that depends on all logits."""
 
-    def read(end: Tensor) -> Tensor:
+    def metric(end: Tensor) -> Tensor:
         logits = model.unembed_resid(end)
         return (logits * normal(logits.shape[-1], seed=seed).to(logits)).sum(-1)
 
-    return read
+    return metric
 
 
 class Place(NamedTuple):
-    """A sender or receiver of the slow path patching: one head at some positions, or a whole."""
+    """A sender or receiver: a head or a whole activation, at one position or at all."""
 
     hook: str
     layer: int
@@ -83,12 +83,12 @@ class Place(NamedTuple):
         return f"blocks.{self.layer}.{self.hook}"
 
     def site(self, impl) -> Any:
-        """The same as a site of the tree that is graded."""
+        """Build the same place as a Site."""
         Site = impl("ch02_transformer.sites").Site
         return Site(self.hook, self.layer, head=self.head, position=self.position)
 
     def copy(self, source: Tensor, x: Tensor) -> None:
-        """Puts into x what the source has here; position None is every one."""
+        """Copy the activation here from the source into x; position None is all of them."""
         rows = range(x.shape[1]) if self.position is None else [self.position]
         for row in rows:
             if self.head is None:
@@ -104,17 +104,15 @@ def path_patched(
     sender: list[Place],
     receivers: list[Place],
     frozen: bool = False,
-    held: Tensor | None = None,
 ) -> Tensor:
-    """The stream behind the last block after steps A to D, each a whole forward.
+    """The residual stream after the last block of the four runs A to D, each a whole forward.
 
-    runs: clean and corrupted tokens. held: tokens of the run that step C holds, the clean one's
-    unless a mistake is to be shown.
+    runs: clean and corrupted tokens.
     """
     clean, corrupted = runs
     last = len(model.blocks) - 1
     _, theirs = model.run_with_cache(corrupted)
-    _, ours = model.run_with_cache(clean if held is None else held)
+    _, ours = model.run_with_cache(clean)
     hooks: dict[str, list] = {}
     for name in ours:
         if name.endswith("attn.hook_z") or (frozen and name.endswith("hook_mlp_out")):

@@ -1,4 +1,4 @@
-"""What the pages of chapter 5 say of their figures holds for the numbers beside them."""
+"""The claims of chapter 5's pages, checked on the numbers of their figures."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ def heads(entries):
     return {entry["head"]: entry for entry in entries}
 
 
-def test_the_stream_carries_the_name_from_s2_to_end_in_two_steps():
+def test_the_name_moves_from_s2_to_end_in_two_steps():
     facts = numbers("both_ways")
     assert all(4.85 < value < 5.95 for value in facts["clean"])
     assert all(-0.55 < value < 0.06 for value in facts["corrupted"])
@@ -43,14 +43,14 @@ def test_both_directions_agree_on_a_chain():
     assert (denoised - noised).abs().max() < 0.15
 
 
-def test_nulls_of_the_stream_are_small():
+def test_nulls_of_the_residual_stream_are_small():
     facts = numbers("both_ways")
     for way in ("denoise", "noise"):
         assert torch.tensor(facts[f"null_{way}"]).abs().max() < 0.075
     assert max(facts["before_s2"]) < 1.1e-5, "before S2 both prompts are the same"
 
 
-def test_one_head_is_needed_and_three_are_enough():
+def test_one_head_is_necessary_and_three_are_sufficient():
     named = numbers("directions")["named"]
     assert min(named["20.0"]["lost"]) > 0.34 and max(named["20.0"]["lost"]) < 0.54
     assert mean(named["20.0"]["lost"]) == pytest.approx(0.47, abs=0.01)
@@ -60,7 +60,7 @@ def test_one_head_is_needed_and_three_are_enough():
         assert -0.08 < min(named[head]["lost"]) and max(named[head]["lost"]) < 0.05
 
 
-def test_probability_at_its_floor_sees_no_head():
+def test_probability_at_its_floor_shows_no_head():
     facts = numbers("metrics")
     missed = heads(facts["overlooked"]["denoise"])
     assert len(missed) == 10
@@ -72,7 +72,7 @@ def test_probability_at_its_floor_sees_no_head():
     assert mean(facts["ends"]["corrupted_probability"]) == pytest.approx(0.0007, abs=0.0001)
 
 
-def test_noised_both_metrics_see_the_heads_that_write_against_the_answer():
+def test_noised_both_metrics_show_negative_heads():
     facts = numbers("metrics")
     assert list(heads(facts["overlooked"]["noise"])) == ["24.7"]
     assert sum(abs(one["logit_diff"]) > 0.3 for one in facts["largest"]["noise"]) == 7
@@ -80,7 +80,7 @@ def test_noised_both_metrics_see_the_heads_that_write_against_the_answer():
     assert abs(mover["logit_diff"]) < 0.03 and mover["probability"] < -0.09
 
 
-def test_lists_agree_as_far_as_the_page_says():
+def test_jaccard_indices_are_those_of_the_page():
     jaccard = numbers("metrics")["jaccard"]
     assert min(jaccard["probability"]) == 0.25 and max(jaccard["probability"]) < 0.67
     assert jaccard["redrawn"] == [1, 1, 1]
@@ -88,14 +88,14 @@ def test_lists_agree_as_far_as_the_page_says():
     assert all(0.66 < value < 0.67 for value in jaccard["other names"])
 
 
-def test_one_head_reacts_to_the_object():
+def test_one_head_depends_on_the_object():
     facts = numbers("metrics")
     worst = facts["null_largest"][0]
     assert worst["head"] == "24.4" and max(map(abs, worst["each_logit_diff"])) > 2.3
     assert all(abs(entry["logit_diff"]) < 0.3 for entry in facts["null_largest"][1:])
 
 
-def test_reuse_costs_a_fraction_of_the_loop():
+def test_a_sweep_costs_a_fraction_of_the_loop():
     facts = numbers("cost")
     sweeps = {name: one for name, one in facts.items() if ": " in name}
     assert [one["patches"] for one in sweeps.values()] == [144, 192, 270]
@@ -105,7 +105,7 @@ def test_reuse_costs_a_fraction_of_the_loop():
         assert one["difference"] < 2e-5
 
 
-def test_two_heads_steer_the_movers_and_recomputing_mlps_takes_some_of_it():
+def test_two_heads_affect_the_movers_and_mlps_cancel_some():
     facts = numbers("path_real")
     assert min(facts["correlation"]) > 0.97
     for kind, first, second in (("recomputed", -1.25, -0.25), ("frozen", -1.73, -0.52)):
@@ -154,9 +154,9 @@ def mini_project(impl, Site, metrics, path):
         base, end = (
             metrics.logit_diff(model(tokens)[:, -1], *words).mean() for tokens in (clean, other)
         )
-        read = metrics.logit_diff_from_resid(model, *words)
+        metric = metrics.logit_diff_from_resid(model, *words)
         into = [[Site(f"attn.hook_{side}", 1, head=head) for head in range(2)] for side in "qkv"]
-        told = [path.path_patch(model, clean, other, senders, one, read) for one in into]
+        told = [path.path_patch(model, clean, other, senders, one, metric) for one in into]
         changes = base - torch.stack([one.mean(dim=1) for one in told], dim=1)
         return changes / (base - end), base - end
 
@@ -164,7 +164,7 @@ def mini_project(impl, Site, metrics, path):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_the_mini_project_has_an_answer_that_could_have_been_another(mini_project, seed):
+def test_the_mini_project_has_an_answer(mini_project, seed):
     (heads_to, embedding_to), span = mini_project(seed, 1000)
     q, k, v = heads_to.tolist()
     assert span > 14 and 0.4 < k < 0.55 and abs(q) < 0.02 and v < 0.15 and k > 3 * v

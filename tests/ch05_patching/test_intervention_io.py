@@ -58,27 +58,25 @@ def intervention(interventions, Site, chance):
     return interventions.Intervention(site, action, source=run, during=during)
 
 
-def test_what_is_saved_comes_back_bit_for_bit(interventions, intervention_io, Site, tmp_path):
+def test_a_saved_file_is_loaded_bit_for_bit(interventions, intervention_io, Site, tmp_path):
     chance, path = random.Random(5), tmp_path / "some.json"
     for _ in range(60):
         saved = [intervention(interventions, Site, chance) for _ in range(chance.randrange(6))]
         intervention_io.save_interventions(saved, path)
-        came = intervention_io.load_interventions(path)
-        assert len(came) == len(saved)
-        for one, other in zip(saved, came, strict=True):
+        actual = intervention_io.load_interventions(path)
+        assert len(actual) == len(saved)
+        for one, other in zip(saved, actual, strict=True):
             assert (one.site, one.action, one.during) == (other.site, other.action, other.during)
             assert one.source == other.source and (one.value is None) == (other.value is None)
             if one.value is not None:
                 assert one.value.dtype == other.value.dtype and one.value.shape == other.value.shape
                 bits = torch.int32 if one.value.dtype == torch.float32 else torch.int64
                 same = one.value.reshape(-1).view(bits).equal(other.value.reshape(-1).view(bits))
-                assert same, "a number came back as another, or -0 as 0"
+                assert same, "a number actual back as another, or -0 as 0"
     assert [file.name for file in tmp_path.iterdir()] == ["some.json"]
 
 
-def test_a_file_is_readable_and_the_same_for_the_same_interventions(
-    interventions, intervention_io, Site, tmp_path
-):
+def test_a_file_is_readable_and_reproducible(interventions, intervention_io, Site, tmp_path):
     one = interventions.Intervention.patch(Site("attn.hook_z", 2, head=1, position=-1), "corrupted")
     for name in ("a", "b"):
         intervention_io.save_interventions([one], tmp_path / name)
@@ -96,9 +94,7 @@ def load(intervention_io, text, folder):
 
 
 @pytest.mark.parametrize("place, new, says", REFUSED)
-def test_a_file_with_one_thing_wrong_is_refused_where_it_is(
-    intervention_io, tmp_path, place, new, says
-):
+def test_one_wrong_field_raises_with_its_place(intervention_io, tmp_path, place, new, says):
     content = whole()
     inner = content
     for key in place[:-1]:
@@ -114,7 +110,7 @@ def test_a_file_with_one_thing_wrong_is_refused_where_it_is(
     assert says in str(refusal.value) and len(str(refusal.value)) < 500
 
 
-def test_the_file_without_anything_wrong_is_read(intervention_io, tmp_path):
+def test_the_good_file_is_loaded(intervention_io, tmp_path):
     first, second = load(intervention_io, json.dumps(whole()), tmp_path)
     assert first.value.tolist() == [[0.5, 1.0]] and second.source.run == "other"
 
@@ -125,28 +121,28 @@ GOOD = json.dumps(whole())
 @pytest.mark.parametrize(
     "text, says",
     [
-        (b"", "expected interventions; Expecting value"),
-        (b"\x80\x04\x95\x00\xff", "expected interventions; 'utf-8' codec"),
-        (b"\xff\xfe" + GOOD.encode("utf-16-le"), "expected interventions; 'utf-8' codec"),
-        (GOOD[:-1], "expected interventions; Expecting"),
-        (GOOD + "{}", "expected interventions; Extra data"),
+        (b"", "Expecting value"),
+        (b"\x80\x04\x95\x00\xff", "'utf-8' codec"),
+        (b"\xff\xfe" + GOOD.encode("utf-16-le"), "'utf-8' codec"),
+        (GOOD[:-1], "Expecting"),
+        (GOOD + "{}", "Extra data"),
         (GOOD.replace('"layer": 1', '"layer": 1, "layer": 2', 1), "expected each field once"),
         ('{"a":' * 100_000, "nested too deep"),
         ('{"format": "interventions", "version": 1, "interventions": ' + "[" * 200_000, "too deep"),
-        (GOOD.replace("[0.5", "[" * 500 + "0.5"), "expected interventions"),
+        (GOOD.replace("[0.5", "[" * 500 + "0.5"), "Expecting"),
         (GOOD.replace("0.5", "1e999"), "numbers[0]: expected a finite number below 2^31, got inf"),
         (GOOD.replace("0.5", "9" * 5000), "value has 5000 digits"),
         (GOOD.replace("0.5", "[" * 90 + "]" * 90), "numbers: expected"),
     ],
     ids=range(12),
 )
-def test_what_is_no_json_of_this_kind_is_refused(intervention_io, tmp_path, text, says):
+def test_other_files_raise(intervention_io, tmp_path, text, says):
     with pytest.raises(ValueError) as refusal:
         load(intervention_io, text, tmp_path)
     assert says in str(refusal.value) and len(str(refusal.value)) < 500
 
 
-def test_a_file_too_long_is_neither_read_nor_written(
+def test_a_file_too_long_is_not_read_or_written(
     interventions, intervention_io, Site, tmp_path, monkeypatch
 ):
     path = tmp_path / "long.json"
@@ -170,7 +166,7 @@ def test_a_file_too_long_is_neither_read_nor_written(
         (torch.ones(2, 0), r"of shape \[2, 0\]"),
     ],
 )
-def test_what_could_not_be_read_again_is_not_written(
+def test_values_that_cannot_be_loaded_are_not_saved(
     interventions, intervention_io, Site, tmp_path, value, says
 ):
     path = tmp_path / "kept.json"
@@ -183,7 +179,7 @@ def test_what_could_not_be_read_again_is_not_written(
 
 
 @pytest.mark.parametrize("at", ["write_text", "replace"])
-def test_an_interrupted_save_leaves_what_was_there(intervention_io, tmp_path, monkeypatch, at):
+def test_an_interrupted_save_keeps_the_old_file(intervention_io, tmp_path, monkeypatch, at):
     path = tmp_path / "kept.json"
     path.write_text("before")
     write = intervention_io.Path.write_text

@@ -1,4 +1,4 @@
-"""Interventions on a running model, given code: what they do, when they raise, how they end."""
+"""Interventions on a running model, which are given: effects and errors."""
 
 import pytest
 import torch
@@ -30,7 +30,7 @@ def hooked(model, name, edit):
     return model.run_with_hooks(TOKENS, hooks={name: hook})
 
 
-def test_a_site_that_is_not_there_raises_before_anything_runs(interventions, Site, build):
+def test_an_unknown_site_raises_before_anything_runs(interventions, Site, build):
     model = build("llama")
     good = interventions.Intervention.zero(Site("attn.hook_z", 0))
     for site, error, says in (
@@ -46,7 +46,7 @@ def test_a_site_that_is_not_there_raises_before_anything_runs(interventions, Sit
         assert not heard(model)
 
 
-def test_an_intervention_that_never_happened_raises_at_the_end(interventions, Site, build):
+def test_an_intervention_without_effect_raises(interventions, Site, build):
     model = build("gpt2", n_layers=3)
     low, high = (interventions.Intervention.zero(Site("hook_mlp_out", layer)) for layer in (0, 2))
     with pytest.raises(ValueError, match=r"1 of 2 .* were never applied, the first at .*layer=2"):
@@ -61,9 +61,7 @@ def test_an_intervention_that_never_happened_raises_at_the_end(interventions, Si
     assert not heard(model)
 
 
-def test_an_error_in_the_block_is_not_hidden_and_the_model_is_left_alone(
-    interventions, Site, build
-):
+def test_an_error_in_the_block_removes_the_hooks(interventions, Site, build):
     model = build("gpt2")
     with pytest.raises(ZeroDivisionError):
         with interventions.apply_interventions(
@@ -93,7 +91,7 @@ def test_each_example_is_changed_at_its_own_positions(interventions, Site, build
     )
 
 
-def test_a_source_may_be_read_at_other_positions(activation, interventions, Site, build):
+def test_a_source_can_have_other_positions(activation, interventions, Site, build):
     model, site = build("gpt2"), Site("hook_resid_mid", 0, position=((1,), (2,), (-1,)))
     runs = {"other": activation.cache_sites(model, OTHER, [site])}
     states = runs["other"][site.name]
@@ -103,13 +101,13 @@ def test_a_source_may_be_read_at_other_positions(activation, interventions, Site
             for text, (place, there) in enumerate(zip((1, 2, 4), rows, strict=True)):
                 x[text, place] = states[text, there]
 
-        came = run(
+        actual = run(
             model, interventions, [interventions.Intervention.patch(site, "other", source)], runs
         )
-        assert_close(came, hooked(model, site.name, edit), f"source at {source}")
+        assert_close(actual, hooked(model, site.name, edit), f"source at {source}")
 
 
-def test_a_mean_is_over_examples_and_not_over_positions(activation, interventions, Site, build):
+def test_a_mean_is_over_examples_not_positions(activation, interventions, Site, build):
     model, longer = build("gpt2"), torch.cat([OTHER, TOKENS[:2].flip(1)])
     for position, rows in ((None, None), (3, (3,) * 5), ((2, 0), None), (-1, (4,) * 5)):
         site = Site("attn.hook_z", 1, head=2, position=position)
@@ -121,13 +119,11 @@ def test_a_mean_is_over_examples_and_not_over_positions(activation, intervention
             for place in places:
                 x[:, place, 2] = sum(states[i, place] for i in range(5)) / 5
 
-        came = run(model, interventions, [interventions.Intervention.mean(site, "abc")], runs)
-        assert_close(came, hooked(model, site.name, edit), f"mean at {position}, {rows}")
+        actual = run(model, interventions, [interventions.Intervention.mean(site, "abc")], runs)
+        assert_close(actual, hooked(model, site.name, edit), f"mean at {position}, {rows}")
 
 
-def test_a_mean_over_places_of_their_own_takes_each_example_at_its_own(
-    activation, interventions, Site, build
-):
+def test_a_mean_uses_each_examples_own_position(activation, interventions, Site, build):
     model, site = build("llama"), Site("hook_mlp_out", 0, position=((1,), (4,), (2,)))
     runs = {"abc": activation.cache_sites(model, OTHER, [site])}
     states = runs["abc"][site.name]
@@ -136,13 +132,11 @@ def test_a_mean_over_places_of_their_own_takes_each_example_at_its_own(
     def edit(x):
         x[0, 1] = x[1, 4] = x[2, 2] = average
 
-    came = run(model, interventions, [interventions.Intervention.mean(site, "abc")], runs)
-    assert_close(came, hooked(model, site.name, edit), "mean, each at its own place")
+    actual = run(model, interventions, [interventions.Intervention.mean(site, "abc")], runs)
+    assert_close(actual, hooked(model, site.name, edit), "mean, each at its own place")
 
 
-def test_a_swap_along_directions_is_the_swap_of_rotated_coordinates(
-    activation, interventions, Site, build
-):
+def test_directions_swap_rotated_coordinates(activation, interventions, Site, build):
     model = build("gpt2", n_layers=3)
     rotation = torch.linalg.qr(normal(10, 10, seed=3))[0]
     site = Site("hook_resid_pre", 1, position=2).along(rotation.T[:3])
@@ -152,15 +146,15 @@ def test_a_swap_along_directions_is_the_swap_of_rotated_coordinates(
         turned, there = x[:, 2] @ rotation, runs["other"][site.name][:, 2] @ rotation
         x[:, 2] = torch.cat([there[:, :3], turned[:, 3:]], dim=1) @ rotation.T
 
-    came = run(model, interventions, [interventions.Intervention.patch(site, "other")], runs)
-    assert_close(came, hooked(model, site.name, edit), "the interchange of a rotated subspace")
+    actual = run(model, interventions, [interventions.Intervention.patch(site, "other")], runs)
+    assert_close(actual, hooked(model, site.name, edit), "the interchange of a rotated subspace")
     every = Site("hook_resid_pre", 0).along(rotation.T)
     runs = {"other": activation.cache_sites(model, OTHER, [every])}
-    came = run(model, interventions, [interventions.Intervention.patch(every, "other")], runs)
-    assert_close(came, model(OTHER), "a whole rotated space, everywhere, is the other run")
+    actual = run(model, interventions, [interventions.Intervention.patch(every, "other")], runs)
+    assert_close(actual, model(OTHER), "a whole rotated space, everywhere, is the other run")
 
 
-def test_several_at_one_hook_are_done_in_the_order_given(interventions, Site, build):
+def test_interventions_at_one_hook_keep_their_order(interventions, Site, build):
     model, site = build("gpt2"), Site("hook_resid_mid", 1)
     add, scale = (
         interventions.Intervention.add(site, torch.ones(())),
@@ -181,7 +175,7 @@ def test_several_at_one_hook_are_done_in_the_order_given(interventions, Site, bu
     )
 
 
-def test_operands_that_cannot_be_are_refused(activation, interventions, Site, build):
+def test_impossible_operands_raise(activation, interventions, Site, build):
     model, site = build("gpt2"), Site("attn.hook_z", 0, head=1, position=2)
     patch, make = interventions.Intervention.patch(site, "abc"), interventions.Intervention
     short = activation.cache_sites(model, OTHER[:, :2], [site])

@@ -1,4 +1,4 @@
-"""Interventions while text is generated: with a cache all is as if the text were read at once."""
+"""Interventions while text is generated: steps with a cache equal one forward of the text."""
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ PLACES = {
 
 
 def in_steps(impl, model, lengths=(PROMPT, 1, 2, 1)):
-    """Logits of a text that is read piece by piece, with a cache."""
+    """Logits of a text in several forwards, with a cache."""
     past, parts = impl("ch02_transformer.kv_cache").KVCache(len(model.blocks)), []
     for piece in TEXT.split(lengths, dim=1):
         parts.append(model(piece, past=past))
@@ -45,7 +45,7 @@ def at_once(model, name, rows, during, change):
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("during", SPANS)
-def test_with_a_cache_all_is_as_if_the_text_were_read_at_once(
+def test_steps_with_a_cache_equal_one_forward(
     interventions_in_generation, interventions, Site, build, impl, family, place, during
 ):
     position, rows = PLACES[place]
@@ -64,11 +64,11 @@ def test_with_a_cache_all_is_as_if_the_text_were_read_at_once(
         x[text, at, 4] = value[text, 0 if position is None else i, 0]
 
     with interventions_in_generation.apply_while_generating(model, [change]):
-        came = in_steps(impl, model)
-    assert_close(came, at_once(model, site.name, rows, during, by_hand), f"{place}, {during}")
+        actual = in_steps(impl, model)
+    assert_close(actual, at_once(model, site.name, rows, during, by_hand), f"{place}, {during}")
 
 
-def test_the_operand_may_come_from_a_run_as_long_as_the_text(
+def test_the_operand_can_be_a_run_of_the_whole_text(
     activation, interventions_in_generation, interventions, Site, build, impl
 ):
     model, other = build("gpt2"), TEXT.flip(0)
@@ -82,15 +82,13 @@ def test_the_operand_may_come_from_a_run_as_long_as_the_text(
             x[text, at] = states[text, at]
 
         with interventions_in_generation.apply_while_generating(model, [patch], runs):
-            came = in_steps(impl, model)
+            actual = in_steps(impl, model)
         assert_close(
-            came, at_once(model, site.name, rows, "all", by_hand), f"a run's state at {position}"
+            actual, at_once(model, site.name, rows, "all", by_hand), f"a run's state at {position}"
         )
 
 
-def test_steering_a_text_that_is_sampled(
-    interventions_in_generation, interventions, Site, build, impl
-):
+def test_steering_while_sampling(interventions_in_generation, interventions, Site, build, impl):
     model, sample = build("llama"), impl("ch02_transformer.sample")
     vector = 4 * normal(10, seed=2)
     site = Site("hook_resid_post", 0)
@@ -98,7 +96,7 @@ def test_steering_a_text_that_is_sampled(
         steer = interventions.Intervention(site, "add", vector, during=during)
         greedy = sample.SampleConfig(temperature=0.0)
         with interventions_in_generation.apply_while_generating(model, [steer]):
-            came = sample.generate(model, TOKENS, 6, greedy)
+            actual = sample.generate(model, TOKENS, 6, greedy)
         text = TOKENS
         for _ in range(6):
 
@@ -108,17 +106,17 @@ def test_steering_a_text_that_is_sampled(
 
             logits = model.run_with_hooks(text, hooks={site.name: hook})
             text = torch.cat([text, logits[:, -1].argmax(-1, keepdim=True)], dim=1)
-        assert torch.equal(came, text), f"steered {during}: another text comes"
+        assert torch.equal(actual, text), f"steered {during}: another text comes"
 
 
-def test_forwards_that_do_not_go_on_begin_at_position_nought(interventions, Site, build):
+def test_separate_forwards_begin_at_position_0(interventions, Site, build):
     model, site = build("gpt2"), Site("hook_resid_mid", 0, position=2)
     with interventions.apply_interventions(model, [interventions.Intervention.zero(site)]):
         first, second = model(TOKENS), model(TOKENS)
     assert torch.equal(first, second) and not torch.equal(first, model(TOKENS))
 
 
-def test_places_from_the_end_of_the_prompt_do_not_mix_with_places_behind_it(
+def test_negative_and_later_positions_raise(
     interventions_in_generation, interventions, Site, build, impl
 ):
     model, site = build("gpt2"), Site("hook_resid_mid", 0, position=(-1, 6))
@@ -129,7 +127,7 @@ def test_places_from_the_end_of_the_prompt_do_not_mix_with_places_behind_it(
             in_steps(impl, model)
 
 
-def test_a_position_that_was_read_before_is_refused_by_a_single_edit(interventions, Site, impl):
+def test_a_position_before_the_start_raises(interventions, Site, impl):
     point = impl("ch02_transformer.hooks").HookPoint()
     change = interventions.Intervention.zero(Site("hook_resid_mid", 0, position=2))
     with pytest.raises(ValueError, match="expected positions from 3 on"):

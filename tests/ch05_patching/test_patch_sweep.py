@@ -1,4 +1,4 @@
-"""Sweeps, which are given: exact on every kind of site, and refused where they could not be."""
+"""Sweeps, which are given: exact on every kind of site, and an error where they cannot be."""
 
 from dataclasses import replace
 
@@ -43,21 +43,21 @@ def change(hook, layer, head, places, seed):
     return Change(hook, layer, head, places, normal(len(CLEAN), n, *SIZES[hook], seed=seed))
 
 
-def compare(impl, model, versions, max_rows=1024, tolerance=1e-10):
-    """A sweep against a whole forward of every version."""
-    read = patching_reference.reader(model)
-    asked = [patching_reference.version(impl, one) for one in versions]
+def compare(impl, model, patches, max_rows=1024, tolerance=1e-10):
+    """Compare a sweep with a whole forward per patch."""
+    metric = patching_reference.all_logits_metric(model)
+    asked = [patching_reference.patch(impl, one) for one in patches]
     sweep = impl("ch05_patching.activation").patch_sweep
-    came = sweep(model, CLEAN, asked, read, max_rows=max_rows)
+    actual = sweep(model, CLEAN, asked, metric, max_rows=max_rows)
     with torch.no_grad():
-        ends = [patching_reference.stream(model, CLEAN, one)[None, :, -1] for one in versions]
-        right = torch.cat([read(end) for end in ends])
-    assert came.shape == right.shape == (len(versions), len(CLEAN))
-    size = right.abs().max().item()
+        ends = [patching_reference.last_resid(model, CLEAN, one)[None, :, -1] for one in patches]
+        expected = torch.cat([metric(end) for end in ends])
+    assert actual.shape == expected.shape == (len(patches), len(CLEAN))
+    size = expected.abs().max().item()
     assert_close(
-        came / size,
-        right / size,
-        "A sweep is not what a forward for each version gives.",
+        actual / size,
+        expected / size,
+        "A sweep differs from a forward per patch.",
         None,
         tolerance,
     )
@@ -77,18 +77,18 @@ EXISTING = [
 def test_a_sweep_is_exact(impl, build, family, kind, dtype):
     hook, heads, positions = KINDS[kind]
     model = build(family, n_layers=3).to(dtype)
-    versions = [
+    patches = [
         [change(hook, layer, head, places, seed=layer)]
         for layer in (0, 2)
         for head in heads
         for places in positions
     ]
-    compare(impl, model, versions, tolerance=1e-10 if dtype == torch.float64 else 1e-5)
+    compare(impl, model, patches, tolerance=1e-10 if dtype == torch.float64 else 1e-5)
 
 
 @pytest.fixture
 def many():
-    """Versions of several interventions at different hooks, layers and positions, unordered."""
+    """Patches of several interventions at different hooks, layers and positions, unordered."""
     return [
         [change("attn.hook_z", 2, 3, (4,), 1), change("hook_resid_pre", 1, None, (3,), 2)],
         [change("hook_mlp_out", 0, None, (4,), 3), change("attn.hook_k", 2, 1, (1, 4), 4)],
@@ -102,46 +102,46 @@ def many():
 
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
 @pytest.mark.parametrize("max_rows", [1, 3, 6, 100])
-def test_several_interventions_and_any_number_of_rows(impl, build, many, family, max_rows):
+def test_patches_of_several_interventions(impl, build, many, family, max_rows):
     compare(impl, build(family, n_layers=3), many, max_rows)
 
 
-def test_the_order_of_versions_is_the_callers(impl, build, many):
+def test_results_are_in_the_order_of_the_patches(impl, build, many):
     compare(impl, build("gpt2", n_layers=3), many[::-1])
 
 
-def test_other_actions_and_runs_in_a_sweep(impl, build):
+def test_all_actions_work_in_a_sweep(impl, build):
     activation, interventions = (
         impl("ch05_patching.activation"),
         impl("ch05_patching.interventions"),
     )
     Site, Intervention = impl("ch02_transformer.sites").Site, interventions.Intervention
     model = build("llama", n_layers=3)
-    read = patching_reference.reader(model)
+    metric = patching_reference.all_logits_metric(model)
     head, pre = Site("attn.hook_z", 1, head=2, position=-2), Site("hook_resid_pre", 2, position=-1)
-    versions = [
+    patches = [
         [Intervention.zero(head)],
         [Intervention.scale(head, 0.5), Intervention.add(pre, normal(10, seed=1))],
         [Intervention.patch(head, "other"), Intervention.mean(pre, "other")],
     ]
     runs = {"other": activation.cache_sites(model, CORRUPTED, [head, pre])}
-    came = activation.patch_sweep(model, CLEAN, versions, read, runs)
-    for numbers, version in zip(came, versions, strict=True):
-        with interventions.apply_interventions(model, version, runs), torch.no_grad():
+    actual = activation.patch_sweep(model, CLEAN, patches, metric, runs)
+    for numbers, patch in zip(actual, patches, strict=True):
+        with interventions.apply_interventions(model, patch, runs), torch.no_grad():
             end = model(CLEAN, stop_at_layer=3)[None, :, -1]
         assert_close(
-            numbers, read(end)[0], "A sweep and the same interventions in a whole forward."
+            numbers, metric(end)[0], "A sweep and the same interventions in a whole forward."
         )
 
 
-def test_versions_that_are_none_are_refused(impl, build):
+def test_patches_without_effect_raise(impl, build):
     activation = impl("ch05_patching.activation")
     Intervention = impl("ch05_patching.interventions").Intervention
     Site = impl("ch02_transformer.sites").Site
     model = build("gpt2")
-    read = patching_reference.reader(model)
+    metric = patching_reference.all_logits_metric(model)
     good = [Intervention.zero(Site("attn.hook_z", 1, head=0, position=-1))]
-    for versions, words in (
+    for patches, words in (
         ([], "no patches"),
         ([good, []], "at least one intervention"),
         ([good, [Intervention.zero(Site("hook_embed"))]], "expected a site inside a block"),
@@ -149,14 +149,14 @@ def test_versions_that_are_none_are_refused(impl, build):
             [[*good, Intervention.zero(Site("ln_final.hook_normalized"))]],
             "expected a site inside a block",
         ),
-        ([[Intervention.zero(Site("attn.hook_z", 1, head=6))]], "heads 0..5"),
-        ([[Intervention.zero(Site("hook_resid_pre", 0, position=5))]], "positions -5..4"),
+        ([[Intervention.zero(Site("attn.hook_z", 1, head=6))]], "heads in 0..5"),
+        ([[Intervention.zero(Site("hook_resid_pre", 0, position=5))]], "positions in -5..4"),
         ([[replace(good[0], during="generated")]], "generates no tokens"),
     ):
         with pytest.raises(ValueError, match=words):
-            activation.patch_sweep(model, CLEAN, versions, read)
+            activation.patch_sweep(model, CLEAN, patches, metric)
     with pytest.raises(KeyError, match="hook_z"):
-        activation.patch_sweep(model, CLEAN, [[Intervention.zero(Site("attn.hook_y", 0))]], read)
+        activation.patch_sweep(model, CLEAN, [[Intervention.zero(Site("attn.hook_y", 0))]], metric)
 
 
 @pytest.fixture
@@ -169,40 +169,40 @@ def smeared(impl):
     return randomise(impl("ch02_transformer.model").HookedTransformer(config, parts), 1)
 
 
-def test_a_model_that_cannot_go_on_from_a_cache_is_refused(impl, smeared):
+def test_a_model_that_mixes_positions_raises(impl, smeared):
     activation, path = impl("ch05_patching.activation"), impl("ch05_patching.path")
     Site = impl("ch02_transformer.sites").Site
-    read = patching_reference.reader(smeared)
-    versions = [patching_reference.version(impl, [change("attn.hook_z", 1, 3, (4,), 1)])]
+    metric = patching_reference.all_logits_metric(smeared)
+    patches = [patching_reference.patch(impl, [change("attn.hook_z", 1, 3, (4,), 1)])]
     for dtype in (torch.float64, torch.float32):
         smeared.to(dtype)
         with pytest.raises(ValueError, match="cannot run from a KV cache"):
-            activation.patch_sweep(smeared, CLEAN, versions, read)
+            activation.patch_sweep(smeared, CLEAN, patches, metric)
     head, query = Site("attn.hook_z", 0, head=0), Site("attn.hook_q", 1, head=1, position=-1)
     for sender, receivers in (([Site("attn.hook_z", 0, position=-1)], []), ([head], [query])):
         with pytest.raises(ValueError, match="cannot run from a KV cache"):
-            path.path_patch(smeared, CLEAN, CORRUPTED, [sender], receivers, read)
+            path.path_patch(smeared, CLEAN, CORRUPTED, [sender], receivers, metric)
 
 
 def test_sweeps_over_all_positions_need_no_cache(impl, smeared):
     every = (0, 1, 2, 3, 4)
-    versions = [
+    patches = [
         [change("attn.hook_z", 0, 1, every, 1)],
         [change("attn.hook_k", 0, 1, (0, 2), 3)],
         [change("hook_resid_post", 1, None, every, 2), change("attn.hook_z", 1, 1, (4,), 1)],
     ]
-    compare(impl, smeared, versions)
+    compare(impl, smeared, patches)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("size", [0.2, 1.0, 6.0])
-def test_models_that_go_on_are_not_refused_for_rounding(impl, build, family, dtype, size):
+def test_rounding_does_not_raise(impl, build, family, dtype, size):
     activation, sweep = impl("ch05_patching.activation"), impl("ch05_patching.sweep")
     model = build(family, n_layers=4)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(size)
     model.to(dtype)
-    versions = [patching_reference.version(impl, [change("attn.hook_z", 1, 3, (4,), 1)])]
-    activation.check_kv_cache_exact(model, sweep.cache_prompt(model, CLEAN), versions)
+    patches = [patching_reference.patch(impl, [change("attn.hook_z", 1, 3, (4,), 1)])]
+    activation.check_kv_cache_exact(model, sweep.cache_prompt(model, CLEAN), patches)

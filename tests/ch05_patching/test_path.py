@@ -1,4 +1,4 @@
-"""Graders of path.py: what is held on the way, and what the receivers get."""
+"""Graders of path.py: what is frozen in run C (5.14), and what the receivers get (5.15)."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ import torch
 from tests.ch05_patching import patching_reference
 from tests.ch05_patching.patching_reference import CLEAN, CORRUPTED, Place, path_patched
 from tests.grading import exercise
-from tests.grading.assertions import assert_close, is_close, normal
+from tests.grading.assertions import assert_close, normal
 
 FAMILIES = ["gpt2", "llama", "attention-only"]
 SENDERS = [
@@ -24,49 +24,24 @@ RECEIVERS = [
 ]
 
 
-def expected(model, layers, mlps):
-    """The hook points that step C holds, spelt out."""
-    names = {f"blocks.{layer}.attn.hook_z" for layer in range(layers)}
-    if mlps == "frozen" and "blocks.0.hook_mlp_out" in model.hook_points():
-        names |= {f"blocks.{layer}.hook_mlp_out" for layer in range(layers)}
-    return names
-
-
 @exercise("5.14")
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("mlps", ["recomputed", "frozen"])
 @pytest.mark.parametrize("layers", [2, 12])
-def test_every_z_is_held_and_mlps_when_they_are_frozen(path, build, family, mlps, layers):
+def test_every_z_is_frozen_and_frozen_mlps_too(path, build, family, mlps, layers):
     model = build(family, n_layers=layers)
-    came, right = set(path.frozen_hook_names(model, mlps)), expected(model, layers, mlps)
-    missing, more = sorted(right - came), sorted(came - right)
-    words = [f"MLPs {mlps} in a {family} model of {layers} layers: step C holds {len(came)} hook "]
-    words += [f"points, {len(right)} are expected."]
-    if missing:
-        words += [f" Missing: {missing[0]}."]
-    if more:
-        words += [f" Too many: {more[0]}."]
-    other = "frozen" if mlps == "recomputed" else "recomputed"
-    if (
-        came == expected(model, layers, other)
-        and set(path.frozen_hook_names(model, other)) == right
-    ):
-        words += [" MLPs are held exactly when they are to be recomputed: the other way round?"]
-    elif any("mlp_out" in name for name in more):
-        words += [" MLPs that are recomputed answer to the sender: nothing of theirs is held."]
-    elif any("mlp_out" in name for name in missing):
-        words += [" Frozen MLPs say what they say on the clean prompts: their output is held."]
-    if any("pattern" in name for name in more):
-        words += [
-            " A held pattern still mixes values that the sender has changed: z is to be held."
-        ]
-    if any(name.endswith(("attn_out", "resid_mid", "resid_post", "resid_pre")) for name in more):
-        words += [" What sums over heads holds the sender as well: z has each head by itself."]
-    assert came == right, "".join(words)
+    hooks = ["attn.hook_z"] + ["hook_mlp_out"] * (mlps == "frozen" and family != "attention-only")
+    expected = {f"blocks.{layer}.{hook}" for layer in range(layers) for hook in hooks}
+    actual = set(path.frozen_hook_names(model, mlps))
+    assert actual == expected, (
+        f"MLPs {mlps} in a {family} model of {layers} layers: expected {len(expected)} hook points,"
+        f" got {len(actual)}; missing {sorted(expected - actual)[:3]}, too many "
+        f"{sorted(actual - expected)[:3]}"
+    )
 
 
 @pytest.mark.project
-def test_another_word_is_refused(path, build):
+def test_another_word_for_mlps_raises(path, build):
     with pytest.raises((ValueError, TypeError), match="thawed"):
         path.frozen_hook_names(build("gpt2"), "thawed")
 
@@ -74,31 +49,20 @@ def test_another_word_is_refused(path, build):
 @exercise("5.14")
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("mlps", ["recomputed", "frozen"])
-def test_what_is_held_makes_the_direct_path(path, build, impl, family, mlps):
+def test_direct_paths_agree_with_four_forwards(path, build, impl, family, mlps):
     model = build(family, n_layers=3)
     senders = [[place.site(impl) for place in sender] for sender in SENDERS]
-    read = patching_reference.reader(model)
-    came = path.path_patch(model, CLEAN, CORRUPTED, senders, [], read, mlps=mlps)
-    runs = (CLEAN, CORRUPTED)
-
-    def slow(sender, **options):
-        return read(path_patched(model, runs, sender, [], **options)[None, :, -1])[0]
-
-    right = torch.stack([slow(sender, frozen=mlps == "frozen") for sender in SENDERS])
-    if is_close(came, right):
-        return
-    wrong = {
-        "MLPs are frozen where they are to be recomputed, or the reverse.": torch.stack(
-            [slow(sender, frozen=mlps != "frozen") for sender in SENDERS]
-        )
-    }
-    claim = f"Paths from 5 senders to the logits, MLPs {mlps}, in a {family} model."
-    assert_close(came, right, claim, {w: x for w, x in wrong.items() if not is_close(x, right)})
+    metric = patching_reference.all_logits_metric(model)
+    actual = path.path_patch(model, CLEAN, CORRUPTED, senders, [], metric, mlps=mlps)
+    runs, frozen = (CLEAN, CORRUPTED), mlps == "frozen"
+    ends = [path_patched(model, runs, sender, [], frozen)[None, :, -1] for sender in SENDERS]
+    expected = torch.cat([metric(end) for end in ends])
+    assert_close(actual, expected, f"5 senders to the logits, MLPs {mlps}, in a {family} model.")
 
 
 @pytest.fixture
-def arrived(impl, path):
-    """Three receivers and what arrived there from three senders, the last behind some of them."""
+def recorded(impl):
+    """Three receivers and their inputs from three senders, of which some reach only the first."""
     Site = impl("ch02_transformer.sites").Site
     receivers = [
         Site("attn.hook_q", 2, head=1, position=4),
@@ -106,86 +70,45 @@ def arrived(impl, path):
         Site("attn.hook_v", 0, head=0),
     ]
     shapes = [(3, 2, 1, 1, 4), (2, 2, 2, 7), (0, 5, 10)]
-    noted = [normal(*shape, seed=i) for i, shape in enumerate(shapes)]
-    return receivers, noted
+    return receivers, [normal(*shape, seed=i) for i, shape in enumerate(shapes)]
 
 
 @exercise("5.15")
-@pytest.mark.parametrize("number", [0, 1, 2])
-def test_each_receiver_gets_what_came_from_this_sender(path, arrived, number):
-    receivers, noted = arrived
-    reached = [i for i in range(3) if number < len(noted[i])]
-    came = list(path.patch_receivers(noted, receivers, number))
-    assert len(came) == len(reached), (
-        f"From sender {number} something arrives at {len(reached)} of 3 receivers, but "
-        f"{len(came)} interventions came. noted holds {[len(x) for x in noted]} senders: those "
-        "behind a receiver are missing there, and then it gets nothing."
+@pytest.mark.parametrize("sender", [0, 1, 2])
+def test_each_receiver_gets_its_input_from_this_sender(path, recorded, sender):
+    receivers, inputs = recorded
+    reached = [i for i in range(3) if sender < len(inputs[i])]
+    actual = list(path.patch_receivers(inputs, receivers, sender))
+    assert len(actual) == len(reached), (
+        f"expected {len(reached)} interventions for sender {sender}, whose inputs of the receivers "
+        f"have {[len(x) for x in inputs]} senders; got {len(actual)}"
     )
-    for i, one in zip(reached, came, strict=True):
-        expected_site = receivers[i]
-        assert one.site == expected_site, (
-            f"The intervention is to be at {expected_site}, but stands at {one.site}. Each "
-            "receiver gets its own, at its own place, in their order."
-        )
+    for i, one in zip(reached, actual, strict=True):
+        assert one.site == receivers[i], f"expected {receivers[i]}, in this order, got {one.site}"
         assert one.action == "replace" and one.value is not None, (
-            f"What was noted is put in place of what is there, but the action is {one.action!r}."
+            f"expected the input to be replaced by a value, got the action {one.action!r}"
         )
-        wrong = {
-            f"This is what came from sender {other}.": noted[i][other]
-            for other in range(len(noted[i]))
-            if other != number
-        }
-        wrong["This is what came from all senders at once: one of them is meant."] = noted[i]
-        wrong["This is the mean over senders: one of them is meant."] = noted[i].mean(0)
-        wrong["This is the sum over senders: one of them is meant."] = noted[i].sum(0)
-        assert_close(
-            one.value,
-            noted[i][number],
-            f"The value for {one.site.name} and sender {number} of {len(noted[i])}.",
-            {w: x for w, x in wrong.items() if not is_close(x, noted[i][number])},
-        )
+        claim = f"The value for {one.site.name} and sender {sender} of {len(inputs[i])} is wrong."
+        assert_close(one.value, inputs[i][sender], claim)
 
 
 @exercise("5.15")
-def test_without_receivers_there_is_nothing_to_put(path):
-    assert list(path.patch_receivers([], [], 0)) == [], (
-        "No receivers: no interventions are expected."
-    )
-
-
-def given(receivers, sides):
-    """Receivers of another side, where a mistake puts what was noted."""
-    return [place._replace(hook=place.hook.replace(*sides)) for place in receivers]
+def test_no_receivers_give_no_interventions(path):
+    actual = list(path.patch_receivers([], [], 0))
+    assert actual == [], f"expected no interventions without receivers, got {actual}"
 
 
 @exercise("5.15")
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("receivers", RECEIVERS, ids=["q", "k", "v", "two-q"])
-def test_a_path_from_sender_to_receiver_is_what_four_forwards_say(
-    path, build, impl, family, receivers
-):
+def test_paths_agree_with_four_forwards(path, build, impl, family, receivers):
     model = build(family, n_layers=3)
-    read = patching_reference.reader(model)
+    metric = patching_reference.all_logits_metric(model)
     senders = [[place.site(impl) for place in sender] for sender in SENDERS]
     sites = [place.site(impl) for place in receivers]
-    came = path.path_patch(model, CLEAN, CORRUPTED, senders, sites, read)
-
-    def slow(change=lambda number: number):
-        rows = [
-            path_patched(model, (CLEAN, CORRUPTED), SENDERS[change(i)], receivers)
-            for i in range(len(SENDERS))
-        ]
-        return torch.stack([read(end[None, :, -1])[0] for end in rows])
-
-    right = slow()
-    if is_close(came, right):
-        return
-    wrong = {
-        "Every sender has the first one's message.": slow(lambda _: 0),
-        "Senders are counted backwards.": slow(lambda i: len(SENDERS) - 1 - i),
-        "Nothing arrives: this is the clean run.": read(model(CLEAN, stop_at_layer=3)[None, :, -1])
-        .expand(len(SENDERS), -1)
-        .clone(),
-    }
-    claim = f"Paths from 5 senders to {[place.name for place in receivers]} in a {family} model."
-    assert_close(came, right, claim, {w: x for w, x in wrong.items() if not is_close(x, right)})
+    actual = path.path_patch(model, CLEAN, CORRUPTED, senders, sites, metric)
+    runs = (CLEAN, CORRUPTED)
+    ends = [path_patched(model, runs, sender, receivers)[None, :, -1] for sender in SENDERS]
+    expected = torch.cat([metric(end) for end in ends])
+    claim = f"5 senders to {[place.name for place in receivers]} in a {family} model."
+    assert_close(actual, expected, claim)

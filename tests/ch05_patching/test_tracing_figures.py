@@ -1,4 +1,4 @@
-"""What the page on facts says of its figures holds for the numbers beside them."""
+"""The claims of the page on causal tracing, checked on the numbers of its figures."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ def inside(low, high, values):
     return (round(min(values), 2), round(max(values), 2)) == (low, high)
 
 
-def test_the_mlp_of_layer_0_at_the_last_name_brings_back_most_of_all_mlps():
+def test_the_mlp_of_layer_0_restores_most_of_all_mlps():
     models = numbers("tracing")["models"]
     assert inside(0.32, 0.37, [one["corrupted"] for one in models])
     assert inside(0.63, 0.68, [one["total"] for one in models])
@@ -34,7 +34,7 @@ def test_the_mlp_of_layer_0_at_the_last_name_brings_back_most_of_all_mlps():
     assert (round(interval["low"], 2), round(interval["high"], 2)) == (0.34, 0.46)
 
 
-def test_attention_at_the_last_name_brings_back_more():
+def test_attention_at_the_last_name_restores_more():
     models = numbers("tracing")["models"]
     assert inside(0.46, 0.53, [one["indirect"]["attn_out"][0][NAME] for one in models])
 
@@ -60,7 +60,7 @@ def test_other_noise_gives_other_effects_and_no_training_none():
         assert max(abs(x) for row in null["mlp_out"] for x in row) < 1e-4
 
 
-def test_edits_hold_and_each_part_of_the_edit_is_needed():
+def test_edits_work_and_each_part_is_necessary():
     facts = numbers("rome")
     ways = facts["ways"]
     assert all(one["success"] == 1 for one in ways["ROME"])
@@ -74,7 +74,7 @@ def test_edits_hold_and_each_part_of_the_edit_is_needed():
     assert round(min(facts["worst_edit"]), 2) == 0.31
 
 
-def test_the_trace_does_not_say_where_an_edit_works():
+def test_the_trace_does_not_predict_where_edits_work():
     facts = numbers("rome")
     assert inside(0.48, 0.56, facts["correlation"])
     at = [{tuple(one["place"]): one for one in model} for model in facts["places"]]

@@ -72,7 +72,7 @@ DIVERGENCE = mistakes(
         "This is the mean over tokens. A divergence is a sum over them.": (
             LOGS + "return (p.exp() * (p - q)).mean(dim=-1)"
         ),
-        "Is this in bits? Nats are expected.": (
+        "Is this in bits? Return nats.": (
             LOGS + "return (p.exp() * (p - q)).sum(dim=-1) / 0.6931471805599453"
         ),
         "This is the cross-entropy. Subtract the entropy of the clean run.": (
@@ -82,7 +82,7 @@ DIVERGENCE = mistakes(
         "Are these logits instead of log-probabilities? A shift of all logits must cancel.": (
             "return (clean.softmax(-1) * (clean - patched)).sum(dim=-1)"
         ),
-        "Absolute or squared differences of probabilities are no divergence.": [
+        "Are these absolute or squared differences of probabilities?": [
             PROBABILITIES + "return (p - q).pow(2).sum(dim=-1)",
             PROBABILITIES + "return (p - q).abs().sum(dim=-1)",
         ],
