@@ -1,7 +1,7 @@
-"""Draws how many absolute values forty neurons compute, and how single neurons share the work.
+"""Draw how many absolute values forty neurons compute, and how neurons are shared.
 
-Small starting weights matter: with Xavier's own, features that nobody has learned yet drown those
-that were. What is rare needs large batches and small steps; what is dense needs large steps.
+Small initial weights matter: with Xavier's, features that are not learned yet add more noise than
+the learned ones' signal. Rare features need large batches and small steps, dense ones large steps.
 """
 
 import math
@@ -21,8 +21,8 @@ from solutions.ch01_superposition.data import importance_schedule, random_signs
 from solutions.ch01_superposition.toy_model import reconstruction_loss
 
 SEEDS = (0, 1, 2)
-SMALL = {"n_features": 3, "d_hidden": 6, "densities": (0.5, 0.1), "copies": 8}
-LARGE = {"n_features": 100, "d_hidden": 40, "decay": 0.8, "copies": 2}
+SMALL: dict[str, Any] = {"n_features": 3, "d_hidden": 6, "densities": (0.5, 0.1), "copies": 8}
+LARGE: dict[str, Any] = {"n_features": 100, "d_hidden": 40, "decay": 0.8, "copies": 2}
 DENSE, RARE = (1.0, 0.1), (0.01,)
 DENSITIES = DENSE + RARE
 COMPUTED = 0.5
@@ -43,7 +43,7 @@ class Fitted(NamedTuple):
 
 
 def main() -> None:
-    """Train small and large models three times over, count, draw."""
+    """Train small and large models with three seeds, count, draw."""
     exact, many = [], []
     for seed in tqdm(SEEDS, desc="absolute values"):
         config = ToyTrainConfig(steps=2500, batch_size=256, lr=1e-2, linear_decay=True, seed=seed)
@@ -81,16 +81,16 @@ def fit(sizes: dict, densities: tuple, config: ToyTrainConfig, scale: float) -> 
 
 
 def shares(W_in: Tensor) -> Tensor:
-    """Share of a neuron's squared input weights that its largest has, [..., d_hidden]."""
+    """Compute the largest weight's share of a neuron's squared input weights, [..., d_hidden]."""
     squares = W_in.square()
     return squares.amax(dim=-1) / squares.sum(dim=-1)
 
 
 def motifs(W_in: Tensor, W_out: Tensor) -> list[dict]:
-    """Neurons that read one feature loudly and say it softly, and another the other way round.
+    """Find neurons that read one feature strongly and write it weakly, and another in reverse.
 
-    Loud reading of the first feature would be heard at the output of the second; the motif counts
-    only where other neurons, which the first feature turns on too, take most of that away again.
+    The large input weight of the first feature interferes with the second one's output. The motif
+    counts only where other neurons that the first feature activates cancel most of this.
     """
     served = W_in.abs() * W_out.T > 0.3
     found = []
@@ -109,7 +109,7 @@ def motifs(W_in: Tensor, W_out: Tensor) -> list[dict]:
 
 
 def stacks(axes: Axes, W: Tensor, title: str, wide: int = 8) -> None:
-    """Draw each neuron's weights as one stack, a colour for each of the first features."""
+    """Draw each neuron's weights as one stack, with one colour for each of the first features."""
     colours = [*mpl.rcParams["axes.prop_cycle"].by_key()["color"]]
     for neuron, weights in enumerate(W):
         ends = {True: 0.0, False: 0.0}
@@ -123,7 +123,7 @@ def stacks(axes: Axes, W: Tensor, title: str, wide: int = 8) -> None:
 
 
 def draw_stacks(figure: Any, exact: Fitted, many: Fitted) -> None:
-    """Input weights of the small model, and of the large one at two densities."""
+    """Draw input weights of the small model, and of the large one at two densities."""
     one, two, three = figure.subplots(1, 3, width_ratios=(1, 2, 2))
     shown = {"3 features, 6 neurons": (one, exact.W_in[0, 0])}
     for axes, p in ((two, DENSE[0]), (three, RARE[0])):
@@ -134,25 +134,25 @@ def draw_stacks(figure: Any, exact: Fitted, many: Fitted) -> None:
 
 
 def draw_counts(axes: Axes, counts: Tensor) -> None:
-    """Features computed, by density, with the spread over seeds."""
+    """Draw the number of computed features by density, with its range over seeds."""
     name = "computed by 40 neurons"
     spread = (counts.amin(dim=0).tolist(), counts.amax(dim=0).tolist())
     limit = [LARGE["d_hidden"] / 2] * len(DENSITIES)
-    series = {name: counts.mean(dim=0).tolist(), "two neurons a feature": limit}
+    series = {name: counts.mean(dim=0).tolist(), "two neurons per feature": limit}
     x = [1 / p for p in DENSITIES]
     lines(axes, x, series, bands={name: spread}, labels=("1 / probability", "features"))
     axes.set(xscale="log", ylim=(0, None))
 
 
 def draw_absolute(exact: Fitted, many: Fitted) -> None:
-    """Stacks of the small model and of two large ones, and the count of features by density."""
+    """Draw the stacks of three models, and the number of computed features by density."""
     computed = (many.r_squared > COMPUTED).sum(dim=-1)
     found = [[motifs(*w) for w in zip(*run, strict=True)] for run in zip(many.W_in, many.W_out)]
     mixed = [features_per_neuron(W).mean(dim=-1) for W in many.W_in]
     rare = DENSITIES.index(RARE[0])
 
     def draw(figure: Figure) -> None:
-        above, below = figure.subfigures(2, 1)
+        above, below = figure.subfigures(2, 1, squeeze=False).flat
         draw_stacks(above, exact, many)
         left, right = below.subplots(1, 2)
         draw_counts(left, computed.float())
@@ -179,7 +179,7 @@ def draw_absolute(exact: Fitted, many: Fitted) -> None:
 
 
 def control(many: Fitted) -> list[list[float]]:
-    """Motifs found when output weights belong to other neurons than input weights; mean of 20."""
+    """Count motifs with output weights assigned to other neurons at random; mean of 20."""
     generator = torch.Generator().manual_seed(0)
     orders = [torch.randperm(LARGE["d_hidden"], generator=generator) for _ in range(20)]
     return [
@@ -189,10 +189,10 @@ def control(many: Fitted) -> list[list[float]]:
 
 
 def picture_of_motif(axes: Axes, found: list[dict]) -> None:
-    """Input against output weight of the features of each motif: loud in, soft out, and back."""
+    """Draw input against output weight of the features of each motif."""
     for row, motif in enumerate(found):
         for side, (read, said) in enumerate(zip(motif["reads"], motif["says"], strict=True)):
-            label = ("loud feature", "soft feature")[side] if row == 0 else None
+            label = ("large input weight", "small input weight")[side] if row == 0 else None
             colour = mpl.rcParams["axes.prop_cycle"].by_key()["color"][side]
             axes.plot(abs(read), said, "os"[side], color=colour, label=label, markersize=4)
     axes.set(xlabel="size of the input weight", ylabel="output weight", ylim=(0, 3))
@@ -202,7 +202,7 @@ def picture_of_motif(axes: Axes, found: list[dict]) -> None:
 
 
 def describe(exact: Fitted, computed: Tensor, found: list) -> str:
-    """What the picture shows, with its numbers."""
+    """Describe the figure with its numbers."""
     low, high = computed[:, -1].min(), computed[:, -1].max()
     worst = math.ceil(100 * shares(exact.W_in).min() - 1)
     counts = [len(run[DENSITIES.index(RARE[0])]) for run in found]
@@ -210,8 +210,8 @@ def describe(exact: Fitted, computed: Tensor, found: list) -> str:
         f"Three features on six neurons: loss at most {exact.loss.max():.0e}, and one feature has "
         f"more than {worst} per cent of each neuron's input. Forty neurons compute "
         f"{computed[:, 0].min()} to {computed[:, 0].max()} absolute values when all features are "
-        f"on and {low} to {high} at probability {DENSITIES[-1]:g}, where 20 is what two neurons a "
-        f"feature allow. {min(counts)} to {max(counts)} pairs of features share a neuron in the "
+        f"on and {low} to {high} at probability {DENSITIES[-1]:g}, where two neurons per feature "
+        f"give 20. {min(counts)} to {max(counts)} pairs of features share a neuron in the "
         f"asymmetric way at probability {RARE[0]:g}."
     )
 

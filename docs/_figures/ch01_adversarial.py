@@ -1,4 +1,4 @@
-"""Draws how much a small nudge can hurt a toy model, against how crowded its dimensions are."""
+"""Draw the loss added by a small perturbation, against the number of features per dimension."""
 
 from typing import NamedTuple
 
@@ -30,16 +30,16 @@ MODELS = {"ReLU model": ReluOutputToy, "linear model": LinearToy}
 
 
 class Hurt(NamedTuple):
-    """What nudges do to one model."""
+    """Effect of perturbations on one model."""
 
     crowding: float
-    """Features a dimension, 1 / D*."""
+    """Features per dimension, 1 / D*."""
     clean: float
-    """Loss on the inputs as they are."""
+    """Loss on clean inputs."""
     attacked: float
-    """Added loss of the worst nudge, over its squared length."""
+    """Added loss of the worst perturbation, divided by its squared length."""
     at_random: float
-    """Added loss of a random nudge of the same length, over its squared length."""
+    """The same for a random perturbation of that length."""
     ratio: float
     """Attacked loss over clean loss."""
 
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def fit(kind: type, seed: int) -> list[Hurt]:
-    """Train one model a density, side by side, and nudge the inputs of each."""
+    """Train one model per density in one batch, and perturb the inputs of each."""
     p = torch.tensor(DENSITIES)[:, None].expand(-1, N_FEATURES).contiguous()
     importance = torch.ones(len(p), N_FEATURES)
     model = kind(ToyConfig(len(p), N_FEATURES, D_HIDDEN), seed)
@@ -65,12 +65,12 @@ def fit(kind: type, seed: int) -> list[Hurt]:
     measured = []
     for number in range(len(p)):
         single.load_state_dict({name: w[number, None] for name, w in model.named_parameters()})
-        measured.append(nudge(single, p[number, None], generator))
+        measured.append(measure(single, p[number, None], generator))
     return measured
 
 
-def nudge(model: LinearToy | ReluOutputToy, p: Tensor, generator: torch.Generator) -> Hurt:
-    """Compare the worst nudge with a random one, both a tenth as long as the mean input."""
+def measure(model: LinearToy | ReluOutputToy, p: Tensor, generator: torch.Generator) -> Hurt:
+    """Compare the worst perturbation with a random one, both a tenth of the mean input norm."""
     x = sparse_features(p, EXAMPLES, generator)
     radius = SHARE * x.norm(dim=-1).mean().item()
     importance = torch.ones(1, N_FEATURES)
@@ -89,16 +89,16 @@ def nudge(model: LinearToy | ReluOutputToy, p: Tensor, generator: torch.Generato
 
 
 def by_density(axes: Axes, series: dict[str, Tensor]) -> None:
-    """Lines over 1 / probability: mean over seeds, with lowest and highest."""
+    """Draw lines over 1 / probability: mean over seeds, with lowest and highest."""
     means = {name: values.mean(dim=0).tolist() for name, values in series.items()}
     bands = {n: (v.amin(dim=0).tolist(), v.amax(dim=0).tolist()) for n, v in series.items()}
-    labels = ("1 / probability", "added loss / squared length of the nudge")
+    labels = ("1 / probability", "added loss / squared length of the perturbation")
     lines(axes, [1 / p for p in DENSITIES], means, bands=bands, labels=labels)
     axes.set(xscale="log", yscale="log", ylim=(0.03, 150))
 
 
 def by_crowding(axes: Axes, series: dict[str, Tensor], crowding: dict[str, Tensor]) -> None:
-    """A dot for each model of each seed."""
+    """Draw one dot per model and seed."""
     colours = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
     for mark, colour, (name, values) in zip("osd", colours, series.items(), strict=False):
         axes.plot(crowding[name].flatten(), values.flatten(), mark, color=colour, ms=4.5)
@@ -107,15 +107,15 @@ def by_crowding(axes: Axes, series: dict[str, Tensor], crowding: dict[str, Tenso
 
 
 def draw_adversarial(runs: dict[str, Tensor]) -> None:
-    """Added loss by density on the left, against features a dimension on the right."""
+    """Draw the added loss by density on the left, by features per dimension on the right."""
     relu, linear = runs.values()  # [seed, density, field of Hurt]
     series = {
-        "worst nudge": relu[..., 2],
-        "random nudge": relu[..., 3],
-        "worst nudge, linear model": linear[..., 2],
+        "worst perturbation": relu[..., 2],
+        "random perturbation": relu[..., 3],
+        "worst perturbation, linear model": linear[..., 2],
     }
-    crowding = {"worst nudge": relu[..., 0], "random nudge": relu[..., 0]}
-    crowding["worst nudge, linear model"] = linear[..., 0]
+    crowding = {"worst perturbation": relu[..., 0], "random perturbation": relu[..., 0]}
+    crowding["worst perturbation, linear model"] = linear[..., 0]
 
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2, sharey=True)
@@ -145,13 +145,14 @@ def draw_adversarial(runs: dict[str, Tensor]) -> None:
 
 
 def describe(relu: Tensor, linear: Tensor) -> str:
-    """What the picture shows, with its numbers."""
+    """Describe the figure with its numbers."""
     first, last = relu[:, 0].mean(dim=0), relu[:, -1].mean(dim=0)
     return (
-        f"The loss that the worst nudge adds, over its squared length, grows from {first[2]:.1f} "
-        f"with {first[0]:.1f} features a dimension to {last[2]:.0f} with {last[0]:.1f}. A random "
-        f"nudge of the same length adds {relu[..., 3].min():.1f} to {relu[..., 3].max():.1f}. In "
-        f"the linear model, which has no superposition, the worst adds at most "
+        f"The loss added by the worst perturbation, over its squared length, is {first[2]:.1f} "
+        f"with {first[0]:.1f} features per dimension and {last[2]:.0f} with {last[0]:.1f}. A "
+        f"random perturbation of that length adds {relu[..., 3].min():.1f} to "
+        f"{relu[..., 3].max():.1f}. In the linear model, which has no superposition, the worst "
+        f"adds at most "
         f"{linear[..., 2].max():.1f}."
     )
 

@@ -1,4 +1,4 @@
-"""Draws a circuit read from weights: lines make arcs, light or dark, and the weights say which."""
+"""Draw a circuit read from weights: from line detectors to detectors of light or dark arcs."""
 
 import copy
 import math
@@ -17,10 +17,10 @@ from solutions.ch01_superposition.arcs import (
     ArcNet,
     ArcTrainConfig,
     arc_kernels,
-    nearest_direction,
     compose_convolutions,
     hand_written,
     line_detectors,
+    nearest_direction,
     random_arcs,
     train_arcs,
     tuning_curves,
@@ -34,18 +34,18 @@ FULL = 2 * math.pi * torch.arange(ANGLES) / ANGLES
 
 
 class Read(NamedTuple):
-    """What one network does, and what its weights say."""
+    """What one network does, and what its weights show."""
 
     accuracy: Tensor
-    """Of the network as it is; on light, on dark pictures without its detectors of light lines."""
+    """Accuracy; then on light and dark pictures without the detectors of light lines."""
     light: Tensor
     """Tuning curves on light arcs, [unit, angle]."""
     dark: Tensor
     """The same on dark arcs."""
     peak: Tensor
-    """Direction of the strongest answer, in degrees, over both."""
+    """Direction of the strongest response, in degrees, over both."""
     said: Tensor
-    """Direction that the weights say: of the handwritten kernel that they are most like."""
+    """Direction read from the weights: that of the most similar handwritten kernel."""
     said_by_light: Tensor
     """The same from the weights on light lines alone."""
     said_by_dark: Tensor
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def fit(seed: int) -> ArcNet:
-    """Train the arc detectors and what follows; the line detectors are given."""
+    """Train the arc detectors and the output; the line detectors are given."""
     net = ArcNet(line_detectors(), UNITS, seed)
     net.W_line.requires_grad_(False)
     for _ in train_arcs(net, ArcTrainConfig(seed=seed)):
@@ -73,7 +73,7 @@ def fit(seed: int) -> ArcNet:
 
 @torch.no_grad()
 def accuracies(net: ArcNet) -> Tensor:
-    """As it is, and on light and dark pictures without the detectors of light lines."""
+    """Measure accuracy, and that on light and dark pictures without the light-line detectors."""
     arcs = random_arcs(EXAMPLES, torch.Generator().manual_seed(0))
     blind = copy.deepcopy(net)
     blind.W_line[LIGHT] = 0
@@ -85,7 +85,7 @@ def accuracies(net: ArcNet) -> Tensor:
 
 
 def read(net: ArcNet) -> Read:
-    """Ask the units with pictures, and ask the weights."""
+    """Measure the units' tuning with pictures, and read it from the weights."""
     light, dark = (tuning_curves(net, shade, ANGLES) for shade in (True, False))
     W, wanted = net.W_arc.detach(), arc_kernels(FULL)
     cases = (slice(None), LIGHT, slice(4, None))
@@ -93,17 +93,26 @@ def read(net: ArcNet) -> Read:
     said = [values.argmax(dim=1) for values in likeness]
     degrees = 360 // ANGLES
     peak = (light + dark).argmax(dim=1)
-    ways = [degrees * way for way in (peak, *said)]
-    return Read(accuracies(net), light, dark, *ways, likeness[0].amax(dim=1))
+    said_full, said_light, said_dark = (degrees * way for way in said)
+    return Read(
+        accuracies(net),
+        light,
+        dark,
+        degrees * peak,
+        said_full,
+        said_light,
+        said_dark,
+        likeness[0].amax(dim=1),
+    )
 
 
 def apart(first: Tensor, second: Tensor) -> Tensor:
-    """Angle between two directions, 0 to 180 degrees."""
+    """Compute the angle between two directions, 0 to 180 degrees."""
     return ((first - second + 180) % 360 - 180).abs()
 
 
 def selectivity(curves: Tensor) -> Tensor:
-    """A curve's highest value over that half a turn away; 100 at most, and 0 for a silent unit."""
+    """Divide a curve's maximum by its value 180 degrees away; at most 100, 0 for a silent unit."""
     best, where = curves.max(dim=-1)
     away = (where + ANGLES // 2) % ANGLES
     opposite = curves.gather(-1, away[..., None])[..., 0]
@@ -111,7 +120,7 @@ def selectivity(curves: Tensor) -> Tensor:
 
 
 def well_tuned(run: Read, seed: int) -> int:
-    """Units of a seed whose peak is 3 times what is opposite, and 20 degrees from all counted."""
+    """Count units with a peak of 3 times the opposite value, 20 degrees from other counted ones."""
     counted: list[int] = []
     for peak, ratio in zip(run.peak[seed], selectivity(run.light[seed]), strict=True):
         if ratio >= 3 and all(apart(peak, torch.tensor(other)) >= 20 for other in counted):
@@ -120,32 +129,32 @@ def well_tuned(run: Read, seed: int) -> int:
 
 
 def alike(run: Read) -> Tensor:
-    """Correlation of each unit's two tuning curves, [seed, unit]; 0 for a silent unit."""
+    """Correlate each unit's two tuning curves, [seed, unit]; 0 for a silent unit."""
     both = zip(run.light, run.dark, strict=True)
     return torch.stack([correlations(light, dark).diagonal() for light, dark in both])
 
 
 def draw_arcs_figure(net: ArcNet, run: Read, nothing: Read) -> None:
-    """Kernels, tuning curves, what weights say against what units do, accuracies."""
+    """Draw kernels, tuning curves, read against measured directions, and accuracies."""
     by_hand = accuracies(hand_written())
     unit = int(correlations(net.W_arc.flatten(1), arc_kernels(FULL).flatten(1)).amax(1).argmax())
     trained = run.accuracy.mean(dim=0).tolist()
     rows = {
         "trained": (trained[0], run.accuracy[:, 0]),
         "by hand": (by_hand[0].item(), by_hand[:1]),
-        "light arcs, blinded": (trained[1], run.accuracy[:, 1]),
-        "dark arcs, blinded": (trained[2], run.accuracy[:, 2]),
-        "not trained": (nothing.accuracy[:, 0].mean().item(), nothing.accuracy[:, 0]),
+        "light arcs, ablated": (trained[1], run.accuracy[:, 1]),
+        "dark arcs, ablated": (trained[2], run.accuracy[:, 2]),
+        "untrained": (nothing.accuracy[:, 0].mean().item(), nothing.accuracy[:, 0]),
     }
 
     def draw(figure: Figure) -> None:
-        above, below = figure.subfigures(2, 1, height_ratios=(1, 1.35))
+        above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 1.35)).flat
         kernels(above, net, unit, math.radians(run.peak[0, unit]))
         left, middle, right = below.subplots(1, 3, width_ratios=(1, 1.15, 0.6))
         curves(left, run)
         middle.plot([0, 350], [0, 350], color=mpl.rcParams["axes.edgecolor"], lw=0.8)
         middle.plot(run.said.flatten(), run.peak.flatten(), "o", markersize=4, alpha=0.7)
-        middle.set(xlabel="what the weights say", ylabel="what the unit does", aspect="equal")
+        middle.set(xlabel="read from the weights", ylabel="measured peak", aspect="equal")
         middle.set(xticks=[0, 90, 180, 270], yticks=[0, 90, 180, 270])
         values = {name: value for name, (value, _) in rows.items()}
         errors = {name: (v.min().item(), v.max().item()) for name, (_, v) in rows.items()}
@@ -164,7 +173,7 @@ def draw_arcs_figure(net: ArcNet, run: Read, nothing: Read) -> None:
 
 
 def facts(run: Read, nothing: Read, by_hand: Tensor) -> dict:
-    """The numbers of the figure; angles in degrees."""
+    """Collect the numbers of the figure; angles in degrees."""
     silent = run.light.amax(dim=-1) <= 0
     return {
         "units": UNITS,
@@ -187,7 +196,7 @@ def facts(run: Read, nothing: Read, by_hand: Tensor) -> dict:
 
 
 def kernels(figure: Figure, net: ArcNet, unit: int, direction: float) -> None:
-    """One unit's weights on each kind of line, above those written by hand."""
+    """Draw one unit's weights on each kind of line, above the handwritten ones."""
     hand = arc_kernels(torch.tensor([direction]))
     pairs = zip(("trained", "by hand"), (net.W_arc[unit, None], hand), strict=True)
     lines = net.W_line
@@ -205,22 +214,22 @@ def kernels(figure: Figure, net: ArcNet, unit: int, direction: float) -> None:
 
 
 def curves(axes: Axes, run: Read) -> None:
-    """Tuning curves of four units of seed 0, each over its highest value; dark arcs dashed."""
+    """Draw tuning curves of four units of seed 0, each divided by its maximum; dark arcs dashed."""
     order = run.peak[0].argsort()
     tuned = [int(unit) for unit in order if selectivity(run.light[0])[unit] >= 3]
     colours = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
     for colour, unit in zip(colours, tuned[:: max(1, len(tuned) // 4)][:4], strict=False):
         for curve, style in ((run.light[0, unit], "-"), (run.dark[0, unit], "--")):
             axes.plot(360 * FULL / FULL[1] / ANGLES, curve / curve.max(), style, color=colour)
-    axes.set(xlabel="direction of the arc", ylabel="answer / highest", xticks=[0, 90, 180, 270])
+    axes.set(xlabel="direction of the arc", ylabel="response / maximum", xticks=[0, 90, 180, 270])
 
 
 def describe(run: Read, by_hand: Tensor) -> str:
-    """What the picture shows, with its numbers."""
+    """Describe the figure with its numbers."""
     off = apart(run.said, run.peak).flatten()
     accuracy = run.accuracy.mean(dim=0)
     return (
-        f"Units answer to arcs of one direction, alike to light and dark ones (median correlation "
+        f"Units respond to arcs of one direction, light and dark ones equally (median correlation "
         f"{alike(run).median():.2f}). The direction read from their weights is within 20 degrees "
         f"of their peak for {(off <= 20).sum()} of {len(off)} units. Trained accuracy is "
         f"{accuracy[0]:.2f}, that of weights written by hand {by_hand[0]:.2f}. Without the "

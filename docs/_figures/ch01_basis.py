@@ -1,4 +1,4 @@
-"""Draws what a ReLU on the hidden layer changes: its axes become neurons, and sparsity mixes them.
+"""Draw the effect of a ReLU on the hidden layer: a privileged basis, polysemantic when sparse.
 
 For each density the best of many models is kept. Its hidden space is then turned at random: where
 axes mean nothing the loss stays, and features per neuron is what any basis would give.
@@ -41,9 +41,9 @@ class Measured(NamedTuple):
     W: Tensor
     """[density, d_hidden, n_features]."""
     loss: Tensor
-    """On fresh data."""
+    """On new data."""
     turned_loss: Tensor
-    """The same model's after a random rotation of its hidden space."""
+    """The same after a random rotation of the hidden space."""
     per_neuron: Tensor
     """Features per neuron, mean over neurons."""
     turned_per_neuron: Tensor
@@ -51,7 +51,7 @@ class Measured(NamedTuple):
 
 
 def main() -> None:
-    """Train both kinds of model three times over, measure, draw."""
+    """Train both kinds of model with three seeds, measure, draw."""
     runs = {
         name: [fit(kind, seed) for seed in tqdm(SEEDS, desc=name)] for name, kind in MODELS.items()
     }
@@ -84,30 +84,30 @@ def fit(kind: type, seed: int) -> Measured:
 
 
 def turn(W: Tensor, rotations: Tensor) -> Tensor:
-    """Every feature's direction, rotated within the hidden space."""
+    """Rotate every feature's direction within the hidden space."""
     return einsum(rotations, W, "inst new d_hidden, inst d_hidden n -> inst new n")
 
 
 def random_rotations(n: int, generator: torch.Generator) -> Tensor:
-    """Rotations of the hidden space, drawn evenly."""
+    """Draw uniformly random rotations of the hidden space."""
     normal = torch.randn(n, D_HIDDEN, D_HIDDEN, generator=generator)
     Q, R = torch.linalg.qr(normal)
     return Q * R.diagonal(dim1=1, dim2=2).sign()[:, None]
 
 
 def draw_weights(figure: Any, W: Tensor) -> None:
-    """Neurons by features at some densities, neurons in the order of their largest weight."""
+    """Draw neurons by features at some densities, neurons sorted by their largest weight."""
     for axes, p in zip(figure.subplots(1, len(SHOWN)), SHOWN, strict=True):
         weights = W[DENSITIES.index(p)]
-        weights = weights[weights.abs().argmax(dim=1).argsort()].numpy()
-        norm, colours = colour_scale(weights, diverging=True)
-        axes.imshow(weights, cmap=colours, norm=norm)
+        ordered = weights[weights.abs().argmax(dim=1).argsort()].numpy()
+        norm, colours = colour_scale(ordered, diverging=True)
+        axes.imshow(ordered, cmap=colours, norm=norm)
         axes.set(xticks=[], yticks=[], xlabel="features", title=f"probability {p:g}")
     figure.axes[0].set_ylabel("neurons")
 
 
 def by_density(axes: Axes, series: dict[str, Tensor], label: str) -> None:
-    """Lines over 1 / probability: mean over seeds, with lowest and highest."""
+    """Draw lines over 1 / probability: mean over seeds, with lowest and highest."""
     means = {name: values.mean(dim=0).tolist() for name, values in series.items()}
     bands = {name: (v.amin(dim=0).tolist(), v.amax(dim=0).tolist()) for name, v in series.items()}
     x = [1 / p for p in DENSITIES]
@@ -116,21 +116,21 @@ def by_density(axes: Axes, series: dict[str, Tensor], label: str) -> None:
 
 
 def draw_basis(runs: dict[str, Measured]) -> None:
-    """Weights of the best models above; features per neuron and the effect of turning below."""
+    """Draw the best models' weights above, features per neuron and effect of rotation below."""
     hidden, output = runs.values()
     per_neuron = {
         "neurons of the hidden-ReLU model": hidden.per_neuron,
-        "its axes, turned": hidden.turned_per_neuron,
+        "its axes, rotated": hidden.turned_per_neuron,
         "axes of the output-ReLU model": output.per_neuron,
     }
     factors = {name: run.turned_loss / run.loss for name, run in runs.items()}
 
     def draw(figure: Figure) -> None:
-        above, below = figure.subfigures(2, 1, height_ratios=(1, 2.2))
+        above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 2.2)).flat
         draw_weights(above, hidden.W[0])
         left, right = below.subplots(1, 2)
         by_density(left, per_neuron, "features per neuron")
-        by_density(right, factors, "loss, turned / as it was")
+        by_density(right, factors, "loss, rotated / original")
         left.set_ylim(0.5, 9.5)
         right.set_yscale("log")
 
@@ -157,15 +157,15 @@ def draw_basis(runs: dict[str, Measured]) -> None:
 
 
 def describe(hidden: Measured, output: Measured) -> str:
-    """What the picture shows, with its numbers."""
+    """Describe the figure with its numbers."""
     per, turned = hidden.per_neuron.mean(dim=0), (hidden.turned_loss / hidden.loss).mean(dim=0)
     change = (output.turned_loss / output.loss - 1).abs().max()
     return (
-        f"With a ReLU on the hidden layer a neuron serves {per[1]:.1f} features at probability "
+        f"With a ReLU on the hidden layer a neuron has {per[1]:.1f} features at probability "
         f"{DENSITIES[1]:g}, {per[3]:.1f} at {DENSITIES[3]:g} and {per[-1]:.1f} at "
-        f"{DENSITIES[-1]:g}; where all are always on, {per[0]:.1f}. Turning its hidden "
+        f"{DENSITIES[-1]:g}; where all are always on, {per[0]:.1f}. Rotating its hidden "
         f"space multiplies the loss by {turned.min():.0f} to {turned.max():.0f}. With the ReLU on "
-        "the output only, turning changes the loss by less than "
+        "the output only, rotation changes the loss by less than "
         f"{max(100 * change, 0.001):.3f} per cent."
     )
 

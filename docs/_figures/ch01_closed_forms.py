@@ -1,4 +1,4 @@
-"""Draws two equal features in one dimension: the lowest loss, and the closed forms that miss it."""
+"""Draw two equal features in one dimension: the lowest loss, and the closed forms that miss it."""
 
 import torch
 from einops import repeat
@@ -31,7 +31,7 @@ NODES = 32
 
 
 def trained_losses(seed: int) -> Float[Tensor, "start density"]:
-    """Expected loss of every trained start at each density, by quadrature."""
+    """Compute the expected loss of every trained start at each density, by quadrature."""
     probability = repeat(DENSITIES, "density -> (start density) two", start=STARTS, two=2)
     model = ReluOutputToy(ToyConfig(len(probability), 2, 1), seed)
     config = ToyTrainConfig(STEPS, BATCH, LR, linear_decay=True, seed=seed)
@@ -47,7 +47,7 @@ def trained_losses(seed: int) -> Float[Tensor, "start density"]:
 
 
 def closed_forms() -> tuple[Float[Tensor, " density"], Float[Tensor, " density"]]:
-    """Loss of dropping a feature, and of opposite directions without a bias."""
+    """Compute the loss of ignoring a feature, and of antipodal directions without a bias."""
     densities = DENSITIES.tolist()
     drop = torch.tensor([dropped_loss(p, 1.0) for p in densities])
     return drop, torch.tensor([antipodal_loss(p, 1.0) for p in densities])
@@ -56,20 +56,20 @@ def closed_forms() -> tuple[Float[Tensor, " density"], Float[Tensor, " density"]
 def draw_losses(
     axes: Axes, best: Float[Tensor, "seed density"], lowest: Float[Tensor, " density"]
 ) -> None:
-    """Losses over that of dropping a feature."""
+    """Draw losses, divided by that of ignoring a feature."""
     drop, opposite = closed_forms()
-    axes.plot(DENSITIES, drop / drop, color="C0", label="closed form: one feature dropped")
-    axes.plot(DENSITIES, opposite / drop, color="C1", label="closed form: opposite, no bias")
+    axes.plot(DENSITIES, drop / drop, color="C0", label="closed form: one feature ignored")
+    axes.plot(DENSITIES, opposite / drop, color="C1", label="closed form: antipodal, no bias")
     axes.plot(DENSITIES, lowest / drop, color="C2", label="lowest expected loss")
     for seed, row in enumerate(best / drop):
         label = None if seed else "best of eight trained"
         axes.plot(DENSITIES, row, "o", color="C2", ms=3.5, alpha=0.6, label=label)
-    axes.set(xlabel="density p", ylabel="loss / loss of dropping one", ylim=(0, 1.4))
+    axes.set(xlabel="density p", ylabel="loss / loss of ignoring one", ylim=(0, 1.4))
     axes.legend(frameon=False, loc="lower right", fontsize=8, borderaxespad=0)
 
 
 def draw_weights(axes: Axes, W: Float[Tensor, "density two"]) -> None:
-    """The two weights of lowest loss, the longer one turned to be positive."""
+    """Draw the two weights of lowest loss, with the longer one positive."""
     order = W.abs().argsort(dim=-1, descending=True)
     strong, weak = W.gather(1, order).unbind(dim=-1)
     axes.plot(DENSITIES, strong.abs(), "o", ms=4, label="the longer direction")
@@ -80,13 +80,13 @@ def draw_weights(axes: Axes, W: Float[Tensor, "density two"]) -> None:
 
 
 def main() -> None:
-    """Train, ask the oracle and the closed forms, draw all over the loss of dropping a feature."""
+    """Train, compute the oracle and the closed forms, and draw all three."""
     torch.set_num_threads(1)  # these tensors are too small to share out
     trained = torch.stack([trained_losses(seed) for seed in SEEDS])
     best = trained.amin(dim=1)
     probability, ones = DENSITIES[:, None].expand(-1, 2), torch.ones(len(DENSITIES), 2)
     oracle = best_loss(ones, probability, d_hidden=1, starts=12, nodes=16)
-    # The oracle searches with fewer nodes; its loss is told with as many as the others'.
+    # The oracle searches with fewer nodes; its loss is computed with as many as the others'.
     lowest = expected_loss(oracle.W, oracle.b, ones, probability, NODES).detach()
     simple = torch.minimum(*closed_forms()) / lowest
 
@@ -99,11 +99,11 @@ def main() -> None:
         "ch01_closed_forms",
         draw,
         alt="Two equally important features in one dimension. Left: the lowest expected loss lies "
-        "on the closed form of opposite directions while features are sparse; around p = "
+        "on the closed form of antipodal directions while features are sparse; around p = "
         f"{DENSITIES[simple.argmax()]:.2f} both closed forms are up to {simple.max() - 1:.0%} "
         f"too high. Of the best of eight trained models {(best <= 1.02 * lowest).sum()} in "
         f"{best.numel()} lie within 2 % of the lowest loss. "
-        "Right: the two weights are opposite and equal up to p = .7, then jump apart; at p = 1 "
+        "Right: the two weights are antipodal and equal up to p = .7, then jump apart; at p = 1 "
         "they have the same sign.",
         numbers={
             "training": {"steps": STEPS, "batch": BATCH, "lr": LR, "starts": STARTS},

@@ -1,4 +1,4 @@
-"""Draws where pairs of features that come together, or never together, lie in the plane."""
+"""Draw the directions of correlated and anti-correlated pairs of features in two dimensions."""
 
 from typing import NamedTuple
 
@@ -39,13 +39,13 @@ class Trained(NamedTuple):
     W: Tensor
     """[kind, density, d_hidden, n_features]."""
     losses: Tensor
-    """[kind, density], on fresh data."""
+    """[kind, density], on new data."""
     as_good: Tensor
     """[kind, density]: copies whose loss is within 5 % (or 1e-4) of the best."""
 
 
 def main() -> None:
-    """Train all kinds and densities side by side, seed by seed; draw the best copies."""
+    """Train all kinds and densities in one batch per seed; draw the best copies."""
     runs, crowded = [], []
     for seed in tqdm(SEEDS, desc="correlated pairs"):
         runs.append(fit(KINDS, DENSITIES, PAIRS, seed))
@@ -76,14 +76,14 @@ def fit(kinds: dict, densities: tuple, n_pairs: int, seed: int) -> Trained:
 
 
 def within(W: Tensor) -> Tensor:
-    """Cosine of the two features of each pair, [kind, density, pair]."""
+    """Compute the cosine of the two features of each pair, [kind, density, pair]."""
     angles = cosines(W.flatten(0, 1)).unflatten(0, W.shape[:2])
     firsts = torch.arange(0, W.shape[-1], 2)
     return angles[..., firsts, firsts + 1]
 
 
 def dots(axes: Axes, kind: int, name: str, cosine: Tensor) -> None:
-    """A dot for every pair of every seed, [seed, density, pair], each kind a little to the side."""
+    """Draw one dot per pair and seed, [seed, density, pair], each kind slightly shifted."""
     colour = mpl.rcParams["axes.prop_cycle"].by_key()["color"][kind]
     values = cosine.permute(1, 0, 2).flatten(1)
     x = torch.tensor(DENSITIES[: len(values)])[:, None] * 1.06 ** (kind - 1)
@@ -92,25 +92,25 @@ def dots(axes: Axes, kind: int, name: str, cosine: Tensor) -> None:
 
 
 def arrangements(two: Tensor, three: Tensor) -> dict[str, Tensor]:
-    """One model of each arrangement, [d_hidden, n_features]; of two pairs, and of three."""
+    """Choose one model of each arrangement, [d_hidden, n_features]."""
     rare, dense = DENSITIES.index(0.05), DENSITIES.index(0.4)
     return {
         "together, rare:\northogonal": two[0, rare],
         "together, dense:\ncollapsed": two[0, dense],
         "three pairs, rare:\nside by side": three[0, rare],
-        "never together:\nopposite": two[1, rare],
-        "independent:\nno matter who": two[2, rare],
+        "never together:\nantipodal": two[1, rare],
+        "independent:\nany partner": two[2, rare],
     }
 
 
 def draw_pairs(runs: list[Trained], crowded: list[Trained]) -> None:
-    """Five arrangements, and the cosine within every pair by density."""
+    """Draw five arrangements, and the cosine within every pair by density."""
     pairs = torch.stack([within(run.W) for run in runs])  # [seed, kind, density, pair]
     three = torch.stack([within(run.W) for run in crowded])
     pictures = arrangements(runs[0].W, crowded[0].W)
 
     def draw(figure: Figure) -> None:
-        above, below = figure.subfigures(2, 1, height_ratios=(1, 1.6))
+        above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 1.6)).flat
         for axes, (title, W) in zip(above.subplots(1, 5), pictures.items(), strict=True):
             plot_directions(
                 axes, W.numpy(), groups=[i // 2 for i in range(W.shape[-1])], title=title
@@ -148,15 +148,15 @@ def draw_pairs(runs: list[Trained], crowded: list[Trained]) -> None:
 
 
 def describe(pairs: Tensor, three: Tensor) -> str:
-    """What the picture shows, with its numbers."""
+    """Describe the figure with its numbers."""
     rare, dense = pairs[:, 0, :4], pairs[:, 0, -2:]
     return (
-        f"Two pairs in a plane. Features that always come together are orthogonal up to "
+        f"Two pairs in two dimensions. Features that are always on together are orthogonal up to "
         f"probability {DENSITIES[3]:g} (cosines {rare.min():.2f} to {rare.max():.2f}) and one "
-        f"direction from {DENSITIES[-2]:g} on (at least {dense.min():.2f}). Features that never "
-        f"come together are opposite (at most {pairs[:, 1].max():.2f}). Independent features pair "
-        f"up with anybody: {pairs[:, 2].min():.2f} to {pairs[:, 2].max():.2f}. Three pairs that "
-        f"come together in a plane lie side by side, cosine {three.median():.2f} in the median."
+        f"direction from {DENSITIES[-2]:g} on (at least {dense.min():.2f}). Features that are "
+        f"never on together are antipodal (at most {pairs[:, 1].max():.2f}). Independent features "
+        f"have any partner: {pairs[:, 2].min():.2f} to {pairs[:, 2].max():.2f}. Three correlated "
+        f"pairs lie side by side, cosine {three.median():.2f} in the median."
     )
 
 

@@ -1,4 +1,4 @@
-"""Draws six features finding an octahedron: the loss falls when dimensionalities jump."""
+"""Draw the training of an octahedron: the loss falls when dimensionalities jump."""
 
 from typing import Any, NamedTuple
 
@@ -21,14 +21,14 @@ from solutions.ch01_superposition.geometry import feature_dimensionality
 
 SEEDS = (0, 1, 2)
 INSTANCES = 8
-"""Models a seed; their data and first weights differ."""
+"""Models per seed; their data and initial weights differ."""
 N_FEATURES, D_HIDDEN = 6, 3
 SPARSE, DENSE = 0.05, 1.0
 STEPS, BATCH, LR = 3000, 512, 1e-3
 SMALL = 0.03
-"""The first weights are this fraction of Xavier's, so that features are found one after another."""
+"""Initial weights, as a fraction of Xavier's, so that features are learned one after another."""
 EVERY, WINDOW, EARLY = 10, 100, 500
-"""Steps between two looks; over which the loss is averaged and may fall; before which all learn."""
+"""Steps between two measurements; of the window of a fall; before which falls are not counted."""
 NEAR = WINDOW // 2 + STEPS // 50
 """Steps to either side of a fall's middle: half the fall, and two per cent of training."""
 MOVED = 0.05
@@ -36,16 +36,16 @@ MOVED = 0.05
 
 
 class Run(NamedTuple):
-    """What a batch of models did, measured every EVERY steps."""
+    """Measurements of a batch of models every EVERY steps."""
 
     losses: Float[Tensor, "time inst"]
-    """Mean loss of the steps since the measurement before."""
+    """Mean loss of the steps since the previous measurement."""
     D: Float[Tensor, "time inst n_features"]
     """Dimensionality of each feature."""
 
 
 def watch(density: float, seed: int) -> Run:
-    """Train models from small weights, and look at them as they train."""
+    """Train models from small weights, and measure them on the way."""
     probability = torch.full((INSTANCES, N_FEATURES), density)
     model = ReluOutputToy(ToyConfig(INSTANCES, N_FEATURES, D_HIDDEN), seed)
     with torch.no_grad():
@@ -67,7 +67,7 @@ def watch(density: float, seed: int) -> Run:
 
 
 def falls(run: Run) -> Float[Tensor, "time inst"]:
-    """How much the logarithm of the loss falls within WINDOW around each time."""
+    """Compute the fall of the log loss within WINDOW around each time."""
     width = WINDOW // EVERY
     ends = [run.losses[:1].expand(width // 2, -1), run.losses, run.losses[-1:].expand(width, -1)]
     log = torch.cat(ends).unfold(0, width, 1).mean(dim=-1)[: len(run.losses)].log()
@@ -75,13 +75,13 @@ def falls(run: Run) -> Float[Tensor, "time inst"]:
 
 
 def movement(run: Run) -> Float[Tensor, "time inst"]:
-    """How much all dimensionalities together change within WINDOW around each time."""
+    """Compute the total change of the dimensionalities within WINDOW around each time."""
     width = WINDOW // EVERY
     return within((run.D[width:] - run.D[:-width]).abs().sum(dim=-1), len(run.D))
 
 
 def within(change: Float[Tensor, "window inst"], times: int) -> Float[Tensor, "time inst"]:
-    """A change in every window, put at the window's middle; zero where none fits."""
+    """Place each window's change at its middle; zero where no window fits."""
     padded = torch.zeros(times, change.shape[1])
     start = (times - len(change)) // 2
     padded[start : start + len(change)] = change
@@ -89,14 +89,14 @@ def within(change: Float[Tensor, "window inst"], times: int) -> Float[Tensor, "t
 
 
 def largest_fall(run: Run) -> Int[Tensor, " inst"]:
-    """Index of the time at the middle of each model's steepest fall, after EARLY."""
+    """Find the time at the middle of each model's steepest fall, after EARLY."""
     late = falls(run)
     late[: EARLY // EVERY] = 0
     return late.argmax(dim=0)
 
 
 def moved_near(run: Run, shift: int) -> Int[Tensor, " inst"]:
-    """How many features move near each model's steepest fall; shift > 0 looks at another model."""
+    """Count features that move near each model's steepest fall; shift > 0 takes another model's."""
     D, reach = run.D.roll(shift, dims=1), NEAR // EVERY
     counts = []
     for model, time in enumerate(largest_fall(run).tolist()):
@@ -106,7 +106,7 @@ def moved_near(run: Run, shift: int) -> Int[Tensor, " inst"]:
 
 
 def coincidence(run: Run, shift: int) -> Float[Tensor, " inst"]:
-    """Correlation over time, after EARLY, of a model's fall with its (or another's) movement."""
+    """Correlate a model's fall with its (or another's) movement over time, after EARLY."""
     late = slice(EARLY // EVERY, -WINDOW // EVERY)
     pair = [falls(run)[late], movement(run).roll(shift, dims=1)[late]]
     a, b = ((values - values.mean(dim=0)) / values.std(dim=0) for values in pair)
@@ -114,7 +114,7 @@ def coincidence(run: Run, shift: int) -> Float[Tensor, " inst"]:
 
 
 def draw_model(top: Axes, bottom: Axes, run: Run, model: int) -> None:
-    """Loss above, dimensionalities below, and a line at the steepest late fall."""
+    """Draw loss above, dimensionalities below, and a line at the steepest late fall."""
     steps = [EVERY * (look + 1) for look in range(len(run.losses))]
     top.plot(steps, run.losses[:, model], color="C1", lw=1.2)
     for feature in range(N_FEATURES):
@@ -126,7 +126,7 @@ def draw_model(top: Axes, bottom: Axes, run: Run, model: int) -> None:
 
 
 def facts(runs: list[Run], dense: Run) -> dict[str, Any]:
-    """What the page says: how often features move when the loss falls, and how often by chance."""
+    """Collect the page's numbers: features that move when the loss falls, and by chance."""
     others = range(1, INSTANCES)
     return {
         "sizes": {"n_features": N_FEATURES, "d_hidden": D_HIDDEN, "models_a_seed": INSTANCES},
@@ -146,7 +146,7 @@ def facts(runs: list[Run], dense: Run) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Watch models of three seeds, and dense ones; draw of each seed the one that jumps last."""
+    """Train models of three seeds, and dense ones; draw the model of each seed that jumps last."""
     torch.set_num_threads(1)  # these tensors are too small to share out
     runs, dense = [watch(SPARSE, seed) for seed in SEEDS], watch(DENSE, seed=0)
     numbers = facts(runs, dense)
@@ -155,7 +155,7 @@ def main() -> None:
     def draw(figure: Figure) -> None:
         axes = figure.subplots(2, len(shown), sharey="row", height_ratios=[1, 1.2])
         for column, (run, model) in enumerate(zip([*runs, dense], shown, strict=True)):
-            draw_model(*axes[:, column], run, model)
+            draw_model(axes[0, column], axes[1, column], run, model)
             title = f"seed {SEEDS[column]}, p = {SPARSE}" if run is not dense else "dense, p = 1"
             axes[0, column].set_title(title, fontsize=9.5)
         axes[0, 0].set_ylabel("loss")
@@ -167,10 +167,11 @@ def main() -> None:
         "ch01_dynamics",
         draw,
         alt="Loss and dimensionalities of six features in three dimensions over training. Sparse "
-        "models rest on a shelf, their features unequal, until the loss falls and all six move to "
+        "models stay on a plateau, their features unequal, until the loss falls and all six move "
+        "to "
         "1/2, an octahedron. Dense models stay unequal. In "
         f"{int((moved >= 2).sum())} of {moved.numel()} models two or more features move at the "
-        f"steepest fall ({(chance >= 2).float().mean():.0%} when another model's are looked at); "
+        f"steepest fall ({(chance >= 2).float().mean():.0%} with those of another model); "
         f"falls and movement correlate by {own:.2f} ({other:.2f}).",
         numbers=numbers,
         seeds=SEEDS,

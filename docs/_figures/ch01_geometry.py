@@ -1,4 +1,4 @@
-"""Draws how features of equal importance share dimensions: D* by sparsity, and each feature's D_i.
+"""Draw how features of equal importance share dimensions: D* by sparsity, and each feature's D_i.
 
 The paper's own size, on a GPU: python -m docs._figures.ch01_geometry --features 400 --hidden 30
 --device cuda. The page's figure is of 100 features in 10 dimensions.
@@ -59,14 +59,14 @@ def directions(
 
 
 def shares(D: Tensor, kept: Tensor) -> dict[str, Tensor]:
-    """Of each polytope: which share of the kept features has its dimensionality."""
+    """Compute the share of represented features with each polytope's dimensionality."""
     count = kept.sum(dim=-1).clamp(min=1)
     near = {p.name: (D - p.dimensionality).abs() <= NEAR for p in POLYTOPES}
     return {name: (hit & kept).sum(dim=-1) / count for name, hit in near.items()}
 
 
 def forty_features(device: str) -> dict[str, Tensor]:
-    """80 features in 20 dimensions, each on with probability .3: one instance a seed."""
+    """Train 80 features in 20 dimensions with p = .3, one instance per seed."""
     sizes = argparse.Namespace(features=80, hidden=20, device=device)
     W = directions(ReluOutputToy, torch.full((len(SEEDS),), 0.3), sizes, seed=0)
     D, kept = feature_dimensionality(W), W.norm(dim=1) > KEPT
@@ -80,14 +80,14 @@ def forty_features(device: str) -> dict[str, Tensor]:
 
 
 def by_chance(counts: list[int], hidden: int) -> list[Float[Tensor, " n_features"]]:
-    """Dimensionalities of as many random unit directions as were kept at each density."""
+    """Compute dimensionalities of random unit directions, as many as features at each density."""
     generator = torch.Generator().manual_seed(0)
     random = [torch.randn(1, hidden, count, generator=generator) for count in counts]
     return [feature_dimensionality(unit_directions(W))[0] for W in random]
 
 
 def draw_shares(axes: Axes, D: Tensor, kept: Tensor, chance: list[Tensor]) -> None:
-    """Each kept feature as a point, in grey random ones; the polytopes' values as lines."""
+    """Draw represented features as points, random ones in grey, the polytopes' values as lines."""
     for points, place in zip(chance, (1 / DENSITIES).tolist(), strict=True):
         grey = {"color": mpl.rcParams["axes.edgecolor"], "alpha": 0.35, "mec": "none"}
         axes.plot([place * 1.06] * len(points), points, "o", ms=2, **grey)
@@ -107,7 +107,7 @@ def draw_shares(axes: Axes, D: Tensor, kept: Tensor, chance: list[Tensor]) -> No
 
 
 def options() -> argparse.Namespace:
-    """Sizes and device; the defaults are the page's."""
+    """Parse sizes and device; the defaults are the page's."""
     parser = argparse.ArgumentParser(prog="python -m docs._figures.ch01_geometry")
     parser.add_argument("--features", type=int, default=100, help="the paper has 400")
     parser.add_argument("--hidden", type=int, default=10, help="the paper has 30")
@@ -123,7 +123,7 @@ def draw_both(
     kept: Bool[Tensor, "seed density n_features"],
     chance: list[Float[Tensor, " n_features"]],
 ) -> None:
-    """D* by sparsity on the left, each feature on the right."""
+    """Draw D* by sparsity on the left, each feature on the right."""
     left, right = figure.subplots(1, 2)
     x = (1 / DENSITIES).tolist()
     band = (packing.min(dim=0).values.tolist(), packing.max(dim=0).values.tolist())
@@ -159,10 +159,11 @@ def main() -> None:
         "ch01_geometry",
         lambda figure: draw_both(figure, packing, linear, D, kept, chance),
         alt=f"{sizes.features} features in {sizes.hidden} dimensions. Left: dimensions per feature "
-        "stay near 1 while features are dense, fall around 1/(1-S) = 1.7, stay on 1/2 from about 2 "
-        "to 4, then fall on; a linear model stays at 1. Right: from 2 to 4 nearly all features "
-        "have dimensionality 1/2; before, some lie on 2/3, after, some on 2/5 and 3/8. "
-        "Random directions, in grey, spread on no line.",
+        "stay near 1 while features are dense, fall around 1/(1-S) = 1.7, stay at 1/2 from about 2 "
+        "to 4, then fall further; a linear model stays at 1. Right: from 2 to 4 nearly all "
+        "features "
+        "have dimensionality 1/2; before, some are on 2/3, after, some on 2/5 and 3/8. "
+        "Random directions, in grey, do not cluster.",
         numbers={
             "sizes": {"n_features": sizes.features, "d_hidden": sizes.hidden},
             "training": {"steps": STEPS, "batch": BATCH, "lr": LR},

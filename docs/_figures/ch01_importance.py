@@ -1,6 +1,7 @@
-"""Draws a pentagon that bends as one feature gets rarer or less important, until it snaps."""
+"""Draw a pentagon that deforms as one feature gets rarer or less important, and collapses."""
 
 import math
+from typing import Any
 
 import torch
 from einops import rearrange, repeat
@@ -24,7 +25,7 @@ SEEDS = (0, 1, 2)
 STARTS = 8
 N_FEATURES, D_HIDDEN, DENSITY = 5, 2, 0.05
 RATIOS = torch.logspace(0, -1, 11)
-"""Of the last feature's probability, or importance, to the others'."""
+"""Ratios of the last feature's probability, or importance, to the others'."""
 SWEEPS = ("probability", "importance")
 STEPS, BATCH, LR = 1000, 512, 0.01
 KEPT, NODES = 0.5, 5
@@ -59,7 +60,7 @@ def sweep(seed: int) -> Swept:
 
 
 def branches(swept: Swept) -> Float[Tensor, "kept sweep ratio"]:
-    """The lowest loss of the models that keep four features, and of those that keep five.
+    """Find the lowest loss of the models that represent four features, and of those with five.
 
     NaN where no start ended there.
     """
@@ -70,7 +71,7 @@ def branches(swept: Swept) -> Float[Tensor, "kept sweep ratio"]:
 
 
 def crossing(four: Float[Tensor, " ratio"], five: Float[Tensor, " ratio"]) -> float:
-    """Ratio at which two digons become as good as the pentagon, between two grid points."""
+    """Interpolate the ratio at which two digons become as good as the pentagon."""
     gap = (four - five).tolist()
     for i, (a, b) in enumerate(zip(gap, gap[1:], strict=False)):
         if a > 0 >= b:
@@ -80,14 +81,14 @@ def crossing(four: Float[Tensor, " ratio"], five: Float[Tensor, " ratio"]) -> fl
 
 
 def opening(W: Float[Tensor, "two n_features"]) -> float:
-    """Degrees of the gap in which the last feature lies, from one neighbour to the other."""
+    """Compute the angle between the last feature's two neighbours, in degrees."""
     angles = torch.atan2(W[1], W[0]).rad2deg()
     others = ((angles[:-1] - angles[-1]) % 360).sort().values
     return (others[0] + 360 - others[-1]).item()
 
 
 def pentagons(swept: Swept) -> tuple[list[list[float]], list[list[float]]]:
-    """Of the best model with five features, by sweep and ratio: the opening, the last norm."""
+    """Measure gap and last norm of the best model with five features, by sweep and ratio."""
     W, losses = swept
     kept = (W.norm(dim=-2) > KEPT).sum(dim=-1)
     best = losses.where(kept == N_FEATURES, torch.inf).min(dim=0)
@@ -103,7 +104,7 @@ def pentagons(swept: Swept) -> tuple[list[list[float]], list[list[float]]]:
 
 
 def draw_branches(axes: Axes, both: Float[Tensor, "seed kept ratio"], cross: list[float]) -> None:
-    """Loss along the sweep, of pentagons and of digons, and where they cross."""
+    """Draw the losses of pentagons and of digons along the sweep, and where they cross."""
     for count, name, colour, marker in (
         (1, "five features", "C0", "o"),
         (0, "two digons", "C1", "s"),
@@ -127,22 +128,22 @@ def draw_sweeps(
     both: Float[Tensor, "seed kept sweep ratio"],
     cross: list[list[float]],
 ) -> None:
-    """A row for each sweep: shapes of the first seed, then the losses of all."""
+    """Draw one row per sweep: shapes of the first seed, then the losses of all."""
     axes = figure.subplots(2, 4, width_ratios=[1, 1, 1, 2.6])
     W, losses = first
     for s, kind in enumerate(SWEEPS):
         for column, ratio in enumerate(SHOWN):
             best = W[losses[:, s, ratio].argmin(), s, ratio]
             title = f"{RATIOS[ratio]:.2f}"
-            plot_directions(axes[s, column], turned(best), groups=[0, 0, 0, 0, 1], title=title)
+            plot_directions(axes[s, column], facing_up(best), groups=[0, 0, 0, 0, 1], title=title)
         axes[s, 0].set_ylabel(f"relative {kind}")
         draw_branches(axes[s, 3], both[:, :, s], cross[s])
         axes[s, 3].set(ylabel="expected loss")
-    axes[1, 3].set_xlabel("of the odd feature, relative to the others")
+    axes[1, 3].set_xlabel("of the last feature, relative to the others")
 
 
 def main() -> None:
-    """Sweep with each seed, draw the shapes and the two branches of the loss."""
+    """Sweep with each seed; draw the shapes and the two branches of the loss."""
     torch.set_num_threads(1)  # these tensors are too small to share out
     swept = [sweep(seed) for seed in SEEDS]
     both = torch.stack([branches(each) for each in swept])
@@ -152,11 +153,12 @@ def main() -> None:
     publish(
         "ch01_importance",
         lambda figure: draw_sweeps(figure, swept[0], both, cross),
-        alt=f"Five features in a plane, one of them ever rarer (above) or ever less important "
-        f"(below). A regular pentagon first bends, then gives way to two opposite pairs, and the "
-        f"odd feature is dropped. The losses of the two shapes cross at {span(cross[0])} of the "
+        alt=f"Five features in two dimensions, one of them rarer (above) or less important "
+        f"(below). A "
+        f"regular pentagon first deforms, then gives way to two antipodal pairs, and the last "
+        f"feature is ignored. The losses of the two shapes cross at {span(cross[0])} of the "
         f"others' probability and {span(cross[1])} of their importance; both still exist on the "
-        f"other side of it.",
+        f"other side.",
         numbers={
             "sizes": {"n_features": N_FEATURES, "d_hidden": D_HIDDEN, "starts": STARTS},
             "training": {"steps": STEPS, "batch": BATCH, "lr": LR, "density": DENSITY},
@@ -173,8 +175,8 @@ def main() -> None:
     )
 
 
-def turned(W: Float[Tensor, "two n_features"]) -> Float[Tensor, "two n_features"]:
-    """The same directions, turned so that the last feature points up."""
+def facing_up(W: Float[Tensor, "two n_features"]) -> Float[Tensor, "two n_features"]:
+    """Rotate the directions so that the last feature points up."""
     angle = math.pi / 2 - math.atan2(W[1, -1].item(), W[0, -1].item())
     if W[:, -1].norm() < KEPT:  # it is dropped: turn the first feature to a corner instead
         angle = math.pi / 4 - math.atan2(W[1, 0].item(), W[0, 0].item())
@@ -183,13 +185,13 @@ def turned(W: Float[Tensor, "two n_features"]) -> Float[Tensor, "two n_features"
 
 
 def span(values: list[float]) -> str:
-    """Lowest and highest, in words."""
+    """Format the lowest and the highest value."""
     low, high = (f"{value:.2f}" for value in (min(values), max(values)))
     return low if low == high else f"{low} to {high}"
 
 
-def plain(values: Tensor) -> list:
-    """Nested lists with None for NaN, which JSON does not have."""
+def plain(values: Tensor) -> Any:
+    """Convert to nested lists with None for NaN, which JSON does not have."""
     if values.ndim:
         return [plain(value) for value in values]
     return None if values.isnan() else values.item()

@@ -1,4 +1,4 @@
-"""Draws five features in a plane, from dense to sparse: two axes, two digons, a pentagon."""
+"""Draw five features in two dimensions, from dense to sparse: two axes, two digons, a pentagon."""
 
 import torch
 from einops import repeat
@@ -32,7 +32,7 @@ KEPT = 0.5
 def best_models(
     kind: type[TiedToy], seed: int, starts: int
 ) -> tuple[Float[Tensor, "density d_hidden n_features"], Int[Tensor, " density"]]:
-    """The best of all starts at each density, and how many starts keep as many features."""
+    """Select the best start at each density, and count the starts with as many features."""
     probability = repeat(DENSITIES, "density f -> (start density) f", start=starts)
     importance = importance_schedule(N_FEATURES, DECAY).expand_as(probability)
     model = kind(ToyConfig(len(probability), N_FEATURES, D_HIDDEN), seed)
@@ -55,7 +55,7 @@ def best_models(
 
 
 def turns(W: Float[Tensor, "two n_features"]) -> Float[Tensor, " n_features"]:
-    """Degrees from each direction to the next, all the way round."""
+    """Compute the angle from each direction to the next, in degrees."""
     angles = torch.atan2(W[1], W[0]).rad2deg().sort().values
     return torch.cat([angles.diff(), angles[:1] + 360 - angles[-1:]])
 
@@ -66,9 +66,9 @@ def draw_planes(
     D: Float[Tensor, "seed density n_features"],
     linear_counts: Int[Tensor, "seed density"],
 ) -> None:
-    """The first seed's planes above; features kept and their dimensionalities, all seeds, below."""
+    """Draw the first seed's directions above; counts and dimensionalities of all seeds below."""
     kept, inverse = W.norm(dim=2) > KEPT, (1 / DENSITIES[:, 0]).tolist()
-    top, bottom = figure.subfigures(2, 1, height_ratios=[1, 1.35])
+    top, bottom = figure.subfigures(2, 1, squeeze=False, height_ratios=[1, 1.35]).flat
     for axes, density in zip(top.subplots(1, len(SHOWN)), SHOWN, strict=True):
         title = f"p = {DENSITIES[density, 0]:.2f}"
         plot_directions(axes, W[0, density], groups=range(N_FEATURES), title=title)
@@ -87,7 +87,7 @@ def draw_planes(
     for share, name in ((1, "1"), (1 / 2, "1/2"), (2 / 5, "2/5")):
         right.axhline(share, lw=0.8, ls=":", color="C1")
         right.annotate(name, (1.02, share), xycoords=("axes fraction", "data"), va="center")
-    left.set(xlabel="1 / p", ylabel="features kept (norm > .5)", ylim=(0, 5.4))
+    left.set(xlabel="1 / p", ylabel="features represented (norm > .5)", ylim=(0, 5.4))
     left.legend(frameon=False, loc="center right")
     right.set(xlabel="1 / p", ylabel="dimensionality of kept features", ylim=(0, 1.1))
     left.set_xscale("log")
@@ -95,7 +95,7 @@ def draw_planes(
 
 
 def main() -> None:
-    """Train ten densities with each seed, draw the planes and the dimensionalities."""
+    """Train ten densities with each seed, draw the directions and the dimensionalities."""
     torch.set_num_threads(1)  # these tensors are too small to share out
     best, alike = zip(*(best_models(ReluOutputToy, seed, STARTS) for seed in SEEDS), strict=True)
     W, linear = torch.stack(best), torch.stack([best_models(LinearToy, s, 4)[0] for s in SEEDS])
@@ -115,9 +115,10 @@ def main() -> None:
     publish(
         "ch01_pentagon",
         lambda figure: draw_planes(figure, W, D, linear_counts),
-        alt="Five features in a plane. Dense, two are kept, at a right angle; at p = .37 and .26 "
-        "four, as two opposite pairs; at p = .05 all five, as a regular pentagon. The "
-        "dimensionalities lie on 1, then 1/2, then 2/5. A linear model keeps two at every density.",
+        alt="Five features in two dimensions. Dense: two are represented, orthogonally; at p = .37 "
+        "and .26 four, as two antipodal pairs; at p = .05 all five, as a regular pentagon. The "
+        "dimensionalities are 1, then 1/2, then 2/5. A linear model represents two at every "
+        "density.",
         numbers=numbers,
         seeds=SEEDS,
         sources=[__file__],

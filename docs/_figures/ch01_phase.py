@@ -1,6 +1,6 @@
-"""Draws when a feature is ignored, has a dimension or shares one: ten models a cell, and theory."""
+"""Draw the phase of a feature by importance and density: ten models per cell, and theory."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -26,16 +26,16 @@ from solutions.ch01_superposition.phase import (
     Phase,
     antipodal_loss,
     best_loss,
+    classify_phase,
     dropped_loss,
     expected_loss,
-    classify_phase,
 )
 
 SEEDS = (0, 1, 2)
 MODELS = 10
-"""A cell and seed; the worst is discarded, as in the paper."""
+"""Models per cell and seed; the worst is discarded, as in the paper."""
 GRID = 12
-"""Even, so that no cell has equal importances: which features then pair up is luck."""
+"""Even, so that no cell has equal importances, where the pairs are accidental."""
 RATIOS = torch.logspace(-1, 1, GRID)
 """Importance of the last feature; the others have 1."""
 DENSITIES = torch.logspace(0, -2, GRID)
@@ -45,20 +45,20 @@ Cells = Float[Tensor, "cell n_features"]
 
 
 class Diagram(NamedTuple):
-    """What training found, and what theory expects, for one number of features."""
+    """Results of training and of theory for one number of features."""
 
     losses: Float[Tensor, "seed model cell"]
     """Expected loss of each trained model, by quadrature."""
     phases: Int[Tensor, "seed model cell"]
-    """What became of the last feature."""
+    """Phase of the last feature."""
     best: Float[Tensor, " cell"]
     """The oracle's loss."""
     theory: Int[Tensor, " cell"]
-    """What becomes of the last feature at the oracle's weights."""
+    """Phase of the last feature at the oracle's weights."""
 
 
 def cells(n_features: int) -> tuple[Cells, Cells]:
-    """Importance and probability of every cell, dense cells first."""
+    """List importance and probability of every cell, dense cells first."""
     importance = torch.ones(GRID, GRID, n_features)
     importance[:, :, -1] = RATIOS
     probability = DENSITIES[:, None, None].expand_as(importance)
@@ -66,7 +66,7 @@ def cells(n_features: int) -> tuple[Cells, Cells]:
 
 
 def simulate(n_features: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Loss and phase of MODELS trained models a cell, each [model, cell]."""
+    """Train MODELS models per cell; return loss and phase, each [model, cell]."""
     tile = "cell f -> (model cell) f"
     importance, probability = (repeat(x, tile, model=MODELS) for x in cells(n_features))
     model = ReluOutputToy(ToyConfig(len(importance), n_features, n_features - 1), seed)
@@ -85,9 +85,9 @@ def simulate(n_features: int, seed: int) -> tuple[Tensor, Tensor]:
 
 
 def oracle(n_features: int) -> tuple[Tensor, Tensor]:
-    """Lowest loss and its phase by cell; where few starts agree, many more are tried."""
+    """Compute each cell's lowest loss and its phase; retry with more starts where few agree."""
     importance, probability = cells(n_features)
-    settings = {"steps": 500, "nodes": NODES[n_features]}
+    settings: dict[str, Any] = {"steps": 500, "nodes": NODES[n_features]}
     first = best_loss(importance, probability, n_features - 1, starts=8, **settings)
     loss, phase = first.loss.clone(), classify_phase(first.W, n_features - 1).clone()
     hard = (first.share_of_starts < 0.4).nonzero().flatten()
@@ -100,7 +100,7 @@ def oracle(n_features: int) -> tuple[Tensor, Tensor]:
 
 
 def closed_form(n_features: int, density: float, ratio: float) -> tuple[float, Phase]:
-    """The best of the simple solutions: ignore one feature, or make one pair opposite."""
+    """Compute the best simple solution: ignore one feature, or make one pair antipodal."""
     options = [
         (dropped_loss(density, ratio), Phase.IGNORED),
         (dropped_loss(density, 1.0), Phase.DEDICATED),
@@ -112,14 +112,14 @@ def closed_form(n_features: int, density: float, ratio: float) -> tuple[float, P
 
 
 def measure(n_features: int) -> Diagram:
-    """All seeds' simulations, and the oracle."""
+    """Collect all seeds' simulations and the oracle."""
     runs = [simulate(n_features, seed) for seed in SEEDS]
     losses, phases = (torch.stack(parts) for parts in zip(*runs, strict=True))
     return Diagram(losses, phases, *oracle(n_features))
 
 
 def facts(diagram: Diagram, n_features: int) -> dict:
-    """Agreement of the two maps, of the losses, and of the closed forms with the oracle."""
+    """Measure the agreement of maps, losses and closed forms with the oracle."""
     shares = torch.bincount(diagram.theory, minlength=len(Phase)) / len(diagram.theory)
     simple = [closed_form(n_features, p, r) for p in DENSITIES.tolist() for r in RATIOS.tolist()]
     ratio = torch.tensor([loss for loss, _ in simple]) / diagram.best
@@ -140,31 +140,31 @@ def facts(diagram: Diagram, n_features: int) -> dict:
 
 
 def winners(diagram: Diagram) -> Int[Tensor, "seed cell"]:
-    """What became of the last feature in each cell's best model."""
+    """Return the last feature's phase in each cell's best model."""
     best = diagram.losses.argmin(dim=1, keepdim=True)
     return diagram.phases.gather(1, best).squeeze(1)
 
 
 def one_hot(phases: Int[Tensor, " cell"]) -> Float[Tensor, "phase cell"]:
-    """1 for the phase that a cell is in, 0 for the others."""
+    """Encode each cell's phase as one-hot."""
     return torch.stack([(phases == phase).float() for phase in Phase])
 
 
 def colours() -> list[str]:
-    """One colour a phase, the page's own for a feature that is ignored."""
+    """Choose one colour per phase; an ignored feature has the page's background."""
     series = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
     return [mpl.rcParams["axes.facecolor"], series[0], series[1]]
 
 
 def without_worst(diagram: Diagram, values: Tensor) -> Float[Tensor, "seed cell"]:
-    """Mean of a value over a cell's models, without the one of highest loss."""
+    """Average a value over a cell's models, without the one of highest loss."""
     worst = diagram.losses.argmax(dim=1, keepdim=True)
     keep = torch.ones_like(diagram.losses).scatter(1, worst, 0.0)
     return (values.float() * keep).sum(dim=1) / keep.sum(dim=1)
 
 
 def draw_map(axes: Axes, shares: Float[Tensor, "phase cell"]) -> None:
-    """Each cell in the mean colour of its phases."""
+    """Draw each cell in the mean colour of its phases."""
     picture = shares.numpy().T @ np.array([to_rgb(colour) for colour in colours()])
     half = 1 / (GRID - 1)
     extent = (-1 - half, 1 + half, -2 - half, half)
@@ -174,7 +174,7 @@ def draw_map(axes: Axes, shares: Float[Tensor, "phase cell"]) -> None:
 
 
 def draw_closed_form(axes: Axes, n_features: int) -> None:
-    """Borders of the phases that the closed forms expect."""
+    """Draw the borders of the phases by the closed forms."""
     x, y = np.linspace(-1, 1, 121), np.linspace(-2, 0, 121)
     phases = [[closed_form(n_features, 10**p, 10**r)[1] for r in x] for p in y]
     for phase in Phase:
@@ -183,7 +183,7 @@ def draw_closed_form(axes: Axes, n_features: int) -> None:
 
 
 def draw_diagrams(figure: Figure, diagrams: dict[int, Diagram]) -> None:
-    """A row for each number of features: trained, the best of the trained, and computed."""
+    """Draw one row per number of features: trained, best trained, and computed."""
     rows = figure.subplots(2, 3, sharex=True, sharey=True)
     for axes, (n, diagram) in zip(rows, diagrams.items(), strict=True):
         mean = [without_worst(diagram, diagram.phases == phase).mean(dim=0) for phase in Phase]
@@ -204,7 +204,7 @@ def draw_diagrams(figure: Figure, diagrams: dict[int, Diagram]) -> None:
 
 
 def main() -> None:
-    """Two diagrams, each simulated and computed."""
+    """Draw two diagrams, each simulated and computed."""
     torch.set_num_threads(1)  # these tensors are too small to share out
     diagrams = {n: measure(n) for n in (2, 3)}
     numbers = {f"n_{n}": facts(diagram, n) for n, diagram in diagrams.items()}
@@ -219,7 +219,8 @@ def main() -> None:
         lambda figure: draw_diagrams(figure, diagrams),
         alt="Phase diagrams of the last feature's importance and the density, for two features in "
         "one dimension and three in two. Dense and unimportant: ignored. Dense and important: a "
-        "dimension of its own. Sparse: shared, except that with three features an important last "
+        "dedicated dimension. Sparse: superposition, except that with three features an important "
+        "last "
         "one keeps its dimension. The best of ten trained models is in the phase of lowest "
         f"expected loss in {words[0]} and in {words[1]}.",
         numbers=numbers

@@ -1,4 +1,4 @@
-"""Draws twenty features in five dimensions at seven sparsities: W^T W, bias, norm, interference."""
+"""Draw twenty features in five dimensions at seven sparsities: W^T W, bias, norm, interference."""
 
 import matplotlib as mpl
 import torch
@@ -36,7 +36,7 @@ Best = tuple[Float[Tensor, "sparsity d_hidden n_features"], Float[Tensor, "spars
 
 
 def best_models(kind: type[TiedToy], seed: int, starts: int) -> Best:
-    """W and b of the best start at each sparsity, by its loss on fresh data."""
+    """Select W and b of the best start at each sparsity, by its loss on new data."""
     density = 1 - torch.tensor(SPARSITIES)
     probability = repeat(density, "sparsity -> (start sparsity) f", start=starts, f=N_FEATURES)
     importance = IMPORTANCE.expand_as(probability)
@@ -62,7 +62,7 @@ def best_models(kind: type[TiedToy], seed: int, starts: int) -> Best:
 
 
 def kept_in_the_limit(seed: int, starts: int = 32, steps: int = 2000) -> int:
-    """Features kept at the lowest one-sparse loss: what training should find as S goes to 1."""
+    """Count the features at the lowest one-sparse loss, the limit of S = 1."""
     model = ReluOutputToy(ToyConfig(starts, N_FEATURES, D_HIDDEN), seed)
     importance = IMPORTANCE.expand(starts, N_FEATURES)
     optimizer = torch.optim.Adam(model.parameters(), lr=LR)
@@ -79,7 +79,7 @@ def kept_in_the_limit(seed: int, starts: int = 32, steps: int = 2000) -> int:
 
 
 def draw_model(top: Axes, bottom: Axes, W: Tensor, b: Tensor) -> None:
-    """W^T W with the bias beside it, and each feature's norm coloured by interference."""
+    """Draw W^T W with the bias to its right, and each feature's norm coloured by interference."""
     product = einsum(W, W, "d_hidden out, d_hidden source -> out source")
     gap = torch.full((N_FEATURES, 1), torch.nan)
     picture = torch.cat([product, gap, b[:, None]], dim=1)
@@ -96,7 +96,7 @@ def draw_model(top: Axes, bottom: Axes, W: Tensor, b: Tensor) -> None:
 
 
 def draw_counts(axes: Axes, relu: Tensor, linear: Tensor, limit: list[int]) -> None:
-    """Features kept at each sparsity, one mark a seed."""
+    """Draw the number of represented features at each sparsity, one marker per seed."""
     for name, counts, colour, marker in (
         ("ReLU output", relu, "C0", "o"),
         ("linear", linear, "C1", "s"),
@@ -108,7 +108,9 @@ def draw_counts(axes: Axes, relu: Tensor, linear: Tensor, limit: list[int]) -> N
     axes.plot(x, limit, "^", ms=5, color="C2", label="lowest one-sparse loss", alpha=0.8)
     axes.axhline(D_HIDDEN, lw=0.8, ls=":", color=mpl.rcParams["axes.edgecolor"])
     names = [f"S = {s:g}" for s in SPARSITIES] + ["S → 1"]
-    axes.set(xticks=range(len(names)), xticklabels=names, ylim=(0, 20), ylabel="features kept")
+    axes.set(
+        xticks=range(len(names)), xticklabels=names, ylim=(0, 20), ylabel="features represented"
+    )
     axes.legend(frameon=False, loc="upper left")
 
 
@@ -122,10 +124,10 @@ def main() -> None:
     counts, linear_counts = ((n > KEPT).sum(dim=-1) for n in (norms, linear_norms))
 
     def draw(figure: Figure) -> None:
-        above, below = figure.subfigures(2, 1, height_ratios=[1.7, 1])
+        above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[1.7, 1]).flat
         axes = above.subplots(2, len(SPARSITIES), height_ratios=[1, 0.9])
         for column, sparsity in enumerate(SPARSITIES):
-            draw_model(*axes[:, column], relu[0][0][column], relu[0][1][column])
+            draw_model(axes[0, column], axes[1, column], relu[0][0][column], relu[0][1][column])
             axes[0, column].set_title(f"S = {sparsity:g}", fontsize=9)
         axes[0, 0].set_ylabel("WᵀW, bias")
         axes[1, 0].set_ylabel("norm of feature")
@@ -155,19 +157,20 @@ def main() -> None:
 
 
 def describe(counts: Tensor, linear: Tensor, limit: list[int]) -> str:
-    """The figure in words, from its numbers."""
+    """Describe the figure with its numbers."""
     span = [words(column.tolist()) for column in counts.unbind(dim=1)]
     kept = ", ".join(f"{n} at {s:g}" for n, s in zip(span, SPARSITIES, strict=True))
     return (
         "Twenty features in five dimensions. Without sparsity W^T W is the identity on the five "
-        "most important features. As sparsity grows more rows fill, first in opposite pairs, then "
-        f"in larger groups, and bars turn from no interference to much. Features kept: {kept}; "
+        "most important features. As sparsity grows more rows fill, first in antipodal pairs, then "
+        f"in larger groups, and bars change from no interference to much. Features represented: "
+        f"{kept}; "
         f"lowest one-sparse loss: {words(limit)}; linear model: {words(linear.flatten().tolist())}."
     )
 
 
 def words(counts: list[int]) -> str:
-    """Lowest and highest count."""
+    """Format the lowest and the highest count."""
     low, high = min(counts), max(counts)
     return f"{low}" if low == high else f"{low} to {high}"
 

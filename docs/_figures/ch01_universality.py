@@ -1,10 +1,11 @@
-"""Draws what agrees between networks that differ in their random numbers only, and what does not.
+"""Draw what agrees between networks that differ in their random numbers only.
 
-Left: units of vision networks, matched one to one by their tuning curves. Right: toy models, asked
-which features they keep, how much of a dimension each has, and who shares with whom.
+Left: units of vision networks, matched one to one by their tuning curves. Right: agreement of
+toy models on the represented features, their dimensionalities and their partners.
 """
 
 import itertools
+from typing import Any
 
 import matplotlib as mpl
 import torch
@@ -48,7 +49,7 @@ def main() -> None:
 
 
 def fit_arcs(seed: int) -> tuple[Tensor, Tensor]:
-    """Tuning curves before and after training both layers, each [unit, angle of light and dark]."""
+    """Measure tuning curves before and after training, each [unit, angle of light and dark]."""
     generator = torch.Generator().manual_seed(50 + seed)
     net = ArcNet(0.06 * torch.randn(LINES, 1, 5, 5, generator=generator), UNITS, seed)
     before = both_shades(net)
@@ -58,7 +59,7 @@ def fit_arcs(seed: int) -> tuple[Tensor, Tensor]:
 
 
 def both_shades(net: ArcNet) -> Tensor:
-    """Answers to light arcs, then to dark arcs, [unit, 2, angle]."""
+    """Measure responses to light arcs, then to dark arcs, [unit, 2, angle]."""
     return torch.stack([tuning_curves(net, light) for light in (True, False)], dim=1)
 
 
@@ -79,7 +80,7 @@ def fit_toys(seed: int) -> Tensor:
 
 
 def matched(first: Tensor, second: Tensor) -> Tensor:
-    """Correlations of the matched units of two networks, highest first."""
+    """Correlate the matched units of two networks, highest first."""
     matching = match_units(first.flatten(1), second.flatten(1))
     return matching.correlation.sort(descending=True).values
 
@@ -91,7 +92,7 @@ def turn(curves: Tensor, seed: int) -> Tensor:
 
 
 def agreements(W: list[Tensor]) -> dict[str, list[float]]:
-    """What two toy models agree about, for each pair: 1 is everything, 0 is nothing."""
+    """Measure the agreement of each pair of toy models: 1 is full agreement, 0 is none."""
     kept = [w.norm(dim=0) > 0.5 for w in W]
     share = [feature_dimensionality(w[None])[0] for w in W]
     # A dropped feature has a direction too, one that means nothing.
@@ -108,18 +109,18 @@ def agreements(W: list[Tensor]) -> dict[str, list[float]]:
 
 
 def closeness(first: Tensor, second: Tensor) -> float:
-    """How near two lists of positive numbers are: 1 is the same, 0 is nothing in common."""
+    """Compute the similarity of two lists of positive numbers: 1 is equal, 0 is disjoint."""
     return 1 - ((first - second).abs().sum() / (first + second).sum()).item()
 
 
 def renamed(W: Tensor, seed: int) -> Tensor:
-    """A toy model whose features come in another order: agrees by chance only."""
+    """Permute a toy model's features: it agrees by chance only."""
     order = torch.randperm(W.shape[1], generator=torch.Generator().manual_seed(seed))
     return W[:, order]
 
 
 def matches(before: list[Tensor], after: list[Tensor]) -> dict[str, Tensor]:
-    """Correlations of matched units, [pair, unit]: of two seeds, and of two controls."""
+    """Correlate matched units, [pair, unit]: of two seeds, and of two controls."""
 
     def by_chance(i: int, j: int) -> Tensor:
         every = [matched(after[i], turn(after[j], seed)) for seed in range(TURNS)]
@@ -133,7 +134,7 @@ def matches(before: list[Tensor], after: list[Tensor]) -> dict[str, Tensor]:
 
 
 def draw_universality(nets: list[tuple[Tensor, Tensor]], toys: list[Tensor]) -> None:
-    """Sorted correlations of matched units on the left, agreements of toy models on the right."""
+    """Draw sorted correlations of matched units on the left, agreements of toys on the right."""
     after = [net[1] for net in nets]
     alike = matches([net[0] for net in nets], after)
     agreed = {kind: agreements([toy[i] for toy in toys]) for i, kind in enumerate(DECAYS)}
@@ -176,7 +177,7 @@ def draw_universality(nets: list[tuple[Tensor, Tensor]], toys: list[Tensor]) -> 
 
 
 def empty_sectors(curves: Tensor) -> int:
-    """Of the eight directions, how many have no unit that peaks within 30 degrees."""
+    """Count the directions of eight without a unit that peaks within 30 degrees."""
     peaks = 10 * curves.sum(dim=1).argmax(dim=1)[curves.flatten(1).amax(dim=1) > 0]
     ways = torch.arange(DIRECTIONS) * 360 // DIRECTIONS
     apart = ((ways[:, None] - peaks + 180) % 360 - 180).abs()
@@ -184,7 +185,7 @@ def empty_sectors(curves: Tensor) -> int:
 
 
 def sorted_units(axes: Axes, alike: dict[str, Tensor]) -> None:
-    """Correlation of matched units, best first; mean over pairs of seeds, lowest and highest."""
+    """Draw correlations of matched units, best first; mean, lowest and highest of pairs."""
     colours = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
     for colour, (name, values) in zip(colours, alike.items(), strict=False):
         x = range(1, UNITS + 1)
@@ -196,14 +197,14 @@ def sorted_units(axes: Axes, alike: dict[str, Tensor]) -> None:
 
 
 def beside(axes: Axes, agreed: dict, chance: dict) -> None:
-    """A dot for each pair of toy models; grey where features are renamed."""
+    """Draw one dot per pair of toy models; grey where features are renamed."""
     colours = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
     soft = mpl.rcParams["axes.edgecolor"]
     names = list(next(iter(agreed.values())))
     for number, kind in enumerate(agreed):
         for row, name in enumerate(names):
             y = row + 0.2 * number - 0.1
-            style = {"linestyle": "none", "markersize": 5}
+            style: dict[str, Any] = {"linestyle": "none", "markersize": 5}
             by_chance = chance[kind][name]
             if name != "rooms there are":  # which renaming leaves as they are
                 axes.plot(by_chance, [y] * len(by_chance), "|", color=soft, **style)
@@ -218,18 +219,20 @@ def beside(axes: Axes, agreed: dict, chance: dict) -> None:
 
 
 def describe(alike: dict, agreed: dict, chance: dict) -> str:
-    """What the picture shows, with its numbers."""
+    """Describe the figure with its numbers."""
     two, turned_one, none = (values.mean().item() for values in alike.values())
     names = ("which are kept", "how much room each has", "who is with whom")
     decayed, equal = ([sum(kind[n]) / len(PAIRS) for n in names] for kind in agreed.values())
     unequal_chance, by_chance = ([sum(k[n]) / len(PAIRS) for n in names] for k in chance.values())
     return (
         f"Matched units of two trained vision networks correlate {two:.2f} on average; units whose "
-        f"curves were turned at random {turned_one:.2f}, those of an untrained network {none:.2f}. "
-        f"With unequal importance toy models agree on which features are kept ({decayed[0]:.2f}, "
-        f"renamed {unequal_chance[0]:.2f}) and how much room each has ({decayed[1]:.2f}, renamed "
-        f"{unequal_chance[1]:.2f}), with equal importance no more than renamed ones "
-        f"({equal[0]:.2f} and {by_chance[0]:.2f}). Nobody agrees on who is with whom: "
+        f"curves were shifted at random {turned_one:.2f}, those of an untrained network "
+        f"{none:.2f}. "
+        f"With unequal importance toy models agree on which features are represented "
+        f"({decayed[0]:.2f}, renamed {unequal_chance[0]:.2f}) and the dimensionality of each "
+        f"({decayed[1]:.2f}, renamed {unequal_chance[1]:.2f}), with equal importance no more than "
+        f"renamed ones "
+        f"({equal[0]:.2f} and {by_chance[0]:.2f}). Partners do not agree: "
         f"{decayed[2]:.2f} and {equal[2]:.2f}, renamed {by_chance[2]:.2f}."
     )
 
