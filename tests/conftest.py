@@ -1,6 +1,6 @@
 """Every test below here runs under the grading plugin, and on one thread.
 
-Two workers with two threads each on two cores wait for each other; what is tested here is tiny.
+Two workers with two threads each would wait for each other on two cores; the tests are small.
 """
 
 import torch

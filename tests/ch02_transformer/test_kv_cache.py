@@ -59,7 +59,7 @@ def test_length_is_the_number_of_positions(kv_cache):
     assert_close(cache.length, 0, "An empty cache remembers 0 tokens.")
     for number, (k, v) in enumerate(chunks(2), start=1):
         extend(cache, k, v)
-        _before, total = total, total + k.shape[1]
+        total += k.shape[1]
         claim = f"After {total} tokens the next one stands at position {total}."
         assert_close(cache.length, total, claim)
 

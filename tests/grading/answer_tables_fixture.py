@@ -1,7 +1,7 @@
-"""What a grader of a question of understanding reads: one table of a chapter's answers.toml.
+"""The answers to a question of understanding: one table of a chapter's answers.toml.
 
 A question mark that is left makes a grader `todo`; a file, table or key that is not there, or a
-slip in the TOML, is refused by a sentence that says what to write where.
+slip in the TOML, fails with a sentence that says what to write where.
 """
 
 import tomllib
@@ -17,19 +17,19 @@ REPLACED: dict[Path, str] = {}
 
 
 class Answers(dict[str, Any]):
-    """The keys and values of one table; a key that is gone is refused by its name."""
+    """The keys and values of one table; a missing key fails by its name."""
 
     def __init__(self, values: dict[str, Any], where: str):
         super().__init__(values)
         self.where = where
 
     def __missing__(self, key: str) -> Any:
-        """Refuses the answer, for it lacks a key."""
+        """Fail the answer, because it has no such key."""
         pytest.fail(f"{self.where} has no {key}; write `{key} = ...` there", pytrace=False)
 
 
 def table(folder: Path, number: str) -> Answers:
-    """Reads the table of an exercise in a chapter's folder."""
+    """Read the table of an exercise in a chapter's folder."""
     path = folder / FILE
     shown = "/".join(path.parts[-3:])
     where, back = f'{shown}: the table ["{number}"]', f"`mi reset {number}` brings it back"

@@ -163,7 +163,7 @@ def _kind(value: Any) -> str:
 
 
 def seen_at(part: nn.Module, name: str, *inputs: Tensor) -> Tensor:
-    """What the hook point of that name sees while a part runs once.
+    """Record what a hook point sees while a part runs once.
 
     Raises: AssertionError unless it is called exactly once, and if its tensor is edited afterwards.
     """
@@ -175,7 +175,7 @@ def seen_at(part: nn.Module, name: str, *inputs: Tensor) -> Tensor:
     later, then = seen[0]
     assert torch.equal(later, then), (
         f"The tensor that {name} saw is edited in place afterwards. A cache holds this very "
-        "tensor, so it would show something that never passed here."
+        "tensor, so it would show a value that was never computed here."
     )
     return then
 
@@ -183,8 +183,8 @@ def seen_at(part: nn.Module, name: str, *inputs: Tensor) -> Tensor:
 def wrong_gradients(function: Callable[[], Tensor], leaves: Mapping[str, Tensor]) -> list[str]:
     """Names of the float64 leaves whose gradient disagrees with central differences.
 
-    Each leaf is moved a little along one random direction; what the function gives is weighed at
-    random and summed.
+    Each leaf is moved a little along one random direction. The output is multiplied by random
+    weights and summed.
     """
     out = function()
     weights = normal(*out.shape, seed=0)
@@ -209,13 +209,13 @@ def wrong_gradients(function: Callable[[], Tensor], leaves: Mapping[str, Tensor]
 
 
 def normal(*shape: int, seed: int) -> Tensor:
-    """Random numbers in float64, the same for the same seed."""
+    """Draw random numbers in float64, the same for the same seed."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
 
 def randomise(module: nn.Module, seed: int) -> Any:
-    """Fills every parameter, gains and biases too, with random numbers in float64."""
+    """Fill every parameter, gains and biases too, with random numbers in float64."""
     module.double()
     with torch.no_grad():
         for number, parameter in enumerate(module.parameters()):

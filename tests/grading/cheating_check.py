@@ -1,8 +1,8 @@
 """Reject a submission that looks its answers up instead of giving them.
 
-This reads the learner's files and runs nothing. It finds what a learner might try by accident or in a
-hurry (importing solutions, reading the tests, setting what is graded). It is not a sandbox: a class
-grades in a process of its own, against tests of its own.
+This reads the learner's files and runs nothing. It finds what a learner might try by accident or in
+a hurry: importing solutions, reading the tests, setting what is graded. It is not a sandbox: for a
+class, grade in a separate process, against your own copy of the tests.
 """
 
 import ast
@@ -17,9 +17,9 @@ WORTH_READING = re.compile(rf"\b({'|'.join(sorted(MODULES | NAMES))}|modules|cou
 
 
 def offence(folder: Path, solutions: Path) -> str | None:
-    """Says what a workbook does that none may do, or None; given code of solutions/ may do it.
+    """Describe what a workbook does that is not allowed, or None; given code may do it.
 
-    Where solutions/ is withheld there is nothing to look up, and no telling what was given.
+    Without solutions/ there is nothing to look up, and given code is not known.
     """
     if not solutions.is_dir():
         return None
@@ -44,7 +44,7 @@ def offence(folder: Path, solutions: Path) -> str | None:
 
 
 def _uses(source: str):
-    """Yields (what, line) for everything in a file that an answer may not use."""
+    """Yield (what, line) for everything in a file that an answer may not use."""
     try:
         tree = ast.parse(source)
     except SyntaxError:  # reported where the file is imported
@@ -59,7 +59,7 @@ def _uses(source: str):
 
 
 def _forbidden(node: ast.AST):
-    """Yields the imports and names of one node that an answer may not use."""
+    """Yield the imports and names of one node that an answer may not use."""
     for module in _imports(node):
         root, *rest = module.split(".")
         if root in MODULES or module == "sys.modules" or "course" in {root, *rest[:1]}:

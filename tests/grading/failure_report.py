@@ -55,7 +55,7 @@ def _claim(message: str, item: pytest.Item) -> list[str]:
 
 
 def _failed(message: str, item: pytest.Item) -> list[str]:
-    """What a grader says by itself, what it waited for in vain, or that it waited too long."""
+    """The grader's own words, the error that was not raised, or the time limit."""
     if message.startswith("Timeout"):
         return [f"{_name(item)}: stopped after too long a time; does a loop never end?"]
     if message.startswith("DID NOT RAISE"):
@@ -65,7 +65,7 @@ def _failed(message: str, item: pytest.Item) -> list[str]:
 
 
 def _name(item: pytest.Item) -> str:
-    """A grader's name, which is its claim."""
+    """The name of a grader in words, which is its claim."""
     return getattr(item, "originalname", item.name).removeprefix("test_").replace("_", " ")
 
 

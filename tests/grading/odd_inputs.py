@@ -42,7 +42,7 @@ KINDS: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
     "close": ("the numbers agree in eight digits", lambda x: 1 + 1e-8 * x),
     "strided": ("the memory is not contiguous", _strided),
 }
-"""Name of a kind -> its words, and what it makes of a tensor of floating point numbers."""
+"""Name of a kind -> its words, and the change of a tensor of floating point numbers."""
 PRECISIONS = {
     "float32": (torch.float32, "the numbers are in float32", 1e-4),
     "bfloat16": (torch.bfloat16, "the numbers are in bfloat16", 5e-2),

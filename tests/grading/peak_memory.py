@@ -1,4 +1,4 @@
-"""Whether a big matrix is built on the way."""
+"""The size of the largest tensor that a computation makes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from torch.utils._pytree import tree_leaves
 
 
 class Watch(TorchDispatchMode):
-    """Notes how many numbers the largest tensor holds that is made inside."""
+    """Record the number of elements of the largest tensor that is made inside."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -17,7 +17,7 @@ class Watch(TorchDispatchMode):
 
 
 def note(watch: Watch, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-    """Runs one operation; what is only expanded takes no memory and does not count."""
+    """Run one operation. An expanded view takes no memory and does not count."""
     del types
     out = func(*args, **(kwargs or {}))
     for x in tree_leaves(out):
@@ -27,13 +27,13 @@ def note(watch: Watch, func: Any, types: Any, args: Any = (), kwargs: Any = None
     return out
 
 
-# Set after the class is made: what stands in its body is wrapped so that torch's whole compiler is
-# imported at the first call, which takes seconds.
+# Set after the class is made: a method in its body would be wrapped, so that the first call imports
+# torch's whole compiler, which takes seconds.
 Watch.__torch_dispatch__ = note
 
 
 def largest_made(function: Callable[[], Any]) -> int:
-    """Numbers in the largest tensor that a function makes on its way."""
+    """Count the elements of the largest tensor that a function makes."""
     with Watch() as watch:
         function()
     return watch.largest

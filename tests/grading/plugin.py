@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TESTS = ROOT / "tests"
 NUMBER = re.compile(r"\d+\.\d+")
 MARKERS = {
-    "project": "guards the project itself; runs only with --impl=solutions",
+    "project": "tests the project itself; runs only with --impl=solutions",
     "slow": "trains something; runs only with --slow or -m slow",
     "gpu": "needs a GPU",
     "weights": "needs the real model's weights",
@@ -40,7 +40,7 @@ OFFENCE = pytest.StashKey[str | None]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds the options of the course."""
+    """Add the options of the course."""
     group = parser.getgroup("course")
     group.addoption("--impl", default="chapters", help="the package that is graded")
     group.addoption("--own", action="store_true", help="grade on your own answers only")
@@ -48,7 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Registers the markers, one of them an exercise each, and turns the shape checks on."""
+    """Register the markers, one per exercise, and turn the shape checks on."""
     config.stash[RECORDER] = Recorder(config)
     config.pluginmanager.register(config.stash[RECORDER])
     for name, meaning in MARKERS.items():
@@ -65,7 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @functools.cache
 def _numbers() -> set[str]:
-    """Every exercise that a heading of the book or a mark in the code names."""
+    """Collect every exercise that a heading of the book or a mark in the code names."""
     pages = [path.read_text("utf-8") for path in (ROOT / "docs").glob("ch*.md")]
     found = {number for page in pages for number in re.findall(r"(?m)^###\s+(\d+\.\d+)\b", page)}
     for tree in ("solutions", "chapters"):
@@ -77,13 +77,13 @@ def _numbers() -> set[str]:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    """Says what is graded."""
+    """Show which package is graded."""
     own = ", all of your own" if config.getoption("--own") else ""
     return f"graded: {config.getoption('--impl')}{own}"
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leaves the folders of the project's own tests unread while something else is graded."""
+    """Skip the folders of the project's own tests while another package is graded."""
     if config.getoption("--impl") == "solutions" or not collection_path.is_dir():
         return None
     return True if _is_project_folder(collection_path) else None
@@ -96,7 +96,7 @@ def _is_project_folder(path: Path) -> bool:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Notes the graders of each exercise, and deselects or skips what cannot run here."""
+    """Record the graders of each exercise, and deselect or skip what cannot run here."""
     recorder = config.stash[RECORDER]
     left_out = []
     for item in items:
@@ -118,7 +118,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def number_of(item: pytest.Item) -> str | None:
-    """The exercise that a test grades; a test of none guards the project.
+    """The exercise that a test grades; a test of no exercise tests the project.
 
     Raises: UsageError when a test claims several.
     """
@@ -139,7 +139,7 @@ def pytest_runtest_protocol(item: pytest.Item):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Refuses a submission that looks the answers up, before any line of it runs."""
+    """Fail a submission that looks the answers up, before any line of it runs."""
     impl, known = item.config.getoption("--impl"), item.config.stash
     if number_of(item) is None or impl == "solutions":
         return
@@ -171,7 +171,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
 
 
 def _shorten(report: pytest.TestReport, failure: pytest.ExceptionInfo, item, plain: bool):
-    """Put a few lines in place of the traceback; what a stub raised is `todo`, and no failure."""
+    """Replace the traceback by a few lines. The error of a stub is `todo`, not a failure."""
     missing = failure_report.unwritten(failure.value)
     if missing:
         report.outcome, report.todo = "skipped", missing
@@ -195,7 +195,7 @@ def pytest_runtestloop(session: pytest.Session):
 
 
 def pytest_report_teststatus(report: pytest.TestReport):
-    """Shows a todo as its own outcome, with its own letter and colour."""
+    """Show a todo as its own outcome, with its own letter and colour."""
     if getattr(report, "todo", None):
         return "todo", "t", ("TODO", {"cyan": True})
     return None
@@ -203,13 +203,13 @@ def pytest_report_teststatus(report: pytest.TestReport):
 
 @pytest.fixture(scope="session")
 def impl(request: pytest.FixtureRequest):
-    """Imports a module of the package that is graded: `impl("ch02_transformer.layers")`."""
+    """Import a module of the package that is graded: `impl("ch02_transformer.layers")`."""
     package = request.config.getoption("--impl")
     return lambda name: import_module(f"{package}.{name}")
 
 
 @pytest.fixture
 def answers(request: pytest.FixtureRequest):
-    """The learner's answers in a table of answers.toml: `answers("ch00_looking", "0.15")`."""
+    """Read the learner's answers in a table of answers.toml: `answers("ch00_looking", "0.15")`."""
     folder = Path(import_module(request.config.getoption("--impl")).__path__[0])
     return lambda chapter, number: answer_tables_fixture.table(folder / chapter, number)

@@ -12,7 +12,7 @@ from chapters.course.exercise_pages import read_exercises
 
 
 class Recorder:
-    """Collects the outcome of each grader of a session; the plugin adds the graders."""
+    """The outcome of each grader of a session; the plugin adds the graders."""
 
     def __init__(self, config: pytest.Config):
         self.config = config
@@ -46,7 +46,7 @@ class Recorder:
                 progress.record_pass(number)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Adds the points up: an exercise's are earned when all its graders pass, or not at all."""
+        """Sum the points; an exercise's are earned when all its graders pass, or not at all."""
         if self.config.option.no_summary:  # hundreds of variants would each read the whole book
             return
         exercises = read_exercises()

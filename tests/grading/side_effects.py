@@ -1,4 +1,4 @@
-"""What an answer must leave as it found it, and how many steps it takes.
+"""Side effects that an answer must not have, and a count of its steps.
 
 `assert_no_side_effects(acts=acts)` is a context: the answer runs inside it, and at its end the
 arguments, torch's global random state and the gradient mode are compared with those before.
@@ -16,7 +16,7 @@ from torch import Tensor
 
 @contextlib.contextmanager
 def assert_no_side_effects(**arguments: Tensor) -> Iterator[None]:
-    """Refuses an answer that edits an argument, or changes what is everybody's."""
+    """Fail an answer that edits an argument, or changes torch's global state."""
     before = {name: (x.detach().clone(), x.requires_grad) for name, x in arguments.items()}
     random, gradients = torch.get_rng_state(), torch.is_grad_enabled()
     yield
@@ -27,7 +27,7 @@ def assert_no_side_effects(**arguments: Tensor) -> Iterator[None]:
         f"{'on' if mode else 'off'} afterwards: switch them inside a `with`, which puts them back."
     )
     assert torch.equal(torch.get_rng_state(), random), (
-        "torch's global random state changed. Whoever calls this has random numbers of their own "
+        "torch's global random state changed. The caller has random numbers of its own "
         "to repeat: no manual_seed, and every draw takes generator=generator."
     )
     for name, x in arguments.items():
@@ -43,14 +43,14 @@ def assert_no_side_effects(**arguments: Tensor) -> Iterator[None]:
 
 @contextlib.contextmanager
 def no_none() -> Iterator[None]:
-    """Says what probably happened where an answer gives None instead of a gradient."""
+    """Explain the likely cause when an answer returns None instead of a gradient."""
     try:
         yield
     except TypeCheckError as error:
         if "Actual value: None" not in str(error):
             raise
         raise AssertionError(
-            "None came. Is it .grad after backward()? Only a tensor that starts a graph gets one. "
+            "Got None. Is it .grad after backward()? Only a tensor that starts a graph gets one. "
             "The embedding that comes in was computed from something else, and so was a clone of "
             "it: their .grad stays None, and requires_grad_() does not change that. Start from "
             "embedded.detach().requires_grad_(), which also leaves the caller's tensor alone. (If "
@@ -59,7 +59,7 @@ def no_none() -> Iterator[None]:
 
 
 def python_steps(function: Callable[[], Any]) -> int:
-    """How many lines and calls of Python run while a function runs."""
+    """Count the lines and calls of Python that a function runs."""
     count, before = 0, sys.gettrace()
 
     def trace(frame, event, argument):

@@ -1,7 +1,7 @@
-"""Where and how a test runs: what it needs, how long it may take, and no network.
+"""Rules of a run: which tests are left out or skipped, the time limit, and no network.
 
-`slow` tests wait for --slow (or `-m slow`), `project` tests for --impl=solutions; tests that need a
-GPU, the real model's weights or the transformers library are skipped, and say what is missing.
+`slow` tests need --slow (or `-m slow`), `project` tests --impl=solutions. Tests that need a GPU,
+the real model's weights or the transformers library are skipped with the reason.
 """
 
 import importlib.util
@@ -15,7 +15,7 @@ SECONDS, SECONDS_OF_PROJECT, SECONDS_IF_SLOW = 60, 600, 1200
 
 
 def leaves_out(item: pytest.Item) -> bool:
-    """Whether a test is deselected: it waits for an option that was not given."""
+    """Whether a test is deselected, because it needs an option that was not given."""
     options = item.config.option
     if item.get_closest_marker("project") and options.impl != "solutions":
         return True
@@ -24,7 +24,7 @@ def leaves_out(item: pytest.Item) -> bool:
 
 
 def skips(item: pytest.Item) -> bool:
-    """Marks a test to be skipped where what it needs is missing; says whether it did."""
+    """Mark a test as skipped if what it needs is missing; returns whether it is."""
     for name, missing in MISSING.items():
         reason = item.get_closest_marker(name) and missing()
         if reason:
@@ -34,7 +34,7 @@ def skips(item: pytest.Item) -> bool:
 
 
 def limit_time(item: pytest.Item) -> None:
-    """Stops a test that hangs, where pytest-timeout is there to do it."""
+    """Stop a test that hangs, if pytest-timeout is installed."""
     plugins = item.config.pluginmanager
     there = plugins.hasplugin("timeout") or plugins.hasplugin("pytest_timeout")
     if there and not item.get_closest_marker("timeout"):
@@ -45,7 +45,7 @@ def limit_time(item: pytest.Item) -> None:
 
 @contextmanager
 def offline():
-    """Closes the network, loopback too: an answer is graded on what it computes."""
+    """Close the network, loopback too: an answer is graded on what it computes."""
 
     def refuse(*where, **_):
         raise ConnectionRefusedError(f"graders run without a network; asked for {where[-1]!r}")

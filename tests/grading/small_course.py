@@ -106,7 +106,7 @@ class SmallCourse:
         return subprocess.run(command, **self.options(), capture_output=True)
 
     def options(self) -> dict:
-        """How any process of the course is started: in its folder, and as on a learner's machine.
+        """Options of any process of the course: in its folder, and as on a learner's machine.
 
         Under CI pytest says more than to a learner.
         """

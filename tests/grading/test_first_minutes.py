@@ -22,7 +22,7 @@ def test_readme_starts_with_the_first_exercise():
     assert f"docs/{first.page.name}" in SECTION
 
 
-def test_readmes_answer_fails_by_its_mistake_and_passes_when_fixed():
+def test_the_readme_answer_is_named_and_passes_when_fixed():
     graders = Graders(TESTS / chapter_of(NUMBER), "solutions")
     runs = {}
     for name, code in (("wrong", CODE), ("fixed", CODE.replace("dim=0", "dim=1"))):

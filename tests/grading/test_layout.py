@@ -200,7 +200,7 @@ def test_nothing_is_packed_to_save_lines_or_parameters():
 
 
 def is_literal(node: ast.expr) -> bool:
-    """Whether the parts could be written out: keys that are no names cannot."""
+    """Whether the parts could be written out; keys that are not names cannot."""
     if isinstance(node, ast.Dict):
         keys = [key.value if isinstance(key, ast.Constant) else None for key in node.keys]
         return all(isinstance(k, str) and k.isidentifier() and not iskeyword(k) for k in keys)

@@ -103,7 +103,7 @@ def test_a_pass_is_recorded_when_every_grader_ran(course):
     assert '"2.1"' not in record.read_text("utf-8"), "a stricter grader takes the pass back"
 
 
-def test_one_grader_of_two_is_no_pass(course):
+def test_one_grader_of_two_does_not_pass_an_exercise(course):
     course.answer("2.1", "return 6.0")
     grader = course.root / "tests/ch02_sums/test_sums.py"
     grader.write_text(grader.read_text("utf-8") + OF_FOUR, "utf-8")

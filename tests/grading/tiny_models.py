@@ -1,4 +1,4 @@
-"""Tiny models whose every weight, bias and gain is random, and what is written to their stream."""
+"""Tiny models with random weights, biases and gains, and their writes to the residual stream."""
 
 from dataclasses import replace
 from typing import Any
@@ -17,7 +17,7 @@ GROUP = SIZES["n_heads"] // SIZES["n_kv_heads"]
 
 @torch.no_grad()
 def build(impl, family: str, seed: int = 1, **sizes: Any) -> Any:
-    """A model of that family in float64, from the tree that is graded.
+    """Build a model of a family in float64, from the package that is graded.
 
     Weights are small enough that no pattern is all on one key.
     """
@@ -37,14 +37,14 @@ def build(impl, family: str, seed: int = 1, **sizes: Any) -> Any:
 
 
 def shared(W: Tensor, n_heads: int) -> Tensor:
-    """One slice for each query head: with 6 query heads and 2 key heads 0, 0, 0, 1, 1, 1."""
+    """Repeat the slices for the query heads: 0, 0, 0, 1, 1, 1 with 6 of them and 2 key heads."""
     group = n_heads // len(W)
     return torch.stack([W[head // group] for head in range(n_heads)])
 
 
 @torch.no_grad()
 def authors(model: Any, tokens: Tensor) -> dict[str, Tensor]:
-    """All that is written to the stream, by name, in the order of computation."""
+    """Everything written to the residual stream, by name, in the order of computation."""
     _, cache = model.run_with_cache(tokens)
     written = {"embed": cache["hook_embed"], "pos_embed": cache["hook_pos_embed"]}
     for layer, block in enumerate(model.blocks):
@@ -59,7 +59,7 @@ def authors(model: Any, tokens: Tensor) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def without_query_and_key_biases(model: Any) -> Any:
-    """The same model, its scores a product of two readings of the stream alone."""
+    """Set b_Q and b_K to 0: scores are then a product of two projections alone."""
     for block in model.blocks:
         block.attn.b_Q.zero_()
         block.attn.b_K.zero_()
@@ -68,7 +68,7 @@ def without_query_and_key_biases(model: Any) -> Any:
 
 @torch.no_grad()
 def regauge(model: Any, seed: int) -> Any:
-    """Changes W_Q, W_K, W_V, W_O in place so that the model does the same (without rotary).
+    """Change W_Q, W_K, W_V, W_O in place without changing the model's function (no rotary).
 
     (W_Q, W_K) -> (W_Q R, W_K R^-T) and (W_V, W_O) -> (W_V S, S^-1 W_O), another R and S for every
     key head, shared by its group of query heads.

@@ -38,7 +38,7 @@ BANNED: dict[str, str] = {
     r"(?:take[ns]?|taking|took) away": "subtract, remove, ablate",
     r"beside": "next to, alongside, with",
     r"mend(?:s|ed|ing)?": "fix",
-    r"(?:stands?|standing|stood)(?!\s(?:in\s)?for\b)(?!-)(?!\s(?:alone|out)\b)": "is, lies, is written",
+    r"(?:stands?|standing|stood)(?!\s(?:in\s)?for\b)(?!-)(?!\s(?:alone|out)\b)": "is, lies",
     r"the streams?": "the residual stream",
     r"spoil(?:s|ed|t|ing)?": "corrupt",
     r"(?:new)?born": "starts, is added, begins",
