@@ -46,7 +46,7 @@ def check_shares(x, kind, each):
         "two features are never on together is on with 2 p.": p / 2,
         "These are squares of it: one decision for both features, not two.": p**2,
         "These are 1 - p: `probability` is that of being ON.": 1 - p,
-        "The features are in another order: 2i and 2i + 1 form a pair, so the first two "
+        "The features are in another order: pairs are 2i and 2i + 1, so the first two "
         "have the first probability.": flat,
         "The second of each pair is on only where its own draw AND the first one allow it: p (1 - "
         "p).": torch.where(first == 1, p, p * (1 - p)),
