@@ -10,6 +10,7 @@ Source: Olsson et al. 2022, "In-context Learning and Induction Heads", argument 
 """
 
 from collections.abc import Iterable
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -50,15 +51,11 @@ def head_sites(model: HookedTransformer, heads: Iterable[Head]) -> list[Site]:
     return [Site("attn.hook_z", layer, head=group) for layer, group in by_layer.items()]
 
 
-def zero_hook(site: Site) -> Hook:
-    """Make the hook that sets z to zero at a site: the heads `site.head` of one layer."""
-
-    def hook(z: Tensor, point: HookPoint) -> Tensor | None:
-        positions = site.resolve_positions(*z.shape[:2])
-        # exercise 4.10
-        raise NotImplementedError("exercise 4.10")
-
-    return hook
+def zero_at_site(site: Site, z: Tensor, point: HookPoint) -> Tensor | None:
+    """Set z to zero at a site, the heads `site.head` of one layer; a hook once `site` is bound."""
+    positions = site.resolve_positions(*z.shape[:2])
+    # exercise 4.10
+    raise NotImplementedError("exercise 4.10")
 
 
 def zero_ablation_hooks(model: HookedTransformer, heads: Iterable[Head]) -> dict[str, Hook]:
@@ -67,7 +64,7 @@ def zero_ablation_hooks(model: HookedTransformer, heads: Iterable[Head]) -> dict
     Raises: ValueError for a head that the model does not have.
     """
     sites = head_sites(model, heads)
-    return {site.name: zero_hook(site) for site in sites}
+    return {site.name: partial(zero_at_site, site) for site in sites}
 
 
 @torch.no_grad()

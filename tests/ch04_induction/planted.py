@@ -1,8 +1,9 @@
-"""An induction circuit written into weights by hand, and the text that it reads.
+"""An induction circuit written into weights by hand, and a text for it.
 
-The stream holds the token, what stood before it, and a place for positions, side by side. Head 0.0
-looks at the position before and notes the token there; head 1.0 looks for a key whose note is its
-own token, and says the token that it finds. All other heads are silent.
+The residual stream has subspaces for the token, the previous token and the position. Head 0.0
+attends to the previous position and copies its token into the second subspace. Head 1.0 attends to
+keys whose previous token is its own token, and raises the logit of the token there. All other heads
+write zero.
 """
 
 from typing import Any
@@ -17,7 +18,7 @@ TOKENS = torch.cat([torch.full((2, 1), START), SEGMENTS.repeat(1, 4)], dim=1)
 
 @torch.no_grad()
 def induction(impl) -> Any:
-    """The model in float64, from the tree that is graded."""
+    """Build the model in float64, from the tree that is graded."""
     note, place = D_VOCAB, 2 * D_VOCAB
     config = impl("ch02_transformer.config").TransformerConfig(
         n_layers=2,
@@ -43,7 +44,7 @@ def induction(impl) -> Any:
     last.W_Q[0, words, words] = SHARP
     last.W_K[0, note + words, words] = 1.0
     last.W_V[0, words, words] = 1.0
-    last.W_O[0, words, words] = 2.0  # louder than the token itself
+    last.W_O[0, words, words] = 2.0  # larger than the token itself
     model.unembed.W_U[words, words] = 10.0
     model.requires_grad_(False)
     return model

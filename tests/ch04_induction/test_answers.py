@@ -1,4 +1,4 @@
-"""Graders of answers.toml: claims about heads are put to the models, by taking the heads out."""
+"""Graders of answers.toml (4.12): the named heads are ablated and the effect is measured."""
 
 import functools
 import re
@@ -11,8 +11,8 @@ from tests.grading import exercise
 
 PERIOD, LAYERS, HEADS = 20, 2, 2
 WHOLE, BROKEN, REAL = 0.5, 0.15, 0.3
-"""Prefix matching of a head that does induction, at least, and of one that does not, at most; and
-of an induction head of the real model, whose attention rests on the text's first token as well."""
+"""Prefix matching: the least of an induction head of the toy, the most of another head, and the
+least of an induction head of the real model, which also attends to the first token."""
 
 
 HEAD = re.compile(r"(\d+)\.(\d+)")
@@ -55,14 +55,14 @@ def model(impl):
 
 
 def repeats(d_vocab, period, times, batch=24):
-    """Segments of different tokens, repeated."""
+    """Draw segments of distinct tokens, repeated."""
     generator = torch.Generator().manual_seed(5)
     order = torch.rand(batch, d_vocab, generator=generator).argsort(dim=1)
     return order[:, :period].repeat(1, times)
 
 
-def silence(*heads):
-    """Hooks that set the z of these heads to zero."""
+def zero_hooks(*heads):
+    """Make hooks that set the z of these heads to zero."""
 
     def hook(z, point):
         out = z.clone()
@@ -75,11 +75,11 @@ def silence(*heads):
 
 
 @torch.no_grad()
-def matching(model, *without):
-    """Prefix matching of each head, with some heads silent: {(layer, head): score}."""
+def matching(model, *ablated):
+    """Score prefix matching of each head, with some ablated: {(layer, head): score}."""
     tokens = repeats(64, PERIOD, 3)
     names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(LAYERS)]
-    with model.hooks(silence(*without)):
+    with model.hooks(zero_hooks(*ablated)):
         _, cache = model.run_with_cache(tokens, names=names)
     back = torch.arange(3 * PERIOD)[:, None] - torch.arange(3 * PERIOD) + 1
     target = ((back > 0) & (back % PERIOD == 0)).double()
@@ -91,78 +91,79 @@ def matching(model, *without):
 
 
 @torch.no_grad()
-def late_loss(model, tokens, without):
-    """Mean loss in the last repeat, with some heads silent."""
-    with model.hooks(silence(*without)):
+def late_loss(model, tokens, ablated):
+    """Average the loss in the last repeat, with some heads ablated."""
+    with model.hooks(zero_hooks(*ablated)):
         losses = -model(tokens).log_softmax(-1)[:, :-1].gather(-1, tokens[:, 1:, None])
     return losses[:, -PERIOD:].double().mean().item()
 
 
 @exercise("4.12")
-def test_induction_heads_look_at_what_came_after(heads_of, model):
+def test_named_induction_heads_match_prefixes(heads_of, model):
     claim, scores = heads_of("induction_heads"), matching(model)
     for head, score in scores.items():
         name = f"{head[0]}.{head[1]}"
         if head in claim:
             assert score > WHOLE, (
-                f"Head {name} is claimed as an induction head, but spends {score:.2f} of its "
-                "attention on what came after the last copy. Are layer and head exchanged?"
+                f"Head {name} is named as an induction head, but only {score:.2f} of its attention "
+                "is on tokens after earlier copies. Are layer and head exchanged?"
             )
         else:
             assert score < WHOLE, (
-                f"Head {name} is not claimed, but spends {score:.2f} of its attention on what came "
-                "after the last copy: it is an induction head too."
+                f"Head {name} is not named, but {score:.2f} of its attention is on tokens after "
+                "earlier copies, so it is an induction head too."
             )
 
 
 @exercise("4.12")
-def test_without_its_induction_heads_the_model_learns_nothing_from_the_text(heads_of, model):
+def test_without_induction_heads_repeats_cost_a_guess(heads_of, model):
     claim, tokens = heads_of("induction_heads"), repeats(64, PERIOD, 3)
-    whole, cut = (late_loss(model, tokens, without) for without in ((), claim))
+    whole, cut = (late_loss(model, tokens, ablated) for ablated in ((), claim))
     chance = torch.tensor(64.0).log().item()
     assert cut > 0.9 * chance, (
-        f"Without the heads claimed the third repeat costs {cut:.2f} nats a token (whole: "
-        f"{whole:.2f}, guessing: {chance:.2f}): something still predicts it."
+        f"Without the named heads the third repeat costs {cut:.2f} nats per token (intact: "
+        f"{whole:.2f}, guessing: {chance:.2f}), so other heads still predict it."
     )
 
 
 @exercise("4.12")
-def test_previous_token_heads_are_what_induction_rests_on(heads_of, model):
+def test_induction_needs_the_named_previous_token_heads(heads_of, model):
     claim, before = heads_of("previous_token_heads"), matching(model)
     induction = [head for head, score in before.items() if score > WHOLE]
     for layer, head in claim:
         assert (layer, head) not in induction, (
-            f"Head {layer}.{head} is itself an induction head: what it needs comes from an earlier "
+            f"Head {layer}.{head} is itself an induction head. Its input is written by an earlier "
             "layer."
         )
     after = matching(model, *claim)
     left = max(after[head] for head in induction)
     assert left < BROKEN, (
-        f"Without the heads claimed, prefix matching is still {left:.2f} (whole: "
-        f"{max(before.values()):.2f}). Another head brings the previous token as well: single "
-        "heads can stand in for each other."
+        f"Without the named heads, prefix matching is still {left:.2f} (intact: "
+        f"{max(before.values()):.2f}). Another head provides the previous token as well: heads "
+        "can back each other up."
     )
     for head in claim:
         rest = [other for other in claim if other != head]
         kept = max(matching(model, *rest)[one] for one in induction)
         assert kept > BROKEN, (
-            f"Head {head[0]}.{head[1]} is claimed, but without the others it carries nothing: "
-            f"prefix matching is {kept:.2f} with it alone."
+            f"Head {head[0]}.{head[1]} is named, but with it alone prefix matching is {kept:.2f}: "
+            "it contributes nothing."
         )
 
 
 @functools.cache
-def random_sets(but):
-    """Six sets of four other heads of the real model."""
+def random_sets(exclude):
+    """Draw six sets of four other heads of the real model."""
     generator = torch.Generator().manual_seed(0)
-    others = [(layer, head) for layer in range(30) for head in range(9) if (layer, head) not in but]
+    every = [(layer, head) for layer in range(30) for head in range(9)]
+    others = [head for head in every if head not in exclude]
     picks = torch.rand(6, len(others), generator=generator).argsort(dim=1)[:, :4].tolist()
-    return [[others[number] for number in pick] for pick in picks]
+    return [[others[index] for index in pick] for pick in picks]
 
 
 @torch.no_grad()
 def real_matching(model, tokens, heads):
-    """Prefix matching of some heads of the real model: {(layer, head): score}."""
+    """Score prefix matching of some heads of the real model: {(layer, head): score}."""
     names = {f"blocks.{layer}.attn.hook_pattern" for layer, _ in heads}
     _, cache = model.run_with_cache(tokens, names=names)
     back = torch.arange(tokens.shape[1])[:, None] - torch.arange(tokens.shape[1]) + 1
@@ -173,21 +174,21 @@ def real_matching(model, tokens, heads):
 
 @exercise("4.12")
 @pytest.mark.weights
-def test_four_heads_of_the_real_model_cost_more_than_any_random_four(heads_of, impl):
+def test_named_heads_of_the_real_model_cost_most(heads_of, impl):
     claim = heads_of("smollm2_induction_heads", layers=30, heads=9)
-    assert len(claim) == 4, f"smollm2_induction_heads has {len(claim)} heads: name four."
+    assert len(claim) == 4, f"smollm2_induction_heads: expected four heads, got {len(claim)}."
     model, _ = impl("ch02_transformer").load_pretrained("smollm2-135m")
     tokens = 1000 + repeats(20_000, PERIOD, 3, batch=1)
     for (layer, head), score in real_matching(model, tokens, claim).items():
         assert score > REAL, (
-            f"Head {layer}.{head} spends only {score:.2f} of its attention on what came after the "
-            "last copy: it is no induction head, whatever it costs. (Previous-token heads cost "
-            "much, since induction rests on them.)"
+            f"Only {score:.2f} of the attention of head {layer}.{head} is on tokens after earlier "
+            "copies, so it is not an induction head. (Previous-token heads cost much too, since "
+            "induction needs them.)"
         )
-    whole, cut = (late_loss(model, tokens, without) for without in ((), claim))
+    whole, cut = (late_loss(model, tokens, ablated) for ablated in ((), claim))
     chance = [late_loss(model, tokens, one) for one in random_sets(tuple(claim))]
     assert cut - whole > max(0.5, 2 * (max(chance) - whole)), (
-        f"Without the heads claimed the third repeat costs {cut:.2f} nats a token (whole "
-        f"{whole:.2f}); without random sets of four up to {max(chance):.2f}. That is no more than "
-        "chance does."
+        f"Without the named heads the third repeat costs {cut:.2f} nats per token (intact: "
+        f"{whole:.2f}); without random sets of four it costs up to {max(chance):.2f}. Better heads "
+        "cost clearly more than random ones."
     )

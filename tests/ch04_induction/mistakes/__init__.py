@@ -1,0 +1,1 @@
+"""Known mistakes and right answers, one file per topic."""

@@ -1,5 +1,0 @@
-"""Mistakes that chapter 4's graders must refuse, each in words that name it."""
-
-from .variants import gather
-
-WRONG = gather("WRONG")
