@@ -41,7 +41,7 @@ SHOWN = {"pointer": "ioi_pointer", "shortcut": "ioi_shortcut", "pointer, untrain
 ATTENTION = {
     "writers: END to IO": "writers_to_io",
     "writers: END to S2": "writers_to_s2",
-    "S-inhibition: END to S2": "inhibition_to_s2",
+    "act on queries: END to S2": "inhibition_to_s2",
     "strongest at S2: S2 to S1": "duplicate_to_s1",
 }
 PATHS = {
