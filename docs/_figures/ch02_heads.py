@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from docs._figures.lib.models import load_with_tokenizer
 from docs._figures.lib.plotting import attention_pattern, bars, publish
+from solutions.ch00_looking import bootstrap_interval
 from solutions.ch02_transformer import HookedTransformer, HookPoint
 
 HEADS = {"previous token": (16, 0), "induction": (18, 6), "attention sink": (18, 8)}
@@ -79,12 +80,10 @@ def losses(
     return loss.mean(dim=(1, 2))
 
 
-def bootstrap(values: torch.Tensor) -> tuple[float, float]:
+def interval_of(values: torch.Tensor) -> tuple[float, float]:
     """Compute a 95 % bootstrap interval of the mean, from 2,000 resamples."""
-    generator = torch.Generator().manual_seed(0)
-    picks = torch.randint(len(values), (2_000, len(values)), generator=generator)
-    low, high = values[picks].mean(dim=1).quantile(torch.tensor([0.025, 0.975]))
-    return low.item(), high.item()
+    low, _, high = bootstrap_interval(values, 2_000, 0.95, torch.Generator().manual_seed(0))
+    return low, high
 
 
 def measure(model: HookedTransformer) -> tuple[float, dict[tuple[int, int], torch.Tensor]]:
@@ -107,7 +106,7 @@ def draw_ablation(model: HookedTransformer) -> None:
     clean, per_text = measure(model)
     means = {head: values.mean().item() for head, values in per_text.items()}
     rise = {f"head {a}.{b}": means[a, b] for a, b in STUDIED}
-    interval = {f"head {a}.{b}": bootstrap(per_text[a, b]) for a, b in STUDIED}
+    interval = {f"head {a}.{b}": interval_of(per_text[a, b]) for a, b in STUDIED}
     null = {head: mean for head, mean in means.items() if head not in STUDIED}
     label = f"median of {N_RANDOM_HEADS} random heads"
     rise[label] = torch.tensor(list(null.values())).median().item()
