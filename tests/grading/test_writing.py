@@ -175,4 +175,4 @@ def test_docstrings_are_imperative():
 
 def test_the_rules_are_written_for_contributors():
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-    assert re.search("expected X, got Y", text) and "tests.grading.writing" in text
+    assert re.search("expected .+, got ", text) and "tests.grading.writing" in text
