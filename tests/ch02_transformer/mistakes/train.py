@@ -2,72 +2,66 @@
 
 from tests.grading.mistakes import mistakes, right_answers
 
+SHIFT = "logits[:, :-1], tokens[:, 1:]"
+LOSS = "F.cross_entropy(predicted.flatten(0, 1), actual.flatten())"
 NEXT_TOKEN_LOSS = mistakes(
     "2.15",
     "next_token_loss",
     {
-        "Each position is scored on its own token, without the shift: logits at t predict tokens[t + 1].": {
-            "logits[:, :-1], tokens[:, 1:]": "logits, tokens"
+        "Is each position scored on its own token? Logits at t predict tokens[t + 1].": {
+            SHIFT: "logits, tokens"
         },
-        "Each position is scored on its own token, with the last left out: logits at t predict tokens[t + 1].": {
+        "Are both cut at the end? Logits at t predict tokens[t + 1].": {
             "tokens[:, 1:]": "tokens[:, :-1]"
         },
-        "It turns the wrong way.": {
-            "logits[:, :-1], tokens[:, 1:]": "logits[:, 1:], tokens[:, :-1]"
+        "Is the shift reversed? Logits at t predict tokens[t + 1], not tokens[t - 1].": {
+            SHIFT: "logits[:, 1:], tokens[:, :-1]"
         },
-        "It is shifted by two; the model has to be asked about the next token.": {
-            "logits[:, :-1], tokens[:, 1:]": "logits[:, :-2], tokens[:, 2:]"
+        "Is the shift two positions? Logits at t predict tokens[t + 1].": {
+            SHIFT: "logits[:, :-2], tokens[:, 2:]"
         },
-        "The last position is counted too, against the sequence's first token; it predicts a token that is not there.": {
-            "logits[:, :-1], tokens[:, 1:]": "logits, tokens.roll(-1, 1)"
+        "Is the last position scored on the first token? It has no target.": {
+            SHIFT: "logits, tokens.roll(-1, 1)"
         },
-        "This is the sum; the mean over all predicted tokens is asked for.": {
+        "This is the sum over the predicted tokens. Take the mean.": {
             "actual.flatten()": "actual.flatten(), reduction='sum'"
         },
-        "This is a sum over positions and a mean over sequences; take the mean over both.": {
-            "F.cross_entropy(predicted.flatten(0, 1), actual.flatten())": "F.cross_entropy(predicted.flatten(0, 1), actual.flatten()) * actual.shape[1]"
+        "This is a sum over positions and a mean over sequences. Take the mean over both.": {
+            LOSS: f"{LOSS} * actual.shape[1]"
         },
-        "The sum is divided by all positions; only pos - 1 tokens a sequence are predicted.": {
-            "F.cross_entropy(predicted.flatten(0, 1), actual.flatten())": "F.cross_entropy(predicted.flatten(0, 1), actual.flatten()) * 0.8"
+        "Is the sum divided by pos? There are pos - 1 predictions per sequence.": {
+            LOSS: f"{LOSS} * actual.shape[1] / tokens.shape[1]"
         },
-        "This is in bits (log2); nats are asked for.": {
-            "F.cross_entropy(predicted.flatten(0, 1), actual.flatten())": "F.cross_entropy(predicted.flatten(0, 1), actual.flatten()) / math.log(2)"
-        },
-        "The sign is missing: surprise is minus the log-probability.": {
-            "F.cross_entropy(predicted.flatten(0, 1), actual.flatten())": "-F.cross_entropy(predicted.flatten(0, 1), actual.flatten())"
-        },
-        "The softmax is taken twice: cross_entropy and log_softmax want logits.": {
+        "This is in bits (log2). Use nats.": {LOSS: f"{LOSS} / math.log(2)"},
+        "The sign is flipped: the loss is minus the log-probability.": {LOSS: f"-{LOSS}"},
+        "Is the softmax taken twice? cross_entropy and log_softmax take logits.": {
             "predicted.f": "predicted.softmax(-1).f"
         },
-        "This is the accuracy of the argmax, which no gradient can improve.": {
-            "F.cross_entropy(predicted.flatten(0, 1), actual.flatten())": "(predicted.argmax(-1) == actual).to(logits.dtype).mean()"
+        "This is the accuracy of the argmax, which has no gradient.": {
+            LOSS: "(predicted.argmax(-1) == actual).to(logits.dtype).mean()"
         },
-        "This is the perplexity, the exponential of the loss.": {
-            "F.cross_entropy(predicted.flatten(0, 1), actual.flatten())": "F.cross_entropy(predicted.flatten(0, 1), actual.flatten()).exp()"
-        },
-        "The softmax runs over positions; it belongs over the vocabulary (dim=-1).": (
+        "This is the perplexity, the exponential of the loss.": {LOSS: f"{LOSS}.exp()"},
+        "Is the softmax over positions? Take it over the vocabulary (dim=-1).": (
             "return -logits.log_softmax(1)[:, :-1].gather(-1, tokens[:, 1:, None]).mean()"
         ),
-        "The shift runs over the batch; positions are axis 1: logits[:, :-1], tokens[:, 1:].": {
-            "logits[:, :-1], tokens[:, 1:]": "logits[:-1], tokens[1:]"
+        "Is the batch shifted? Positions are axis 1: logits[:, :-1], tokens[:, 1:].": {
+            SHIFT: "logits[:-1], tokens[1:]"
         },
-        "The batch is laid end to end and then shifted, so that a sequence's last position predicts another's first token; shift first.": (
+        "Are the sequences flattened before the shift? Then one sequence predicts the next one.": (
             "return F.cross_entropy(logits.flatten(0, 1)[:-1], tokens.flatten()[1:])"
         ),
-        "Only the last prediction of each sequence is counted.": {
-            "logits[:, :-1], tokens[:, 1:]": "logits[:, -2:-1], tokens[:, -1:]"
+        "This is the loss of the last prediction of each sequence alone.": {
+            SHIFT: "logits[:, -2:-1], tokens[:, -1:]"
         },
-    },
-    unnamed={
-        "no gradient": {
-            "F.cross_entropy(predicted.flatten(0, 1), actual.flatten())": "F.cross_entropy(predicted.flatten(0, 1), actual.flatten()).detach()"
-        },
-        "not infinitely many": (
+        "Is it the log of a softmax, where exp underflows to 0? Use log_softmax or cross_entropy.": (
             "return -logits.softmax(-1)[:, :-1].gather(-1, tokens[:, 1:, None]).log().mean()"
         ),
+    },
+    unnamed={
+        "no gradient": {LOSS: f"{LOSS}.detach()"},
         "1/8": {"actual.flatten()": "actual.flatten(), ignore_index=0"},
         "2 log 2": {
-            "F.cross_entropy(predicted.flatten(0, 1), actual.flatten())": "F.cross_entropy(predicted.reshape(len(actual), logits.shape[-1], -1), actual)"
+            LOSS: "F.cross_entropy(predicted.reshape(len(actual), logits.shape[-1], -1), actual)"
         },
     },
 )
@@ -86,11 +80,9 @@ RIGHT_2_15 = right_answers(
                 total = total + (logits[:, t].logsumexp(dim=-1) - own).mean()
             return total / (tokens.shape[1] - 1)
             """,
-        "classes on the second axis": {
-            "F.cross_entropy(predicted.flatten(0, 1), actual.flatten())": "F.cross_entropy(predicted.transpose(1, 2), actual)"
-        },
+        "classes on the second axis": {LOSS: "F.cross_entropy(predicted.transpose(1, 2), actual)"},
         "one-hot": {
-            "F.cross_entropy(predicted.flatten(0, 1), actual.flatten())": "-(F.one_hot(actual, logits.shape[-1]) * predicted.log_softmax(-1)).sum(-1).mean()"
+            LOSS: "-(F.one_hot(actual, logits.shape[-1]) * predicted.log_softmax(-1)).sum(-1).mean()"
         },
         "targets that are ignored": """
             target = torch.full_like(tokens, -100)

@@ -2,71 +2,48 @@
 
 from tests.grading.mistakes import mistakes, right_answers
 
+CLIP = "nn.utils.clip_grad_norm_(model.parameters(), clip)"
 TRAIN_STEP = mistakes(
     "2.16",
     "train_step",
     {
-        "Does the gain come before the normalising? It comes after.": """
-            loss = next_token_loss(model(tokens), tokens)
-            loss.backward()
-            optimizer.zero_grad()
-            nn.utils.clip_grad_norm_(model.parameters(), clip)
-            optimizer.step()
-            return loss.item()
-            """,
-        "The old gradient was never cleared: backward() adds to what is there, so zero_grad() belongs before it.": {
-            "    optimizer.zero_grad()\n": ""
-        },
-        "The gradient was not shortened: clip between backward() and step().": [
-            {"    nn.utils.clip_grad_norm_(model.parameters(), clip)\n": ""},
-            """
-            loss = next_token_loss(model(tokens), tokens)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            nn.utils.clip_grad_norm_(model.parameters(), clip)
-            return loss.item()
-            """,
-            """
-            loss = next_token_loss(model(tokens), tokens)
-            optimizer.zero_grad()
-            nn.utils.clip_grad_norm_(model.parameters(), clip)
-            loss.backward()
-            optimizer.step()
-            return loss.item()
-            """,
+        "The weights did not move. Call zero_grad(), backward(), clip_grad_norm_(), step(), in order.": [
+            {"optimizer.step()\n": ""},
+            {"optimizer.zero_grad()\nloss.backward()": "loss.backward()\noptimizer.zero_grad()"},
+            {
+                "loss.backward()": "optimizer.step()\nloss.backward()",
+                CLIP + "\noptimizer.step()": CLIP,
+            },
         ],
-        "Each parameter was shortened by itself, which turns the gradient; clip is for all parameters together.": {
-            "nn.utils.clip_grad_norm_(model.parameters(), clip)": "[nn.utils.clip_grad_norm_(p, clip) for p in model.parameters()]"
+        "Is the old gradient still there? backward() adds to it: call zero_grad() before.": {
+            "optimizer.zero_grad()\n": ""
         },
-        "Each number was cut to [-clip, clip] by itself, which turns the gradient; clip is for its length.": {
+        "The gradient was not clipped. Clip between backward() and step().": [
+            {CLIP + "\n": ""},
+            {CLIP + "\noptimizer.step()": "optimizer.step()\n" + CLIP},
+            {"loss.backward()\n" + CLIP: CLIP + "\nloss.backward()"},
+        ],
+        "Is each parameter clipped by itself? Clip the norm over all parameters together.": {
+            CLIP: "[nn.utils.clip_grad_norm_(p, clip) for p in model.parameters()]"
+        },
+        "Is each entry cut to [-clip, clip]? Clip the norm of the whole gradient.": {
             "grad_norm_": "grad_value_"
         },
-        "It was lengthened to clip.": {
-            "nn.utils.clip_grad_norm_(model.parameters(), clip)": "n = sum(p.grad.norm() ** 2 for p in model.parameters()) ** 0.5\n[p.grad.mul_(clip / n) for p in model.parameters()]"
+        "Is a short gradient scaled up to clip? Leave it as it is.": {
+            CLIP: "n = sum(p.grad.norm() ** 2 for p in model.parameters()) ** 0.5\n[p.grad.mul_(clip / n) for p in model.parameters()]"
         },
-        "The length is the root of the sum of squares, not the largest number.": {
-            "nn.utils.clip_grad_norm_(model.parameters(), clip)": "nn.utils.clip_grad_norm_(model.parameters(), clip, norm_type=float('inf'))"
+        "Is the largest entry clipped? Clip the norm, the root of the sum of squares.": {
+            CLIP: "nn.utils.clip_grad_norm_(model.parameters(), clip, norm_type=float('inf'))"
         },
-        "That is the loss after the update; compute it before the step.": {
+        "This is the loss after the update. Return the one before it.": {
             "loss.item()": "next_token_loss(model(tokens), tokens).item()"
         },
-        "The step goes uphill: gradient descent lowers the loss.": {
-            "loss.backward()": "(-loss).backward()"
-        },
-        "The weights did not move, though there is a gradient: call optimizer.step(), after backward().": """
-            loss = next_token_loss(model(tokens), tokens)
-            optimizer.zero_grad()
-            optimizer.step()
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), clip)
-            return loss.item()
-            """,
-        "The loss is shifted twice; next_token_loss shifts by itself.": {
+        "The sign is flipped: the step raises the loss.": {"loss.backward()": "(-loss).backward()"},
+        "Is the shift done twice? next_token_loss shifts already.": {
             "(model(tokens), tokens)": "(model(tokens)[:, :-1], tokens[:, 1:])"
         },
-        "The gradient was shortened to length 1, whatever clip is.": {", clip)": ", 1.0)"},
-        "The weights are moved by hand; the optimizer's own step() has momentum here.": [
+        "The gradient was clipped to norm 1, whatever clip is.": {", clip)": ", 1.0)"},
+        "Are the weights updated by hand? Call the optimizer's own step(), which has momentum.": [
             {
                 "optimizer.step()": "torch.optim.SGD(model.parameters(), optimizer.param_groups[0]['lr']).step()"
             },
@@ -77,13 +54,10 @@ TRAIN_STEP = mistakes(
     },
     unnamed={
         "return value of train.train_step": {"loss.item()": "loss"},
-        "call optimizer.step()": {"    optimizer.step()\n": ""},
-        "and the step used one of length": {
-            "nn.utils.clip_grad_norm_(model.parameters(), clip)": "nn.utils.clip_grad_norm_(next(model.parameters()), clip)"
-        },
-        "no gradient": {"loss.backward()": "loss.clamp(max=clip).backward()"},
+        "the step used": {CLIP: "nn.utils.clip_grad_norm_(next(model.parameters()), clip)"},
+        "the step used a gradient": {"loss.backward()": "loss.clamp(max=clip).backward()"},
         "The loss of this batch": {
-            "    nn.utils.clip_grad_norm_(model.parameters(), clip)\n": "    n = nn.utils.clip_grad_norm_(model.parameters(), clip)\n",
+            CLIP: f"n = {CLIP}",
             "loss.item()": "n.item()",
         },
     },
@@ -121,7 +95,7 @@ RIGHT_2_16 = right_answers(
             """,
         "cleared to zeros": {"optimizer.zero_grad()": "model.zero_grad(set_to_none=False)"},
         "clipped by hand": {
-            "nn.utils.clip_grad_norm_(model.parameters(), clip)": "length = torch.stack([p.grad.norm() for p in model.parameters()]).norm()\nif length > clip:\n    for p in model.parameters():\n        p.grad = p.grad * (clip / length)"
+            CLIP: "length = torch.stack([p.grad.norm() for p in model.parameters()]).norm()\nif length > clip:\n    for p in model.parameters():\n        p.grad = p.grad * (clip / length)"
         },
     },
 )
