@@ -175,7 +175,8 @@ def self_repair(
     total: loss when everything after the head is recomputed. Both are clean minus ablated, so a
         head that works for the answer has a positive direct effect.
 
-    Units: those of the metric; 0 means without repair; below 0 other components depended on the head.
+    Units: those of the metric; 0 means without repair, and below 0 other components depended on
+        the head.
     """
     # exercise 7.7
     return direct.mean(dim=-1) - total.mean(dim=-1)
