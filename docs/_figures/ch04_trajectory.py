@@ -79,14 +79,8 @@ def draw_trajectories() -> None:
     stacks = {kind: losses_of(name) for kind, name in KINDS.items()}
     middles = {k: [steepest_snapshot(run) for run in runs_of(k, "repeats")] for k in KINDS}
     own = {kind: [loss_pca(run) for run in runs] for kind, runs in stacks.items()}
-    angles = {
-        kind: [turning_angle(path, at) for path, at in zip(own[kind], middles[kind], strict=True)]
-        for kind in KINDS
-    }
-    widest = {
-        kind: [max(turning_angle(path, at) for at in range(4, 21)) for path in own[kind]]
-        for kind in KINDS
-    }
+    angles = {kind: angles_at(own[kind], middles[kind]) for kind in KINDS}
+    widest = {kind: [widest_angle(path) for path in own[kind]] for kind in KINDS}
     paths = {kind: runs[0] for kind, runs in own.items()}
     joint = {
         "two plain models": joint_numbers(stacks, middles, PLAIN),
@@ -127,6 +121,16 @@ def draw_trajectories() -> None:
         seeds=range(3),
         size=(8.0, 3.6),
     )
+
+
+def angles_at(paths: list[Tensor], middles: list[int]) -> list[float]:
+    """Compute the turning angle of each path at its own snapshot."""
+    return [turning_angle(path, at) for path, at in zip(paths, middles, strict=True)]
+
+
+def widest_angle(path: Tensor) -> float:
+    """Return the largest turning angle between steps 100 and 500."""
+    return max(turning_angle(path, at) for at in range(4, 21))
 
 
 def losses_of(name: str) -> list[Tensor]:
