@@ -8,6 +8,7 @@ tests/chNN_x/mistakes/*.py hold tables of records, which MISTAKES.md describes:
 checks, importers and callers run the record, and no file is written.
 """
 
+import ast
 import contextlib
 import functools
 import inspect
@@ -20,6 +21,7 @@ from types import CodeType, FunctionType
 
 from chapters.course.answer_tables import FILE, answer_files, answers_in, blank_answers
 from chapters.course.exercise_marks import Answer, stub_line
+from chapters.course.import_hook import merge_reference
 
 from .answer_tables_fixture import REPLACED
 
@@ -255,21 +257,28 @@ def _fits(package: str, file: Path, bodies: dict[str, str]):
     parts = file.relative_to(_folder(package)).with_suffix("").parts
     module = import_module(".".join([package, *parts]))
     text = with_answers(_text(file), file.name, bodies)
-    codes = _compiled(text, str(file))
+    # Where the import hook put reference answers into a module, it also chooses inner answers.
+    merged = getattr(module.__loader__, "reference", file)
+    reference = _text(merged) if merged != file and merged.is_file() else ""
+    codes = _compiled(text, str(file), reference)
     # An inner function is made by the function around it, so that one is lent other code.
     for name in dict.fromkeys(qualname.split(".<locals>")[0] for qualname in bodies):
         function, code = _innermost(module, name), codes[name]
         wanted = function.__code__.co_freevars
         if code.co_freevars != wanted and wanted == ("__class__",):
             mentioned = bodies | {name: bodies[name] + "\n__class__"}
-            code = _compiled(with_answers(_text(file), file.name, mentioned), str(file))[name]
+            text = with_answers(_text(file), file.name, mentioned)
+            code = _compiled(text, str(file), reference)[name]
         yield function, code
 
 
 @functools.lru_cache(maxsize=256)
-def _compiled(text: str, path: str) -> dict[str, CodeType]:
+def _compiled(text: str, path: str, reference: str) -> dict[str, CodeType]:
     """Every code object of a file by its qualname."""
-    code = compile(text, path, "exec", dont_inherit=True)
+    tree = ast.parse(text, path)
+    if reference:
+        merge_reference(tree, reference, typechecked=True)
+    code = compile(tree, path, "exec", dont_inherit=True)
     return {one.co_qualname: one for one in _codes(code)}
 
 
