@@ -78,14 +78,17 @@ class _WithoutAnnotations(ast.NodeTransformer):
     """Remove the annotations of arguments, results and variables; fields keep their names."""
 
     def visit_arg(self, node: ast.arg) -> ast.arg:
+        """Remove the annotation of an argument."""
         node.annotation = None
         return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """Remove the annotation of the result."""
         node.returns = None
         return self.generic_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        """Turn an annotated variable into a plain one."""
         node.annotation = ast.Constant(None)
         if node.value is None:
             return node

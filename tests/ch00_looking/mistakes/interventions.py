@@ -5,63 +5,60 @@ from tests.grading.mistakes import mistakes, right_answers
 UNIT = "unit = direction / direction.norm()\n"
 OWN = UNIT + "own = (acts @ unit)[:, None]\n"
 
+GAP = "gap = ((NEW - acts) @ unit)[:, None]\n"
+SHARED = {
+    "Is the direction not normalised? Divide it by its norm.": (
+        "return acts + ((NEW - acts) @ direction)[:, None] * direction"
+    ),
+    "Is one of the factors not a unit vector?": (UNIT + GAP + "return acts + gap * direction"),
+    "Is the direction divided by the SQUARE of its norm, twice?": (
+        UNIT.replace("norm()", "norm() ** 2") + GAP + "return acts + gap * unit"
+    ),
+    "Is the direction divided by the sum of its absolute entries? Divide by the norm.": (
+        UNIT.replace("norm()", "abs().sum()") + GAP + "return acts + gap * unit"
+    ),
+    "Is the old coordinate not removed first?": (
+        UNIT + "return acts + torch.atleast_1d(NEW @ unit)[:, None] * unit"
+    ),
+    "Only the component along the direction is left. Keep the orthogonal component.": (
+        UNIT + "return torch.atleast_1d(NEW @ unit)[:, None] * unit.expand_as(acts)"
+    ),
+    "Is everything but the direction replaced? Replace only the coordinate along it.": (
+        OWN + "return NEW + (own - torch.atleast_1d(NEW @ unit)[:, None]) * unit"
+    ),
+    "Is the whole activation replaced? Replace only the coordinate along the direction.": (
+        "return NEW.expand_as(acts).clone()"
+    ),
+    "Is nothing changed?": "return acts.clone()",
+    "Does the change have the opposite sign?": UNIT + GAP + "return acts - gap * unit",
+    "Is the change twice as large (a reflection)?": (UNIT + GAP + "return acts + 2 * gap * unit"),
+    "Is it only half of the change?": UNIT + GAP + "return acts + gap / 2 * unit",
+    "Does every example get the change of the first one?": (
+        UNIT + GAP + "return acts + gap[:1] * unit"
+    ),
+    "Does every example get the mean change?": (UNIT + GAP + "return acts + gap.mean() * unit"),
+    "Is the change added to every entry? Multiply it by the unit direction.": (
+        UNIT + GAP + "return acts + gap"
+    ),
+}
+"""Words -> body of the mistakes that both exercises share; NEW has the coordinates to put in."""
+IN_PLACE = {
+    "`acts` is edited in place": UNIT + GAP + "acts += gap * unit\nreturn acts",
+    "`direction` is edited in place": (
+        "direction /= direction.norm()\n"
+        + GAP.replace("unit", "direction")
+        + "return acts + gap * direction"
+    ),
+}
+
 
 def geometry(number, function, new):
-    """Mistakes that both exercises share; new: the vectors whose coordinates are put in."""
-    gap = f"gap = (({new} - acts) @ unit)[:, None]\n"
-    return mistakes(
-        number,
-        function,
-        {
-            "Is the direction not normalised? Divide it by its norm.": (
-                f"return acts + (({new} - acts) @ direction)[:, None] * direction"
-            ),
-            "Is one of the factors not a unit vector?": (
-                UNIT + gap + "return acts + gap * direction"
-            ),
-            "Is the direction divided by the SQUARE of its norm, twice?": (
-                UNIT.replace("norm()", "norm() ** 2") + gap + "return acts + gap * unit"
-            ),
-            "Is the direction divided by the sum of its absolute entries? Divide by the norm.": (
-                UNIT.replace("norm()", "abs().sum()") + gap + "return acts + gap * unit"
-            ),
-            "Is the old coordinate not removed first?": (
-                UNIT + f"return acts + torch.atleast_1d({new} @ unit)[:, None] * unit"
-            ),
-            "Only the component along the direction is left. Keep the orthogonal component.": (
-                UNIT + f"return torch.atleast_1d({new} @ unit)[:, None] * unit.expand_as(acts)"
-            ),
-            "Is everything but the direction replaced? Replace only the coordinate along it.": (
-                OWN + f"return {new} + (own - torch.atleast_1d({new} @ unit)[:, None]) * unit"
-            ),
-            "Is the whole activation replaced? Replace only the coordinate along the direction.": (
-                f"return {new}.expand_as(acts).clone()"
-            ),
-            "Is nothing changed?": "return acts.clone()",
-            "Does the change have the opposite sign?": UNIT + gap + "return acts - gap * unit",
-            "Is the change twice as large (a reflection)?": (
-                UNIT + gap + "return acts + 2 * gap * unit"
-            ),
-            "Is it only half of the change?": UNIT + gap + "return acts + gap / 2 * unit",
-            "Does every example get the change of the first one?": (
-                UNIT + gap + "return acts + gap[:1] * unit"
-            ),
-            "Does every example get the mean change?": (
-                UNIT + gap + "return acts + gap.mean() * unit"
-            ),
-            "Is the change added to every entry? Multiply it by the unit direction.": (
-                UNIT + gap + "return acts + gap"
-            ),
-        },
-        unnamed={
-            "`acts` is edited in place": UNIT + gap + "acts += gap * unit\nreturn acts",
-            "`direction` is edited in place": (
-                "direction /= direction.norm()\n"
-                + gap.replace("unit", "direction")
-                + "return acts + gap * direction"
-            ),
-        },
+    """The shared mistakes of one exercise; new: the vectors whose coordinates are put in."""
+    named, unnamed = (
+        {words: body.replace("NEW", new) for words, body in table.items()}
+        for table in (SHARED, IN_PLACE)
     )
+    return mistakes(number, function, named, unnamed=unnamed)
 
 
 ABLATE = geometry("0.13", "ablate_direction", "mean") + mistakes(
