@@ -1,87 +1,97 @@
-"""Mistakes in the exercises of hooks, and right answers written another way."""
+"""Mistakes in the hook point (2.1), and right answers written another way."""
 
 from tests.grading.mistakes import mistakes, right_answers
 
-HOOKPOINT_FORWARD = mistakes(
+HOOKS, OBSERVERS = (
+    "for hook in self.hooks:",
+    "for observer in self.observers:\n    observer(x, self)",
+)
+CHOSEN, CHECK = (
+    "copy if returned is None else returned",
+    "check_replacement(replacement, x, hook, self)",
+)
+
+HOOK_POINT = mistakes(
     "2.1",
     "HookPoint.forward",
     {
         "Do the hooks run in reverse order?": {"in self.hooks:": "in reversed(self.hooks):"},
-        "Does each hook get the tensor that came in, instead of what the hook before it returned?": {
-            "for hook in self.hooks:": "first = x\nfor hook in self.hooks:",
+        "Does each hook get the original tensor, instead of what the hook before it returned?": {
+            HOOKS: f"first = x\n{HOOKS}",
             "copy = x.clone()": "copy = first.clone()",
         },
-        "That is what came in: is the return value compared with None, or is its truth asked for, as `or` does? A zero is false.": {
-            "copy if returned is None else returned": "returned or copy"
+        "Is the return value tested for truth, as `or` does? A zero is false: compare with None.": {
+            CHOSEN: "returned or copy"
         },
         "Does the hook get x itself? It must get a copy (clone).": {"x.clone()": "x"},
         "Do all hooks share one copy? Each must get its own.": [
-            {
-                "for hook in self.hooks:\n    copy = x.clone()": "x = x.clone()\nfor hook in self.hooks:\n    copy = x"
-            },
+            {f"{HOOKS}\n    copy = x.clone()": f"x = x.clone()\n{HOOKS}\n    copy = x"},
             {"copy = x.clone()": "copy = x if hook is not self.hooks[0] else x.clone()"},
         ],
         "Is only x copied, and not what a hook returned?": {
-            "for hook in self.hooks:": "ours = False\nfor hook in self.hooks:",
+            HOOKS: f"ours = False\n{HOOKS}",
             "copy = x.clone()": "copy = x if ours else x.clone()",
             "x = replacement": "x, ours = replacement, returned is not None",
         },
-        "Does x go on, instead of the copy that the hook has edited?": {
+        "Is x returned, instead of the copy that the hook has edited?": {
             "copy if returned is None": "x if returned is None"
         },
         "Does only the first hook run, or only the first return value count?": {
             "x = replacement": "x = replacement\n    if returned is not None:\n        break"
         },
-        "That is what came in: are the observers called before the hooks?": {
-            "for hook in self.hooks:": "for observer in self.observers:\n    observer(x, self)\nfor hook in self.hooks:",
-            "x = replacement\nfor observer in self.observers:\n    observer(x, self)": "x = replacement",
+        "Are the observers called before the hooks?": {
+            HOOKS: f"{OBSERVERS}\n{HOOKS}",
+            f"x = replacement\n{OBSERVERS}": "x = replacement",
         },
-        "That is what an observer returned: is it used as a replacement?": {
-            "            observer(x, self)": "            heard = observer(x, self)\n    x = x if heard is None else heard"
+        "Is what an observer returns used as a replacement?": {
+            "observer(x, self)": "new = observer(x, self)\n    x = x if new is None else new"
+        },
+        "Is None passed on as if it were a replacement?": {CHOSEN: "returned"},
+        "Is x cloned although there is no hook?": {HOOKS: f"x = x.clone()\n{HOOKS}"},
+        "Is x cloned for the observers? They must get the tensor that is returned.": [
+            {OBSERVERS: f"x = x.clone() if self.observers else x\n{OBSERVERS}"},
+            {"observer(x, self)": "observer(x.clone(), self)"},
+            {"return x": "return x.clone() if self.hooks else x"},
+        ],
+        "Is the copy made without the graph (detach)? clone keeps the graph.": {
+            "x.clone()": "x.detach().clone()"
+        },
+        "Are the observers never called?": {OBSERVERS: ""},
+        "Are the observers called inside the loop over the hooks?": {
+            OBSERVERS: "    for observer in self.observers:\n        observer(x, self)"
+        },
+        "Is `return` inside the loop over the observers?": {
+            "observer(x, self)": "observer(x, self)\n    return x"
+        },
+        "Is hook(...) called twice? Give what it returns a name.": {
+            "returned = hook(copy, self)": "hook(copy, self)\n    returned = hook(copy, self)"
+        },
+        "Does a pass use up the hooks (pop)?": {
+            "in self.hooks:": "in [self.hooks.pop(0) for _ in list(self.hooks)]:"
+        },
+        "Does a pass use up the observers (pop)?": {
+            "in self.observers:": "in [self.observers.pop(0) for _ in list(self.observers)]:"
+        },
+        "Is a return value that is not a tensor ignored? It must fail in check_replacement.": {
+            CHOSEN: "returned if torch.is_tensor(returned) else copy"
         },
     },
     unnamed={
-        "Is None passed on as if it were a replacement?": {
-            "copy if returned is None else returned": "returned"
-        },
-        "Is x cloned although there is no hook?": {
-            "for hook in self.hooks:": "x = x.clone()\nfor hook in self.hooks:"
-        },
-        "no hook and 1 observers": {
-            "for observer in self.observers:": "x = x.clone() if self.observers else x\nfor observer in self.observers:"
-        },
-        "Is the copy made without the graph": {"x.clone()": "x.detach().clone()"},
         "Is check_replacement called after each hook?": [
-            {"            check_replacement(replacement, x, hook, self)\n": ""},
-            """
-            old, hook = x, None
-            for hook in self.hooks:
-                copy = x.clone()
-                returned = hook(copy, self)
-                x = copy if returned is None else returned
-            if hook:
-                check_replacement(x, old, hook, self)
-            for observer in self.observers:
-                observer(x, self)
-            return x
-            """,
+            {f"    {CHECK}\n": ""},
+            {CHECK: "check_replacement(x, replacement, hook, self)"},
+            {CHECK: "check_replacement(replacement, replacement, hook, self)"},
+            {
+                HOOKS: f"old, hook = x, None\n{HOOKS}",
+                f"    {CHECK}\n": "",
+                OBSERVERS: f"if hook:\n    check_replacement(x, old, hook, self)\n{OBSERVERS}",
+            },
         ],
-        "must be the hook point itself": {
-            "returned = hook(copy, self)": "returned = hook(copy, self.name)"
-        },
-        "two positional arguments": {
-            "returned = hook(copy, self)": "returned = hook(copy, point=self)"
-        },
-        "must be called once each": {
-            "        for observer in self.observers:\n    observer(x, self)\n": ""
-        },
-        "Are they called inside the loop over the hooks": {
-            "        for observer in self.observers:\n    observer(x, self)": "            for observer in self.observers:\n        observer(x, self)"
-        },
-        "the very tensor that leaves the point": {"observer(x, self)": "observer(x.clone(), self)"},
+        "Expected the hook point as second argument": {"hook(copy, self)": "hook(copy, self.name)"},
+        "two positional arguments": {"hook(copy, self)": "hook(copy, point=self)"},
     },
 )
-RIGHT_2_1 = right_answers(
+RIGHT = right_answers(
     "2.1",
     "HookPoint.forward",
     {
@@ -97,16 +107,23 @@ RIGHT_2_1 = right_answers(
             return x
             """,
         "copied by adding nothing": {"x.clone()": "x + 0"},
-        "None is never checked": """
-            for hook in self.hooks:
-                new = x.clone()
-                out = hook(new, self)
-                if out is not None:
-                    check_replacement(out, x, hook, self)
-                    new = out
-                x = new
-            for observer in self.observers:
-                observer(x, self)
+        "None is never checked": {
+            "replacement = copy if returned is None else returned": "replacement = copy",
+            CHECK: f"if returned is not None:\n        replacement = returned\n        {CHECK}",
+        },
+        "by reduce": """
+            from functools import reduce
+
+            def step(old, hook):
+                mine = old.clone()
+                new = hook(mine, self)
+                new = mine if new is None else new
+                check_replacement(new=new, old=old, hook=hook, point=self)
+                return new
+
+            x = reduce(step, self.hooks, x)
+            for number in range(len(self.observers)):
+                self.observers[number](x, self)
             return x
             """,
     },

@@ -1,90 +1,107 @@
-"""Mistakes in the exercises of hooks_with, and right answers written another way."""
+"""Mistakes in the `with` block of hooks (2.2), and right answers written another way."""
 
 from tests.grading.mistakes import mistakes, right_answers
 
-HOOKEDMODULE_HOOKS = mistakes(
+BEFORE = "before = [point.hooks for point in points]\n"
+ATTACH = """for point, added in zip(points, lists, strict=True):
+    point.hooks = [*point.hooks, *added]
+"""
+RESTORE = """for point, found in zip(points, before, strict=True):
+    point.hooks = found
+"""
+TRY = """try:
+    for point, added in zip(points, lists, strict=True):
+        point.hooks = [*point.hooks, *added]
+    yield self
+"""
+ADDED, FOUND = "[*point.hooks, *added]", "point.hooks = found"
+
+WITH_HOOKS = mistakes(
     "2.2",
     "HookedModule.hooks",
     {
-        "That is the value with the hook: it was never taken off.": {
-            "point.hooks = [*point.hooks, *added]": "point.hooks += added"
-        },
-        "That is the value without the hook: is it put on before the yield?": """
-            before = [point.hooks for point in points]
-            yield self
-            for point, added in zip(points, lists, strict=True):
-                point.hooks = [*point.hooks, *added]
-            for point, found in zip(points, before, strict=True):
-                point.hooks = found
-            """,
-    },
-    unnamed={
-        "runs only if it is in a `finally`": """
-            before = [point.hooks for point in points]
-            for point, added in zip(points, lists, strict=True):
-                point.hooks = [*point.hooks, *added]
-            yield self
-            for point, found in zip(points, before, strict=True):
-                point.hooks = found
-            """,
-        "misses what Ctrl-C raises": """
-            before = [point.hooks for point in points]
-            for point, added in zip(points, lists, strict=True):
-                point.hooks = [*point.hooks, *added]
+        "Are the hooks never removed? Is the old list extended (+=), or a zip read twice?": [
+            {f"point.hooks = {ADDED}": "point.hooks += added"},
+            """
+            pairs = zip(points, lists, [point.hooks for point in points], strict=True)
             try:
-                yield self
-            except Exception:
-                for point, found in zip(points, before, strict=True):
-                    point.hooks = found
-                raise
-            for point, found in zip(points, before, strict=True):
-                point.hooks = found
-            """,
-        "it was swallowed": [
-            {"        finally:": "        except BaseException:\n    pass\nfinally:"},
-            {"point.hooks = found": "point.hooks = found\n    return"},
-        ],
-        "Is the list of hooks emptied on exit?": {"point.hooks = found": "point.hooks = []"},
-        "Was the outer block's a taken off": """
-            try:
-                for point, added in zip(points, lists, strict=True):
-                    point.hooks = [*point.hooks, *added]
+                for point, added, before in pairs:
+                    point.hooks = [*before, *added]
                 yield self
             finally:
-                for point, added in zip(points, lists, strict=True):
-                    for hook in added:
-                        point.hooks.remove(hook)
+                for point, _, before in pairs:
+                    point.hooks = before
             """,
-        "list[-0:] is the whole list": {
-            "point.hooks = found": "del point.hooks[-len(lists[points.index(point)]) :]"
+        ],
+        "Are the hooks attached after the yield?": f"{BEFORE}yield self\n{ATTACH}{RESTORE}",
+        "Are the hooks removed only if no error occurs? Use `finally`.": (
+            f"{BEFORE}{ATTACH}yield self\n{RESTORE}"
+        ),
+        "Does `except Exception` miss what Ctrl-C raises? Use `finally`.": f"""
+{BEFORE}{TRY}except Exception:
+    for point, found in zip(points, before, strict=True):
+        point.hooks = found
+    raise
+{RESTORE}""",
+        "Is the error caught? `finally` passes it on; `return` in `finally` does not.": [
+            {"finally:": "except BaseException:\n    pass\nfinally:"},
+            {FOUND: f"{FOUND}\n    return"},
+        ],
+        "Are all hooks of a point removed, and not only those of the block?": {
+            FOUND: "point.hooks = []"
         },
-        "All hooks must be off after the block.": {
-            "point.hooks = found": "point.hooks.pop() if point.hooks else None"
+        "Does list.remove remove the enclosing block's hook? It takes the first equal entry.": f"""
+{TRY}finally:
+    for point, added in zip(points, lists, strict=True):
+        for hook in added:
+            point.hooks.remove(hook)
+""",
+        "Is list[-0:] deleted? That is the whole list.": {
+            FOUND: "del point.hooks[-len(lists[points.index(point)]) :]"
         },
-        "Are all hooks equal to the inner one taken off": {
-            "point.hooks = found": "point.hooks = [h for h in point.hooks if h not in lists[points.index(point)]]"
+        "Is one hook removed per point, however many there are?": {
+            FOUND: "point.hooks.pop() if point.hooks else None"
+        },
+        "Are all hooks removed that are equal to one of the block?": {
+            FOUND: "point.hooks = [h for h in point.hooks if h not in lists[points.index(point)]]"
         },
         "Are the new hooks put before those that are there already?": {
-            "[*point.hooks, *added]": "[*added, *point.hooks]"
+            ADDED: "[*added, *point.hooks]"
         },
-        "Are the hooks put on in reverse?": {
-            "[*point.hooks, *added]": "[*point.hooks, *reversed(added)]"
+        "Are the hooks attached in reverse order?": {ADDED: "[*point.hooks, *reversed(added)]"},
+        "Is each hook attached twice?": {ADDED: "[*point.hooks, *added, *added]"},
+        "Is a hook left out because it is attached already?": {
+            ADDED: "[*point.hooks, *(h for h in added if h not in point.hooks)]"
         },
-        "Is each hook put on twice?": {"[*point.hooks, *added]": "[*point.hooks, *added, *added]"},
-        "Is a left out because it is on already?": {
-            "[*point.hooks, *added]": "[*point.hooks, *(h for h in added if h not in point.hooks)]"
+        "Does a block detach the hooks of the enclosing block?": {ADDED: "added"},
+        "Does every point get the old hooks of the first one?": {FOUND: "point.hooks = before[0]"},
+        "Does every point get the old hooks of the last one?": {
+            "[point.hooks for point in points]": "[points[-1].hooks] * len(points)"
         },
-        "Does the inner block throw the outer one's hooks off?": {
-            "[*point.hooks, *added]": "added"
+        "Does every point get the hooks of all points?": {ADDED: "[*point.hooks, *sum(lists, [])]"},
+        "Does a bare `yield` give None? Write `yield self`.": {"yield self": "yield"},
+        "Is the yield inside the loop over the points? Attach all hooks, then yield once.": """
+            for point, added in zip(points, lists, strict=True):
+                before = point.hooks
+                point.hooks = [*before, *added]
+                try:
+                    yield self
+                finally:
+                    point.hooks = before
+            """,
+        "Are the old hooks copied (deepcopy)? Copy the list, not what is in it.": {
+            BEFORE: "from copy import deepcopy\nbefore = deepcopy([point.hooks for point in points])\n"
         },
-        "That is what the first point had": {"point.hooks = found": "point.hooks = before[0]"},
-        "Do the hooks of all points go on every point?": {
-            "[*point.hooks, *added]": "[*point.hooks, *sum(lists, [])]"
+        "Are the new hooks copied (deepcopy)? Copy the list, not what is in it.": {
+            BEFORE: f"from copy import deepcopy\n{BEFORE}",
+            ADDED: "[*point.hooks, *deepcopy(added)]",
         },
-        "A bare `yield` gives None": {"yield self": "yield"},
+        "Are all points emptied on exit, also those that the block does not name?": {
+            "finally:\n": "finally:\n    for point in self.hook_points().values():\n        point.hooks = []\n"
+        },
     },
 )
-RIGHT_2_2 = right_answers(
+RIGHT = right_answers(
     "2.2",
     "HookedModule.hooks",
     {
@@ -110,6 +127,25 @@ RIGHT_2_2 = right_answers(
                 raise
             for point in points:
                 point.hooks = before[point]
+            """,
+        "an ExitStack": """
+            from contextlib import ExitStack
+
+            with ExitStack() as stack:
+                for point, added in zip(points, lists, strict=True):
+                    stack.callback(setattr, point, "hooks", point.hooks)
+                    point.hooks = point.hooks + added
+                yield self
+            """,
+        "appended one by one, and popped": """
+            for point, added in zip(points, lists, strict=True):
+                point.hooks += added
+            try:
+                yield self
+            finally:
+                for point, added in zip(points, lists, strict=True):
+                    for _ in added:
+                        point.hooks.pop()
             """,
     },
 )
