@@ -2,14 +2,16 @@
 
 from tests.grading.mistakes import mistakes, right_answers
 
+SCALED = "kept / kept.sum(dim=-1, keepdim=True)"
+UNSORT = "return torch.zeros_like(probabilities).scatter(-1, tokens, kept)"
 KEEP_TOP_P = mistakes(
     "2.18",
     "keep_top_p",
     {
-        "The token that crosses p was dropped; without it p is not reached.": {
+        "Is the token that crosses p dropped? Without it p is not reached.": {
             "ordered.cumsum(dim=-1) - ordered": "ordered.cumsum(dim=-1)"
         },
-        "One token too many is kept: p was reached before it.": [
+        "Is one token too many kept? p was reached before it.": [
             {"before < p": "before - ordered < p"},
             {"before < p": "before <= p"},
             {
@@ -17,56 +19,52 @@ KEEP_TOP_P = mistakes(
                 "ordered.where(before < p, 0.0)": "ordered.masked_fill(remove.roll(1, dims=-1).index_fill(-1, torch.tensor(0), False), 0.0)",
             },
         ],
-        "These are sorted by probability; they belong at their tokens' places.": {
-            "return torch.zeros_like(probabilities).scatter(-1, tokens, kept)": "return kept"
-        },
-        "The choice made in sorted order was used in the order of the vocabulary; scatter it back.": {
+        "These are sorted by probability. Scatter them to their tokens.": {UNSORT: "return kept"},
+        "Is a mask in sorted order used in the order of the vocabulary? Scatter it back.": {
             "ordered.where(before < p, 0.0)": "probabilities.where(before < p, 0.0)",
-            "return torch.zeros_like(probabilities).scatter(-1, tokens, kept)": "return kept",
+            UNSORT: "return kept",
         },
-        "Probabilities were added up in the order of the vocabulary; sort them first.": """
+        "Are probabilities summed in the order of the vocabulary? Sort them first.": """
             before = probabilities.cumsum(dim=-1) - probabilities
             kept = probabilities.where(before < p, 0.0)
             return kept / kept.sum(dim=-1, keepdim=True)
             """,
-        "What is kept of each row is not rescaled to sum to one.": {
-            "kept / kept.sum(dim=-1, keepdim=True)": "kept"
-        },
-        "The order is ascending: the least likely tokens are kept.": {", descending=True": ""},
-        "Tokens below probability p were dropped; p is for the sum of the likeliest.": """
+        "The rows do not sum to one. Divide each by its sum.": {SCALED: "kept"},
+        "Are the least likely tokens kept? Sort in descending order.": {", descending=True": ""},
+        "Are tokens below probability p dropped? p is the sum that the likeliest reach.": """
             kept = probabilities.where(probabilities >= p, 0.0)
             return kept / kept.sum(dim=-1, keepdim=True)
             """,
-        "Every row keeps as many tokens as the first.": {
+        "Does every row keep as many tokens as the first?": {
             "ordered.where(before < p, 0.0)": "ordered.where(before[0] < p, 0.0)"
         },
-        "What is kept is divided by its sum over the whole batch; each row sums to one.": {
-            "kept / kept.sum(dim=-1, keepdim=True)": "kept / kept.sum()"
+        "Is it divided by the sum over the whole batch? Each row sums to one.": {
+            SCALED: "kept / kept.sum()"
         },
-        "gather reads in the sorted order once more; to go back takes scatter.": {
+        "Is gather used to undo the sort? Use scatter.": {
             "torch.zeros_like(probabilities).scatter(-1, tokens, kept)": "kept.gather(-1, tokens)"
         },
-        "Every row keeps as many tokens as the row that needs most.": {
+        "Does every row keep as many tokens as the row that needs most?": {
             "before < p": "(before < p).any(dim=0)"
+        },
+        "Is it compared with the last kept probability? That keeps all tokens equal to it.": {
+            UNSORT: "last = ordered.where(kept > 0, 1.0).amin(dim=-1, keepdim=True)\nkept = probabilities.where(probabilities >= last, 0.0)\nreturn kept / kept.sum(dim=-1, keepdim=True)"
         },
     },
     unnamed={
         "the fewest that reach p": [
-            {"kept / kept.sum(dim=-1, keepdim=True)": "kept.softmax(dim=-1)"},
-            {"kept / kept.sum(dim=-1, keepdim=True)": "kept / p"},
+            {SCALED: "kept.softmax(dim=-1)"},
+            {SCALED: "kept / p"},
             """
             best = probabilities.amax(dim=-1, keepdim=True)
             kept = probabilities.where(probabilities >= p * best, 0.0)
             return kept / kept.sum(dim=-1, keepdim=True)
             """,
         ],
-        "keeps all its equals": {
-            "return torch.zeros_like(probabilities).scatter(-1, tokens, kept)": "last = ordered.where(kept > 0, 1.0).amin(dim=-1, keepdim=True)\nkept = probabilities.where(probabilities >= last, 0.0)\nreturn kept / kept.sum(dim=-1, keepdim=True)"
-        },
-        "in place": {
+        "is changed in place": {
             "torch.zeros_like(probabilities).scatter(-1, tokens, kept)": "probabilities.zero_().scatter_(-1, tokens, kept)"
         },
-        "so nothing ever reaches p=1": """
+        "p=1 is never reached": """
             ordered, tokens = probabilities.sort(dim=-1, descending=True)
             last = (ordered.cumsum(dim=-1) >= p).int().argmax(dim=-1, keepdim=True)
             kept = ordered.where(torch.arange(ordered.shape[-1]) <= last, 0.0)
