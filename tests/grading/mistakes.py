@@ -162,10 +162,6 @@ def gather(chapter: str, kind: type[Variant]) -> list:
             module = import_module(f"tests.{chapter}.mistakes.{path.stem}")
             lists = [value for value in vars(module).values() if isinstance(value, list)]
             found += [one for values in lists for one in values if isinstance(one, kind)]
-    old = TESTS / chapter / ("wrong_answers.py" if kind is Mistake else "right_answers.py")
-    if old.is_file():  # what is not converted yet
-        module = import_module(f"tests.{chapter}.{old.stem}")
-        found += [one.record() for one in getattr(module, old.stem.split("_")[0].upper())]
     return sorted(dict.fromkeys(found), key=lambda one: int(one.number.split(".")[1]))
 
 

@@ -47,7 +47,7 @@ class Recorder:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Sum the points; an exercise's are earned when all its graders pass, or not at all."""
-        if self.config.option.no_summary:  # hundreds of variants would each read the whole book
+        if self.config.option.no_summary:  # a second session would read the whole book
             return
         exercises = read_exercises()
         points = {

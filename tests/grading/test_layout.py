@@ -169,7 +169,7 @@ def test_files_stay_within_their_budget():
 def test_functions_stay_within_their_budget():
     offences = []
     for name, tree in everything():
-        code = code_lines(name)
+        code = set() if "/mistakes/" in name else code_lines(name)
         for qualname, node in functions_of(tree).items():
             if f"{name}: {qualname}" not in ALLOWED:
                 offences += [f"{name}: {qualname} has {excess}" for excess in excesses(node, code)]
@@ -238,7 +238,7 @@ def test_everything_public_has_a_docstring():
         documented = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
         functions = [node for path, node in functions_of(tree).items() if "<locals>" not in path]
         for node in [*documented, *functions]:
-            if not node.name.startswith("_") and not ast.get_docstring(node):
+            if not node.name.startswith(("_", "visit_")) and not ast.get_docstring(node):
                 offences.append(f"{name}, line {node.lineno}: {node.name}")
         if not ast.get_docstring(tree):
             offences.append(f"{name} as a whole")
