@@ -30,15 +30,15 @@ LAYERNORM_FORWARD = mistakes(
         "Is the bias added before the gain is multiplied?": {
             "centred / scale * self.w + self.b": "(centred / scale + self.b) * self.w"
         },
-        "Does the gain come before the normalising? It comes after.": {
+        "Is x multiplied by the gain before it is normalised? The gain is the last step.": {
             " * self.w": "",
             "wide.mean(dim=-1, keepdim=True)": "wide.mean(dim=-1, keepdim=True)\nwide = wide * self.w\ncentred = wide - wide.mean(dim=-1, keepdim=True)",
         },
-        "Is the mean never taken away, as in RMSNorm?": {
+        "Is the mean never subtracted, as in RMSNorm?": {
             "centred = wide - wide.mean(dim=-1, keepdim=True)": "centred = wide"
         },
-        "Is the mean taken away in the variance only?": {"centred / scale": "wide / scale"},
-        "Are the squares taken of x itself, before its mean is taken away?": {
+        "Is the mean subtracted in the variance only?": {"centred / scale": "wide / scale"},
+        "Are the squares taken of x itself, before its mean is subtracted?": {
             "centred.pow(2).mean(dim=-1, keepdim=True)": "wide.pow(2).mean(dim=-1, keepdim=True)"
         },
         "They differ by rounding alone: is something computed in lower precision?": {
@@ -56,9 +56,7 @@ LAYERNORM_FORWARD = mistakes(
         "Is what self.hook_normalized returns ignored?": {
             "return self.hook_normalized(centred / scale * self.w + self.b)": "out = centred / scale * self.w + self.b\nself.hook_normalized(centred / scale * self.w + self.b)\nreturn out"
         },
-    },
-    unnamed={
-        "so that tokens see each other": [
+        "Are several vectors normalised together? Each is normalised alone: dim=-1.": [
             {
                 "wide.mean(dim=-1, keepdim=True)": "wide.mean(dim=-2, keepdim=True)",
                 "centred.pow(2).mean(dim=-1, keepdim=True)": "centred.pow(2).mean(dim=-2, keepdim=True)",
@@ -68,6 +66,8 @@ LAYERNORM_FORWARD = mistakes(
                 "centred.pow(2).mean(dim=-1, keepdim=True)": "centred.pow(2).mean()",
             },
         ],
+    },
+    unnamed={
         "from `wide`, not from x": {
             "centred = wide": "centred = x",
             "wide.mean(dim=-1, keepdim=True)": "x.mean(dim=-1, keepdim=True)",
@@ -76,7 +76,7 @@ LAYERNORM_FORWARD = mistakes(
         "The tensor that hook_scale saw is edited in place afterwards": {
             "centred / scale": "centred * scale.reciprocal_()"
         },
-        "must not edit x in place": {
+        "is changed in place. The caller": {
             "centred = wide - wide.mean(dim=-1, keepdim=True)": "centred = wide.sub_(wide.mean(dim=-1, keepdim=True))"
         },
         "hook_scale must be called once": {
@@ -84,7 +84,7 @@ LAYERNORM_FORWARD = mistakes(
         },
         "hook_normalized must be": {"self.hook_normalized": ""},
         "disagrees with finite differences": {"variance = centred": "variance = centred.detach()"},
-        "with x's own precision, the last thing that happens?": [
+        "with x's own precision, the last step?": [
             {".to(x.dtype)": ".to(self.w.dtype)"},
             {".to(x.dtype)": "", "centred / scale *": "(centred / scale).to(x.dtype) *"},
         ],

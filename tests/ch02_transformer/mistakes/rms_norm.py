@@ -6,15 +6,13 @@ RMSNORM_FORWARD = mistakes(
     "2.5",
     "RMSNorm.forward",
     {
-        "Is the mean taken away? RMSNorm does not centre.": {
+        "Is the mean subtracted? RMSNorm does not centre.": {
             "(wide / scale)": "((wide - wide.mean(-1, keepdim=True)) / scale)"
         },
         "Is this LayerNorm? RMSNorm does not centre.": {
             "scale = ": "wide = wide - wide.mean(-1, keepdim=True)\nscale = "
         },
-        "Is it the sum of squares, where the mean (sum divided by d_model) is asked for?": {
-            ".mean(": ".sum("
-        },
+        "Is it the sum of squares, and not their mean?": {".mean(": ".sum("},
         "Is eps added outside the root? It belongs under it.": {
             " + self.eps).sqrt()": ").sqrt() + self.eps"
         },
@@ -39,7 +37,7 @@ RMSNORM_FORWARD = mistakes(
         },
         "Is the gain w forgotten?": {" * self.w": ""},
         "Is the gain 1 + w? Here it is w itself.": {" * self.w": " * (1 + self.w)"},
-        "Does the gain come before the normalising? It comes after.": {
+        "Is x multiplied by the gain before it is normalised? The gain is the last step.": {
             " * self.w": "",
             "scale = ": "wide = wide * self.w\nscale = ",
         },
@@ -58,18 +56,18 @@ RMSNORM_FORWARD = mistakes(
             },
             {"wide / scale": "torch.nn.functional.rms_norm(wide, wide.shape[-1:], None, self.eps)"},
         ],
-    },
-    unnamed={
-        "so that tokens see each other": [
+        "Are several vectors normalised together? Each is normalised alone: dim=-1.": [
             {"dim=-1": "dim=-2"},
             {"mean(dim=-1, keepdim=True)": "mean()"},
         ],
+    },
+    unnamed={
         "from `wide`, not from x": {"wide.pow": "x.pow"},
         "Is .to(x.dtype) forgotten?": {".to(x.dtype)": ""},
         "is edited in place afterwards": {" * self.w)": ".mul_(self.w))"},
-        "must not edit x in place": {"wide / scale": "wide.div_(scale)"},
+        "is changed in place. The caller": {"wide / scale": "wide.div_(scale)"},
         "hook_scale must be called once": {"self.hook_scale": ""},
-        "with x's own precision, the last thing that happens?": [
+        "with x's own precision, the last step?": [
             {".to(x.dtype)": ".to(self.w.dtype)"},
             {
                 "(self.hook_normalized(wide / scale) * self.w).to(x.dtype)": "self.hook_normalized(wide / scale).to(x.dtype) * self.w"
