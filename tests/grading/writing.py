@@ -80,7 +80,6 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("toy_models/synthetic_text.py", "stand"): "a word of the toys' vocabulary",
     ("tests/toy_models/*", "stand"): "a word of the toys' vocabulary",
     ("*/ch07_ioi/sentences.py", "came"): "a word of an example sentence",
-    ("toy_models/excerpt/*", ".*"): "other people's text, which models are trained on",
 }
 """(path pattern, what is found, as a regular expression) -> why it may stay."""
 
