@@ -35,7 +35,7 @@ LEARNEDPOSITIONS_FORWARD = mistakes(
     "2.6",
     "LearnedPositions.forward",
     {
-        "Is `start` left out? The first token of this call stands at position start.": {
+        "Is `start` left out? The first token of this call is at position start.": {
             "start : start + pos": ":pos"
         },
         "Does it begin one too late?": {
@@ -62,7 +62,7 @@ LEARNEDPOSITIONS_FORWARD = mistakes(
             {"start : start + pos": "start:pos"},
         ],
         "to W_pos": {"self.W_pos[": "self.W_pos.data["},
-        "With start=4 the tokens stand at positions": [
+        "With start=4 the positions are": [
             {
                 "self.W_pos[start : start + pos].expand(batch, -1, -1)": "self.W_pos[start : start + pos].repeat_interleave(batch, 0).reshape(batch, pos, -1)"
             },
@@ -70,7 +70,7 @@ LEARNEDPOSITIONS_FORWARD = mistakes(
                 "self.W_pos[start : start + pos].expand(batch, -1, -1)": "self.W_pos[(start + torch.arange(batch * pos)) % len(self.W_pos)].view(batch, pos, -1)"
             },
         ],
-        "get these rows of W_pos": {
+        "these rows of W_pos are right": {
             "self.W_pos[start : start + pos]": "(self.W_pos[:pos] + start)"
         },
     },

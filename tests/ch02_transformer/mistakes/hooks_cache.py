@@ -27,13 +27,13 @@ KEEP = mistakes(
         "The axis of positions must stay, of size 1.": {
             "x = x.index_select(point.pos_axis, index)": "x = x.index_select(point.pos_axis, index).squeeze(point.pos_axis)"
         },
-        "Do the positions come in the order asked for?": {
+        "Are the positions sorted? They must be in the order given.": {
             "device=x.device)[positions]": "device=x.device)[positions].sort().values"
         },
         "Nothing was selected.": {"if positions is not None:": "if False:"},
     },
     unnamed={
-        "it is a view, and keeps the whole activation in memory": {
+        "in memory: it is a view": {
             "index = torch.arange(x.shape[point.pos_axis], device=x.device)[positions]": "lead = (slice(None),) * point.pos_axis",
             "x = x.index_select(point.pos_axis, index)": "x = x[(*lead, positions)]",
         },
@@ -42,12 +42,10 @@ KEEP = mistakes(
         "Without gradients=True what is cached must be detached": {
             "x if gradients else x.detach()": "x"
         },
-        "Is it detached although gradients were asked for": {
-            "x if gradients else x.detach()": "x.detach()"
-        },
-        "retain_grad() was not called": {"x.requires_grad_().retain_grad()": "x.requires_grad_()"},
+        "must require a gradient. Is it detached": {"x if gradients else x.detach()": "x.detach()"},
+        "either retain_grad() was not": {"x.requires_grad_().retain_grad()": "x.requires_grad_()"},
         "requires_grad=False": {"x.requires_grad_().retain_grad()": "x.retain_grad()"},
-        "which the output does not depend on": {
+        "on which the output does not depend": {
             "x.requires_grad_().retain_grad()": "x = x.requires_grad_().clone()\n    x.retain_grad()"
         },
         "The key is point.name.": {"cache[point.name]": 'cache[point.name.split(".")[-1]]'},
@@ -55,7 +53,7 @@ KEEP = mistakes(
             "index = torch.arange(x.shape[point.pos_axis], device=x.device)[positions]": "lead = (slice(None),) * point.pos_axis",
             "x = x.index_select(point.pos_axis, index)": "x = x[(*lead, positions)].contiguous()",
         },
-        "requires_grad_() and detach_() change the one that came": [
+        "requires_grad_() and detach_() change the model's own": [
             {"if gradients:": "if True:"},
             {"x if gradients else x.detach()": "x if gradients else x.requires_grad_(False)"},
         ],
