@@ -1,4 +1,4 @@
-"""Graders of fold.py on whole models: folding changes weights, and no prediction."""
+"""Graders of fold.py on whole models: folding changes weights, but no prediction."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ def original(request, config, model, layers):
 
 @torch.no_grad()
 def check_unchanged(fold, original, suspect: str) -> torch.nn.Module:
-    """Folds a model, compares what it predicts, and returns it."""
+    """Fold a model, compare its log-probabilities, and return it."""
     before = original(TOKENS).log_softmax(dim=-1)
     folded = fold.fold(original)
     claim = f"Folding may not change any log-probability. {suspect}"
@@ -39,8 +39,8 @@ def check_unchanged(fold, original, suspect: str) -> torch.nn.Module:
 
 
 @exercise("2.20")
-def test_absorbing_gain_and_bias_changes_no_prediction(fold, original):
-    check_unchanged(fold, original, "Does absorb give x what the norm's gain and bias gave it?")
+def test_folding_gain_and_bias_changes_no_prediction(fold, original):
+    check_unchanged(fold, original, "Are the norm's gain and bias both folded?")
 
 
 @exercise("2.20")
@@ -61,22 +61,22 @@ def test_centring_changes_no_prediction(fold, original):
 
 @exercise("2.21")
 @torch.no_grad()
-def test_stream_and_logits_have_mean_zero_after_centring(fold, original):
+def test_resid_and_logits_have_mean_zero_after_centring(fold, original):
     folded = fold.fold(original)
     if folded.ln_final.centers:
         last = len(folded.blocks) - 1
         names = ["hook_embed", *(f"blocks.{layer}.hook_resid_post" for layer in range(last + 1))]
         _, cache = folded.run_with_cache(TOKENS, names=names)
-        for name, stream in cache.items():
+        for name, resid in cache.items():
             claim = f"Every part writes with mean zero, so {name} has mean zero over d_model."
-            assert_close(stream.mean(dim=-1), torch.zeros(TOKENS.shape), claim)
+            assert_close(resid.mean(dim=-1), torch.zeros(TOKENS.shape), claim)
     means = folded(TOKENS).mean(dim=-1)
     assert_close(means, torch.zeros(TOKENS.shape), "Logits have mean zero over the vocabulary.")
 
 
 @exercise("2.22")
-def test_carrying_value_biases_changes_no_prediction(fold, original):
-    suspect = "Does b_O make up for the values' bias, head by head?"
+def test_folding_value_biases_changes_no_prediction(fold, original):
+    suspect = "Is the value bias of every head added to b_O?"
     folded = check_unchanged(fold, original, suspect)
     for block in folded.blocks:
         assert_close(block.attn.b_V, torch.zeros_like(block.attn.b_V), "A folded model has no b_V.")

@@ -2,79 +2,71 @@
 
 from tests.grading.mistakes import mistakes, right_answers
 
+TIED = '\nif "lm_head.weight" in weights:\n    yield "unembed.W_U", weights["lm_head.weight"].T'
+SPLIT = "rearrange(W, split, d_head=config.d_head)"
+IN = "(head d_head) d_model -> head d_model d_head"
+OUT = "d_model (head d_head) -> head d_head d_model"
 TRANSLATE = mistakes(
     "2.23",
     "translate",
     {
-        "It is not transposed, or once too often.": [
+        "Is it not transposed, or transposed twice?": [
             {'_proj.weight"].T': '_proj.weight"]'},
             {'head.weight"].T': 'head.weight"]'},
             {'weights["model.embed_tokens.weight"]': 'weights["model.embed_tokens.weight"].T'},
             {'_proj.weight"].T': '_proj.weight"].T.T'},
         ],
-        "Heads lie one after the other, (head d_head), not taking turns, (d_head head).": [
-            {
-                "(head d_head) d_model -> head d_model d_head": "(d_head head) d_model -> head d_model d_head"
-            },
-            {
-                "d_model (head d_head) -> head d_head d_model": "d_model (d_head head) -> head d_head d_model"
-            },
+        "Is the axis split as (d_head head)? It is (head d_head).": [
+            {IN: "(d_head head) d_model -> head d_model d_head"},
+            {OUT: "d_model (d_head head) -> head d_head d_model"},
         ],
-        "The axes stand in another order: (0, 2, 1) of the wanted ones.": [
-            {
-                "(head d_head) d_model -> head d_model d_head": "(head d_head) d_model -> head d_head d_model"
-            },
-            {
-                "d_model (head d_head) -> head d_head d_model": "d_model (head d_head) -> head d_model d_head"
-            },
+        "Are d_model and d_head exchanged?": [
+            {IN: "(head d_head) d_model -> head d_head d_model"},
+            {OUT: "d_model (head d_head) -> head d_model d_head"},
         ],
-        "It is split with n_heads; keys and values have n_kv_heads.": {
-            "rearrange(W, split, d_head=config.d_head)": "rearrange(W, split, head=config.n_heads)"
+        "Are keys and values split into n_heads? They have n_kv_heads.": {
+            SPLIT: "rearrange(W, split, head=config.n_heads)"
         },
-        "That is what belongs in blocks.0.mlp.W_in.": {
+        "Are gate_proj and up_proj exchanged?": {
             '("W_gate", "gate"), ("W_in", "up")': '("W_gate", "up"), ("W_in", "gate")'
         },
-        "That is what belongs in blocks.0.ln2.w.": {
+        "Are the gains of the two norms exchanged?": {
             '.ln1.w", weights[f"{theirs}.input': '.ln1.w", weights[f"{theirs}.post_attention',
             '.ln2.w", weights[f"{theirs}.post_attention': '.ln2.w", weights[f"{theirs}.input',
         },
-        "That is what belongs in blocks.0.ln1.w.": [
-            {"post_attention_layernorm": "input_layernorm"},
-            {'f"model.layers.{layer}"': '"model.layers.0"'},
-        ],
-        "That is what belongs in blocks.2.ln1.w.": {
+        "Is input_layernorm used for both norms?": {"post_attention_layernorm": "input_layernorm"},
+        "Does every layer get the weights of layer 0?": {
+            'f"model.layers.{layer}"': '"model.layers.0"'
+        },
+        "Are the layers in reverse order?": {
             'f"model.layers.{layer}"': 'f"model.layers.{config.n_layers - 1 - layer}"'
         },
-        "That is what belongs in blocks.0.attn.W_V.": {
-            "{letter.lower()}": "{dict(Q='q', K='v', V='k')[letter]}"
-        },
-        "d_head was reordered for rotary pairs; both sides pair halves already.": {
+        "Is W_K filled from v_proj?": {"{letter.lower()}": "{dict(Q='q', K='v', V='k')[letter]}"},
+        "Is d_head reordered for rotary pairs? Both sides pair halves already.": {
             'W_{letter}", rearrange(W, split, d_head=config.d_head)': 'W_{letter}", (lambda x: x if letter == "V" else rearrange(x, "head d_model (pair two) -> head d_model (two pair)", two=2))(rearrange(W, split, d_head=config.d_head))'
         },
-        "It is reshaped as it lies in memory; split its first axis, then exchange axes.": {
-            "rearrange(W, split, d_head=config.d_head)": "W.reshape(-1, config.d_model, config.d_head)"
+        "Is it reshaped without exchanging axes? Split the first axis, then transpose.": {
+            SPLIT: "W.reshape(-1, config.d_model, config.d_head)"
         },
-        "Is it scaled by sqrt(d_model)? Here the row is taken as it is.": {
+        "Is 1 added to the gain? It is used as it is.": {
             '["model.norm.weight"]': '["model.norm.weight"] + 1'
         },
     },
     unnamed={
-        "not given: ln_final.w": {'    yield "ln_final.w", weights["model.norm.weight"]\n': ""},
-        "never taken: lm_head.weight": {
-            '\nif "lm_head.weight" in weights:\n    yield "unembed.W_U", weights["lm_head.weight"].T': ""
+        "Missing weights of the model: ln_final.w": {
+            'yield "ln_final.w", weights["model.norm.weight"]\n': ""
         },
+        "are not used: lm_head.weight": {TIED: ""},
         "lacks the tensor 'lm_head.weight'": {'if "lm_head.weight" in weights': "if True"},
         "blocks.0.mlp.W_out": {', ("W_out", "down")': ""},
-        "the model does not know: blocks.0.mlp.W_up": {'("W_in", "up")': '("W_up", "up")'},
+        "Unknown names: blocks.0.mlp.W_up": {'("W_in", "up")': '("W_up", "up")'},
         "lacks the": {'f"model.layers.{layer}"': 'f"model.layers.{layer + 1}"'},
         "blocks.0.": {"(config.n_layers)": "(1, config.n_layers)"},
         "Expected shape [2, 10, 6]": {
-            "rearrange(W, split, d_head=config.d_head)": "(x := rearrange(W, split, d_head=config.d_head)).repeat_interleave(config.n_heads // len(x), dim=0)"
+            SPLIT: f"(x := {SPLIT}).repeat_interleave(config.n_heads // len(x), dim=0)"
         },
         "lacks the tensor": {"range(config.n_layers)": "range(30)"},
-        "lm_head": {
-            '\nif "lm_head.weight" in weights:\n    yield "unembed.W_U", weights["lm_head.weight"].T': '\nyield "unembed.W_U", weights["model.embed_tokens.weight"].T'
-        },
+        "lm_head": {TIED: '\nyield "unembed.W_U", weights["model.embed_tokens.weight"].T'},
     },
 )
 RIGHT_2_23 = right_answers(
@@ -108,7 +100,7 @@ RIGHT_2_23 = right_answers(
             return iter(found.items())
             """,
         "the embedding again where it is tied": {
-            '\nif "lm_head.weight" in weights:\n    yield "unembed.W_U", weights["lm_head.weight"].T': '\nif "lm_head.weight" in weights:\n    yield "unembed.W_U", weights["lm_head.weight"].T\nelse:\n    yield "unembed.W_U", weights["model.embed_tokens.weight"].T'
+            TIED: TIED + '\nelse:\n    yield "unembed.W_U", weights["model.embed_tokens.weight"].T'
         },
         "the last first": """
             if "lm_head.weight" in weights:

@@ -40,6 +40,9 @@ NEXT_TOKEN_LOSS = mistakes(
         "This is the accuracy of the argmax, which has no gradient.": {
             LOSS: "(predicted.argmax(-1) == actual).to(logits.dtype).mean()"
         },
+        "Are logits used as log-probabilities? Take log_softmax first.": {
+            LOSS: "F.nll_loss(predicted.flatten(0, 1), actual.flatten())"
+        },
         "This is the perplexity, the exponential of the loss.": {LOSS: f"{LOSS}.exp()"},
         "Is the softmax over positions? Take it over the vocabulary (dim=-1).": (
             "return -logits.log_softmax(1)[:, :-1].gather(-1, tokens[:, 1:, None]).mean()"
