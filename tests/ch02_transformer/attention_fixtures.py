@@ -9,7 +9,7 @@ SIZES = dict(n_layers=1, d_model=9, n_heads=6, d_head=4, d_mlp=11, d_vocab=13, n
 
 
 def build(attention, config, d_head: int = 4, **parts):
-    """Attention whose every size is another, d_model / n_heads and d_head too."""
+    """Build attention whose sizes all differ, d_model / n_heads and d_head too."""
     return attention.Attention(config.TransformerConfig(**SIZES | {"d_head": d_head}), **parts)
 
 
@@ -27,19 +27,20 @@ def by_loop(q, k, sees=None, softcap=lambda score: score):
     for b, h, query in product(range(batch), range(heads), range(queries)):
         seen = [key for key in range(k.shape[1]) if sees(query, key)]
         dots = [math.fsum((q[b, query, h] * k[b, key, h]).tolist()) for key in seen]
-        weights = [math.exp(softcap(dot / d_head**0.5)) for dot in dots]
+        scores = [softcap(dot / d_head**0.5) for dot in dots]
+        weights = [math.exp(score - max(scores)) for score in scores]
         for key, weight in zip(seen, weights, strict=True):
             pattern[b, h, query, key] = weight / math.fsum(weights)
     return pattern
 
 
 def edit(point, new):
-    """Puts a tensor in the place of what a hook point is called on."""
+    """Replace the activation at a hook point by a tensor."""
     point.hooks.append(lambda x, point: new)
 
 
 def record(point, copied: bool = False) -> list:
-    """Fills a list with what a hook point passes on: the tensors themselves, or copies of them."""
+    """Collect the activations at a hook point: the tensors themselves, or copies of them."""
     seen = []
     point.observers.append(lambda x, point: seen.append(x.clone() if copied else x))
     return seen

@@ -6,46 +6,38 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.assertions import assert_close, is_close, normal, randomise
+from tests.grading.assertions import assert_close, check, is_close, normal, randomise
+from tests.grading.odd_inputs import check_odd
 
 from .attention_fixtures import build, by_loop, queries_and_keys, record
 
 
 @exercise("2.11")
-def test_each_key_head_serves_a_run_of_query_heads(attention):
-    """6 query heads on 2 key heads, then on 3; each key head holds its own number."""
-    for kv_heads, right, tiled, wrong_group in [
-        (2, [0, 0, 0, 1, 1, 1], [0, 1, 0, 1, 0, 1], [0, 0, 1, 1, 0, 0]),
-        (3, [0, 0, 1, 1, 2, 2], [0, 1, 2, 0, 1, 2], [0, 0, 0, 1, 1, 1]),
-    ]:
-        number = torch.arange(kv_heads).double()[:, None].expand(4, 5, kv_heads, 7)
-        got = attention.repeat_kv_heads(number, 6)
-        assert got.shape == (4, 5, 6, 7), f"6 heads are expected, the shape is {list(got.shape)}."
-        came = got[0, 0, :, 0].tolist()
-        hint = {
-            tuple(tiled): "The heads are tiled; each key head goes to neighbours.",
-            tuple(wrong_group): "A group has n_heads / kv_heads query heads, not kv_heads.",
-            tuple(reversed(right)): "The order of the heads is reversed.",
-            (0,) * 6: "Every query head gets the first key head.",
-        }.get(tuple(came), "")
-        assert came == right, (
-            f"With 6 query heads on {kv_heads} key heads, they use key heads {right}; here they "
-            f"use [{', '.join(f'{j:g}' for j in came)}]. {hint}"
-        )
+@pytest.mark.parametrize("kv_heads, group, seed", [(2, 3, 1), (3, 2, 2), (1, 6, 3), (6, 1, 4)])
+def test_neighbouring_query_heads_share_a_key_head(attention, kv_heads, group, seed):
+    x, n_heads = normal(4, 5, kv_heads, 7, seed=seed), kv_heads * group
+    expected = by_group(x, n_heads)
+    assert attention.repeat_kv_heads(x, n_heads).shape == expected.shape, (
+        f"Expected {n_heads} heads."
+    )
+    used = [head // group for head in range(n_heads)]
+    claim = f"With {n_heads} query heads on {kv_heads} key heads, they use key heads {used}."
+    check(attention.repeat_kv_heads, x, n_heads, expected=expected, claim=claim, tolerance=0)
+
+
+def by_group(x, n_heads):
+    """Each head's key head, one at a time."""
+    group = n_heads // x.shape[2]
+    return torch.stack([x[:, :, head // group] for head in range(n_heads)], dim=2)
 
 
 @exercise("2.11")
-@pytest.mark.parametrize("kv_heads, group, seed", [(2, 3, 1), (3, 2, 2), (1, 6, 3), (6, 1, 4)])
-def test_shared_heads_are_copies_of_key_heads(attention, kv_heads, group, seed):
-    x = normal(4, 5, kv_heads, 7, seed=seed)
-    before = x.clone()
-    got = attention.repeat_kv_heads(x, kv_heads * group)
-    assert got.shape == (4, 5, kv_heads * group, 7), (
-        f"{kv_heads * group} heads are expected, the shape is {list(got.shape)}."
-    )
-    for head in range(kv_heads * group):
-        claim = f"With groups of {group}, head {head} is key head {head // group} at all positions."
-        assert_close(got[:, :, head], before[:, :, head // group], claim, tolerance=0)
+def test_shared_heads_are_right_on_odd_inputs(attention):
+    def make(batch, pos, kv_heads, d_head):
+        return normal(batch, pos, kv_heads, d_head, seed=7), 3 * kv_heads
+
+    sizes = {"batch": 4, "pos": 5, "kv_heads": 2, "d_head": 7}
+    check_odd(attention.repeat_kv_heads, by_group, make, half=True, **sizes)
 
 
 @exercise("2.11")
@@ -78,61 +70,82 @@ def test_move_is_the_mixture_worked_by_hand(attention, config):
 
 @exercise("2.12")
 @pytest.mark.parametrize("queries, keys, seed", [(5, 5, 11), (4, 7, 12)])
-def test_each_head_moves_its_own_values_by_its_own_pattern(attention, config, queries, keys, seed):
+def test_each_head_moves_its_values_by_its_pattern(attention, config, queries, keys, seed):
     """Any pattern, also one that a hook has changed so that rows do not sum to one."""
     pattern = normal(3, 6, queries, keys, seed=seed)
     v = normal(3, keys, 6, 4, seed=seed + 50)
-    right = torch.zeros(3, queries, 6, 4).double()
-    for b, query, h, key in product(range(3), range(queries), range(6), range(keys)):
-        right[b, query, h] += pattern[b, h, query, key] * v[b, key, h]
-    mistakes = {
-        "The values are mixed by the mean pattern of all heads.": torch.einsum(
-            "bqk,bkhd->bqhd", pattern.mean(dim=1), v
-        ),
-        "Every head moves the values of head 0.": torch.einsum(
-            "bhqk,bkd->bqhd", pattern, v[:, :, 0]
-        ),
-    }
-    if queries == keys:
-        transposed = torch.einsum("bhkq,bkhd->bqhd", pattern, v)
-        mistakes["The pattern is transposed: each query sums over keys."] = transposed
     claim = "z[query, head] = sum over keys of pattern[head, query, key] * v[key, head]."
-    assert_close(build(attention, config).apply_pattern(pattern, v), right, claim, tolerance=1e-12)
+    apply = build(attention, config).apply_pattern
+    check(apply, pattern, v, expected=moved(pattern, v), claim=claim, tolerance=1e-12)
+
+
+def moved(pattern, v):
+    """z of each head, one query and one key at a time."""
+    z = v.new_zeros(len(v), pattern.shape[2], *v.shape[2:])
+    for query, key in product(range(pattern.shape[2]), range(pattern.shape[3])):
+        z[:, query] += pattern[:, :, query, key, None] * v[:, key]
+    return z
 
 
 @exercise("2.12")
-def test_no_head_writes_the_bias_alone(attention, config):
+def test_moved_values_are_right_on_odd_inputs(attention, config):
+    def make(batch, queries, keys):
+        pattern = normal(batch, 6, queries, keys, seed=13)
+        return pattern, normal(batch, keys, 6, 4, seed=14)
+
+    apply = build(attention, config).apply_pattern
+    check_odd(apply, moved, make, batch=2, queries=3, keys=5)
+
+
+@exercise("2.12")
+def test_where_z_is_zero_the_output_is_the_bias(attention, config):
     layer = randomise(build(attention, config), seed=1)
     right = layer.b_O.expand(3, 5, 9)
     got = layer.output_projection(torch.zeros(3, 5, 6, 4).double())
-    assert_close(got, right, "Where z is 0, what is written is b_O, once.")
+    assert_close(got, right, "Where z is 0 the output is b_O, once.")
 
 
 @exercise("2.12")
 @pytest.mark.parametrize("seed", [21, 22])
-def test_write_sums_what_the_heads_write(attention, config, seed):
+def test_outputs_of_the_heads_add_up(attention, config, seed):
     layer = randomise(build(attention, config), seed=seed)
     z = normal(3, 5, 6, 4, seed=seed + 50)
-    right = layer.b_O.detach().repeat(3, 5, 1)
-    for b, pos, h in product(range(3), range(5), range(6)):
-        right[b, pos] += sum(z[b, pos, h, i] * layer.W_O[h, i].detach() for i in range(4))
-    claim = "write(z) = sum over heads of z[head] @ W_O[head], plus b_O."
-    before = z.clone()
-    assert_close(layer.output_projection(z), right, claim, tolerance=1e-12)
-    assert torch.equal(z, before), "z came out changed, and hook_z has shown it to a cache."
+    claim = "The output is the sum over heads of z[head] @ W_O[head], plus b_O."
+    project = layer.output_projection
+    check(project, z, expected=summed(layer, z), claim=claim, tolerance=1e-12)
+
+
+def summed(layer, z):
+    """The output of all heads, one number of z at a time."""
+    out = layer.b_O.detach().repeat(*z.shape[:2], 1)
+    for head, i in product(range(6), range(4)):
+        out += z[:, :, head, i, None] * layer.W_O[head, i].detach()
+    return out
 
 
 @exercise("2.12")
-def test_single_heads_and_the_bias_add_up_to_what_is_written(attention, config):
+def test_outputs_are_right_on_odd_inputs(attention, config):
+    layer = randomise(build(attention, config), seed=23)
+
+    def make(batch, pos):
+        return (normal(batch, pos, 6, 4, seed=24),)
+
+    check_odd(
+        layer.output_projection, lambda z: summed(layer, z), make, skip="float32", batch=2, pos=3
+    )
+
+
+@exercise("2.12")
+def test_hook_result_and_the_bias_add_up_to_the_output(attention, config):
     layer = randomise(build(attention, config), seed=31)
     z = normal(3, 5, 6, 4, seed=81)
-    silent = layer.output_projection(z)
+    unobserved = layer.output_projection(z)
     seen = record(layer.hook_result)
-    heard = layer.output_projection(z)
+    observed = layer.output_projection(z)
     assert len(seen) == 1, "hook_result is in the lines above the mark; leave them as they are."
-    claim = "The sum over heads of hook_result, plus b_O, is what write gives when nobody listens."
-    assert_close(silent, seen[0].sum(dim=2) + layer.b_O, claim)
-    assert_close(heard, silent, "Listening at hook_result must change nothing.")
+    claim = "The output is the sum over heads of hook_result, plus b_O."
+    assert_close(unobserved, seen[0].sum(dim=2) + layer.b_O, claim)
+    assert_close(observed, unobserved, "An observer at hook_result must change nothing.")
 
 
 @exercise("2.12")

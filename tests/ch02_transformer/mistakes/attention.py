@@ -7,8 +7,8 @@ CAUSAL_MASK = mistakes(
     "causal_mask",
     {
         "A query sees its own position too, not only those before it.": {">=": ">"},
-        "This is the other triangle: queries look ahead.": {">=": "<="},
-        "True stands for seen, not for hidden.": {">=": "<"},
+        "This is the other triangle: queries attend to later keys.": {">=": "<="},
+        "True marks the keys that a query sees, not the hidden ones.": {">=": "<"},
         "Every query sees every key here.": {">= torch.arange(n_keys)": ">= torch.zeros(n_keys)"},
         "This takes the queries for the first 2 positions.": {
             "torch.arange(n_keys - n_queries, n_keys)": "torch.arange(n_queries)"
@@ -27,7 +27,7 @@ CAUSAL_MASK = mistakes(
         "queries are positions 3 and 4": (
             "return torch.ones(n_queries, n_keys).bool().tril(n_queries - n_keys)"
         ),
-        "Shape [2, 5] is expected": [
+        "Expected shape [2, 5]": [
             "return torch.ones(n_keys, n_keys).bool().tril()",
             "return torch.ones(n_keys, n_queries).bool().tril()",
         ],
@@ -84,7 +84,7 @@ ATTENTION_PATTERN = mistakes(
         "A softmax runs after the hook.": {
             "self.hook_pattern(at_least_float32(scores).softmax(dim=-1).to(q.dtype))": "self.hook_pattern(scores).softmax(dim=-1)"
         },
-        "Queries and keys have changed places: the axes are query, then key.": {
+        "Queries and keys are exchanged: the axes are query, then key.": {
             "einsum(q / math.sqrt(q.shape[-1]), k, axes)": "einsum(q / math.sqrt(q.shape[-1]), k, axes).transpose(2, 3)"
         },
         "The pattern is transposed: the axes are query, then key.": {
@@ -102,16 +102,27 @@ ATTENTION_PATTERN = mistakes(
         "They differ by rounding alone: is something computed in lower precision?": {
             "at_least_float32(scores)": "scores.float()"
         },
+        "Does the softmax run over queries? It runs over keys.": {
+            "softmax(dim=-1)": "softmax(dim=-2)"
+        },
+        "Does the softmax run over heads? It runs over keys.": {
+            "softmax(dim=-1)": "softmax(dim=1)"
+        },
+        "Does the softmax run over the batch? It runs over keys.": {
+            "softmax(dim=-1)": "softmax(dim=0)"
+        },
+        "Is the mask applied after the softmax?": {
+            "scores.masked_fill_(hidden, -torch.inf)": "scores",
+            "at_least_float32(scores).softmax(dim=-1).to(q.dtype)": "at_least_float32(scores).softmax(dim=-1).to(q.dtype).masked_fill(hidden, 0.0)",
+        },
+        "Is the mask reversed? True in `hidden` marks later keys.": {
+            "scores.masked_fill_(hidden, -torch.inf)": "scores.masked_fill(~hidden, -torch.inf)"
+        },
     },
     unnamed={
         "softmax(q . k / sqrt(d_head))": {
             "q / math.sqrt(q.shape[-1])": "q / math.isqrt(q.shape[-1])"
         },
-        "softmax runs over queries": {"softmax(dim=-1)": "softmax(dim=-2)"},
-        "is its axis the keys": [
-            {"softmax(dim=-1)": "softmax(dim=1)"},
-            {"softmax(dim=-1)": "softmax(dim=0)"},
-        ],
         "must sum to one over keys": {
             "at_least_float32(scores).softmax(dim=-1).to(q.dtype)": "at_least_float32(scores).exp()"
         },
@@ -119,35 +130,26 @@ ATTENTION_PATTERN = mistakes(
             {"scores.masked_fill_(hidden, -torch.inf)": "scores - hidden.float()"},
             {"scores.masked_fill_(hidden, -torch.inf)": "scores.masked_fill(hidden, 0.0)"},
         ],
-        "may see": {
-            "scores.masked_fill_(hidden, -torch.inf)": "scores.masked_fill(~hidden, -torch.inf)"
-        },
-        "mask applied after the softmax": {
-            "scores.masked_fill_(hidden, -torch.inf)": "scores",
-            "at_least_float32(scores).softmax(dim=-1).to(q.dtype)": "at_least_float32(scores).softmax(dim=-1).to(q.dtype).masked_fill(hidden, 0.0)",
-        },
         "hook_attn_scores must be called once": {
             "self.hook_attn_scores(scores.masked_fill_(hidden, -torch.inf))": "scores.masked_fill_(hidden, -torch.inf)"
         },
-        "showed was changed afterwards": {
+        "saw was changed afterwards": {
             "at_least_float32(scores).softmax(dim=-1).to(q.dtype)": "((e := scores.sub_(scores.amax(-1, True)).exp_()) / e.sum(-1, True)).to(q.dtype)"
         },
-        "q and k came out changed": {
+        "is changed in place. The caller": {
             "q / math.sqrt(q.shape[-1])": "q.div_(math.sqrt(q.shape[-1]))"
         },
         "Lift the scores to float32": {
             "at_least_float32(scores).softmax(dim=-1).to(q.dtype)": "((e := (scores - scores.amax(-1, True)).exp()) / e.sum(-1, True))"
         },
-        "Take the largest away before exp": {
+        "Subtract the largest score before exp": {
             "at_least_float32(scores).softmax(dim=-1).to(q.dtype)": "((e := at_least_float32(scores).exp()) / e.sum(-1, True)).to(q.dtype)"
         },
-        "first .to(q.dtype), then the hook point": {
+        "first .to(q.dtype), then the hook": {
             "at_least_float32(scores).softmax(dim=-1).to(q.dtype))": "at_least_float32(scores).softmax(dim=-1)).to(q.dtype)"
         },
-        "the pattern must come in q's": {".to(q.dtype)": ""},
-        "must let gradients through": {
-            "at_least_float32(scores)": "at_least_float32(scores).detach()"
-        },
+        "Expected the pattern in q's": {".to(q.dtype)": ""},
+        "must reach q and k": {"at_least_float32(scores)": "at_least_float32(scores).detach()"},
     },
 )
 RIGHT_2_8 = right_answers(
