@@ -2,50 +2,52 @@
 
 from tests.grading.mistakes import mistakes, right_answers
 
+POS = """self.hook_pos_embed(
+    self.pos_embed(tokens, start)
+)"""
+SUM = f"self.hook_embed(self.embed(tokens)) + {POS}"
+STOPPED = "self.run_blocks(resid, stop=stop_at_layer, past=past)"
+WHOLE = "self.unembed_resid(self.run_blocks(resid, past=past))"
+STEP = "resid = self.blocks[layer](resid, None if past is None else past.layers[layer])"
+UNEMBED = "self.unembed(self.ln_final(resid))"
 HOOKEDTRANSFORMER_EMBED_TOKENS = mistakes(
     "2.14",
     "HookedTransformer.embed_tokens",
     {
-        "The position vectors are forgotten.": {
-            "self.hook_embed(self.embed(tokens)) + self.hook_pos_embed(\n    self.pos_embed(tokens, start)\n)": "self.hook_embed(self.embed(tokens))"
-        },
-        "The token vectors are forgotten.": {
-            "self.hook_embed(self.embed(tokens)) + self.hook_pos_embed(\n    self.pos_embed(tokens, start)\n)": "self.hook_pos_embed(\n    self.pos_embed(tokens, start)\n)"
-        },
-        "`start` is ignored: the first token stands at position `start`.": {
+        "Are the position vectors missing?": {SUM: "self.hook_embed(self.embed(tokens))"},
+        "Are the token vectors missing?": {SUM: POS},
+        "Is `start` ignored? It is the position of the first token.": {
             "tokens, start)\n": "tokens, 0)\n"
         },
-        "The first token stands at position `start`, not one later.": {
+        "Is the first token at position start + 1? It is at `start`.": {
             "tokens, start)\n": "tokens, start + 1)\n"
         },
-        "The token vectors are scaled; add them as they are.": {
+        "Are the token vectors scaled? Add them as they are.": {
             "self.embed(tokens))": "self.embed(tokens) * self.config.d_model**0.5)"
         },
-        "It saw their sum; was one changed in place, or the hook put around both?": [
+        "Does one hook see the sum? Is it changed in place, or is the hook around both?": [
             {
-                "self.hook_embed(self.embed(tokens)) + self.hook_pos_embed(\n    self.pos_embed(tokens, start)\n)": "self.hook_embed(self.embed(tokens) + self.hook_pos_embed(self.pos_embed(tokens, start)))"
+                SUM: "self.hook_embed(self.embed(tokens) + self.hook_pos_embed(self.pos_embed(tokens, start)))"
             },
             {
-                "return self.hook_embed(self.embed(tokens)) + self.hook_pos_embed(\n    self.pos_embed(tokens, start)\n)": "out = self.hook_embed(self.embed(tokens)); out += self.hook_pos_embed(\n    self.pos_embed(tokens, start)\n); return out"
+                f"return {SUM}": f"out = self.hook_embed(self.embed(tokens)); out += {POS}; return out"
             },
         ],
-        "It saw the other one.": {
-            "self.hook_embed(self.embed(tokens)) + self.hook_pos_embed(\n    self.pos_embed(tokens, start)\n)": "self.hook_pos_embed(self.embed(tokens)) + self.hook_embed(self.pos_embed(tokens, start))"
+        "Are the two hooks exchanged?": {
+            SUM: "self.hook_pos_embed(self.embed(tokens)) + self.hook_embed(self.pos_embed(tokens, start))"
         },
-        "What the hook returned is lost: use what self.hook_embed(...) returns.": {
-            "self.hook_embed(self.embed(tokens)) + self.hook_pos_embed(\n    self.pos_embed(tokens, start)\n)": "(self.hook_embed(e := self.embed(tokens)), e)[1] + self.hook_pos_embed(\n    self.pos_embed(tokens, start)\n)"
+        "Is the return value of self.hook_embed(...) used?": {
+            SUM: f"(self.hook_embed(e := self.embed(tokens)), e)[1] + {POS}"
         },
-        "What the hook returned is lost: use what self.hook_pos_embed(...) returns.": {
-            "self.hook_pos_embed(\n    self.pos_embed(tokens, start)\n)": "(self.hook_pos_embed(p := self.pos_embed(tokens, start)), p)[1]"
+        "Is the return value of self.hook_pos_embed(...) used?": {
+            POS: "(self.hook_pos_embed(p := self.pos_embed(tokens, start)), p)[1]"
         },
     },
     unnamed={
         "hook_embed must be called once": {
             "self.hook_embed(self.embed(tokens))": "self.embed(tokens)"
         },
-        "hook_pos_embed must be called once": {
-            "self.hook_pos_embed(\n    self.pos_embed(tokens, start)\n)": "self.pos_embed(tokens, start)"
-        },
+        "hook_pos_embed must be called once": {POS: "self.pos_embed(tokens, start)"},
         "embed.W_E has none": {"self.embed(tokens))": "self.embed(tokens).detach())"},
     },
 )
@@ -53,42 +55,36 @@ HOOKEDTRANSFORMER_FORWARD = mistakes(
     "2.14",
     "HookedTransformer.forward",
     {
-        "It stops one block too early.": {"stop=stop_at_layer": "stop=max(stop_at_layer - 1, 0)"},
-        "It stops one block too late: block stop_at_layer does not run.": {
+        "Does it stop one block too early?": {
+            "stop=stop_at_layer": "stop=max(stop_at_layer - 1, 0)"
+        },
+        "Does it stop one block too late? Block stop_at_layer does not run.": {
             "stop=stop_at_layer": "stop=min(stop_at_layer + 1, len(self.blocks))"
         },
-        "These are the logits: is stop_at_layer=0 taken for False?": [
+        "These are the logits. Is stop_at_layer=0 treated as None?": [
             {"if stop_at_layer is not None:": "if stop_at_layer:"},
             {"stop_at_layer is not None": "False"},
         ],
-        "These are logits; return the stream.": {
-            "self.run_blocks(resid, stop=stop_at_layer, past=past)": "self.unembed_resid(self.run_blocks(resid, stop=stop_at_layer, past=past))"
+        "Is the result unembedded? Return the residual stream before block stop_at_layer.": {
+            STOPPED: f"self.unembed_resid({STOPPED})"
         },
-        "The last norm has no place here: return the stream.": {
-            "self.run_blocks(resid, stop=stop_at_layer, past=past)": "self.ln_final(self.run_blocks(resid, stop=stop_at_layer, past=past))"
+        "Is the last norm applied? Return the residual stream as it is.": {
+            STOPPED: f"self.ln_final({STOPPED})"
         },
-        "The result is the stream; the logits are read off it by the unembedding.": {
-            "self.unembed_resid(self.run_blocks(resid, past=past))": "self.run_blocks(resid, past=past)"
+        "This is the residual stream. Apply the last norm and the unembedding.": {
+            WHOLE: "self.run_blocks(resid, past=past)"
         },
-        "No block runs.": {
-            "self.unembed_resid(self.run_blocks(resid, past=past))": "self.unembed_resid(resid)"
-        },
+        "Does no block run?": {WHOLE: "self.unembed_resid(resid)"},
     },
     unnamed={
-        "The length of the past is the position of the first token": {
-            "start=0 if past is None else past.length": "start=0"
-        },
-        "stand at positions 6 to 10": [
+        "from the length of the past": {"start=0 if past is None else past.length": "start=0"},
+        "have positions 6 to 10": [
             {"else past.length": "else past.length + 1"},
             {"else past.length": "else past.length - 1"},
         ],
-        "must pass the cache on": [
-            {
-                "self.unembed_resid(self.run_blocks(resid, past=past))": "self.unembed_resid(self.run_blocks(resid))"
-            },
-            {
-                "self.run_blocks(resid, stop=stop_at_layer, past=past)": "self.run_blocks(resid, stop=stop_at_layer)"
-            },
+        "must pass its cache to the blocks": [
+            {WHOLE: "self.unembed_resid(self.run_blocks(resid))"},
+            {STOPPED: "self.run_blocks(resid, stop=stop_at_layer)"},
         ],
         "only the blocks before": {
             "return self.run_blocks(resid, stop=stop_at_layer, past=past)": "out = self.run_blocks(resid, stop=stop_at_layer, past=past); self.unembed_resid(self.run_blocks(out, stop_at_layer)); return out"
@@ -96,7 +92,7 @@ HOOKEDTRANSFORMER_FORWARD = mistakes(
         "wrong shape or type: the return value of model.HookedTransformer.forward": {
             "past.length)\n": "past.length)\nresid = resid if past is None else resid[:, -1:]\n"
         },
-        "the stream in front of block 2": {
+        "the residual stream before block 2": {
             "stop=stop_at_layer": "start=max(stop_at_layer - 1, 0), stop=stop_at_layer"
         },
     },
@@ -105,69 +101,67 @@ HOOKEDTRANSFORMER_RUN_BLOCKS = mistakes(
     "2.14",
     "HookedTransformer.run_blocks",
     {
-        "The blocks come in reverse.": {"range(start, stop)": "reversed(range(start, stop))"},
-        "`start` is ignored.": {"range(start, stop)": "range(stop)"},
-        "`stop` is ignored.": {"range(start, stop)": "range(start, len(self.blocks))"},
-        "Block number `stop` runs too; stop - 1 is the last.": {
+        "Do the blocks run in reverse order?": {
+            "range(start, stop)": "reversed(range(start, stop))"
+        },
+        "Is `start` ignored?": {"range(start, stop)": "range(stop)"},
+        "Is `stop` ignored?": {"range(start, stop)": "range(start, len(self.blocks))"},
+        "Does block `stop` run too? stop - 1 is the last.": {
             "range(start, stop)": "range(start, min(stop + 1, len(self.blocks)))"
         },
-        "The last block is left out.": {"range(start, stop)": "range(start, stop - 1)"},
-        "The first block is left out.": {"range(start, stop)": "range(start + 1, stop)"},
-        "Every block reads the embedding, instead of what the one before it wrote.": {
+        "Is the last block left out?": {"range(start, stop)": "range(start, stop - 1)"},
+        "Is the first block left out?": {"range(start, stop)": "range(start + 1, stop)"},
+        "Does every block read the embedding? It reads the output of the block before.": {
             "for layer in range(start, stop):": "given = resid\nfor layer in range(start, stop):",
             "(resid, None": "(given, None",
         },
-        "What a block returns is the stream already; do not add it again.": {
-            "resid = self.blocks[layer](resid, None if past is None else past.layers[layer])": "resid = resid + self.blocks[layer](resid, None if past is None else past.layers[layer])"
+        "Is the residual stream added again? A block returns the sum already.": {
+            STEP: "resid = resid + self.blocks[layer](resid, None if past is None else past.layers[layer])"
         },
-        "One block runs: is the return inside the loop?": {
-            "resid = self.blocks[layer](resid, None if past is None else past.layers[layer])": "return self.blocks[layer](resid, None if past is None else past.layers[layer])"
+        "Does one block run? Is the return inside the loop?": {
+            STEP: "return self.blocks[layer](resid, None if past is None else past.layers[layer])"
         },
     },
     unnamed={
-        "it was given None": {"None if past is None else past.layers[layer]": "None"},
-        "given past.layers[0]": [
+        "got NoneType": {"None if past is None else past.layers[layer]": "None"},
+        "expected past.layers": [
             {"past.layers[layer]": "past.layers[0]"},
             {"past.layers[layer]": "past.layers[layer - start]"},
         ],
-        "it was given KVCache": {"None if past is None else past.layers[layer]": "past"},
-        "it was given past.layers[0]": {
+        "got KVCache": {"None if past is None else past.layers[layer]": "past"},
+        "got past.layers[0]": {
             "for layer in range(start, stop):\n    resid = self.blocks[layer](resid, None if past is None else past.layers[layer])": "layers = past.layers if past else self.blocks\nfor block, layer in zip(self.blocks[start:stop], layers):\n    resid = block(resid, layer if past else None)"
         },
-        "tokens are read, the past says 0": {
+        "Expected a past of length": {
             "None if past is None else past": "None if not past or not past.length else past"
         },
-        "must have a say in the logits": {"(resid, None": "(resid.detach(), None"},
+        "Every weight must have a gradient": {"(resid, None": "(resid.detach(), None"},
     },
 )
 HOOKEDTRANSFORMER_UNEMBED_RESID = mistakes(
     "2.14",
     "HookedTransformer.unembed_resid",
     {
-        "The last norm is forgotten.": {
-            "self.unembed(self.ln_final(resid))": "self.unembed(resid)"
+        "Is the last norm missing?": {UNEMBED: "self.unembed(resid)"},
+        "Is the last norm applied twice?": {
+            UNEMBED: "self.unembed(self.ln_final(self.ln_final(resid)))"
         },
-        "The last norm comes twice.": {
-            "self.unembed(self.ln_final(resid))": "self.unembed(self.ln_final(self.ln_final(resid)))"
+        "This is the softmax of the logits. Return the logits.": {
+            UNEMBED: f"{UNEMBED}.softmax(dim=-1)"
         },
-        "That is softmax of the logits; return the logits.": {
-            "self.unembed(self.ln_final(resid))": "self.unembed(self.ln_final(resid)).softmax(dim=-1)"
-        },
-        "That is log softmax of the logits; return the logits.": {
-            "self.unembed(self.ln_final(resid))": "self.unembed(self.ln_final(resid)).log_softmax(dim=-1)"
+        "This is the log softmax of the logits. Return the logits.": {
+            UNEMBED: f"{UNEMBED}.log_softmax(dim=-1)"
         },
         "They differ by rounding alone: is something computed in lower precision?": {
-            "self.unembed(self.ln_final(resid))": "self.unembed(self.ln_final(resid.float()))"
+            UNEMBED: "self.unembed(self.ln_final(resid.float()))"
         },
     },
     unnamed={
         "changes the sign": [
-            {"self.unembed(self.ln_final(resid))": "self.ln_final(self.unembed(resid))"},
-            {"self.unembed(self.ln_final(resid))": "self.ln_final(resid) @ self.embed.W_E.T"},
+            {UNEMBED: "self.ln_final(self.unembed(resid))"},
+            {UNEMBED: "self.ln_final(resid) @ self.embed.W_E.T"},
         ],
-        "wrong shape": {
-            "self.unembed(self.ln_final(resid))": "self.unembed(self.ln_final(resid[:, -1:]))"
-        },
+        "wrong shape": {UNEMBED: "self.unembed(self.ln_final(resid[:, -1:]))"},
     },
 )
 RIGHT_2_14 = right_answers(
