@@ -1,8 +1,7 @@
 """Graders of the block (2.13).
 
-Most of them look at a block whose parts are single steps of arithmetic, so that a person can
-follow the stream: 3 comes in, ln1 multiplies by 4, attention adds 5, ln2 multiplies by 10, the MLP
-negates.
+Most of them run a block whose parts are single steps of arithmetic: the input is 3, ln1 multiplies
+by 4, attention adds 5, ln2 multiplies by 10, the MLP negates.
 """
 
 import pytest
@@ -32,30 +31,6 @@ def ln2(x):
 
 def mlp(x):
     return -x
-
-
-MISTAKES = {
-    "The MLP reads resid_pre; it reads resid_mid, with what attention wrote.": 20 + mlp(ln2(3)),
-    "The MLP reads without its norm, ln2.": 20 + mlp(20),
-    "Attention reads without its norm, ln1.": 3 + attn(3) + mlp(ln2(3 + attn(3))),
-    "Both read without their norms.": 3 + attn(3) + mlp(3 + attn(3)),
-    "ln1 is used twice; the MLP reads through ln2.": 20 + mlp(ln1(20)),
-    "ln2 is used twice; attention reads through ln1.": 38 + mlp(ln2(3 + attn(ln2(3)))),
-    "The norms are exchanged.": 38 + mlp(ln1(3 + attn(ln2(3)))),
-    "The MLP reads attn_out; it reads the stream, resid_mid.": 20 + mlp(ln2(17)),
-    "Attention's output replaces the stream; it is added to it.": 17 + mlp(ln2(17)),
-    "The MLP's output replaces the stream; it is added to it.": mlp(ln2(20)),
-    "Both outputs replace the stream; they are added to it.": mlp(ln2(17)),
-    "resid_pre is missing at the end: the MLP's output is added to resid_mid.": 17 - 200,
-    "attn_out is missing at the end: the MLP's output is added to resid_mid.": 3 - 200,
-    "resid_pre is added twice.": 3 + 20 - 200,
-    "attn_out is added twice.": 17 + 20 - 200,
-    "What ln1 gives is added, not the stream itself.": 12 + 17 + mlp(ln2(12 + 17)),
-    "What ln2 gives is added, not the stream itself.": 200 - 200,
-    "The norms come after the sums; each comes before its part.": ln2(
-        ln1(3 + attn(3)) + mlp(ln1(3 + attn(3)))
-    ),
-}
 
 
 class Step(nn.Module):
@@ -94,9 +69,9 @@ def points(block) -> dict:
 
 
 @exercise("2.13")
-def test_stream_is_the_one_worked_by_hand(model, config):
+def test_the_output_is_the_one_worked_by_hand(model, config):
     got = build(model, config)(full(3))
-    claim = "3 comes in; ln1 * 4, attention + 5, ln2 * 10, MLP * -1: 3 + 17 = 20, 20 - 200 = -180."
+    claim = "Input 3; ln1 * 4, attention + 5, ln2 * 10, MLP * -1: 3 + 17 = 20, 20 - 200 = -180."
     assert_close(got, full(-180), claim)
 
 
@@ -108,37 +83,24 @@ def test_every_hook_point_sees_its_step(model, config):
     for name, value in SEEN.items():
         times = len(seen[name])
         assert times == 1, f"hook_{name} must be called once; it was called {times} times."
-        claim = f"hook_{name} must see {value:g} where 3 comes in."
+        claim = f"Expected {value:g} at hook_{name} for the input 3."
         assert_close(seen[name][0], full(value), claim)
 
 
 @exercise("2.13")
 @pytest.mark.parametrize("name", SEEN)
 def test_an_edit_at_a_hook_point_takes_effect(model, config, name):
-    right, mistakes = {
-        "resid_pre": (
-            6 + 29 - 350,
-            {
-                3 + 29 - 320: "Attention reads the edit, but is added to the old stream.",
-                6 + 17 - 230: "Attention reads the old stream, and is added to the edit.",
-            },
-        ),
-        "attn_out": (3 + 6 - 90, {}),
-        "resid_mid": (
-            6 - 60,
-            {
-                20 - 60: "The MLP reads the edit, but is added to the old stream.",
-                6 - 200: "The MLP reads the old stream, and is added to the edit.",
-            },
-        ),
-        "mlp_out": (20 + 6, {}),
-        "resid_post": (6, {}),
+    expected = {
+        "resid_pre": 6 + 29 - 350,
+        "attn_out": 3 + 6 - 90,
+        "resid_mid": 6 - 60,
+        "mlp_out": 20 + 6,
+        "resid_post": 6,
     }[name]
     block = build(model, config)
     edit(points(block)[name], full(6))
-    mistakes[-180] = f"What the hook returned is lost: use what self.hook_{name}(...) returns."
-    claim = f"Where a hook puts 6 at hook_{name}, the block must give {right}."
-    assert_close(block(full(3)), full(right), claim)
+    claim = f"Where a hook puts 6 at hook_{name}, the block must give {expected}."
+    assert_close(block(full(3)), full(expected), claim)
 
 
 @exercise("2.13")
@@ -153,23 +115,23 @@ def test_past_reaches_attention(model, config, kv_cache):
 
 
 @exercise("2.13")
-def test_what_hooks_have_shown_stays_as_it_was(model, config):
+def test_activations_are_not_edited_in_place(model, config):
     """A cache keeps the very tensors, so `resid += attn_out` would change what it holds."""
     block, x = build(model, config), full(3)
     shown = {name: record(point) for name, point in points(block).items()}
     copies = {name: record(point, copied=True) for name, point in points(block).items()}
     block(x)
-    assert x.eq(3).all(), "The stream that came in was changed: write x + y, not x += y."
+    assert x.eq(3).all(), "The input resid was changed: write x + y, not x += y."
     for name in SEEN:
         assert shown[name], f"hook_{name} is not called."
-        claim = f"What hook_{name} showed was changed afterwards: write x + y, not x += y."
+        claim = f"What hook_{name} saw was changed afterwards: write x + y, not x += y."
         assert_close(shown[name][0], copies[name][0], claim)
 
 
 @exercise("2.13")
 @pytest.mark.parametrize("seed", [1, 2])
-def test_parts_add_up_to_the_stream(model, config, seed):
-    """Real parts, random weights: what goes out is what came in plus what the two parts said."""
+def test_the_output_is_the_sum_of_input_and_parts(model, config, seed):
+    """Real parts and random weights: the output is the input plus the outputs of both parts."""
     block = build(model, config, model.LayerNorm, model.rotary_attention, model.GatedMLP)
     randomise(block, seed)
     x = normal(2, 5, 10, seed=seed + 20)
@@ -180,11 +142,8 @@ def test_parts_add_up_to_the_stream(model, config, seed):
     attn_out, mid, mlp_out = (seen[name][0] for name in ("attn_out", "resid_mid", "mlp_out"))
     assert_close(mid, x + attn_out, "resid_mid = resid_pre + attn_out.")
     assert_close(got, x + attn_out + mlp_out, "The block gives resid_pre + attn_out + mlp_out.")
-    assert_close(
-        attn_out, block.attn(block.ln1(x)), "attn_out is what attention says about ln1's output."
-    )
-    block.mlp(block.ln2(x))
-    claim = "mlp_out is what the MLP says about ln2(resid_mid)."
+    assert_close(attn_out, block.attn(block.ln1(x)), "attn_out is attention of ln1(resid_pre).")
+    claim = "mlp_out is the MLP of ln2(resid_mid)."
     assert_close(mlp_out, block.mlp(block.ln2(x + attn_out)), claim)
 
 
@@ -198,22 +157,22 @@ def test_gradients_reach_every_weight(model, config):
         out.pow(2).sum().backward()
     lost = [name for name, weight in block.named_parameters() if weight.grad is None]
     assert not lost, f"Gradients must reach every weight of the block; {lost[0]} gets none."
-    assert x.grad is not None, "Gradients must reach the stream that comes in, through the sum too."
+    assert x.grad is not None, "Gradients must reach resid, through the sums too."
 
 
 @exercise("2.13")
-def test_gradient_flows_back_through_both_parts_and_past_them(model, config):
+def test_gradients_flow_through_both_parts_and_the_sums(model, config):
     block = build(model, config, model.LayerNorm, model.rotary_attention, model.GatedMLP)
     randomise(block, seed=4)
     x = normal(2, 5, 10, seed=24).requires_grad_()
     assert not wrong_gradients(lambda: block(x), {"resid": x}), (
-        "The gradient of the stream that comes in is not the slope of what goes out: is the stream "
-        "detached on its way into a part, or into a sum?"
+        "The gradient of resid disagrees with finite differences: is it detached on its way into a "
+        "part, or into a sum?"
     )
 
 
 @pytest.mark.project
-def test_parallel_block_reads_the_stream_twice(model, config):
+def test_both_parts_of_a_parallel_block_read_resid_pre(model, config):
     block = build(model, config)
     block.__class__ = model.ParallelBlock
     assert_close(

@@ -9,7 +9,7 @@ SEQUENTIALBLOCK_FORWARD = mistakes(
         "The MLP reads resid_pre; it reads resid_mid, with what attention wrote.": {
             "ln2(resid_mid)": "ln2(resid_pre)"
         },
-        "The MLP reads attn_out; it reads the stream, resid_mid.": {
+        "The MLP reads attn_out; it reads the residual stream, resid_mid.": {
             "ln2(resid_mid)": "ln2(attn_out)"
         },
         "The MLP reads without its norm, ln2.": {"self.ln2(resid_mid)": "resid_mid"},
@@ -20,10 +20,10 @@ SEQUENTIALBLOCK_FORWARD = mistakes(
             "self.ln1(resid_pre)": "self.ln2(resid_pre)",
             "ln2(resid_mid)": "ln1(resid_mid)",
         },
-        "Attention's output replaces the stream; it is added to it.": {
+        "Attention's output replaces the residual stream; it is added to it.": {
             "resid_pre + attn_out": "attn_out"
         },
-        "The MLP's output replaces the stream; it is added to it.": {
+        "The MLP's output replaces the residual stream; it is added to it.": {
             "resid_mid + mlp_out": "mlp_out"
         },
         "resid_pre is missing at the end: the MLP's output is added to resid_mid.": {
@@ -34,13 +34,13 @@ SEQUENTIALBLOCK_FORWARD = mistakes(
         },
         "resid_pre is added twice.": {"resid_mid + mlp_out": "resid_pre + resid_mid + mlp_out"},
         "attn_out is added twice.": {"resid_mid + mlp_out": "resid_mid + attn_out + mlp_out"},
-        "What ln1 gives is added, not the stream itself.": {
+        "The output of ln1 is added, not the residual stream itself.": {
             "self.hook_attn_out(self.attn(self.ln1(resid_pre), past))": "self.hook_attn_out(self.attn(resid_pre := self.ln1(resid_pre), past))"
         },
         "What the hook returned is lost: use what self.hook_resid_pre(...) returns.": {
             "resid_pre = self.hook_resid_pre(resid)": "self.hook_resid_pre(resid); resid_pre = resid"
         },
-        "Attention reads the edit, but is added to the old stream.": {
+        "Attention reads the edit, but is added to the old residual stream.": {
             "resid_pre + attn_out": "resid + attn_out"
         },
         "What the hook returned is lost: use what self.hook_attn_out(...) returns.": {
@@ -49,7 +49,7 @@ SEQUENTIALBLOCK_FORWARD = mistakes(
         "What the hook returned is lost: use what self.hook_resid_mid(...) returns.": {
             "resid_mid = self.hook_resid_mid(resid_pre + attn_out)": "self.hook_resid_mid(resid_mid := resid_pre + attn_out)"
         },
-        "The MLP reads the edit, but is added to the old stream.": {
+        "The MLP reads the edit, but is added to the old residual stream.": {
             "resid_mid + mlp_out": "resid_pre + attn_out + mlp_out"
         },
         "What the hook returned is lost: use what self.hook_mlp_out(...) returns.": {
@@ -74,7 +74,7 @@ SEQUENTIALBLOCK_FORWARD = mistakes(
         "hook_resid_mid must be called once": {
             "self.hook_resid_mid(resid_pre + attn_out)": "resid_pre + attn_out"
         },
-        "hook_resid_pre must see 3": {
+        "Expected 3 at hook_resid_pre": {
             "resid_pre = self.hook_resid_pre(resid)": "resid_pre = resid",
             "self.ln1(resid_pre)": "self.hook_resid_pre(self.ln1(resid_pre))",
         },
@@ -82,13 +82,13 @@ SEQUENTIALBLOCK_FORWARD = mistakes(
             {"resid_pre + attn_out": "resid_pre.add_(attn_out)"},
             {"resid_mid + mlp_out": "resid_mid.add_(mlp_out)"},
         ],
-        "must reach the stream that comes in": {
+        "must reach resid": {
             "resid_pre = self.hook_resid_pre(resid)": "resid_pre = self.hook_resid_pre(resid.detach())"
         },
         "Gradients must reach every weight": {
             "self.attn(self.ln1(resid_pre), past)": "self.attn(self.ln1(resid_pre), past).detach()"
         },
-        "is the stream detached": [
+        "is it detached": [
             {"self.ln1(resid_pre)": "self.ln1(resid_pre.detach())"},
             {"self.ln2(resid_mid)": "self.ln2(resid_mid.detach())"},
             {"resid_pre + attn_out": "resid_pre.detach() + attn_out"},
@@ -97,7 +97,7 @@ SEQUENTIALBLOCK_FORWARD = mistakes(
         "it was called 0 times": {
             "self.hook_resid_post(resid_mid + mlp_out)": "resid_mid + mlp_out"
         },
-        "What hook_attn_out showed was changed": {
+        "What hook_attn_out saw was changed": {
             "self.hook_resid_mid(resid_pre + attn_out)": "self.hook_resid_mid(attn_out.add_(resid_pre))"
         },
         "Attention must be called once": {
@@ -109,19 +109,19 @@ RIGHT_2_13 = right_answers(
     "2.13",
     "SequentialBlock.forward",
     {
-        "one name for the stream": """
+        "one name for the residual stream": """
             resid = self.hook_resid_pre(resid)
             resid = self.hook_resid_mid(resid + self.hook_attn_out(self.attn(self.ln1(resid), past=past)))
             resid = resid + self.hook_mlp_out(self.mlp(self.ln2(resid)))
             resid = self.hook_resid_post(resid)
             return resid
             """,
-        "sums the other way round": """
+        "sums in the other order": """
             x = self.hook_resid_pre(resid)
             normed = self.ln1(x)
             mid = self.hook_resid_mid(torch.add(self.hook_attn_out(self.attn(normed, past)), x))
-            said = self.mlp(self.ln2(mid))
-            return self.hook_resid_post(self.hook_mlp_out(said) + mid)
+            out = self.mlp(self.ln2(mid))
+            return self.hook_resid_post(self.hook_mlp_out(out) + mid)
             """,
         "a loop over the two parts, in place on a copy": """
             x = self.hook_resid_pre(resid)

@@ -2,12 +2,14 @@
 
 from tests.grading.mistakes import mistakes, right_answers
 
+ROTATED = "[first * cos - second * sin, second * cos + first * sin, rest]"
+
 ROTARY_FORWARD = mistakes(
     "2.10",
     "Rotary.forward",
     {
-        "It turns the wrong way.": {
-            "[first * cos - second * sin, second * cos + first * sin, rest]": "[first * cos + second * sin, second * cos - first * sin, rest]"
+        "It rotates in the wrong direction.": {
+            ROTATED: "[first * cos + second * sin, second * cos - first * sin, rest]"
         },
         "Sine and cosine are exchanged, or the halves are at the end.": {
             "angle.cos(), angle.sin()": "angle.sin(), angle.cos()"
@@ -16,7 +18,7 @@ ROTARY_FORWARD = mistakes(
         "The exponent has the wrong sign.": {"-2 * pair": "2 * pair"},
         "The exponent is divided by d_head instead of n.": {"/ self.n)": "/ x.shape[-1])"},
         "The base is rotary_base, not always 10000.": {"self.base": "10000"},
-        "Every pair turns by 1 a position.": {
+        "Every pair is rotated by 1 radian per position.": {
             "self.base ** (-2 * pair / self.n)": "torch.ones_like(pair)"
         },
         "The angles are those of the next position: the first is `start`.": {
@@ -28,10 +30,8 @@ ROTARY_FORWARD = mistakes(
         "They differ by rounding alone: is something computed in lower precision?": {
             "angle.cos(), angle.sin()": "angle.float().cos(), angle.float().sin()"
         },
-        "Nothing turns.": {
-            "[first * cos - second * sin, second * cos + first * sin, rest]": "[first, second, rest]"
-        },
-        "Neighbours are paired and put back as halves; i belongs with i + n/2.": """
+        "Nothing is rotated.": {ROTATED: "[first, second, rest]"},
+        "Neighbours are paired, and then written as halves; i belongs with i + n/2.": """
             angle = (position[:, None] * self.base ** (-2 * pair / self.n))[:, None, :]
             even, odd, rest = wide[..., 0 : self.n : 2], wide[..., 1 : self.n : 2], wide[..., self.n :]
             first = even * angle.cos() - odd * angle.sin()
@@ -46,7 +46,7 @@ ROTARY_FORWARD = mistakes(
             turned[..., 1 : self.n : 2] = odd * angle.cos() + even * angle.sin()
             return turned.to(x.dtype)
             """,
-        "All dimensions turn; only the first n = rotary_dims may.": """
+        "All dimensions are rotated; only the first n = rotary_dims may be.": """
             half = x.shape[-1] // 2
             frequency = self.base ** (-torch.arange(half).to(wide) / half)
             angle = (position[:, None] * frequency)[:, None, :]
@@ -56,38 +56,34 @@ ROTARY_FORWARD = mistakes(
             """,
     },
     unnamed={
-        "unit vector 2 of 4 turns towards": {"first * cos - second": "first * cos + second"},
-        "unit vector": {
-            "[first * cos - second * sin, second * cos + first * sin, rest]": "[second * cos + first * sin, first * cos - second * sin, rest]"
-        },
-        "Turning keeps the length": {
-            "[first * cos - second * sin, second * cos + first * sin, rest]": "[first := first * cos - second * sin, second * cos + first * sin, rest]"
+        "unit vector 2 of 4 is rotated towards": {"first * cos - second": "first * cos + second"},
+        "unit vector": {ROTATED: "[second * cos + first * sin, first * cos - second * sin, rest]"},
+        "A rotation keeps the length": {
+            ROTATED: "[first := first * cos - second * sin, second * cos + first * sin, rest]"
         },
         "stay, in their places": [
-            {
-                "[first * cos - second * sin, second * cos + first * sin, rest]": "[rest, first * cos - second * sin, second * cos + first * sin]"
-            },
+            {ROTATED: "[rest, first * cos - second * sin, second * cos + first * sin]"},
             {
                 "first, second, rest = wide.split([self.n // 2, self.n // 2, x.shape[-1] - self.n], dim=-1)": "rest, first, second = wide.split([x.shape[-1] - self.n, self.n // 2, self.n // 2], dim=-1)",
-                "[first * cos - second * sin, second * cos + first * sin, rest]": "[rest, first * cos - second * sin, second * cos + first * sin]",
+                ROTATED: "[rest, first * cos - second * sin, second * cos + first * sin]",
             },
             {"sin, rest]": "sin, 0 * rest]"},
         ],
         "wrong shape or type": {"sin, rest]": "sin]"},
         "position * base": {"position[:, None]": "(position + start)[:, None]"},
-        "Pair i turns by": {
+        "Pair i is rotated by": {
             "(position[:, None] * frequency)[:, None, :]": "position[:x.shape[2], None] * frequency"
         },
         "Are positions and angles computed in float32": {
             "position[:, None] * frequency": "position[:, None].to(x) * frequency.to(x)"
         },
-        "must go on in it": {".to(x.dtype)": ""},
-        "three places after": {"position[:, None]": "position[:, None] ** 2"},
+        "Expected a result in x's": {".to(x.dtype)": ""},
+        "three places after a key": {"position[:, None]": "position[:, None] ** 2"},
         "must reach x": {"dim=-1).to(x.dtype)": "dim=-1).to(x.dtype).detach()"},
         "squared length is 2 x": {
             "first * cos - second * sin": "first * cos - second.detach() * sin"
         },
-        "x came out changed": """
+        "is changed in place. The caller": """
             angle = (position[:, None] * self.base ** (-2 * pair / self.n))[:, None, :]
             first, second = wide[..., : self.n // 2].clone(), wide[..., self.n // 2 : self.n].clone()
             wide[..., : self.n // 2] = first * angle.cos() - second * angle.sin()
