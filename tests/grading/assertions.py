@@ -225,5 +225,7 @@ def randomise(module: nn.Module, seed: int) -> Any:
 
 def _wide(value: Any) -> Tensor:
     if isinstance(value, Tensor):
-        return value.detach().to("cpu", torch.float64)
+        value = value.detach().resolve_conj()
+        parts = torch.view_as_real(value) if value.is_complex() else value
+        return parts.to("cpu", torch.float64)
     return torch.tensor(value, dtype=torch.float64)
