@@ -118,18 +118,18 @@ def gap(ours, theirs):
 def test_float64_logits_agree_to_1e9_once_the_casts_are_lifted(pair, lifted, tokens):
     theirs, ours, _ = pair
     difference = gap(ours(tokens), theirs(tokens).logits)
-    assert difference < 1e-9, f"at most 1e-9 is expected, {difference:.1e} came"
+    assert difference < 1e-9, f"expected at most 1e-9, got {difference:.1e}"
 
 
 @torch.no_grad()
 def test_float64_logits_agree_to_1e6_as_shipped(pair, tokens):
     theirs, ours, _ = pair
     difference = gap(ours(tokens), theirs(tokens).logits)
-    assert difference < 1e-6, f"at most 1e-6 is expected, {difference:.1e} came"
+    assert difference < 1e-6, f"expected at most 1e-6, got {difference:.1e}"
 
 
 @torch.no_grad()
-def test_with_somebody_listening_the_logits_agree_too(pair, lifted, tokens):
+def test_with_observers_the_logits_agree_too(pair, lifted, tokens):
     theirs, ours, _ = pair
     logits, cache = ours.run_with_cache(tokens)
     assert gap(logits, theirs(tokens).logits) < 1e-9
@@ -146,7 +146,7 @@ def test_every_tensor_is_taken_tied_ones_once(pair, checkpoint_files, loading):
     stored = checkpoint_files.Weights(folder)
     adapter = loading.choose_adapter(checkpoint_files.read_json(folder / "config.json"), folder)
     names = [name for name, _ in adapter.translate(stored, ours.config)]
-    assert len(set(names)) == len(names), "each of our tensors is expected once"
+    assert len(set(names)) == len(names), "expected each of our tensors once"
     assert stored.unused() == [], f"every tensor must be taken; left over: {stored.unused()}"
     count = sum(weight.numel() for weight in theirs.parameters())
     biases = sum(w.numel() for name, w in ours.named_parameters() if ".b_" in name and not w.any())
@@ -168,7 +168,7 @@ def test_a_checkpoint_saved_in_shards_is_the_same_model(case, loading, tmp_path,
 
 
 @pytest.mark.parametrize("kind", ["llama3", "linear", "dynamic", "yarn"])
-def test_scaled_rotary_positions_as_the_library_saves_them_are_refused(kind, loading, tmp_path):
+def test_scaled_rotary_positions_of_the_library_are_refused(kind, loading, tmp_path):
     hf = pytest.importorskip("transformers")
     rope = {"rope_type": kind, "rope_theta": 1e4, "factor": 4.0}
     if kind == "llama3":

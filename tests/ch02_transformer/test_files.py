@@ -31,7 +31,7 @@ def sharded(tmp_path):
 
 @pytest.fixture
 def converted(tmp_path, monkeypatch):
-    """A small model that stands in the cache as the converted one does."""
+    """A small model in the cache, as the converted one is."""
     monkeypatch.setenv("MI_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "cache" / "smollm2-135m"
     tiny.write(folder, tiny.LLAMA, tiny.llama_tensors(tiny.LLAMA))
@@ -87,9 +87,7 @@ def test_the_converted_model_is_found_in_the_cache(load, converted):
 
 
 @pytest.mark.parametrize("cache", ["", "empty"])
-def test_a_model_that_is_not_in_the_cache_says_which_command_brings_it(
-    load, monkeypatch, tmp_path, cache
-):
+def test_the_error_for_a_missing_model_names_the_command(load, monkeypatch, tmp_path, cache):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))

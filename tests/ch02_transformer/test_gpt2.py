@@ -45,8 +45,10 @@ def logits_by_hand(tensors):
         z = transformer_reference.attention(q, k, v).reshape(-1, 12)
         stream = [x + linear(f"h.{layer}.attn.c_proj", z[p]) for p, x in enumerate(stream)]
         hidden = [linear(f"h.{layer}.mlp.c_fc", x) for x in norm(f"h.{layer}.ln_2")]
-        said = [linear(f"h.{layer}.mlp.c_proj", transformer_reference.gelu_tanh(x)) for x in hidden]
-        stream = [x + y for x, y in zip(stream, said, strict=True)]
+        outputs = [
+            linear(f"h.{layer}.mlp.c_proj", transformer_reference.gelu_tanh(x)) for x in hidden
+        ]
+        stream = [x + y for x, y in zip(stream, outputs, strict=True)]
     return torch.stack(norm("ln_f")) @ tensors["wte.weight"].T
 
 
@@ -59,7 +61,7 @@ def test_logits_equal_gpt2_worked_out_in_loops(load, prefix):
     )
 
 
-def test_the_saved_causal_masks_are_passed_over(load):
+def test_the_saved_causal_masks_are_ignored(load):
     mask = {f"transformer.h.{layer}.attn.bias": torch.ones(1, 1, 32, 32).tril() for layer in (0, 1)}
     hidden = {"transformer.h.0.attn.masked_bias": torch.tensor(-1e4)}
     load(tiny.gpt2_tensors(tiny.GPT2) | mask | hidden)
@@ -76,7 +78,7 @@ def test_an_untied_unembedding_is_its_own_matrix(load):
     tensors = tiny.gpt2_tensors(tiny.GPT2) | {"lm_head.weight": normal(23, 12, seed=99)}
     model = load(tensors, tie_word_embeddings=False)
     assert torch.equal(model.unembed.W_U, tensors["lm_head.weight"].T)
-    assert not model.unembed.b_U.any(), "GPT-2's unembedding has no bias: zeros are expected"
+    assert not model.unembed.b_U.any(), "expected a bias of zeros: GPT-2's unembedding has none"
 
 
 @pytest.mark.parametrize(
@@ -104,6 +106,6 @@ def test_a_wrong_shape_of_the_joint_projection_is_refused(load, shape):
         load(tensors)
 
 
-def test_heads_that_do_not_divide_the_stream_are_refused(load):
+def test_heads_that_do_not_divide_d_model_are_refused(load):
     with pytest.raises(ValueError, match="config.json"):
         load(tiny.gpt2_tensors(tiny.GPT2), n_head=5)

@@ -1,4 +1,4 @@
-"""The comment beside each hook point tells its shape, and a real cache bears it out."""
+"""The comment at each hook point gives its shape, and a real cache has that shape."""
 
 import ast
 import re
@@ -30,14 +30,14 @@ def shapes_in_comments(module) -> dict[str, dict[str, str | None]]:
     return {name: points for name, points in shapes.items() if points}
 
 
-def test_every_hook_point_has_the_shape_that_its_comment_tells(
+def test_every_hook_point_has_the_shape_in_its_comment(
     model, config, attention, norms, layers, attention_only
 ):
     modules = (model, attention, norms, layers, attention_only)
-    told: dict[str, dict[str, str | None]] = {}
+    stated: dict[str, dict[str, str | None]] = {}
     for module in modules:
-        told |= shapes_in_comments(module)
-    written = sum(len(points) for points in told.values())
+        stated |= shapes_in_comments(module)
+    written = sum(len(points) for points in stated.values())
     sources = [Path(module.__file__).read_text("utf-8") for module in modules]
     assert written == sum(source.count("= HookPoint(") for source in sources)
 
@@ -55,15 +55,15 @@ def test_every_hook_point_has_the_shape_that_its_comment_tells(
         for name, x in cache.items():
             owner, _, point = name.rpartition(".")
             classes = [part.__name__ for part in type(whole.get_submodule(owner)).__mro__]
-            kind = next(name for name in classes if point in told.get(name, {}))
-            axes = told[kind][point]
-            assert axes, f"{kind}.{point} has no comment that tells its shape"
+            kind = next(name for name in classes if point in stated.get(name, {}))
+            axes = stated[kind][point]
+            assert axes, f"{kind}.{point} has no comment with its shape"
             sizes = [AXES[axis] for axis in axes.split(", ")]
             assert list(x.shape) == sizes, (
-                f"{kind}.{point} is told as [{axes}] = {sizes}: {x.shape}"
+                f"{kind}.{point} expected [{axes}] = {sizes}, got {list(x.shape)}"
             )
             seen.add((kind, point))
-    assert seen == {(kind, point) for kind, points in told.items() for point in points}
+    assert seen == {(kind, point) for kind, points in stated.items() for point in points}
 
 
 def parallel(model):
@@ -79,6 +79,6 @@ def parallel(model):
     )
 
 
-def test_all_sizes_are_different_so_that_no_axis_hides_behind_another():
+def test_all_sizes_are_different():
     sizes = [size for name, size in AXES.items() if name != "query"]
     assert len(set(sizes)) == len(sizes)

@@ -1,4 +1,4 @@
-"""Checkpoints that are not what they should be are refused, and the words say what to do."""
+"""Wrong checkpoints raise an error that says what to do."""
 
 import json
 import re
@@ -27,13 +27,13 @@ def llama_folder(tmp_path):
 
 
 def changed(folder, remove=(), **settings):
-    """Writes a checkpoint's config.json anew, some settings changed or removed."""
+    """Write a checkpoint's config.json again, with some settings changed or removed."""
     kept = {name: value for name, value in tiny.LLAMA.items() if name not in remove}
     (folder / "config.json").write_text(json.dumps(kept | settings), encoding="utf-8")
 
 
 def refused(load, folder, *words):
-    """Says that a folder is refused by a ValueError that holds all these words."""
+    """Check that loading a folder raises a ValueError with all these words."""
     with pytest.raises(ValueError) as caught:
         load(folder)
     for word in words:
@@ -60,7 +60,7 @@ def test_a_name_that_the_hub_cannot_give_is_refused(load, monkeypatch):
     refused(load, "owner/missing", "owner/missing", "no folder", "no network")
 
 
-def test_from_the_hub_nothing_but_json_and_safetensors_is_asked_for(load, monkeypatch, tmp_path):
+def test_only_json_and_safetensors_are_downloaded(load, monkeypatch, tmp_path):
     hub = pytest.importorskip("huggingface_hub")
     folder, asked = (
         tiny.write(tmp_path / "snapshot", tiny.LLAMA, tiny.llama_tensors(tiny.LLAMA)),
@@ -72,8 +72,8 @@ def test_from_the_hub_nothing_but_json_and_safetensors_is_asked_for(load, monkey
         return str(folder)
 
     monkeypatch.setattr(hub, "snapshot_download", download)
-    load("somebody/something")
-    assert asked == [("somebody/something", ["*.json", "*.safetensors"])]
+    load("owner/model")
+    assert asked == [("owner/model", ["*.json", "*.safetensors"])]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_setting_of_a_wrong_kind_is_refused(load, llama_folder, wrong):
 
 
 @pytest.mark.parametrize("named", [["MambaForCausalLM"], "LlamaForCausalLM", [], None, [[]]])
-def test_an_unknown_architecture_is_refused_and_the_known_ones_listed(load, llama_folder, named):
+def test_the_error_for_an_architecture_lists_the_known_ones(load, llama_folder, named):
     changed(llama_folder, architectures=named)
     refused(load, llama_folder, named, "GPT2LMHeadModel", "LlamaForCausalLM", "HookedTransformer")
 
@@ -168,7 +168,7 @@ def test_a_layer_more_than_config_says_is_named(load, llama_folder):
     refused(load, llama_folder, "model.layers.1.input_layernorm.weight")
 
 
-def test_a_table_of_rotary_frequencies_in_the_file_is_passed_over(load, tmp_path):
+def test_a_table_of_rotary_frequencies_is_ignored(load, tmp_path):
     table = {"model.layers.0.self_attn.rotary_emb.inv_freq": normal(3, seed=1)}
     load(tiny.write(tmp_path, tiny.LLAMA, tiny.llama_tensors(tiny.LLAMA) | table))
 
@@ -204,7 +204,7 @@ def test_every_common_precision_is_read_as_stored(load, tmp_path, dtype):
     assert torch.equal(W_E, tensors["model.embed_tokens.weight"].double())
 
 
-def test_an_unembedding_that_differs_from_a_tied_embedding_is_refused(load, tmp_path):
+def test_a_tied_unembedding_that_differs_is_refused(load, tmp_path):
     tensors = tiny.llama_tensors(tiny.LLAMA)
     copy = tensors["model.embed_tokens.weight"].clone()
     load(tiny.write(tmp_path, tiny.LLAMA, tensors | {"lm_head.weight": copy}))
@@ -213,7 +213,7 @@ def test_an_unembedding_that_differs_from_a_tied_embedding_is_refused(load, tmp_
     refused(load, folder, "tied", "differs", "tie_word_embeddings")
 
 
-def test_an_untied_checkpoint_without_its_unembedding_is_refused(load, llama_folder):
+def test_an_untied_checkpoint_needs_its_unembedding(load, llama_folder):
     changed(llama_folder, tie_word_embeddings=False)
     refused(load, llama_folder, "unembed.W_U")
 
@@ -223,7 +223,7 @@ def test_a_damaged_tokenizer_is_refused(load, llama_folder):
     refused(load, llama_folder, "tokenizer.json", "damaged", "download it again")
 
 
-def test_a_refusal_leaves_torchs_default_precision_alone(load, llama_folder):
+def test_an_error_leaves_torchs_default_dtype_unchanged(load, llama_folder):
     changed(llama_folder, hidden_act="tanh")
     refused(load, llama_folder, "tanh")
     (llama_folder / "model.safetensors").unlink()

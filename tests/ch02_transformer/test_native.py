@@ -42,7 +42,7 @@ def test_a_saved_model_comes_back_with_the_same_logits(build, loading, native, t
     loaded, tokenizer = loading.load_pretrained(tmp_path / "new" / "folder", dtype=torch.float64)
     assert tokenizer is None
     assert loaded.config == saved.config and loaded.parts == saved.parts
-    assert torch.equal(loaded(TOKENS), saved(TOKENS)), "bit for bit the same logits are expected"
+    assert torch.equal(loaded(TOKENS), saved(TOKENS)), "expected the same logits, bit for bit"
 
 
 def test_every_kind_of_parts_is_tested(native):
@@ -92,7 +92,7 @@ def test_an_interrupted_save_leaves_the_folder_as_it_was(
     with pytest.raises(type(stop)):
         native.save_model(build("llama", seed=2), tmp_path)
     after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert after == before, f"{sorted(before)} as they were are expected, {sorted(after)} came"
+    assert after == before, f"expected {sorted(before)} unchanged, got {sorted(after)}"
 
 
 def test_parts_without_a_name_are_not_saved(build, native, model, tmp_path):

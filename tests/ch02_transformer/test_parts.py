@@ -1,4 +1,4 @@
-"""Parts that no adapter uses yet, against loops: what later families are made of already works."""
+"""Parts that no adapter uses yet (masks, caps, norms of queries and keys), against loops."""
 
 import math
 from dataclasses import replace
@@ -80,20 +80,20 @@ def attention_by_hand(attn, x, rotating=0, may_look=lambda query, key: key <= qu
 
 
 def check_attention(part, seed, **by_hand):
-    """Compares a part with the loops: fused or explicit, and with somebody listening."""
+    """Compare a part with the loops: fused, and explicit with a hook at the pattern."""
     randomise(part, seed)
     x = normal(2, 7, SIZES["d_model"], seed=seed)
-    heard = []
+    seen = []
     with torch.no_grad():
-        quiet = part(x)
-        part.hook_pattern.hooks = [lambda pattern, point: heard.append(pattern)]
-        loud = part(x)
+        fused_out = part(x)
+        part.hook_pattern.hooks = [lambda pattern, point: seen.append(pattern)]
+        explicit_out = part(x)
         for sequence in range(2):
             expected = attention_by_hand(part, x[sequence], **by_hand)
-            assert_close(quiet[sequence], expected, "Unheard, the part must do what the loops do.")
-            assert_close(loud[sequence], expected, "With an observer, the part must do the same.")
-    assert heard, "the pattern must reach its hook point"
-    return heard[0]
+            assert_close(fused_out[sequence], expected, "The fused part must do what the loops do.")
+            assert_close(explicit_out[sequence], expected, "The explicit part must do the same.")
+    assert seen, "the pattern must reach its hook point"
+    return seen[0]
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -104,9 +104,7 @@ def test_a_sliding_window_is_a_mask(attention, sizes, seed):
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_cap_on_the_scores_is_a_part_and_takes_the_explicit_path(
-    attention, sizes, seed, monkeypatch
-):
+def test_a_cap_on_the_scores_takes_the_explicit_path(attention, sizes, seed, monkeypatch):
     def fused(*_, **__):
         raise AssertionError("fused attention cannot cap its scores")
 
@@ -178,20 +176,20 @@ def test_parallel_blocks_with_partial_rotary_equal_the_loops(
     chosen = sizes(rotary_dims=rotating or None, activation="gelu_tanh", eps=1e-3)
     ours = randomise(model.HookedTransformer(chosen, parts, seed=None), seed=5)
     logits, cache = ours.run_with_cache(TOKENS)
-    assert_close(ours(TOKENS), logits, "Listening must not change the logits.", tolerance=1e-12)
+    assert_close(ours(TOKENS), logits, "A cache must not change the logits.", tolerance=1e-12)
     for sequence, tokens in enumerate(TOKENS):
         stream = torch.stack([ours.embed.W_E[token] for token in tokens])
         for block in ours.blocks:
-            said = attention_by_hand(block.attn, norm_by_hand(block.ln1, stream), rotating)
+            attn_out = attention_by_hand(block.attn, norm_by_hand(block.ln1, stream), rotating)
             hidden = norm_by_hand(block.ln2, stream) @ block.mlp.W_in + block.mlp.b_in
             stream = (
                 stream
-                + said
+                + attn_out
                 + transformer_reference.gelu_tanh(hidden) @ block.mlp.W_out
                 + block.mlp.b_out
             )
         expected = norm_by_hand(ours.ln_final, stream) @ ours.unembed.W_U + ours.unembed.b_U
-        assert_close(logits[sequence], expected, "A parallel block's MLP must read what came in.")
+        assert_close(logits[sequence], expected, "A parallel block's MLP must read resid_pre.")
     assert not any("resid_mid" in name for name in cache), "a parallel block has no middle"
 
 
@@ -215,5 +213,5 @@ def test_without_positions_the_last_token_sees_a_bag_of_tokens(model, layers, si
     shuffled = torch.cat([TOKENS[:, [4, 0, 3, 1, 5, 2]], TOKENS[:, 6:]], dim=1)
     one, other = ours(TOKENS)[:, -1], ours(shuffled)[:, -1]
     assert_close(
-        one, other, "One layer without positions must not tell the order of earlier tokens."
+        one, other, "One layer without positions must not depend on the order of earlier tokens."
     )

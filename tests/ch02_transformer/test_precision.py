@@ -1,4 +1,4 @@
-"""Half precision runs and stays close, double precision stays double, and a GPU says the same.
+"""Half precision stays close, double precision stays double, and a GPU gives the same.
 
 Each test runs on the CPU, and on a GPU where there is one.
 """
@@ -44,20 +44,20 @@ def tokens_on(device):
 
 
 def run(network, tokens, path):
-    """Logits by the fused attention, or with somebody listening to the pattern."""
+    """Logits by the fused attention, or with an observer at the pattern."""
     with torch.no_grad():
         if path == "fused":
             return network(tokens)
         logits, cache = network.run_with_cache(tokens, names=lambda name: "hook_pattern" in name)
         rows = torch.stack([pattern.float().sum(-1) for pattern in cache.values()])
-        assert (rows - 1).abs().max() < 0.02, f"rows must sum to one; {rows.max():.3f} came"
+        assert (rows - 1).abs().max() < 0.02, f"expected rows that sum to one, got {rows.max():.3f}"
         return logits
 
 
-def gap(got, expected):
+def gap(actual, expected):
     """The largest difference, relative to the largest logit."""
-    got, expected = got.detach().cpu().double(), expected.detach().cpu().double()
-    return ((got - expected).abs().max() / expected.abs().max()).item()
+    actual, expected = actual.detach().cpu().double(), expected.detach().cpu().double()
+    return ((actual - expected).abs().max() / expected.abs().max()).item()
 
 
 @pytest.mark.parametrize("path", ["fused", "explicit"])
@@ -67,19 +67,19 @@ def test_half_precision_stays_close_to_float32(network, device, dtype, path):
     low = run(network, tokens_on(device), path)
     high = run(network.float(), tokens_on(device), path)  # the same weights, already rounded
     assert low.dtype == dtype
-    assert gap(low, high) < HALF[dtype], f"{HALF[dtype]} is allowed, {gap(low, high):.1e} came"
+    assert gap(low, high) < HALF[dtype], f"expected at most {HALF[dtype]}, got {gap(low, high):.1e}"
 
 
 @pytest.mark.parametrize("path", ["fused", "explicit"])
 def test_the_device_makes_no_difference(network, device, path):
     expected = run(network, tokens_on("cpu"), path)
-    came = run(network.to(device), tokens_on(device), path)
-    assert came.device.type == device.type
-    assert (came.cpu() - expected).abs().max() < 1e-4, f"{gap(came, expected):.1e} came"
+    actual = run(network.to(device), tokens_on(device), path)
+    assert actual.device.type == device.type
+    assert (actual.cpu() - expected).abs().max() < 1e-4, f"got {gap(actual, expected):.1e}"
 
 
 @pytest.mark.parametrize("dtype", [*HALF, torch.float32])
-def test_generation_runs_on_the_device_and_equals_the_whole_forward(network, sample, device, dtype):
+def test_generation_on_the_device_equals_the_whole_forward(network, sample, device, dtype):
     network.to(device, dtype)
     prompt = tokens_on(device)[:, :9]
     written = sample.generate(network, prompt, n_new=6)
@@ -96,9 +96,11 @@ def test_norms_of_large_float16_vectors_do_not_overflow(norms, network, device, 
     norm = getattr(norms, name)(network.config).to(device, torch.float16)
     x = (normal(2, 5, 48, seed=1) * 2_000).to(device, torch.float16)  # squares reach 4,000,000
     wide = getattr(norms, name)(network.config)(x.cpu().double())
-    came = norm(x)
-    assert came.dtype == torch.float16
-    assert gap(came, wide) < 1e-3, f"norms work in float32 at least; {gap(came, wide):.1e} came"
+    actual = norm(x)
+    assert actual.dtype == torch.float16
+    assert gap(actual, wide) < 1e-3, (
+        f"expected norms in float32, got a gap of {gap(actual, wide):.1e}"
+    )
 
 
 class Lowered(TorchFunctionMode):
@@ -116,14 +118,14 @@ class Lowered(TorchFunctionMode):
         return out
 
 
-@pytest.mark.parametrize("listening", [False, True])
+@pytest.mark.parametrize("observing", [False, True])
 @torch.no_grad()
-def test_float64_is_never_lowered(network, listening):
+def test_float64_is_never_lowered(network, observing):
     network.double()
     with Lowered() as lowered:
-        logits, cache = network.run_with_cache(tokens_on("cpu"), names=None if listening else [])
+        logits, cache = network.run_with_cache(tokens_on("cpu"), names=None if observing else [])
     assert {x.dtype for x in (logits, *cache.values())} == {torch.float64}
-    assert not lowered.found, f"float64 must stay float64; came {lowered.found[:3]}"
+    assert not lowered.found, f"expected float64 throughout, got {lowered.found[:3]}"
 
 
 def test_the_watch_for_lowered_floats_sees_a_cast():

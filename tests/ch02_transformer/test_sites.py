@@ -1,4 +1,4 @@
-"""Sites, which are given code: what is taken and written, entry by entry, and what is refused."""
+"""Sites: what is taken and put, entry by entry, and which sites raise an error."""
 
 import itertools
 
@@ -43,12 +43,12 @@ def point_of(hooks, hook):
 
 
 def listed(given, size):
-    """Numbers that are meant, None being all."""
+    """List the indices that are selected; None selects all."""
     return list(range(size)) if given is None else list(torch.tensor(given).reshape(-1).tolist())
 
 
 def addresses(hook, position, head=None, neuron=None):
-    """For each entry of the part, in order, where in the tensor it stands."""
+    """For each entry of the part, in order, its place in the tensor."""
     shape, rows = SHAPES[hook], position
     batch, four = shape[0], len(shape) == 4
     if position is None:
@@ -69,7 +69,7 @@ def addresses(hook, position, head=None, neuron=None):
 
 
 @pytest.mark.parametrize("hook", SHAPES)
-def test_what_is_taken_stands_where_the_site_says(sites, hooks, hook):
+def test_take_gives_the_selected_entries(sites, hooks, hook):
     x, point = normal(*SHAPES[hook], seed=1), point_of(hooks, hook)
     for _, position, chosen in (case for case in cases() if case[0] == hook):
         site = sites.Site(hook, 1, position=position, **chosen)
@@ -78,11 +78,11 @@ def test_what_is_taken_stands_where_the_site_says(sites, hooks, hook):
         assert part.reshape(-1).tolist() == right, f"{position}, {chosen}: another part is taken"
         assert part.ndim == len(SHAPES[hook]) and len(part) == BATCH
         part.zero_()
-        assert (x != 0).all(), "what is taken is a copy"
+        assert (x != 0).all(), "take must give a copy"
 
 
 @pytest.mark.parametrize("hook", SHAPES)
-def test_what_is_put_changes_that_part_in_place_and_nothing_else(sites, hooks, hook):
+def test_put_changes_the_selected_entries_in_place(sites, hooks, hook):
     point = point_of(hooks, hook)
     for _, position, chosen in (case for case in cases() if case[0] == hook):
         x, site = normal(*SHAPES[hook], seed=1), sites.Site(hook, 1, position=position, **chosen)
