@@ -4,137 +4,123 @@
       {"site": {"hook": "attn.hook_z", "layer": 2, "head": 1, "position": [-1], ...},
        "action": "replace", "value": null, "source": {"run": "corrupted", ...}, "during": "all"}]}
 
-A file may come from a stranger: nothing in it is executed, and every field is checked before it is
-used. A check takes a value and its place in the file, and returns the value or raises ValueError.
+A file may come from a stranger: nothing in it is executed, and every field is checked against the
+annotation of the dataclass or function that takes it. Lists are read as tuples.
 """
 
 import json
 import math
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any, get_args
+from types import NoneType, UnionType
+from typing import Any, Literal, TypedDict, TypeVar, get_args, get_origin, get_type_hints
 
 import torch
 from torch import Tensor
 
-from ..ch02_transformer.sites import Site
 from ..ch02_transformer.write_then_rename import write_then_rename
-from .interventions import Action, During, FromRun, Intervention
+from .interventions import Intervention
 
-MAX_BYTES, MAX_INTEGER, MAX_LETTERS, MAX_AXES = 64_000_000, 2**31, 200, 4
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
-DEPTHS = ("a number", "a list of numbers", "a list of lists of numbers")
-Check = Callable[[Any, str], Any]
-
-
-def of_type(kind: Any) -> Check:
-    """Check for exactly this type (true is not an integer), finite and of bounded size."""
-
-    def check(value: Any, where: str) -> Any:
-        if type(value) is not kind:
-            raise ValueError(f"{where}: expected {kind.__name__}, got {value!r:.40}")
-        if kind is str and len(value) > MAX_LETTERS:
-            raise ValueError(f"{where}: expected at most {MAX_LETTERS} letters, got {len(value)}")
-        if kind is float and not math.isfinite(value) or kind is int and abs(value) >= MAX_INTEGER:
-            raise ValueError(f"{where}: expected a finite number below 2^31, got {value!r:.40}")
-        return value
-
-    return check
+MAX_BYTES, MAX_AXES = 64_000_000, 4
+LIMITS: dict[type, tuple[str, Callable[[Any], bool]]] = {
+    NoneType: ("null", lambda _: True),
+    bool: ("true or false", lambda _: True),
+    int: ("an integer below 2^31", lambda value: abs(value) < 2**31),
+    float: ("a finite float", math.isfinite),
+    str: ("a string of at most 200 letters", lambda value: len(value) <= 200),
+}
+"""Type of a field -> name in errors, and whether a value of this type is accepted."""
+T = TypeVar("T")
 
 
-def one_of(*allowed: str | int) -> Check:
-    """Check for one of these values."""
+class File(TypedDict):
+    """The content of a file."""
 
-    def check(value: Any, where: str) -> Any:
-        if of_type(type(allowed[0]))(value, where) not in allowed:
-            raise ValueError(f"{where}: expected {' or '.join(map(str, allowed))}, got {value!r}")
-        return value
-
-    return check
+    format: Literal["interventions"]
+    version: Literal[1]
+    interventions: tuple[Intervention, ...]
 
 
-def nested(kind: type, *depths: int) -> Check:
-    """Check for a value (depth 0), a list (1) or a list of lists (2), and make lists tuples."""
+def build(make: Callable[..., T], value: Any, where: str) -> T:
+    """Call a dataclass or function with a JSON object that has exactly its fields.
 
-    def check(value: Any, where: str) -> Any:
-        depth, inner = 0, value
-        while type(inner) is list:
-            depth, inner = depth + 1, inner[0] if inner else None
-        if depth not in depths:
-            expected = " or ".join(DEPTHS[one] for one in depths)
-            raise ValueError(f"{where}: expected {expected}, got {value!r:.40}")
-        return check_depth(value, depth, where)
-
-    def check_depth(value: Any, depth: int, where: str) -> Any:
-        if not depth:
-            return of_type(kind)(value, where)
-        rows = enumerate(of_type(list)(value, where))
-        return tuple(check_depth(row, depth - 1, f"{where}[{i}]") for i, row in rows)
-
-    return check
+    Raises: ValueError with the place of the first wrong field in the file.
+    """
+    hints = get_type_hints(make)
+    hints.pop("return", None)
+    if type(value) is not dict or value.keys() != hints.keys():
+        given = ", ".join(map(repr, value)) if type(value) is dict else repr(value)
+        raise ValueError(f"{where}: expected fields {', '.join(hints)}, got {given:.200}")
+    fields = {name: convert(value[name], hint, f"{where}.{name}") for name, hint in hints.items()}
+    try:
+        return make(**fields)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error!s:.200}") from error
 
 
-def optional(inner: Check) -> Check:
-    """Check for null, or else for something."""
-    return lambda value, where: None if value is None else inner(value, where)
+def convert(value: Any, hint: Any, where: str) -> Any:
+    """Convert a JSON value to the annotated type; true is not an integer, and 1 not a float."""
+    if hint is Tensor:
+        return build(build_tensor, value, where)
+    if isinstance(hint, type) and is_dataclass(hint):
+        return build(hint, value, where)
+    kind, options = get_origin(hint), get_args(hint)
+    if kind is UnionType:  # the first option that fits, or else the error deepest in the value
+        errors = []
+        for option in options:
+            try:
+                return convert(value, option, where)
+            except ValueError as error:
+                errors.append(error)
+        raise max(errors, key=lambda error: len(str(error).partition(": ")[0]))
+    if kind is tuple and type(value) is list:
+        return tuple(convert(one, options[0], f"{where}[{i}]") for i, one in enumerate(value))
+    if kind is Literal:
+        expected = " or ".join(map(str, options))
+        accepted = any(type(value) is type(one) and value == one for one in options)
+    else:
+        expected, accept = LIMITS.get(hint, ("a list", bool))
+        accepted = type(value) is hint and accept(value)
+    if not accepted:
+        raise ValueError(f"{where}: expected {expected}, got {value!r:.40}")
+    return value
 
 
-def fields(build: Callable[..., Any], **checks: Check) -> Check:
-    """Check for an object with exactly these fields, and call `build` with them."""
-
-    def check(value: Any, where: str) -> Any:
-        names = value.keys() if type(value) is dict else None
-        if names != checks.keys():
-            given = repr(value) if names is None else ", ".join(map(repr, names))
-            raise ValueError(f"{where}: expected fields {', '.join(checks)}, got {given:.200}")
-        found = {name: inner(value[name], f"{where}.{name}") for name, inner in checks.items()}
-        try:
-            return build(**found)
-        except ValueError as error:
-            raise ValueError(f"{where}: {error!s:.{MAX_LETTERS}}") from error
-
-    return check
-
-
-def build_tensor(dtype: str, shape: tuple[int, ...], numbers: tuple[float, ...]) -> Tensor:
+def build_tensor(
+    dtype: Literal["float32", "float64"], shape: tuple[int, ...], numbers: tuple[float, ...]
+) -> Tensor:
     """Build a tensor, if the numbers fill the shape and fit the dtype."""
     if len(shape) > MAX_AXES or min(shape, default=1) < 1 or math.prod(shape) != len(numbers):
-        raise ValueError(f"expected a shape of {len(numbers)} entries, got {list(shape)!r:.60}")
-    tensor = torch.tensor(numbers, dtype=DTYPES[dtype]).reshape(shape)
+        raise ValueError(
+            f"expected a shape of {len(numbers)} entries on at most {MAX_AXES} axes, "
+            f"got {list(shape)!r:.60}"
+        )
+    tensor = torch.tensor(numbers, dtype=getattr(torch, dtype)).reshape(shape)
     if not tensor.isfinite().all():
         raise ValueError(f"expected numbers within {dtype}, got one that is too large")
     return tensor
 
 
-POSITION, INDEX = optional(nested(int, 0, 1, 2)), optional(nested(int, 0, 1))
-SITE = fields(
-    Site,
-    hook=of_type(str),
-    layer=optional(of_type(int)),
-    head=INDEX,
-    position=POSITION,
-    neuron=INDEX,
-    direction=optional(nested(float, 2)),
-)
-TENSOR = fields(build_tensor, dtype=one_of(*DTYPES), shape=nested(int, 1), numbers=nested(float, 1))
-SOURCE = fields(FromRun, run=of_type(str), position=POSITION, average=of_type(bool))
-INTERVENTION = fields(
-    Intervention,
-    site=SITE,
-    action=one_of(*get_args(Action)),
-    value=optional(TENSOR),
-    source=optional(SOURCE),
-    during=one_of(*get_args(During)),
-)
-FILE = fields(
-    dict,
-    format=one_of("interventions"),
-    version=one_of(1),
-    interventions=lambda value, where: [
-        INTERVENTION(one, f"{where}[{i}]") for i, one in enumerate(of_type(list)(value, where))
-    ],
-)
+def build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object, unless a field is repeated."""
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError(f"expected each field once, got {[name for name, _ in pairs]!r:.80}")
+    return dict(pairs)
+
+
+def parse(content: bytes, path: str | os.PathLike[str]) -> list[Intervention]:
+    """Build the interventions in a file's content."""
+    try:
+        if len(content) > MAX_BYTES:
+            raise ValueError(f"expected at most {MAX_BYTES} bytes, got more")
+        found = json.loads(content.decode("utf-8"), object_pairs_hook=build_object)
+        return list(build(File, found, "file")["interventions"])
+    except RecursionError as error:
+        raise ValueError(f"{path}: expected interventions, got JSON nested too deep") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def load_interventions(path: str | os.PathLike[str]) -> list[Intervention]:
@@ -142,23 +128,8 @@ def load_interventions(path: str | os.PathLike[str]) -> list[Intervention]:
 
     Raises: ValueError with the place in the file.
     """
-    size = Path(path).stat().st_size
-    if size > MAX_BYTES:
-        raise ValueError(f"{path}: expected at most {MAX_BYTES} bytes, got {size}")
-
-    def without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len(dict(pairs)) < len(pairs):
-            raise ValueError(f"expected each field once, got {[name for name, _ in pairs]!r:.80}")
-        return dict(pairs)
-
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        content = FILE(json.loads(text, object_pairs_hook=without_repeats), "file")
-        return list(content["interventions"])
-    except RecursionError as error:
-        raise ValueError(f"{path}: expected interventions, got JSON nested too deep") from error
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    with open(path, "rb") as file:
+        return parse(file.read(MAX_BYTES + 1), path)
 
 
 def save_interventions(interventions: Sequence[Intervention], path: str | os.PathLike[str]) -> None:
@@ -166,30 +137,21 @@ def save_interventions(interventions: Sequence[Intervention], path: str | os.Pat
 
     Numbers are written so that they are loaded bit for bit.
 
-    Raises: ValueError for what could not be loaded again: values that are not finite float32 or
-        float64 numbers, and files that are too long.
+    Raises: ValueError for what could not be loaded again, such as values that are not finite.
     """
     entries = [to_json(one) for one in interventions]
     content = {"format": "interventions", "version": 1, "interventions": entries}
-    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    if len(text) > MAX_BYTES:
-        raise ValueError(f"{path}: expected at most {MAX_BYTES} bytes, got {len(text)}")
+    text = json.dumps(content, indent=1) + "\n"
+    parse(text.encode(), path)
     with write_then_rename(Path(path)) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def to_json(one: Intervention) -> dict[str, Any]:
     """Return an intervention as nested dictionaries."""
-    entry: dict[str, Any] = {"site": vars(one.site), "action": one.action, "value": None}
-    entry |= {"source": one.source and vars(one.source), "during": one.during}
+    entry = vars(one) | {"site": vars(one.site), "source": one.source and vars(one.source)}
     if one.value is not None:
         dtype, shape = str(one.value.dtype).removeprefix("torch."), list(one.value.shape)
-        good = len(shape) <= MAX_AXES and one.value.numel() and one.value.isfinite().all()
-        if dtype not in DTYPES or not good:
-            raise ValueError(
-                f"expected {' or '.join(DTYPES)}, finite numbers on at most {MAX_AXES} axes, got "
-                f"{dtype} of shape {shape}, {one.value!s:.80}"
-            )
         numbers = one.value.detach().cpu().reshape(-1).tolist()
         entry["value"] = {"dtype": dtype, "shape": shape, "numbers": numbers}
     return entry

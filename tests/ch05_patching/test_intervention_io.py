@@ -130,9 +130,9 @@ GOOD = json.dumps(whole())
         ('{"a":' * 100_000, "nested too deep"),
         ('{"format": "interventions", "version": 1, "interventions": ' + "[" * 200_000, "too deep"),
         (GOOD.replace("[0.5", "[" * 500 + "0.5"), "Expecting"),
-        (GOOD.replace("0.5", "1e999"), "numbers[0]: expected a finite number below 2^31, got inf"),
+        (GOOD.replace("0.5", "1e999"), "numbers[0]: expected a finite float, got inf"),
         (GOOD.replace("0.5", "9" * 5000), "value has 5000 digits"),
-        (GOOD.replace("0.5", "[" * 90 + "]" * 90), "numbers: expected"),
+        (GOOD.replace("0.5", "[" * 90 + "]" * 90), "numbers[0]: expected a finite float, got [["),
     ],
     ids=range(12),
 )
@@ -149,7 +149,7 @@ def test_a_file_too_long_is_not_read_or_written(
     one = interventions.Intervention.put(Site("hook_embed"), torch.ones(400))
     intervention_io.save_interventions([one], path)
     monkeypatch.setattr(intervention_io, "MAX_BYTES", path.stat().st_size - 1)
-    with pytest.raises(ValueError, match=r"long\.json: expected at most \d+ bytes, got \d+"):
+    with pytest.raises(ValueError, match=r"long\.json: expected at most \d+ bytes, got more"):
         intervention_io.load_interventions(path)
     with pytest.raises(ValueError, match="expected at most"):
         intervention_io.save_interventions([one], tmp_path / "other.json")
@@ -159,11 +159,14 @@ def test_a_file_too_long_is_not_read_or_written(
 @pytest.mark.parametrize(
     "value, says",
     [
-        (torch.ones(2, dtype=torch.bfloat16), "float32 or float64, .* got bfloat16"),
-        (torch.tensor([1, 2]), "float32 or float64, .* got int64"),
-        (torch.tensor([1.0, float("nan")]), "finite numbers"),
-        (torch.ones(1, 1, 1, 1, 2), r"at most 4 axes, .*\[1, 1, 1, 1, 2\]"),
-        (torch.ones(2, 0), r"of shape \[2, 0\]"),
+        (
+            torch.ones(2, dtype=torch.bfloat16),
+            r"\[0\].value.dtype: expected float32 or float64, got 'bfloat16'",
+        ),
+        (torch.tensor([1, 2]), "dtype: expected float32 or float64, got 'int64'"),
+        (torch.tensor([1.0, float("nan")]), r"numbers\[1\]: expected a finite float, got nan"),
+        (torch.ones(1, 1, 1, 1, 2), r"at most 4 axes, got \[1, 1, 1, 1, 2\]"),
+        (torch.ones(2, 0), r"a shape of 0 entries on .*, got \[2, 0\]"),
     ],
 )
 def test_values_that_cannot_be_loaded_are_not_saved(
