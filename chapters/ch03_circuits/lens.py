@@ -1,9 +1,9 @@
 """The logit lens and the tuned lens: decode the residual stream of intermediate layers.
 
 The residual stream has the same shape after every layer, so the final norm and the unembedding can
-be applied to any of them (logit lens). Early layers represent things in another basis than the
-last one. A tuned lens learns one affine map per layer that corrects for it, trained to predict
-the model's own final output.
+be applied to any of them (logit lens). Early layers may use another basis than the last one. A
+tuned lens learns one affine map per layer into the last layer's basis, trained so that the lens's
+prediction is close to the model's own final output.
 Axes: layer, batch, pos, d_model, d_vocab.
 Source: nostalgebraist 2020, "interpreting GPT: the logit lens"; Belrose et al. 2023, "Eliciting
 Latent Predictions from Transformers with the Tuned Lens".

@@ -57,7 +57,7 @@ def parts(settings: dict[str, Any]) -> Parts:
 
 
 def translate(weights: Weights, config: TransformerConfig) -> Iterator[tuple[str, Tensor]]:
-    """Yield our name and our layout of each tensor of a GPT-2 checkpoint."""
+    """Yield each tensor of a GPT-2 checkpoint under our name and in our layout."""
     prefix = "transformer." if "transformer.wte.weight" in weights else ""
     yield "embed.W_E", weights[f"{prefix}wte.weight"]
     yield "pos_embed.W_pos", weights[f"{prefix}wpe.weight"]
