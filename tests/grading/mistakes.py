@@ -189,12 +189,12 @@ def _answers(path: Path, number: str) -> dict[str, str]:
 
 @functools.cache
 def answers_of_text(text: str, file: str) -> list[Answer]:
-    """The answers of a file, parsed once."""
+    """Find the answers of a file; each text is parsed only once."""
     return answers_in(Path(file), text)
 
 
 def with_answers(text: str, file: str, bodies: Mapping[str, str]) -> str:
-    """The text of a file with other bodies below the marks of some functions.
+    """Replace the bodies below the marks of some functions in the text of a file.
 
     Raises: LookupError when the file has no such answer.
     """

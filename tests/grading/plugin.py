@@ -1,7 +1,7 @@
 """The pytest plugin that turns tests into graders.
 
 1. `--impl` says which package is graded: chapters (the default), solutions, or a variant of them.
-2. Around each grader the import hook gets the exercise, and the network is closed.
+2. Around each grader the import hook gets the exercise, and network access is blocked.
 3. A stub that is reached makes a test `todo`, which is neither a pass nor a failure.
 4. A failure becomes a short text (`failure_report.py`).
 5. When all graders of an exercise ran on chapters/ and passed, progress is written
@@ -130,7 +130,7 @@ def number_of(item: pytest.Item) -> str | None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item):
-    """Name the exercise that is graded, and close the network."""
+    """Set the exercise that is graded, and block network access."""
     if number_of(item) is None:
         return (yield)
     with graded(item):

@@ -80,7 +80,7 @@ def course(tmp_path):
 
 
 def edit(course, **answers: str) -> None:
-    """Writes values in place of question marks."""
+    """Write values in place of question marks."""
     text = course.page.read_text("utf-8")
     for key, value in answers.items():
         text = re.sub(f"(?m)^{key} = .*$", f"{key} = {value}", text)
