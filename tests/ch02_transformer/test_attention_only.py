@@ -1,4 +1,4 @@
-"""Models of heads alone: the parts that chapter 2 hands to the chapters on circuits."""
+"""Models of heads alone: the parts that the chapters on circuits use."""
 
 import pytest
 import torch
@@ -29,36 +29,36 @@ def test_there_is_no_mlp_to_hook(original):
 def test_positions_reach_queries_and_keys_but_not_values(original):
     seen = ["hook_q", "hook_k", "hook_v"]
     names = [f"blocks.1.attn.{point}" for point in seen]
-    stream = normal(2, 6, 8, seed=3)
+    resid = normal(2, 6, 8, seed=3)
     for place in (slice(0, 6), slice(2, 3)):
         before, after = {}, {}
         with original.observing(names, lambda x, point: before.update({point.name: x})):
-            original.blocks[1](stream)
+            original.blocks[1](resid)
         with torch.no_grad():
             original.blocks[1].W_pos[place] += 1
         with original.observing(names, lambda x, point: after.update({point.name: x})):
-            original.blocks[1](stream)
+            original.blocks[1](resid)
         for name in names[:2]:
             moved = (after[name] != before[name]).any(dim=-1).all(dim=-1).all(dim=0)
             expected = torch.zeros(6, dtype=torch.bool)
             expected[place] = True
             assert torch.equal(moved, expected), f"{name} moved at positions {moved.tolist()}"
-        assert_close(after[names[2]], before[names[2]], "Values know nothing of positions.")
+        assert_close(after[names[2]], before[names[2]], "Values do not depend on positions.")
 
 
-def test_a_layer_is_the_formula_of_the_paper(original):
+def test_a_layer_computes_the_formula_of_the_paper(original):
     block = original.blocks[0]
-    attn, stream = block.attn, normal(2, 6, 8, seed=4)
-    placed = stream + block.W_pos[:6]
-    right = stream + attn.b_O
+    attn, resid = block.attn, normal(2, 6, 8, seed=4)
+    placed = resid + block.W_pos[:6]
+    expected = resid + attn.b_O
     for head in range(6):
         q = placed @ attn.W_Q[head] + attn.b_Q[head]
         k = placed @ attn.W_K[head // 2] + attn.b_K[head // 2]
         scores = q @ k.mT / 2
         scores = scores.masked_fill(torch.ones(6, 6).triu(1).bool(), -torch.inf)
-        v = stream @ attn.W_V[head // 2] + attn.b_V[head // 2]
-        right = right + scores.softmax(dim=-1) @ v @ attn.W_O[head]
-    assert_close(block(stream), right, "The stream plus what every head says about it is expected.")
+        v = resid @ attn.W_V[head // 2] + attn.b_V[head // 2]
+        expected = expected + scores.softmax(dim=-1) @ v @ attn.W_O[head]
+    assert_close(block(resid), expected, "A layer adds the output of every head.")
 
 
 def test_folding_changes_no_prediction(original, fold):
@@ -71,10 +71,12 @@ def test_folding_changes_no_prediction(original, fold):
 
 
 @pytest.mark.parametrize("steps", [[1, 1, 1, 1, 1, 1], [2, 4], [5, 1]])
-def test_a_cache_continues_as_if_all_had_been_read_at_once(original, model, steps):
+def test_a_cache_gives_the_logits_of_all_tokens_at_once(original, model, steps):
     whole, past = original(TOKENS), model.KVCache(2)
     parts = [original(piece, past=past) for piece in TOKENS.split(steps, dim=1)]
-    assert_close(torch.cat(parts, dim=1), whole, "Reading piece by piece gives the same logits.")
+    assert_close(
+        torch.cat(parts, dim=1), whole, "Tokens in pieces must give the logits of all at once."
+    )
 
 
 def test_the_scale_of_no_norm_can_be_replaced(original):
@@ -83,14 +85,14 @@ def test_the_scale_of_no_norm_can_be_replaced(original):
     assert_close(cache[point], torch.ones(2, 6, 1), "NoNorm divides by one.")
     double = {point: lambda scale, _: 2 * scale}
     halved = original.run_with_hooks(TOKENS, hooks=double) - original.unembed.b_U
-    claim = "What a hook puts at hook_scale divides the stream."
+    claim = "The residual stream is divided by what a hook returns at hook_scale."
     assert_close(2 * halved, original(TOKENS) - original.unembed.b_U, claim)
 
 
-def test_no_layers_at_all_is_a_model_of_bigrams(config, model, attention_only):
+def test_a_model_without_layers_is_a_bigram_table(config, model, attention_only):
     sizes = config.TransformerConfig(
         n_layers=0, d_model=8, n_heads=2, d_head=4, d_mlp=0, d_vocab=11, n_ctx=7
     )
     none = randomise(model.HookedTransformer(sizes, attention_only.ATTENTION_ONLY, seed=0), seed=5)
     table = none.embed.W_E @ none.unembed.W_U + none.unembed.b_U
-    assert_close(none(TOKENS), table[TOKENS], "A row of W_E @ W_U for each token is expected.")
+    assert_close(none(TOKENS), table[TOKENS], "Without layers the logits are rows of W_E @ W_U.")

@@ -1,4 +1,4 @@
-"""Generation (given code): token by token from a cache, it says what whole forwards would say."""
+"""Generation (given code): token by token from a cache, as whole forwards would."""
 
 import inspect
 from dataclasses import replace
@@ -33,18 +33,22 @@ def naive(model, tokens: torch.Tensor, n_new: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("sizes", [(4, 1, 1, 1), (1, 3, 2), (7,)])
 @torch.no_grad()
-def test_logits_from_a_cache_are_those_of_a_whole_forward(built, kv_cache, sizes):
+def test_cached_logits_equal_those_of_a_whole_forward(built, kv_cache, sizes):
     tokens = torch.randint(11, (2, sum(sizes)), generator=torch.Generator().manual_seed(1))
     past = kv_cache.KVCache(built.config.n_layers)
     pieces = [built(piece, past=past) for piece in tokens.split(sizes, dim=1)]
-    assert_close(torch.cat(pieces, dim=1), built(tokens), "Reading in pieces is reading at once.")
+    assert_close(
+        torch.cat(pieces, dim=1),
+        built(tokens),
+        "Tokens in pieces must give the logits of all at once.",
+    )
     assert past.length == sum(sizes)
 
 
 def test_greedy_tokens_are_those_of_a_naive_loop(built, sample):
-    got = sample.generate(built, PROMPT, N_NEW)
-    assert got.tolist() == naive(built, PROMPT, N_NEW).tolist()
-    assert len(got[:, 4:].unique()) >= 3, "the text should vary, or this test shows little"
+    actual = sample.generate(built, PROMPT, N_NEW)
+    assert actual.tolist() == naive(built, PROMPT, N_NEW).tolist()
+    assert len(actual[:, 4:].unique()) >= 3, "the text should vary, or this test shows little"
 
 
 def test_greedy_tokens_agree_under_hooks(built, sample):
@@ -57,13 +61,13 @@ def test_greedy_tokens_agree_under_hooks(built, sample):
     hooks = {"blocks.0.hook_mlp_out": lambda x, _: 3 * x + mlp, z: without_head_2}
     plain = sample.generate(built, PROMPT, N_NEW)
     with built.hooks(hooks):
-        got, expected = sample.generate(built, PROMPT, N_NEW), naive(built, PROMPT, N_NEW)
-    assert got.tolist() == expected.tolist()
-    assert got.tolist() != plain.tolist(), "the hooks should matter"
+        actual, expected = sample.generate(built, PROMPT, N_NEW), naive(built, PROMPT, N_NEW)
+    assert actual.tolist() == expected.tolist()
+    assert actual.tolist() != plain.tolist(), "the hooks should matter"
     assert sample.generate(built, PROMPT, N_NEW).tolist() == plain.tolist()
 
 
-def test_hooks_see_the_prompt_once_and_then_one_position_at_a_time(built, sample):
+def test_hooks_see_the_prompt_once_and_then_single_positions(built, sample):
     lengths = []
 
     def note(x, _):
@@ -71,17 +75,19 @@ def test_hooks_see_the_prompt_once_and_then_one_position_at_a_time(built, sample
 
     with built.hooks({"blocks.0.hook_resid_pre": note}):
         tokens = sample.stream_tokens(built, PROMPT, N_NEW)
-        assert inspect.isgenerator(tokens) and lengths == [], "nothing runs before it is asked for"
+        assert inspect.isgenerator(tokens) and lengths == [], (
+            "nothing may run before the first next()"
+        )
         first = next(tokens)
-        assert lengths == [4], f"the first token needs the prompt and nothing else: {lengths}"
+        assert lengths == [4], f"the first token needs the prompt alone: {lengths}"
         rest = list(tokens)
     assert lengths == [4, 1, 1, 1, 1]
-    got = torch.cat([PROMPT, first, *rest], dim=1)
-    assert got.tolist() == sample.generate(built, PROMPT, N_NEW).tolist()
+    actual = torch.cat([PROMPT, first, *rest], dim=1)
+    assert actual.tolist() == sample.generate(built, PROMPT, N_NEW).tolist()
 
 
-def test_the_last_token_may_fill_the_context_and_none_may_exceed_it(built, sample):
-    assert sample.generate(built, PROMPT, 5).shape == (2, 9), "n_ctx=8: the ninth is only written"
+def test_tokens_beyond_the_context_raise(built, sample):
+    assert sample.generate(built, PROMPT, 5).shape == (2, 9), "n_ctx=8: the ninth is never read"
     with pytest.raises(
         ValueError, match="at most n_ctx=8 tokens, got 4 of the prompt and 6 new ones"
     ):
@@ -90,7 +96,7 @@ def test_the_last_token_may_fill_the_context_and_none_may_exceed_it(built, sampl
         next(sample.stream_tokens(built, torch.zeros(1, 9, dtype=torch.long), 1))
 
 
-def test_nothing_new_gives_the_prompt(built, sample):
+def test_zero_new_tokens_give_the_prompt(built, sample):
     assert sample.generate(built, PROMPT, 0).tolist() == PROMPT.tolist()
 
 
@@ -112,7 +118,7 @@ def test_no_gradient_is_kept(built, sample):
         ({"top_p": -1.0}, "expected top_p in"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(sample, options, words):
+def test_invalid_settings_raise(sample, options, words):
     with pytest.raises(ValueError, match=words):
         sample.SampleConfig(**options)
 
@@ -124,7 +130,7 @@ def test_equal_seeds_draw_equal_texts(built, sample):
     torch.manual_seed(0)
     first = draw(1).tolist()
     torch.manual_seed(1)
-    assert draw(1).tolist() == first, "only the config's own seed decides"
+    assert draw(1).tolist() == first, "only the seed of the config may matter"
     assert any(draw(seed).tolist() != first for seed in range(2, 6))
 
 
@@ -145,7 +151,7 @@ def test_narrow_choices_are_greedy(built, sample, options):
         ({"top_k": 3, "top_p": 0.5}, [0, 0, 3, 4]),
     ],
 )
-def test_tokens_come_as_often_as_their_probability_says(sample, options, weights):
+def test_tokens_are_drawn_with_their_probabilities(sample, options, weights):
     n = 20_000
     logits = torch.tensor([1.0, 2.0, 3.0, 4.0]).log().expand(n, 4)
     config = sample.SampleConfig(**{"temperature": 1.0} | options)

@@ -1,4 +1,4 @@
-"""The real model in our class: loaded by name, in little memory, it says Paris.
+"""The real model in our class: loaded by name, in little memory, it predicts Paris.
 
 That its logits equal the transformers library's on 20 prompts is shown in tests/toy_models.
 """
@@ -30,7 +30,7 @@ def real(impl):
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
-def test_the_loaded_model_takes_less_than_1200_mb_at_its_peak_too(impl):
+def test_loading_takes_less_than_1200_mb(impl):
     package = impl("ch02_transformer").__name__.split(".")[0]
     command = [sys.executable, "-c", LOAD, package]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -38,20 +38,20 @@ def test_the_loaded_model_takes_less_than_1200_mb_at_its_peak_too(impl):
     kilobytes = ast.literal_eval(done.stdout)
     for name in ("VmRSS:", "VmHWM:"):
         megabytes = kilobytes[name] * 1024 / 1e6
-        assert megabytes < 1200, f"less than 1200 MB is expected, {name} {megabytes:.0f} came"
+        assert megabytes < 1200, f"expected less than 1200 MB, got {name} {megabytes:.0f}"
 
 
-def test_the_model_comes_whole_and_ready_to_use(real):
+def test_the_model_is_complete_and_in_eval_mode(real):
     model, tokenizer = real
     assert not model.training
     assert {weight.dtype for weight in model.parameters()} == {torch.float32}
     assert {weight.device.type for weight in model.parameters()} == {"cpu"}
     used = sum(w.numel() for name, w in model.named_parameters() if ".b_" not in name)
-    assert used == 134_515_008, f"SmolLM2-135M has 134515008 weights, {used} came"
+    assert used == 134_515_008, f"expected 134515008 weights, got {used}"
     assert len(model.embed.W_E) == tokenizer.get_vocab_size()
 
 
-def test_the_capital_of_france_is_paris_listening_or_not(real):
+def test_the_capital_of_france_is_paris_with_a_hook_or_without(real):
     model, tokenizer = real
     tokens = torch.tensor([tokenizer.encode("The capital of France is").ids])
     with torch.no_grad():
@@ -62,17 +62,17 @@ def test_the_capital_of_france_is_paris_listening_or_not(real):
     assert torch.allclose(cache["blocks.29.attn.hook_pattern"].sum(-1), torch.ones(1, 9, 5))
 
 
-def test_generation_from_the_cache_writes_what_the_whole_forward_writes(real, sample):
+def test_cached_generation_equals_a_whole_forward(real, sample):
     model, tokenizer = real
     tokens = torch.tensor([tokenizer.encode("The days of the week are Monday, Tuesday,").ids])
-    written = sample.generate(model, tokens, n_new=8)
+    actual = sample.generate(model, tokens, n_new=8)
     with torch.no_grad():
-        likeliest = model(written[:, :-1]).argmax(-1)[0, tokens.shape[1] - 1 :]
-    assert written[0, tokens.shape[1] :].tolist() == likeliest.tolist()
-    assert " Wednesday" in tokenizer.decode(written[0].tolist())
+        expected = model(actual[:, :-1]).argmax(-1)[0, tokens.shape[1] - 1 :]
+    assert actual[0, tokens.shape[1] :].tolist() == expected.tolist()
+    assert " Wednesday" in tokenizer.decode(actual[0].tolist())
 
 
-def test_in_bfloat16_it_takes_half_the_memory_and_still_says_paris(loading):
+def test_in_bfloat16_it_still_predicts_paris(loading):
     model, tokenizer = loading.load_pretrained("smollm2-135m", dtype=torch.bfloat16)
     assert {weight.dtype for weight in model.parameters()} == {torch.bfloat16}
     with torch.no_grad():

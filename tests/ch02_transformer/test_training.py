@@ -1,4 +1,4 @@
-"""Training (given code): what a step draws, how fast it goes, and that it can stop and go on."""
+"""Training (given code): batches, learning rate, checkpoints, resuming."""
 
 from dataclasses import replace
 from itertools import islice
@@ -24,7 +24,7 @@ def run(train):
 
 @pytest.fixture
 def make(request, config, model):
-    """Builds the same small model afresh at every call."""
+    """Builds the same small model again at every call."""
     sizes = config.TransformerConfig(
         n_layers=1, d_model=8, n_heads=2, d_head=4, d_mlp=12, d_vocab=10, n_ctx=7
     )
@@ -43,9 +43,7 @@ def same(left: dict, right: dict) -> bool:
 
 @pytest.mark.parametrize("make", ["GPT2", "LLAMA"], indirect=True)
 @pytest.mark.parametrize("stop, saved", [(1, 0), (3, 2), (5, 5)])
-def test_a_run_that_stops_and_goes_on_is_the_run_that_never_stopped(
-    train, make, run, tmp_path, stop, saved
-):
+def test_a_resumed_run_equals_a_run_without_a_stop(train, make, run, tmp_path, stop, saved):
     whole, file = make(), tmp_path / "deep" / "run.safetensors"
     records = list(train.train(whole, TEXT, HELD_OUT, run))
     stopped = train.train(make(), TEXT, HELD_OUT, run, checkpoint=file)
@@ -53,12 +51,12 @@ def test_a_run_that_stops_and_goes_on_is_the_run_that_never_stopped(
     stopped.close()
     continued = make()
     rest = list(train.train(continued, TEXT, HELD_OUT, run, checkpoint=file))
-    assert rest == records[saved:], "the records go on from the last checkpoint, bit for bit"
+    assert rest == records[saved:], "the records continue from the last checkpoint, bit for bit"
     assert same(weights_of(continued), weights_of(whole)), "so do the weights"
     assert not list(file.parent.glob("*.part"))
 
 
-def test_a_run_with_a_checkpoint_is_the_run_without(train, make, run, tmp_path):
+def test_a_checkpoint_does_not_change_the_run(train, make, run, tmp_path):
     with_file, without = make(), make()
     list(train.train(with_file, TEXT, HELD_OUT, run, checkpoint=tmp_path / "a"))
     list(train.train(without, TEXT, HELD_OUT, run))
@@ -97,31 +95,31 @@ def on_disk(train, make, run, tmp_path):
 
 
 @pytest.mark.parametrize("change", [{"lr": 0.02}, {"steps": 8}, {"seed": 6}])
-def test_a_checkpoint_of_another_run_is_refused(train, make, run, on_disk, change):
+def test_a_checkpoint_of_another_run_raises(train, make, run, on_disk, change):
     model = make()
     before, bytes_before = weights_of(model), on_disk.read_bytes()
-    with pytest.raises(ValueError, match="belongs to another run") as refusal:
+    with pytest.raises(ValueError, match="belongs to another run") as error:
         next(train.train(model, TEXT, HELD_OUT, replace(run, **change), checkpoint=on_disk))
-    assert str(on_disk) in str(refusal.value)
+    assert str(on_disk) in str(error.value)
     assert same(before, weights_of(model)) and on_disk.read_bytes() == bytes_before
 
 
 @pytest.mark.parametrize("other", [{"d_mlp": 11}, {"n_layers": 0}, {"n_layers": 2}], ids=str)
-def test_a_checkpoint_of_another_model_is_refused(train, make, run, on_disk, other):
+def test_a_checkpoint_of_another_model_raises(train, make, run, on_disk, other):
     model = make(**other)
     before = weights_of(model)
-    with pytest.raises(ValueError, match="another model") as refusal:
+    with pytest.raises(ValueError, match="another model") as error:
         next(train.train(model, TEXT, HELD_OUT, run, checkpoint=on_disk))
-    assert str(on_disk) in str(refusal.value)
+    assert str(on_disk) in str(error.value)
     assert same(before, weights_of(model))
 
 
 @pytest.mark.parametrize("keep", [0, 100, -1])
-def test_a_damaged_checkpoint_is_refused(train, make, run, on_disk, keep):
+def test_a_damaged_checkpoint_raises(train, make, run, on_disk, keep):
     on_disk.write_bytes(on_disk.read_bytes()[:keep])
-    with pytest.raises(ValueError, match="damaged") as refusal:
+    with pytest.raises(ValueError, match="damaged") as error:
         next(train.train(make(), TEXT, HELD_OUT, run, checkpoint=on_disk))
-    assert str(on_disk) in str(refusal.value)
+    assert str(on_disk) in str(error.value)
 
 
 def test_a_checkpoint_is_safetensors_and_holds_no_code(make, on_disk):
@@ -136,13 +134,15 @@ def test_loss_falls_on_a_periodic_text(train, make, run):
     long = replace(run, steps=40, lr=0.05, warmup=5, eval_every=20)
     records = list(train.train(make(), TEXT, HELD_OUT, long))
     assert [record.step for record in records] == list(range(1, 41))
-    assert abs(records[0].loss - 2.303) < 0.1, "at the start it guesses among ten: log(10)"
+    assert abs(records[0].loss - 2.303) < 0.1, (
+        "at the start the loss is that of guessing among ten: log(10)"
+    )
     measured = {record.step: record.eval_loss for record in records if record.eval_loss}
     assert list(measured) == [20, 40]
     assert measured[40] < measured[20] < 2 and measured[40] < 0.2, f"{measured}"
 
 
-def test_training_leaves_torchs_own_random_numbers_alone(train, make, run):
+def test_training_keeps_the_state_of_torchs_generator(train, make, run):
     torch.manual_seed(11)
     expected = torch.rand(3).tolist()
     torch.manual_seed(11)
@@ -150,7 +150,7 @@ def test_training_leaves_torchs_own_random_numbers_alone(train, make, run):
     assert torch.rand(3).tolist() == expected
 
 
-def test_learning_rate_warms_up_in_a_line_and_falls_to_a_tenth(train, run):
+def test_learning_rate_warms_up_and_decays_to_a_tenth(train, run):
     run = replace(run, steps=1000, warmup=100, lr=0.5)
     rates = [train.learning_rate(step, run) for step in range(1001)]
     assert_close(
@@ -164,7 +164,7 @@ def test_learning_rate_warms_up_in_a_line_and_falls_to_a_tenth(train, run):
     assert_close(rates[1000], 0.05, "At the end, a tenth.")
 
 
-def test_weight_decay_pulls_matrices_only(train, make, run):
+def test_weight_decay_acts_on_matrices_only(train, make, run):
     model = randomise(make(), seed=2)
     before = weights_of(model)
     optimizer = train.make_optimizer(model, replace(run, weight_decay=0.5))
@@ -176,19 +176,21 @@ def test_weight_decay_pulls_matrices_only(train, make, run):
         assert_close(weight, before[name] * factor, f"{name} is multiplied by {factor}.")
 
 
-def test_a_step_draws_windows_that_the_text_holds_and_no_others(train, run):
+def test_a_batch_has_windows_of_the_text_and_no_others(train, run):
     text, windows = torch.arange(9), set()
     for step in range(40):
         batch = train.draw_batch(text, step, run)
         assert batch.shape == (4, 6)
-        assert torch.equal(batch, train.draw_batch(text, step, run)), "the step's number decides"
+        assert torch.equal(batch, train.draw_batch(text, step, run)), (
+            "the same step must draw the same batch"
+        )
         windows |= {tuple(row) for row in batch.tolist()}
     assert windows == {tuple(range(start, start + 6)) for start in range(4)}
     other = [train.draw_batch(text, step, replace(run, seed=6)).tolist() for step in range(9)]
     assert other != [train.draw_batch(text, step, run).tolist() for step in range(9)]
 
 
-def test_held_out_loss_is_the_mean_over_windows_laid_end_to_end(train, make, run):
+def test_held_out_loss_is_the_mean_over_consecutive_windows(train, make, run):
     model = randomise(make(), seed=3)
     losses = []
     with torch.no_grad():
@@ -196,8 +198,8 @@ def test_held_out_loss_is_the_mean_over_windows_laid_end_to_end(train, make, run
             window = HELD_OUT[None, start : start + 6]
             losses.append(train.next_token_loss(model(window), window))
     for batch_size in (4, 3, 8):
-        got = train.held_out_loss(model, HELD_OUT, replace(run, batch_size=batch_size))
-        assert_close(got, sum(losses) / 8, "Every window counts alike, whatever the batch size.")
+        actual = train.held_out_loss(model, HELD_OUT, replace(run, batch_size=batch_size))
+        assert_close(actual, sum(losses) / 8, "Every window counts alike, whatever the batch size.")
 
 
 @pytest.mark.parametrize(
@@ -209,6 +211,6 @@ def test_held_out_loss_is_the_mean_over_windows_laid_end_to_end(train, make, run
         (6, 50, 5, "expected held_out of .* got 5"),
     ],
 )
-def test_texts_that_do_not_fit_are_refused(train, make, run, window, text, held_out, words):
+def test_texts_that_do_not_fit_raise(train, make, run, window, text, held_out, words):
     with pytest.raises(ValueError, match=words):
         next(train.train(make(), TEXT[:text], TEXT[:held_out], replace(run, window=window)))
