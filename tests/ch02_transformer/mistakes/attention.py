@@ -1,6 +1,10 @@
-"""Mistakes in the exercises of attention, and right answers written another way."""
+"""Mistakes in the causal mask (2.8) and the pattern (2.9), and right answers written another way."""
 
 from tests.grading.mistakes import mistakes, right_answers
+
+SCALED = "q / math.sqrt(q.shape[-1])"
+MASKED = "scores.masked_fill_(hidden, -torch.inf)"
+PATTERN = "at_least_float32(scores).softmax(dim=-1).to(q.dtype)"
 
 CAUSAL_MASK = mistakes(
     "2.8",
@@ -37,36 +41,30 @@ ATTENTION_PATTERN = mistakes(
     "2.9",
     "Attention.pattern",
     {
-        "The scores are not scaled: divide by sqrt(d_head).": {"q / math.sqrt(q.shape[-1])": "q"},
+        "The scores are not scaled: divide by sqrt(d_head).": {SCALED: "q"},
         "The scores are divided by d_head, not by its root (or by the root twice).": {
-            "q / math.sqrt(q.shape[-1])": "q / q.shape[-1]"
+            SCALED: "q / q.shape[-1]"
         },
         "The scores are divided by sqrt(d_model); a head's width is d_head.": {
-            "q / math.sqrt(q.shape[-1])": "q / math.sqrt(self.W_Q.shape[1])"
+            SCALED: "q / math.sqrt(self.W_Q.shape[1])"
         },
-        "The scores are multiplied by sqrt(d_head).": {
-            "q / math.sqrt(q.shape[-1])": "q * math.sqrt(q.shape[-1])"
-        },
+        "The scores are multiplied by sqrt(d_head).": {SCALED: "q * math.sqrt(q.shape[-1])"},
         "A softmax runs over the pattern a second time.": {
             "softmax(dim=-1)": "softmax(dim=-1).softmax(dim=-1)"
         },
-        "The mask does nothing.": {"scores.masked_fill_(hidden, -torch.inf)": "scores"},
-        "Hidden keys must have -inf, not -100000.": {
-            "scores.masked_fill_(hidden, -torch.inf)": "scores.masked_fill(hidden, -1e5)"
-        },
-        "Hidden keys must have -inf, not -1e+09.": {
-            "scores.masked_fill_(hidden, -torch.inf)": "scores.masked_fill(hidden, -1e9)"
-        },
+        "The mask does nothing.": {MASKED: "scores"},
+        "Hidden keys must have -inf, not -100000.": {MASKED: "scores.masked_fill(hidden, -1e5)"},
+        "Hidden keys must have -inf, not -1e+09.": {MASKED: "scores.masked_fill(hidden, -1e9)"},
         "The mask comes after the hook.": {
             "self.hook_attn_scores(scores.masked_fill_(hidden, -torch.inf))": "self.hook_attn_scores(scores).masked_fill(hidden, -torch.inf)"
         },
         "The causal mask is built in: use `hidden`.": {
-            "scores.masked_fill_(hidden, -torch.inf)": "scores.masked_fill(~causal_mask(q.shape[1], k.shape[1]), -torch.inf)"
+            MASKED: "scores.masked_fill(~causal_mask(q.shape[1], k.shape[1]), -torch.inf)"
         },
         "The cap is forgotten.": {"softcap(einsum(": "(einsum("},
         "The cap comes after the mask: it makes -inf finite, so later keys are seen.": {
             "softcap(einsum(": "(einsum(",
-            "scores.masked_fill_(hidden, -torch.inf)": "softcap(scores.masked_fill(hidden, -torch.inf))",
+            MASKED: "softcap(scores.masked_fill(hidden, -torch.inf))",
         },
         "The cap comes before the scores are divided by sqrt(d_head).": {
             "softcap(einsum(q / math.sqrt(q.shape[-1]), k, axes))": "softcap(einsum(q, k, axes)) / math.sqrt(q.shape[-1])"
@@ -75,8 +73,8 @@ ATTENTION_PATTERN = mistakes(
             "scores = self.hook_attn_scores(scores.masked_fill_(hidden, -torch.inf))": "scores = scores.masked_fill_(hidden, -torch.inf); self.hook_attn_scores(scores)"
         },
         "These are the scores before they are divided by sqrt(d_head).": {
-            "q / math.sqrt(q.shape[-1])": "q",
-            "at_least_float32(scores).softmax(dim=-1).to(q.dtype)": "(at_least_float32(scores) / math.sqrt(q.shape[-1])).softmax(dim=-1).to(q.dtype)",
+            SCALED: "q",
+            PATTERN: "(at_least_float32(scores) / math.sqrt(q.shape[-1])).softmax(dim=-1).to(q.dtype)",
         },
         "What the hook returned is lost: return self.hook_pattern(pattern).": {
             "self.hook_pattern(at_least_float32(scores).softmax(dim=-1).to(q.dtype))": "at_least_float32(scores).softmax(dim=-1).to(q.dtype)"
@@ -88,16 +86,16 @@ ATTENTION_PATTERN = mistakes(
             "einsum(q / math.sqrt(q.shape[-1]), k, axes)": "einsum(q / math.sqrt(q.shape[-1]), k, axes).transpose(2, 3)"
         },
         "The pattern is transposed: the axes are query, then key.": {
-            "at_least_float32(scores).softmax(dim=-1).to(q.dtype)": "at_least_float32(scores).softmax(dim=-1).to(q.dtype).transpose(2, 3)"
+            PATTERN: "at_least_float32(scores).softmax(dim=-1).to(q.dtype).transpose(2, 3)"
         },
         "Is the mask multiplied by -inf? 0 * inf is nan; fill instead.": {
-            "scores.masked_fill_(hidden, -torch.inf)": "scores + hidden * -torch.inf"
+            MASKED: "scores + hidden * -torch.inf"
         },
         "The scores are divided by sqrt(n_heads); it is sqrt(d_head).": {
-            "q / math.sqrt(q.shape[-1])": "q / math.sqrt(q.shape[2])"
+            SCALED: "q / math.sqrt(q.shape[2])"
         },
         "The scores are divided by the root of the number of keys.": {
-            "q / math.sqrt(q.shape[-1])": "q / math.sqrt(k.shape[1])"
+            SCALED: "q / math.sqrt(k.shape[1])"
         },
         "They differ by rounding alone: is something computed in lower precision?": {
             "at_least_float32(scores)": "scores.float()"
@@ -112,38 +110,32 @@ ATTENTION_PATTERN = mistakes(
             "softmax(dim=-1)": "softmax(dim=0)"
         },
         "Is the mask applied after the softmax?": {
-            "scores.masked_fill_(hidden, -torch.inf)": "scores",
-            "at_least_float32(scores).softmax(dim=-1).to(q.dtype)": "at_least_float32(scores).softmax(dim=-1).to(q.dtype).masked_fill(hidden, 0.0)",
+            MASKED: "scores",
+            PATTERN: "at_least_float32(scores).softmax(dim=-1).to(q.dtype).masked_fill(hidden, 0.0)",
         },
         "Is the mask reversed? True in `hidden` marks later keys.": {
-            "scores.masked_fill_(hidden, -torch.inf)": "scores.masked_fill(~hidden, -torch.inf)"
+            MASKED: "scores.masked_fill(~hidden, -torch.inf)"
         },
     },
     unnamed={
-        "softmax(q . k / sqrt(d_head))": {
-            "q / math.sqrt(q.shape[-1])": "q / math.isqrt(q.shape[-1])"
-        },
-        "must sum to one over keys": {
-            "at_least_float32(scores).softmax(dim=-1).to(q.dtype)": "at_least_float32(scores).exp()"
-        },
+        "softmax(q . k / sqrt(d_head))": {SCALED: "q / math.isqrt(q.shape[-1])"},
+        "must sum to one over keys": {PATTERN: "at_least_float32(scores).exp()"},
         "exactly 0 to later keys": [
-            {"scores.masked_fill_(hidden, -torch.inf)": "scores - hidden.float()"},
-            {"scores.masked_fill_(hidden, -torch.inf)": "scores.masked_fill(hidden, 0.0)"},
+            {MASKED: "scores - hidden.float()"},
+            {MASKED: "scores.masked_fill(hidden, 0.0)"},
         ],
         "hook_attn_scores must be called once": {
             "self.hook_attn_scores(scores.masked_fill_(hidden, -torch.inf))": "scores.masked_fill_(hidden, -torch.inf)"
         },
         "saw was changed afterwards": {
-            "at_least_float32(scores).softmax(dim=-1).to(q.dtype)": "((e := scores.sub_(scores.amax(-1, True)).exp_()) / e.sum(-1, True)).to(q.dtype)"
+            PATTERN: "((e := scores.sub_(scores.amax(-1, True)).exp_()) / e.sum(-1, True)).to(q.dtype)"
         },
-        "is changed in place. The caller": {
-            "q / math.sqrt(q.shape[-1])": "q.div_(math.sqrt(q.shape[-1]))"
-        },
+        "is changed in place. The caller": {SCALED: "q.div_(math.sqrt(q.shape[-1]))"},
         "Lift the scores to float32": {
-            "at_least_float32(scores).softmax(dim=-1).to(q.dtype)": "((e := (scores - scores.amax(-1, True)).exp()) / e.sum(-1, True))"
+            PATTERN: "((e := (scores - scores.amax(-1, True)).exp()) / e.sum(-1, True))"
         },
         "Subtract the largest score before exp": {
-            "at_least_float32(scores).softmax(dim=-1).to(q.dtype)": "((e := at_least_float32(scores).exp()) / e.sum(-1, True)).to(q.dtype)"
+            PATTERN: "((e := at_least_float32(scores).exp()) / e.sum(-1, True)).to(q.dtype)"
         },
         "first .to(q.dtype), then the hook": {
             "at_least_float32(scores).softmax(dim=-1).to(q.dtype))": "at_least_float32(scores).softmax(dim=-1)).to(q.dtype)"
@@ -177,9 +169,7 @@ RIGHT_2_9 = right_answers(
     "2.9",
     "Attention.pattern",
     {
-        "softmax of torch, in its own precision": {
-            "at_least_float32(scores).softmax(dim=-1).to(q.dtype)": "scores.softmax(dim=-1)"
-        },
+        "softmax of torch, in its own precision": {PATTERN: "scores.softmax(dim=-1)"},
         "matmul, a mask that is added, a softmax by hand, in float32 from the start": """
             queries, keys = at_least_float32(q).permute(0, 2, 1, 3), at_least_float32(k).permute(0, 2, 3, 1)
             scores = softcap(queries @ keys * q.shape[-1] ** -0.5)

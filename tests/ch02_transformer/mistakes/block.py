@@ -1,6 +1,9 @@
-"""Mistakes in the exercises of block, and right answers written another way."""
+"""Mistakes in the block (2.13), and right answers written another way."""
 
 from tests.grading.mistakes import mistakes, right_answers
+
+MID = "resid_pre + attn_out"
+POST = "resid_mid + mlp_out"
 
 SEQUENTIALBLOCK_FORWARD = mistakes(
     "2.13",
@@ -20,20 +23,16 @@ SEQUENTIALBLOCK_FORWARD = mistakes(
             "self.ln1(resid_pre)": "self.ln2(resid_pre)",
             "ln2(resid_mid)": "ln1(resid_mid)",
         },
-        "Attention's output replaces the residual stream; it is added to it.": {
-            "resid_pre + attn_out": "attn_out"
-        },
-        "The MLP's output replaces the residual stream; it is added to it.": {
-            "resid_mid + mlp_out": "mlp_out"
-        },
+        "Attention's output replaces the residual stream; it is added to it.": {MID: "attn_out"},
+        "The MLP's output replaces the residual stream; it is added to it.": {POST: "mlp_out"},
         "resid_pre is missing at the end: the MLP's output is added to resid_mid.": {
-            "resid_mid + mlp_out": "attn_out + mlp_out"
+            POST: "attn_out + mlp_out"
         },
         "attn_out is missing at the end: the MLP's output is added to resid_mid.": {
-            "resid_mid + mlp_out": "resid_pre + mlp_out"
+            POST: "resid_pre + mlp_out"
         },
-        "resid_pre is added twice.": {"resid_mid + mlp_out": "resid_pre + resid_mid + mlp_out"},
-        "attn_out is added twice.": {"resid_mid + mlp_out": "resid_mid + attn_out + mlp_out"},
+        "resid_pre is added twice.": {POST: "resid_pre + resid_mid + mlp_out"},
+        "attn_out is added twice.": {POST: "resid_mid + attn_out + mlp_out"},
         "The output of ln1 is added, not the residual stream itself.": {
             "self.hook_attn_out(self.attn(self.ln1(resid_pre), past))": "self.hook_attn_out(self.attn(resid_pre := self.ln1(resid_pre), past))"
         },
@@ -41,7 +40,7 @@ SEQUENTIALBLOCK_FORWARD = mistakes(
             "resid_pre = self.hook_resid_pre(resid)": "self.hook_resid_pre(resid); resid_pre = resid"
         },
         "Attention reads the edit, but is added to the old residual stream.": {
-            "resid_pre + attn_out": "resid + attn_out"
+            MID: "resid + attn_out"
         },
         "What the hook returned is lost: use what self.hook_attn_out(...) returns.": {
             "attn_out = self.hook_attn_out(self.attn(self.ln1(resid_pre), past))": "attn_out = self.attn(self.ln1(resid_pre), past); self.hook_attn_out(attn_out)"
@@ -50,7 +49,7 @@ SEQUENTIALBLOCK_FORWARD = mistakes(
             "resid_mid = self.hook_resid_mid(resid_pre + attn_out)": "self.hook_resid_mid(resid_mid := resid_pre + attn_out)"
         },
         "The MLP reads the edit, but is added to the old residual stream.": {
-            "resid_mid + mlp_out": "resid_pre + attn_out + mlp_out"
+            POST: "resid_pre + attn_out + mlp_out"
         },
         "What the hook returned is lost: use what self.hook_mlp_out(...) returns.": {
             "mlp_out = self.hook_mlp_out(self.mlp(self.ln2(resid_mid)))": "self.hook_mlp_out(mlp_out := self.mlp(self.ln2(resid_mid)))"
@@ -79,8 +78,8 @@ SEQUENTIALBLOCK_FORWARD = mistakes(
             "self.ln1(resid_pre)": "self.hook_resid_pre(self.ln1(resid_pre))",
         },
         "write x + y, not x += y": [
-            {"resid_pre + attn_out": "resid_pre.add_(attn_out)"},
-            {"resid_mid + mlp_out": "resid_mid.add_(mlp_out)"},
+            {MID: "resid_pre.add_(attn_out)"},
+            {POST: "resid_mid.add_(mlp_out)"},
         ],
         "must reach resid": {
             "resid_pre = self.hook_resid_pre(resid)": "resid_pre = self.hook_resid_pre(resid.detach())"
@@ -91,7 +90,7 @@ SEQUENTIALBLOCK_FORWARD = mistakes(
         "is it detached": [
             {"self.ln1(resid_pre)": "self.ln1(resid_pre.detach())"},
             {"self.ln2(resid_mid)": "self.ln2(resid_mid.detach())"},
-            {"resid_pre + attn_out": "resid_pre.detach() + attn_out"},
+            {MID: "resid_pre.detach() + attn_out"},
         ],
         "too many positional arguments": {"self.ln2(resid_mid))": "self.ln2(resid_mid), past)"},
         "it was called 0 times": {

@@ -1,34 +1,37 @@
-"""Mistakes in the exercises of embeddings, and right answers written another way."""
+"""Mistakes in the embeddings (2.6), and right answers written another way."""
 
 from tests.grading.mistakes import mistakes, right_answers
+
+ROWS = "self.W_E[tokens]"
+POSITIONS = "self.W_pos[start : start + pos].expand(batch, -1, -1)"
 
 EMBED_FORWARD = mistakes(
     "2.6",
     "Embed.forward",
     {
         "Is every row taken one too early? Token t is row t; tokens count from 0.": {
-            "self.W_E[tokens]": "self.W_E[tokens - 1]"
+            ROWS: "self.W_E[tokens - 1]"
         },
         "Is every row taken one too late? Token t is row t; tokens count from 0.": {
-            "self.W_E[tokens]": "self.W_E[(tokens + 1) % len(self.W_E)]"
+            ROWS: "self.W_E[(tokens + 1) % len(self.W_E)]"
         },
         "Are the rows those of the positions? They are those of the tokens.": {
-            "self.W_E[tokens]": "self.W_E[: tokens.shape[1]].expand(len(tokens), -1, -1)"
+            ROWS: "self.W_E[: tokens.shape[1]].expand(len(tokens), -1, -1)"
         },
         "Does every sequence get the tokens of the first?": {
-            "self.W_E[tokens]": "self.W_E[tokens[0]].expand(len(tokens), -1, -1)"
+            ROWS: "self.W_E[tokens[0]].expand(len(tokens), -1, -1)"
         },
         "Is it scaled by sqrt(d_model)? Here the row is taken as it is.": {
-            "self.W_E[tokens]": "self.W_E[tokens] * self.W_E.shape[1] ** 0.5"
+            ROWS: "self.W_E[tokens] * self.W_E.shape[1] ** 0.5"
         },
     },
     unnamed={
         "respect to W_E": [
-            {"self.W_E[tokens]": "self.W_E.data[tokens]"},
-            {"self.W_E[tokens]": "nn.Embedding.from_pretrained(self.W_E)(tokens)"},
-            {"self.W_E[tokens]": "F.embedding(tokens, self.W_E, padding_idx=0)"},
+            {ROWS: "self.W_E.data[tokens]"},
+            {ROWS: "nn.Embedding.from_pretrained(self.W_E)(tokens)"},
+            {ROWS: "F.embedding(tokens, self.W_E, padding_idx=0)"},
         ],
-        "wrong shape or type": {"self.W_E[tokens]": "self.W_E[tokens].squeeze()"},
+        "wrong shape or type": {ROWS: "self.W_E[tokens].squeeze()"},
     },
 )
 LEARNEDPOSITIONS_FORWARD = mistakes(
@@ -39,20 +42,20 @@ LEARNEDPOSITIONS_FORWARD = mistakes(
             "start : start + pos": ":pos"
         },
         "Does it begin one too late?": {
-            "self.W_pos[start : start + pos].expand(batch, -1, -1)": "self.W_pos.roll(-1, 0)[start : start + pos].expand(batch, -1, -1)"
+            POSITIONS: "self.W_pos.roll(-1, 0)[start : start + pos].expand(batch, -1, -1)"
         },
         "Does it begin one too early?": {
-            "self.W_pos[start : start + pos].expand(batch, -1, -1)": "self.W_pos.roll(1, 0)[start : start + pos].expand(batch, -1, -1)"
+            POSITIONS: "self.W_pos.roll(1, 0)[start : start + pos].expand(batch, -1, -1)"
         },
         "Are the rows those of the tokens? They are those of the positions.": {
-            "self.W_pos[start : start + pos].expand(batch, -1, -1)": "self.W_pos[tokens]"
+            POSITIONS: "self.W_pos[tokens]"
         },
         "Does every token get the vector of position start?": {
-            "self.W_pos[start : start + pos].expand(batch, -1, -1)": "self.W_pos[start].expand(batch, pos, -1)"
+            POSITIONS: "self.W_pos[start].expand(batch, pos, -1)"
         },
         "Are positions counted from the end?": {"start : start + pos": "-pos:"},
         "Does the position depend on the sequence?": {
-            "self.W_pos[start : start + pos].expand(batch, -1, -1)": "self.W_pos[(start + torch.arange(batch)) % len(self.W_pos)][:, None].expand(-1, pos, -1)"
+            POSITIONS: "self.W_pos[(start + torch.arange(batch)) % len(self.W_pos)][:, None].expand(-1, pos, -1)"
         },
     },
     unnamed={
@@ -64,10 +67,10 @@ LEARNEDPOSITIONS_FORWARD = mistakes(
         "to W_pos": {"self.W_pos[": "self.W_pos.data["},
         "With start=4 the positions are": [
             {
-                "self.W_pos[start : start + pos].expand(batch, -1, -1)": "self.W_pos[start : start + pos].repeat_interleave(batch, 0).reshape(batch, pos, -1)"
+                POSITIONS: "self.W_pos[start : start + pos].repeat_interleave(batch, 0).reshape(batch, pos, -1)"
             },
             {
-                "self.W_pos[start : start + pos].expand(batch, -1, -1)": "self.W_pos[(start + torch.arange(batch * pos)) % len(self.W_pos)].view(batch, pos, -1)"
+                POSITIONS: "self.W_pos[(start + torch.arange(batch * pos)) % len(self.W_pos)].view(batch, pos, -1)"
             },
         ],
         "these rows of W_pos are right": {

@@ -1,4 +1,4 @@
-"""Mistakes in the exercises of heads, and right answers written another way."""
+"""Mistakes in grouped queries (2.11) and in what heads move and write (2.12)."""
 
 from tests.grading.mistakes import mistakes, right_answers
 
@@ -55,19 +55,16 @@ ATTENTION_APPLY_PATTERN = mistakes(
         + "return einsum(pattern.mean(dim=1, keepdim=True).expand_as(pattern), v, axes)",
         "Every head moves the values of head 0.": AXES
         + "return einsum(pattern, v[:, :, :1].expand_as(v), axes)",
-        "The values are averaged, without the pattern.": AXES
-        + "return v.mean(dim=1, keepdim=True).expand(-1, pattern.shape[2], -1, -1)",
-        "The values are returned unchanged, without the pattern.": AXES
-        + "return v[:, -pattern.shape[2] :]",
+        "The values are averaged, without the pattern.": "return v.mean(dim=1, keepdim=True).expand(-1, pattern.shape[2], -1, -1)",
+        "The values are returned unchanged, without the pattern.": "return v[:, -pattern.shape[2] :]",
         "They differ by rounding alone: is something computed in lower precision?": AXES
         + "return einsum(pattern.float(), v.float(), axes).to(v.dtype)",
     },
     unnamed={
         "z[query, head] = sum over keys": AXES
         + "return einsum(pattern / pattern.sum(dim=-1, keepdim=True), v, axes)",
-        "wrong shape or type": AXES + "return torch.matmul(pattern, v.transpose(1, 2))",
-        "With weights 1/4 and 3/4": AXES
-        + "return (pattern @ v.transpose(1, 2)).reshape(*pattern.shape[::2], *v.shape[2:])",
+        "wrong shape or type": "return torch.matmul(pattern, v.transpose(1, 2))",
+        "With weights 1/4 and 3/4": "return (pattern @ v.transpose(1, 2)).reshape(*pattern.shape[::2], *v.shape[2:])",
         "Gradients must reach": AXES + "return einsum(pattern.detach(), v, axes)",
     },
 )

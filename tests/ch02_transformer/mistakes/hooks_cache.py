@@ -1,4 +1,4 @@
-"""Mistakes in the exercises of hooks_cache, and right answers written another way."""
+"""Mistakes in the cache (2.3), and right answers written another way."""
 
 from tests.grading.mistakes import mistakes, right_answers
 

@@ -1,29 +1,32 @@
-"""Mistakes in the exercises of norms, and right answers written another way."""
+"""Mistakes in LayerNorm (2.4), and right answers written another way."""
 
 from tests.grading.mistakes import mistakes, right_answers
+
+MEAN = "wide.mean(dim=-1, keepdim=True)"
+VARIANCE = "centred.pow(2).mean(dim=-1, keepdim=True)"
+DIVISOR = "(variance + self.eps).sqrt()"
+SHOWN = "self.hook_scale((variance + self.eps).sqrt())"
 
 LAYERNORM_FORWARD = mistakes(
     "2.4",
     "LayerNorm.forward",
     {
         "Is it divided by d_model - 1 (torch.var and torch.std do so)? The mean of squares divides by d_model.": {
-            "centred.pow(2).mean(dim=-1, keepdim=True)": "wide.var(dim=-1, keepdim=True)"
+            VARIANCE: "wide.var(dim=-1, keepdim=True)"
         },
         "Is eps added outside the root? It belongs under it.": {
-            "(variance + self.eps).sqrt()": "variance.sqrt() + self.eps"
+            DIVISOR: "variance.sqrt() + self.eps"
         },
         "Is eps 1e-05 written into the code? It comes from the config, as self.eps.": {
-            "(variance + self.eps).sqrt()": "(variance + 1e-5).sqrt()"
+            DIVISOR: "(variance + 1e-5).sqrt()"
         },
         "Is eps forgotten?": [
-            {"(variance + self.eps).sqrt()": "variance.sqrt()"},
+            {DIVISOR: "variance.sqrt()"},
             {"variance + self.eps": "variance.clamp(min=self.eps)"},
         ],
         "Is the square root missing?": [
-            {"(variance + self.eps).sqrt()": "(variance + self.eps)"},
-            {
-                "self.hook_scale((variance + self.eps).sqrt())": "self.hook_scale(variance + self.eps).sqrt()"
-            },
+            {DIVISOR: "(variance + self.eps)"},
+            {SHOWN: "self.hook_scale(variance + self.eps).sqrt()"},
         ],
         "Is the gain w forgotten?": {" * self.w": ""},
         "Is the bias b forgotten?": {" + self.b": ""},
@@ -32,20 +35,20 @@ LAYERNORM_FORWARD = mistakes(
         },
         "Is x multiplied by the gain before it is normalised? The gain is the last step.": {
             " * self.w": "",
-            "wide.mean(dim=-1, keepdim=True)": "wide.mean(dim=-1, keepdim=True)\nwide = wide * self.w\ncentred = wide - wide.mean(dim=-1, keepdim=True)",
+            MEAN: "wide.mean(dim=-1, keepdim=True)\nwide = wide * self.w\ncentred = wide - wide.mean(dim=-1, keepdim=True)",
         },
         "Is the mean never subtracted, as in RMSNorm?": {
             "centred = wide - wide.mean(dim=-1, keepdim=True)": "centred = wide"
         },
         "Is the mean subtracted in the variance only?": {"centred / scale": "wide / scale"},
         "Are the squares taken of x itself, before its mean is subtracted?": {
-            "centred.pow(2).mean(dim=-1, keepdim=True)": "wide.pow(2).mean(dim=-1, keepdim=True)"
+            VARIANCE: "wide.pow(2).mean(dim=-1, keepdim=True)"
         },
         "They differ by rounding alone: is something computed in lower precision?": {
             "centred = wide": "wide = wide.float()\ncentred = wide"
         },
         "Does the hook see 1 / divisor?": {
-            "self.hook_scale((variance + self.eps).sqrt())": "1 / self.hook_scale(1 / (variance + self.eps).sqrt())"
+            SHOWN: "1 / self.hook_scale(1 / (variance + self.eps).sqrt())"
         },
         "Is what self.hook_scale returns ignored?": {
             "scale = self.hook_scale((variance + self.eps).sqrt())": "scale = (variance + self.eps).sqrt()\nself.hook_scale(scale)"
@@ -58,19 +61,19 @@ LAYERNORM_FORWARD = mistakes(
         },
         "Are several vectors normalised together? Each is normalised alone: dim=-1.": [
             {
-                "wide.mean(dim=-1, keepdim=True)": "wide.mean(dim=-2, keepdim=True)",
-                "centred.pow(2).mean(dim=-1, keepdim=True)": "centred.pow(2).mean(dim=-2, keepdim=True)",
+                MEAN: "wide.mean(dim=-2, keepdim=True)",
+                VARIANCE: "centred.pow(2).mean(dim=-2, keepdim=True)",
             },
             {
-                "wide.mean(dim=-1, keepdim=True)": "wide.mean()",
-                "centred.pow(2).mean(dim=-1, keepdim=True)": "centred.pow(2).mean()",
+                MEAN: "wide.mean()",
+                VARIANCE: "centred.pow(2).mean()",
             },
         ],
     },
     unnamed={
         "from `wide`, not from x": {
             "centred = wide": "centred = x",
-            "wide.mean(dim=-1, keepdim=True)": "x.mean(dim=-1, keepdim=True)",
+            MEAN: "x.mean(dim=-1, keepdim=True)",
         },
         "Is .to(x.dtype) forgotten?": {".to(x.dtype)": ""},
         "The tensor that hook_scale saw is edited in place afterwards": {
@@ -79,9 +82,7 @@ LAYERNORM_FORWARD = mistakes(
         "is changed in place. The caller": {
             "centred = wide - wide.mean(dim=-1, keepdim=True)": "centred = wide.sub_(wide.mean(dim=-1, keepdim=True))"
         },
-        "hook_scale must be called once": {
-            "self.hook_scale((variance + self.eps).sqrt())": "(variance + self.eps).sqrt()"
-        },
+        "hook_scale must be called once": {SHOWN: "(variance + self.eps).sqrt()"},
         "hook_normalized must be": {"self.hook_normalized": ""},
         "disagrees with finite differences": {"variance = centred": "variance = centred.detach()"},
         "with x's own precision, the last step?": [
@@ -89,8 +90,8 @@ LAYERNORM_FORWARD = mistakes(
             {".to(x.dtype)": "", "centred / scale *": "(centred / scale).to(x.dtype) *"},
         ],
         "must match the size of tensor b": {
-            "wide.mean(dim=-1, keepdim=True)": "wide.mean(dim=-1)",
-            "centred.pow(2).mean(dim=-1, keepdim=True)": "centred.pow(2).mean(dim=-1)",
+            MEAN: "wide.mean(dim=-1)",
+            VARIANCE: "centred.pow(2).mean(dim=-1)",
         },
         "it was called 2 times": {
             "centred / scale * self.w": "self.hook_normalized(centred / scale) * self.w"

@@ -1,4 +1,4 @@
-"""Mistakes in the exercises of rms_norm, and right answers written another way."""
+"""Mistakes in RMSNorm (2.5), and right answers written another way."""
 
 from tests.grading.mistakes import mistakes, right_answers
 

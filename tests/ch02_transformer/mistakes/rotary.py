@@ -1,4 +1,4 @@
-"""Mistakes in the exercises of rotary, and right answers written another way."""
+"""Mistakes in rotary positions (2.10), and right answers written another way."""
 
 from tests.grading.mistakes import mistakes, right_answers
 
