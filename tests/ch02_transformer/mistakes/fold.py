@@ -13,8 +13,8 @@ FOLD_AFFINE = mistakes(
         "Is W not multiplied by the gain?": {GAIN: "W"},
         "Is the norm's bias missing? W reads it too.": {BIAS: "b"},
         "Is the norm's bias multiplied by the new W? It is added after the gain: use the old W.": [
-            {BIAS: "b + bias @ (gain[:, None] * W)"},
-            {GAIN: "W.mul_(gain[:, None])", BIAS: f"{BIAS}"},
+            {BIAS: f"b + bias @ ({GAIN})"},
+            {GAIN: "W.mul_(gain[:, None])"},
         ],
         "Is the old b missing?": {BIAS: "bias @ W"},
         "Does the gain scale columns? It belongs to the rows, the axis that W reads.": [
@@ -35,17 +35,15 @@ FOLD_AFFINE = mistakes(
     },
     unnamed={
         "argument 1 is changed in place": {
-            "return gain[:, None] * W, b + bias @ W": "b = b + bias @ W\nreturn W.mul_(gain[:, None]), b"
+            f"return {GAIN}, {BIAS}": "b = b + bias @ W\nreturn W.mul_(gain[:, None]), b"
         },
         "Gains 10 and 100": [
             {GAIN: "(1 + gain[:, None]) * W"},
             {GAIN: f"{GAIN} + bias[:, None]"},
         ],
-        "return value of fold.fold_affine": {
-            "gain[:, None] * W, b + bias @ W": "b + bias @ W, gain[:, None] * W"
-        },
+        "return value of fold.fold_affine": {f"{GAIN}, {BIAS}": f"{BIAS}, {GAIN}"},
         "argument 2 is changed in place": {
-            "return gain[:, None] * W, b + bias @ W": "return gain[:, None] * W, b.add_(bias @ W)"
+            f"return {GAIN}, {BIAS}": "return gain[:, None] * W, b.add_(bias @ W)"
         },
         "Row i": {GAIN: "torch.stack([g * w for g, w in zip(gain, W)])"},
         "13, 17, 21": {BIAS: "b + (bias / gain) @ W"},

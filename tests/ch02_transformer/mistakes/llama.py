@@ -43,7 +43,7 @@ TRANSLATE = mistakes(
         },
         "Is W_K filled from v_proj?": {"{letter.lower()}": "{dict(Q='q', K='v', V='k')[letter]}"},
         "Is d_head reordered for rotary pairs? Both sides pair halves already.": {
-            'W_{letter}", rearrange(W, split, d_head=config.d_head)': 'W_{letter}", (lambda x: x if letter == "V" else rearrange(x, "head d_model (pair two) -> head d_model (two pair)", two=2))(rearrange(W, split, d_head=config.d_head))'
+            SPLIT: f'{SPLIT} if letter == "V" else rearrange({SPLIT}, "head d_model (pair two) -> head d_model (two pair)", two=2)'
         },
         "Is it reshaped without exchanging axes? Split the first axis, then transpose.": {
             SPLIT: "W.reshape(-1, config.d_model, config.d_head)"

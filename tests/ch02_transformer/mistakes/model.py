@@ -87,7 +87,7 @@ HOOKEDTRANSFORMER_FORWARD = mistakes(
             {STOPPED: "self.run_blocks(resid, stop=stop_at_layer)"},
         ],
         "only the blocks before": {
-            "return self.run_blocks(resid, stop=stop_at_layer, past=past)": "out = self.run_blocks(resid, stop=stop_at_layer, past=past); self.unembed_resid(self.run_blocks(out, stop_at_layer)); return out"
+            f"return {STOPPED}": f"out = {STOPPED}; self.unembed_resid(self.run_blocks(out, stop_at_layer)); return out"
         },
         "wrong shape or type: the return value of model.HookedTransformer.forward": {
             "past.length)\n": "past.length)\nresid = resid if past is None else resid[:, -1:]\n"
