@@ -66,19 +66,6 @@ def repeat_kv_heads(
     raise NotImplementedError("exercise 2.11")
 
 
-class NoRotation(nn.Module):
-    """Leave queries and keys unchanged, in models without rotary embeddings."""
-
-    def __init__(self, config: TransformerConfig) -> None:
-        super().__init__()
-        del config
-
-    def forward(self, x: Keys, start: int) -> Keys:
-        """Return x."""
-        del start
-        return x
-
-
 class Rotary(nn.Module):
     """Rotate pairs of dimensions by an angle proportional to the position.
 
@@ -142,7 +129,7 @@ class Attention(ResidualModule):
     def __init__(
         self,
         config: TransformerConfig,
-        rotate: nn.Module | None = None,
+        rotate: Callable[[Keys, int], Keys] | None = None,
         mask: Mask = causal_mask,
         qk_norms: QKNorms | None = None,
         softcap: Callable[[Tensor], Tensor] | None = None,
@@ -157,7 +144,7 @@ class Attention(ResidualModule):
         self.W_O = empty(heads, d_head, d_model)
         self.b_Q, self.b_K = zeros(heads, d_head), zeros(kv_heads, d_head)
         self.b_V, self.b_O = zeros(kv_heads, d_head), zeros(d_model)
-        self.rotate = NoRotation(config) if rotate is None else rotate
+        self.rotate = rotate or (lambda x, _: x)
         self.mask, self.softcap = mask, softcap
         self.q_norm, self.k_norm = qk_norms or QKNorms(nn.Identity(), nn.Identity())
         self.hook_q = HookPoint()  # [batch, pos, head, d_head]

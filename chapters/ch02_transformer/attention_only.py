@@ -14,7 +14,6 @@ from torch import Tensor
 
 from .attention import AbstractLayerCache, plain_attention
 from .config import TransformerConfig
-from .hooks import HookPoint
 from .layers import AbstractMLP, NoPositions, ResidualModule, Unembed, empty
 from .model import Block, Parts, Resid
 from .norms import Affine, Norm, at_least_float32
@@ -29,11 +28,9 @@ class UnscaledNorm(Norm):
     one: Tensor
 
     def __init__(self, config: TransformerConfig) -> None:
-        super().__init__()
+        super().__init__(config)
         self.register_buffer("one", torch.ones(1), persistent=False)
-        self.d_model, self.eps = config.d_model, config.eps
-        self.hook_scale = HookPoint()  # [batch, pos, 1]
-        self.hook_normalized = HookPoint()  # [batch, pos, d_model]
+        self.d_model = config.d_model
 
     def affine(self) -> Affine:
         """Return a gain of ones and a bias of zeros."""
@@ -75,12 +72,8 @@ class AttentionOnlyBlock(Block):
     W_pos: Float[Tensor, "n_ctx d_model"]
 
     def __init__(self, config: TransformerConfig, parts: Parts, layer: int) -> None:
-        super().__init__()
-        self.ln1, self.attn = parts.norm(config), parts.attention(config, layer)
+        super().__init__(config, parts, layer)
         self.W_pos = empty(config.n_ctx, config.d_model)
-        self.hook_resid_pre = HookPoint()  # [batch, pos, d_model]
-        self.hook_attn_out = HookPoint()  # [batch, pos, d_model]
-        self.hook_resid_post = HookPoint()  # [batch, pos, d_model]
 
     def forward(self, resid: Resid, past: AbstractLayerCache | None = None) -> Resid:
         """Add the attention output to the residual stream."""

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .train import TrainConfig, make_optimizer, scheduled_steps
+from .train import TrainConfig, make_optimizer, scheduled_steps, step_generator
 
 
 class FitRecord(NamedTuple):
@@ -31,8 +31,8 @@ def fit(
     next step.
     """
     optimizer = make_optimizer(model, config)
-    for step, generator in scheduled_steps(optimizer, config):
-        loss = loss_fn(step, generator)
+    for step in scheduled_steps(optimizer, config):
+        loss = loss_fn(step, step_generator(step, config))
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), config.clip)

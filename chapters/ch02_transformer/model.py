@@ -41,11 +41,12 @@ Resid = Float[Tensor, "batch pos d_model"]
 class Block(nn.Module, ABC):
     """Base class of blocks, the layers that read from and add to the residual stream."""
 
-    ln1: Norm
-    attn: Attention
-    hook_resid_pre: HookPoint
-    hook_attn_out: HookPoint
-    hook_resid_post: HookPoint
+    def __init__(self, config: TransformerConfig, parts: "Parts", layer: int) -> None:
+        super().__init__()
+        self.ln1, self.attn = parts.norm(config), parts.attention(config, layer)
+        self.hook_resid_pre = HookPoint()  # [batch, pos, d_model]
+        self.hook_attn_out = HookPoint()  # [batch, pos, d_model]
+        self.hook_resid_post = HookPoint()  # [batch, pos, d_model]
 
     @abstractmethod
     def forward(self, resid: Resid, past: AbstractLayerCache | None = None) -> Resid:
@@ -60,13 +61,9 @@ class MLPBlock(Block):
     """Base class of blocks with attention and an MLP, each behind a norm of its own."""
 
     def __init__(self, config: TransformerConfig, parts: "Parts", layer: int) -> None:
-        super().__init__()
-        self.ln1, self.attn = parts.norm(config), parts.attention(config, layer)
+        super().__init__(config, parts, layer)
         self.ln2, self.mlp = parts.norm(config), parts.mlp(config)
-        self.hook_resid_pre = HookPoint()  # [batch, pos, d_model]
-        self.hook_attn_out = HookPoint()  # [batch, pos, d_model]
         self.hook_mlp_out = HookPoint()  # [batch, pos, d_model]
-        self.hook_resid_post = HookPoint()  # [batch, pos, d_model]
 
     def norms_and_readers(self) -> Iterator[tuple[Norm, ResidualModule]]:
         """Yield each norm with the part that reads through it."""

@@ -30,10 +30,16 @@ class Affine(NamedTuple):
 
 
 class Norm(nn.Module, ABC):
-    """Base class of norms: what weight folding needs to know about one."""
+    """Base class of norms: their hook points, and what weight folding needs to know."""
 
     centers: bool
     """Whether the norm subtracts the mean first."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.eps = config.eps
+        self.hook_scale = HookPoint()  # [batch, pos, 1]
+        self.hook_normalized = HookPoint()  # [batch, pos, d_model]
 
     @abstractmethod
     def affine(self) -> Affine:
@@ -59,12 +65,9 @@ class LayerNorm(Norm):
     centers = True
 
     def __init__(self, config: TransformerConfig) -> None:
-        super().__init__()
-        self.eps = config.eps
+        super().__init__(config)
         self.w = nn.Parameter(torch.ones(config.d_model))
         self.b = nn.Parameter(torch.zeros(config.d_model))
-        self.hook_scale = HookPoint()  # [batch, pos, 1]
-        self.hook_normalized = HookPoint()  # [batch, pos, d_model]
 
     def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
         """Normalise over d_model, in float32 at least, and return x's own precision."""
@@ -95,11 +98,8 @@ class RMSNorm(Norm):
     centers = False
 
     def __init__(self, config: TransformerConfig) -> None:
-        super().__init__()
-        self.eps = config.eps
+        super().__init__(config)
         self.w = nn.Parameter(torch.ones(config.d_model))
-        self.hook_scale = HookPoint()  # [batch, pos, 1]
-        self.hook_normalized = HookPoint()  # [batch, pos, d_model]
 
     def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
         """Normalise over d_model, in float32 at least, and return x's own precision."""

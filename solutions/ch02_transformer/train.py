@@ -63,15 +63,6 @@ class TrainRecord(NamedTuple):
     """Held-out loss after the update, nats per token; None where it was not measured."""
 
 
-class ScheduledStep(NamedTuple):
-    """A training step for which the learning rate is set."""
-
-    step: int
-    """Updates made before it."""
-    generator: torch.Generator
-    """Random numbers of this step, which depend on the seed and the step alone."""
-
-
 def next_token_loss(
     logits: Float[Tensor, "batch pos d_vocab"], tokens: Int[Tensor, "batch pos"]
 ) -> Float[Tensor, ""]:
@@ -121,12 +112,12 @@ def step_generator(step: int, config: TrainConfig) -> torch.Generator:
 
 def scheduled_steps(
     optimizer: torch.optim.Optimizer, config: TrainConfig, start: int = 0
-) -> Iterator[ScheduledStep]:
+) -> Iterator[int]:
     """Set the learning rate of every parameter group and yield the step, for all steps of a run."""
     for step in range(start, config.steps):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, config)
-        yield ScheduledStep(step, step_generator(step, config))
+        yield step
 
 
 def draw_batch(text: Int[Tensor, " n"], step: int, config: TrainConfig) -> Int[Tensor, "batch pos"]:
@@ -177,7 +168,7 @@ def train(
     optimizer = make_optimizer(model, config)
     run = json.dumps({"training": asdict(config), "model": asdict(model.config)}, sort_keys=True)
     start = restore_checkpoint(checkpoint, model, optimizer, run) if checkpoint else 0
-    for step, _ in scheduled_steps(optimizer, config, start):
+    for step in scheduled_steps(optimizer, config, start):
         loss = train_step(model, draw_batch(text, step, config), optimizer, config.clip)
         due = (step + 1) % config.eval_every == 0 or step + 1 == config.steps
         if due and checkpoint:

@@ -9,9 +9,11 @@ distance between query and key. Axes: head, d_model, d_vocab; the inner axis has
 Source: Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits".
 """
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Complex, Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.attention import Attention, repeat_kv_heads
@@ -36,7 +38,9 @@ def per_query_head(
 
 
 def rotate_weights(
-    rotate: nn.Module, W: Float[Tensor, "head d_model d_head"], position: int
+    rotate: Callable[[Tensor, int], Tensor],
+    W: Float[Tensor, "head d_model d_head"],
+    position: int,
 ) -> Float[Tensor, "head d_model d_head"]:
     """Multiply W by the rotation of one position: x @ result is rotate(x @ W)."""
     # each row of W is treated as an example with one position: [d_model, 1, head, d_head]

@@ -201,12 +201,11 @@ def direct_and_total_effects(
 ) -> HeadEffects:
     """Measure the direct and the total effects of heads at END."""
     end = site_positions(clean.positions.end)
-    sites = [[Site("attn.hook_z", layer, head=head, position=end)] for layer, head in heads]
+    sites = [Site("attn.hook_z", layer, head=head, position=end) for layer, head in heads]
     base = unpatched(model, clean.tokens, metric)
-    direct = path_patch(model, clean.tokens, corrupted.tokens, sites, [], metric, mlps="frozen")
-    runs = {
-        "corrupted": cache_sites(model, corrupted.tokens, [site for one in sites for site in one])
-    }
-    patches = [[Intervention.patch(site, "corrupted") for site in one] for one in sites]
+    alone = [[site] for site in sites]
+    direct = path_patch(model, clean.tokens, corrupted.tokens, alone, [], metric, mlps="frozen")
+    runs = {"corrupted": cache_sites(model, corrupted.tokens, sites)}
+    patches = [[Intervention.patch(site, "corrupted")] for site in sites]
     total = patch_sweep(model, clean.tokens, patches, metric, runs)
     return HeadEffects(base - direct, base - total)

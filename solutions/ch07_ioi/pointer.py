@@ -16,12 +16,12 @@ from dataclasses import replace
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..ch02_transformer.attention import Attention
 from ..ch02_transformer.attention_only import ATTENTION_ONLY, UnscaledNorm
 from ..ch02_transformer.config import TransformerConfig
-from ..ch02_transformer.layers import Embed, ResidualModule
+from ..ch02_transformer.layers import Embed, Unembed
 from ..ch02_transformer.norms import Affine, at_least_float32
 
 FLOOR = 1e-3
@@ -71,15 +71,13 @@ class PointerAttention(Attention):
         token, gathered = part(config, 0), part(config, 1)
         value_shape = (config.kv_heads, config.d_model, config.d_head)
         output_shape = (config.n_heads, config.d_head, config.d_model)
-        fixed = {
-            "W_V": token.expand(value_shape).clone(),
-            "b_V": torch.zeros(config.kv_heads, config.d_head),
-            "W_O": gathered.T.expand(output_shape) / config.n_heads,  # the heads' mean
-            "b_O": torch.zeros(config.d_model),
-        }
-        for name, tensor in fixed.items():
-            delattr(self, name)
-            self.register_buffer(name, tensor, persistent=False)
+        fix_weights(
+            self,
+            W_V=token.expand(value_shape).clone(),
+            b_V=torch.zeros(config.kv_heads, config.d_head),
+            W_O=gathered.T.expand(output_shape) / config.n_heads,  # the heads' mean
+            b_O=torch.zeros(config.d_model),
+        )
 
 
 def part(config: TransformerConfig, index: int) -> Float[Tensor, "d_model d_head"]:
@@ -88,19 +86,20 @@ def part(config: TransformerConfig, index: int) -> Float[Tensor, "d_model d_head
     return torch.eye(config.d_model)[:, start : start + config.d_head]
 
 
-class PointerUnembed(ResidualModule):
+def fix_weights(module: nn.Module, **weights: Tensor) -> None:
+    """Replace parameters by constants, which are neither trained nor saved."""
+    for name, weight in weights.items():
+        delattr(module, name)
+        module.register_buffer(name, weight, persistent=False)
+
+
+class PointerUnembed(Unembed):
     """Logits: the logarithm of the gathered attention. The other dimensions have no effect."""
 
-    W_U: Float[Tensor, "d_model d_vocab"]
-    b_U: Float[Tensor, " d_vocab"]
-    readers = (("W_U", "b_U"),)
-
     def __init__(self, config: TransformerConfig, embed: Embed) -> None:
-        super().__init__()
-        del embed
+        super().__init__(config, embed)
         gathered = F.pad(part(config, 1), (0, config.d_vocab - config.d_head))
-        self.register_buffer("W_U", gathered, persistent=False)
-        self.register_buffer("b_U", torch.zeros(config.d_vocab), persistent=False)
+        fix_weights(self, W_U=gathered, b_U=torch.zeros(config.d_vocab))
 
     def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_vocab"]:
         """Compute logits; amounts below zero, which patches can cause, count as zero."""

@@ -14,7 +14,7 @@ Source: Wang et al. 2022, "Interpretability in the Wild", section 2 and appendix
 Differs: the sentences are our own; all prompts of a batch have one length, without padding.
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from jaxtyping import Bool, Int
@@ -139,7 +139,14 @@ def draw_prompts(
             "expected a tokenizer, got None; open the model with load_pretrained, which returns one"
         )
     check_draw(n, order)
-    known = check_names(tokenizer, names)
+    known = single_tokens(tokenizer, NAMES if names is None else names)
+    if names is not None and len(known) < len(set(names)):
+        several = [name for name in names if name not in known]
+        raise ValueError(
+            f"expected names of one token after a space, got {several} of several; leave them out"
+        )
+    if len(known) < 4:
+        raise ValueError(f"expected 4 or more names of one token, got {list(known)}")
     frames = frames_of_equal_length(tokenizer)
     places = list(single_tokens(tokenizer, PLACES))
     objects = list(single_tokens(tokenizer, OBJECTS))
@@ -172,28 +179,12 @@ def check_draw(n: int, order: str) -> None:
 
     Raises: ValueError for an unknown order, n below 1, or odd n where half are ABBA.
     """
-    if order not in ("mixed", "ABBA", "BABA"):
+    if order not in get_args(Order):
         raise ValueError(f'expected order "mixed", "ABBA" or "BABA", got {order!r}')
     if n < 1 or (order == "mixed" and n % 2):
         raise ValueError(
             f'expected n of 1 or more, even for order "mixed", got {n} with order {order!r}'
         )
-
-
-def check_names(tokenizer: Tokenizer, names: list[str] | None) -> dict[str, int]:
-    """Return the names to draw from with their tokens.
-
-    Raises: ValueError naming those of the given names that are several tokens; for fewer than 4.
-    """
-    known = single_tokens(tokenizer, NAMES if names is None else names)
-    if names is not None and len(known) < len(set(names)):
-        several = [name for name in names if name not in known]
-        raise ValueError(
-            f"expected names of one token after a space, got {several} of several; leave them out"
-        )
-    if len(known) < 4:
-        raise ValueError(f"expected 4 or more names of one token, got {list(known)}")
-    return known
 
 
 def stack_equal_lengths(ids: list[list[int]]) -> Int[Tensor, "batch pos"]:

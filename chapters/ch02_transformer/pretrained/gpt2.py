@@ -22,6 +22,7 @@ IGNORED_TENSORS: tuple[str, ...] = (
 OPTIONAL_PARAMS: tuple[str, ...] = ("b_U",)
 
 BLOCK = {
+    "attn.b_O": "attn.c_proj.bias",
     "ln1.w": "ln_1.weight",
     "ln1.b": "ln_1.bias",
     "ln2.w": "ln_2.weight",
@@ -62,27 +63,21 @@ def translate(weights: Weights, config: TransformerConfig) -> Iterator[tuple[str
     yield "embed.W_E", weights[f"{prefix}wte.weight"]
     yield "pos_embed.W_pos", weights[f"{prefix}wpe.weight"]
     for layer in range(config.n_layers):
-        yield from translate_attention(
-            weights, f"{prefix}h.{layer}.attn", f"blocks.{layer}.attn", config.n_heads
-        )
-        for ours, theirs in BLOCK.items():
-            yield f"blocks.{layer}.{ours}", weights[f"{prefix}h.{layer}.{theirs}"]
+        ours, theirs = f"blocks.{layer}", f"{prefix}h.{layer}"
+        # c_attn holds q, k and v concatenated.
+        matrices = weights[f"{theirs}.attn.c_attn.weight"].chunk(3, dim=1)
+        biases = weights[f"{theirs}.attn.c_attn.bias"].chunk(3)
+        for letter, W, b in zip("QKV", matrices, biases, strict=True):
+            split = "d_model (head d_head) -> head d_model d_head"
+            yield f"{ours}.attn.W_{letter}", rearrange(W, split, d_head=config.d_head)
+            split = "(head d_head) -> head d_head"
+            yield f"{ours}.attn.b_{letter}", rearrange(b, split, d_head=config.d_head)
+        W_O = weights[f"{theirs}.attn.c_proj.weight"]
+        split = "(head d_head) d_model -> head d_head d_model"
+        yield f"{ours}.attn.W_O", rearrange(W_O, split, d_head=config.d_head)
+        for name, their_name in BLOCK.items():
+            yield f"{ours}.{name}", weights[f"{theirs}.{their_name}"]
     yield "ln_final.w", weights[f"{prefix}ln_f.weight"]
     yield "ln_final.b", weights[f"{prefix}ln_f.bias"]
     if "lm_head.weight" in weights:
         yield "unembed.W_U", weights["lm_head.weight"].T
-
-
-def translate_attention(
-    weights: Weights, theirs: str, ours: str, n_heads: int
-) -> Iterator[tuple[str, Tensor]]:
-    """Yield one layer's attention weights; `c_attn` holds q, k and v concatenated."""
-    matrices = weights[f"{theirs}.c_attn.weight"].chunk(3, dim=1)
-    biases = weights[f"{theirs}.c_attn.bias"].chunk(3)
-    for letter, W, b in zip("QKV", matrices, biases, strict=True):
-        axes = "d_model (head d_head) -> head d_model d_head"
-        yield f"{ours}.W_{letter}", rearrange(W, axes, head=n_heads)
-        yield f"{ours}.b_{letter}", rearrange(b, "(head d_head) -> head d_head", head=n_heads)
-    axes = "(head d_head) d_model -> head d_head d_model"
-    yield f"{ours}.W_O", rearrange(weights[f"{theirs}.c_proj.weight"], axes, head=n_heads)
-    yield f"{ours}.b_O", weights[f"{theirs}.c_proj.bias"]

@@ -69,31 +69,24 @@ def require_settings(settings: dict[str, Any], **expected: Any) -> None:
 def weight_files(folder: Path) -> list[Path]:
     """List the safetensors files of a folder: a single one, or the shards in its index.
 
-    Raises: ValueError when a file is missing.
+    Raises: ValueError when a file is missing, or the index lists none, or one in another folder,
+        which is never opened.
     """
     index = folder / "model.safetensors.index.json"
-    paths = listed_shards(index) if index.is_file() else [folder / "model.safetensors"]
-    for path in paths:
-        if not path.is_file():
-            raise ValueError(
-                f"{path} is missing; weights are read from safetensors files only "
-                f"(never from .bin or .pt files, which can run code)"
-            )
-    return paths
-
-
-def listed_shards(index: Path) -> list[Path]:
-    """List the files in an index; all of them are in its own folder.
-
-    Raises: ValueError when it names none, or a file elsewhere, which is never opened.
-    """
-    weight_map = read_json(index).get("weight_map")
+    weight_map = {"": "model.safetensors"}
+    if index.is_file():
+        weight_map = read_json(index).get("weight_map") or {}
     if not isinstance(weight_map, dict) or not weight_map:
         raise ValueError(f"{index} should list under weight_map which file holds which tensor")
-    for shard in weight_map.values():
-        if not isinstance(shard, str) or Path(shard).name != shard or "\\" in shard:
-            raise ValueError(f"expected files in the same folder in {index}, got {shard!r}")
-    return [index.parent / shard for shard in sorted(set(weight_map.values()))]
+    for name in weight_map.values():
+        if not isinstance(name, str) or Path(name).name != name or "\\" in name:
+            raise ValueError(f"expected files in the same folder in {index}, got {name!r}")
+        if not (folder / name).is_file():
+            raise ValueError(
+                f"{folder / name} is missing; weights are read from safetensors files only "
+                f"(never from .bin or .pt files, which can run code)"
+            )
+    return [folder / name for name in sorted(set(weight_map.values()))]
 
 
 class Weights:
