@@ -20,12 +20,11 @@ from torch import Tensor
 from .sentiment_model import SentimentModel
 from .tensors import score_of_answer
 
-Score = Callable[[Float[Tensor, "batch pos d_model"]], Float[Tensor, " batch"]]
+Embedded = Float[Tensor, "batch pos d_model"]
+Score = Callable[[Embedded], Float[Tensor, " batch"]]
 
 
-def input_gradient(
-    score: Score, embedded: Float[Tensor, "batch pos d_model"]
-) -> Float[Tensor, "batch pos d_model"]:
+def input_gradient(score: Score, embedded: Embedded) -> Embedded:
     """Differentiate each review's score with respect to its own embedding.
 
     No gradient is stored in the argument or in the weights of the model.
@@ -36,9 +35,7 @@ def input_gradient(
     raise NotImplementedError("exercise 0.5")
 
 
-def gradient_times_input(
-    score: Score, embedded: Float[Tensor, "batch pos d_model"]
-) -> Float[Tensor, "batch pos d_model"]:
+def gradient_times_input(score: Score, embedded: Embedded) -> Embedded:
     """Multiply the gradient by the input, entry by entry.
 
     For a linear score this is the exact contribution of each entry.
@@ -50,11 +47,8 @@ def gradient_times_input(
 
 
 def integrated_gradients(
-    score: Score,
-    embedded: Float[Tensor, "batch pos d_model"],
-    baseline: Float[Tensor, "batch pos d_model"],
-    steps: int,
-) -> Float[Tensor, "batch pos d_model"]:
+    score: Score, embedded: Embedded, baseline: Embedded, steps: int
+) -> Embedded:
     """Multiply embedded - baseline by the mean gradient on the straight path between them.
 
     The mean is taken at the midpoints of `steps` equal intervals of the path (midpoint rule).
@@ -71,12 +65,8 @@ def integrated_gradients(
 
 
 def smooth_grad(
-    score: Score,
-    embedded: Float[Tensor, "batch pos d_model"],
-    noise: float,
-    n_samples: int,
-    generator: torch.Generator,
-) -> Float[Tensor, "batch pos d_model"]:
+    score: Score, embedded: Embedded, noise: float, n_samples: int, generator: torch.Generator
+) -> Embedded:
     """Average the gradient over copies of the input, each with Gaussian noise of its own.
 
     noise: standard deviation of the noise added to every entry.
@@ -93,9 +83,7 @@ def smooth_grad(
     raise NotImplementedError("exercise 0.7")
 
 
-def per_token(
-    attribution: Float[Tensor, "batch pos d_model"],
-) -> Float[Tensor, "batch pos"]:
+def per_token(attribution: Embedded) -> Float[Tensor, "batch pos"]:
     """Sum an attribution over the entries of each token."""
     return attribution.sum(dim=-1)
 

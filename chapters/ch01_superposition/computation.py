@@ -12,7 +12,7 @@ from einops import einsum
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .toy_model import AbstractToy, ToyConfig
+from .toy_model import AbstractToy, Features, ToyConfig
 
 
 def features_per_neuron(
@@ -40,24 +40,18 @@ class AbsoluteToy(AbstractToy):
         self.W_out = self.random_weight(config.d_hidden, config.n_features)
         self.b = nn.Parameter(torch.zeros(config.n_inst, config.n_features))
 
-    def neurons(
-        self, x: Float[Tensor, "inst batch n_features"]
-    ) -> Float[Tensor, "inst batch d_hidden"]:
+    def neurons(self, x: Features) -> Float[Tensor, "inst batch d_hidden"]:
         """Compute the neurons' activations, h = ReLU(W_in x); there is no bias."""
         # exercise 1.14
         raise NotImplementedError("exercise 1.14")
 
-    def forward(
-        self, x: Float[Tensor, "inst batch n_features"]
-    ) -> Float[Tensor, "inst batch n_features"]:
+    def forward(self, x: Features) -> Features:
         """Estimate |x| as y = ReLU(W_out h + b)."""
         # exercise 1.14
         raise NotImplementedError("exercise 1.14")
 
 
-def r_squared(
-    y: Float[Tensor, "inst batch n_features"], target: Float[Tensor, "inst batch n_features"]
-) -> Float[Tensor, "inst n_features"]:
+def r_squared(y: Features, target: Features) -> Float[Tensor, "inst n_features"]:
     """Compute R^2 of each feature: 1 - mean squared error / variance of the target.
 
     Units: fraction; 1 is perfect, 0 is as good as the mean, below 0 is worse than the mean.

@@ -16,6 +16,7 @@ from einops import einsum
 from jaxtyping import Float
 from torch import Tensor, nn
 
+Features = Float[Tensor, "inst batch n_features"]
 Toy = TypeVar("Toy", bound="AbstractToy")
 
 
@@ -58,9 +59,7 @@ class AbstractToy(nn.Module, ABC):
         return nn.Parameter(scale * torch.randn(shape, generator=self.generator))
 
     @abstractmethod
-    def forward(
-        self, x: Float[Tensor, "inst batch n_features"]
-    ) -> Float[Tensor, "inst batch n_features"]:
+    def forward(self, x: Features) -> Features:
         """Estimate the target from x."""
 
     @classmethod
@@ -84,17 +83,13 @@ class TiedToy(AbstractToy):
         self.W = self.random_weight(config.n_features, config.d_hidden)
         self.b = nn.Parameter(torch.zeros(config.n_inst, config.n_features))
 
-    def hidden(
-        self, x: Float[Tensor, "inst batch n_features"]
-    ) -> Float[Tensor, "inst batch d_hidden"]:
+    def hidden(self, x: Features) -> Float[Tensor, "inst batch d_hidden"]:
         """Encode the features, h = W x."""
         return einsum(
             x, self.W, "inst batch n_features, inst d_hidden n_features -> inst batch d_hidden"
         )
 
-    def decode(
-        self, hidden: Float[Tensor, "inst batch d_hidden"]
-    ) -> Float[Tensor, "inst batch n_features"]:
+    def decode(self, hidden: Float[Tensor, "inst batch d_hidden"]) -> Features:
         """Decode the hidden vector, W^T h + b: project it onto each feature's direction."""
         x_hat = einsum(
             hidden,
@@ -107,9 +102,7 @@ class TiedToy(AbstractToy):
 class LinearToy(TiedToy):
     """x' = W^T W x + b. After training it represents the d_hidden most important features only."""
 
-    def forward(
-        self, x: Float[Tensor, "inst batch n_features"]
-    ) -> Float[Tensor, "inst batch n_features"]:
+    def forward(self, x: Features) -> Features:
         """Reconstruct x linearly."""
         return self.decode(self.hidden(x))
 
@@ -120,9 +113,7 @@ class ReluOutputToy(TiedToy):
     With sparse features it represents more features than it has dimensions.
     """
 
-    def forward(
-        self, x: Float[Tensor, "inst batch n_features"]
-    ) -> Float[Tensor, "inst batch n_features"]:
+    def forward(self, x: Features) -> Features:
         """Reconstruct x; no output is negative."""
         # exercise 1.3
         raise NotImplementedError("exercise 1.3")
@@ -131,17 +122,13 @@ class ReluOutputToy(TiedToy):
 class ReluHiddenToy(TiedToy):
     """h = ReLU(W x), x' = ReLU(W^T h + b). Its hidden axes are neurons: a privileged basis."""
 
-    def forward(
-        self, x: Float[Tensor, "inst batch n_features"]
-    ) -> Float[Tensor, "inst batch n_features"]:
+    def forward(self, x: Features) -> Features:
         """Reconstruct x from neurons whose activations are never negative."""
         return self.decode(self.hidden(x).relu()).relu()
 
 
 def reconstruction_loss(
-    x_hat: Float[Tensor, "inst batch n_features"],
-    x: Float[Tensor, "inst batch n_features"],
-    importance: Float[Tensor, "inst n_features"],
+    x_hat: Features, x: Features, importance: Float[Tensor, "inst n_features"]
 ) -> Float[Tensor, " inst"]:
     """Compute the squared error, weighted by importance, summed over features, mean over examples.
 

@@ -21,12 +21,11 @@ from .probe import LinearProbe, held_out_accuracy
 from .sentiment_data import PropertyName, Reviews, draw_reviews, swap
 from .sentiment_model import SentimentModel
 
+Acts = Float[Tensor, "batch d_model"]
+Vector = Float[Tensor, " d_model"]
 
-def ablate_direction(
-    acts: Float[Tensor, "batch d_model"],
-    direction: Float[Tensor, " d_model"],
-    mean: Float[Tensor, " d_model"],
-) -> Float[Tensor, "batch d_model"]:
+
+def ablate_direction(acts: Acts, direction: Vector, mean: Vector) -> Acts:
     """Set the coordinate of every activation along a direction to the mean's coordinate.
 
     The component orthogonal to the direction is unchanged. The norm of `direction` does not matter.
@@ -40,11 +39,7 @@ def ablate_direction(
     return acts + missing[:, None] * unit
 
 
-def swap_direction(
-    acts: Float[Tensor, "batch d_model"],
-    source: Float[Tensor, "batch d_model"],
-    direction: Float[Tensor, " d_model"],
-) -> Float[Tensor, "batch d_model"]:
+def swap_direction(acts: Acts, source: Acts, direction: Vector) -> Acts:
     """Set the coordinate of every activation along a direction to its source's coordinate.
 
     The component orthogonal to the direction is unchanged. The norm of `direction` does not matter.
@@ -58,14 +53,12 @@ def swap_direction(
     return acts + missing[:, None] * unit
 
 
-def difference_in_means(
-    acts: Float[Tensor, "batch d_model"], labels: Int[Tensor, " batch"]
-) -> Float[Tensor, " d_model"]:
+def difference_in_means(acts: Acts, labels: Int[Tensor, " batch"]) -> Vector:
     """Subtract the mean activation of label 0 from the mean activation of label 1."""
     return acts[labels == 1].mean(dim=0) - acts[labels == 0].mean(dim=0)
 
 
-def check_direction(direction: Float[Tensor, " d_model"]) -> None:
+def check_direction(direction: Vector) -> None:
     """Raise ValueError unless a direction has a positive norm."""
     if not direction.norm() > 0:
         raise ValueError(
@@ -73,7 +66,7 @@ def check_direction(direction: Float[Tensor, " d_model"]) -> None:
         )
 
 
-def pooled_acts(model: SentimentModel, reviews: Reviews) -> Float[Tensor, "batch d_model"]:
+def pooled_acts(model: SentimentModel, reviews: Reviews) -> Acts:
     """Compute the averaged vector of each review, the input of the hidden layer."""
     return model.pool(model.embed(reviews.tokens)).detach()
 
@@ -100,10 +93,7 @@ def flips_when_swapped(
 
 
 def flips_when_swapped_along(
-    model: SentimentModel,
-    reviews: Reviews,
-    name: PropertyName,
-    direction: Float[Tensor, " d_model"],
+    model: SentimentModel, reviews: Reviews, name: PropertyName, direction: Vector
 ) -> Float[Tensor, " batch"]:
     """Mark with 1 each review whose prediction changes by a swap along a direction.
 

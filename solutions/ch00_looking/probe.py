@@ -14,6 +14,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+Acts = Float[Tensor, "batch d_model"]
+Labels = Int[Tensor, " batch"]
+
 
 class LinearProbe(nn.Module):
     """Linear classifier, acts @ W + b: it separates two classes by a hyperplane."""
@@ -23,7 +26,7 @@ class LinearProbe(nn.Module):
         self.W = nn.Parameter(torch.zeros(d_model, n_classes))
         self.b = nn.Parameter(torch.zeros(n_classes))
 
-    def forward(self, acts: Float[Tensor, "batch d_model"]) -> Float[Tensor, "batch n_classes"]:
+    def forward(self, acts: Acts) -> Float[Tensor, "batch n_classes"]:
         """Compute one logit per class."""
         return acts @ self.W + self.b
 
@@ -44,18 +47,13 @@ class MLPProbe(nn.Module):
         second = torch.randn(d_hidden, n_classes, generator=generator) * d_hidden**-0.5
         self.W_out, self.b_out = nn.Parameter(second), nn.Parameter(torch.zeros(n_classes))
 
-    def forward(self, acts: Float[Tensor, "batch d_model"]) -> Float[Tensor, "batch n_classes"]:
+    def forward(self, acts: Acts) -> Float[Tensor, "batch n_classes"]:
         """Compute one logit per class."""
         return (acts @ self.W_in + self.b_in).relu() @ self.W_out + self.b_out
 
 
 def fit_probe(
-    probe: nn.Module,
-    acts: Float[Tensor, "batch d_model"],
-    labels: Int[Tensor, " batch"],
-    steps: int,
-    lr: float,
-    weight_decay: float,
+    probe: nn.Module, acts: Acts, labels: Labels, steps: int, lr: float, weight_decay: float
 ) -> list[float]:
     """Train a probe in place on all examples at once; return the loss before each step.
 
@@ -79,9 +77,7 @@ def fit_probe(
     return losses
 
 
-def control_labels(
-    types: Int[Tensor, " batch"], labels: Int[Tensor, " batch"], generator: torch.Generator
-) -> Int[Tensor, " batch"]:
+def control_labels(types: Labels, labels: Labels, generator: torch.Generator) -> Labels:
     """Draw random labels for a control task: one per type.
 
     Every example of a type has the label of the type. Labels are drawn with the frequencies of the
@@ -97,17 +93,13 @@ def control_labels(
 
 
 @torch.no_grad()
-def probe_accuracy(
-    probe: nn.Module, acts: Float[Tensor, "batch d_model"], labels: Int[Tensor, " batch"]
-) -> float:
+def probe_accuracy(probe: nn.Module, acts: Acts, labels: Labels) -> float:
     """Compute the fraction of examples whose most likely class is the label."""
     predicted: Int[Tensor, " batch"] = probe(acts).argmax(dim=-1)
     return (predicted == labels).float().mean().item()
 
 
-def held_out_accuracy(
-    probe: nn.Module, acts: Float[Tensor, "batch d_model"], labels: Int[Tensor, " batch"]
-) -> float:
+def held_out_accuracy(probe: nn.Module, acts: Acts, labels: Labels) -> float:
     """Fit a probe on the first half of the examples; return its accuracy on the second half.
 
     Activations are scaled to a standard deviation of 1, so that one learning rate fits all models.
@@ -133,9 +125,9 @@ class Selectivity(NamedTuple):
 
 def selectivity(
     new_probe: Callable[[], nn.Module],
-    acts: Float[Tensor, "batch d_model"],
-    labels: Int[Tensor, " batch"],
-    types: Int[Tensor, " batch"],
+    acts: Acts,
+    labels: Labels,
+    types: Labels,
     generator: torch.Generator,
 ) -> Selectivity:
     """Fit a new probe on the task and another new probe on its control task."""

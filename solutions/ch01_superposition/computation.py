@@ -12,7 +12,7 @@ from einops import einsum
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .toy_model import AbstractToy, ToyConfig
+from .toy_model import AbstractToy, Features, ToyConfig
 
 
 def features_per_neuron(
@@ -42,18 +42,14 @@ class AbsoluteToy(AbstractToy):
         self.W_out = self.random_weight(config.d_hidden, config.n_features)
         self.b = nn.Parameter(torch.zeros(config.n_inst, config.n_features))
 
-    def neurons(
-        self, x: Float[Tensor, "inst batch n_features"]
-    ) -> Float[Tensor, "inst batch d_hidden"]:
+    def neurons(self, x: Features) -> Float[Tensor, "inst batch d_hidden"]:
         """Compute the neurons' activations, h = ReLU(W_in x); there is no bias."""
         # exercise 1.14
         return einsum(
             x, self.W_in, "inst batch n_features, inst d_hidden n_features -> inst batch d_hidden"
         ).relu()
 
-    def forward(
-        self, x: Float[Tensor, "inst batch n_features"]
-    ) -> Float[Tensor, "inst batch n_features"]:
+    def forward(self, x: Features) -> Features:
         """Estimate |x| as y = ReLU(W_out h + b)."""
         # exercise 1.14
         read = einsum(
@@ -64,9 +60,7 @@ class AbsoluteToy(AbstractToy):
         return (read + self.b[:, None, :]).relu()
 
 
-def r_squared(
-    y: Float[Tensor, "inst batch n_features"], target: Float[Tensor, "inst batch n_features"]
-) -> Float[Tensor, "inst n_features"]:
+def r_squared(y: Features, target: Features) -> Float[Tensor, "inst n_features"]:
     """Compute R^2 of each feature: 1 - mean squared error / variance of the target.
 
     Units: fraction; 1 is perfect, 0 is as good as the mean, below 0 is worse than the mean.

@@ -21,7 +21,7 @@ from torch import Tensor
 from .geometry import Weights, interference
 from .toy_model import ReluOutputToy, ToyConfig
 
-Biases = Float[Tensor, "inst n_features"]
+PerFeature = Float[Tensor, "inst n_features"]
 
 
 def feature_variance(probability: float) -> float:
@@ -29,9 +29,7 @@ def feature_variance(probability: float) -> float:
     return probability / 3 - probability**2 / 4
 
 
-def linear_loss(
-    W: Weights, importance: Float[Tensor, "inst n_features"], probability: float
-) -> Float[Tensor, " inst"]:
+def linear_loss(W: Weights, importance: PerFeature, probability: float) -> Float[Tensor, " inst"]:
     """Compute the expected loss of x' = W^T W x + b at its best bias, all features equally sparse.
 
     The best bias removes the error of the mean, so only variance remains. Each feature contributes
@@ -48,7 +46,7 @@ def linear_loss(
 
 
 def one_sparse_loss(
-    W: Weights, b: Biases, importance: Float[Tensor, "inst n_features"], strength: float
+    W: Weights, b: PerFeature, importance: PerFeature, strength: float
 ) -> Float[Tensor, " inst"]:
     """Sum the loss of x' = ReLU(W^T W x + b) over the inputs with a single feature on.
 
@@ -79,11 +77,7 @@ def quadrature_nodes(nodes: int) -> tuple[Float[Tensor, " nodes"], Float[Tensor,
 
 
 def expected_loss(
-    W: Weights,
-    b: Biases,
-    importance: Float[Tensor, "inst n_features"],
-    probability: Float[Tensor, "inst n_features"],
-    nodes: int,
+    W: Weights, b: PerFeature, importance: PerFeature, probability: PerFeature, nodes: int
 ) -> Float[Tensor, " inst"]:
     """Compute the expected loss of x' = ReLU(W^T W x + b) by quadrature instead of sampling.
 

@@ -18,6 +18,8 @@ from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+Curves = Float[Tensor, "unit probe"]
+
 
 class Matching(NamedTuple):
     """A one-to-one matching of the units of two networks."""
@@ -29,7 +31,7 @@ class Matching(NamedTuple):
 
 
 def correlations(
-    first: Float[Tensor, "unit probe"], second: Float[Tensor, "other probe"]
+    first: Curves, second: Float[Tensor, "other probe"]
 ) -> Float[Tensor, "unit other"]:
     """Correlate each curve with each other curve over probes; 0 for a constant curve."""
     units = []
@@ -41,9 +43,7 @@ def correlations(
     return units[0] @ units[1].T
 
 
-def match_units(
-    first: Float[Tensor, "unit probe"], second: Float[Tensor, "other probe"]
-) -> Matching:
+def match_units(first: Curves, second: Float[Tensor, "other probe"]) -> Matching:
     """Match units one to one so that the sum of their correlations is largest.
 
     Matching finds something in any two networks, so compare it with a matching of `shift_curves`.
@@ -64,9 +64,7 @@ def match_units(
     return Matching(assignment, matrix[rows, assignment.to(matrix.device)])
 
 
-def shift_curves(
-    curves: Float[Tensor, "unit probe"], generator: torch.Generator
-) -> Float[Tensor, "unit probe"]:
+def shift_curves(curves: Curves, generator: torch.Generator) -> Curves:
     """Shift each curve cyclically by a random number of probes: a control for the matching.
 
     For probes on a circle, such as directions. A peak keeps its height and width and loses its

@@ -17,6 +17,7 @@ from .hooks import HookPoint
 from .model import HookedTransformer
 
 PositionSpec = int | tuple[int, ...] | tuple[tuple[int, ...], ...] | None
+Positions = Int[Tensor, "batch selected"]
 PER_HEAD = ("hook_q", "hook_z", "hook_rot_q", "hook_result", "hook_attn_scores", "hook_pattern")
 PER_KV_HEAD = ("hook_k", "hook_v", "hook_rot_k")
 
@@ -134,7 +135,7 @@ class Site:
                 f"got {self.head}"
             )
 
-    def resolve_positions(self, batch: int, n_pos: int) -> Int[Tensor, "batch selected"]:
+    def resolve_positions(self, batch: int, n_pos: int) -> Positions:
         """Return the selected positions of each of `batch` texts of n_pos tokens, all from 0 on.
 
         Raises: ValueError for a position outside of the text, or a wrong number of rows.
@@ -152,7 +153,7 @@ class Site:
         return (rows % n_pos).expand(batch, -1)
 
     def take(
-        self, x: Tensor, point: HookPoint, positions: Int[Tensor, "batch selected"]
+        self, x: Tensor, point: HookPoint, positions: Positions
     ) -> Float[Tensor, "batch selected *rest"]:
         """Copy this site's part of an activation x, at these positions.
 
@@ -162,9 +163,7 @@ class Site:
         part = x.movedim(point.pos_axis, 1)[self.index(x, point, positions)]
         return part if self.direction is None else part @ self.basis(x).T
 
-    def put(
-        self, x: Tensor, point: HookPoint, positions: Int[Tensor, "batch selected"], part: Tensor
-    ) -> Tensor:
+    def put(self, x: Tensor, point: HookPoint, positions: Positions, part: Tensor) -> Tensor:
         """Write a part to where `take` reads it, in place, and return x."""
         if self.direction is not None:
             before = replace(self, direction=None).take(x, point, positions)
@@ -173,9 +172,7 @@ class Site:
         x.movedim(point.pos_axis, 1)[self.index(x, point, positions)] = part.to(x)
         return x
 
-    def index(
-        self, x: Tensor, point: HookPoint, positions: Int[Tensor, "batch selected"]
-    ) -> tuple[Tensor, ...]:
+    def index(self, x: Tensor, point: HookPoint, positions: Positions) -> tuple[Tensor, ...]:
         """Build the indices of the part in x with its position axis moved to axis 1.
 
         Raises: ValueError for an entry that x does not have.
