@@ -81,7 +81,7 @@ class PointerAttention(Attention):
 
 
 def part(config: TransformerConfig, index: int) -> Float[Tensor, "d_model d_head"]:
-    """Build the projection to a part: 0 for the token at this position, 1 for the gathered ones."""
+    """Build the projection to part 0 (this position's token) or 1 (the tokens attended to)."""
     start = index * config.d_head
     return torch.eye(config.d_model)[:, start : start + config.d_head]
 
