@@ -21,6 +21,8 @@ from torch import Tensor, nn
 
 from .tensors import mean_over_positions
 
+Logits = Float[Tensor, "batch two"]
+
 
 @dataclass(frozen=True)
 class SentimentModelConfig:
@@ -98,28 +100,24 @@ class SentimentModel(nn.Module):
         """Compute the activations of the ReLU neurons."""
         return (pooled @ self.W_in + self.b_in).relu()
 
-    def output(self, hidden: Float[Tensor, "batch d_hidden"]) -> Float[Tensor, "batch two"]:
+    def output(self, hidden: Float[Tensor, "batch d_hidden"]) -> Logits:
         """Project the neurons to the two logits."""
         return hidden @ self.W_out + self.b_out
 
-    def logits_from_embedded(
-        self, embedded: Float[Tensor, "batch pos d_model"]
-    ) -> Float[Tensor, "batch two"]:
+    def logits_from_embedded(self, embedded: Float[Tensor, "batch pos d_model"]) -> Logits:
         """Compute the logits from token vectors, original or changed."""
         return self.logits_from_pooled(self.pool(embedded))
 
-    def logits_from_pooled(
-        self, pooled: Float[Tensor, "batch d_model"]
-    ) -> Float[Tensor, "batch two"]:
+    def logits_from_pooled(self, pooled: Float[Tensor, "batch d_model"]) -> Logits:
         """Compute the logits from averaged vectors, original or changed."""
         return self.output(self.hidden(pooled))
 
-    def forward(self, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch two"]:
+    def forward(self, tokens: Int[Tensor, "batch pos"]) -> Logits:
         """Compute the logits of bad and good for each review."""
         return self.logits_from_embedded(self.embed(tokens))
 
     @torch.no_grad()
     def predict(self, tokens: Int[Tensor, "batch pos"]) -> Int[Tensor, " batch"]:
         """Predict the class of each review: 1 for good, 0 for bad."""
-        logits: Float[Tensor, "batch two"] = self(tokens)
+        logits: Logits = self(tokens)
         return logits.argmax(dim=-1)

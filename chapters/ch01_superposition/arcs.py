@@ -23,6 +23,7 @@ from einops import rearrange, repeat
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+Pictures = Float[Tensor, "batch 1 height width"]
 SIZE = 24
 """Height and width of a picture."""
 DIRECTIONS = 8
@@ -36,7 +37,7 @@ HALF_SPAN = 1.0
 class Arcs(NamedTuple):
     """A batch of pictures of one arc each."""
 
-    picture: Float[Tensor, "batch 1 height width"]
+    picture: Pictures
     """A light or a dark stroke on a background of 0, with noise."""
     direction: Float[Tensor, " batch"]
     """Direction of the bulge, in radians, anticlockwise from the right."""
@@ -143,17 +144,13 @@ class ArcNet(nn.Module):
         self.b_arc = nn.Parameter(torch.zeros(n_arcs))
         self.W_U, self.b_U = nn.Parameter(out / n_arcs**0.5), nn.Parameter(torch.zeros(DIRECTIONS))
 
-    def arc_activations(
-        self, picture: Float[Tensor, "batch 1 height width"]
-    ) -> Float[Tensor, "batch arc"]:
+    def arc_activations(self, picture: Pictures) -> Float[Tensor, "batch arc"]:
         """Compute each arc detector's largest activation over all places."""
         lines = F.relu(F.conv2d(picture, self.W_line, self.b_line))
         arcs = F.relu(F.conv2d(lines, self.W_arc, self.b_arc, stride=2))
         return arcs.amax(dim=(2, 3))
 
-    def forward(
-        self, picture: Float[Tensor, "batch 1 height width"]
-    ) -> Float[Tensor, "batch direction"]:
+    def forward(self, picture: Pictures) -> Float[Tensor, "batch direction"]:
         """Compute one logit per direction."""
         return self.arc_activations(picture) @ self.W_U + self.b_U
 

@@ -19,9 +19,7 @@ from numpy.polynomial.legendre import leggauss
 from torch import Tensor
 
 from .geometry import Weights, interference
-from .toy_model import ReluOutputToy, ToyConfig
-
-PerFeature = Float[Tensor, "inst n_features"]
+from .toy_model import PerFeature, ReluOutputToy, ToyConfig
 
 
 def feature_variance(probability: float) -> float:

@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 Features = Float[Tensor, "inst batch n_features"]
+PerFeature = Float[Tensor, "inst n_features"]
 Toy = TypeVar("Toy", bound="AbstractToy")
 
 
@@ -128,7 +129,7 @@ class ReluHiddenToy(TiedToy):
 
 
 def reconstruction_loss(
-    x_hat: Features, x: Features, importance: Float[Tensor, "inst n_features"]
+    x_hat: Features, x: Features, importance: PerFeature
 ) -> Float[Tensor, " inst"]:
     """Compute the squared error, weighted by importance, summed over features, mean over examples.
 

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from .config import TransformerConfig
 from .hooks import HookPoint
-from .layers import ResidualModule, empty, zeros
+from .layers import Resid, ResidualModule, empty, zeros
 from .norms import at_least_float32
 
 Queries = Float[Tensor, "batch query head d_head"]
@@ -158,11 +158,8 @@ class Attention(ResidualModule):
         self.hook_result = HookPoint(on_request=True)  # [batch, pos, head, d_model]
 
     def forward(
-        self,
-        x: Float[Tensor, "batch pos d_model"],
-        past: AbstractLayerCache | None = None,
-        qk_pos_embed: Float[Tensor, "batch pos d_model"] | None = None,
-    ) -> Float[Tensor, "batch pos d_model"]:
+        self, x: Resid, past: AbstractLayerCache | None = None, qk_pos_embed: Resid | None = None
+    ) -> Resid:
         """Compute the sum of all heads' outputs at every position.
 
         past: keys and values of the tokens before x. qk_pos_embed: position embeddings that are
@@ -224,9 +221,7 @@ class Attention(ResidualModule):
 
 
 def project(
-    x: Float[Tensor, "batch pos d_model"],
-    W: Float[Tensor, "head d_model d_head"],
-    b: Float[Tensor, "head d_head"],
+    x: Resid, W: Float[Tensor, "head d_model d_head"], b: Float[Tensor, "head d_head"]
 ) -> Float[Tensor, "batch pos head d_head"]:
     """Project the residual stream to one vector per head."""
     return einsum(x, W, "batch pos d_model, head d_model d_head -> batch pos head d_head") + b

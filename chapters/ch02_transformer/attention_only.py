@@ -14,8 +14,8 @@ from torch import Tensor
 
 from .attention import AbstractLayerCache, plain_attention
 from .config import TransformerConfig
-from .layers import AbstractMLP, NoPositions, ResidualModule, Unembed, empty
-from .model import Block, Parts, Resid
+from .layers import AbstractMLP, NoPositions, Resid, ResidualModule, Unembed, empty
+from .model import Block, Parts
 from .norms import Affine, Norm, at_least_float32
 
 

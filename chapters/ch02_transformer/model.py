@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from .attention import AbstractLayerCache, Attention, plain_attention, rotary_attention
@@ -28,14 +28,14 @@ from .layers import (
     GatedMLP,
     LearnedPositions,
     NoPositions,
+    Resid,
     ResidualModule,
     TiedUnembed,
+    Tokens,
     Unembed,
     Unembedding,
 )
 from .norms import LayerNorm, Norm, RMSNorm
-
-Resid = Float[Tensor, "batch pos d_model"]
 
 
 class Block(nn.Module, ABC):
@@ -144,10 +144,7 @@ class HookedTransformer(HookedModule):
             self.initialize(seed)
 
     def forward(
-        self,
-        tokens: Int[Tensor, "batch pos"],
-        past: KVCache | None = None,
-        stop_at_layer: int | None = None,
+        self, tokens: Tokens, past: KVCache | None = None, stop_at_layer: int | None = None
     ) -> Float[Tensor, "batch pos d_out"]:
         """Compute the logits of the next token at every position.
 
@@ -158,7 +155,7 @@ class HookedTransformer(HookedModule):
         # exercise 2.14
         raise NotImplementedError("exercise 2.14")
 
-    def embed_tokens(self, tokens: Int[Tensor, "batch pos"], start: int = 0) -> Resid:
+    def embed_tokens(self, tokens: Tokens, start: int = 0) -> Resid:
         """Add the tokens' vectors and their positions' vectors.
 
         start: the position of the first token.
@@ -194,7 +191,7 @@ class HookedTransformer(HookedModule):
         # exercise 2.14
         raise NotImplementedError("exercise 2.14")
 
-    def norms_and_readers(self) -> Iterator[tuple[Norm, ResidualModule | Unembedding]]:
+    def norms_and_readers(self) -> Iterator[tuple[Norm, ResidualModule]]:
         """Yield each norm of the model with the part that reads through it, in order."""
         for block in self.blocks:
             yield from block.norms_and_readers()

@@ -13,7 +13,7 @@ Source: Geiger et al. 2023, "Finding Alignments Between Interpretable Causal Var
 Distributed Neural Representations".
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
@@ -195,6 +195,46 @@ def edit_activation(
 
 
 @contextmanager
+def attach_edits(
+    model: HookedTransformer,
+    interventions: Sequence[Intervention],
+    edit: Callable[[Tensor, HookPoint, Intervention], Tensor | None],
+) -> Iterator[None]:
+    """Call `edit` at the hook point of each intervention in a `with` block, in the order given.
+
+    edit: returns the new activation, or None where the intervention does not apply.
+    A patch without effect would look like a null result, so each one has to be applied.
+
+    Raises: KeyError and ValueError for sites that the model does not have, before anything runs;
+        ValueError at the end of the block when an intervention was never applied.
+    """
+    for one in interventions:
+        one.site.check(model)
+    hooks: dict[str, list[Hook]] = {}
+    missed = dict(enumerate(interventions))
+
+    def make_hook(index: int) -> Hook:
+        def hook(x: Tensor, point: HookPoint) -> Tensor | None:
+            edited = edit(x, point, interventions[index])
+            if edited is not None:
+                missed.pop(index, None)
+            return edited
+
+        return hook
+
+    for index, one in enumerate(interventions):
+        hooks.setdefault(one.site.name, []).append(make_hook(index))
+    with model.hooks(hooks):
+        yield
+    if missed:
+        raise ValueError(
+            f"{len(missed)} of {len(interventions)} interventions were never applied, the first at "
+            f"{next(iter(missed.values())).site}; does the forward reach it, and is text generated inside "
+            "apply_while_generating?"
+        )
+
+
+@contextmanager
 def apply_interventions(
     model: HookedTransformer, interventions: Sequence[Intervention], runs: Runs | None = None
 ) -> Iterator[None]:
@@ -203,40 +243,11 @@ def apply_interventions(
     runs: activations of other runs by name, from `cache_sites`. Interventions on generated tokens
         need `apply_while_generating`.
 
-    Raises: KeyError and ValueError for sites that the model does not have, before anything runs;
-        ValueError at the end of the block when an intervention was never applied.
+    Raises: as `attach_edits`.
     """
-    for one in interventions:
-        one.site.check(model)
-    hooks: dict[str, list[Hook]] = {}
-    applied: set[int] = set()
 
-    def make_hook(index: int, intervention: Intervention) -> Hook:
-        def hook(x: Tensor, point: HookPoint) -> Tensor:
-            applied.add(index)
-            return edit_activation(x, point, intervention, runs or {})
+    def edit(x: Tensor, point: HookPoint, one: Intervention) -> Tensor | None:
+        return None if one.during == "generated" else edit_activation(x, point, one, runs or {})
 
-        return hook
-
-    for index, one in enumerate(interventions):
-        if one.during != "generated":
-            hooks.setdefault(one.site.name, []).append(make_hook(index, one))
-    with model.hooks(hooks):
+    with attach_edits(model, interventions, edit):
         yield
-    check_all_applied(interventions, applied)
-
-
-def check_all_applied(interventions: Sequence[Intervention], applied: Collection[int]) -> None:
-    """Check that every intervention was applied: a patch without effect looks like a null result.
-
-    applied: indices of the interventions whose hook fired.
-
-    Raises: ValueError with the first site that was never reached.
-    """
-    missed = [one.site for index, one in enumerate(interventions) if index not in applied]
-    if missed:
-        raise ValueError(
-            f"{len(missed)} of {len(interventions)} interventions were never applied, the first at "
-            f"{missed[0]}; does the forward reach it, and is text generated inside "
-            "apply_while_generating?"
-        )

@@ -1,11 +1,11 @@
 """Path patching by brute force: the model written out as a tree with one branch per path.
 
-No activation is computed once and shared. To compute an output, everything that it reads is computed
-again, and every recursive call carries the run (see path.py) whose value is wanted:
+No activation is computed once and shared. To compute an output, everything that it reads is
+computed again, and every recursive call carries the run (see path.py) whose value is wanted:
 
     corrupted          run A: the corrupted prompts
     clean              run B: the clean prompts
-    sender_patched     run C: between sender and receivers. The sender is corrupted, other heads clean
+    sender_patched     run C: between sender and receivers; the sender is corrupted, others clean
     receivers_patched  run D: the receivers read run C, everything after them follows
 
 The cost is exponential in depth, so two or three layers are the limit. path.py computes the same
@@ -18,15 +18,14 @@ from typing import Literal, cast
 
 import torch
 from einops import einsum
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.attention import project
+from ..ch02_transformer.layers import Resid, Tokens
 from ..ch02_transformer.model import MLPBlock
 
-Resid = Float[Tensor, "batch pos d_model"]
-Tokens = Int[Tensor, "batch pos"]
 Run = Literal["clean", "corrupted", "sender_patched", "receivers_patched"]
 Input = tuple[int, int, str]
 """(layer, head, "q", "k" or "v"; k and v count key heads) or (layer, 0, "mlp")."""

@@ -28,7 +28,7 @@ STATE_HOOKS: dict[str, str] = {
     "mlp_out": "hook_mlp_out",
     "attn_out": "hook_attn_out",
 }
-"""What is restored -> its hook point in each block. `resid` is the residual stream after a block."""
+"""What is restored -> hook point in each block; `resid` is the residual stream after a block."""
 CorruptedResid = Float[Tensor, "sample batch pos d_model"]
 
 

@@ -11,16 +11,7 @@ from .circuit import ROLE_OF_CLASS, Node
 
 HEADS: dict[str, tuple[Head, ...]] = {
     "name mover": ((9, 9), (10, 0), (9, 6)),
-    "backup name mover": (
-        (10, 10),
-        (10, 6),
-        (10, 2),
-        (10, 1),
-        (11, 2),
-        (9, 7),
-        (9, 0),
-        (11, 9),
-    ),
+    "backup name mover": ((10, 10), (10, 6), (10, 2), (10, 1), (11, 2), (9, 7), (9, 0), (11, 9)),
     "negative name mover": ((10, 7), (11, 10)),
     "S-inhibition": ((7, 3), (7, 9), (8, 6), (8, 10)),
     "induction": ((5, 5), (6, 9), (5, 8), (5, 9)),

@@ -26,8 +26,11 @@ from ..ch02_transformer.sites import Site
 from ..ch03_circuits.circuits import per_query_head
 from ..ch04_induction.ablate import Head
 from ..ch05_patching import Intervention, cache_sites, patch_sweep, path_patch
+from ..ch05_patching.activation import head_sites
 from ..ch05_patching.metrics import ResidMetric, unpatched
 from .prompts import IOIPrompts
+
+Effects = Float[Tensor, "sender batch"]
 
 
 def site_positions(positions: Int[Tensor, " batch"]) -> tuple[tuple[int, ...], ...]:
@@ -37,11 +40,7 @@ def site_positions(positions: Int[Tensor, " batch"]) -> tuple[tuple[int, ...], .
 
 def senders(model: HookedTransformer, positions: Int[Tensor, " batch"]) -> list[list[Site]]:
     """List the output of every head at one position per prompt, layer by layer."""
-    return [
-        [Site("attn.hook_z", layer, head=head, position=site_positions(positions))]
-        for layer in range(len(model.blocks))
-        for head in range(model.config.n_heads)
-    ]
+    return [[site] for site in head_sites(model, site_positions(positions))]
 
 
 def receivers(
@@ -68,7 +67,7 @@ def path_effects(
     positions: Int[Tensor, " batch"],
     into: Sequence[Site],
     metric: ResidMetric,
-) -> Float[Tensor, "sender batch"]:
+) -> Effects:
     """Compute the change of the metric when one head's corrupted output reaches only the receivers.
 
     positions: those of the senders.
@@ -82,10 +81,7 @@ def path_effects(
 
 
 def select_significant(
-    effects: Float[Tensor, "sender batch"],
-    clean: Float[Tensor, " batch"],
-    min_effect_share: float,
-    min_z: float,
+    effects: Effects, clean: Float[Tensor, " batch"], min_effect_share: float, min_z: float
 ) -> Int[Tensor, " found"]:
     """Select the senders whose mean effect is large and certain, the largest first.
 

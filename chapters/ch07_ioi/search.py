@@ -25,10 +25,9 @@ from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.sites import Site
 from ..ch04_induction.ablate import Head
 from ..ch05_patching.metrics import ResidMetric, unpatched
-from .heads import path_effects, receivers, role_attention, select_significant
+from .heads import Effects, path_effects, receivers, role_attention, select_significant
 from .prompts import IOIPrompts
 
-Effects = Float[Tensor, "sender batch"]
 HeadClasses = dict[str, list[Head]]
 """Class -> its heads, those with the largest effect first."""
 

@@ -11,16 +11,12 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from .toy_model import AbstractToy, reconstruction_loss
+from .toy_model import AbstractToy, Features, PerFeature, reconstruction_loss
 
 
 def attack(
-    model: AbstractToy,
-    x: Float[Tensor, "inst batch n_features"],
-    importance: Float[Tensor, "inst n_features"],
-    radius: float,
-    steps: int,
-) -> Float[Tensor, "inst batch n_features"]:
+    model: AbstractToy, x: Features, importance: PerFeature, radius: float, steps: int
+) -> Features:
     """Find inputs at most `radius` away from x (Euclidean) with the largest loss.
 
     This is projected gradient ascent; the target stays x. Each step has length radius / 4 along the
@@ -44,9 +40,7 @@ def attack(
     return x + perturbation
 
 
-def random_perturbation(
-    x: Float[Tensor, "inst batch n_features"], radius: float, generator: torch.Generator
-) -> Float[Tensor, "inst batch n_features"]:
+def random_perturbation(x: Features, radius: float, generator: torch.Generator) -> Features:
     """Move x by exactly `radius` in a random direction: the baseline of an attack."""
     direction = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
     return x + radius * F.normalize(direction, dim=-1)
@@ -54,10 +48,7 @@ def random_perturbation(
 
 @torch.no_grad()
 def vulnerability(
-    model: AbstractToy,
-    x: Float[Tensor, "inst batch n_features"],
-    perturbed: Float[Tensor, "inst batch n_features"],
-    importance: Float[Tensor, "inst n_features"],
+    model: AbstractToy, x: Features, perturbed: Features, importance: PerFeature
 ) -> Float[Tensor, " inst"]:
     """Divide the loss on perturbed inputs by the loss on clean ones; the target is x in both.
 

@@ -14,9 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .toy_model import AbstractToy, reconstruction_loss
-
-Features = Float[Tensor, "inst batch n_features"]
+from .toy_model import AbstractToy, Features, PerFeature, reconstruction_loss
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ def train_step(
     model: AbstractToy,
     x: Features,
     target: Features,
-    importance: Float[Tensor, "inst n_features"],
+    importance: PerFeature,
     optimizer: torch.optim.Optimizer,
 ) -> Float[Tensor, " inst"]:
     """Update all instances once by the gradient of the SUM of their losses.
@@ -67,16 +65,24 @@ def train_step(
 def train(
     model: AbstractToy,
     draw: Callable[[int, torch.Generator], Features],
-    importance: Float[Tensor, "inst n_features"],
+    importance: PerFeature,
     config: ToyTrainConfig,
     target: Callable[[Features], Features] = torch.clone,
 ) -> Iterator[Record]:
     """Train a model in place and yield one record per step.
 
     draw: (batch_size, generator) -> features; target: features -> what the model should output.
-    Raises: ValueError where importance does not fit the model, or where the data is not finite.
+    Raises: ValueError unless importance has one number per instance and feature, zero or more;
+        where the data is not finite.
     """
-    check_importance(importance, model)
+    expected = (model.config.n_inst, model.config.n_features)
+    if tuple(importance.shape) != expected:
+        raise ValueError(
+            f"expected importance of shape [inst, n_features], here {list(expected)}, got "
+            f"{list(importance.shape)}; repeat it for all instances with .expand"
+        )
+    if not (importance >= 0).all():
+        raise ValueError("expected importances of zero or more, got a negative number or NaN")
     weights = list(model.parameters())
     generator = torch.Generator(weights[0].device).manual_seed(config.seed)
     # Without weight decay, which would shrink the features that are rare or unimportant.
@@ -89,18 +95,3 @@ def train(
             raise ValueError("expected finite features from `draw`, got NaN or infinity")
         losses = train_step(model, x, target(x), importance, optimizer)
         yield Record(step + 1, losses)
-
-
-def check_importance(importance: Tensor, model: AbstractToy) -> None:
-    """Check that there is one importance per instance and feature, zero or more.
-
-    Raises: ValueError for another shape, a negative importance or NaN.
-    """
-    expected = (model.config.n_inst, model.config.n_features)
-    if tuple(importance.shape) != expected:
-        raise ValueError(
-            f"expected importance of shape [inst, n_features], here {list(expected)}, got "
-            f"{list(importance.shape)}; repeat it for all instances with .expand"
-        )
-    if not (importance >= 0).all():
-        raise ValueError("expected importances of zero or more, got a negative number or NaN")

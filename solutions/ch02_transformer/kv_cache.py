@@ -4,7 +4,7 @@ A token's keys and values depend on no later token, so they never change. Genera
 and each step runs the model on the new token alone.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -43,17 +43,11 @@ class LayerCache(AbstractLayerCache):
         return attention.attend(q, *self.extend(k, v))
 
 
-@dataclass
 class KVCache:
     """One LayerCache per layer of a model, extended by every forward that gets it."""
 
-    n_layers: int
-    """Layers of the model."""
-    layers: list[LayerCache] = field(init=False)
-    """The cache of each layer, empty at first."""
-
-    def __post_init__(self) -> None:
-        self.layers = [LayerCache() for _ in range(self.n_layers)]
+    def __init__(self, n_layers: int) -> None:
+        self.layers = [LayerCache() for _ in range(n_layers)]
 
     @property
     def length(self) -> int:

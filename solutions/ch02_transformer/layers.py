@@ -7,7 +7,7 @@ families without biases leave them there.
 """
 
 from collections.abc import Callable
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from .config import TransformerConfig
 from .hooks import HookPoint
 
+Tokens = Int[Tensor, "batch pos"]
+Resid = Float[Tensor, "batch pos d_model"]
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
     "silu": F.silu,
@@ -74,7 +76,7 @@ class Embed(ResidualModule):
         super().__init__()
         self.W_E = empty(config.d_vocab, config.d_model)
 
-    def forward(self, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch pos d_model"]:
+    def forward(self, tokens: Tokens) -> Resid:
         """Look up the tokens' vectors."""
         if tokens.numel() and not 0 <= tokens.min() <= tokens.max() < len(self.W_E):
             raise ValueError(
@@ -95,9 +97,7 @@ class LearnedPositions(ResidualModule):
         super().__init__()
         self.W_pos = empty(config.n_ctx, config.d_model)
 
-    def forward(
-        self, tokens: Int[Tensor, "batch pos"], start: int
-    ) -> Float[Tensor, "batch pos d_model"]:
+    def forward(self, tokens: Tokens, start: int) -> Resid:
         """Return the vectors of positions start, start + 1, ..., the same for every sequence."""
         batch, pos = tokens.shape
         # exercise 2.6
@@ -114,9 +114,7 @@ class NoPositions(ResidualModule):
         self.d_model = config.d_model
         self.register_buffer("zero", torch.zeros(1), persistent=False)
 
-    def forward(
-        self, tokens: Int[Tensor, "batch pos"], start: int
-    ) -> Float[Tensor, "batch pos d_model"]:
+    def forward(self, tokens: Tokens, start: int) -> Resid:
         """Return zeros, expanded from a single number in memory."""
         del start
         return self.zero.expand(*tokens.shape, self.d_model)
@@ -145,7 +143,7 @@ class MLP(AbstractMLP):
         self.hook_pre = HookPoint()  # [batch, pos, d_mlp]
         self.hook_post = HookPoint()  # [batch, pos, d_mlp]
 
-    def forward(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
+    def forward(self, x: Resid) -> Resid:
         """Project to the hidden layer, apply the activation, project back."""
         pre = self.hook_pre(affine(x, self.W_in, self.b_in))
         post = self.hook_post(self.activation(pre))
@@ -177,32 +175,13 @@ class GatedMLP(AbstractMLP):
         self.hook_pre_linear = HookPoint()  # [batch, pos, d_mlp]
         self.hook_post = HookPoint()  # [batch, pos, d_mlp]
 
-    def forward(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
+    def forward(self, x: Resid) -> Resid:
         """Multiply the activated gate with the linear factor, project back."""
         # exercise 2.7
         gate = self.hook_pre(x @ self.W_gate + self.b_gate)
         linear = self.hook_pre_linear(x @ self.W_in + self.b_in)
         post = self.hook_post(self.activation(gate) * linear)
         return post @ self.W_out + self.b_out
-
-
-class Unembedding(Protocol):
-    """What a model needs of its unembedding, the map from the residual stream to logits."""
-
-    @property
-    def readers(self) -> tuple[tuple[str, str], ...]:
-        """Names of the weight and bias."""
-
-    @property
-    def W_U(self) -> Float[Tensor, "d_model d_vocab"]:
-        """Matrix from the residual stream to logits."""
-
-    @property
-    def b_U(self) -> Float[Tensor, " d_vocab"]:
-        """Bias of the logits."""
-
-    def __call__(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_vocab"]:
-        """Compute logits."""
 
 
 class Unembed(ResidualModule):
@@ -245,3 +224,7 @@ class TiedUnembed(ResidualModule):
     def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_vocab"]:
         """Compute logits."""
         return x @ self.W_U
+
+
+Unembedding = Unembed | TiedUnembed
+"""Map from the residual stream to logits, with W_U and b_U."""

@@ -13,7 +13,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from .kv_cache import KVCache
+from .layers import Tokens
 from .model import HookedTransformer
+
+PerToken = Float[Tensor, "batch d_vocab"]
 
 
 @dataclass(frozen=True)
@@ -41,9 +44,7 @@ class SampleConfig:
             raise ValueError(f"expected top_p in (0, 1], got {self.top_p}")
 
 
-def top_k_probabilities(
-    logits: Float[Tensor, "batch d_vocab"], temperature: float, k: int | None = None
-) -> Float[Tensor, "batch d_vocab"]:
+def top_k_probabilities(logits: PerToken, temperature: float, k: int | None = None) -> PerToken:
     """Compute probabilities at a temperature above 0, all but the k likeliest tokens set to 0.
 
     The kept ones sum to 1; exactly k are kept, whichever of several equal ones. k may be larger
@@ -57,9 +58,7 @@ def top_k_probabilities(
     return logits.softmax(dim=-1)
 
 
-def keep_top_p(
-    probabilities: Float[Tensor, "batch d_vocab"], p: float
-) -> Float[Tensor, "batch d_vocab"]:
+def keep_top_p(probabilities: PerToken, p: float) -> PerToken:
     """Keep the fewest likeliest tokens whose probability reaches p, rescaled to sum to 1.
 
     The token at which the sum crosses p is kept, so at least one always is.
@@ -75,7 +74,7 @@ def keep_top_p(
 
 
 def next_token(
-    logits: Float[Tensor, "batch d_vocab"], config: SampleConfig, generator: torch.Generator
+    logits: PerToken, config: SampleConfig, generator: torch.Generator
 ) -> Int[Tensor, "batch 1"]:
     """Choose a token for each sequence of the batch."""
     if config.temperature == 0:
@@ -87,10 +86,7 @@ def next_token(
 
 
 def stream_tokens(
-    model: HookedTransformer,
-    tokens: Int[Tensor, "batch pos"],
-    n_new: int,
-    config: SampleConfig = SampleConfig(),
+    model: HookedTransformer, tokens: Tokens, n_new: int, config: SampleConfig = SampleConfig()
 ) -> Iterator[Int[Tensor, "batch 1"]]:
     """Generate n_new tokens per sequence, yielding each as soon as it is chosen.
 
@@ -114,10 +110,7 @@ def stream_tokens(
 
 
 def generate(
-    model: HookedTransformer,
-    tokens: Int[Tensor, "batch pos"],
-    n_new: int,
-    config: SampleConfig = SampleConfig(),
+    model: HookedTransformer, tokens: Tokens, n_new: int, config: SampleConfig = SampleConfig()
 ) -> Int[Tensor, "batch total"]:
     """Return the prompt with n_new generated tokens after it."""
     return torch.cat([tokens, *stream_tokens(model, tokens, n_new, config)], dim=1)

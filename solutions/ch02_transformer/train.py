@@ -23,6 +23,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from .checkpoint import restore_checkpoint, save_checkpoint
+from .layers import Tokens
 from .model import HookedTransformer
 
 
@@ -64,7 +65,7 @@ class TrainRecord(NamedTuple):
 
 
 def next_token_loss(
-    logits: Float[Tensor, "batch pos d_vocab"], tokens: Int[Tensor, "batch pos"]
+    logits: Float[Tensor, "batch pos d_vocab"], tokens: Tokens
 ) -> Float[Tensor, ""]:
     """Compute the mean cross-entropy of the next tokens: -log softmax(logits[t])[tokens[t + 1]].
 
@@ -78,10 +79,7 @@ def next_token_loss(
 
 
 def train_step(
-    model: nn.Module,
-    tokens: Int[Tensor, "batch pos"],
-    optimizer: torch.optim.Optimizer,
-    clip: float,
+    model: nn.Module, tokens: Tokens, optimizer: torch.optim.Optimizer, clip: float
 ) -> float:
     """Update the weights once, against the gradient of the loss on these tokens.
 
@@ -120,7 +118,7 @@ def scheduled_steps(
         yield step
 
 
-def draw_batch(text: Int[Tensor, " n"], step: int, config: TrainConfig) -> Int[Tensor, "batch pos"]:
+def draw_batch(text: Int[Tensor, " n"], step: int, config: TrainConfig) -> Tokens:
     """Draw the batch of a step: windows that start anywhere in the text."""
     last = len(text) - config.window
     starts = torch.randint(last + 1, (config.batch_size, 1), generator=step_generator(step, config))
@@ -164,7 +162,15 @@ def train(
     Raises: ValueError when a text is shorter than one window, or a window has fewer than two tokens
         or more than n_ctx; when the checkpoint belongs to another model or another run.
     """
-    check_texts(model, text, held_out, config)
+    if not 2 <= config.window <= model.config.n_ctx:
+        raise ValueError(
+            f"expected a window of 2 to n_ctx={model.config.n_ctx} tokens, got {config.window}"
+        )
+    for name, tokens in (("text", text), ("held_out", held_out)):
+        if len(tokens) < config.window:
+            raise ValueError(
+                f"expected {name} of at least one window, {config.window} tokens, got {len(tokens)}"
+            )
     optimizer = make_optimizer(model, config)
     run = json.dumps({"training": asdict(config), "model": asdict(model.config)}, sort_keys=True)
     start = restore_checkpoint(checkpoint, model, optimizer, run) if checkpoint else 0
@@ -174,16 +180,3 @@ def train(
         if due and checkpoint:
             save_checkpoint(checkpoint, step + 1, model, optimizer, run)
         yield TrainRecord(step + 1, loss, held_out_loss(model, held_out, config) if due else None)
-
-
-def check_texts(model: HookedTransformer, text: Tensor, held_out: Tensor, c: TrainConfig) -> None:
-    """Raise ValueError for texts and windows that training cannot use."""
-    if not 2 <= c.window <= model.config.n_ctx:
-        raise ValueError(
-            f"expected a window of 2 to n_ctx={model.config.n_ctx} tokens, got {c.window}"
-        )
-    for name, tokens in (("text", text), ("held_out", held_out)):
-        if len(tokens) < c.window:
-            raise ValueError(
-                f"expected {name} of at least one window, {c.window} tokens, got {len(tokens)}"
-            )

@@ -16,10 +16,11 @@ from typing import NamedTuple
 
 import torch
 from einops import einsum
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from ..ch02_transformer import HookedTransformer
+from ..ch02_transformer.layers import Tokens
 from ..ch02_transformer.norms import Norm
 
 Direction = Float[Tensor, "batch pos d_model"]
@@ -49,7 +50,7 @@ def head_results(
 
 
 @torch.no_grad()
-def decompose(model: HookedTransformer, tokens: Int[Tensor, "batch pos"]) -> Components:
+def decompose(model: HookedTransformer, tokens: Tokens) -> Components:
     """Split the residual stream after the last block into its components, in one forward pass."""
     _, cache = model.run_with_cache(tokens, names=component_hook_names(model))
     pieces = {"embed": cache["hook_embed"], "pos_embed": cache["hook_pos_embed"]}
@@ -81,9 +82,7 @@ def apply_frozen_norm(
 
 
 def logit_direction(
-    model: HookedTransformer,
-    token: Int[Tensor, "batch pos"],
-    against: Int[Tensor, "batch pos"] | None = None,
+    model: HookedTransformer, token: Tokens, against: Tokens | None = None
 ) -> Direction:
     """Return the unembedding direction of a token's logit, or of the difference to `against`.
 
@@ -104,10 +103,7 @@ class Attribution(NamedTuple):
 
 @torch.no_grad()
 def direct_logit_attribution(
-    model: HookedTransformer,
-    tokens: Int[Tensor, "batch pos"],
-    token: Int[Tensor, "batch pos"],
-    against: Int[Tensor, "batch pos"] | None = None,
+    model: HookedTransformer, tokens: Tokens, token: Tokens, against: Tokens | None = None
 ) -> Attribution:
     """Compute each component's direct contribution to a token's logit at each position.
 

@@ -24,29 +24,19 @@ from ..ch02_transformer.sites import Site
 Head = tuple[int, int]
 
 
-def check_heads(model: HookedTransformer, heads: Iterable[Head]) -> None:
-    """Check that the model has these heads.
-
-    Raises: ValueError for the first one that it does not have.
-    """
-    layers, n_heads = len(model.blocks), model.config.n_heads
-    for layer, head in heads:
-        if not (0 <= layer < layers and 0 <= head < n_heads):
-            raise ValueError(
-                f"expected heads with layer in 0..{layers - 1} and head in 0..{n_heads - 1}, got "
-                f"{layer}.{head}"
-            )
-
-
 def head_sites(model: HookedTransformer, heads: Iterable[Head]) -> list[Site]:
     """Group heads by layer: one site of `attn.hook_z` per layer, with its heads in order.
 
     Raises: ValueError for a head that the model does not have.
     """
-    chosen = sorted(set(heads))
-    check_heads(model, chosen)
+    layers, n_heads = len(model.blocks), model.config.n_heads
     by_layer: dict[int, tuple[int, ...]] = {}
-    for layer, head in chosen:
+    for layer, head in sorted(set(heads)):
+        if not (0 <= layer < layers and 0 <= head < n_heads):
+            raise ValueError(
+                f"expected heads with layer in 0..{layers - 1} and head in 0..{n_heads - 1}, got "
+                f"{layer}.{head}"
+            )
         by_layer[layer] = (*by_layer.get(layer, ()), head)
     return [Site("attn.hook_z", layer, head=group) for layer, group in by_layer.items()]
 

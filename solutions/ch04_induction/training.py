@@ -15,6 +15,7 @@ from torch import Tensor
 from ..ch02_transformer import HookedTransformer, TransformerConfig
 from ..ch02_transformer.attention_only import ATTENTION_ONLY_NORMED, AttentionOnlyBlock
 from ..ch02_transformer.fit import FitRecord, fit
+from ..ch02_transformer.layers import Tokens
 from ..ch02_transformer.train import TrainConfig, next_token_loss
 from ..ch03_circuits import all_composition_scores
 from .scores import head_scores, in_context_score, token_losses
@@ -76,10 +77,7 @@ class Snapshot(NamedTuple):
 
 @torch.no_grad()
 def measure(
-    model: HookedTransformer,
-    texts: Int[Tensor, "batch pos"],
-    repeats: Int[Tensor, "segments length"],
-    period: int,
+    model: HookedTransformer, texts: Tokens, repeats: Int[Tensor, "segments length"], period: int
 ) -> Snapshot:
     """Measure a model on texts of its task and on repeated segments.
 

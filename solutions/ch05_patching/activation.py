@@ -18,7 +18,8 @@ from torch import Tensor
 
 from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.kv_cache import LayerCache
-from ..ch02_transformer.sites import Site
+from ..ch02_transformer.layers import Tokens
+from ..ch02_transformer.sites import PositionSpec, Site
 from .interventions import Intervention, Runs, apply_interventions
 from .metrics import ResidMetric, unpatched
 from .sweep import (
@@ -31,8 +32,6 @@ from .sweep import (
     group_patches,
     run_sweep_batch,
 )
-
-Tokens = Int[Tensor, "batch pos"]
 
 
 def check_pair(clean: Tokens, corrupted: Int[Tensor, "its_batch its_pos"]) -> None:
@@ -205,7 +204,7 @@ def residual_sites(model: HookedTransformer, n_pos: int) -> list[Site]:
 
 
 def head_sites(
-    model: HookedTransformer, position: int | None = None, hook: str = "attn.hook_z"
+    model: HookedTransformer, position: PositionSpec = None, hook: str = "attn.hook_z"
 ) -> list[Site]:
     """List each head, layer by layer: its z, or its q, k, v or pattern.
 

@@ -135,28 +135,28 @@ def evaluate_edit(
 ) -> EditScores:
     """Evaluate the predictions of an edited model."""
 
-    def is_right(prompts: FactPrompts, answer: int | None = None) -> Float[Tensor, " batch"]:
+    def ask(
+        subjects: Tensor, relation: int, wording: int, length: int, answer: int | None = None
+    ) -> Float[Tensor, " batch"]:
+        prompts = prompts_about(
+            facts, subjects, generator, relation=relation, wording=wording, length=length
+        )
         predicted = model(prompts.tokens)[:, -1].argmax(dim=-1)
         right: Tensor = predicted == (prompts.answers if answer is None else answer)
         return right.double()
 
-    def ask(subjects: Tensor, relation: int, wording: int, length: int) -> FactPrompts:
-        return prompts_about(
-            facts, subjects, generator, relation=relation, wording=wording, length=length
-        )
-
     subject = torch.full((8,), edit.subject)
     others = torch.tensor([index for index in range(N_SUBJECTS) if index != edit.subject])
     namesake = (facts.names[others] == facts.names[edit.subject]).any(dim=1)
-    success = is_right(ask(subject, edit.relation, 0, 2), edit.new)
+    success = ask(subject, edit.relation, 0, 2, edit.new)
     paraphrases = [
-        is_right(ask(subject, edit.relation, wording, length), edit.new)
+        ask(subject, edit.relation, wording, length, edit.new)
         for wording in range(1, N_WORDINGS)
         for length in PREFIX_LENGTHS
     ]
-    neighbors = [is_right(ask(others, edit.relation, w, 3)) for w in range(N_WORDINGS)]
+    neighbors = [ask(others, edit.relation, wording, 3) for wording in range(N_WORDINGS)]
     other_facts = [
-        is_right(ask(subject, relation, wording, 3))
+        ask(subject, relation, wording, 3)
         for relation in range(len(RELATIONS))
         if relation != edit.relation
         for wording in range(N_WORDINGS)

@@ -104,15 +104,12 @@ def sample_prompts(
     facts: FactWorld, n: int, generator: torch.Generator, length: int | None = None
 ) -> FactPrompts:
     """Draw random questions, all with a prefix of one length, which is drawn unless it is given."""
-
-    def sample_below(high: int) -> Int[Tensor, " n"]:
-        return torch.randint(high, (n,), generator=generator)
-
     if length is None:
         length = int(torch.randint(1, 5, (1,), generator=generator))
-    subject = sample_below(N_SUBJECTS)
-    relation = sample_below(len(RELATIONS))
-    wording = sample_below(N_WORDINGS)
+    subject, relation, wording = (
+        torch.randint(n_choices, (n,), generator=generator)
+        for n_choices in (N_SUBJECTS, len(RELATIONS), N_WORDINGS)
+    )
     prefix = sample_prefixes(n, length, generator)
     return make_prompts(facts, subject, relation, wording, prefix)
 

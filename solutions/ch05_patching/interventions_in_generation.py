@@ -14,9 +14,8 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from ..ch02_transformer import HookedTransformer, HookPoint
-from ..ch02_transformer.hooks import Hook
 from ..ch02_transformer.sites import Site
-from .interventions import Intervention, Runs, check_all_applied, edit_activation
+from .interventions import Intervention, Runs, attach_edits, edit_activation
 
 
 @dataclass
@@ -41,32 +40,21 @@ def apply_while_generating(
 
     The first forward holds the prompt. runs: activations of other runs by name, from `cache_sites`.
 
-    Raises: as `apply_interventions`, and ValueError for negative positions mixed with positions
-        that are not in the prompt.
+    Raises: as `attach_edits`, and ValueError for negative positions mixed with positions that are
+        not in the prompt.
     """
-    for one in interventions:
-        one.site.check(model)
     counter = PositionCounter()
-    applied: set[int] = set()
 
-    def make_hook(index: int, one: Intervention) -> Hook:
-        def hook(x: Tensor, point: HookPoint) -> Tensor:
-            start, n_pos = counter.start, x.shape[point.pos_axis]
-            outside = positions_outside(one.site, start, n_pos)
-            if one.during == ("prompt" if start else "generated") or outside.all():
-                return x
-            applied.add(index)
-            edit = edit_partly_outside if outside.any() else edit_activation
-            return edit(x, point, one, runs or {}, start)
+    def edit(x: Tensor, point: HookPoint, one: Intervention) -> Tensor | None:
+        start, n_pos = counter.start, x.shape[point.pos_axis]
+        outside = positions_outside(one.site, start, n_pos)
+        if one.during == ("prompt" if start else "generated") or outside.all():
+            return None
+        edit_here = edit_partly_outside if outside.any() else edit_activation
+        return edit_here(x, point, one, runs or {}, start)
 
-        return hook
-
-    hooks: dict[str, list[Hook]] = {"hook_embed": [counter.advance]}
-    for index, one in enumerate(interventions):
-        hooks.setdefault(one.site.name, []).append(make_hook(index, one))
-    with model.hooks(hooks):
+    with model.hooks({"hook_embed": counter.advance}), attach_edits(model, interventions, edit):
         yield
-    check_all_applied(interventions, applied)
 
 
 def positions_outside(site: Site, start: int, n_pos: int) -> Bool[Tensor, "*places"]:

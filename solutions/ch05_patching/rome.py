@@ -25,6 +25,7 @@ from ..ch02_transformer import HookedTransformer, HookPoint
 from ..ch02_transformer.model import MLPBlock
 
 Weight = Float[Tensor, "d_mlp d_model"]
+SecondMoment = Float[Tensor, "d_mlp d_mlp"]
 
 
 class EditLocation(NamedTuple):
@@ -36,9 +37,7 @@ class EditLocation(NamedTuple):
     """Position of the subject's last token, the same in all prompts; may count from the end."""
 
 
-def second_moment(
-    keys: Float[Tensor, "n d_mlp"], ridge: float = 0.0
-) -> Float[Tensor, "d_mlp d_mlp"]:
+def second_moment(keys: Float[Tensor, "n d_mlp"], ridge: float = 0.0) -> SecondMoment:
     """Average the outer products k k^T, and add `ridge` times the mean diagonal to the diagonal.
 
     Keys are not centered: the memory reads k, not its difference from a mean. With fewer keys than
@@ -57,10 +56,7 @@ def second_moment(
 
 
 def rome_edit(
-    W: Weight,
-    C: Float[Tensor, "d_mlp d_mlp"],
-    key: Float[Tensor, " d_mlp"],
-    value: Float[Tensor, " d_model"],
+    W: Weight, C: SecondMoment, key: Float[Tensor, " d_mlp"], value: Float[Tensor, " d_model"]
 ) -> Weight:
     """Return the matrix nearest to W that maps the key to the value: key @ W_new = value.
 

@@ -25,7 +25,7 @@ from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.sites import Site
 from ..ch05_patching.interventions import Intervention, apply_interventions
 from ..ch05_patching.metrics import ResidMetric
-from .prompts import IOIPrompts, RolePositions
+from .prompts import IOIPrompts
 
 
 class Node(NamedTuple):
@@ -94,27 +94,19 @@ def keep_mask(
     Raises: ValueError for a node that the model does not have, or for an unknown role.
     """
     nodes, positions = list(nodes), prompts.positions._asdict()
-    check_nodes(model, nodes)
+    layers, heads = len(model.blocks), model.config.n_heads
+    for layer, head, role in nodes:
+        if role not in positions or not (0 <= layer < layers and 0 <= head < heads):
+            raise ValueError(
+                f"expected nodes in layers 0..{layers - 1}, heads 0..{heads - 1} and roles "
+                f"{', '.join(positions)}, got {layer}.{head} at {role!r}"
+            )
     batch, n_pos = prompts.tokens.shape
     mask = torch.zeros(len(model.blocks), batch, n_pos, model.config.n_heads, dtype=torch.bool)
     # exercise 7.9
     for layer, head, role in nodes:
         mask[layer, torch.arange(batch), positions[role], head] = True
     return mask
-
-
-def check_nodes(model: HookedTransformer, nodes: Iterable[Node]) -> None:
-    """Check that the model has the heads, and the prompts the roles, of these nodes.
-
-    Raises: ValueError naming the node, and which nodes there are.
-    """
-    layers, heads = len(model.blocks), model.config.n_heads
-    for layer, head, role in nodes:
-        if role not in RolePositions._fields or not (0 <= layer < layers and 0 <= head < heads):
-            raise ValueError(
-                f"expected nodes in layers 0..{layers - 1}, heads 0..{heads - 1} and roles "
-                f"{', '.join(RolePositions._fields)}, got {layer}.{head} at {role!r}"
-            )
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,12 @@ def load_pretrained(
     finally:
         torch.set_default_dtype(before)
     fill(model, Weights(folder), adapter)
-    return model.eval(), read_tokenizer(folder / "tokenizer.json")
+    path = folder / "tokenizer.json"
+    try:
+        tokenizer = Tokenizer.from_file(str(path)) if path.is_file() else None
+    except Exception as error:  # tokenizers raises nothing narrower
+        raise ValueError(f"{path} is damaged ({error}); download it again") from error
+    return model.eval(), tokenizer
 
 
 def choose_adapter(settings: dict[str, Any], folder: Path) -> Adapter:
@@ -71,16 +76,3 @@ def choose_adapter(settings: dict[str, Any], folder: Path) -> Adapter:
         f"expected an architecture out of {', '.join(ADAPTERS)} in {folder}, got {named}; "
         f"other families need an adapter"
     )
-
-
-def read_tokenizer(path: Path) -> Tokenizer | None:
-    """Read a tokenizer.json; return None if there is no such file.
-
-    Raises: ValueError when the file is damaged.
-    """
-    if not path.is_file():
-        return None
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # tokenizers raises nothing narrower
-        raise ValueError(f"{path} is damaged ({error}); download it again") from error
