@@ -68,7 +68,7 @@ def interference(W: Weights) -> Float[Tensor, "inst n_features"]:
 
 
 def partners(W: Weights, threshold: float) -> Bool[Tensor, "inst n_features n_features"]:
-    """Mark the pairs of features in superposition: |cosine| of their directions above the threshold.
+    """Mark the pairs of features in superposition: |cosine| of their directions above a threshold.
 
     A feature is not its own partner, and an absent feature has no partners.
     """
