@@ -161,7 +161,7 @@ def patch_sweep(
 
 
 class PatchingResult(NamedTuple):
-    """A metric of every prompt, with each site patched in both directions."""
+    """The metric per prompt: each site patched in both directions, and both unpatched runs."""
 
     denoised: Float[Tensor, "site batch"]
     """Corrupted run with a clean activation. A sufficient site restores the answer."""

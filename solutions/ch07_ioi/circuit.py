@@ -177,7 +177,7 @@ def faithfulness(
 def incompleteness(
     evaluator: CircuitEvaluator, circuit: Iterable[Node], removed: Iterable[Node]
 ) -> float:
-    """Compute |F(C without K) - F(M without K)|: does the circuit break as the model does?
+    """Compute |F(C without K) - F(M without K)|: does removing K cost circuit and model the same?
 
     removed: the set K.
 
