@@ -158,10 +158,6 @@ def skip_trigrams(
     # [destination, source, out]
     strengths = scores.softmax(dim=-1)[:, :, None] * logits[None]
     best = strengths.flatten().topk(n)
-    _, n_sources, n_outs = strengths.shape
-    found = []
-    for value, index in zip(best.values.tolist(), best.indices.tolist(), strict=True):
-        destination, rest = divmod(index, n_sources * n_outs)
-        source, out = divmod(rest, n_outs)
-        found.append(SkipTrigram(source, destination, out, value))
-    return found
+    destination, source, out = torch.unravel_index(best.indices, strengths.shape)
+    columns = [column.tolist() for column in (source, destination, out, best.values)]
+    return [SkipTrigram(*row) for row in zip(*columns, strict=True)]

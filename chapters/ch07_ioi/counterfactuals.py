@@ -19,6 +19,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from ..ch05_patching import check_pair
 from .prompts import IOIPrompts
 
 TokenSignal = Literal["original", "random", "inverted"]
@@ -127,11 +128,7 @@ def check_prompt_pair(clean: IOIPrompts, corrupted: IOIPrompts) -> None:
 
     Raises: ValueError saying what is wrong, and in which prompt.
     """
-    if clean.tokens.shape != corrupted.tokens.shape:
-        raise ValueError(
-            "expected clean and corrupted prompts of one shape, got "
-            f"{list(clean.tokens.shape)} and {list(corrupted.tokens.shape)}"
-        )
+    check_pair(clean.tokens, corrupted.tokens)
     fields = zip(
         [*clean.positions, clean.template], [*corrupted.positions, corrupted.template], strict=True
     )
@@ -144,12 +141,7 @@ def check_prompt_pair(clean: IOIPrompts, corrupted: IOIPrompts) -> None:
     where = clean.positions
     named = torch.zeros_like(differ)
     named.scatter_(1, torch.stack([where.io, where.s1, where.s2], dim=1), True)
-    equal, elsewhere = ~differ.any(dim=1), (differ & ~named).any(dim=1)
-    if equal.any():
-        raise ValueError(
-            "expected prompts that differ, got equal tokens in both batches at prompt "
-            f"{int(equal.nonzero()[0])}: there is nothing to patch"
-        )
+    elsewhere = (differ & ~named).any(dim=1)
     if elsewhere.any():
         raise ValueError(
             "expected prompts that differ only at IO, S1 and S2, got another difference in prompt "

@@ -45,9 +45,11 @@ class Norm(nn.Module, ABC):
     def affine(self) -> Affine:
         """Return gain and bias."""
 
-    @abstractmethod
     def reset_affine(self) -> None:
         """Reset gain to 1 and bias to 0, after they were folded into the next weights."""
+        gain, bias = self.affine()
+        gain.fill_(1.0)
+        bias.zero_()
 
 
 class LayerNorm(Norm):
@@ -82,11 +84,6 @@ class LayerNorm(Norm):
         """Return gain and bias."""
         return Affine(self.w, self.b)
 
-    def reset_affine(self) -> None:
-        """Reset the gain to 1 and the bias to 0."""
-        self.w.fill_(1.0)
-        self.b.zero_()
-
 
 class RMSNorm(Norm):
     """Divide a vector by its root mean square, then apply the gain; no centring, no bias.
@@ -114,7 +111,3 @@ class RMSNorm(Norm):
     def affine(self) -> Affine:
         """Return the gain, and a bias of zeros: RMSNorm has none."""
         return Affine(self.w, torch.zeros_like(self.w))
-
-    def reset_affine(self) -> None:
-        """Reset the gain to 1."""
-        self.w.fill_(1.0)

@@ -139,10 +139,10 @@ def test_prompts_that_are_not_a_pair_raise(prompts, counterfactuals, draw, names
     other = corrupted.tokens.clone()
     other[4, -1] += 1
     for wrong, words in (
-        (same, "at prompt 3: there is nothing to patch"),
+        (same, "3 of 6 equal, the first at index 3; a patch"),
         (moved, "with the same positions and templates"),
         (corrupted._replace(tokens=other), "another difference in prompt 4"),
-        (corrupted.select(slice(0, 4)), "prompts of one shape"),
+        (corrupted.select(slice(0, 4)), "tokens of one shape"),
     ):
         with pytest.raises(ValueError, match=words):
             counterfactuals.check_prompt_pair(drawn, wrong)
