@@ -110,17 +110,10 @@ def draw_reviews(
     body = torch.cat(
         [product, opinions[:, :1], details[:, :1], opinions[:, 1:], details[:, 1:], aside], dim=1
     )
-    tokens = place_mark(body, TOKEN[DOWN] + mark, order)
+    thumb = TOKEN[DOWN] + mark[:, None]
+    last, first = torch.cat([body, thumb], dim=1), torch.cat([thumb, body], dim=1)
+    tokens = torch.where(order[:, None].bool(), first, last)
     return Reviews(tokens, words ^ ironic, mark, topic, ironic, order, words, product[:, 0])
-
-
-def place_mark(
-    body: Int[Tensor, "batch seven"], mark: Int[Tensor, " batch"], order: Int[Tensor, " batch"]
-) -> Int[Tensor, "batch pos"]:
-    """Put the mark after the other seven tokens (order 0) or before them (order 1)."""
-    last = torch.cat([body, mark[:, None]], dim=1)
-    first = torch.cat([mark[:, None], body], dim=1)
-    return torch.where(order[:, None].bool(), first, last)
 
 
 def swap(reviews: Reviews, name: PropertyName) -> Reviews:

@@ -92,13 +92,6 @@ def control_labels(types: Labels, labels: Labels, generator: torch.Generator) ->
     return labels[picked][types]
 
 
-@torch.no_grad()
-def probe_accuracy(probe: nn.Module, acts: Acts, labels: Labels) -> float:
-    """Compute the fraction of examples whose most likely class is the label."""
-    predicted: Int[Tensor, " batch"] = probe(acts).argmax(dim=-1)
-    return (predicted == labels).float().mean().item()
-
-
 def held_out_accuracy(probe: nn.Module, acts: Acts, labels: Labels) -> float:
     """Fit a probe on the first half of the examples; return its accuracy on the second half.
 
@@ -106,7 +99,8 @@ def held_out_accuracy(probe: nn.Module, acts: Acts, labels: Labels) -> float:
     """
     half, acts = len(acts) // 2, acts / acts.std()
     fit_probe(probe, acts[:half], labels[:half], steps=100, lr=0.05, weight_decay=0.01)
-    return probe_accuracy(probe, acts[half:], labels[half:])
+    predicted: Labels = probe(acts[half:]).argmax(dim=-1)
+    return (predicted == labels[half:]).float().mean().item()
 
 
 class Selectivity(NamedTuple):

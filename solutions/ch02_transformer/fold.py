@@ -69,7 +69,11 @@ def fold(model: HookedTransformer) -> HookedTransformer:
     unembedding becomes untied, since it now differs from the embedding. The copy is in float32 at
     least.
     """
-    model = untie(deepcopy(model).to(torch.promote_types(model.embed.W_E.dtype, torch.float32)))
+    model = deepcopy(model).to(torch.promote_types(model.embed.W_E.dtype, torch.float32))
+    unembed = Unembed(model.config, model.embed).to(model.embed.W_E)
+    unembed.W_U.copy_(model.unembed.W_U)
+    unembed.b_U.copy_(model.unembed.b_U)
+    model.unembed, model.parts = unembed, replace(model.parts, unembed=Unembed)
     for norm, part in model.norms_and_readers():
         gain, bias = norm.affine()
         for W, b in part.readers:
@@ -95,12 +99,3 @@ def residual_writing_weights(model: HookedTransformer) -> Iterator[nn.Parameter]
     parts += [part for block in model.blocks for _, part in block.norms_and_readers()]
     for part in parts:
         yield from (getattr(part, name) for name in part.writers)
-
-
-def untie(model: HookedTransformer) -> HookedTransformer:
-    """Replace the model's unembedding by an untied one with the same weights, in place."""
-    unembed = Unembed(model.config, model.embed).to(model.embed.W_E)
-    unembed.W_U.copy_(model.unembed.W_U)
-    unembed.b_U.copy_(model.unembed.b_U)
-    model.unembed, model.parts = unembed, replace(model.parts, unembed=Unembed)
-    return model

@@ -1,13 +1,12 @@
 """Apply interventions while text is generated, one forward per step, with a KV cache.
 
 The first forward reads the prompt, each later one the newest token, so a hook sees only part of the
-text. PositionSpec of a site are positions in the whole text: `PositionCounter` tracks which of them
-the current forward holds. Negative positions count from the end of the prompt.
+text. Positions of a site are positions in the whole text: a hook on the token embeddings counts
+which of them the current forward holds. Negative positions count from the end of the prompt.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool
@@ -16,20 +15,6 @@ from torch import Tensor
 from ..ch02_transformer import HookedTransformer, HookPoint
 from ..ch02_transformer.sites import Site
 from .interventions import Intervention, Runs, attach_edits, edit_activation
-
-
-@dataclass
-class PositionCounter:
-    """The positions of the text that the current forward holds."""
-
-    start: int = 0
-    """First position."""
-    end: int = 0
-    """Position after the last one."""
-
-    def advance(self, x: Tensor, _: HookPoint) -> None:
-        """Move on to the next forward. A hook for the token embeddings, [batch, new, d_model]."""
-        self.start, self.end = self.end, self.end + x.shape[1]
 
 
 @contextmanager
@@ -43,17 +28,20 @@ def apply_while_generating(
     Raises: as `attach_edits`, and ValueError for negative positions mixed with positions that are
         not in the prompt.
     """
-    counter = PositionCounter()
+    start = end = 0  # positions of the text that the current forward holds
+
+    def advance(embedded: Tensor, _: HookPoint) -> None:
+        nonlocal start, end
+        start, end = end, end + embedded.shape[1]
 
     def edit(x: Tensor, point: HookPoint, one: Intervention) -> Tensor | None:
-        start, n_pos = counter.start, x.shape[point.pos_axis]
-        outside = positions_outside(one.site, start, n_pos)
+        outside = positions_outside(one.site, start, x.shape[point.pos_axis])
         if one.during == ("prompt" if start else "generated") or outside.all():
             return None
         edit_here = edit_partly_outside if outside.any() else edit_activation
         return edit_here(x, point, one, runs or {}, start)
 
-    with model.hooks({"hook_embed": counter.advance}), attach_edits(model, interventions, edit):
+    with model.hooks({"hook_embed": advance}), attach_edits(model, interventions, edit):
         yield
 
 
