@@ -68,10 +68,7 @@ def draw_uniform(
 
 
 def check_probability(probability: Tensor, batch: int, highest: float = 1.0) -> None:
-    """Check that features can be drawn with these probabilities.
-
-    Raises: ValueError for a wrong shape, an empty batch, or a probability outside [0, highest].
-    """
+    """Raise ValueError for a wrong shape, no examples, or a probability outside [0, highest]."""
     if probability.ndim != 2 or probability.numel() == 0:
         raise ValueError(
             "expected probability of shape [inst, n_features], at least one of each, got "

@@ -63,10 +63,7 @@ def extend_paths(
 
 
 def check_linear(model: HookedTransformer) -> None:
-    """Check that a model has neither MLPs nor norms.
-
-    Raises: ValueError for a model that has.
-    """
+    """Raise ValueError unless a model has neither MLPs nor norms."""
     if model.parts.norm is not NoNorm:
         raise ValueError(
             "expected a model without norms and MLPs, got one with norms; use an attention-only "

@@ -175,10 +175,7 @@ def draw_prompts(
 
 
 def check_draw(n: int, order: str) -> None:
-    """Check the number of prompts and their order.
-
-    Raises: ValueError for an unknown order, n below 1, or odd n where half are ABBA.
-    """
+    """Raise ValueError for an unknown order, n below 1, or odd n where half are ABBA."""
     if order not in get_args(Order):
         raise ValueError(f'expected order "mixed", "ABBA" or "BABA", got {order!r}')
     if n < 1 or (order == "mixed" and n % 2):

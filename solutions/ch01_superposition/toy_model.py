@@ -23,7 +23,10 @@ Toy = TypeVar("Toy", bound="AbstractToy")
 
 @dataclass(frozen=True)
 class ToyConfig:
-    """Sizes of a batch of toy models."""
+    """Sizes of a batch of toy models.
+
+    Raises: ValueError for a size below 1.
+    """
 
     n_inst: int
     """Independent models in the batch."""
@@ -33,10 +36,6 @@ class ToyConfig:
     """Hidden dimensions."""
 
     def __post_init__(self) -> None:
-        """Check the sizes.
-
-        Raises: ValueError for a size below 1.
-        """
         for name, size in vars(self).items():
             if size < 1:
                 raise ValueError(f"expected {name} to be at least 1, got {size}")

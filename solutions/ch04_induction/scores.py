@@ -25,10 +25,7 @@ Pattern = Float[Tensor, "batch head query key"]
 
 
 def check_repeats(pattern: Tensor, period: int, n_bos: int) -> None:
-    """Check that a pattern covers at least two repeats.
-
-    Raises: ValueError for a text shorter than two periods.
-    """
+    """Raise ValueError unless a pattern covers at least two periods, each of two or more tokens."""
     if n_bos < 0 or period < 2 or pattern.shape[-1] - n_bos < 2 * period:
         raise ValueError(
             "expected period >= 2 and at least two repeats after the start tokens, got "
@@ -189,10 +186,7 @@ def copying_score_on_text(
 
 
 def check_distinct(tokens: Int[Tensor, "batch key"]) -> None:
-    """Check that each text has two or more tokens, all distinct.
-
-    Raises: ValueError otherwise.
-    """
+    """Raise ValueError unless each text has two or more tokens, all distinct."""
     ordered = tokens.sort(dim=1).values
     if tokens.shape[1] < 2 or (ordered.diff(dim=1) == 0).any():
         raise ValueError("expected texts of two or more distinct tokens, got a repeated one")
