@@ -8,6 +8,7 @@ import contextlib
 import gc
 import io
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from unittest import mock
@@ -35,8 +36,27 @@ def graded(item: pytest.Item) -> Iterator[None]:
     own = item.config.getoption("--own")
     evidence.SEEN.clear()
     exercise = import_hook.OWN_CODE_ONLY if own else item.stash[NUMBER]
-    with import_hook.grading(exercise), skip_rules.offline():
+    with import_hook.grading(exercise), skip_rules.offline(), _torch_as_before():
         yield
+
+
+@contextlib.contextmanager
+def _torch_as_before() -> Iterator[None]:
+    """Restore torch's global state, which an answer may have changed for all later graders."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    gradients, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
+    threads, random = torch.get_num_threads(), torch.get_rng_state()
+    try:
+        yield
+    finally:
+        torch.set_grad_enabled(gradients)
+        torch.set_default_dtype(dtype)
+        torch.set_rng_state(random)
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
 
 
 def run(item: pytest.Item, following: pytest.Item | None = None) -> Run:
