@@ -53,7 +53,7 @@ EDIT = mistakes(
             "    part, site = part @ site.basis(x), replace(site, direction=None)\n" + PUT
         ),
     },
-    unnamed={"expected the edited x": TAKE + APPLY + PUT.removeprefix("return ")},
+    unnamed={"got       None": TAKE + APPLY + PUT.removeprefix("return ")},
 )
 RIGHT = right_answers(
     "5.1",

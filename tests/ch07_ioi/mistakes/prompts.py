@@ -36,7 +36,7 @@ POSITIONS = mistakes(
             IO: "io=torch.minimum(s1, is_io.int().argmax(dim=1))"
         },
         "Are S1 and S2 exchanged?": {
-            "        s1=s1,": "        s1=(is_s * index).amax(dim=1),",
+            "    s1=s1,": "    s1=(is_s * index).amax(dim=1),",
             S2: "s2=s1",
         },
         "Is S2 the first occurrence of the subject, which is S1?": {S2: "s2=s1"},
