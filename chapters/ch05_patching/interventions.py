@@ -229,8 +229,8 @@ def attach_edits(
     if missed:
         raise ValueError(
             f"{len(missed)} of {len(interventions)} interventions were never applied, the first at "
-            f"{next(iter(missed.values())).site}; does the forward reach it, and is text generated inside "
-            "apply_while_generating?"
+            f"{next(iter(missed.values())).site}; does the forward reach it, and is text generated "
+            "inside apply_while_generating?"
         )
 
 
