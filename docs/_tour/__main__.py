@@ -98,4 +98,5 @@ def section(stop: Stop) -> str:
 
 
 if __name__ == "__main__":
+    torch.set_num_threads(1)  # threads that wait for each other cost ten times more when it is busy
     sys.exit(main())
