@@ -15,21 +15,3 @@ from .evidence import (
 from .sentiment_data import VOCABULARY, Reviews, draw_reviews, swap
 from .sentiment_model import SentimentModel, SentimentModelConfig
 from .train import SentimentTraining, train_sentiment_model
-
-__all__ = [
-    "VOCABULARY",
-    "Interval",
-    "SeedSummary",
-    "SentimentModel",
-    "SentimentModelConfig",
-    "SentimentTraining",
-    "Reviews",
-    "bootstrap_interval",
-    "draw_reviews",
-    "summarize_seeds",
-    "percentile_rank",
-    "permutation_p_value",
-    "random_sets",
-    "swap",
-    "train_sentiment_model",
-]

@@ -7,15 +7,3 @@ universality.
 from .data import anticorrelated_pairs, correlated_pairs, sparse_features
 from .toy_model import LinearToy, ReluHiddenToy, ReluOutputToy, ToyConfig
 from .train import ToyTrainConfig, train
-
-__all__ = [
-    "LinearToy",
-    "ReluHiddenToy",
-    "ReluOutputToy",
-    "ToyConfig",
-    "ToyTrainConfig",
-    "anticorrelated_pairs",
-    "correlated_pairs",
-    "sparse_features",
-    "train",
-]

@@ -10,17 +10,3 @@ from .kv_cache import KVCache
 from .model import GPT2, LLAMA, HookedTransformer, Parts
 from .pretrained import load_pretrained, save_model
 from .sites import Site
-
-__all__ = [
-    "GPT2",
-    "LLAMA",
-    "HookPoint",
-    "HookedModule",
-    "HookedTransformer",
-    "KVCache",
-    "Parts",
-    "Site",
-    "TransformerConfig",
-    "load_pretrained",
-    "save_model",
-]

@@ -9,17 +9,3 @@ from .decompose import decompose, direct_logit_attribution
 from .factored_matrix import FactoredMatrix
 from .lens import TunedLens, logit_lens
 from .paths import expand_paths
-
-__all__ = [
-    "FactoredMatrix",
-    "TunedLens",
-    "all_composition_scores",
-    "composition_score",
-    "copying_score",
-    "decompose",
-    "direct_logit_attribution",
-    "expand_paths",
-    "logit_lens",
-    "ov_circuit",
-    "qk_circuit",
-]

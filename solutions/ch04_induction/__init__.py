@@ -15,21 +15,3 @@ from .scores import (
 )
 from .smeared import SMEARED, smear
 from .texts import markov_texts, repeated_segments, shifted_repeats
-
-__all__ = [
-    "SMEARED",
-    "HeadScores",
-    "duplicate_token_score",
-    "full_ablation",
-    "head_scores",
-    "in_context_score",
-    "markov_texts",
-    "pattern_preserving_ablation",
-    "prefix_matching_score",
-    "previous_token_score",
-    "random_heads",
-    "repeated_segments",
-    "shifted_repeats",
-    "smear",
-    "token_losses",
-]

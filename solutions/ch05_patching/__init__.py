@@ -18,22 +18,3 @@ from .metrics import (
     rank_of_answer,
 )
 from .path import path_patch
-
-__all__ = [
-    "FromRun",
-    "Intervention",
-    "Site",
-    "apply_interventions",
-    "cache_sites",
-    "check_pair",
-    "kl_divergence",
-    "logit_diff",
-    "logit_diff_from_resid",
-    "metric_from_logits",
-    "normalized_recovery",
-    "patch_sweep",
-    "path_patch",
-    "probability",
-    "rank_of_answer",
-    "run_with_interventions",
-]

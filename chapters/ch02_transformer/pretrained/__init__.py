@@ -7,5 +7,3 @@ and copies the tensors (fill). One adapter file per family translates its names 
 
 from .loading import load_pretrained
 from .native import save_model
-
-__all__ = ["load_pretrained", "save_model"]
