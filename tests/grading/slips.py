@@ -1,0 +1,292 @@
+"""Slips: small mistakes that can follow any answer, and when each of them shows.
+
+A slip changes what a function returns (`squeeze`, `abs`), its arguments (`in-place`) or its code
+(`no raise`). `mutants.py` puts each one behind the reference's own answers.
+"""
+
+import ast
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+SMALL = 1e-6
+
+
+def _of_floats(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Limit a change to floating point tensors and numbers."""
+
+    def one(x: Any) -> Any:
+        if isinstance(x, Tensor) and x.is_floating_point():
+            return change(x)
+        return change(torch.tensor(x, dtype=torch.float64)).item() if type(x) is float else x
+
+    return one
+
+
+def _of_tensors(change: Callable[[Tensor], Any]) -> Callable[[Any], Any]:
+    return lambda x: change(x) if isinstance(x, Tensor) else x
+
+
+def _abs(x: Any) -> Any:
+    if isinstance(x, Tensor):
+        return x if x.dtype == torch.bool else x.abs()
+    return abs(x) if type(x) in (int, float) else x
+
+
+def _first(x: Any) -> Any:
+    """The first item of an axis, a list or a dict, alone."""
+    if isinstance(x, Tensor) and x.dim():
+        return x[:1]
+    if type(x) in (list, tuple, range):
+        return x[:1]
+    return dict(list(x.items())[:1]) if type(x) is dict else x
+
+
+def _shifted(x: Any) -> Any:
+    """Every item of the first axis is the next one's; an index is one too high."""
+    if isinstance(x, Tensor) and x.dim():
+        return torch.cat([x[1:], x[-1:]]) if len(x) else x
+    if type(x) is int:
+        return x + 1
+    return [*x[1:], *x[-1:]] if type(x) is list else x
+
+
+def _hanging(x: Tensor) -> Tensor:
+    asks = x.is_floating_point() and not x.requires_grad and x.grad_fn is None
+    return x.clone().requires_grad_() if asks else x
+
+
+VALUES: dict[str, Callable[[Any], Any]] = {
+    "squeeze": _of_tensors(Tensor.squeeze),
+    "nan_to_num": _of_floats(torch.nan_to_num),
+    "detach": _of_tensors(Tensor.detach),
+    "float": _of_tensors(lambda x: x.float() if x.is_floating_point() else x),
+    "abs": _abs,
+    "first only": _first,
+    "first for all": _of_tensors(lambda x: x[:1].expand_as(x).clone() if x.dim() else x),
+    "clamp": _of_floats(lambda x: x.clamp(min=SMALL)),
+    "small to zero": _of_floats(lambda x: torch.where(x.abs() < SMALL, 0.0, x)),
+    "clone": _of_tensors(Tensor.clone),
+    "off by one": _shifted,
+    "hanging": _of_tensors(_hanging),
+    "number to tensor": lambda x: torch.tensor(x) if type(x) in (int, float, bool) else x,
+    "tensor to number": lambda x: x.item() if isinstance(x, Tensor) and not x.dim() else x,
+}
+"""Name of a slip -> the change of one tensor, number or list that an answer returns."""
+ARGUMENTS = ("in-place", "global seed", "remembered", "no gradients afterwards")
+"""Slips that leave the first value alone: they change an argument, or state."""
+CODE = ("0 is None", "seed for None", "no raise", "no list")
+"""Slips in the code: a falsy argument counts as absent, a default generator, no error, no copy."""
+SLIPS = (*VALUES, *ARGUMENTS, *CODE)
+
+
+def _is_float(x: Any) -> bool:
+    return type(x) is float or isinstance(x, Tensor) and x.is_floating_point()
+
+
+def _is_array(x: Any) -> bool:
+    return isinstance(x, Tensor) and x.dim() > 0
+
+
+def _is_items(x: Any) -> bool:
+    return _is_array(x) or type(x) in (list, dict, range)
+
+
+APPLIES: dict[str, Callable[[Any], bool]] = {
+    "squeeze": _is_array,
+    "nan_to_num": _is_float,
+    "detach": lambda x: isinstance(x, Tensor) and x.is_floating_point(),
+    "float": lambda x: isinstance(x, Tensor) and x.is_floating_point(),
+    "abs": lambda x: type(x) in (int, float) or isinstance(x, Tensor) and x.dtype != torch.bool,
+    "first only": _is_items,
+    "first for all": _is_array,
+    "clamp": _is_float,
+    "small to zero": _is_float,
+    "clone": lambda x: isinstance(x, Tensor),
+    "off by one": lambda x: _is_items(x) or type(x) is int,
+    "hanging": lambda x: isinstance(x, Tensor) and x.is_floating_point(),
+    "number to tensor": lambda x: type(x) in (int, float, bool),
+    "tensor to number": lambda x: isinstance(x, Tensor) and not x.dim(),
+}
+"""Name of a slip -> whether it could ever do something to such a part of a value."""
+
+
+def change_value(value: Any, change: Callable[[Any], Any], top: bool = True) -> Any:
+    """Change every part of a returned value; what a list holds first, then the list."""
+    if isinstance(value, nn.Module):
+        return value
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(change_value(part, change, False) for part in value))
+    if type(value) in (list, tuple):
+        parts = type(value)(change_value(part, change, False) for part in value)
+        return change(parts) if top else parts
+    if type(value) is dict:
+        parts = {key: change_value(part, change, False) for key, part in value.items()}
+        return change(parts) if top else parts
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.init}
+        changed = {name: change_value(part, change, False) for name, part in fields.items()}
+        if any(changed[name] is not part for name, part in fields.items()):
+            return dataclasses.replace(value, **changed)
+        return value
+    return change(value)
+
+
+def differs(left: Any, right: Any) -> bool:
+    """Whether a caller could tell two values apart; a clone, by its memory alone."""
+    if left is right:
+        return False
+    if isinstance(left, Tensor) and isinstance(right, Tensor):
+        return (
+            (left.shape, left.dtype, left.requires_grad)
+            != (right.shape, right.dtype, right.requires_grad)
+            or not torch.equal(left.detach().isnan(), right.detach().isnan())
+            or not torch.equal(left.detach().nan_to_num(), right.detach().nan_to_num())
+        )
+    if type(left) is not type(right):
+        return True
+    if type(left) is dict:
+        return list(left) != list(right) or any(differs(left[k], right[k]) for k in left)
+    if isinstance(left, list | tuple):
+        return len(left) != len(right) or any(map(differs, left, right))
+    if dataclasses.is_dataclass(left):
+        return any(differs(a, b) for a, b in zip(vars(left).values(), vars(right).values()))
+    return bool(left != right) and not (left != left and right != right)
+
+
+def change_argument(arguments: dict[str, Any]) -> bool:
+    """Edit the first argument that can be edited, in place; the object itself comes last."""
+    order = [*(v for k, v in arguments.items() if k != "self"), arguments.get("self")]
+    return any(_edit(value) for value in order)
+
+
+def _edit(value: Any) -> bool:
+    if isinstance(value, nn.Module):
+        return any(_edit(parameter) for parameter in value.parameters())
+    if isinstance(value, Tensor) and value.numel():
+        with torch.no_grad():
+            if value.dtype == torch.bool:
+                value.logical_not_()
+            else:
+                value.add_(1)
+        return True
+    if type(value) is list and value:
+        value.append(value[0])
+        return True
+    if type(value) is dict and value:
+        value.pop(next(iter(value)))
+        return True
+    if isinstance(value, tuple):
+        return any(_edit(part) for part in value)
+    return False
+
+
+def gist(arguments: dict[str, Any]) -> str:
+    """Shapes and plain values of arguments: what a careless cache would take for its key."""
+
+    def one(x: Any) -> Any:
+        if isinstance(x, Tensor):
+            return list(x.shape), x.dtype
+        if isinstance(x, list | tuple):
+            return [one(part) for part in x]
+        return x if isinstance(x, int | float | str | None) else type(x).__name__
+
+    return repr({name: one(value) for name, value in arguments.items() if name != "self"})
+
+
+class Code(NamedTuple):
+    """A function's answer as code, and what its signature holds."""
+
+    name: str
+    """The function's qualname."""
+    body: str
+    """The text below the mark."""
+    parameters: list[str]
+    """Names of the parameters, in order."""
+    optional: list[str]
+    """Those that may be None."""
+    generators: list[str]
+    """Those that are random generators and may be None."""
+
+    @classmethod
+    def of(cls, name: str, body: str, function: Any) -> "Code":
+        """Read the parameters of a parsed function."""
+        given = function.args
+        parameters = [*given.posonlyargs, *given.args, *given.kwonlyargs]
+        hints = {
+            one.arg: ast.unparse(one.annotation) if one.annotation else "" for one in parameters
+        }
+        optional = [name for name, hint in hints.items() if "None" in hint]
+        generators = [name for name in optional if "Generator" in hints[name]]
+        return cls(name, body, list(hints), optional, generators)
+
+    def with_returns(self) -> str:
+        """Pass each returned or yielded value, and the arguments, to `__slip__`."""
+        seen = ", ".join(f"{name}={name}" for name in self.parameters)
+        call = f"__slip__({self.name!r}, {{}}, dict({seen}))"
+        tree = ast.parse(self.body)
+        _Returns(call).visit(tree)
+        if not isinstance(tree.body[-1], ast.Return | ast.Raise):
+            tree.body += ast.parse(call.format("None")).body
+        return ast.unparse(ast.fix_missing_locations(tree))
+
+    def with_code(self, slip: str) -> Iterator[str]:
+        """The bodies that a slip of code makes; none where it does not apply."""
+        if slip == "0 is None" and self.optional:
+            zero = "isinstance({0}, (int, float, list, tuple, dict)) and not {0}"
+            yield "\n".join(f"if {zero.format(n)}: {n} = None" for n in self.optional) + (
+                f"\n{self.body}"
+            )
+        if slip == "seed for None" and self.generators:
+            seeded = "__import__('torch').Generator().manual_seed(0)"
+            yield "\n".join(f"{n} = {n} or {seeded}" for n in self.generators) + f"\n{self.body}"
+        if slip == "no raise" and "raise " in self.body:
+            yield _unparsed(self.body, _NoRaise())
+        if slip == "no list":
+            changed = _unparsed(self.body, _NoList(self.parameters))
+            if changed != _unparsed(self.body, ast.NodeTransformer()):
+                yield changed
+
+
+def _unparsed(body: str, change: ast.NodeTransformer) -> str:
+    return ast.unparse(ast.fix_missing_locations(change.visit(ast.parse(body))))
+
+
+class _Returns(ast.NodeTransformer):
+    """Wraps the values of a function; inner functions have returns of their own."""
+
+    def __init__(self, call: str):
+        self.call = call
+
+    def _leave(self, node: ast.AST) -> ast.AST:
+        return node
+
+    visit_FunctionDef = visit_Lambda = visit_ClassDef = _leave
+
+    def _wrapped(self, node: Any) -> Any:
+        value = ast.unparse(node.value) if node.value else "None"
+        node.value = ast.parse(self.call.format(value), mode="eval").body
+        return node
+
+    visit_Return = visit_Yield = _wrapped
+
+
+class _NoRaise(ast.NodeTransformer):
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        return ast.Pass()
+
+
+class _NoList(ast.NodeTransformer):
+    """Takes `list(x)` and `tuple(x)` of a parameter away, so that a generator is used up."""
+
+    def __init__(self, parameters: list[str]):
+        self.parameters = parameters
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        copies = isinstance(node.func, ast.Name) and node.func.id in ("list", "tuple")
+        one = len(node.args) == 1 and isinstance(node.args[0], ast.Name)
+        return node.args[0] if copies and one and node.args[0].id in self.parameters else node
