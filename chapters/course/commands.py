@@ -9,12 +9,14 @@ import io
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
-from .terminal import CourseError
+from .files import shown
+from .terminal import CourseError, printable
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    Commands = argparse._SubParsersAction["_Parser"]
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -34,14 +36,27 @@ def main(words: Sequence[str] | None = None) -> int:
         status: int | None = command(**arguments)
         return status or 0
     except CourseError as error:
-        print(error, file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
         return 1
     except BrokenPipeError:  # a reader, such as `head`, closed the pipe
         sys.stderr.close()
         return 0
+    except OSError as error:
+        where = "" if error.filename is None else f"{shown(Path(error.filename))}: "
+        reason = f"{where}{error.strerror or error}."
+        print(printable(f"{reason} No answer is lost."), file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nInterrupted. Run the same command again to continue.")
         return 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that shows a wrong command line without its control characters."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and what is wrong, and exit."""
+        super().error(printable(message))
 
 
 def use_utf8() -> None:
@@ -53,7 +68,7 @@ def use_utf8() -> None:
 
 def parser() -> argparse.ArgumentParser:
     """Build the parser: commands for exercises, for book and model, for the whole course."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="mi", description="Commands of the course Mechanistic Interpretability from Scratch."
     )
     top.set_defaults(calls="exercise_commands:show_status", needs_environment=False)
@@ -80,7 +95,8 @@ def _add_exercise_commands(commands: "Commands") -> None:
     solution.add_argument("number", nargs="?", help="an exercise (2.4); else the next")
     shows = "show what is passed, with points"
     _add(commands, "progress", "exercise_commands:show_progress", shows)
-    reset = _add(commands, "reset", "reset:reset", "replace an answer by its stub; keeps a backup")
+    about = "replace an answer by its stub; keeps a backup"
+    reset = _add(commands, "reset", "reset:reset", about, True)
     reset.add_argument("number", help="an exercise (2.4)")
 
 
@@ -89,6 +105,9 @@ def _add_book_and_model(commands: "Commands") -> None:
     _flag(book, "no_serve", "end when it is built")
     tour = _add(commands, "tour", "course_commands:tour", "look into the real model", True)
     tour.add_argument("--prompt", help="a sentence of your own")
+    lab = _add(commands, "lab", "labs:lab", "run a chapter's lab and write a report", True)
+    lab.add_argument("chapter", type=int, help="the chapter of the lab")
+    lab.add_argument("--out", help="the report; else reports/labNN.html")
     _add(commands, "model", "course_commands:fetch_model", "fetch the real model", True)
     figures = _add(commands, "figures", "course_commands:draw_figures", "draw figures again", True)
     figures.add_argument("chapter", type=int, help="the chapter of the figures")
@@ -108,7 +127,7 @@ def _add_course_commands(commands: "Commands") -> None:
 
 def _add(
     commands: "Commands", name: str, calls: str, about: str, needs_environment: bool = False
-) -> argparse.ArgumentParser:
+) -> "_Parser":
     command = commands.add_parser(name, help=about, description=about)
     command.set_defaults(calls=calls, needs_environment=needs_environment)
     return command

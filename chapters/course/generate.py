@@ -13,6 +13,8 @@ from pathlib import Path
 from .answer_tables import FILE, blank_answers
 from .exercise_marks import make_stub
 from .files import ROOT, replace_file
+from .labs import FILE as LAB
+from .labs import blank_lab
 from .terminal import say
 
 
@@ -49,7 +51,8 @@ def without_answers(path: Path, content: bytes | None = None) -> bytes:
     content = path.read_bytes() if content is None else content
     if path.suffix == ".py":
         try:
-            return make_stub(_text(content)).encode()
+            blank = blank_lab if path.name == LAB else make_stub
+            return blank(_text(content)).encode()
         except (ValueError, SyntaxError) as error:
             raise ValueError(f"{path}: {error}") from error
     return blank_answers(_text(content)).encode() if path.name == FILE else content

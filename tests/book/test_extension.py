@@ -167,3 +167,14 @@ def test_the_table_of_exercises_adds_up(book):
     assert "2.4 LayerNorm ★ 3 5 25 4 2.6 Tokens 1 2 5 1" in html
     assert "2 exercises, 1 of them core 30 5" in html
     assert "no exercises yet" in book.render("# Page\n\n::: exercises 3")
+
+
+def test_a_viewer_is_inlined_and_found_results_are_not_searched(book):
+    data = book.root / "docs" / "figures" / "acts.json"
+    data.parent.mkdir(exist_ok=True)
+    data.write_text('{"texts": [["</script>"]]}', encoding="utf-8")
+    html = book.render('::: features figures/acts.json\n\n??? found "What we found"\n\n    42.\n')
+    assert 'data-kind="features" data-search-exclude' in html and "\\u003c/script>" in html
+    assert "data-search-exclude" in re.search("<details[^>]*found[^>]*>", html)[0]
+    with pytest.raises(ValueError, match="expected the file docs/figures/none.json"):
+        book.render("::: features figures/none.json")

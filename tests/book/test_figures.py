@@ -139,3 +139,18 @@ def test_every_figure_has_metadata_and_a_dark_variant():
             metadata = json.loads(figure.with_suffix(".json").read_text(encoding="utf-8"))
             assert metadata["alt"].strip() and metadata["sources"], figure.name
             assert figure.with_suffix(".dark.svg").exists(), figure.name
+
+
+CURRENT = [
+    path.stem
+    for path in sorted(figure_files.FIGURES.glob("*.json"))
+    if path.stem[:4] in {"ch00", "ch01", "ch02", "ch03", "ch04", "over"}
+]
+
+
+@pytest.mark.parametrize("name", CURRENT)
+def test_a_figure_was_drawn_by_the_present_code(name):
+    metadata = json.loads((figure_files.FIGURES / f"{name}.json").read_text(encoding="utf-8"))
+    for source, digest in metadata["sources"].items():
+        now = figure_files.code_hash(figure_files.ROOT / source)
+        assert now == digest, f"run {source} again"

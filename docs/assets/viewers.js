@@ -1,0 +1,139 @@
+// Viewers of the book, of notebooks and of pages opened as files: a classic script without
+// dependencies or requests (viewers.css beside it). Each <div class="mi-viewer" data-kind="features">
+// holds its data in a <script type="application/json">; `start` fills those that are still empty.
+(() => {
+  "use strict";
+
+  function element(tag, properties = {}, ...children) {
+    const made = Object.assign(document.createElement(tag), properties);
+    made.append(...children);
+    return made;
+  }
+
+  const shown = (token) => token.replace(/ /g, "·").replace(/\n/g, "⏎") || "∅";
+  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const digits = (value) => (value >= 100 || value === 0 ? value.toFixed(0) : value.toPrecision(2));
+
+  // Token by feature activations. Data: {texts: [[token]], features: [{id, label, max, acts}]};
+  // acts is base64 with one byte per token, all texts one after the other, 255 for the maximum.
+  class FeatureViewer {
+    constructor(root, data) {
+      this.root = root;
+      this.features = data.features.map((feature) => ({ ...feature, acts: bytes(feature.acts) }));
+      this.feature = data.start ?? 0;
+      this.token = null;
+      this.build(data.texts);
+      this.choose(this.feature);
+    }
+
+    build(texts) {
+      this.select = element("select", { ariaLabel: "Feature" });
+      for (const [place, feature] of this.features.entries())
+        this.select.append(element("option", { value: place, textContent: this.name(feature) }));
+      this.facts = element("span", { className: "facts" });
+      this.tokens = [];
+      const rows = texts.map((text, number) => {
+        const row = element("p", { className: "text", role: "toolbar", ariaLabel: `Text ${number}; arrow keys move` });
+        for (const token of text) {
+          const button = element("button", { type: "button", textContent: shown(token), tabIndex: -1 });
+          row.append(button);
+          this.tokens.push({ button, token, number });
+        }
+        if (row.firstChild) row.firstChild.tabIndex = 0;
+        return row;
+      });
+      this.status = element("p", { className: "status" });
+      this.status.setAttribute("aria-live", "polite");
+      this.largest = element("p", { className: "largest" });
+      const label = element("label", {}, "Feature ", this.select);
+      this.root.append(element("div", { className: "head" }, label, this.facts),
+        element("div", { className: "texts" }, ...rows), this.status, this.largest);
+
+      this.select.addEventListener("change", () => this.choose(Number(this.select.value)));
+      this.tokens.forEach(({ button }, place) => {
+        button.addEventListener("mouseenter", () => this.look(place));
+        button.addEventListener("focus", () => this.look(place));
+        button.addEventListener("click", () => this.look(place));
+        button.addEventListener("keydown", (event) => this.move(event, place));
+      });
+    }
+
+    move(event, place) {
+      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      const next = this.tokens[place + step];
+      if (step && next) {
+        event.preventDefault();
+        this.tokens[place].button.tabIndex = -1;
+        next.button.tabIndex = 0;
+        next.button.focus();
+      }
+    }
+
+    name({ id, label }) {
+      return label ? `${id}: ${label}` : String(id);
+    }
+
+    activation(feature, place) {
+      return (feature.acts[place] * feature.max) / 255;
+    }
+
+    choose(place) {
+      this.feature = place;
+      this.select.value = place;
+      const feature = this.features[place];
+      if (!feature) return;
+      const active = feature.acts.reduce((count, level) => count + (level > 0), 0);
+      this.facts.textContent = ` active at ${active} of ${feature.acts.length} tokens, largest ${digits(feature.max)}`;
+      this.tokens.forEach(({ button }, at) => {
+        const share = (0.85 * (feature.acts[at] / 255) ** 0.8).toFixed(3);
+        button.style.setProperty("--mi-share", `rgb(var(--mi-to) / ${share})`);
+      });
+      this.look(this.token);
+    }
+
+    look(place) {
+      if (this.token !== null) this.tokens[this.token].button.classList.remove("here");
+      this.token = place;
+      if (place === null) {
+        this.status.textContent = "Point at a token, or move with Tab and the arrow keys.";
+        return;
+      }
+      const { button, token, number } = this.tokens[place];
+      button.classList.add("here");
+      const feature = this.features[this.feature];
+      const value = this.activation(feature, place);
+      this.status.textContent = `${shown(token)} (text ${number}): feature ${this.name(feature)} has ${digits(value)}`;
+      const largest = this.features
+        .map((other, at) => [this.activation(other, place), at])
+        .filter(([size]) => size > 0)
+        .sort((one, other) => other[0] - one[0])
+        .slice(0, 6);
+      const buttons = largest.map(([size, at]) => {
+        const made = element("button", { type: "button", textContent: `${this.name(this.features[at])} ${digits(size)}` });
+        made.addEventListener("click", () => {
+          this.choose(at); // replaces the button, so the focus goes to the token
+          button.focus();
+        });
+        return made;
+      });
+      this.largest.replaceChildren(buttons.length ? "Largest here: " : "No feature is active here.", ...buttons);
+    }
+  }
+
+  const KINDS = { features: FeatureViewer };
+
+  function start() {
+    for (const root of document.querySelectorAll(".mi-viewer:not([data-milliseconds])")) {
+      const begin = performance.now();
+      try {
+        new KINDS[root.dataset.kind](root, JSON.parse(root.querySelector("script[type='application/json']").textContent));
+      } catch (error) {
+        root.append(element("p", { className: "status", textContent: `This picture's data cannot be read: ${error.message}` }));
+      }
+      root.dataset.milliseconds = (performance.now() - begin).toFixed(1);
+    }
+  }
+
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+  else start();
+})();

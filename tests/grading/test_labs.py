@@ -1,0 +1,158 @@
+"""Labs: guesses before results, the runner's report, and the blanked script."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from chapters.course.files import ROOT
+from chapters.course.labs import blank_lab, run_lab, split_cells
+from chapters.course.terminal import CourseError
+from chapters.lab import Lab, WaitingForGuess, as_json, is_open, read_notes, seed_of
+
+SCRIPT = """# A head above the first cell.
+
+# %% [markdown]
+# # Title
+#
+# A *word*.
+
+# %%
+from chapters.lab import Lab
+lab = Lab(8, "ann", notes=NOTES)
+
+# %%
+answer = {
+    "a": [1, 2],
+}  # guess: which two?
+lab.guess("8a", answer)
+
+# %%
+lab.compare("8a", {"a": [1, 2]}, as_guessed=True)
+
+# %% your own cell
+secret = 40 + 2
+secret
+"""
+
+
+@pytest.fixture
+def lab(tmp_path):
+    return Lab(8, "ann", tmp_path / "notes.toml")
+
+
+def script(folder, text=SCRIPT):
+    return text.replace("NOTES", f"__import__('pathlib').Path({str(folder / 'notes.toml')!r})")
+
+
+@pytest.mark.parametrize("value", ["?", " ?", [1, "?"], {"a": ("?",)}])
+def test_an_open_guess_stops_the_lab(lab, value):
+    assert is_open(value)
+    with pytest.raises(WaitingForGuess, match='write your guess 8a in place of "\\?"'):
+        lab.guess("8a", value)
+    assert not lab.notes.exists()
+
+
+def test_the_first_guess_is_compared_and_later_ones_are_marked(lab, capsys):
+    lab.guess("8a", 3)
+    lab.guess("8a", 3)
+    lab.compare("8a", torch.tensor([1.0, 0.33333]))
+    lab.guess("8a", '4 \n[[note]] " ü')
+    text = lab.compare("8a", 5, as_guessed=False)
+    assert "guessed 3, measured 5. Not as guessed" in text
+    notes = read_notes(lab.notes)
+    assert [(n["kind"], n["value"], n["after_result"]) for n in notes] == [
+        ("guess", "3", False),
+        ("measured", "[1.0, 0.333]", False),
+        ("guess", '"4 \\n[[note]] \\" ü"', True),
+    ]
+    assert "after the result was shown" in capsys.readouterr().out
+
+
+def test_a_comparison_needs_a_guess(lab):
+    with pytest.raises(WaitingForGuess, match="cell with guess 8a"):
+        lab.compare("8a", 1)
+
+
+def test_notes_of_others_are_left_alone(lab):
+    lab.guess("8a", 1)
+    Lab(8, "bob", lab.notes).guess("8a", 2)
+    Lab(9, "ann", lab.notes).guess("8a", 3)
+    assert [n["value"] for n in lab.read("8a", "guess")] == ["1"]
+    assert len(read_notes(lab.notes)) == 3
+
+
+@pytest.mark.parametrize("content", [b"[[note]", b"\xe4", b"note = 3"])
+def test_damaged_notes_are_named_and_kept(lab, content):
+    lab.notes.write_bytes(content)
+    with pytest.raises(ValueError, match=r"notes\.toml: expected"):
+        lab.guess("8a", 1)
+    assert lab.notes.read_bytes() == content
+
+
+def test_seeds_differ_by_learner_chapter_and_question(lab):
+    seeds = {seed_of(who, what) for who in ("a", "b") for what in ("8/x", "8/y", "9/x")}
+    assert len(seeds) == 6 and all(0 <= seed < 2**48 for seed in seeds)
+    assert lab.seed("x") == seed_of("ann", "8/x")
+
+
+def test_values_are_written_as_json():
+    assert as_json({1: {3, 2}, "b": (torch.tensor(0.12345), None, True)}) == (
+        '{"1": [2, 3], "b": [0.123, null, true]}'
+    )
+
+
+def test_a_blanked_lab_keeps_questions_and_loses_answers():
+    blanked = blank_lab(SCRIPT)
+    assert 'answer = "?"  # guess: which two?' in blanked
+    assert "# %% your own cell\n# Write your code here.\n" in blanked
+    assert "secret" not in blanked and "[1, 2]}" in blanked
+    assert [c.is_text for c in split_cells(blanked)] == [c.is_text for c in split_cells(SCRIPT)]
+    assert blank_lab(blanked) == blanked, "blanking twice changes nothing"
+
+
+def test_a_guess_without_assignment_stops_the_generator():
+    with pytest.raises(ValueError, match="line 2: expected `name = value  # guess`, got"):
+        blank_lab("# %%\nprint(3)  # guess\n")
+
+
+def test_a_whole_lab_is_reported(tmp_path, capsys):
+    report = tmp_path / "new" / "lab08.html"
+    assert run_lab(script(tmp_path), "lab.py", report) == 0
+    text = report.read_text("utf-8")
+    assert "<h1>Title</h1>" in text and "<em>word</em>" in text
+    assert "As guessed." in text and "42" in text
+    assert "42" in capsys.readouterr().out
+
+
+def test_a_lab_that_waits_ends_in_a_sentence(tmp_path, capsys):
+    report = tmp_path / "lab08.html"
+    assert run_lab(script(tmp_path, blank_lab(SCRIPT)), "lab.py", report) == 0
+    said = capsys.readouterr().out
+    assert "Stopped here: write your guess 8a" in said and "lab.py:12" in said
+    assert "Traceback" not in said and "As guessed" not in report.read_text("utf-8")
+
+
+def test_a_cell_that_fails_shows_its_line(tmp_path, capsys):
+    report = tmp_path / "lab08.html"
+    broken = "# %%\nx = 1\n\n# %%\n\ny = x / 0\n"
+    assert run_lab(broken, "lab.py", report) == 1
+    said = capsys.readouterr().out
+    assert 'File "lab.py", line 6' in said and "ZeroDivisionError" in said
+    assert "labs.py" not in said, "the runner's own frames do not help"
+
+
+def test_a_lab_that_is_not_python_is_named(tmp_path):
+    with pytest.raises(CourseError, match="lab.py, line 3: "):
+        run_lab("# %%\nx = 1\ny = = 2\n", "lab.py", tmp_path / "lab.html")
+
+
+def test_plain_python_stops_without_a_traceback(tmp_path):
+    path = tmp_path / "lab.py"
+    path.write_text(script(tmp_path, blank_lab(SCRIPT)), "utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, env=environment)
+    assert done.returncode == 1 and done.stderr.startswith("Stopped here: write your guess 8a")
+    assert "Traceback" not in done.stderr
