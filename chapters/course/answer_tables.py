@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from .exercise_marks import Answer, answer_text, find_answers
+from .files import read_text
 
 FILE = "answers.toml"
-HEAD = re.compile(r'\[\s*"(\d+\.\d+)"\s*(\.[^\[\]]+)?\]\s*(#.*)?')
+HEAD = re.compile(r'\[\s*"([0-9]+\.[0-9]+)"\s*(\.[^\[\]]+)?\]\s*(#.*)?')
 OPEN = "?"
 
 
@@ -92,8 +93,12 @@ def blank_answers(text: str) -> str:
 
 
 def answer_files(folder: Path) -> list[Path]:
-    """List the files of a chapter that hold answers: its code, and its answers.toml if any."""
-    return sorted([*folder.rglob("*.py"), *folder.glob(FILE)])
+    """List the files of a chapter that hold answers: its code, and its answers.toml if any.
+
+    Names that start with a dot belong to editors and systems.
+    """
+    found = [path.relative_to(folder) for path in [*folder.rglob("*.py"), *folder.glob(FILE)]]
+    return sorted(folder / p for p in found if not any(part[0] == "." for part in p.parts))
 
 
 def answers_in(path: Path, text: str | None = None) -> list[Answer]:
@@ -101,7 +106,7 @@ def answers_in(path: Path, text: str | None = None) -> list[Answer]:
 
     Raises: SyntaxError and ValueError as `find_answers` does.
     """
-    text = path.read_text("utf-8") if text is None else text
+    text = read_text(path) if text is None else text
     return find_tables(text) if path.name == FILE else find_answers(text)
 
 
@@ -110,9 +115,15 @@ def text_of(path: Path, number: str) -> str:
 
     Raises: KeyError when the file has no answer of that number.
     """
-    text = path.read_text("utf-8")
-    if path.name != FILE:
-        return answer_text(text, number)
+    text = read_text(path)
+    return table_text(text, number) if path.name == FILE else answer_text(text, number)
+
+
+def table_text(text: str, number: str) -> str:
+    """Return the lines of one exercise's table.
+
+    Raises: KeyError when there is none.
+    """
     own = [table for table in find_tables(text) if table.number == number]
     if not own:
         raise KeyError(f'there is no table ["{number}"] here')

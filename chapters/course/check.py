@@ -1,32 +1,29 @@
-"""`mi check`: select exercises, run their graders with pytest, report which failed and why.
+"""`mi check`: select exercises, let a child process grade them, report which failed and why.
 
-pytest runs in this process, quietly, with the course's own plugin only. The grading plugin records
-passes; nothing here does.
+The grading plugin records passes; nothing here does.
 """
 
 import contextlib
-import io
-import os
 import re
 import sys
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple, TextIO
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from .files import ROOT
+from .files import ROOT, read_bytes
+from .grading_process import Event, GradingProcess
 from .migration import changes_needed, conflicts
+from .progress import forget_pass
 from .state import Selection, next_exercise, select
 from .terminal import CourseError, heading, paint, plural, say
+from .time_limit import BUSY, CPU_SECONDS, CPU_SECONDS_IF_SLOW, GRACE, WAITING_SECONDS, Stopwatch
 
-if TYPE_CHECKING:
-    import pytest
-
-# The last two end every session in a garbage collection that takes longer than most graders.
-PLUGINS = ("timeout", "no:cacheprovider", "no:unraisableexception", "no:threadexception")
-PYTEST = ("--quiet", "--capture=sys", *(word for name in PLUGINS for word in ("-p", name)))
 BROKEN = (2, 3, 4)  # pytest's codes for an interrupt, an internal error, a wrong command line
 SHOWN = 3
 """Reasons printed in full; for further ones, the names of the tests."""
+MOST_LOST = 2
+"""Child processes that answers may end before the other exercises are left ungraded."""
+TICK = 0.2
 COLOURS = {"passed": "32", "failed": "31", "todo": "36", "skipped": "2"}
 
 
@@ -60,6 +57,8 @@ class Results(NamedTuple):
     """Every grader that failed."""
     skips: list[str]
     """Why graders were skipped."""
+    notes: list[str]
+    """What else there is to say: a pass that could not be recorded, a busy machine."""
 
 
 def check(what: str | None = None, own: bool = False, recorded: bool = False) -> int:
@@ -73,133 +72,210 @@ def check(what: str | None = None, own: bool = False, recorded: bool = False) ->
     if not selection.exercises:
         say("Every recorded pass is up to date.")
         return 0
-    results = run_graders(selection, own)
+    grading = Grading(selection, own)
+    try:
+        return grade(grading)
+    finally:
+        grading.end()
+
+
+def grade(grading: "Grading") -> int:
+    """Wait for the graders and report what they find; return the exit status."""
+    while not grading.step(TICK):
+        pass
+    results = grading.results()
+    selection, own = grading.selection, grading.own
     report(selection, results, own)
     passed = [one for one in selection.exercises if results.verdicts[one.number] == "passed"]
     if selection.is_chapter and passed and not own and not results.failures:
-        selection = selection._replace(exercises=passed)
-        results = run_graders(selection, own=True)
-        report(selection, results, own=True)
+        grading.begin(selection._replace(exercises=passed), own=True)
+        while not grading.step(TICK):
+            pass
+        results = grading.results()
+        report(grading.selection, results, own=True)
     if results.failures:
         say_changes(selection)
     not_written = not selection.is_list and not passed
     return 1 if results.failures or not_written else 0
 
 
-def run_graders(selection: Selection, own: bool) -> Results:
-    """Run the graders of the selected exercises.
+class Grading:
+    """The graders of some exercises, in a child process that is replaced when an answer ends it."""
 
-    Raises: CourseError with pytest's own message when pytest could not run them.
-    """
-    heading(selection.title + (", on your own code only" if own else ""))
-    collector, output = _Collector(sys.stdout), io.StringIO()
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    import pytest
+    def __init__(self, selection: Selection, own: bool, child: GradingProcess | None = None):
+        self.child = child or GradingProcess()
+        self.screen = sys.stdout if sys.stdout.isatty() else None
+        self.begin(selection, own)
 
-    words = [*PYTEST, f"--rootdir={ROOT}", *["--own"] * own, *arguments(selection)]
-    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output), _in_root():
-        code = pytest.main(words, plugins=[collector])
-    collector.clear_line()
-    if code in BROKEN and not collector.failures:
-        raise CourseError(f"The graders could not run. pytest says:\n{output.getvalue().strip()}")
-    numbers = [exercise.number for exercise in selection.exercises]
-    return Results(collector.verdicts(numbers), collector.failures, collector.skips)
+    def begin(self, selection: Selection, own: bool) -> None:
+        """Let the child grade a selection; `step` is called until it is finished."""
+        heading(selection.title + (", on your own code only" if own else ""))
+        self.selection, self.own, self.finished = selection, own, False
+        self.reports: dict[str, Event] = {}
+        self.counts: dict[str, int] = {}
+        self.lost: list[Failure] = []
+        self.notes: list[str] = []
+        self.start = time.monotonic()
+        self.whole = Stopwatch(self.child.pid)
+        self._send([exercise.number for exercise in selection.exercises])
 
+    def end(self) -> None:
+        """End the child process."""
+        self.child.end()
 
-def arguments(selection: Selection) -> list[str]:
-    """Return pytest's arguments; files that name no selected exercise are not imported.
+    def step(self, seconds: float) -> bool:
+        """Receive what happened, waiting so long for something; return whether all is graded.
 
-    Raises: CourseError when the selected exercises have no grader.
-    """
-    numbers = [exercise.number for exercise in selection.exercises]
-    folders = [ROOT / "tests" / name for name in selection.folders]
-    files = sorted(path for folder in folders for path in folder.rglob("test_*.py"))
-    texts = {path: path.read_text("utf-8") for path in files}
-    used = {path for path in files if any(f'"{number}"' in texts[path] for number in numbers)}
-    if not used:
-        raise CourseError(f"There is no grader of {', '.join(numbers)} in tests/.")
-    ignored = [f"--ignore={path}" for path in files if path not in used]
-    return ["-m", " or ".join(numbers), *ignored, *map(str, folders)]
-
-
-@contextlib.contextmanager
-def _in_root() -> Iterator[None]:
-    """Change to the course's folder, where pytest finds its settings."""
-    before = os.getcwd()
-    os.chdir(ROOT)
-    try:
-        yield
-    finally:
-        os.chdir(before)
-
-
-class _Collector:
-    """A pytest plugin that collects the outcomes of graders and shows how many have run."""
-
-    def __init__(self, screen: TextIO):
-        self.screen = screen if screen.isatty() else None
-        self.outcomes: dict[str, set[str]] = {}
-        self.skips: list[str] = []
-        self.failed: list[tuple[str, pytest.CollectReport | pytest.TestReport]] = []
-        self.count, self.start = 0, time.perf_counter()
+        Raises: CourseError with pytest's own message when pytest could not run the graders.
+        """
+        event = None if self.finished else self.child.receive(seconds)
+        while event and event["kind"] and not self.finished:
+            self.finished = self._take(event)
+            event = self.child.receive(0)
         self._show()
+        if self.finished:
+            return True
+        sentence = "" if event is None else self._limit_reached()
+        if sentence:
+            self.child.locate()
+        if sentence or event is None:
+            end = self.child.end()
+            self.finished = self._lose(sentence or f"The answer {end}.")
+        return self.finished
 
-    def pytest_runtest_logreport(self, report: "pytest.TestReport") -> None:
-        """Collect one report: of the test itself, or of a fixture that failed."""
-        number = next((word for word in report.keywords if re.fullmatch(r"\d+\.\d+", word)), "")
-        if report.when == "call" or not report.passed:
-            self.count += 1
-            todo = bool(getattr(report, "todo", None))
-            self.outcomes.setdefault(number, set()).add("todo" if todo else report.outcome)
-            if report.skipped and not todo and isinstance(report.longrepr, tuple):
-                self.skips.append(str(report.longrepr[2]).removeprefix("Skipped: "))
-            if report.failed:
-                self._add_failure(number, report)
-        self._show()
+    def results(self) -> Results:
+        """Return what was found, one failed or missing answer outweighing the rest."""
+        events = self.reports.values()
+        failures = [as_failure(event) for event in events if event["outcome"] == "failed"]
+        failures += self.lost
+        outcomes: dict[str, set[str]] = {}
+        for event in events:
+            outcomes.setdefault(event["number"], set()).add(event["outcome"])
+        for failure in self.lost:
+            outcomes.setdefault(failure.number, set()).add("failed")
+        verdicts = {
+            exercise.number: next(
+                (o for o in ("failed", "todo", "passed") if o in outcomes.get(exercise.number, ())),
+                "skipped",
+            )
+            for exercise in self.selection.exercises
+        }
+        passed, computed = time.monotonic() - self.start, self.whole.computed
+        if passed > CPU_SECONDS and passed > BUSY * computed > 0 and not self.lost:
+            self.notes.append(
+                f"This machine is busy: the graders took {passed:.0f} s, and computed for "
+                f"{computed:.0f} s of them."
+            )
+        skips = [event["reason"] for event in events if event["reason"]]
+        return Results(verdicts, failures, skips, self.notes)
 
-    def pytest_collectreport(self, report: "pytest.CollectReport") -> None:
-        """Collect the error of a file of graders that could not be imported."""
-        if report.failed:
-            self._add_failure("", report)
+    def _send(self, numbers: list[str]) -> None:
+        self.numbers, self.running = numbers, ""
+        self.left: dict[str, int] = {}
+        self.watch: Stopwatch | None = None
+        self.limit = CPU_SECONDS
+        folders = self.selection.folders
+        self.child.send([*["--own"] * self.own, *arguments(numbers, folders)])
 
-    def _add_failure(self, number: str, report: "pytest.CollectReport | pytest.TestReport") -> None:
-        self.failed.append((number, report))
+    def _take(self, event: Event) -> bool:
+        """Note one event; return whether it was the last one."""
+        kind = event["kind"]
+        if kind == "collected":
+            self.left = event["counts"]
+        elif kind == "start":
+            self.running, self.watch = event["number"], Stopwatch(self.child.pid)
+            self.limit = CPU_SECONDS_IF_SLOW if event["slow"] else CPU_SECONDS
+        elif kind == "report":
+            self.reports[event["id"]] = event
+        elif kind == "finished":
+            self.left[event["number"]] -= 1
+            self.running, self.watch = "", Stopwatch(self.child.pid)
+        elif kind == "note":
+            self.notes.append(event["text"])
+        elif kind == "done" and self.running:
+            self.child.end()
+            return self._lose("The answer interrupted pytest, as KeyboardInterrupt does.")
+        elif kind == "done":
+            if event["code"] in BROKEN and not self.results().failures:
+                raise CourseError(f"The graders could not run. pytest says:\n{event['output']}")
+        return bool(kind == "done")
 
-    @property
-    def failures(self) -> list[Failure]:
-        """Every grader that failed. After the session the reports name mistakes too."""
-        found = []
-        for number, report in self.failed:
-            test = report.nodeid.partition("[")[0].rpartition("::")[2]
-            claim = test.removeprefix("test_").replace("_", " ")
-            mistake = "\n".join(getattr(report, "mistakes", ()))
-            text, printed = report.longreprtext.strip(), report.capstdout
-            found.append(Failure(number, claim, text, printed, mistake))
-        return found
+    def _limit_reached(self) -> str:
+        """Say that a grader, or the search for its mistake, took too long."""
+        self.whole.look()
+        if self.watch is None:
+            return ""
+        self.watch.look()
+        if self.watch.computed > self.limit + GRACE:
+            return f"Stopped after {self.limit:.0f} s of CPU time: does a loop never end?"
+        if self.watch.waited > max(WAITING_SECONDS, self.limit / 2):
+            return (
+                f"Stopped after {self.watch.waited:.0f} s in which it computed for "
+                f"{self.watch.computed:.1f} s: does it wait for something?"
+            )
+        return ""
+
+    def _lose(self, sentence: str) -> bool:
+        """Fail the exercise that ended the child, and grade the others in another one.
+
+        Raises: CourseError when no answer was running.
+        """
+        number = self.running
+        done = bool(self.left) and not any(self.left.values())
+        if done:  # only the search for the mistake was lost
+            return True
+        if not number:
+            raise CourseError(f"The graders could not run.\n{self.child.errors()}")
+        text = "\n".join(filter(None, [sentence, self.child.learners_line()]))
+        self.lost.append(Failure(number, "the answer was stopped or ended Python", text))
+        if not self.own:
+            with contextlib.suppress(OSError):
+                forget_pass(number)
+        unfinished = [n for n in self.numbers if n != number and self.left.get(n)]
+        if not unfinished:
+            return True
+        if len(self.lost) >= MOST_LOST:
+            self.notes.append(f"Not graded, because of these: {', '.join(unfinished)}.")
+            self.reports = {k: e for k, e in self.reports.items() if e["number"] not in unfinished}
+            return True
+        self.child = GradingProcess()
+        self.whole = Stopwatch(self.child.pid)
+        self._send(unfinished)
+        return False
 
     def _show(self) -> None:
         """Show the count from the start, because importing PyTorch takes the first seconds."""
         if self.screen:
-            seconds = time.perf_counter() - self.start
-            line = f"\r  {self.count} graders, {seconds:.0f} s"
+            seconds = time.monotonic() - self.start
+            line = f"\r  {len(self.reports)} graders, {seconds:.0f} s"
             print(line, end="", file=self.screen, flush=True)
 
-    def clear_line(self) -> None:
-        """Erase the count."""
-        if self.screen:
-            print("\r" + " " * 40 + "\r", end="", file=self.screen, flush=True)
 
-    def verdicts(self, numbers: list[str]) -> dict[str, str]:
-        """Return the verdict on each exercise: one failed or missing answer outweighs the rest."""
-        worst_first = ("failed", "todo", "passed")
-        return {
-            number: next((o for o in worst_first if o in self.outcomes.get(number, ())), "skipped")
-            for number in numbers
-        }
+def as_failure(event: Event) -> Failure:
+    """Return what a failed grader's report has."""
+    return Failure(*(event[name] for name in Failure._fields))
+
+
+def arguments(numbers: Sequence[str], folders: Sequence[str]) -> list[str]:
+    """Return pytest's arguments; files that name no selected exercise are not imported.
+
+    Paths are relative to the course's folder, whose own name may contain what pytest parses.
+
+    Raises: CourseError when the selected exercises have no grader.
+    """
+    tests = [f"tests/{name}" for name in folders]
+    files = sorted(path for name in tests for path in (ROOT / name).rglob("test_*.py"))
+    used = {path for path in files if any(f'"{n}"'.encode() in read_bytes(path) for n in numbers)}
+    if not used:
+        raise CourseError(f"There is no grader of {', '.join(numbers)} in tests/.")
+    ignored = [f"--ignore={p.relative_to(ROOT).as_posix()}" for p in files if p not in used]
+    return ["-m", " or ".join(numbers), *ignored, *tests]
 
 
 def report(selection: Selection, results: Results, own: bool) -> None:
     """Print the verdicts and the failures."""
+    if sys.stdout.isatty():
+        print("\r" + " " * 40 + "\r", end="", flush=True)
     if selection.is_list:
         for exercise in selection.exercises:
             verdict = results.verdicts[exercise.number]
@@ -213,6 +289,8 @@ def report(selection: Selection, results: Results, own: bool) -> None:
         say(f"{sentence} mi hint {number} helps; mi watch {number} grades on every save.")
     else:
         _say_verdict(selection, results, own)
+    for note in results.notes:
+        say(note)
 
 
 def _say_failures(failures: list[Failure]) -> None:
@@ -245,7 +323,7 @@ def _say_verdict(selection: Selection, results: Results, own: bool) -> None:
     reason = results.skips[0] if results.skips else "none of its graders ran"
     if verdict == "skipped":
         raise CourseError(f"{number} cannot be graded here: {reason}")
-    following = next_exercise()
+    following = next_exercise(besides=number)
     how = " on your own code only" if own else f": {plural(exercise.points, 'point')}"
     then = f"Next: {following.number} {following.title} (mi next)." if following else "That is all!"
     say(paint(f"{number} is right{how}.", COLOURS["passed"]) + f" {then}")

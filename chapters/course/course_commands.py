@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 import time
+from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -184,6 +185,15 @@ def server(site: Path, port: int = PORT) -> ThreadingHTTPServer:
 class _Pages(SimpleHTTPRequestHandler):
     # Windows may have registered another type for these, which browsers refuse.
     extensions_map = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+    def version_string(self) -> str:
+        """Name no version in the answers' headers."""
+        return "mi book"
+
+    def list_directory(self, path: object) -> None:
+        """Show no list of files where a folder has no page of its own."""
+        del path
+        self.send_error(HTTPStatus.NOT_FOUND, "There is no such page")
 
     def log_message(self, format: str, *args: object) -> None:
         """Print nothing for each request."""

@@ -1,16 +1,19 @@
 """`mi doctor`: check everything that the course needs, one line each: ok, or what to do."""
 
 import importlib.metadata
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
-from .environment import VENV, finished, inside
-from .files import ROOT
+from .environment import VENV, finished, inside, read_stamp
+from .files import ROOT, read_text
 from .migration import changes_needed
-from .terminal import paint, plural, say
+from .terminal import CourseError, paint, plural, say
 
 NEEDED_GB = 2.0
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
@@ -44,8 +47,8 @@ def necessary() -> Iterator[Finding]:
     """Check what every exercise needs."""
     yield Finding("Python", True, f"{sys.version.split()[0]} at {sys.executable}")
     yield environment()
-    for package in ("torch", "pytest", "jaxtyping", "beartype"):
-        yield version(package)
+    yield version("torch")
+    yield packages()
     free = shutil.disk_usage(ROOT).free / 1e9
     enough = free > NEEDED_GB or finished()
     yield Finding("disk", enough, f"{free:.0f} GB free; the course needs about {NEEDED_GB:.0f} GB")
@@ -63,6 +66,8 @@ def optional() -> Iterator[Finding]:
 
 def environment() -> Finding:
     """Check whether .venv is complete, and whether this process runs in it."""
+    if read_stamp(VENV).get("state") == "unfinished":
+        return Finding("environment", False, "unfinished: run `python -m chapters course`")
     if finished():
         where = "" if inside() else " (not the Python that runs now)"
         return Finding("environment", True, f"{VENV}{where}")
@@ -70,6 +75,32 @@ def environment() -> Finding:
         text = "there is no .venv of the course; this Python has PyTorch and is used instead"
         return Finding("environment", True, text)
     return Finding("environment", False, "not complete: run `python -m chapters course`")
+
+
+def packages() -> Finding:
+    """Check whether every package of pyproject.toml that exercises need is there as a whole."""
+    try:
+        project = tomllib.loads(read_text(ROOT / "pyproject.toml"))["project"]
+    except (CourseError, tomllib.TOMLDecodeError) as error:
+        return Finding("packages", False, str(error))
+    lines = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    names = [re.split(r"[^\w-]", line)[0] for line in lines]
+    broken = [f"{name} ({problem})" for name in names if (problem := problem_of(name))]
+    remedy = "run `python -m chapters course`, or install them again"
+    text = f"{', '.join(broken)}: {remedy}" if broken else f"all {len(names)} are complete"
+    return Finding("packages", not broken, text)
+
+
+def problem_of(package: str) -> str:
+    """Return what is wrong with an installed package; empty if it has all of its files."""
+    try:
+        files = importlib.metadata.files(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+    if files is None:
+        return "no list of its files"
+    missing = [file for file in files if file.suffix != ".pyc" and not Path(file.locate()).exists()]
+    return f"{len(missing)} files are missing" if missing else ""
 
 
 def version(package: str) -> Finding:

@@ -3,18 +3,18 @@
 They read text files only. How many hints were shown is kept in chapters/hints.toml.
 """
 
+import contextlib
 import sys
-import tomllib
 from collections.abc import Collection
 
 from .answer_tables import FILE, text_of
 from .exercise_pages import Exercise, numeric
-from .files import CHAPTERS, reference_of, replace_file, shown
+from .files import CHAPTERS, reference_of, shown
 from .progress import read_passes
+from .record_file import RecordFile
 from .state import exercises, find, next_exercise, places
 from .terminal import CourseError, bar, heading, paint, plural, say, say_code, say_markdown
 
-HINTS = CHAPTERS / "hints.toml"
 COMMANDS = "mi next (read it) · mi check (grade it) · mi hint · mi watch · mi --help (all)"
 
 
@@ -34,7 +34,8 @@ def show_status() -> None:
     star = ", on the core path" if following.core else ""
     say(f"Next: {following.number} {following.title} (about {following.minutes} minutes{star})")
     for place in places(following.number):
-        say(f"      {place}" + ("" if place.stub else "  (begun)"))
+        state = place.problem or ("" if place.stub else "begun")
+        say(f"      {place}" + (f"  ({state})" if state else ""))
     _say_outdated(passes.outdated)
     say(COMMANDS)
 
@@ -92,7 +93,7 @@ def show_next(core: bool = False) -> None:
     say_markdown(exercise.text)
     say()
     for place in places(exercise.number):
-        say(f"write it in   {place}")
+        say(f"write it in   {place}" + (f"  ({place.problem})" if place.problem else ""))
     say(f"then type     mi check {exercise.number}     (or mi hint {exercise.number})")
     say(f"the page      {shown(exercise.page)}     (mi book shows it in a browser)")
 
@@ -100,33 +101,23 @@ def show_next(core: bool = False) -> None:
 def hint(number: str | None, show_all: bool = False) -> None:
     """Show one hint more than last time, or all of them."""
     exercise = find(number)
-    shown_before = read_hints().get(exercise.number, 0)
+    shown_before = int(hints_file().read().get(exercise.number, ["0"])[-1])
     count = len(exercise.hints)
     last = count if show_all else min(shown_before + 1, count)
     for index in range(0 if show_all else max(last - 1, 0), last):
         heading(f"{exercise.number} {exercise.title}: hint {index + 1} of {count}")
         say_markdown(exercise.hints[index])
-    write_hints({**read_hints(), exercise.number: last})
+    with contextlib.suppress(OSError, ImportError):  # a read-only course still has its hints
+        hints_file().change(lambda records: {**records, exercise.number: [str(last)]})
     if shown_before >= count and not show_all:
         say(f"That was the last hint. mi hint {exercise.number} --all shows all of them,")
         say(f"mi solution {exercise.number} shows one answer.")
 
 
-def read_hints() -> dict[str, int]:
-    """Read how many hints of each exercise were shown."""
-    if not HINTS.exists():
-        return {}
-    try:
-        return {number: int(count) for number, count in tomllib.loads(HINTS.read_text()).items()}
-    except (tomllib.TOMLDecodeError, TypeError, ValueError) as error:
-        raise CourseError(f"{shown(HINTS)} cannot be read ({error}); delete it to start again.")
-
-
-def write_hints(counts: dict[str, int]) -> None:
-    """Write how many hints of each exercise were shown."""
-    lines = ["# How many hints of each exercise `mi hint` has shown."]
-    lines += [f'"{number}" = {count}' for number, count in counts.items()]
-    replace_file(HINTS, "\n".join(lines) + "\n")
+def hints_file() -> RecordFile:
+    """Return chapters/hints.toml."""
+    header = "# How many hints of each exercise `mi hint` has shown.\n"
+    return RecordFile(CHAPTERS / "hints.toml", header, "[0-9]{1,4}")
 
 
 def solution(number: str | None) -> None:

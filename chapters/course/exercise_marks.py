@@ -13,7 +13,7 @@ import tokenize
 from collections.abc import Iterator
 from typing import NamedTuple
 
-MARK = re.compile(r"#\s*exercise\s+(\d+\.\d+)\s*$")
+MARK = re.compile(r"#\s*exercise\s+([0-9]+\.[0-9]+)\s*$")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -41,11 +41,11 @@ def find_answers(source: str) -> list[Answer]:
     Raises: SyntaxError when the file is not Python; ValueError when a mark is outside a function,
     inside a block of it, or the second one in a function.
     """
-    marks = _mark_lines(source)
-    if not marks:
+    if not re.search(MARK.pattern, source, re.MULTILINE):
         return []
+    tree, marks = parse(source), _mark_lines(source)
     lines = source.split("\n")
-    functions = list(_functions(ast.parse(source), ""))
+    functions = list(_functions(tree, ""))
     answers: list[Answer] = []
     for line, number in marks.items():
         qualname, node = _innermost(functions, line, lines, number)
@@ -57,6 +57,17 @@ def find_answers(source: str) -> list[Answer]:
         indent = lines[line - 1][: -len(lines[line - 1].lstrip())]
         answers.append(Answer(number, qualname, first, line, _last_line(node, lines), indent))
     return answers
+
+
+def parse(source: str, name: str = "<unknown>") -> ast.Module:
+    """Parse a file.
+
+    Raises: SyntaxError for everything that Python cannot read, too deep a nesting too.
+    """
+    try:
+        return ast.parse(source, name)
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise SyntaxError(f"Python cannot read this ({error})", (name, 1, 1, None)) from None
 
 
 def make_stub(source: str) -> str:
@@ -98,8 +109,6 @@ def functions_of(tree: ast.Module) -> dict[str, Function]:
 
 def _mark_lines(source: str) -> dict[int, str]:
     """Map line to exercise number, for comments on a line of their own; strings do not count."""
-    if not re.search(MARK.pattern, source, re.MULTILINE):
-        return {}
     found = {}
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         match = MARK.match(token.string) if token.type == tokenize.COMMENT else None

@@ -21,12 +21,13 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from importlib.util import decode_source
+from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, TypeVar
 
-from .exercise_marks import Function, find_answers, functions_of
+from .exercise_marks import Function, find_answers, functions_of, parse
+from .files import UnreadableFile, read_text
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN_CODE_ONLY = "own code only"
@@ -38,6 +39,7 @@ current_exercise: str | None = None
 typechecker: Callable[..., Any] | None = None
 """The decorator added to every function, or None: shape checks double the time of a forward."""
 
+_RAISE = ast.parse("raise __unreadable__")
 Definition = TypeVar("Definition", ast.Module, ast.ClassDef, Function)
 
 
@@ -117,11 +119,20 @@ class _Finder:
         if not self.names.fullmatch(name):
             return None
         spec = PathFinder.find_spec(name, path, target)
+        if spec is None or spec.loader is None:  # missing, or a folder or a pipe of that name
+            spec = self._find_missing(name)
         if spec is not None and isinstance(spec.loader, SourceFileLoader):
             reference = self.solutions / Path(spec.loader.path).relative_to(self.folder)
             spec.loader = _Loader(name, spec.loader.path, reference)
             spec.cached = None
         return spec
+
+    def _find_missing(self, name: str) -> ModuleSpec | None:
+        """Find a module of the reference that the learner has no file for."""
+        inside = Path(*name.split(".")[1:]).with_suffix(".py")
+        if current_exercise is None or not (self.solutions / inside).is_file():
+            return None
+        return spec_from_file_location(name, self.folder / inside)
 
 
 class _Loader(SourceFileLoader):
@@ -130,20 +141,44 @@ class _Loader(SourceFileLoader):
     def __init__(self, name: str, path: str, reference: Path):
         super().__init__(name, path)
         self.reference = reference
+        self.error: Exception | None = None
 
     def get_code(self, fullname: str) -> CodeType:
-        """Compile at every import: cached bytecode depends on the date of one file only."""
+        """Compile at every import: cached bytecode depends on the date of one file only.
+
+        While a grader runs, a file that cannot be read fails its own exercises, when they are
+        called, and the others go on with the reference's.
+        """
         path = self.get_filename(fullname)
-        tree = ast.parse(decode_source(self.get_data(path)), path)
         source = self.reference.read_text("utf-8") if self.reference.is_file() else ""
+        try:
+            tree = parse(read_text(Path(path)), path)
+        except (UnreadableFile, SyntaxError) as error:
+            if current_exercise is None or not source:
+                raise ImportError(str(error)) if isinstance(error, UnreadableFile) else error
+            self.error = error
+            tree = _raising(source)
         merge_reference(tree, source, typechecked=typechecker is not None)
         code = compile(tree, path, "exec", dont_inherit=True)
         return _restore_names(code, str(self.reference))
 
     def exec_module(self, module: ModuleType) -> None:
-        """Run the module with the two names that `merge_reference` uses."""
+        """Run the module with the names that `merge_reference` and `_raising` use."""
         vars(module).update(__dispatch__=dispatch, __typechecked__=typechecker)
+        if self.error:
+            vars(module).update(__unreadable__=self.error)
         super().exec_module(module)
+
+
+def _raising(reference: str) -> ast.Module:
+    """Make a learner's module from the reference's, in which every answer raises an error."""
+    tree = parse(reference)
+    functions = functions_of(tree)
+    for answer in find_answers(reference):
+        function = functions[answer.qualname]
+        given = [part for part in function.body if part.lineno < answer.mark_line]
+        function.body = [*given[: ast.get_docstring(function) is not None], *_RAISE.body]
+    return tree
 
 
 def merge_reference(tree: ast.Module, reference: str, *, typechecked: bool) -> None:

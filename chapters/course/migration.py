@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .answer_tables import FILE, answer_files
-from .exercise_marks import find_answers, functions_of
-from .files import CHAPTERS, reference_of, shown
+from .exercise_marks import find_answers, functions_of, parse
+from .files import CHAPTERS, read_leniently, read_text, reference_of, shown
 
 RENAMES = Path(__file__).with_name("renames.toml")
 MARKER = re.compile(r"([<|=>])\1{6}(?: |$)")
 FORMS = {
-    "variable": re.compile(r"(\d+\.\d+) (\w+)"),
+    "variable": re.compile(r"([0-9]+\.[0-9]+) (\w+)"),
     "argument": re.compile(r"(?:\w+\.)*(\w+)\((\w+)=\)"),
     "attribute": re.compile(r"([a-z]\w*|(?=[A-Z]))\w*\.(\w+)"),
     "name": re.compile(r"()(\w+)"),
@@ -86,7 +86,7 @@ def _in_file(path: Path, numbers: Collection[str] | None) -> Iterator[str]:
 def learners_side(path: Path) -> tuple[str, list[int]]:
     """Blank the course's side of a file's merge conflicts; return the text and their lines."""
     lines, starts, keep = [], [], True
-    for place, line in enumerate(path.read_text("utf-8", errors="replace").split("\n"), start=1):
+    for place, line in enumerate(read_leniently(path)[0].split("\n"), start=1):
         marker = MARKER.match(line)
         if marker and marker[1] == "<":
             starts.append(place)
@@ -104,7 +104,7 @@ def old_names(
     A file that is not Python at the moment has none.
     """
     try:
-        tree, answers = ast.parse(source), find_answers(source)
+        tree, answers = parse(source), find_answers(source)
     except (SyntaxError, ValueError):
         return []
     functions, moved = functions_of(tree), path.relative_to(CHAPTERS).as_posix() in moved_files()
@@ -118,7 +118,7 @@ def old_names(
             # The given lines of a file that was moved are old themselves.
             found += _search(below, below if moved else [node], answer.number, imported)
     if reference_of(path).is_file():
-        given = functions_of(ast.parse(reference_of(path).read_text("utf-8")))
+        given = functions_of(parse(read_text(reference_of(path))))
         for qualname in functions.keys() - given.keys():
             found += _search([functions[qualname]], [functions[qualname]], "", imported)
     chapter = path.relative_to(CHAPTERS).parts[0]

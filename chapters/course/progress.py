@@ -14,11 +14,10 @@ from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
-from .answer_tables import FILE, answer_files, find_tables, read_table, text_of
-from .exercise_marks import Function, find_answers, functions_of
-from .files import CHAPTERS, replace_file
-
-HEADER = "# Exercises that the graders have passed, with a fingerprint of each answer.\n"
+from .answer_tables import FILE, answer_files, find_tables, read_table, table_text
+from .exercise_marks import Function, find_answers, functions_of, parse
+from .files import CHAPTERS, UnreadableFile, read_leniently, read_text, reference_of
+from .record_file import RecordFile, Records
 
 
 class Passes(NamedTuple):
@@ -32,88 +31,105 @@ class Passes(NamedTuple):
 
 def read_passes() -> Passes:
     """Compare every recorded pass with the files as they are now."""
-    recorded = read_progress()
-    current = {number for number, print_ in recorded.items() if print_ == _print_now(number)}
+    recorded = record_file().read()
+    current = {number for number, prints in recorded.items() if _print_now(number) in prints}
     return Passes(current, set(recorded) - current)
 
 
-def read_progress() -> dict[str, str]:
-    """Read what is recorded: exercise -> fingerprint at the time of its pass."""
-    file = CHAPTERS / "progress.toml"
-    return tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+def record_file() -> RecordFile:
+    """Return chapters/progress.toml."""
+    header = "# Exercises that the graders have passed, with a fingerprint of each answer.\n"
+    return RecordFile(CHAPTERS / "progress.toml", header, "[0-9a-f]{12}", quote='"')
 
 
 def record_pass(number: str) -> None:
     """Record that all graders of an exercise have just passed."""
-    fingerprint_now = _print_now(number)
-    if fingerprint_now is not None:
-        _write({**read_progress(), number: fingerprint_now})
+    now = _print_now(number)
+    if now is not None:
+        record_file().change(lambda records: {**records, number: [now]})
 
 
 def forget_pass(number: str) -> None:
     """Delete the pass of an answer that fails now; an outdated pass is of another answer."""
-    progress = read_progress()
-    if number in progress and progress[number] == _print_now(number):
-        _write({other: print_ for other, print_ in progress.items() if other != number})
+    now = _print_now(number)
+    if now in record_file().read().get(number, []):
+        record_file().change(lambda records: _without(records, number))
 
 
 def delete_pass(number: str) -> None:
     """Delete a recorded pass, current or outdated, because the answer was reset."""
-    progress = read_progress()
-    if progress.pop(number, None) is not None:
-        _write(progress)
+    if number in record_file().read():
+        record_file().change(lambda records: _without(records, number))
+
+
+def _without(records: Records, number: str) -> Records:
+    return {other: prints for other, prints in records.items() if other != number}
 
 
 def fingerprint(chapter_folder: Path, number: str) -> str:
     """Return twelve hex digits that depend on an exercise's answers and on the given code."""
-    stats = [(path, path.stat()) for path in answer_files(chapter_folder)]
-    given, answers = _read(tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats))
-    return hashlib.sha256(f"{given}{answers[number]}".encode()).hexdigest()[:12]
+    stats = [(path, _stamp(path)) for path in answer_files(chapter_folder)]
+    given, answers = _read(tuple(stats))
+    return hashlib.sha256(
+        f"{given}{answers[number]}".encode("utf-8", "surrogateescape")
+    ).hexdigest()[:12]
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0
+    return status.st_mtime_ns, status.st_size
 
 
 def _print_now(number: str) -> str | None:
     chapter = int(number.split(".")[0])
-    folder = next(iter(CHAPTERS.glob(f"ch{chapter:02d}_*")), None)
+    folder = next(iter(CHAPTERS.glob(f"ch{chapter:02d}_*/")), None)
     return None if folder is None else fingerprint(folder, number)
 
 
-def _write(progress: dict[str, str]) -> None:
-    numbers = sorted(progress, key=lambda number: [int(part) for part in number.split(".")])
-    lines = [f'"{number}" = "{progress[number]}"\n' for number in numbers]
-    replace_file(CHAPTERS / "progress.toml", HEADER + "".join(lines))
-
-
 @functools.lru_cache(maxsize=64)
-def _read(files: tuple[tuple[Path, int, int], ...]) -> tuple[str, dict[str, str]]:
-    """Read a chapter's files once: a hash of the given code, and each exercise's answers."""
+def _read(files: tuple[tuple[Path, tuple[int, int]], ...]) -> tuple[str, dict[str, str]]:
+    """Read a chapter's files once: a hash of the given code, and each exercise's answers.
+
+    Of a file that is not Python at the moment, the given code is the reference's, which the graders
+    of other exercises run, and all of its text counts as the answer to each of its exercises.
+    """
     given, answers = hashlib.sha256(), defaultdict[str, str](str)
-    for path, *_ in files:
+    for path, _ in files:
+        source, problem = read_leniently(path)
         if path.name == FILE:
-            _cut_tables(path, answers)
+            _cut_tables(source + problem, answers)
             continue
-        source = path.read_text("utf-8")
         given.update(path.name.encode())
+        rest, reference = source + problem, reference_of(path)
         try:
-            source = _cut_answers(source, answers)
-        except (SyntaxError, ValueError):  # not Python at the moment: hash its text
+            rest = _cut_answers(read_text(path), answers)
+        except (UnreadableFile, SyntaxError):
+            if reference.is_file():
+                theirs = defaultdict[str, str](str)
+                rest = _cut_answers(read_text(reference), theirs)
+                for number in theirs:
+                    answers[number] += source + problem
+        except ValueError:  # a mark in a wrong place: hash the text
             pass
-        given.update(source.encode())
+        given.update(rest.encode("utf-8", "surrogateescape"))
     return given.hexdigest(), answers
 
 
-def _cut_tables(path: Path, answers: dict[str, str]) -> None:
+def _cut_tables(text: str, answers: dict[str, str]) -> None:
     """Add the values of each table to `answers`; of a table that is not TOML, its text."""
-    text = path.read_text("utf-8")
     for number in {table.number for table in find_tables(text)}:
         try:
             answers[number] += repr(read_table(text, number))
         except tomllib.TOMLDecodeError:
-            answers[number] += text_of(path, number)
+            answers[number] += table_text(text, number)
 
 
 def _cut_answers(source: str, answers: dict[str, str]) -> str:
     """Move each answer of a file into `answers`, and return the rest, both as syntax trees."""
-    tree = ast.parse(source)
+    tree = parse(source)
     functions = functions_of(tree)
     for node in ast.walk(tree):
         if isinstance(node, Function | ast.ClassDef | ast.Module) and ast.get_docstring(node):

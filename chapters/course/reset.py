@@ -7,12 +7,22 @@ moment, the answer's end is found by the indent of its lines.
 
 import ast
 import contextlib
+import os
 from datetime import datetime
 from pathlib import Path
 
-from .answer_tables import FILE, blank_answers, find_tables, text_of
-from .exercise_marks import MARK, find_answers, functions_of, make_stub, stub_line
-from .files import CHAPTERS, reference_of, replace_file, shown
+from .answer_tables import FILE, answer_files, blank_answers, find_tables, text_of
+from .exercise_marks import MARK, find_answers, functions_of, make_stub, parse, stub_line
+from .files import (
+    CHAPTERS,
+    UnreadableFile,
+    read_bytes,
+    read_leniently,
+    read_text,
+    reference_of,
+    replace_file,
+    shown,
+)
 from .progress import delete_pass
 from .state import chapter_folder, find
 from .terminal import CourseError, say
@@ -27,16 +37,29 @@ def reset(number: str) -> None:
     """
     number = find(number).number
     for path in files_of(number):
-        before = path.read_text("utf-8") if path.exists() else ""
-        restored = restore_table if path.name == FILE else restore
-        after = restored(before, stubs_for(path, number), number, shown(path))
-        if after == before:
+        there = os.path.lexists(path)
+        content = read_bytes(path) if there else b""
+        before = content.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
+        after = restored(before, path, number)
+        if there and after == before:
             say(f"{shown(path)}: {number} is a stub already.")
             continue
-        backup = keep(path, number)
-        replace_file(path, after)
+        backup = keep(content, path, number)
+        ends = "\r\n" if b"\r\n" in content else "\n"
+        replace_file(path, after.replace("\n", ends).encode("utf-8", "surrogateescape"))
         say(f"{shown(path)}: {number} is a stub again. The file before is {shown(backup)}")
     delete_pass(number)
+
+
+def restored(before: str, path: Path, number: str) -> str:
+    """Return the text of a file with one answer replaced; of an empty file, the whole stub."""
+    reference = reference_of(path)
+    if not before.strip() and reference.is_file():
+        text = read_text(reference)
+        return blank_answers(text) if path.name == FILE else make_stub(text)
+    mark = "\ufeff" * before.startswith("\ufeff")
+    edit = restore_table if path.name == FILE else restore
+    return mark + edit(before.removeprefix("\ufeff"), stubs_for(path, number), number, shown(path))
 
 
 def files_of(number: str) -> list[Path]:
@@ -44,11 +67,16 @@ def files_of(number: str) -> list[Path]:
 
     Raises: CourseError when the exercise is marked in none.
     """
-    folder, files = chapter_folder(number), []
-    for path in [*sorted(folder.rglob("*.py")), folder / FILE]:
-        marked = [file for file in (path, reference_of(path)) if file.exists()]
-        if any(_holds(file, number) for file in marked):
-            files.append(path)
+    folder = chapter_folder(number)
+    theirs = [
+        folder / path.relative_to(reference_of(folder))
+        for path in answer_files(reference_of(folder))
+    ]
+    files = [
+        path
+        for path in sorted({*answer_files(folder), *theirs})
+        if any(_holds(file, number) for file in (path, reference_of(path)))
+    ]
     if not files:
         raise CourseError(f"No file in {shown(folder)} has the comment `# exercise {number}`.")
     return files
@@ -60,8 +88,8 @@ def stubs_for(path: Path, number: str) -> dict[str, str]:
     try:
         if path.name == FILE:
             return {number: blank_answers(text_of(source, number)).rstrip("\n")}
-        stub = make_stub(source.read_text("utf-8"))
-    except (SyntaxError, ValueError, KeyError):
+        stub = make_stub(read_text(source))
+    except (UnreadableFile, SyntaxError, ValueError, KeyError):
         return {}
     lines = stub.split("\n")
     answers = [answer for answer in find_answers(stub) if answer.number == number]
@@ -80,7 +108,7 @@ def restore(source: str, stubs: dict[str, str], number: str, name: str) -> str:
     """
     lines = source.split("\n")
     try:
-        tree = ast.parse(source)
+        tree = parse(source)
     except SyntaxError as error:
         return "\n".join(_cut_by_indent(lines, number, name, error))
     if not stubs:
@@ -130,13 +158,15 @@ def _spans(tree: ast.Module, source: str) -> dict[str, tuple[int, int]]:
     return spans
 
 
-def keep(path: Path, number: str) -> Path:
-    """Copy a file to chapters/backups/, named after the time and the exercise."""
-    BACKUPS.mkdir(exist_ok=True)
+def keep(content: bytes, path: Path, number: str) -> Path:
+    """Write a file's content to chapters/backups/, named after the time and the exercise."""
     when = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    backup = BACKUPS / f"{when}_{number}_{path.name}"
-    backup.write_bytes(path.read_bytes() if path.exists() else b"")
-    return backup
+    name, count = f"{when}_{number}_{path.name}", 1
+    while (BACKUPS / name).exists():
+        count += 1
+        name = f"{when}_{number}_{count}_{path.name}"
+    replace_file(BACKUPS / name, content)
+    return BACKUPS / name
 
 
 def _cut_by_indent(lines: list[str], number: str, name: str, error: SyntaxError) -> list[str]:
@@ -164,7 +194,7 @@ def _mark_lines(lines: list[str], number: str) -> list[int]:
 
 
 def _holds(path: Path, number: str) -> bool:
-    text = path.read_text("utf-8")
+    text = read_leniently(path)[0]
     if path.name == FILE:
         return any(table.number == number for table in find_tables(text))
     return bool(_mark_lines(text.split("\n"), number))

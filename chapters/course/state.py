@@ -6,13 +6,14 @@ middle of an edit can still be found.
 
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .answer_tables import FILE, find_tables, open_keys, read_table
+from .answer_tables import FILE, answer_files, find_tables, open_keys, read_table
 from .exercise_marks import MARK, stub_line
 from .exercise_pages import Exercise, numeric, read_exercises
-from .files import CHAPTERS, shown
+from .files import CHAPTERS, read_leniently, read_text, reference_of, shown
 from .progress import read_passes
 from .terminal import CourseError
 
@@ -28,6 +29,9 @@ class Place(NamedTuple):
     """Whether nothing is written there yet."""
     open: tuple[str, ...] = ()
     """The keys of a table whose value is a question mark."""
+
+    problem: str = ""
+    """Why the file cannot be read at the moment."""
 
     def __str__(self) -> str:
         return f"{shown(self.path)}:{self.line}"
@@ -57,11 +61,11 @@ def select(what: str | None, *, outdated: bool = False) -> Selection:
 
     Raises: CourseError when there is no such exercise or chapter.
     """
-    is_chapter = what is not None and what.isdigit()
+    is_chapter = what is not None and re.fullmatch("[0-9]{1,4}", what) is not None
     if outdated:
         title, old = "passed before your files changed", read_passes().outdated
         chosen = [found for found in exercises().values() if found.number in old]
-    elif what is not None and what.isdigit():
+    elif what is not None and is_chapter:
         title = chapter_folder(what).name
         chosen = [one for one in exercises().values() if numeric(one.number)[0] == int(what)]
     else:
@@ -84,7 +88,7 @@ def exercises() -> dict[str, Exercise]:
     """
     try:
         found = read_exercises()
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise CourseError(f"A heading in the book cannot be read. {error}") from None
     if not found:
         raise CourseError("There is no exercise in docs/; is this a whole clone of the course?")
@@ -103,7 +107,7 @@ def find(number: str | None) -> Exercise:
             raise CourseError("Every exercise is passed. Give a number, as in 2.4.")
         return following
     if number not in found:
-        if not re.fullmatch(r"\d+(\.\d*)?", number):
+        if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{0,4})?", number):
             raise CourseError(f"Expected an exercise such as 2.4, got {number}.")
         close = ", ".join(nearest(number, list(found)))
         raise CourseError(f"There is no exercise {number}. The nearest ones are {close}.")
@@ -122,9 +126,12 @@ def nearest(wanted: str, numbers: list[str], count: int = 3) -> list[str]:
     return sorted(numbers, key=distance)[:count]
 
 
-def next_exercise(core: bool = False) -> Exercise | None:
-    """Return the first exercise that is not passed, of the core path or of all; None if none."""
-    done = read_passes().current
+def next_exercise(core: bool = False, besides: str = "") -> Exercise | None:
+    """Return the first exercise that is not passed, of the core path or of all; None if none.
+
+    besides: an exercise that counts as passed.
+    """
+    done = read_passes().current | {besides}
     open_ones = (found for found in exercises().values() if found.number not in done)
     return next((found for found in open_ones if found.core or not core), None)
 
@@ -145,27 +152,36 @@ def chapter_folder(number: str) -> Path:
 
 
 def places(number: str) -> list[Place]:
-    """Find every mark of an exercise in the learner's files, in the order of the files' names."""
+    """Find every mark of an exercise in the learner's files, in the order of the files' names.
+
+    Where a file cannot be read as text, as a folder, the reference's marks are searched.
+    """
     found = []
-    for path in sorted(chapter_folder(number).rglob("*.py")):
-        lines = path.read_text("utf-8", errors="replace").splitlines()
-        for index, line in enumerate(lines):
-            mark = MARK.match(line.strip())
-            if mark and mark[1] == number:
-                below = next((rest.strip() for rest in lines[index + 1 :] if rest.strip()), "")
-                found.append(Place(path, index + 1, below == stub_line(number)))
-    return found + _tables(chapter_folder(number) / FILE, number)
+    for path in answer_files(chapter_folder(number)):
+        text, problem = read_leniently(path)
+        reference = reference_of(path)
+        if problem and not text and reference.is_file():
+            text = read_text(reference)
+        find_in = _tables if path.name == FILE else _marks
+        found += [place._replace(problem=problem) for place in find_in(path, text, number)]
+    return found
 
 
-def _tables(path: Path, number: str) -> list[Place]:
+def _marks(path: Path, text: str, number: str) -> Iterator[Place]:
+    lines = text.splitlines()
+    for index, line in enumerate(lines):
+        mark = MARK.match(line.strip())
+        if mark and mark[1] == number:
+            below = next((rest.strip() for rest in lines[index + 1 :] if rest.strip()), "")
+            yield Place(path, index + 1, below == stub_line(number))
+
+
+def _tables(path: Path, text: str, number: str) -> Iterator[Place]:
     """Find an exercise's table; one that is not TOML at the moment has no open keys."""
-    text = path.read_text("utf-8", errors="replace") if path.is_file() else ""
-    found = []
     for table in (table for table in find_tables(text) if table.number == number):
         try:
             answers = read_table(text, number)
         except tomllib.TOMLDecodeError:
             answers = {}
         left = open_keys(answers)
-        found.append(Place(path, table.first_line, bool(left) and len(left) == len(answers), left))
-    return found
+        yield Place(path, table.first_line, bool(left) and len(left) == len(answers), left)

@@ -4,12 +4,18 @@ Output is coloured and Markdown is rendered only in a terminal, with rich instal
 not set. Everything else here is standard library, because set-up runs before any package is there.
 """
 
+import functools
 import os
 import subprocess
 import sys
 import time
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
+
+HIDDEN = ("Cc", "Cf", "Cs")
+"""Unicode's categories of control characters, invisible marks, and bytes without a meaning."""
+MOST_PRINTED, MOST_LINES = 2000, 20
 
 
 class CourseError(Exception):
@@ -28,6 +34,33 @@ def in_colour() -> bool:
 def say(text: str = "") -> None:
     """Write a line."""
     print(text, flush=True)
+
+
+@functools.cache
+def warn(text: str) -> None:
+    """Write a line about something that the command does not depend on, once."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """Write control characters as escapes, so that they cannot change the terminal."""
+    return "".join(
+        char if char in "\n\t" or unicodedata.category(char) not in HIDDEN else escaped(char)
+        for char in text
+    )
+
+
+def escaped(char: str) -> str:
+    """Write one character as Python does in a string."""
+    return char.encode("unicode_escape").decode()
+
+
+def shortened(text: str) -> str:
+    """Cut a text that an answer printed to a screenful."""
+    if len(text) <= MOST_PRINTED and text.count("\n") <= MOST_LINES:
+        return printable(text)
+    lines = text[:MOST_PRINTED].splitlines()[:MOST_LINES]
+    return "\n".join([*map(printable, lines), f"... ({len(text):,} characters in all)"])
 
 
 def heading(text: str) -> None:

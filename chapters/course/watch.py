@@ -1,22 +1,18 @@
 """`mi watch`: grade again whenever a file of the learner's is saved.
 
-A worker process imports torch and pytest and then waits for an exercise number; a save sends it
-one, it grades once and ends, and the next worker starts. The imports take about 2.7 s (measured on
-two cores), most graders a fraction of a second, so a grade is shown in well under a second instead
-of three, and no module is ever reloaded. A save during a grade ends that grade and starts another.
-
-`python -m chapters.course.watch` runs the worker.
+A child process imports torch and pytest in advance and then waits. A save lets it grade, and the
+next child starts. The imports take about 2.7 s (measured on two cores), most graders a fraction of
+a second, so a grade is shown in well under a second instead of three, and no module is ever
+reloaded. A save during a grade ends that grade and starts another.
 """
 
-import os
-import subprocess
-import sys
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .files import CHAPTERS, ROOT
-from .state import chapter_folder, find, next_exercise
-from .terminal import say
+from .check import Grading, grade
+from .files import CHAPTERS
+from .grading_process import GradingProcess
+from .state import chapter_folder, find, next_exercise, select
+from .terminal import CourseError, say
 
 if TYPE_CHECKING:
     from watchfiles import PythonFilter
@@ -25,7 +21,6 @@ TICK_MS = 200
 #: What lies in chapters/ and is not an answer; the tools write these themselves.
 NOT_ANSWERS = [CHAPTERS / name for name in ("course", "backups", "progress.toml", "hints.toml")]
 SLOW_IMPORTS = ("torch", "pytest", "jaxtyping", "beartype")
-WORKER = (sys.executable, "-m", "chapters.course.watch")
 
 
 def watch(number: str | None = None) -> int:
@@ -64,62 +59,40 @@ def only_answers() -> "PythonFilter":
 
 
 class Grader:
-    """The worker that waits, and the one that grades."""
+    """The child process that waits, and the grading that runs."""
 
-    def __init__(self, command: tuple[str, ...] = WORKER):
-        self.command = command
-        self.waiting = self._start()
-        self.grading: subprocess.Popen[str] | None = None
+    def __init__(self) -> None:
+        self.waiting = GradingProcess(SLOW_IMPORTS)
+        self.grading: Grading | None = None
 
     def grade(self, number: str) -> None:
-        """Send an exercise to the waiting worker; a grade that is still running is ended."""
-        self._end(self.grading)
-        self.grading = self.waiting
-        if self.grading.stdin is not None:
-            self.grading.stdin.write(number + "\n")
-            self.grading.stdin.close()
-        self.waiting = self._start()
+        """Let the waiting child grade an exercise; a grade that still runs is ended."""
+        self._end_grading()
+        try:
+            self.grading = Grading(select(number), own=False, child=self.waiting)
+        except CourseError as error:
+            say(str(error))
+            return
+        self.waiting = GradingProcess(SLOW_IMPORTS)
 
     def finished(self) -> int | None:
-        """Return the exit status of a grade that has ended, once; else None."""
-        if self.grading is None or self.grading.poll() is None:
-            return None
-        code, self.grading = self.grading.returncode, None
-        return code
+        """Report a grade that has ended and return its status, once; else None."""
+        try:
+            if self.grading is None or not self.grading.step(0):
+                return None
+            status = grade(self.grading)
+        except CourseError as error:
+            say(str(error))
+            status = 1
+        self._end_grading()
+        return status
 
     def stop(self) -> None:
         """End both processes."""
-        self._end(self.grading)
-        self._end(self.waiting)
+        self._end_grading()
+        self.waiting.end()
 
-    def _start(self) -> "subprocess.Popen[str]":
-        """Start a worker in a process group of its own, so that Ctrl-C reaches `mi watch` only."""
-        group: dict[str, Any] = {"process_group": 0}
-        if sys.platform == "win32":
-            group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-        return subprocess.Popen(
-            list(self.command), stdin=subprocess.PIPE, text=True, cwd=ROOT, **group
-        )
-
-    def _end(self, process: "subprocess.Popen[str] | None") -> None:
-        if process is not None and process.poll() is None:
-            process.kill()
-            process.wait()
-
-
-def work() -> int:
-    """Import what is slow, wait for an exercise number, and grade it once.
-
-    When the input closes without a number, `mi watch` has ended, and so does the worker.
-    """
-    from .commands import main
-
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    for name in SLOW_IMPORTS:
-        import_module(name)
-    number = sys.stdin.readline().strip()
-    return main(["check", number]) if number else 0
-
-
-if __name__ == "__main__":
-    sys.exit(work())
+    def _end_grading(self) -> None:
+        if self.grading is not None:
+            self.grading.end()
+        self.grading = None

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from chapters.course.answer_tables import FILE, open_keys, read_table
+from chapters.course.files import UnreadableFile, read_text
 
 #: An answers.toml -> the text that is read instead of the file's (`mistakes.in_place`).
 REPLACED: dict[Path, str] = {}
@@ -33,11 +34,13 @@ def table(folder: Path, number: str) -> Answers:
     path = folder / FILE
     shown = "/".join(path.parts[-3:])
     where, back = f'{shown}: the table ["{number}"]', f"`mi reset {number}` brings it back"
-    if not path.is_file():
+    if not path.exists():
         pytest.fail(f"{shown} is gone; {back}", pytrace=False)
     try:
-        text = REPLACED.get(path) or path.read_text("utf-8-sig", errors="replace")
+        text = REPLACED.get(path) or read_text(path)
         values = read_table(text, number)
+    except UnreadableFile as error:
+        pytest.fail(str(error), pytrace=False)
     except KeyError:
         pytest.fail(f"{where} is gone; {back}", pytrace=False)
     except tomllib.TOMLDecodeError as error:

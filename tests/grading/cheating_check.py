@@ -1,84 +1,63 @@
-"""Reject a submission that looks its answers up instead of giving them.
+"""Tell a learner whose answer takes its value from the reference or from the tests.
 
-This reads the learner's files and runs nothing. It finds what a learner might try by accident or in
-a hurry: importing solutions, reading the tests, setting what is graded. It is not a sandbox: for a
-class, grade in a separate process, against your own copy of the tests.
+Only the answer to the exercise at hand is read, and the imports that it uses. `mi check` is for the
+learner, who may look at everything. A grade comes from a command of its own, which runs elsewhere.
 """
 
 import ast
-import re
+from collections.abc import Iterator
 from pathlib import Path
 
-MODULES = {"solutions", "tests", "pytest", "_pytest", "importlib", "inspect", "gc", "runpy"}
-NAMES = {"current_exercise", "import_hook", "__import__", "__closure__", "__wrapped__"}
-NAMES |= {"__dispatch__", "exec", "eval"}
-WORDS = re.compile(r"\b(solutions|tests|progress\.toml)\b")
-WORTH_READING = re.compile(rf"\b({'|'.join(sorted(MODULES | NAMES))}|modules|course|progress)\b")
+from chapters.course.answer_tables import FILE, answer_files
+from chapters.course.exercise_marks import find_answers, functions_of, parse
+from chapters.course.files import UnreadableFile, read_text, shown
+
+GRADING = {"solutions", "tests", "chapters.course", "course"}
 
 
-def offence(folder: Path, solutions: Path) -> str | None:
-    """Describe what a workbook does that is not allowed, or None; given code may do it.
+def offence(folder: Path, number: str) -> str | None:
+    """Describe an import of the reference or the tests that an answer uses; None if there is none.
 
-    Without solutions/ there is nothing to look up, and given code is not known.
+    A file that cannot be read is reported where it is imported.
     """
-    if not solutions.is_dir():
-        return None
-    for path in sorted(folder.glob("ch[0-9][0-9]_*/**/*.py")):
-        source = path.read_text("utf-8", errors="replace")
-        if not WORTH_READING.search(source):
+    for path in answer_files(folder):
+        try:
+            source = "" if path.name == FILE else read_text(path)
+            answers = [answer for answer in find_answers(source) if answer.number == number]
+            tree = parse(source)
+        except (UnreadableFile, SyntaxError, ValueError):
             continue
-        given = solutions / path.relative_to(folder)
-        model = given.read_text("utf-8") if given.is_file() else ""
-        if source == model:
-            continue
-        allowed = {what for what, _ in _uses(model)}
-        for what, line in _uses(source):
-            if what not in allowed:
-                shown = path.relative_to(folder.parent).as_posix()
+        functions, outside = functions_of(tree), dict(_imports(tree.body))
+        for answer in answers:
+            statements = [s for s in functions[answer.qualname].body if s.lineno > answer.mark_line]
+            for line, module in _used(statements, outside):
                 return (
-                    f"{shown}, line {line}: {what} has no place in an answer, so nothing here is "
-                    "graded; an answer computes what it returns and neither looks the reference's "
-                    "up nor touches the grading"
+                    f"{shown(path)}, line {line}: the answer uses {module}, so nothing is graded; "
+                    "an answer computes what it returns"
                 )
     return None
 
 
-def _uses(source: str):
-    """Yield (what, line) for everything in a file that an answer may not use."""
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:  # reported where the file is imported
-        return
-    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
-        for what in _forbidden(node):
-            yield what, getattr(node, "lineno", 0)
-        text = getattr(node, "value", None) if isinstance(node, ast.Constant) else None
-        if isinstance(text, str) and WORDS.search(text) and id(node) not in prose:
-            yield f"the string {text[:40]!r}", node.lineno
+def _used(statements: list[ast.stmt], outside: dict[str, str]) -> Iterator[tuple[int, str]]:
+    """Yield (line, module) for each import of the grading's modules that some statements use."""
+    nodes = [node for statement in statements for node in ast.walk(statement)]
+    for node in nodes:
+        for _, module in _imports([node]):
+            yield node.lineno, module
+        if isinstance(node, ast.Name) and node.id in outside:
+            yield node.lineno, outside[node.id]
 
 
-def _forbidden(node: ast.AST):
-    """Yield the imports and names of one node that an answer may not use."""
-    for module in _imports(node):
-        root, *rest = module.split(".")
-        if root in MODULES or module == "sys.modules" or "course" in {root, *rest[:1]}:
-            yield f"the import of {module}"
-    if isinstance(node, ast.Name) and node.id in NAMES:
-        yield f"the name {node.id}"
-    if isinstance(node, ast.Attribute) and node.attr in NAMES - {"eval", "exec"}:
-        yield f"the name {node.attr}"
-    if isinstance(node, ast.Attribute) and ast.unparse(node) == "sys.modules":
-        yield "the name sys.modules"
-
-
-def _imports(node: ast.AST) -> list[str]:
-    """The modules, and names in modules, that one import statement asks for."""
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    if not isinstance(node, ast.ImportFrom):
-        return []
-    names = [alias.name for alias in node.names]
-    if not node.module:
-        return names
-    return [node.module] if node.level else [f"{node.module}.{name}" for name in names]
+def _imports(nodes: list[ast.stmt] | list[ast.AST]) -> Iterator[tuple[str, str]]:
+    """Yield (name, module) for each name that an import takes from the grading's modules."""
+    for node in nodes:
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        above = f"{node.module or ''}." if isinstance(node, ast.ImportFrom) else ""
+        relative = isinstance(node, ast.ImportFrom) and node.level > 0
+        for alias in node.names:
+            module = (above + alias.name).lstrip(".")
+            roots = {module.split(".")[0], ".".join(module.split(".")[:2])}
+            found = roots & (GRADING if relative else GRADING - {"course"})
+            if found and not (relative and found <= {"solutions", "tests"}):
+                yield (alias.asname or alias.name).split(".")[0], module

@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from chapters.course.files import UnreadableFile
+from chapters.course.terminal import printable
+
+UNREADABLE = "Until this file can be read, its exercises cannot be graded."
 STUB = re.compile(r"exercise (\d+\.\d+)(: .+)?$")
 LINES, WIDTH = 12, 300
 
@@ -26,6 +30,8 @@ def explain(failure: pytest.ExceptionInfo, item: pytest.Item) -> tuple[list[str]
     where = _learners_line(failure, item)
     if isinstance(error, SyntaxError):
         return _syntax(error, item.config.rootpath), []
+    if isinstance(error, UnreadableFile):
+        return [str(error), UNREADABLE], []
     if type(error).__name__ == "TypeCheckError":
         return _shapes(str(error)), where
     if isinstance(error, AssertionError):
@@ -41,7 +47,7 @@ def _syntax(error: SyntaxError, root: Path) -> list[str]:
     text = (error.text or "").rstrip("\n")
     caret = " " * max((error.offset or 1) - 1, 0) + "^"
     lines = [f"{name}, line {error.lineno}: {error.msg}", f"    {text}", f"    {caret}"]
-    return [*lines, "Python cannot read this file, so no grader that needs it can run."]
+    return [*map(printable, lines), UNREADABLE]
 
 
 def _claim(message: str, item: pytest.Item) -> list[str]:
@@ -57,7 +63,7 @@ def _claim(message: str, item: pytest.Item) -> list[str]:
 def _failed(message: str, item: pytest.Item) -> list[str]:
     """The grader's own words, the error that was not raised, or the time limit."""
     if message.startswith("Timeout"):
-        return [f"{_name(item)}: stopped after too long a time; does a loop never end?"]
+        return [f"{_name(item)}: stopped, because it waits, or this machine is very busy"]
     if message.startswith("DID NOT RAISE"):
         error = message.removeprefix("DID NOT RAISE ").replace("<class '", "").replace("'>", "")
         return [f"{_name(item)}: expected {error}, got no error"]
@@ -115,5 +121,5 @@ def _shown(path: str | Path, root: Path) -> str:
 
 def _short(text: str) -> list[str]:
     """A text cut to a screenful, each line to a few hundred letters."""
-    lines = [line[:WIDTH] for line in text.rstrip().splitlines()]
+    lines = [printable(line[:WIDTH]) for line in text.rstrip().splitlines()]
     return lines if len(lines) <= LINES else [*lines[:LINES], "..."]

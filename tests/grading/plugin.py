@@ -19,9 +19,19 @@ import pytest
 from chapters.course import import_hook
 from chapters.course.answer_tables import FILE, find_tables
 from chapters.course.exercise_marks import MARK
+from chapters.course.files import read_leniently
+from chapters.course.terminal import shortened
 
-from . import answer_tables_fixture, cheating_check, evidence, failure_report, naming, skip_rules
-from .progress_recorder import Recorder
+from . import (
+    answer_tables_fixture,
+    cheating_check,
+    evidence,
+    failure_report,
+    limits,
+    naming,
+    skip_rules,
+)
+from .progress_recorder import Hooks, Recorder
 from .replay import NUMBER as EXERCISE
 from .replay import RUN, graded
 
@@ -36,7 +46,7 @@ MARKERS = {
     "crosscheck": "compares with the transformers library",
 }
 RECORDER = pytest.StashKey[Recorder]()
-OFFENCE = pytest.StashKey[str | None]()
+OFFENCES = pytest.StashKey[dict[str, str | None]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,10 +57,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--slow", action="store_true", help="run also what trains something")
 
 
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Add the hook that receives notes on a session."""
+    pluginmanager.add_hookspecs(Hooks)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, one per exercise, and turn the shape checks on."""
     config.stash[RECORDER] = Recorder(config)
     config.pluginmanager.register(config.stash[RECORDER])
+    config.pluginmanager.register(limits)
     for name, meaning in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
     for number in _numbers():
@@ -70,9 +86,9 @@ def _numbers() -> set[str]:
     found = {number for page in pages for number in re.findall(r"(?m)^###\s+(\d+\.\d+)\b", page)}
     for tree in ("solutions", "chapters"):
         for path in (ROOT / tree).glob("ch*/**/*.py"):
-            found.update(re.findall(f"(?m){MARK.pattern}", path.read_text("utf-8")))
+            found.update(re.findall(f"(?m){MARK.pattern}", read_leniently(path)[0]))
         for path in (ROOT / tree).glob(f"ch*/{FILE}"):
-            found.update(table.number for table in find_tables(path.read_text("utf-8")))
+            found.update(table.number for table in find_tables(read_leniently(path)[0]))
     return found
 
 
@@ -139,15 +155,17 @@ def pytest_runtest_protocol(item: pytest.Item):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Fail a submission that looks the answers up, before any line of it runs."""
-    impl, known = item.config.getoption("--impl"), item.config.stash
-    if number_of(item) is None or impl == "solutions":
+    """Fail an answer that is looked up, before any line of it runs."""
+    impl, number = item.config.getoption("--impl"), item.stash.get(EXERCISE, None)
+    if number is None or impl == "solutions":
         return
-    if OFFENCE not in known:
+    known = item.config.stash.setdefault(OFFENCES, {})
+    if number not in known:
         folder = Path(import_module(impl).__path__[0])
-        known[OFFENCE] = cheating_check.offence(folder, ROOT / "solutions")
-    if known[OFFENCE]:
-        pytest.fail(known[OFFENCE], pytrace=False)
+        chapter = next(iter(folder.glob(f"ch{int(number.split('.')[0]):02d}_*/")), None)
+        known[number] = chapter and cheating_check.offence(chapter, number)
+    if known[number]:
+        pytest.fail(known[number], pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -159,6 +177,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     if plain and call.excinfo:  # pytest's own account costs more than most grades, and is not shown
         item.repr_failure = lambda failure, style=None: ""
     report = yield
+    report.sections = [(name, shortened(text)) for name, text in report.sections]
     end: str | None = ""
     if report.failed and call.excinfo:
         end = _shorten(report, call.excinfo, item, plain)

@@ -1,74 +1,66 @@
-"""What a submission may not do, and what it may."""
+"""Whether an answer looks its value up: only its own code and the imports that it uses count."""
 
 import pytest
 
 from .cheating_check import offence
 
-FORBIDDEN = [
-    "from solutions.ch02_small.a import double",
-    "import solutions as s",
-    "import tests.grading",
-    "from tests.grading import variants",
-    "import pytest",
-    "import importlib",
-    "import chapters; chapters.course.import_hook.current_exercise = None",
-    "from chapters import course",
-    "import chapters.course.import_hook",
-    "from ..course import import_hook",
-    "from ..course.import_hook import dispatch",
-    "from .. import course",
-    "from sys import modules",
-    "import sys; x = sys.modules",
-    "x = open('solutions/ch02_small/a.py').read()",
-    "x = __import__('solut' + 'ions')",
-    "x = (lambda: 0).__closure__",
-    "x = print.__wrapped__",
-    "exec('x = 1')",
-    "eval('1')",
+LOOKED_UP = [
+    ("", "from solutions.ch02_small.a import double"),
+    ("", "import solutions as s"),
+    ("", "import tests.grading"),
+    ("", "import chapters.course.import_hook"),
+    ("", "from ..course import import_hook"),
+    ("import solutions", "x = solutions.ch02_small.a.double(2)"),
+    ("from tests import grading as g", "x = g"),
+    ("from chapters import course", "x = course.import_hook"),
 ]
-ALLOWED = [
-    '"""The solutions of other people, and their tests."""',
-    "# import solutions",
-    "import torch.testing",
-    "from ..ch01_small import a",
-    "from . import b",
-    "from chapters.ch01_small.a import double",
-    "model.eval()",
-    "model.modules()",
-    "x = 'the test of time'",
-    "def broken(:",
+HONEST = [
+    ("", 'print("solutions found", 3)'),
+    ("", 'raise ValueError("tests have shown that solutions differ")'),
+    ("", "# import solutions"),
+    ("import gc", "gc.collect()"),
+    ("import inspect", "inspect.signature(print)"),
+    ("import importlib", "importlib.import_module('math')"),
+    ("", "tests = solutions = course = 3"),
+    ("", "eval('1'); exec('x = 1')"),
+    ("import torch.testing", "torch.testing"),
+    ("import solutions", "pass"),
+    ("from ..ch01_small import solutions", "x = solutions"),
+    ("", "def broken(:"),
 ]
+FILE = """{above}
+
+
+def double(x):
+    # exercise 2.1
+    {line}
+
+
+def half(x):
+    # exercise 2.2
+    import solutions
+"""
 
 
 @pytest.fixture
-def submit(tmp_path):
-    def submit(line: str, given: str = "") -> str | None:
-        for tree, text in (("mine", f"x = 1\n{line}\n"), ("solutions", given)):
-            folder = tmp_path / tree / "ch02_small" / "part"
-            folder.mkdir(parents=True)
-            (folder / "a.py").write_text(text, "utf-8")
-        return offence(tmp_path / "mine", tmp_path / "solutions")
+def said(tmp_path):
+    def said(above: str, line: str) -> str | None:
+        (tmp_path / "a.py").write_text(FILE.format(above=above, line=line), "utf-8")
+        return offence(tmp_path, "2.1")
 
-    return submit
+    return said
 
 
-@pytest.mark.parametrize("line", FORBIDDEN)
-def test_looking_answers_up_is_refused_with_file_and_line(submit, line):
-    said = submit(line)
-    assert said and said.startswith("mine/ch02_small/part/a.py, line 2: the ")
+@pytest.mark.parametrize(("above", "line"), LOOKED_UP)
+def test_an_answer_that_is_looked_up_is_named_by_its_line(said, above, line):
+    assert "a.py, line 6: the answer uses " in (said(above, line) or "")
 
 
-@pytest.mark.parametrize("line", ALLOWED)
-def test_ordinary_code_is_allowed(submit, line):
-    assert submit(line) is None
+@pytest.mark.parametrize(("above", "line"), HONEST)
+def test_words_and_other_exercises_are_not_judged(said, above, line):
+    assert said(above, line) is None
 
 
-def test_what_is_given_is_allowed(submit):
-    assert submit("import inspect", given="import inspect\n") is None
-
-
-def test_a_table_of_answers_is_data_and_may_say_anything(submit, tmp_path):
-    assert submit("x = 2") is None
-    table = tmp_path / "mine/ch02_small/answers.toml"
-    table.write_text('["2.1"]\nwhy = "import solutions; see the tests"\n', "utf-8")
-    assert offence(tmp_path / "mine", tmp_path / "solutions") is None
+def test_a_table_of_answers_may_contain_anything(tmp_path):
+    (tmp_path / "answers.toml").write_text('["2.1"]\nwhy = "import solutions"\n', "utf-8")
+    assert offence(tmp_path, "2.1") is None

@@ -144,12 +144,12 @@ def test_a_broken_file_is_named_by_all_its_graders(course):
 
 
 def test_an_answer_that_is_looked_up_fails_and_is_not_run(course):
-    page = course.root / "chapters/ch02_sums/more.py"
-    page.write_text('"""Solutions."""\nimport solutions\n\nprint("it " + "ran")\n', "utf-8")
-    course.page.write_text(course.page.read_text("utf-8") + "\n\nfrom . import more\n", "utf-8")
+    course.answer("2.1", "print('it ' + 'ran')", "from solutions import ch02_sums")
+    course.answer("2.2", "print('solutions found', number)  # tests", "return self.total")
     done = pytest_in(course, "-s")
-    assert done.stdout.count("chapters/ch02_sums/more.py, line 2: the import of solutions") == 3
-    assert done.returncode == 1 and "passed" not in done.stdout and "it ran" not in done.stdout
+    assert done.stdout.count("sums.py, line 8: the answer uses solutions.ch02_sums") == 1
+    assert "solutions found" in done.stdout, "another exercise is graded"
+    assert done.returncode == 1 and "it ran" not in done.stdout
 
 
 def test_all_of_my_own_runs_no_reference(course):
@@ -182,10 +182,18 @@ def test_points_are_added_and_xml_reports_name_exercises(course):
     assert suite.find("testcase/properties/property[@value='2.10']") is not None
 
 
-def test_a_todo_survives_other_processes(course):
+def test_other_processes_find_todos_points_and_passes(course):
     pytest.importorskip("xdist")
-    done = pytest_in(course, "-p", "xdist", "-n", "1")
-    assert "3 todo" in done.stdout and done.returncode == 0
+    course.answer("2.1", "return 2 * number")
+    done = pytest_in(course, "-p", "xdist", "-n", "2")
+    assert "2 todo" in done.stdout and done.returncode == 0
+    assert "points: 1 of 6" in done.stdout
+    assert '"2.1"' in (course.root / "chapters/progress.toml").read_text("utf-8")
+
+
+def test_points_are_those_of_the_graded_exercises(course):
+    course.answer("2.1", "return 2 * number")
+    assert "points: 1 of 1\n" in pytest_in(course, "-m", "2.1").stdout
 
 
 def test_a_test_of_two_exercises_is_an_error(course):

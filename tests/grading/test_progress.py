@@ -80,7 +80,7 @@ def test_progress_is_a_readable_sorted_file(page):
     progress.forget_pass("2.1")
     lines = (page.parents[1] / "progress.toml").read_text("utf-8").splitlines()
     assert [line.split(" = ")[0] for line in lines[1:]] == ['"2.2"', '"2.10"']
-    assert progress.read_progress().keys() == {"2.2", "2.10"}
+    assert progress.record_file().read().keys() == {"2.2", "2.10"}
     assert not list(page.parents[1].glob("*.part"))
 
 

@@ -1,0 +1,132 @@
+"""Stop a grader that computes for too long, and restore what an answer changed in torch.
+
+A grader may use 15 seconds of CPU time in each of its phases, so a busy machine stops none. After
+the first one that is stopped, the others of its exercise fail at once. Without a parent process
+(`mi check` has one), pytest-timeout stops what only waits.
+"""
+
+import builtins
+import contextlib
+import math
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from chapters.course.time_limit import CPU_SECONDS, CPU_SECONDS_IF_SLOW
+
+from .replay import NUMBER
+
+STOPPED = pytest.StashKey[dict[str, str]]()
+EVERY_FILE = "every exercise"
+NOT_RUN = "Not run, because an earlier grader was stopped."
+TORCH = "torch torch.nn torch.nn.functional torch.linalg torch.special torch.fft torch.autograd"
+
+
+class Stopped(pytest.fail.Exception):
+    """A grader that was stopped: a BaseException, which `except Exception` lets through."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Fail the other graders of an exercise that was stopped, before they run."""
+    stopped = item.config.stash.setdefault(STOPPED, {})
+    words = stopped.get(item.stash.get(NUMBER, ""), stopped.get(EVERY_FILE))
+    if words and NUMBER in item.stash:
+        raise Stopped(words, pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True, specname="pytest_runtest_setup")
+def guard_fixtures(item: pytest.Item):
+    """Run the fixtures of a grader, which import the learner's files."""
+    with guarded(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item):
+    """Run a grader."""
+    with guarded(item):
+        return (yield)
+
+
+@contextlib.contextmanager
+def guarded(item: pytest.Item) -> Iterator[None]:
+    """Limit the CPU time of one phase of a grader, and name what it changed in torch."""
+    if NUMBER not in item.stash:
+        yield
+        return
+    before = functions_now()
+    try:
+        with cpu_limit(CPU_SECONDS_IF_SLOW if item.get_closest_marker("slow") else CPU_SECONDS):
+            yield
+    except pytest.fail.Exception as error:
+        if str(error).startswith(("Stopped after", "Timeout")):
+            stopped = item.config.stash.setdefault(STOPPED, {})
+            stopped[_blamed(error, item)] = NOT_RUN
+        raise
+    finally:
+        replaced = restore(before)
+        if replaced:
+            pytest.fail(
+                f"Your code replaced {', '.join(replaced)} for everything that runs after it. "
+                "Define a function of another name instead.",
+                pytrace=False,
+            )
+
+
+def _blamed(error: BaseException, item: pytest.Item) -> str:
+    """The exercise of the grader, or every one if importing a file did not end."""
+    trace = error.__traceback__
+    package = item.config.getoption("--impl") + ".ch"
+    while trace:
+        code, names = trace.tb_frame.f_code, trace.tb_frame.f_globals
+        if code.co_name == "<module>" and str(names.get("__name__")).startswith(package):
+            return EVERY_FILE
+        trace = trace.tb_next
+    return item.stash[NUMBER]
+
+
+@contextlib.contextmanager
+def cpu_limit(seconds: float) -> Iterator[None]:
+    """Raise `Stopped` in Python code that uses more CPU time, where the system has such a clock."""
+    main = threading.current_thread() is threading.main_thread()
+    if not hasattr(signal, "setitimer") or not main:
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        raise Stopped(f"Stopped after {seconds:.0f} s of CPU time: does a loop never end?")
+
+    handler = signal.signal(signal.SIGPROF, stop)
+    timer = signal.setitimer(signal.ITIMER_PROF, seconds, 1.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, *timer)
+        signal.signal(signal.SIGPROF, handler)
+
+
+def functions_now() -> list[tuple[str, Any, dict[str, Any]]]:
+    """The functions of torch and Python that an answer might replace, by where they are."""
+    places: list[tuple[str, Any]] = [("builtins", builtins), ("math", math)]
+    places += [(name, sys.modules[name]) for name in TORCH.split() if name in sys.modules]
+    if "torch" in sys.modules:
+        torch = sys.modules["torch"]
+        places += [("torch.Tensor", torch.Tensor), ("torch.nn.Module", torch.nn.Module)]
+    return [(name, place, dict(vars(place))) for name, place in places]
+
+
+def restore(before: list[tuple[str, Any, dict[str, Any]]]) -> list[str]:
+    """Put functions back that are others now or gone, and return their names."""
+    changed = []
+    for name, place, functions in before:
+        now = vars(place)
+        for key, value in functions.items():
+            if now.get(key) is not value and callable(value):
+                setattr(place, key, value)
+                changed.append(f"{name}.{key}")
+    return changed
