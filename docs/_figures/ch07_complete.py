@@ -13,19 +13,21 @@ from docs._figures.lib.plotting import publish
 def main() -> None:
     """Draw one point per set K."""
     facts = load()
-    sets = facts["completeness"]
+    measured = facts["completeness"]
+    before = measured["whole"][1]
+    sets = {name: of["scores"] for name, of in measured.items() if "scores" in of}
     kinds = {
         kind: {name: sets[name] for name in sets if name.split(" ")[0] == kind}
         for kind in ("random", "greedy")
     }
     classes = {name: sets[name] for name in facts["classes"]}
+    outside = {name: of["change"] for name, of in measured.items() if name.startswith("outside")}
     whole = [facts["circuit"][1], facts["whole"][1]]
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         scatter(axes, kinds, classes, whole)
 
-    before = load("paths")["whole, sets K"]
     worst = max(sets, key=lambda name: abs(sets[name][0] - sets[name][1]))
     publish(
         "ch07_complete",
@@ -36,17 +38,26 @@ def main() -> None:
         numbers={
             "sets": sets,
             "incompleteness": {name: abs(c - m) for name, (c, m) in sets.items()},
+            "gap, model minus circuit": {name: measured[name]["gap"] for name in sets},
             "worst": worst,
             "greedy sets": facts["greedy sets"],
             "whole": before,
             "change of the model, percent": {
-                name: 100 * (m / before - 1) for name, (_, m) in classes.items()
+                name: percent(measured[name]["change"], before) for name in classes
+            },
+            "heads outside, percent": {
+                name: percent(change, before) for name, change in outside.items()
             },
         },
         sources=[__file__],
         seeds=[0],
         size=(5.2, 4.9),
     )
+
+
+def percent(change: list[float], before: float) -> list[float]:
+    """Express a change of F and its interval as percent of the model's F."""
+    return [100 * value / before for value in change]
 
 
 def scatter(axes: Axes, kinds: dict[str, Any], classes: dict[str, Any], whole: list[float]) -> None:

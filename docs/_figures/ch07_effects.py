@@ -18,16 +18,21 @@ SHARE = 0.02
 def main() -> None:
     """Draw one panel per step."""
     facts = load()
-    losses = {step: [-effect for effect in facts["effects"][step]] for step in STEPS}
+    losses = {step: [-effect for effect in facts["steps"][step]["means"]] for step in STEPS}
     found = {
         step: [(n, h) for n, h in members(facts) if STEP_OF.get(n, "direct") == step]
         for step in STEPS
     }
     least = SHARE * facts["chosen"]["clean"][1]
+    screened = {step: facts["steps"][step]["screened"] for step in STEPS}
+    frozen = {
+        step: {head: -screened[step][head]["frozen"]["mean"] for _, head in found[step]}
+        for step in STEPS
+    }
 
     def draw(figure: Figure) -> None:
         for axes, step in zip(figure.subplots(4, 1, sharex=True), STEPS, strict=True):
-            panel(axes, losses[step], found[step], least)
+            panel(axes, losses[step], found[step], frozen[step], least)
             axes.set_title(STEPS[step], loc="left", fontsize=9.5)
         axes.set(xlabel="layer", xlim=(-0.8, 32.8))
         figure.supylabel("loss of logit difference", fontsize=9.5)
@@ -36,7 +41,7 @@ def main() -> None:
     publish(
         "ch07_effects",
         draw,
-        alt=alt_text(losses, found),
+        alt=alt_text(losses, frozen, found),
         numbers={
             "prompts": facts["prompts"],
             "least": least,
@@ -44,7 +49,25 @@ def main() -> None:
                 step: {head: loss_of(losses[step], head) for _, head in found[step]}
                 for step in STEPS
             },
+            "found, frozen": frozen,
+            "standard errors": {
+                step: {
+                    head: {way: of[way]["z"] for way in ("recomputed", "frozen")}
+                    for head, of in screened[step].items()
+                    if head in frozen[step]
+                }
+                for step in STEPS
+            },
             "largest of the others": rest,
+            "not selected, but large": {
+                step: {
+                    head: of
+                    for head, of in screened[step].items()
+                    if not of["selected"]
+                    and max(abs(of[way]["mean"]) for way in ("recomputed", "frozen")) >= least
+                }
+                for step in STEPS
+            },
         },
         sources=[__file__],
         seeds=range(5),
@@ -66,13 +89,23 @@ def largest_other(losses: list[float], found: list[str]) -> dict[str, Any]:
     return {"head": names[best], "loss": losses[best]}
 
 
-def panel(axes: Axes, losses: list[float], found: list[tuple[str, str]], least: float) -> None:
-    """Draw all heads as dots over their layers, those that were found in colour."""
+def panel(
+    axes: Axes,
+    losses: list[float],
+    found: list[tuple[str, str]],
+    frozen: dict[str, float],
+    least: float,
+) -> None:
+    """Draw all heads as dots over their layers, those that were found in colour.
+
+    A hollow marker is the effect of the same head with MLPs frozen.
+    """
     soft = mpl.rcParams["axes.edgecolor"]
     axes.axhspan(-least, least, color=soft, alpha=0.14, lw=0)
     layers = [index // N_HEADS for index in range(len(losses))]
     axes.plot(layers, losses, ".", ms=3, color=soft, alpha=0.8)
-    top, bottom = max(*losses, least), min(*losses, -least)
+    top = max(*losses, *frozen.values(), least)
+    bottom = min(*losses, *frozen.values(), -least)
     gap = 0.17 * (top - bottom)
     at = {head: (int(head.split(".")[0]), loss_of(losses, head)) for _, head in found}
     # Where another head follows two or three layers later at the same height, there is no room.
@@ -84,6 +117,8 @@ def panel(axes: Axes, losses: list[float], found: list[tuple[str, str]], least: 
         colour, marker = style_of(name)
         layer, loss = at[head]
         shift = -1.0 if head in left else 1.0
+        axes.plot([layer, layer], [loss, frozen[head]], color=colour, lw=0.8, alpha=0.7)
+        axes.plot([layer], [frozen[head]], ls="", marker=marker, ms=5, mfc="none", color=colour)
         axes.plot([layer], [loss], ls="", marker=marker, ms=5.5, color=colour)
         style = {"arrowstyle": "-", "color": colour, "lw": 0.7, "shrinkA": 0, "shrinkB": 3}
         axes.annotate(
@@ -107,13 +142,21 @@ def near(at: dict[str, tuple[int, float]], one: str, other: str, gap: float) -> 
     return abs(at[one][1] - at[other][1]) < gap
 
 
-def alt_text(losses: dict[str, list[float]], found: dict[str, list[tuple[str, str]]]) -> str:
-    """List the heads found in each step, with the loss along their paths."""
+def alt_text(
+    losses: dict[str, list[float]],
+    frozen: dict[str, dict[str, float]],
+    found: dict[str, list[tuple[str, str]]],
+) -> str:
+    """List the heads found in each step, with the loss along their paths in both ways."""
     parts = []
     for step, title in STEPS.items():
-        heads = ", ".join(f"{h} ({n}) {loss_of(losses[step], h):.2f}" for n, h in found[step])
+        heads = ", ".join(
+            f"{h} ({n}) {loss_of(losses[step], h):.2f}, frozen {frozen[step][h]:.2f}"
+            for n, h in found[step]
+        )
         parts.append(f"{title}: {heads or 'none'}.")
-    return "Loss of logit difference when a head is corrupted along a path. " + " ".join(parts)
+    intro = "Loss of logit difference when a head is corrupted along a path, with MLPs recomputed "
+    return intro + "and frozen. " + " ".join(parts)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ ROWS = {
     "whole": "full model",
     "circuit": "circuit",
     "explained": "circuit without\nunexplained heads",
-    "without name movers": "model without\nname movers",
+    "without name movers, means": "model without\nname movers (means)",
+    "without name movers, resampling": "model without name\nmovers (resampling)",
     "nothing": "all heads\nablated",
 }
 
@@ -18,6 +19,8 @@ ROWS = {
 def main() -> None:
     """Draw one row per set of heads that is kept."""
     facts = load()
+    for way in ("means", "resampling"):
+        facts[f"without name movers, {way}"] = facts["movers"][way]["all"]["left"]
     chance = facts["random circuits"]
     names = [*ROWS.values(), f"{len(chance)} random\ncircuits"]
 
@@ -58,7 +61,7 @@ def main() -> None:
         },
         sources=[__file__],
         seeds=range(5),
-        size=(5.2, 3.6),
+        size=(5.4, 4.0),
     )
 
 

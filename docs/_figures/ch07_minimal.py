@@ -18,11 +18,13 @@ def main() -> None:
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         for row, node in enumerate(nodes):
-            (value, removed), colour = found[node], style_of(kind[node.split(" ")[0]])[0]
-            axes.barh([row], [100 * value / whole], height=0.66, color=colour)
+            low, value, high = (100 * one / whole for one in found[node]["change"])
+            colour = style_of(kind[node.split(" ")[0]])[0]
+            axes.barh([row], [value], height=0.66, color=colour)
+            axes.plot([low, high], [row, row], color=mpl.rcParams["text.color"], lw=1.1)
             axes.annotate(
-                f"{100 * value / whole:.0f} %   {removed}",
-                (100 * value / whole, row),
+                f"{value:.0f} %   {found[node]['removed']}",
+                (max(value, high), row),
                 (5, 0),
                 textcoords="offset points",
                 va="center",
@@ -33,11 +35,12 @@ def main() -> None:
         for tick, node in zip(axes.get_yticklabels(), nodes, strict=True):
             tick.set_color(style_of(kind[node.split(" ")[0]])[0])
         axes.axvline(1, ls=":", lw=1.2, color=mpl.rcParams["text.color"])
-        most = max(100 * value / whole for value, _ in found.values())
-        axes.set(xlabel="change of F, % of F(M)", xlim=(0, 2.2 * most))
+        most = max(100 * of["change"][2] / whole for of in found.values())
+        least_low = min(100 * of["change"][0] / whole for of in found.values())
+        axes.set(xlabel="change of F, % of F(M)", xlim=(min(0, least_low), 2.1 * most))
         axes.set_title("F changes most when K is", loc="right", fontsize=9)
 
-    least = min(nodes, key=lambda node: found[node][0])
+    least = min(nodes, key=lambda node: found[node]["change"][1])
     publish(
         "ch07_minimal",
         draw,
@@ -45,7 +48,9 @@ def main() -> None:
         numbers={
             "whole": whole,
             "nodes": {node: found[node] for node in nodes},
-            "percent": {node: 100 * found[node][0] / whole for node in nodes},
+            "percent": {
+                node: [100 * one / whole for one in found[node]["change"]] for node in nodes
+            },
             "least": least,
         },
         sources=[__file__],
@@ -54,10 +59,11 @@ def main() -> None:
     )
 
 
-def alt_text(found: dict[str, list], whole: float) -> str:
+def alt_text(found: dict[str, dict], whole: float) -> str:
     """List every bar."""
     bars = (
-        f"{node} {100 * value / whole:.0f} ({removed})" for node, (value, removed) in found.items()
+        f"{node} {100 * of['change'][1] / whole:.0f} ({of['removed']})"
+        for node, of in found.items()
     )
     intro = "Change of F without a node, in percent of F(M), and the K that shows it: "
     return intro + "; ".join(bars) + "."

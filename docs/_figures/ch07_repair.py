@@ -14,7 +14,7 @@ def main() -> None:
     """Draw direct against total effects above, and rising contributions below."""
     facts = load()
     writers = [(n, h) for n, h in members(facts) if STEP_OF.get(n, "direct") == "direct"]
-    risen = facts["backup"]
+    risen = facts["movers"]["backup"]["heads"]
 
     def draw(figure: Figure) -> None:
         upper, lower = figure.subplots(2, 1, height_ratios=(1.25, 1))
@@ -29,7 +29,8 @@ def main() -> None:
         numbers={
             "prompts": facts["prompts"],
             "whole": facts["whole"],
-            "without name movers": facts["without name movers"],
+            "without name movers": {way: facts["movers"][way] for way in ("resampling", "means")},
+            "95 % of the other heads rise less than": facts["movers"]["backup"]["others"],
             "heads": {
                 head: {key: facts["heads"][head][key] for key in ("direct", "total", "self-repair")}
                 for _, head in writers
@@ -114,7 +115,7 @@ def alt_text(facts: dict[str, Any], writers: list[tuple[str, str]]) -> str:
     )
     risen = ", ".join(
         f"{head} {before[1]:.2f} to {after[1]:.2f}"
-        for head, (before, after, _) in list(facts["backup"].items())[:5]
+        for head, (before, after, _) in list(facts["movers"]["backup"]["heads"].items())[:5]
     )
     return (
         f"Direct and total effects on the logit difference: {pairs}. Direct contributions that "

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from docs._figures.ioi.circuit_tests import interval
 from docs._figures.ioi.experiment import EACH, PATHS, draw_halves
+from docs._figures.ioi.fingerprint import behaviour_hash
 from docs._figures.ioi.style import WEIGHTS, interval_text, load, whisker
 from docs._figures.lib.cached_steps import CachedSteps
 from docs._figures.lib.models import load_with_tokenizer
@@ -20,7 +21,8 @@ from docs._figures.lib.plotting import publish
 from solutions.ch02_transformer import HookedTransformer, Site
 from solutions.ch05_patching import Intervention, cache_sites, logit_diff_from_resid, patch_sweep
 from solutions.ch07_ioi import IOIPrompts, name_corruption, single_tokens
-from solutions.ch07_ioi.counterfactuals import PositionSignal, TokenSignal
+from solutions.ch07_ioi.counterfactuals import PositionSignal, TokenSignal, mirror_pairs
+from solutions.ch07_ioi.heads import average_pairs
 from solutions.ch07_ioi.sentences import NAMES
 
 SEEDS, N_RANDOM = (0, 1, 2), 20
@@ -42,11 +44,15 @@ def main() -> None:
     sets = {"S-inhibition": mine}
     if "subject suppressor" in classes:
         sets["and subject suppressors"] = [*mine, *classes["subject suppressor"]]
-    steps = CachedSteps("ioi_signals", 1, [SEEDS, EACH], [*PATHS, __file__])
+    steps = CachedSteps("ioi_signals", 1, [SEEDS, EACH, WEIGHTS, behaviour_hash()], [__file__])
     found = steps("signals", lambda: measure(sets), sets)
+
+    def over_pairs(values: Tensor) -> Tensor:
+        return average_pairs(values, found["pair"])
+
     rows = {f"{token} {position}": place for place, (token, position) in enumerate(KINDS)}
     table = {
-        name: {row: interval(values[place]) for row, place in rows.items()}
+        name: {row: interval(over_pairs(values[place])) for row, place in rows.items()}
         for name, values in found["sets"].items()
     }
 
@@ -61,6 +67,8 @@ def main() -> None:
         numbers={
             "model": WEIGHTS,
             "prompts": len(SEEDS) * EACH,
+            "pairs": len(SEEDS) * EACH // 2,
+            "fit": {name: additive_fit(of) for name, of in table.items()},
             "heads": {name: [f"{a}.{b}" for a, b in one] for name, one in sets.items()},
             "table": table,
             "seeds": {row: each[place] for row, place in rows.items()},
@@ -110,7 +118,21 @@ def measure(sets: dict[str, Heads]) -> dict[str, Any]:
     return {
         "sets": dict(zip(sets, split, strict=True)),
         "random": values[len(chosen) :].mean(dim=1).tolist(),
+        "pair": mirror_pairs(prompts),
     }
+
+
+def additive_fit(rows: dict[str, list[float]]) -> dict[str, float]:
+    """Fit a row's mean by a token and a position signal, least squares, as the paper does.
+
+    A signal is 1 if kept, -1 if inverted, 0 if random.
+    """
+    size = {"original": 1.0, "random": 0.0, "inverted": -1.0}
+    signals = torch.tensor([[size[token], size[position], 1.0] for token, position in KINDS])
+    means = torch.tensor([rows[f"{token} {position}"][1] for token, position in KINDS])
+    token, position, constant = torch.linalg.lstsq(signals, means).solution.tolist()
+    largest = (signals @ torch.tensor([token, position, constant]) - means).abs().max().item()
+    return {"token": token, "position": position, "constant": constant, "largest error": largest}
 
 
 def at_end(heads: Heads) -> list[Site]:

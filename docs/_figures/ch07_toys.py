@@ -25,6 +25,7 @@ from solutions.ch07_ioi.heads import (
     receivers,
     role_attention,
     select_significant,
+    senders,
     site_positions,
 )
 from toy_models import folder
@@ -66,10 +67,8 @@ class Bench:
 
     def effects(self, role: str, into: Sequence[Site] = ()) -> Tensor:
         """Measure the effect of each head at a role, [layer, head, batch]."""
-        positions = getattr(self.positions, role)
-        effects = path_effects(
-            self.model, self.prompts, self.corrupted, positions, into, self.metric
-        )
+        sites = senders(self.model, getattr(self.positions, role))
+        effects = path_effects(self.model, self.prompts, self.corrupted, sites, into, self.metric)
         return effects.unflatten(0, (len(self.model.blocks), -1))
 
     def loss(self, heads: Sequence[Head], role: str, into: Sequence[Site] = ()) -> float:

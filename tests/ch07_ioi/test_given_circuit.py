@@ -132,9 +132,9 @@ def test_empty_circuits_raise(prompts, circuit, build):
 def test_equal_clean_and_corrupted_prompts_raise(prompts, heads, build):
     drawn = random_prompts(prompts, 4, N_POS, D_VOCAB, 1)
     model = build("gpt2", n_layers=3)
-    end = drawn.positions.end
+    senders = heads.senders(model, drawn.positions.end)
     with pytest.raises(ValueError, match="a patch between equal prompts changes nothing"):
-        heads.path_effects(model, drawn, drawn, end, [], metric_of(model, 1))
+        heads.path_effects(model, drawn, drawn, senders, [], metric_of(model, 1))
     with pytest.raises(ValueError, match="a patch between equal prompts changes nothing"):
         heads.direct_and_total_effects(model, drawn, drawn, [(0, 1)], metric_of(model, 1))
 

@@ -67,10 +67,10 @@ class PaperChecks:
 
     def ranked(self, into):
         """Rank heads by their effect along the paths from END, those that help most first."""
+        senders = self.heads.senders(self.model, self.few.positions.end)
         effects = self.heads.path_effects(
-            self.model, self.few, self.corrupted, self.few.positions.end, into,
-            self.metric(self.few),
-        )  # fmt: skip
+            self.model, self.few, self.corrupted, senders, into, self.metric(self.few)
+        )
         return [divmod(i, self.model.config.n_heads) for i in effects.mean(1).argsort().tolist()]
 
     def queries(self, movers):

@@ -2,39 +2,55 @@
 
 `python -m docs._figures.ioi.experiment` takes about 25 minutes of one thread, continues after an
 interruption, and writes docs/figures/ch07_circuit.json, from which chapter 7's figures are drawn.
+A change of the rule that selects heads keeps the measured effects (fingerprint.py).
 
 1. Five seeds draw 40 prompts each: 20 to choose heads on and 20 to measure them on, with other
    names. Half of each are copies with swapped names.
 2. Heads are found by path patching (search.py), then measured by attention, copying and ablation.
-3. Their circuit is tested: faithful, complete, minimal, and against random circuits.
+3. The name movers are ablated alone and together (name_movers.py).
+4. The circuit is tested: faithful, complete, minimal, and against random circuits.
+
+A prompt and its copy with swapped names are one draw: all intervals resample such pairs.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from docs._figures.ioi.circuit_tests import interval, run_circuit_tests
+from docs._figures.ioi.circuit_tests import (
+    as_circuit,
+    make_evaluator,
+    pair_interval,
+    run_circuit_tests,
+)
+from docs._figures.ioi.fingerprint import behaviour_hash, prompt_hash
+from docs._figures.ioi.name_movers import run_mover_tests
+from docs._figures.ioi.style import WEIGHTS
 from docs._figures.lib.cached_steps import CachedSteps
-from docs._figures.lib.figure_files import FIGURES, write_metadata
-from solutions.ch02_transformer import load_pretrained
-from solutions.ch05_patching import logit_diff, logit_diff_from_resid
+from docs._figures.lib.figure_files import FIGURES, hash_sources, write_metadata
+from solutions.ch02_transformer import Site, load_pretrained
+from solutions.ch05_patching import logit_diff_from_resid
+from solutions.ch05_patching.metrics import unpatched
 from solutions.ch07_ioi import IOIPrompts, abc_corruption, draw_prompts, single_tokens
-from solutions.ch07_ioi.counterfactuals import swap_names
+from solutions.ch07_ioi.counterfactuals import mirror_pairs, swap_names
 from solutions.ch07_ioi.heads import (
+    average_pairs,
     copy_score,
     direct_and_total_effects,
-    role_attention,
+    path_effects,
+    role_attentions,
     self_repair,
+    site_positions,
 )
 from solutions.ch07_ioi.prompts import RolePositions
-from solutions.ch07_ioi.search import CircuitSearch
+from solutions.ch07_ioi.search import CircuitSearch, PathEffects
 from solutions.ch07_ioi.sentences import NAMES
 
 SEEDS = (0, 1, 2, 3, 4)
 EACH = 20
 """Prompts per seed in each half."""
-STEPS = 19
 PATHS = (
     "solutions/ch05_patching/path.py",
     "solutions/ch05_patching/sweep.py",
@@ -47,8 +63,12 @@ PATHS = (
     "solutions/ch07_ioi/circuit.py",
 )
 """The code that the numbers depend on."""
-ATTENTION = (("end", "io"), ("end", "s2"), ("s2", "s1"), ("s2", "s1_next"), ("s1_next", "s1"))
-"""(query, key) roles between which attention is measured."""
+HERE = tuple(
+    f"docs/_figures/ioi/{name}.py" for name in ("circuit_sweep", "circuit_tests", "name_movers")
+)
+"""The code of the tests of the circuit."""
+ATTENTION = {"end": ("io", "s1", "s1_next", "s2"), "s2": ("s1", "s1_next"), "s1_next": ("s1",)}
+"""Query role -> key roles to which attention is measured."""
 
 
 class Half(NamedTuple):
@@ -96,25 +116,33 @@ def draw_halves(tokenizer: Any) -> list[Half]:
 
 
 def find(model: Any, half: Half, steps: CachedSteps) -> tuple[dict, dict]:
-    """Find the classes of heads; return them with the effect of every head at every step."""
+    """Find the classes of heads; return them with the effects and the heads of every step."""
     clean, corrupted = half
     metric = logit_diff_from_resid(model, clean.io_token, clean.s_token)
     search = CircuitSearch(model, clean, corrupted, metric)
-    effects = {"direct": steps("path to logits", search.effects_on_logits)}
+
+    def step(name: str, measure: Callable[[], PathEffects], given: Any = None) -> PathEffects:
+        return PathEffects(*steps(name, lambda: list(measure()), given))
+
+    effects = {"direct": step("path to logits", search.effects_on_logits)}
     writers = search.classify_direct_heads(effects["direct"])
-    movers = writers["name mover"]
-    effects["queries"] = steps("path to queries", lambda: search.effects_on_queries(movers), movers)
+    movers = sorted(writers["name mover"])
+    effects["queries"] = step("path to queries", lambda: search.effects_on_queries(movers), movers)
     inhibitors = search.classify_query_heads(effects["queries"])
-    readers = inhibitors["S-inhibition"] + writers.get("subject suppressor", [])
-    effects["subject"] = steps("path to S2", lambda: search.effects_on_s2_readers(readers), readers)
+    readers = sorted(inhibitors["S-inhibition"] + writers.get("subject suppressor", []))
+    effects["subject"] = step("path to S2", lambda: search.effects_on_s2_readers(readers), readers)
     s2_heads = search.classify_s2_heads(effects["subject"])
-    induction = s2_heads["induction"]
-    effects["keys"] = steps("path to keys", lambda: search.effects_on_keys(induction), induction)
+    induction = sorted(s2_heads["induction"])
+    effects["keys"] = step("path to keys", lambda: search.effects_on_keys(induction), induction)
     found = (writers, inhibitors, s2_heads, search.classify_key_heads(effects["keys"]))
-    return one_class_each(found, tuple(effects.values()), model.config.n_heads), effects
+    selected = [search.significant(one) for one in effects.values()]
+    classes = one_class_each(found, selected, model.config.n_heads)
+    return classes, {name: summarize(one, search) for name, one in effects.items()}
 
 
-def one_class_each(found: tuple[dict, ...], effects: tuple[Tensor, ...], n_heads: int) -> dict:
+def one_class_each(
+    found: tuple[dict, ...], effects: list[dict[int, float]], n_heads: int
+) -> dict[str, list[tuple[int, int]]]:
     """Merge the classes of all steps: a head gets the class in which its effect is largest.
 
     Unexplained heads are kept only where they write to the answer; in the later steps many heads
@@ -126,7 +154,7 @@ def one_class_each(found: tuple[dict, ...], effects: tuple[Tensor, ...], n_heads
             if step > 0 and name == "unexplained":
                 continue
             for layer, head in heads:
-                size = effect[layer * n_heads + head].mean().abs().item()
+                size = abs(effect[layer * n_heads + head])
                 if size > best.get((layer, head), (0.0, ""))[0]:
                     best[layer, head] = (size, name)
     names = {name for _, name in best.values()}
@@ -137,18 +165,35 @@ def one_class_each(found: tuple[dict, ...], effects: tuple[Tensor, ...], n_heads
     }
 
 
+def summarize(effects: PathEffects, search: CircuitSearch) -> dict[str, Any]:
+    """List the means of all heads, and for screened ones both ways with their standard errors."""
+    n_heads, selected = search.model.config.n_heads, search.significant(effects)
+    screened = {}
+    for row, sender in enumerate(effects.screened.tolist()):
+        layer, head = divmod(sender, n_heads)
+        ways = {"recomputed": effects.recomputed[row], "frozen": effects.frozen[row]}
+        screened[f"{layer}.{head}"] = {
+            "selected": sender in selected,
+            **{way: {"mean": one.mean(), "z": standard_errors(one)} for way, one in ways.items()},
+        }
+    return {"means": effects.means, "screened": screened}
+
+
+def standard_errors(pairs: Tensor) -> float:
+    """Divide the mean by its standard error; 0 where nothing varies."""
+    error = pairs.std() / len(pairs) ** 0.5
+    return (pairs.mean() / error).item() if error else 0.0
+
+
 def measure(model: Any, half: Half, classes: dict, steps: CachedSteps) -> dict:
     """Measure each head on the other half: attention, copying, direct and total effects."""
     clean, corrupted = half
     metric = logit_diff_from_resid(model, clean.io_token, clean.s_token)
     heads = sorted({head for found in classes.values() for head in found})
-    attention = {
-        f"{query} to {key}": steps(
-            f"{query} to {key}",
-            lambda q=query, k=key: role_attention(model, clean, q, k),  # type: ignore[misc]
-        )
-        for query, key in ATTENTION
-    }
+    attention: dict[str, Tensor] = {}
+    for query, keys in ATTENTION.items():
+        found = steps(query, lambda q=query, k=keys: role_attentions(model, clean, q, k))  # type: ignore[misc]
+        attention |= {f"{query} to {key}": one for key, one in zip(keys, found, strict=True)}
     copies = steps(
         "copying", lambda: [copy_score(model, clean, heads, sign) for sign in (1, -1)], heads
     )
@@ -157,13 +202,26 @@ def measure(model: Any, half: Half, classes: dict, steps: CachedSteps) -> dict:
         lambda: list(direct_and_total_effects(model, clean, corrupted, heads, metric)),
         heads,
     )
+    end = site_positions(clean.positions.end)
+    sites = [[Site("attn.hook_z", layer, head=head, position=end)] for layer, head in heads]
+    recomputed = steps(
+        "direct, MLPs recomputed",
+        lambda: -path_effects(model, clean, corrupted, sites, [], metric),
+        heads,
+    )
+    pair = mirror_pairs(clean)
     return {
         f"{layer}.{head}": {
-            **{name: interval(found[layer, head]) for name, found in attention.items()},
-            "copies": interval(copies[0][i]),
-            "copies negatively": interval(copies[1][i]),
-            "direct": interval(direct[i]),
-            "total": interval(total[i]),
+            **{name: pair_interval(of[layer, head], clean) for name, of in attention.items()},
+            "copies": pair_interval(copies[0][i], clean),
+            "copies negatively": pair_interval(copies[1][i], clean),
+            "direct": pair_interval(direct[i], clean),
+            "direct, standard errors": standard_errors(average_pairs(direct[i], pair)),
+            "direct, MLPs recomputed": pair_interval(recomputed[i], clean),
+            "direct, MLPs recomputed, standard errors": standard_errors(
+                average_pairs(recomputed[i], pair)
+            ),
+            "total": pair_interval(total[i], clean),
             "self-repair": self_repair(direct[i], total[i]).item(),
         }
         for i, (layer, head) in enumerate(heads)
@@ -174,33 +232,42 @@ def measure(model: Any, half: Half, classes: dict, steps: CachedSteps) -> dict:
 def describe(model: Any, half: Half) -> dict[str, Any]:
     """Measure the model itself on one half."""
     clean = half.clean
-    scores = [
-        logit_diff(model(prompts.tokens)[:, -1], clean.io_token, clean.s_token) for prompts in half
-    ]
+    metric = logit_diff_from_resid(model, clean.io_token, clean.s_token)
+    scores = [unpatched(model, prompts.tokens, metric) for prompts in half]
     return {
-        "clean": interval(scores[0]),
-        "ABC": interval(scores[1]),
+        "clean": pair_interval(scores[0], clean),
+        "ABC": pair_interval(scores[1], clean),
         "accuracy": (scores[0] > 0).float().mean().item(),
     }
 
 
 def main() -> None:
     """Run all steps and write the numbers."""
+    sources = hash_sources([*PATHS, *HERE, __file__])
     model, tokenizer = load_pretrained("smollm2-135m")
     chosen, measured = draw_halves(tokenizer)
-    steps = CachedSteps("ioi", STEPS, [SEEDS, EACH], PATHS)
+    behaviour = behaviour_hash()
+    given = [WEIGHTS, behaviour, *(prompt_hash(one) for one in (*chosen, *measured))]
+    steps = CachedSteps("ioi", 10, given, [])
+    tests = CachedSteps("ioi tests", 7, given, HERE)
     numbers: dict[str, Any] = {
         "prompts": len(measured.clean.tokens),
+        "pairs": int(mirror_pairs(measured.clean).max()) + 1,
+        "behaviour": behaviour,
         "chosen": describe(model, chosen),
         "measured": describe(model, measured),
     }
-    classes, effects = find(model, chosen, steps)
+    classes, numbers["steps"] = find(model, chosen, steps)
     numbers["classes"] = {name: [f"{a}.{b}" for a, b in heads] for name, heads in classes.items()}
-    numbers["effects"] = {name: found.mean(dim=1) for name, found in effects.items()}
     numbers["heads"] = measure(model, measured, classes, steps)
-    numbers |= run_circuit_tests(model, tokenizer, measured.clean, classes, steps)
+    evaluator = make_evaluator(model, tokenizer, measured.clean)
+    circuit = as_circuit(classes)
+    nodes = [node for members in circuit.values() for node in members]
+    movers = circuit["name mover"]
+    numbers["movers"] = run_mover_tests(evaluator, measured.corrupted, movers, nodes, tests)
+    numbers |= run_circuit_tests(model, evaluator, circuit, tests)
     alt = "The IOI circuit of SmolLM2-135M-Instruct: every number of chapter 7's main experiment."
-    write_metadata(FIGURES / "ch07_circuit.json", alt, [*PATHS, __file__], numbers, SEEDS)
+    write_metadata(FIGURES / "ch07_circuit.json", alt, sources, numbers, SEEDS)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from docs._figures.ioi.circuit_tests import N_SMALL, interval
-from docs._figures.ioi.experiment import EACH, PATHS, SEEDS, Half, draw_halves
+from docs._figures.ioi.circuit_tests import pair_interval, select_pairs
+from docs._figures.ioi.experiment import PATHS, SEEDS, Half, draw_halves
+from docs._figures.ioi.fingerprint import behaviour_hash, prompt_hash
 from docs._figures.ioi.style import STEP_OF, STEPS, STYLES, WEIGHTS, load
 from docs._figures.lib.cached_steps import CachedSteps
-from docs._figures.lib.figure_files import FIGURES, write_metadata
+from docs._figures.lib.figure_files import FIGURES, hash_sources, write_metadata
 from solutions.ch02_transformer import HookedTransformer, Site, load_pretrained
 from solutions.ch05_patching import logit_diff_from_resid, path_patch
 from solutions.ch05_patching.metrics import unpatched
@@ -73,7 +74,7 @@ def measure_others(
     found = {head for one in heads.values() for head in one}
     n_heads = model.config.n_heads
     left = [(a, b) for a in range(len(model.blocks)) for b in range(n_heads) if (a, b) not in found]
-    few = prompts.select(torch.linspace(0, len(prompts.tokens) - 1, FEW).round().long())
+    few = prompts.select(select_pairs(prompts, FEW))
     attention = {}
     for name in sorted({style.attention for style in STYLES.values() if style.attention}):
         query, key = name.split(" to ")
@@ -89,22 +90,17 @@ def measure_others(
     return {"attention": attention, "copies": {"mean": copies.mean().item(), "most": copies.max()}}
 
 
-def full_model_score(model: HookedTransformer, prompts: IOIPrompts) -> float:
-    """Compute F of the full model on the prompts on which sets K are tried."""
-    few = prompts.select(torch.linspace(0, len(prompts.tokens) - 1, N_SMALL).round().long())
-    metric = logit_diff_from_resid(model, few.io_token, few.s_token)
-    return unpatched(model, few.tokens, metric).mean().item()
-
-
 def main() -> None:
     """Measure, and write the numbers."""
+    sources = hash_sources([*PATHS, __file__])
     heads: dict[str, Any] = {
         name: [tuple(map(int, head.split("."))) for head in one]
         for name, one in load()["classes"].items()
     }
     model, tokenizer = load_pretrained("smollm2-135m")
     half = draw_halves(tokenizer)[1]
-    steps = CachedSteps("ioi_paths", 10, [SEEDS, EACH], [*PATHS, __file__])
+    given = [WEIGHTS, behaviour_hash(), *(prompt_hash(one) for one in half)]
+    steps = CachedSteps("ioi_paths", 10, given, [__file__])
     found: dict[str, Any] = {
         step: steps(
             step,
@@ -117,14 +113,13 @@ def main() -> None:
         "model": WEIGHTS,
         "prompts": len(half.clean.tokens),
         "paths": {
-            step: {head: interval(one) for head, one in losses.items()}
+            step: {head: pair_interval(one, half.clean) for head, one in losses.items()}
             for step, losses in found.items()
         },
         "others": measure_others(model, half.clean, heads, steps),
-        "whole, sets K": full_model_score(model, half.clean),
     }
     alt = "Effects of the circuit's heads along their paths, on prompts of the other half."
-    write_metadata(FIGURES / "ch07_paths.json", alt, [*PATHS, __file__], numbers, SEEDS)
+    write_metadata(FIGURES / "ch07_paths.json", alt, sources, numbers, SEEDS)
 
 
 if __name__ == "__main__":

@@ -35,12 +35,16 @@ class CachedSteps:
 
         given: plain values that this step depends on, besides those of the experiment.
         """
-        inputs = json.dumps([name, given, self.given], sort_keys=True, default=str)
-        key = hashlib.sha256(inputs.encode()).hexdigest()[:16]
-        path = self.folder / f"{key}.pt"
+        path = self.path(name, given)
         self.bar.set_postfix_str(name)
         if not path.is_file():
             with write_then_rename(path) as temporary:
                 torch.save(make(), temporary)
         self.bar.update()
         return torch.load(path, weights_only=True)
+
+    def path(self, name: str, given: Any = None) -> Path:
+        """Return the file of a step's result."""
+        inputs = json.dumps([name, given, self.given], sort_keys=True, default=str)
+        key = hashlib.sha256(inputs.encode()).hexdigest()[:16]
+        return self.folder / f"{key}.pt"

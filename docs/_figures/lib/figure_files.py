@@ -26,22 +26,31 @@ def replace_file(path: Path, text: str) -> None:
 def write_metadata(
     path: Path,
     alt: str,
-    sources: Iterable[Path | str],
+    sources: Iterable[Path | str] | Mapping[str, str],
     numbers: Mapping[str, Any] | None = None,
     seeds: Iterable[int] = (),
 ) -> None:
     """Write a figure's JSON: its alt text, numbers and seeds, and a hash of each source.
 
-    `sources` are files of this repository. A hash that differs from the file's `code_hash` means
-    that the code has changed since the figure was drawn.
+    `sources` are files of this repository, or their hashes from `hash_sources`. A hash that differs
+    from the file's `code_hash` means that the code has changed since the figure was drawn.
     """
+    hashes = dict(sources) if isinstance(sources, Mapping) else hash_sources(sources)
     metadata = {
         "alt": alt,
         "seeds": list(seeds),
-        "sources": {relative_path(source): code_hash(source) for source in sources},
+        "sources": hashes,
         "numbers": to_json(dict(numbers or {})),
     }
     replace_file(path, json.dumps(metadata, indent=1, ensure_ascii=False) + "\n")
+
+
+def hash_sources(sources: Iterable[Path | str]) -> dict[str, str]:
+    """Hash files of this repository by their relative paths.
+
+    A long experiment does so when it starts: the files may change while it runs.
+    """
+    return {relative_path(source): code_hash(source) for source in sources}
 
 
 def relative_path(source: Path | str) -> str:
