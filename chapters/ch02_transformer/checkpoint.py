@@ -39,19 +39,21 @@ def restore_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Adam
     weights = dict(model.named_parameters())
     try:
         with safe_open(path, framework="pt") as file:
-            meta, names = file.metadata() or {}, set(file.keys())
-            tensors = {name: file.get_tensor(name) for name in names}
-    except SafetensorError as error:
+            meta, tensors = file.metadata() or {}, {n: file.get_tensor(n) for n in file.keys()}
+    except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is damaged ({error}); delete it and start again") from error
     if meta.get("run") != run:
         raise ValueError(
             f"{path} belongs to another run or another model: expected {run}, "
             f"got {meta.get('run')}; delete it, or give another file"
         )
-    expected = {f"{kind}/{name}" for kind in ("weight", *MOMENTS) for name in weights}
-    if names != expected or any(
-        tensors[f"weight/{n}"].shape != w.shape for n, w in weights.items()
-    ):
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    expected = {
+        f"{kind}/{name}": torch.Size() if kind == "step" else weight.shape
+        for kind in ("weight", *MOMENTS)
+        for name, weight in weights.items()
+    }
+    if shapes != expected or not meta.get("step", "").isdecimal():
         raise ValueError(f"{path} holds the weights of another model; give another file")
     with torch.no_grad():
         for name, weight in weights.items():

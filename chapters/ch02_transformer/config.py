@@ -4,6 +4,7 @@ Every part takes its shape from this one record. What a block is made of (which 
 which position embeddings) is not a size; model.py defines it.
 """
 
+import math
 from dataclasses import dataclass
 
 
@@ -42,11 +43,15 @@ class TransformerConfig:
     def __post_init__(self) -> None:
         for name in ("n_layers", "d_model", "n_heads", "d_head", "d_mlp", "d_vocab", "n_ctx"):
             smallest = 0 if name in ("n_layers", "d_mlp") else 1
-            if getattr(self, name) < smallest:
-                raise ValueError(
-                    f"expected {name} of at least {smallest}, got {getattr(self, name)}"
-                )
-        if self.kv_heads < 1 or self.n_heads % self.kv_heads:
+            check_size(name, getattr(self, name), smallest)
+        for name in ("n_kv_heads", "rotary_dims"):
+            if getattr(self, name) is not None:
+                check_size(name, getattr(self, name), 1 if name == "n_kv_heads" else 0)
+        for name in ("eps", "rotary_base"):
+            value = getattr(self, name)
+            if type(value) not in (int, float) or not 0 <= value < math.inf:
+                raise ValueError(f"expected {name} as a finite number from 0, got {value!r}")
+        if self.n_heads % self.kv_heads:
             raise ValueError(
                 f"expected n_heads to be a multiple of n_kv_heads, so that each key head is used "
                 f"by equally many query heads, got n_heads={self.n_heads}, "
@@ -66,3 +71,9 @@ class TransformerConfig:
     def rotating(self) -> int:
         """Number of dimensions of a head that rotary embeddings rotate."""
         return self.d_head if self.rotary_dims is None else self.rotary_dims
+
+
+def check_size(name: str, value: int, smallest: int) -> None:
+    """Raise ValueError unless a size is a whole number of at least `smallest`, below 2^31."""
+    if type(value) is not int or not smallest <= value < 2**31:
+        raise ValueError(f"expected {name} as an integer of at least {smallest}, got {value!r:.40}")

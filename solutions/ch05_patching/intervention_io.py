@@ -126,8 +126,10 @@ def parse(content: bytes, path: str | os.PathLike[str]) -> list[Intervention]:
 def load_interventions(path: str | os.PathLike[str]) -> list[Intervention]:
     """Load interventions; `apply_interventions` checks whether a model has their sites.
 
-    Raises: ValueError with the place in the file.
+    Raises: ValueError with the place in the file, or for a pipe or device, which may have no end.
     """
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ValueError(f"{path}: expected a file, got a folder, a pipe or a device")
     with open(path, "rb") as file:
         return parse(file.read(MAX_BYTES + 1), path)
 

@@ -144,7 +144,7 @@ def test_with_observers_the_logits_agree_too(pair, lifted, tokens):
 def test_every_tensor_is_taken_tied_ones_once(pair, checkpoint_files, loading):
     theirs, ours, folder = pair
     stored = checkpoint_files.Weights(folder)
-    adapter = loading.choose_adapter(checkpoint_files.read_json(folder / "config.json"), folder)
+    adapter = loading.choose_adapter(loading.read_json(folder / "config.json"), folder)
     names = [name for name, _ in adapter.translate(stored, ours.config)]
     assert len(set(names)) == len(names), "expected each of our tensors once"
     assert stored.unused() == [], f"every tensor must be taken; left over: {stored.unused()}"

@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ def test_an_index_that_points_elsewhere_is_not_followed(load, sharded, name):
         (elsewhere / shard).write_bytes((folder / shard).read_bytes())
     moved = {key: named if file == shard else file for key, file in where.items()}
     tiny.write_index(folder, moved)
-    with pytest.raises(ValueError, match="expected files in the same folder"):
+    with pytest.raises(ValueError, match="expected safetensors files in the same folder"):
         load(folder)
 
 
@@ -105,13 +106,76 @@ def test_a_damaged_converted_model_is_refused_by_its_checksum(load, converted, f
         load("smollm2-135m")
 
 
+def flip_last_byte(path, *, keep_time):
+    """Change a file in place; with keep_time, as a failing disk does."""
+    before, content = path.stat(), bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    later = before.st_mtime_ns + (0 if keep_time else 1_000_000)
+    os.utime(path, ns=(before.st_atime_ns, later))
+
+
+def test_checksums_are_computed_once_until_a_file_changes(
+    load, converted, model_folders, monkeypatch
+):
+    digests, digest = [], hashlib.file_digest
+    monkeypatch.setattr(
+        model_folders.hashlib, "file_digest", lambda *a: digests.append(a) or digest(*a)
+    )
+    load("smollm2-135m")
+    assert len(digests) == 2, "expected every file to be hashed at the first load"
+    load("smollm2-135m")
+    assert len(digests) == 2, "expected the second load to trust size, time and inode"
+    flip_last_byte(converted / "model.safetensors", keep_time=False)
+    with pytest.raises(ValueError, match="model.safetensors is damaged"):
+        load("smollm2-135m")
+
+
+def test_a_replaced_file_is_hashed_again(load, converted):
+    load("smollm2-135m")
+    path = converted / "model.safetensors"
+    state, content = path.stat(), bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.rename(converted / "old")
+    path.write_bytes(content)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    with pytest.raises(ValueError, match="model.safetensors is damaged"):
+        load("smollm2-135m")
+
+
+@pytest.mark.parametrize("stamp", ["", "null", "{", '{"model.safetensors": []}', "[" * 10_000])
+def test_a_damaged_stamp_is_ignored(load, converted, stamp):
+    (converted / "verified.json").write_text(stamp, encoding="utf-8")
+    load("smollm2-135m")
+    flip_last_byte(converted / "model.safetensors", keep_time=False)
+    (converted / "verified.json").write_text(stamp, encoding="utf-8")
+    with pytest.raises(ValueError, match="model.safetensors is damaged"):
+        load("smollm2-135m")
+
+
+def test_a_read_only_cache_is_used_without_a_stamp(load, converted, model_folders, monkeypatch):
+    def fail(_):
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr(model_folders, "write_then_rename", fail)
+    assert load("smollm2-135m")(TOKENS).isfinite().all()
+    assert not (converted / "verified.json").exists()
+
+
 def test_a_converted_model_without_its_weights_is_refused(load, converted):
     (converted / "model.safetensors").unlink()
     with pytest.raises(ValueError, match=r"model.safetensors is missing; run `mi model`"):
         load("smollm2-135m")
 
 
-@pytest.mark.parametrize("record", ["{", "{}", '{"sha256": {}}', '{"sha256": "abc"}'])
+@pytest.mark.parametrize(
+    "record",
+    [
+        "", "null", "7", "{", "{}", '{"sha256": {}}', '{"sha256": "abc"}', "[" * 10_000,
+        '{"sha256": {"model.safetensors": null}}', '{"sha256": {"model.safetensors": 7}}',
+        '{"sha256": {"model.safetensors": "a", "../config.json": "b"}}',
+    ],
+)  # fmt: skip
 def test_a_converted_model_without_checksums_is_refused(load, converted, record):
     (converted / "source.json").write_text(record, encoding="utf-8")
     with pytest.raises(ValueError, match="source.json"):

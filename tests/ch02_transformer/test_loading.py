@@ -188,12 +188,21 @@ def test_a_wrong_shape_is_refused_and_both_shapes_named(load, tmp_path, name, sh
     refused(load, tiny.write(tmp_path, tiny.LLAMA, tensors), *words)
 
 
-@pytest.mark.parametrize("dtype", [torch.int8, torch.float8_e4m3fn, torch.int64, torch.complex64])
-def test_a_quantised_tensor_is_refused(load, tmp_path, dtype):
+@pytest.mark.parametrize(
+    ("dtype", "kind"),
+    [
+        (torch.int8, "I8"),
+        (torch.float8_e4m3fn, "F8_E4M3"),
+        (torch.int64, "I64"),
+        (torch.complex64, "C64"),
+        (torch.bool, "BOOL"),
+    ],
+)
+def test_a_quantised_tensor_is_refused(load, tmp_path, dtype, kind):
     tensors = tiny.llama_tensors(tiny.LLAMA)
     tensors["model.norm.weight"] = torch.ones(12).to(dtype)
     folder = tiny.write(tmp_path, tiny.LLAMA, tensors)
-    refused(load, folder, "model.norm.weight", dtype, "float16, bfloat16, float32 or float64")
+    refused(load, folder, "model.norm.weight", kind, "float16, bfloat16, float32 or float64")
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])

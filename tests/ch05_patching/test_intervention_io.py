@@ -1,6 +1,7 @@
 """Interventions as files: what is saved comes back bit for bit, and what is not one is refused."""
 
 import json
+import os
 import random
 
 import pytest
@@ -198,3 +199,12 @@ def test_an_interrupted_save_keeps_the_old_file(intervention_io, tmp_path, monke
     assert path.read_text() == "before" and len(list(tmp_path.iterdir())) == 1
     intervention_io.save_interventions([], path)
     assert intervention_io.load_interventions(path) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+@pytest.mark.timeout(20)
+def test_a_pipe_or_folder_is_refused_before_it_is_read(intervention_io, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(ValueError, match="expected a file, got a folder, a pipe or a device"):
+            intervention_io.load_interventions(path)

@@ -13,7 +13,17 @@ from torch import Tensor
 from ..config import TransformerConfig
 from ..layers import Unembed
 from ..model import GPT2, Parts
-from .checkpoint_files import Weights, activation_name, require_settings
+from .checkpoint_files import Weights
+from .settings import (
+    ACTIVATION_NAMES,
+    MOST_LAYERS,
+    flag,
+    integer,
+    number,
+    one_of,
+    optional_integer,
+    require_settings,
+)
 
 IGNORED_TENSORS: tuple[str, ...] = (
     ".attn.bias",
@@ -35,26 +45,39 @@ BLOCK = {
 
 
 def config(settings: dict[str, Any]) -> TransformerConfig:
-    """Read the sizes from a GPT-2 config.json."""
-    require_settings(settings, scale_attn_by_inverse_layer_idx=False, scale_attn_weights=True)
-    require_settings(settings, add_cross_attention=False, reorder_and_upcast_attn=False)
-    d_model, n_heads = settings["n_embd"], settings["n_head"]
+    """Read the sizes from a GPT-2 config.json.
+
+    Raises: ValueError for a setting of a wrong type or size, or one that is not implemented here.
+    """
+    require_settings(
+        settings,
+        "gpt2",
+        scale_attn_by_inverse_layer_idx=False,
+        scale_attn_weights=True,
+        reorder_and_upcast_attn=False,
+    )
+    d_model, n_heads = integer(settings, "n_embd"), integer(settings, "n_head")
+    if d_model % n_heads:
+        raise ValueError(
+            f"expected n_embd in config.json to be a multiple of n_head={n_heads}, got {d_model}"
+        )
     return TransformerConfig(
-        n_layers=settings["n_layer"],
+        n_layers=integer(settings, "n_layer", low=0, high=MOST_LAYERS),
         d_model=d_model,
         n_heads=n_heads,
         d_head=d_model // n_heads,
-        d_mlp=settings.get("n_inner") or 4 * d_model,
-        d_vocab=settings["vocab_size"],
-        n_ctx=settings["n_positions"],
-        activation=activation_name(settings.get("activation_function", "gelu_new")),
-        eps=settings.get("layer_norm_epsilon", 1e-5),
+        d_mlp=optional_integer(settings, "n_inner") or 4 * d_model,
+        d_vocab=integer(settings, "vocab_size"),
+        n_ctx=integer(settings, "n_positions"),
+        activation=one_of(settings, "activation_function", ACTIVATION_NAMES, "gelu_new"),
+        eps=number(settings, "layer_norm_epsilon", 0.0, 1.0, default=1e-5),
     )
 
 
 def parts(settings: dict[str, Any]) -> Parts:
     """Return GPT-2's parts; the unembedding is tied unless config.json says otherwise."""
-    return GPT2 if settings.get("tie_word_embeddings", True) else replace(GPT2, unembed=Unembed)
+    tied = flag(settings, "tie_word_embeddings", default=True)
+    return GPT2 if tied else replace(GPT2, unembed=Unembed)
 
 
 def translate(weights: Weights, config: TransformerConfig) -> Iterator[tuple[str, Tensor]]:

@@ -1,92 +1,72 @@
-"""Read the tensors and settings of a checkpoint folder safely.
+"""Read the tensors of a checkpoint folder safely.
 
 Only JSON and safetensors files are opened, so that nothing in a folder can run code. `Weights`
 returns tensors by name and records which were used, so that a forgotten one is noticed.
 """
 
-import json
+import math
+import os
+import reprlib
 from pathlib import Path
-from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-READABLE = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+from .settings import read_json
 
-ACTIVATION_NAMES = {
-    "relu": "relu",
-    "silu": "silu",
-    "swish": "silu",
-    "gelu": "gelu",
-    "gelu_new": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-}
-"""Hugging Face's names of activations -> ours."""
+READABLE = ("F16", "BF16", "F32", "F64")
+SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read the settings in a JSON file.
+def weight_files(folder: Path) -> dict[str, set[str] | None]:
+    """List the safetensors files of a folder: the single one, or else the shards in its index.
 
-    Raises: ValueError when the file is missing, or is not a JSON object.
-    """
-    if not path.is_file():
-        raise ValueError(f"{path} is missing; a model folder needs {path.name}")
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not JSON ({error}); download it again") from error
-    if not isinstance(settings, dict):
-        raise ValueError(f"expected a JSON object in {path}, got a {type(settings).__name__}")
-    return settings
-
-
-def activation_name(theirs: str) -> str:
-    """Translate the name of an activation in config.json to ours.
-
-    Raises: ValueError for an activation that we do not have.
-    """
-    if theirs not in ACTIVATION_NAMES:
-        raise ValueError(
-            f"expected an activation out of {', '.join(ACTIVATION_NAMES)}, got {theirs!r}"
-        )
-    return ACTIVATION_NAMES[theirs]
-
-
-def require_settings(settings: dict[str, Any], **expected: Any) -> None:
-    """Raise ValueError unless each setting is missing or has its expected value.
-
-    Another value would change the model in a way that is not implemented here.
-    """
-    for name, value in expected.items():
-        actual = settings.get(name, value)
-        if actual != value:
-            raise ValueError(
-                f"expected {name}={value!r} in config.json, got {actual!r}, which is not supported"
-            )
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """List the safetensors files of a folder: a single one, or the shards in its index.
+    With each shard are the tensors that the index promises there.
 
     Raises: ValueError when a file is missing, or the index lists none, or one in another folder,
         which is never opened.
     """
-    index = folder / "model.safetensors.index.json"
-    weight_map = {"": "model.safetensors"}
-    if index.is_file():
-        weight_map = read_json(index).get("weight_map") or {}
-    if not isinstance(weight_map, dict) or not weight_map:
-        raise ValueError(f"{index} should list under weight_map which file holds which tensor")
-    for name in weight_map.values():
-        if not isinstance(name, str) or Path(name).name != name or "\\" in name:
-            raise ValueError(f"expected files in the same folder in {index}, got {name!r}")
+    index = folder / INDEX
+    files: dict[str, set[str] | None] = {SINGLE: None}
+    if not os.path.lexists(folder / SINGLE) and os.path.lexists(index):
+        files = dict(shards(read_json(index), index))
+    for name in files:
         if not (folder / name).is_file():
             raise ValueError(
-                f"{folder / name} is missing; weights are read from safetensors files only "
-                f"(never from .bin or .pt files, which can run code)"
+                f"{folder / name} is missing, or not a file; weights are read from safetensors "
+                f"files only (never from .bin or .pt files, which can run code)"
             )
-    return [folder / name for name in sorted(set(weight_map.values()))]
+    return files
+
+
+def shards(content: dict[str, object], index: Path) -> dict[str, set[str]]:
+    """Return for each shard in an index the names of its tensors.
+
+    Raises: ValueError when the index lists none, or one that is not a file in the same folder.
+    """
+    weight_map = content.get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise ValueError(f"{index} should list under weight_map which file holds which tensor")
+    found: dict[str, set[str]] = {}
+    for tensor, name in weight_map.items():
+        plain = isinstance(name, str) and Path(name).name == name and len(name) <= 200
+        if not plain or not name.endswith(".safetensors") or "\\" in name or "\0" in name:
+            raise ValueError(
+                f"expected safetensors files in the same folder in {index}, "
+                f"got {reprlib.repr(name)} for {tensor!r:.80}"
+            )
+        found.setdefault(name, set()).add(tensor)
+    return found
+
+
+def check_shard(path: Path, actual: set[str], promised: set[str]) -> None:
+    """Raise ValueError unless a shard holds exactly the tensors that the index promises."""
+    for which, names in (("lacks", promised - actual), ("also holds", actual - promised)):
+        if names:
+            raise ValueError(
+                f"{path} {which} {sorted(names)[:3]!r:.200}, against {INDEX}; "
+                f"the files belong to different checkpoints, so download all of them again"
+            )
 
 
 class Weights:
@@ -96,33 +76,50 @@ class Weights:
         self.folder = folder
         self.used: dict[str, None] = {}  # a set that keeps the order
         self._files = {}
-        for path in weight_files(folder):
+        for name, promised in weight_files(folder).items():
             try:
-                file = safe_open(path, framework="pt")
+                file = safe_open(folder / name, framework="pt")
+                names = set(file.keys())
             except (SafetensorError, OSError) as error:
                 raise ValueError(
-                    f"{path} is truncated or damaged ({error}); download it again"
+                    f"{folder / name} is truncated or damaged ({error}); download it again"
                 ) from error
-            self._files.update({name: file for name in file.keys()})
+            if promised is not None:
+                check_shard(folder / name, names, promised)
+            self._files.update(dict.fromkeys(names, file))
 
     def __contains__(self, name: str) -> bool:
         return name in self._files
 
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def n_numbers(self) -> int:
+        """Count the numbers in all tensors, from the headers of the files."""
+        slices = (file.get_slice(name) for name, file in self._files.items())
+        return sum(math.prod(part.get_shape()) for part in slices)
+
     def __getitem__(self, name: str) -> Tensor:
         """Read the tensor of that name, and record it as used.
 
-        Raises: ValueError when the checkpoint lacks it, or it does not hold real numbers.
+        Raises: ValueError when the checkpoint lacks it, or it does not hold finite real numbers.
         """
         if name not in self._files:
             raise ValueError(
                 f"{self.folder} lacks the tensor {name!r}, which this family needs; "
                 f"is the folder complete, and does config.json belong to it?"
             )
-        tensor: Tensor = self._files[name].get_tensor(name)
-        if tensor.dtype not in READABLE:
+        file = self._files[name]
+        if (kind := file.get_slice(name).get_dtype()) not in READABLE:
             raise ValueError(
                 f"expected float16, bfloat16, float32 or float64 for {name!r} in {self.folder}, "
-                f"got {tensor.dtype}; quantised checkpoints are not supported"
+                f"got {kind}; quantised checkpoints are not supported"
+            )
+        tensor: Tensor = file.get_tensor(name)
+        if not is_finite(tensor):
+            raise ValueError(
+                f"expected finite numbers in {name!r} in {self.folder}, got NaN or infinity; "
+                f"the training diverged or the file is damaged"
             )
         self.used[name] = None
         return tensor
@@ -131,3 +128,8 @@ class Weights:
         """List the tensors that were not read, except those that end in one of `ignore`."""
         unused = self._files.keys() - self.used.keys()
         return sorted(name for name in unused if not name.endswith(ignore))
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Check that no number is NaN or infinite: their sum shows it, unless the sum overflows."""
+    return math.isfinite(tensor.sum().item()) or bool(tensor.isfinite().all())

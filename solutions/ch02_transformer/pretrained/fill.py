@@ -10,7 +10,7 @@ from torch import Tensor
 from ..config import TransformerConfig
 from ..layers import TiedUnembed
 from ..model import HookedTransformer, Parts
-from .checkpoint_files import Weights
+from .checkpoint_files import Weights, is_finite
 
 
 @runtime_checkable
@@ -32,6 +32,30 @@ class Adapter(Protocol):
         self, weights: Weights, config: TransformerConfig
     ) -> Iterator[tuple[str, Tensor]]:
         """Yield our name and our layout of each tensor."""
+
+
+def check_sizes(weights: Weights, config: TransformerConfig) -> None:
+    """Compare the sizes in config.json with what the files hold, before memory is allocated.
+
+    Raises: ValueError when the model needs more tensors, or more numbers in one kind of weight.
+    """
+    c, stored = config, weights.n_numbers()
+    needed = {
+        "d_vocab x d_model": c.d_vocab * c.d_model,
+        "n_layers x n_heads x d_head x d_model": c.n_layers * c.n_heads * c.d_head * c.d_model,
+        "n_layers x d_mlp x d_model": c.n_layers * c.d_mlp * c.d_model,
+    }
+    if config.n_layers > len(weights):
+        raise ValueError(
+            f"{weights.folder / 'config.json'} gives {config.n_layers:,} layers, but the files "
+            f"hold {len(weights)} tensors"
+        )
+    for product, numbers in needed.items():
+        if numbers > stored:
+            raise ValueError(
+                f"{weights.folder / 'config.json'} gives {product} = {numbers:,}, but the files "
+                f"hold {stored:,} numbers"
+            )
 
 
 @torch.no_grad()
@@ -57,7 +81,13 @@ def fill(model: HookedTransformer, weights: Weights, adapter: Adapter) -> None:
                 f"expected {name} of shape {tuple(targets[name].shape)}, by config.json, "
                 f"got {tuple(tensor.shape)} from {weights.folder}"
             )
-        targets[name].copy_(tensor)
+        value = tensor.to(targets[name].dtype, copy=True)  # keeps the order in memory, so is fast
+        if value.dtype != tensor.dtype and not is_finite(value):
+            raise ValueError(
+                f"expected numbers within {value.dtype} in {name} of {weights.folder}, got up to "
+                f"{tensor.abs().max().item():g}; load it with another dtype"
+            )
+        targets[name].data = value
         filled.add(name)
     if needed - filled:
         raise ValueError(f"{weights.folder} leaves {sorted(needed - filled)} without weights")

@@ -4,6 +4,7 @@ Its linear layers are stored as [out, in], the transpose of ours (`x @ W`), and 
 concatenated along the projected axis.
 """
 
+import reprlib
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -14,7 +15,19 @@ from torch import Tensor
 from ..config import TransformerConfig
 from ..layers import TiedUnembed
 from ..model import LLAMA, Parts
-from .checkpoint_files import Weights, activation_name, require_settings
+from .checkpoint_files import Weights
+from .settings import (
+    ACTIVATION_NAMES,
+    MOST_LAYERS,
+    REQUIRED,
+    flag,
+    integer,
+    number,
+    one_of,
+    optional_integer,
+    require_settings,
+    take,
+)
 
 IGNORED_TENSORS: tuple[str, ...] = (".rotary_emb.inv_freq",)  # computed from rope_theta
 OPTIONAL_PARAMS: tuple[str, ...] = ("b_",)
@@ -23,21 +36,27 @@ OPTIONAL_PARAMS: tuple[str, ...] = ("b_",)
 def config(settings: dict[str, Any]) -> TransformerConfig:
     """Read the sizes from a Llama config.json.
 
-    Raises: ValueError for scaled rotary embeddings, which are not implemented here.
+    Raises: ValueError for a setting of a wrong type or size, or one that is not implemented here.
     """
-    require_settings(settings, attention_bias=False, mlp_bias=False, pretraining_tp=1)
-    d_model, n_heads = settings["hidden_size"], settings["num_attention_heads"]
+    require_settings(settings, "llama", attention_bias=False, mlp_bias=False, pretraining_tp=1)
+    d_model, n_heads = integer(settings, "hidden_size"), integer(settings, "num_attention_heads")
+    d_head = optional_integer(settings, "head_dim")
+    if d_head is None and d_model % n_heads:
+        raise ValueError(
+            f"expected hidden_size in config.json to be a multiple of num_attention_heads="
+            f"{n_heads}, or a head_dim, got {d_model}"
+        )
     return TransformerConfig(
-        n_layers=settings["num_hidden_layers"],
+        n_layers=integer(settings, "num_hidden_layers", low=0, high=MOST_LAYERS),
         d_model=d_model,
         n_heads=n_heads,
-        d_head=settings.get("head_dim") or d_model // n_heads,
-        d_mlp=settings["intermediate_size"],
-        d_vocab=settings["vocab_size"],
-        n_ctx=settings["max_position_embeddings"],
-        n_kv_heads=settings.get("num_key_value_heads") or n_heads,
-        activation=activation_name(settings.get("hidden_act", "silu")),
-        eps=settings.get("rms_norm_eps", 1e-6),
+        d_head=d_head or d_model // n_heads,
+        d_mlp=integer(settings, "intermediate_size"),
+        d_vocab=integer(settings, "vocab_size"),
+        n_ctx=integer(settings, "max_position_embeddings"),
+        n_kv_heads=optional_integer(settings, "num_key_value_heads") or n_heads,
+        activation=one_of(settings, "hidden_act", ACTIVATION_NAMES, "silu"),
+        eps=number(settings, "rms_norm_eps", 0.0, 1.0, default=1e-6),
         rotary_base=rotary_base(settings),
     )
 
@@ -45,24 +64,31 @@ def config(settings: dict[str, Any]) -> TransformerConfig:
 def rotary_base(settings: dict[str, Any]) -> float:
     """Read the base of the rotary frequencies, under its older or newer name in config.json.
 
-    Raises: ValueError for any scaling of the frequencies to longer texts.
+    Raises: ValueError for any scaling of the frequencies to longer texts, or two different bases.
     """
-    base = settings.get("rope_theta", 10_000.0)
+    bases = {number(settings, "rope_theta", 0.0, 1e12)} if "rope_theta" in settings else set()
     for key in ("rope_scaling", "rope_parameters"):  # the older name and the newer
-        rope = settings.get(key) or {}
-        kind = rope.get("rope_type", rope.get("type", "default"))
-        if kind != "default":
-            raise ValueError(
-                f"expected {key} of type 'default' in config.json, got {kind!r}, which is not "
-                f"supported"
-            )
-        base = rope.get("rope_theta", base)
-    return float(base)
+        rope = take(settings, key, None, "an object or null", lambda value: type(value) is dict)
+        if rope is None:
+            continue
+        kinds = {"rope_type": "default", "type": "default", "partial_rotary_factor": 1.0}
+        for name in (*kinds, *(rope.keys() - {*kinds, "rope_theta"})):
+            if name in rope and rope[name] != kinds.get(name, REQUIRED):
+                raise ValueError(
+                    f"expected {key} of type 'default' in config.json, got {name} = "
+                    f"{reprlib.repr(rope[name])}, which is not supported"
+                )
+        if "rope_theta" in rope:
+            bases.add(number(rope, "rope_theta", 0.0, 1e12))
+    if len(bases) > 1:
+        raise ValueError(f"expected one rope_theta in config.json, got {sorted(bases)}")
+    return bases.pop() if bases else 10_000.0
 
 
 def parts(settings: dict[str, Any]) -> Parts:
     """Return Llama's parts, with a tied unembedding if config.json says so."""
-    return replace(LLAMA, unembed=TiedUnembed) if settings.get("tie_word_embeddings") else LLAMA
+    tied = flag(settings, "tie_word_embeddings", default=False)
+    return replace(LLAMA, unembed=TiedUnembed) if tied else LLAMA
 
 
 def translate(weights: Weights, config: TransformerConfig) -> Iterator[tuple[str, Tensor]]:

@@ -5,17 +5,20 @@
 3. Copy every tensor into the model (`fill`).
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
 import torch
 from tokenizers import Tokenizer
 
+from ..config import TransformerConfig
 from ..model import HookedTransformer, Parts
 from . import gpt2, llama, native
-from .checkpoint_files import Weights, read_json
-from .fill import Adapter, fill
+from .checkpoint_files import Weights
+from .fill import Adapter, check_sizes, fill
 from .model_folders import find_folder
+from .settings import read_json
 
 ADAPTERS: dict[str, Adapter] = {
     "GPT2LMHeadModel": gpt2,
@@ -38,29 +41,53 @@ def load_pretrained(
         adapter, or does not hold exactly the tensors that its config.json promises.
     """
     folder = find_folder(str(name_or_path))
-    settings = read_json(folder / "config.json")
+    path = folder / "config.json"
+    settings = read_json(path)
     adapter = choose_adapter(settings, folder)
     try:
         config = adapter.config(settings)
-    except KeyError as error:
-        raise ValueError(f"{folder / 'config.json'} lacks the setting {error}") from error
-    except (TypeError, AttributeError, ArithmeticError) as error:
-        raise ValueError(f"{folder / 'config.json'} cannot be understood: {error}") from error
-    if parts is None:
-        parts = adapter.parts(settings)
+        parts = parts or adapter.parts(settings)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    weights = Weights(folder)
+    check_sizes(weights, config)
+    model = build(config, parts, dtype, path)
+    fill(model, weights, adapter)
+    return model.eval(), load_tokenizer(folder / "tokenizer.json")
+
+
+def build(
+    config: TransformerConfig, parts: Parts, dtype: torch.dtype, path: Path
+) -> HookedTransformer:
+    """Build a model of that precision, its weights uninitialised.
+
+    Raises: ValueError when it cannot be built, or does not fit into memory.
+    """
     before = torch.get_default_dtype()
     try:
         torch.set_default_dtype(dtype)
-        model = HookedTransformer(config, parts, seed=None)
+        return HookedTransformer(config, parts, seed=None)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    except (RuntimeError, MemoryError) as error:  # torch raises nothing narrower
+        raise ValueError(f"{path} gives sizes that do not fit into memory: {config}") from error
     finally:
         torch.set_default_dtype(before)
-    fill(model, Weights(folder), adapter)
-    path = folder / "tokenizer.json"
+
+
+def load_tokenizer(path: Path) -> Tokenizer | None:
+    """Read tokenizer.json; None if there is no such file.
+
+    Raises: ValueError when it is damaged.
+    """
+    if not os.path.lexists(path):
+        return None
+    if not path.is_file():
+        raise ValueError(f"expected a file at {path}, got a folder or a device; download it again")
     try:
-        tokenizer = Tokenizer.from_file(str(path)) if path.is_file() else None
+        return Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises nothing narrower
         raise ValueError(f"{path} is damaged ({error}); download it again") from error
-    return model.eval(), tokenizer
 
 
 def choose_adapter(settings: dict[str, Any], folder: Path) -> Adapter:
@@ -73,6 +100,7 @@ def choose_adapter(settings: dict[str, Any], folder: Path) -> Adapter:
         if named == [name]:
             return adapter
     raise ValueError(
-        f"expected an architecture out of {', '.join(ADAPTERS)} in {folder}, got {named}; "
+        f"expected an architecture out of {', '.join(ADAPTERS)} in "
+        f"{folder / 'config.json'}, got {named!r:.200}; "
         f"other families need an adapter"
     )

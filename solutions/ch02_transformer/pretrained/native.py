@@ -11,10 +11,11 @@ from torch import Tensor
 
 from ..attention_only import ATTENTION_ONLY, ATTENTION_ONLY_NORMED
 from ..config import TransformerConfig
-from ..layers import TiedUnembed, Unembed
+from ..layers import ACTIVATIONS, TiedUnembed, Unembed
 from ..model import GPT2, LLAMA, HookedTransformer, Parts
 from ..write_then_rename import write_then_rename
 from .checkpoint_files import Weights
+from .settings import MOST_LAYERS, integer, number, one_of, optional_integer
 
 PARTS = {
     "gpt2": GPT2,
@@ -29,9 +30,27 @@ OPTIONAL_PARAMS: tuple[str, ...] = ()
 
 
 def config(settings: dict[str, Any]) -> TransformerConfig:
-    """Read the sizes, which have the names of TransformerConfig's fields."""
-    names = [field.name for field in fields(TransformerConfig)]
-    return TransformerConfig(**{name: settings[name] for name in names if name in settings})
+    """Read the sizes, which have the names of TransformerConfig's fields.
+
+    Raises: ValueError for a setting of a wrong type or size, or an unknown one.
+    """
+    known = {field.name for field in fields(TransformerConfig)} | {"architectures", "parts"}
+    if unknown := settings.keys() - known:
+        raise ValueError(f"expected settings out of {sorted(known)}, got {sorted(unknown)!r:.200}")
+    return TransformerConfig(
+        n_layers=integer(settings, "n_layers", low=0, high=MOST_LAYERS),
+        d_model=integer(settings, "d_model"),
+        n_heads=integer(settings, "n_heads"),
+        d_head=integer(settings, "d_head"),
+        d_mlp=integer(settings, "d_mlp", low=0),
+        d_vocab=integer(settings, "d_vocab"),
+        n_ctx=integer(settings, "n_ctx"),
+        n_kv_heads=optional_integer(settings, "n_kv_heads"),
+        activation=one_of(settings, "activation", {name: name for name in ACTIVATIONS}),
+        eps=number(settings, "eps", 0.0, 1.0),
+        rotary_base=number(settings, "rotary_base", 0.0, 1e12),
+        rotary_dims=optional_integer(settings, "rotary_dims"),
+    )
 
 
 def parts(settings: dict[str, Any]) -> Parts:
@@ -40,9 +59,9 @@ def parts(settings: dict[str, Any]) -> Parts:
     Raises: ValueError for a name that PARTS does not have.
     """
     name = settings.get("parts")
-    if name not in PARTS:
+    if not isinstance(name, str) or name not in PARTS:
         raise ValueError(
-            f"expected parts out of {', '.join(PARTS)} in config.json, got {name!r}; "
+            f"expected parts out of {', '.join(PARTS)} in config.json, got {name!r:.80}; "
             f"give others as load_pretrained(..., parts=...)"
         )
     return PARTS[name]
