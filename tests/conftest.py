@@ -5,6 +5,6 @@ Two workers with two threads each would wait for each other on two cores; the te
 
 import torch
 
-pytest_plugins = ["tests.grading.plugin"]
+pytest_plugins = ["tests.grading.plugin", "tests.grading.thorough"]
 
 torch.set_num_threads(1)

@@ -34,7 +34,7 @@ LIMITS = {
     "smollm2": Limits(size=30, share=0.01, prompts=16, random=(20, 16)),
 }
 each_model = pytest.mark.parametrize(
-    "key", ["toy", pytest.param("smollm2", marks=pytest.mark.weights)]
+    "key", ["toy", pytest.param("smollm2", marks=[pytest.mark.weights, pytest.mark.heavy])]
 )
 
 

@@ -79,7 +79,7 @@ class Mistake(Variant):
     """Whether its words are printed when a learner's answer behaves like it. If not, they are a
     part of a grader's claim, which its failure must contain (nothing where they are empty)."""
     slow: bool = False
-    """Whether it is tried only with --slow."""
+    """Whether it is tried only with --thorough."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +99,8 @@ def mistakes(
 
     named: words that are printed -> a whole body, an edit {old: new} of the reference's answer, or
     a list of several of them. unnamed: wrong answers whose failure is explained by the grader's
-    claim, of which the keys are a part. slow: as named, tried only with --slow. base: a body that
-    edits change, instead of the reference's.
+    claim, of which the keys are a part. slow: as named, tried only with --thorough. base: a body
+    that edits change, instead of the reference's.
     """
     if not isinstance(unnamed, Mapping):
         unnamed = {"": list(unnamed)}
@@ -256,26 +256,27 @@ def _fits(package: str, file: Path, bodies: dict[str, str]):
     # Where the import hook put reference answers into a module, it also chooses inner answers.
     merged = getattr(module.__loader__, "reference", file)
     reference = _text(merged) if merged != file and merged.is_file() else ""
-    codes = _compiled(text, str(file), reference)
     # An inner function is made by the function around it, so that one is lent other code.
     for name in dict.fromkeys(qualname.split(".<locals>")[0] for qualname in bodies):
-        function, code = _innermost(module, name), codes[name]
+        function, code = _innermost(module, name), _compiled(text, str(file), reference, name)
         wanted = function.__code__.co_freevars
         if code.co_freevars != wanted and wanted == ("__class__",):
             mentioned = bodies | {name: bodies[name] + "\n__class__"}
             text = with_answers(_text(file), file.name, mentioned)
-            code = _compiled(text, str(file), reference)[name]
+            code = _compiled(text, str(file), reference, name)
         yield function, code
 
 
 @functools.lru_cache(maxsize=256)
-def _compiled(text: str, path: str, reference: str) -> dict[str, CodeType]:
-    """Every code object of a file by its qualname."""
+def _compiled(text: str, path: str, reference: str, qualname: str) -> CodeType:
+    """The code object of a function of a file; the file's other definitions are not compiled."""
     tree = ast.parse(text, path)
     if reference:
         merge_reference(tree, reference, typechecked=True)
+    outermost = qualname.split(".")[0]
+    tree.body = [node for node in tree.body if getattr(node, "name", outermost) == outermost]
     code = compile(tree, path, "exec", dont_inherit=True)
-    return {one.co_qualname: one for one in _codes(code)}
+    return {one.co_qualname: one for one in _codes(code)}[qualname]
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

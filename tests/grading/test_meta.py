@@ -7,6 +7,7 @@ Records are in tests/chNN_x/mistakes. That the reference itself passes is what
 import builtins
 from collections import Counter
 from collections.abc import Iterator
+from time import process_time
 
 import pytest
 
@@ -17,16 +18,21 @@ from .evidence import Run, alike
 from .mistakes import SOLUTIONS, TESTS, Mistake, RightAnswer, Variant, in_place, numbers_of, stub
 from .naming import known
 from .replay import Graders
+from .thorough import is_heavy, without_heavy
 from .workbook import workbook
 
 CHAPTERS = [path.name for path in sorted(TESTS.glob("ch*"))]
+SECONDS = 0.02
+"""How long a grader is taken to run before it has run."""
 each_chapter = pytest.mark.parametrize("chapter", CHAPTERS)
 
 
 def each(kind: type[Variant]) -> pytest.MarkDecorator:
     """One test a record."""
     cases = [
-        pytest.param(chapter, one, id=str(one), marks=[pytest.mark.slow] * getattr(one, "slow", 0))
+        pytest.param(
+            chapter, one, id=str(one), marks=[pytest.mark.thorough] * getattr(one, "slow", 0)
+        )
         for chapter in CHAPTERS
         for one in mistakes.gather(chapter, kind)
     ]
@@ -66,14 +72,18 @@ class Rows:
     def __init__(self, graders):
         self.graders = graders
         self.number = ""
-        self.failures: Counter[pytest.Item] = Counter()
-        self.separated: Counter[pytest.Item] = Counter()
+        self.useful: Counter[pytest.Item] = Counter()
+        self.seconds: dict[pytest.Item, float] = {}
         self.runs: dict[tuple[Variant, pytest.Item], Run] = {}
 
     def items(self, record: Variant) -> list[pytest.Item]:
-        """The graders of an exercise, those first that separated or failed most so far."""
+        """The graders of an exercise, those first that failed or separated most per second.
+
+        Heavy ones come last.
+        """
         own = self.graders(mistakes.chapter_of(record.number)).of(record.number)
-        return sorted(own, key=lambda item: (-self.separated[item], -self.failures[item]))
+        rate = {item: (self.useful[item] + 1) / self.seconds.get(item, SECONDS) for item in own}
+        return sorted(own, key=lambda item: (is_heavy(item), -rate[item]))
 
     def of(self, record: Variant, items: list[pytest.Item]) -> Iterator[tuple[pytest.Item, Run]]:
         """The runs of some graders; what follows after the last one taken is not run."""
@@ -85,10 +95,11 @@ class Rows:
                 yield item, self.runs[record, item]
                 continue
             with in_place("solutions", [record]):
-                chapter = self.graders(mistakes.chapter_of(record.number))
+                chapter, start = self.graders(mistakes.chapter_of(record.number)), process_time()
                 for _, run in chapter.run([item]):
                     self.runs[record, item] = run
-                    self.failures[item] += run.outcome == "failed"
+                    self.useful[item] += run.outcome == "failed"
+                self.seconds[item] = max(process_time() - start, self.seconds.get(item, 0))
             yield item, self.runs[record, item]
 
     def are_alike(self, one: Variant, other: Variant, items: list[pytest.Item]) -> bool:
@@ -98,7 +109,7 @@ class Rows:
                 self.of(one, items), self.of(other, items), strict=True
             ):
                 if not alike(run, theirs):
-                    self.separated[item] += 1
+                    self.useful[item] += 1
                     return False
             return True
         except (ValueError, LookupError, SyntaxError):  # its own test reports it
@@ -107,13 +118,17 @@ class Rows:
     def names(self, record: Mistake) -> list[str]:
         """The words of the mistakes that every grader sees as this one.
 
-        Graders run until the others are separated, the first one that failed in front.
+        Graders run until the others are separated, the first one that failed in front. Other code
+        with the same words needs no separation. A run whose end proves nothing names nothing.
         """
         items = self.items(record)
         first = next(item for item, run in self.of(record, items) if run.outcome == "failed")
         order = [first, *(item for item in items if item is not first)]
-        words = [one.words for one in known(record.number) if self.are_alike(record, one, order)]
-        return list(dict.fromkeys(words))
+        others = [one for one in known(record.number) if one.words != record.words]
+        words = [one.words for one in others if self.are_alike(record, one, order)]
+        ran = [self.runs[record, item] for item in order if (record, item) in self.runs]
+        own = [record.words] * all(run.end is not None for run in ran)
+        return list(dict.fromkeys(own + words))
 
 
 def other_than(outcome: str, runs) -> dict[str, str]:
@@ -144,19 +159,20 @@ def test_a_mistake_fails_in_its_words(chapter: str, record: Mistake, rows: Rows)
 
 
 @each(RightAnswer)
-def test_a_right_answer_passes_its_exercise(chapter: str, record: RightAnswer, graders):
+def test_a_right_answer_passes_its_exercise(chapter, record: RightAnswer, graders, pytestconfig):
     own = graders(chapter)
+    items = without_heavy(own.of(record.number), pytestconfig)
     with in_place("solutions", [record]):
-        assert not other_than("passed", own.run(own.of(record.number)))
+        assert not other_than("passed", own.run(items))
 
 
 @each_chapter
-def test_right_answers_together_pass_the_chapter(chapter: str, graders):
+def test_right_answers_together_pass_the_chapter(chapter: str, graders, pytestconfig):
     """The last right answer of every exercise, all at once."""
     last = {record.number: record for record in mistakes.gather(chapter, RightAnswer)}
+    own = graders(chapter)
     with in_place("solutions", last.values()):
-        own = graders(chapter)
-        assert not other_than("passed", own.run(own.items))
+        assert not other_than("passed", own.run(without_heavy(own.items, pytestconfig)))
 
 
 @each_chapter
@@ -167,7 +183,9 @@ def test_every_stub_is_todo_for_every_grader(chapter: str, graders, package: str
 
 
 @each_chapter
-def test_no_grader_runs_another_exercises_answer(chapter, graders, package, monkeypatch):
+def test_no_grader_runs_another_exercises_answer(
+    chapter, graders, package, monkeypatch, pytestconfig
+):
     """Each answer is right, and objects to being run while another one is graded."""
 
     def only_under(number: str) -> None:
@@ -179,7 +197,7 @@ def test_no_grader_runs_another_exercises_answer(chapter, graders, package, monk
     objecting = [objection(number) for number in numbers_of(SOLUTIONS / chapter)]
     own = graders(chapter, package)
     with in_place(package, objecting):
-        assert not other_than("passed", own.run(own.items))
+        assert not other_than("passed", own.run(without_heavy(own.items, pytestconfig)))
 
 
 def objection(number: str) -> Variant:
@@ -192,11 +210,12 @@ def objection(number: str) -> Variant:
 
 @each_chapter
 @pytest.mark.parametrize("odd", [0, 1], ids=["others-wrong", "others-todo"])
-def test_a_right_answer_passes_among_bad_ones(chapter: str, odd: int, graders, package: str):
+def test_a_right_answer_passes_among_bad_ones(chapter, odd: int, graders, package, pytestconfig):
     """Every other exercise is wrong, or not written; those between are right and pass."""
     numbers = list(numbers_of(SOLUTIONS / chapter))
     wrong = {one.number: one for one in mistakes.gather(chapter, Mistake)}
     bad = [stub(number) if odd else wrong[number] for number in numbers[1 - odd :: 2]]
     own = graders(chapter, package)
+    items = without_heavy(own.of(*numbers[odd::2]), pytestconfig)
     with in_place(package, bad):
-        assert not other_than("passed", own.run(own.of(*numbers[odd::2])))
+        assert not other_than("passed", own.run(items))
