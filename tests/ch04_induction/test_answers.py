@@ -174,6 +174,7 @@ def real_matching(model, tokens, heads):
 
 @exercise("4.12")
 @pytest.mark.weights
+@pytest.mark.heavy
 def test_named_heads_of_the_real_model_cost_most(heads_of, impl):
     claim = heads_of("smollm2_induction_heads", layers=30, heads=9)
     assert len(claim) == 4, f"smollm2_induction_heads: expected four heads, got {len(claim)}."

@@ -163,6 +163,7 @@ def test_every_node_changes_the_score(claim, trials, key):
 
 @exercise("7.12")
 @each_model
+@pytest.mark.heavy
 def test_random_circuits_are_further_from_the_model(claim, trials, key):
     n, prompts = LIMITS[key].random
     nodes, trial = claim(key), trials(key).first(prompts)
