@@ -27,7 +27,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TextIO
 
 from .files import ROOT
-from .terminal import printable, shortened
+from .terminal import printable
 
 if TYPE_CHECKING:
     import pytest
@@ -176,7 +176,7 @@ class _Sender:
             outcome="todo" if todo else report.outcome,
             claim=printable(test.removeprefix("test_").replace("_", " ")),
             text=printable(report.longreprtext.strip()) if report.failed else "",
-            printed=shortened(report.capstdout) if report.failed else "",
+            printed=report.capstdout if report.failed else "",
             mistake=printable("\n".join(getattr(report, "mistakes", ()))),
             reason=str(skip[2]).removeprefix("Skipped: ") if isinstance(skip, tuple) else "",
         )

@@ -78,7 +78,8 @@ class RecordFile(NamedTuple):
             match = LINE.fullmatch(line)
             if match and re.fullmatch(self.value, match[3]):
                 found.setdefault(match[1], []).append(match[3])
-        return found, b"\0" in content or not self._is_sound(text, found)
+        strange = b"\0" in content or "\ufffd" in text
+        return found, strange or not self._is_sound(text, found)
 
     def _is_sound(self, text: str, found: Records) -> bool:
         try:

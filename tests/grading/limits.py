@@ -129,4 +129,9 @@ def restore(before: list[tuple[str, Any, dict[str, Any]]]) -> list[str]:
             if now.get(key) is not value and callable(value):
                 setattr(place, key, value)
                 changed.append(f"{name}.{key}")
+        above = [vars(base) for base in place.__mro__[1:]] if isinstance(place, type) else []
+        for key in now.keys() - functions.keys():  # in place of an inherited one
+            if any(key in inherited for inherited in above):
+                delattr(place, key)
+                changed.append(f"{name}.{key}")
     return changed

@@ -118,6 +118,11 @@ class SmallCourse:
         env = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         return {"cwd": self.root, "env": env, "encoding": "utf-8", "stdin": subprocess.DEVNULL}
 
+    def progress(self) -> str:
+        """The text of progress.toml."""
+        path = self.root / "chapters/progress.toml"
+        return path.read_text("utf-8") if path.exists() else ""
+
     def answer(self, number: str, *lines: str) -> None:
         """Write an answer in place of a stub, as a learner would."""
         stub = f'raise NotImplementedError("exercise {number}")'

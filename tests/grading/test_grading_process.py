@@ -1,0 +1,192 @@
+"""Answers that loop, wait, crash or end Python: the parent process ends and names each of them."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+
+from chapters.course.grading_process import in_words
+from chapters.course.time_limit import Stopwatch
+
+from . import limits, small_course
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="uses signals")
+ENDINGS = {
+    "os._exit": ("import os; os._exit(0)", "The answer ended Python with status 0, as os._exit"),
+    "crash": ("import ctypes; ctypes.string_at(0)", "crashed: it read memory that is not its own"),
+    "killed": ("import os; os.kill(os.getpid(), 9)", "ended by the system (SIGKILL), most often"),
+    "aborted": ("import os; os.abort()", "The answer was ended by SIGABRT"),
+    "sys.exit": ("raise SystemExit(0)", "SystemExit: 0"),
+    "interrupt": ("raise KeyboardInterrupt", "interrupted pytest, as KeyboardInterrupt does"),
+    "memory": ("return bytearray(10**15)", "MemoryError"),
+    "loop": ("while True: pass", "Stopped after 1 s of CPU time: does a loop never end?"),
+    "loop in C": ("return sum(iter(int, 1))", "Stopped after 1 s of CPU time: does a loop"),
+    "wait": ("import time; time.sleep(999)", "does it wait for something?"),
+}
+STUBBORN = ["while True:", "    try: self.total += 1", "    except BaseException: pass"]
+
+
+@pytest.fixture
+def course(tmp_path):
+    """A course in a folder whose name pytest would parse, with limits of a second."""
+    course = small_course.make(tmp_path / "my [first] course")
+    path = course.root / "chapters/course/time_limit.py"
+    text = re.sub(
+        "(?m)^CPU_SECONDS, .*$", "CPU_SECONDS, WAITING_SECONDS = 1.0, 4.0", path.read_text()
+    )
+    path.write_text(text.replace("GRACE = 3.0", "GRACE = 1.0"))
+    return course
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_each_way_to_end_is_said_in_a_sentence(course, name):
+    line, words = ENDINGS[name]
+    course.answer("2.1", line)
+    ended = course.mi("check", "2.1")
+    assert words in ended.stdout, ended.stdout + ended.stderr
+    assert ended.returncode == 1 and "Traceback" not in ended.stdout + ended.stderr
+    if name in ("crash", "aborted", "loop", "loop in C", "wait"):
+        assert "chapters/ch02_sums/sums.py, line 7, in double" in ended.stdout.replace(
+            "line 7: while", "line 7, in double: while"
+        )
+
+
+def test_an_ended_process_costs_no_other_exercise(course):
+    course.answer("2.1", "return 2 * number")
+    course.answer("2.2", *STUBBORN)
+    course.answer("2.10", "return self.total / count")
+    graded = course.mi("check", "2")
+    for verdict in ("passed     2.1 ", "failed     2.2 ", "passed    2.10 "):
+        assert verdict in graded.stdout, graded.stdout
+    assert graded.returncode == 1
+    assert {"2.1", "2.10"} == set(re.findall(r'"(\S+)" =', course.progress()))
+
+
+def test_a_third_ending_leaves_the_rest_ungraded(course):
+    for number in ("2.1", "2.2", "2.10"):
+        course.answer(number, "import os; os._exit(3)")
+    graded = course.mi("check", "2").stdout
+    assert graded.count("ended Python with status 3") == 1 and "1 more test" in graded
+    assert "Not graded, because of these: 2.10." in graded
+
+
+def test_a_loop_at_import_is_waited_for_once(course):
+    course.page.write_text(course.page.read_text() + "\nwhile True:\n    pass\n")
+    graded = course.mi("check", "2").stdout
+    assert graded.count("Stopped after 1 s of CPU time") == 1
+    assert "Not run, because an earlier grader was stopped." in graded
+
+
+def test_the_other_graders_of_a_loop_are_refused_at_once(course):
+    more = "".join(
+        f'\n\n@exercise("2.1")\ndef test_{i}(impl):\n    impl("ch02_sums.sums").double({i})\n'
+        for i in range(30)
+    )
+    page = course.root / "tests/ch02_sums/test_sums.py"
+    page.write_text(page.read_text() + more)
+    course.answer("2.1", "while True: pass")
+    graded = course.mi("check", "2.1").stdout
+    assert graded.count("Stopped after") == 1 and "and 29 more tests" in graded
+
+
+def test_threads_that_go_on_do_not_hold_a_check(course):
+    course.answer(
+        "2.1",
+        "import threading, time",
+        "threading.Thread(target=lambda: time.sleep(999)).start()",
+        "return 2 * number",
+    )
+    graded = course.mi("check", "2.1")
+    assert graded.returncode == 0 and "2.1 is right: 1 point." in graded.stdout
+
+
+def test_what_an_answer_prints_is_cut(course):
+    course.answer("2.1", "print('many words ' * 300_000)", "print(chr(27) + '[2J')")
+    graded = course.mi("check", "2.1").stdout
+    assert len(graded) < 4000 and "... (3,300,006 characters in all)" in graded
+
+
+def test_a_pass_that_cannot_be_recorded_is_told_all_the_same(course):
+    course.answer("2.1", "return 2 * number")
+    (course.root / "chapters/progress.toml.lock").mkdir()
+    graded = course.mi("check", "2.1")
+    assert "2.1 is right: 1 point. Next: 2.2 Running" in graded.stdout, graded.stderr
+    assert "The pass of 2.1 could not be recorded: Is a directory." in graded.stdout
+
+
+@pytest.mark.parametrize("signal", ["INT", "TERM", "KILL"])
+def test_no_child_outlives_its_check(course, signal):
+    course.answer("2.1", "open('started', 'w').close()", "while True: pass")
+    options = course.options() | {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    checking = subprocess.Popen([sys.executable, "-m", "chapters", "check", "2.1"], **options)
+    while not (course.root / "started").exists():
+        assert checking.poll() is None
+        time.sleep(0.05)
+    subprocess.run(["kill", f"-{signal}", str(checking.pid)], check=True)
+    said = checking.communicate()[0]
+    assert "Traceback" not in said and ("Interrupted" in said) == (signal == "INT")
+    deadline = time.monotonic() + 30
+    while (running := children_of(course)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not running
+
+
+def children_of(course) -> list[str]:
+    """The processes in the course's folder."""
+    listed = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True).stdout
+    pids = [line.split()[0] for line in listed.splitlines() if "course.grading_process" in line]
+    return [pid for pid in pids if os.path.realpath(f"/proc/{pid}/cwd") == str(course.root)]
+
+
+def test_a_signal_without_a_sentence_is_named():
+    assert in_words(-15) == "was ended by SIGTERM"
+    assert in_words(7) == "ended Python with status 7, as os._exit does"
+
+
+SPIN = "while True: pass"
+SLEEP = "import time; time.sleep(99)"
+
+
+@pytest.mark.parametrize(("code", "computes"), [(SPIN, True), (SLEEP, False)])
+def test_a_stopwatch_tells_computing_from_waiting(code, computes):
+    process = subprocess.Popen([sys.executable, "-c", code])
+    time.sleep(0.5)
+    watch = Stopwatch(process.pid)
+    while watch.computed + watch.waited < 0.5:
+        time.sleep(0.05)
+        watch.look()
+    process.kill()
+    process.wait()
+    assert (watch.computed > 0.4) == computes and (watch.waited > 0.4) != computes
+
+
+def test_time_without_a_processor_is_no_waiting(monkeypatch):
+    """A machine so busy that the grader never runs: all of its time is spent ready to run."""
+    used = iter([(1.0, 0.0), (1.1, 100.0)])
+    now = iter([0.0, 100.1])
+    monkeypatch.setattr("chapters.course.time_limit.usage", lambda pid: next(used))
+    monkeypatch.setattr("chapters.course.time_limit.time.monotonic", lambda: next(now))
+    watch = Stopwatch(1)
+    watch.look()
+    assert watch.waited == 0 and watch.computed == pytest.approx(0.1)
+
+
+REPLACED = {
+    "torch.softmax": "torch.softmax = print",
+    "torch.Tensor.mean": "torch.Tensor.mean = print",
+    "torch.nn.functional.relu": "torch.nn.functional.relu = print",
+    "builtins.sum": "import builtins; builtins.sum = print",
+    "math.exp": "import math; del math.exp",
+}
+
+
+@pytest.mark.parametrize("name", REPLACED)
+def test_a_replaced_function_is_restored_and_named(name):
+    import torch
+
+    before = limits.functions_now()
+    exec(REPLACED[name], {"torch": torch})
+    assert limits.restore(before) == [name] and limits.restore(before) == []
