@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from .checks import check_finite
+
 Acts = Float[Tensor, "batch d_model"]
 Labels = Int[Tensor, " batch"]
 
@@ -61,10 +63,12 @@ def fit_probe(
     that computed them.
 
     Units: nats; lower is better.
-    Raises: ValueError when steps is below 1.
+    Raises: ValueError when steps is below 1, or an activation is NaN or infinite.
     """
     if steps < 1:
         raise ValueError(f"expected steps >= 1, got {steps}")
+    check_finite(acts, "activations")
+    acts = acts.to(next(probe.parameters()).dtype)
     # exercise 0.8
     raise NotImplementedError("exercise 0.8")
 
@@ -86,8 +90,15 @@ def held_out_accuracy(probe: nn.Module, acts: Acts, labels: Labels) -> float:
     """Fit a probe on the first half of the examples; return its accuracy on the second half.
 
     Activations are scaled to a standard deviation of 1, so that one learning rate fits all models.
+
+    Raises: ValueError for an activation that is NaN or infinite, or when all are equal.
     """
-    half, acts = len(acts) // 2, acts / acts.std()
+    check_finite(acts, "activations")
+    acts = acts.detach().to(next(probe.parameters()).dtype)
+    half, scale = len(acts) // 2, acts.std()
+    if not scale > 0:
+        raise ValueError(f"expected activations that vary, got {acts.numel()} equal ones")
+    acts = acts / scale
     fit_probe(probe, acts[:half], labels[:half], steps=100, lr=0.05, weight_decay=0.01)
     predicted: Labels = probe(acts[half:]).argmax(dim=-1)
     return (predicted == labels[half:]).float().mean().item()

@@ -19,6 +19,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from .checks import check_finite, check_tokens
 from .tensors import mean_over_positions
 
 Logits = Float[Tensor, "batch two"]
@@ -89,7 +90,11 @@ class SentimentModel(nn.Module):
         return model
 
     def embed(self, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch pos d_model"]:
-        """Look up the vector of each token."""
+        """Look up the vector of each token.
+
+        Raises: ValueError for anything but a batch of tokens of the vocabulary.
+        """
+        check_tokens(tokens, len(self.W_E))
         return self.W_E[tokens]
 
     def pool(self, embedded: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch d_model"]:
@@ -120,4 +125,5 @@ class SentimentModel(nn.Module):
     def predict(self, tokens: Int[Tensor, "batch pos"]) -> Int[Tensor, " batch"]:
         """Predict the class of each review: 1 for good, 0 for bad."""
         logits: Logits = self(tokens)
+        check_finite(logits, "logits")
         return logits.argmax(dim=-1)

@@ -12,6 +12,7 @@ from einops import einsum
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ..ch00_looking.checks import check_finite
 from .toy_model import AbstractToy, Features, ToyConfig
 
 
@@ -22,7 +23,9 @@ def features_per_neuron(
 
     Units: features; 1 where a single weight is not zero (monosemantic), k where k weights are
     equally large, 0 where all weights are zero.
+    Raises: ValueError for a weight that is NaN or infinite.
     """
+    check_finite(W, "weights")
     # exercise 1.13
     raise NotImplementedError("exercise 1.13")
 

@@ -15,6 +15,8 @@ from einops import einsum
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from ..ch00_looking.checks import check_finite
+
 MIN_NORM = 1e-6
 """Columns of W with a smaller norm count as absent: normalising them would amplify noise."""
 
@@ -34,7 +36,11 @@ def dimensions_per_feature(W: Weights) -> Float[Tensor, " inst"]:
 
 
 def unit_directions(W: Weights) -> Weights:
-    """Normalise each feature's direction; zeros for a feature that is absent."""
+    """Normalise each feature's direction; zeros for a feature that is absent.
+
+    Raises: ValueError for a weight that is NaN or infinite, which would count as absent.
+    """
+    check_finite(W, "weights")
     norm = W.norm(dim=1, keepdim=True)
     return torch.where(norm > MIN_NORM, W / norm, 0.0)
 
@@ -124,5 +130,6 @@ POLYTOPES = (
 
 def nearest_polytope(dimensionality: float, tolerance: float = 0.03) -> str | None:
     """Name the polytope nearest in dimensionality; None if none is within the tolerance."""
+    check_finite(torch.tensor(dimensionality), "dimensionalities")
     best = min(POLYTOPES, key=lambda p: abs(p.dimensionality - dimensionality))
     return best.name if abs(best.dimensionality - dimensionality) <= tolerance else None

@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 from numpy.polynomial.legendre import leggauss
 from torch import Tensor
 
+from ..ch00_looking.checks import check_finite
 from .geometry import Weights, interference
 from .toy_model import PerFeature, ReluOutputToy, ToyConfig
 
@@ -137,6 +138,7 @@ def best_loss(
         decay.step()
     with torch.no_grad():
         losses = expected_loss(model.W, model.b, costs, chances, nodes).view(starts, cells)
+        check_finite(losses, "losses")
         best, which = losses.min(dim=0)
         rows = which * cells + torch.arange(cells, device=which.device)
         found = (losses <= 1.01 * best).double().mean(dim=0)

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..ch00_looking.checks import check_finite
 from .toy_model import AbstractToy, Features, PerFeature, reconstruction_loss
 
 
@@ -87,7 +88,7 @@ def train(
         if config.linear_decay:
             optimizer.param_groups[0]["lr"] = config.lr * (1 - step / config.steps)
         x = draw(config.batch_size, generator)
-        if step == 0 and not x.isfinite().all():
-            raise ValueError("expected finite features from `draw`, got NaN or infinity")
+        if step == 0:
+            check_finite(x, "features from `draw`")
         losses = train_step(model, x, target(x), importance, optimizer)
         yield Record(step + 1, losses)

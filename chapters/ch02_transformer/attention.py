@@ -25,12 +25,14 @@ from .config import TransformerConfig
 from .hooks import HookPoint
 from .layers import Resid, ResidualModule, empty, zeros
 from .norms import at_least_float32
+from .padding import Start, first_position
 
 Queries = Float[Tensor, "batch query head d_head"]
 Keys = Float[Tensor, "batch key head d_head"]
 KvKeys = Float[Tensor, "batch key kv_head d_head"]
 Pattern = Float[Tensor, "batch head query key"]
 Mask = Callable[[int, int], Bool[Tensor, "query key"]]
+PaddingMask = Bool[Tensor, "batch key"] | None
 
 
 class QKNorms(NamedTuple):
@@ -40,6 +42,8 @@ class QKNorms(NamedTuple):
     """On queries [batch, pos, head, d_head]."""
     k: nn.Module
     """On keys [batch, pos, kv_head, d_head]."""
+    mix_positions: bool = False
+    """Whether k mixes the keys of several positions, which a KV cache and padding take apart."""
 
 
 def causal_mask(n_queries: int, n_keys: int) -> Bool[Tensor, "query key"]:
@@ -93,13 +97,35 @@ class Rotary(nn.Module):
         raise NotImplementedError("exercise 2.10")
 
 
+def keep_unrotated(x: Keys, start: Start) -> Keys:
+    """Return x: the rotation of families without rotary embeddings."""
+    del start
+    return x
+
+
+def rotate_from(rotate: Callable[[Keys, int], Keys], x: Keys, start: Start) -> Keys:
+    """Rotate x from a first position, or each prompt from its own."""
+    if isinstance(start, int):
+        return rotate(x, start)
+    rows = [rotate(row, first) for row, first in zip(x.split(1), start.tolist(), strict=True)]
+    return torch.cat(rows)
+
+
 class AbstractLayerCache(ABC):
     """Cached keys and values of one layer, for the tokens before the new ones."""
+
+    mask: PaddingMask
+    """Which of the cached and the new tokens are not padding; None for all of them."""
 
     @property
     @abstractmethod
     def length(self) -> int:
         """Number of cached tokens, which is the position of the next one."""
+
+    @property
+    def start(self) -> Start:
+        """Position of the first new token, one per prompt where prompts are padded."""
+        return self.length if self.mask is None else first_position(self.mask, self.length)
 
     @abstractmethod
     def attend(self, attention: "Attention", q: Queries, k: KvKeys, v: KvKeys) -> Queries:
@@ -144,9 +170,10 @@ class Attention(ResidualModule):
         self.W_O = empty(heads, d_head, d_model)
         self.b_Q, self.b_K = zeros(heads, d_head), zeros(kv_heads, d_head)
         self.b_V, self.b_O = zeros(kv_heads, d_head), zeros(d_model)
-        self.rotate = rotate or (lambda x, _: x)
+        self.rotate = rotate or keep_unrotated
         self.mask, self.softcap = mask, softcap
-        self.q_norm, self.k_norm = qk_norms or QKNorms(nn.Identity(), nn.Identity())
+        norms = qk_norms or QKNorms(nn.Identity(), nn.Identity())
+        self.q_norm, self.k_norm, self.mixes_positions = norms
         self.hook_q = HookPoint()  # [batch, pos, head, d_head]
         self.hook_k = HookPoint()  # [batch, pos, kv_head, d_head]
         self.hook_v = HookPoint()  # [batch, pos, kv_head, d_head]
@@ -164,14 +191,22 @@ class Attention(ResidualModule):
 
         past: keys and values of the tokens before x. qk_pos_embed: position embeddings that are
         added to the input of queries and keys, but not of values (Press et al. 2021, Shortformer).
+
+        Raises: ValueError for a cache or padding if keys mix positions.
         """
-        start = 0 if past is None else past.length
+        start = 0 if past is None else past.start
+        if self.mixes_positions and past is not None and (past.length or past.mask is not None):
+            raise ValueError(
+                "expected whole texts without padding, because the keys of this model mix "
+                "neighboring positions, got padding or a KV cache; this model cannot run from a "
+                "KV cache: run it on the whole text"
+            )
         qk_input = x if qk_pos_embed is None else x + qk_pos_embed
         q = self.hook_q(project(qk_input, self.W_Q, self.b_Q))
         k = self.hook_k(project(qk_input, self.W_K, self.b_K))
         v = self.hook_v(project(x, self.W_V, self.b_V))
-        q = self.hook_rot_q(self.rotate(self.q_norm(q), start))
-        k = self.hook_rot_k(self.rotate(self.k_norm(k), start))
+        q = self.hook_rot_q(rotate_from(self.rotate, self.q_norm(q), start))
+        k = self.hook_rot_k(rotate_from(self.rotate, self.k_norm(k), start))
         z = self.attend(q, k, v) if past is None else past.attend(self, q, k, v)
         return self.output_projection(self.hook_z(z))
 
@@ -181,25 +216,43 @@ class Attention(ResidualModule):
         hooked = self.hook_attn_scores.has_hooks or self.hook_pattern.has_hooks
         return hooked or self.softcap is not None
 
-    def attend(self, q: Queries, k: KvKeys, v: KvKeys) -> Queries:
+    def attend(self, q: Queries, k: KvKeys, v: KvKeys, padding: PaddingMask = None) -> Queries:
         """Average the values by the pattern; in one fused operation unless `needs_pattern`."""
         k, v = repeat_kv_heads(k, q.shape[2]), repeat_kv_heads(v, q.shape[2])
         if self.needs_pattern:
-            return self.apply_pattern(self.pattern(q, k), v)
-        square = self.mask is causal_mask and q.shape[1] == k.shape[1]
-        mask = None if square else self.mask(q.shape[1], k.shape[1]).to(q.device)
+            return self.apply_pattern(self.pattern(q, k, padding), v)
+        square = self.mask is causal_mask and q.shape[1] == k.shape[1] and padding is None
+        mask = None if square else self.visible_keys(q, k, padding)
         q, k, v = (x.transpose(1, 2) for x in (q, k, v))  # [batch, head, pos, d_head]
         z = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=square)
         return z.transpose(1, 2)
 
-    def pattern(self, q: Queries, k: Keys) -> Pattern:
+    def visible_keys(
+        self, q: Queries, k: Keys, padding: PaddingMask
+    ) -> Bool[Tensor, "*batch query key"]:
+        """Mark the keys that each query may attend to: by the mask, and no padding.
+
+        Padding attends to itself, since a softmax over no keys would be NaN.
+
+        Raises: ValueError for padding with a mask that counts distances.
+        """
+        mask = self.mask(q.shape[1], k.shape[1]).to(q.device)
+        if padding is None:
+            return mask
+        if self.mask is not causal_mask:
+            raise ValueError("expected a causal mask with padding, got another; run prompts alone")
+        index = torch.arange(k.shape[1], device=q.device)
+        itself = index[-q.shape[1] :, None] == index  # [query, key]
+        return (mask & padding[:, None, None, :]) | itself  # [batch, 1, query, key]
+
+    def pattern(self, q: Queries, k: Keys, padding: PaddingMask = None) -> Pattern:
         """Compute the attention pattern: softmax over keys of q . k / sqrt(d_head), masked.
 
         `hook_attn_scores` sees the scores after the mask (-inf where a query may not attend). The
         softmax is computed in float32 at least, and the pattern is returned in q's own precision.
         """
         softcap = self.softcap or (lambda scores: scores)
-        hidden = ~self.mask(q.shape[1], k.shape[1]).to(q.device)
+        hidden = ~self.visible_keys(q, k, padding)
         # exercise 2.9
         raise NotImplementedError("exercise 2.9")
 

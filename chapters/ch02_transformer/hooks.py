@@ -46,8 +46,8 @@ class HookPoint(nn.Module):
         """Apply the hooks to x in order, pass the result to the observers, return it.
 
         A hook is called as hook(tensor, point). It gets a copy, so editing in place changes nothing
-        that was cached before. Its return value replaces x; if it returns None, its copy does,
-        edited or not.
+        that was cached before. Its return value replaces x, in the precision of x; if it returns
+        None, its copy does, edited or not.
 
         Raises: ValueError when a hook returns a wrong shape (through `check_replacement`).
         """
@@ -56,14 +56,25 @@ class HookPoint(nn.Module):
 
 
 def check_replacement(new: object, old: Tensor, hook: Hook, point: HookPoint) -> None:
-    """Raise ValueError unless a hook returned a tensor of the activation's shape."""
-    if torch.is_tensor(new) and new.shape == old.shape:
+    """Raise ValueError unless a hook returned real numbers of the activation's shape."""
+    if isinstance(new, Tensor) and new.shape == old.shape and not new.is_complex():
         return
-    returned = f"shape {tuple(new.shape)}" if torch.is_tensor(new) else f"a {type(new).__name__}"
+    returned = f"a {type(new).__name__}"
+    if isinstance(new, Tensor):
+        returned = f"shape {tuple(new.shape)} of {new.dtype}"
     raise ValueError(
         f"expected a tensor of shape {tuple(old.shape)} or None from the hook "
         f"{getattr(hook, '__name__', repr(hook))!r} at {point.name!r}, got {returned}"
     )
+
+
+class ActivationCache(dict[str, Tensor]):
+    """Hook name -> activation. Printing it shows names and shapes, not numbers."""
+
+    def __repr__(self) -> str:
+        shapes = [f"{name} {list(x.shape)}" for name, x in list(self.items())[:3]]
+        more = [f"... {len(self) - 3} more"] if len(self) > 3 else []
+        return f"ActivationCache({', '.join([*shapes, *more])})"
 
 
 class HookedModule(nn.Module):
@@ -77,6 +88,10 @@ class HookedModule(nn.Module):
                 module.name = name
                 points[name] = module
         return points
+
+    def hooked_names(self) -> list[str]:
+        """List the points that have hooks, which may replace activations."""
+        return [name for name, point in self.hook_points().items() if point.hooks]
 
     def find_points(self, names: Iterable[str]) -> list[HookPoint]:
         """Look up hook points by name.
@@ -117,8 +132,14 @@ class HookedModule(nn.Module):
 
         Several hooks at one point run in the order given, after those of an enclosing block.
 
-        Raises: KeyError for an unknown name, before any hook is attached.
+        Raises: KeyError for an unknown name, before any hook is attached; ValueError unless hooks
+            is a mapping.
         """
+        if not isinstance(hooks, Mapping):
+            raise ValueError(
+                f"expected hooks as a dict {{name: function}}, got a {type(hooks).__name__}; "
+                "convert pairs with dict(pairs), and give one name several hooks as a list"
+            )
         points = self.find_points(list(hooks))
         lists = [[given] if callable(given) else list(given) for given in hooks.values()]
         # exercise 2.2
@@ -158,13 +179,18 @@ class HookedModule(nn.Module):
         model's own, not copies: they need no additional memory.
 
         Raises: KeyError for an unknown name; ValueError for gradients of selected positions, which
-            would be copies that no output depends on.
+            would be copies that no output depends on, and for gradients in inference mode.
         """
         if gradients and positions is not None:
             raise ValueError("positions and gradients exclude each other: cache all, then select")
+        if gradients and torch.is_inference_mode_enabled():
+            raise ValueError(
+                "expected gradients=True outside of torch.inference_mode, which keeps no graph, "
+                "got it inside; use torch.no_grad around the rest instead"
+            )
         if not (positions is None or isinstance(positions, slice)):
             positions = list(positions)  # a tuple would index several axes
-        cache: dict[str, Tensor] = {}
+        cache = ActivationCache()
 
         def keep(x: Tensor, point: HookPoint) -> None:
             # exercise 2.3

@@ -7,6 +7,7 @@ families without biases leave them there.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -14,8 +15,10 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from ..ch00_looking.checks import check_tokens
 from .config import TransformerConfig
 from .hooks import HookPoint
+from .padding import Start, rows_from
 
 Tokens = Int[Tensor, "batch pos"]
 Resid = Float[Tensor, "batch pos d_model"]
@@ -23,7 +26,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
     "silu": F.silu,
     "gelu": F.gelu,
-    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "gelu_tanh": partial(F.gelu, approximate="tanh"),
 }
 
 
@@ -66,7 +69,7 @@ class ResidualModule(nn.Module):
 class Embed(ResidualModule):
     """Map each token to its vector: row `token` of W_E.
 
-    Raises: ValueError when a token is not in the vocabulary.
+    Raises: ValueError for anything but a batch of tokens of the vocabulary.
     """
 
     W_E: Float[Tensor, "d_vocab d_model"]
@@ -78,11 +81,7 @@ class Embed(ResidualModule):
 
     def forward(self, tokens: Tokens) -> Resid:
         """Look up the tokens' vectors."""
-        if tokens.numel() and not 0 <= tokens.min() <= tokens.max() < len(self.W_E):
-            raise ValueError(
-                f"expected tokens in 0..{len(self.W_E) - 1}, the vocabulary, "
-                f"got {tokens.min().item()} to {tokens.max().item()}"
-            )
+        check_tokens(tokens, len(self.W_E))
         # exercise 2.6
         raise NotImplementedError("exercise 2.6")
 
@@ -97,9 +96,14 @@ class LearnedPositions(ResidualModule):
         super().__init__()
         self.W_pos = empty(config.n_ctx, config.d_model)
 
-    def forward(self, tokens: Tokens, start: int) -> Resid:
-        """Return the vectors of positions start, start + 1, ..., the same for every sequence."""
+    def forward(self, tokens: Tokens, start: Start) -> Resid:
+        """Return the vectors of positions start, start + 1, ..., the same for every sequence.
+
+        With padding every sequence has a start of its own.
+        """
         batch, pos = tokens.shape
+        if not isinstance(start, int):
+            return rows_from(self.W_pos, start, pos)
         # exercise 2.6
         raise NotImplementedError("exercise 2.6")
 
@@ -114,7 +118,7 @@ class NoPositions(ResidualModule):
         self.d_model = config.d_model
         self.register_buffer("zero", torch.zeros(1), persistent=False)
 
-    def forward(self, tokens: Tokens, start: int) -> Resid:
+    def forward(self, tokens: Tokens, start: Start) -> Resid:
         """Return zeros, expanded from a single number in memory."""
         del start
         return self.zero.expand(*tokens.shape, self.d_model)

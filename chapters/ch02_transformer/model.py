@@ -36,6 +36,7 @@ from .layers import (
     Unembedding,
 )
 from .norms import LayerNorm, Norm, RMSNorm
+from .padding import Mask, Start
 
 
 class Block(nn.Module, ABC):
@@ -143,6 +144,28 @@ class HookedTransformer(HookedModule):
         if seed is not None:
             self.initialize(seed)
 
+    def __call__(
+        self,
+        tokens: Tokens,
+        past: KVCache | None = None,
+        stop_at_layer: int | None = None,
+        *,
+        mask: Mask | None = None,
+    ) -> Float[Tensor, "batch pos d_out"]:
+        """Run `forward`, and extend the KV cache once it is through.
+
+        mask: True for tokens, False for padding, where prompts have different lengths (see
+        `pad_prompts`). Positions are then counted from each prompt's first token.
+        """
+        if past is None and mask is None:
+            return super().__call__(tokens, None, stop_at_layer)
+        past = KVCache(len(self.blocks)) if past is None else past
+        stop = len(self.blocks) if stop_at_layer is None else stop_at_layer
+        draft = past.draft(tokens, mask, stop)
+        output = super().__call__(tokens, draft, stop_at_layer)
+        past.commit(draft, tokens.shape[1])
+        return output
+
     def forward(
         self, tokens: Tokens, past: KVCache | None = None, stop_at_layer: int | None = None
     ) -> Float[Tensor, "batch pos d_out"]:
@@ -151,21 +174,20 @@ class HookedTransformer(HookedModule):
         past: keys and values of the tokens before these, which are appended to it. stop_at_layer:
         return the residual stream before this block instead, and compute nothing beyond it.
         """
-        check_tokens(tokens)
         # exercise 2.14
         raise NotImplementedError("exercise 2.14")
 
-    def embed_tokens(self, tokens: Tokens, start: int = 0) -> Resid:
+    def embed_tokens(self, tokens: Tokens, start: Start = 0) -> Resid:
         """Add the tokens' vectors and their positions' vectors.
 
-        start: the position of the first token.
+        start: the position of the first token, or of each prompt's first.
 
         Raises: ValueError when the sequence is longer than n_ctx.
         """
-        if start + tokens.shape[1] > self.config.n_ctx:
+        stop = tokens.shape[-1] + (start if isinstance(start, int) else int(start.max()))
+        if stop > self.config.n_ctx:
             raise ValueError(
-                f"expected at most n_ctx={self.config.n_ctx} tokens, "
-                f"got {start + tokens.shape[1]}; shorten the text"
+                f"expected at most n_ctx={self.config.n_ctx} tokens, got {stop}; shorten the text"
             )
         # exercise 2.14
         raise NotImplementedError("exercise 2.14")
@@ -175,7 +197,7 @@ class HookedTransformer(HookedModule):
     ) -> Resid:
         """Apply blocks start, ..., stop - 1 to the residual stream; all blocks by default.
 
-        Raises: ValueError for layers that the model does not have.
+        Raises: ValueError for layers that the model does not have, or a cache of other lengths.
         """
         stop = len(self.blocks) if stop is None else stop
         if not 0 <= start <= stop <= len(self.blocks):
@@ -183,6 +205,8 @@ class HookedTransformer(HookedModule):
                 f"expected 0 <= start <= stop <= {len(self.blocks)}, the number of blocks, "
                 f"got start={start}, stop={stop}"
             )
+        if past is not None:
+            past.check_even(start, stop)
         # exercise 2.14
         raise NotImplementedError("exercise 2.14")
 
@@ -212,14 +236,3 @@ class HookedTransformer(HookedModule):
                 if kind in ("W_O", "W_out"):
                     std /= (2 * self.config.n_layers) ** 0.5
                 weight.copy_(torch.randn(weight.shape, generator=generator) * std)
-
-
-def check_tokens(tokens: Tensor) -> None:
-    """Raise ValueError unless tokens is a batch of sequences of whole numbers."""
-    if tokens.ndim != 2:
-        raise ValueError(
-            f"expected tokens of shape [batch, pos], got {list(tokens.shape)}; "
-            f"for one sequence, write tokens[None]"
-        )
-    if tokens.is_floating_point():
-        raise ValueError(f"expected whole numbers as tokens, got {tokens.dtype}")

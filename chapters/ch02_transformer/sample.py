@@ -5,6 +5,7 @@
 3. One of these tokens is drawn and appended; the next step uses the KV cache (`stream_tokens`).
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,10 +13,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..ch00_looking.checks import check_finite
 from .kv_cache import KVCache
 from .layers import Tokens
 from .model import HookedTransformer
+from .norms import at_least_float32
+from .padding import Mask, last_token
 
+COLDEST = 1e-30
+"""Temperatures below this one are greedy: divided by them, float32 is infinite or NaN."""
 PerToken = Float[Tensor, "batch d_vocab"]
 
 
@@ -23,7 +29,8 @@ PerToken = Float[Tensor, "batch d_vocab"]
 class SampleConfig:
     """How the next token is chosen. The default is greedy: always the likeliest.
 
-    Raises: ValueError for a negative temperature, k below 1, or p outside (0, 1].
+    Raises: ValueError for a temperature that is not a number of 0 or more, k below 1, or p outside
+        (0, 1].
     """
 
     temperature: float = 0.0
@@ -36,7 +43,7 @@ class SampleConfig:
     """Seed of the draws."""
 
     def __post_init__(self) -> None:
-        if self.temperature < 0:
+        if not 0 <= self.temperature < math.inf:
             raise ValueError(f"expected temperature 0 (greedy) or more, got {self.temperature}")
         if self.top_k is not None and self.top_k < 1:
             raise ValueError(f"expected top_k of at least 1, got {self.top_k}")
@@ -68,9 +75,16 @@ def keep_top_p(probabilities: PerToken, p: float) -> PerToken:
 def next_token(
     logits: PerToken, config: SampleConfig, generator: torch.Generator
 ) -> Int[Tensor, "batch 1"]:
-    """Choose a token for each sequence of the batch."""
-    if config.temperature == 0:
+    """Choose a token for each sequence of the batch.
+
+    Raises: ValueError for logits that are NaN or infinite; -inf forbids a token.
+    """
+    check_finite(logits, "logits", allow_minus_inf=True)
+    if config.temperature < COLDEST:
         return logits.argmax(dim=-1, keepdim=True)
+    # The largest logit becomes 0, so that no temperature makes it overflow.
+    logits = at_least_float32(logits)
+    logits = logits - logits.amax(dim=-1, keepdim=True)
     probabilities = top_k_probabilities(logits, config.temperature, config.top_k)
     if config.top_p is not None:
         probabilities = keep_top_p(probabilities, config.top_p)
@@ -78,31 +92,43 @@ def next_token(
 
 
 def stream_tokens(
-    model: HookedTransformer, tokens: Tokens, n_new: int, config: SampleConfig = SampleConfig()
+    model: HookedTransformer,
+    tokens: Tokens,
+    n_new: int,
+    config: SampleConfig = SampleConfig(),
+    mask: Mask | None = None,
 ) -> Iterator[Int[Tensor, "batch 1"]]:
     """Generate n_new tokens per sequence, yielding each as soon as it is chosen.
 
     Each step runs the model on the new token alone and takes the rest from a KV cache: hooks see
     the whole prompt once, and then one position at a time.
 
-    Raises: ValueError when prompt and new tokens are more than n_ctx.
+    mask: True for the prompts' tokens, where prompts are padded.
+
+    Raises: ValueError for an empty prompt, or when prompt and new tokens are more than n_ctx.
     """
-    if tokens.shape[1] + n_new - 1 > model.config.n_ctx:
+    if tokens.ndim == 2 and not tokens.shape[1]:
+        raise ValueError("expected prompts of at least one token, got none; begin with a BOS token")
+    if tokens.shape[-1] + n_new - 1 > model.config.n_ctx:
         raise ValueError(
-            f"expected at most n_ctx={model.config.n_ctx} tokens, got {tokens.shape[1]} of the "
+            f"expected at most n_ctx={model.config.n_ctx} tokens, got {tokens.shape[-1]} of the "
             f"prompt and {n_new} new ones"
         )
     generator = torch.Generator().manual_seed(config.seed)
     past = KVCache(model.config.n_layers)
     for _ in range(n_new):
         with torch.no_grad():
-            logits = model(tokens, past=past)[:, -1]
-        tokens = next_token(logits, config, generator)
+            logits = last_token(model(tokens, past=past, mask=mask), mask)
+        tokens, mask = next_token(logits, config, generator), None
         yield tokens
 
 
 def generate(
-    model: HookedTransformer, tokens: Tokens, n_new: int, config: SampleConfig = SampleConfig()
+    model: HookedTransformer,
+    tokens: Tokens,
+    n_new: int,
+    config: SampleConfig = SampleConfig(),
+    mask: Mask | None = None,
 ) -> Int[Tensor, "batch total"]:
-    """Return the prompt with n_new generated tokens after it."""
-    return torch.cat([tokens, *stream_tokens(model, tokens, n_new, config)], dim=1)
+    """Return the prompt with n_new generated tokens after it, also after padding on the right."""
+    return torch.cat([tokens, *stream_tokens(model, tokens, n_new, config, mask)], dim=1)

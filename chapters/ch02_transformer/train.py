@@ -22,9 +22,11 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from ..ch00_looking.checks import check_finite
 from .checkpoint import restore_checkpoint, save_checkpoint
 from .layers import Tokens
 from .model import HookedTransformer
+from .norms import at_least_float32
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ def next_token_loss(
 
     Units: nats per token; 0 is certainty, log(d_vocab) is guessing; lower is better.
     """
+    logits = at_least_float32(logits)
     # exercise 2.15
     raise NotImplementedError("exercise 2.15")
 
@@ -154,7 +157,8 @@ def train(
     checkpoint: a file to resume from if it exists, written at each evaluation.
 
     Raises: ValueError when a text is shorter than one window, or a window has fewer than two tokens
-        or more than n_ctx; when the checkpoint belongs to another model or another run.
+        or more than n_ctx; when the checkpoint belongs to another model or another run; when a
+            loss is NaN or infinite.
     """
     if not 2 <= config.window <= model.config.n_ctx:
         raise ValueError(
@@ -170,6 +174,7 @@ def train(
     start = restore_checkpoint(checkpoint, model, optimizer, run) if checkpoint else 0
     for step in scheduled_steps(optimizer, config, start):
         loss = train_step(model, draw_batch(text, step, config), optimizer, config.clip)
+        check_finite(torch.tensor(loss), f"losses (step {step + 1})")
         due = (step + 1) % config.eval_every == 0 or step + 1 == config.steps
         if due and checkpoint:
             save_checkpoint(checkpoint, step + 1, model, optimizer, run)

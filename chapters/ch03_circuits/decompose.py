@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.layers import Tokens
-from ..ch02_transformer.norms import Norm
+from ..ch02_transformer.norms import Norm, at_least_float32
 
 Direction = Float[Tensor, "batch pos d_model"]
 
@@ -78,10 +78,11 @@ def logit_direction(
 ) -> Direction:
     """Return the unembedding direction of a token's logit, or of the difference to `against`.
 
-    The direction is read after the final norm.
+    The direction is read after the final norm. It is in float32 at least.
     """
     W_U = model.unembed.W_U.detach().T
-    return W_U[token] if against is None else W_U[token] - W_U[against]
+    direction = at_least_float32(W_U[token])
+    return direction if against is None else direction - at_least_float32(W_U[against])
 
 
 class Attribution(NamedTuple):
@@ -105,10 +106,11 @@ def direct_logit_attribution(
     Units: logits; with `against`, of the difference between the two tokens' logits.
     """
     _, cache = model.run_with_cache(tokens, names="ln_final.hook_scale")
-    components = decompose(model, tokens)
+    names, values = decompose(model, tokens)
+    components = Components(names, at_least_float32(values))
     direction = logit_direction(model, token, against)
-    _, norm_bias = model.ln_final.affine()
-    b_U = model.unembed.b_U
+    norm_bias = at_least_float32(model.ln_final.affine().bias)
+    b_U = at_least_float32(model.unembed.b_U)
     # exercise 3.3
     raise NotImplementedError("exercise 3.3")
 
@@ -123,6 +125,7 @@ def head_logit_contributions(
     The head outputs, [batch, pos, head, d_model], take d_model / d_head times the memory of z.
     Projecting the direction back through W_O gives the same numbers from vectors of size d_head.
     """
+    z, W_O, direction = map(at_least_float32, (z, W_O, direction))
     # exercise 3.4
     raise NotImplementedError("exercise 3.4")
 
@@ -133,4 +136,5 @@ def neuron_logit_contributions(
     direction: Direction,
 ) -> Float[Tensor, "batch pos d_mlp"]:
     """Compute each neuron's dot product with a direction; the MLP's output bias is not included."""
+    post, W_out, direction = map(at_least_float32, (post, W_out, direction))
     return post * einsum(direction, W_out, "batch pos d_model, d_mlp d_model -> batch pos d_mlp")

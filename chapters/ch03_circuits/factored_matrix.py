@@ -14,10 +14,13 @@ import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
 
+from ..ch00_looking.checks import check_finite
+from ..ch02_transformer.norms import at_least_float32
+
 
 @dataclass(frozen=True)
 class FactoredMatrix:
-    """The product A @ B, kept as its two factors; leading axes broadcast.
+    """The product A @ B, kept as its two factors, in float32 at least; leading axes broadcast.
 
     Raises: ValueError where the inner axes of the factors differ.
     """
@@ -28,11 +31,18 @@ class FactoredMatrix:
     """The right factor, which writes."""
 
     def __post_init__(self) -> None:
+        for name in ("A", "B"):
+            object.__setattr__(self, name, at_least_float32(getattr(self, name)))
         if self.A.shape[-1] != self.B.shape[-2]:
             raise ValueError(
                 "expected factors [..., left, rank] and [..., rank, right], got "
                 f"{list(self.A.shape)} and {list(self.B.shape)}"
             )
+
+    def check_finite_factors(self) -> None:
+        """Raise ValueError for a factor that is NaN or infinite."""
+        for factor in (self.A, self.B):
+            check_finite(factor, "entries of both factors")
 
     @property
     def T(self) -> "FactoredMatrix":  # the name that torch uses
@@ -46,12 +56,12 @@ class FactoredMatrix:
     def __matmul__(self, other: "FactoredMatrix | Tensor") -> "FactoredMatrix":
         """Multiply this product by another matrix on the right; the result stays factored."""
         if isinstance(other, Tensor):
-            return FactoredMatrix(self.A, self.B @ other)
+            return FactoredMatrix(self.A, self.B @ other.to(self.B))
         return FactoredMatrix(self.A, (self.B @ other.A) @ other.B)
 
     def __rmatmul__(self, other: Tensor) -> "FactoredMatrix":
         """Multiply a plain matrix by this product; the result stays factored."""
-        return FactoredMatrix(other @ self.A, self.B)
+        return FactoredMatrix(other.to(self.A) @ self.A, self.B)
 
     def norm(self) -> Float[Tensor, "*lead"]:
         """Compute the Frobenius norm of the product: ||AB||^2 = trace((A^T A) (B B^T)).
@@ -72,15 +82,19 @@ class FactoredMatrix:
 
         1. A = Q_A R_A and B^T = Q_B R_B, with orthonormal columns in Q. 2. The core R_A R_B^T is
         rank x rank. 3. Multiplied by Q_A and Q_B, its singular vectors are the product's.
+
+        Raises: ValueError for a factor that is NaN or infinite.
         """
+        self.check_finite_factors()
         # exercise 3.8
         raise NotImplementedError("exercise 3.8")
 
     def eigenvalues(self) -> Complex[Tensor, "*lead rank"]:
         """Compute the eigenvalues of BA, rank x rank: AB has the same ones, and zeros.
 
-        Raises: ValueError when the product is not square.
+        Raises: ValueError when the product is not square, or a factor is NaN or infinite.
         """
+        self.check_finite_factors()
         if self.A.shape[-2] != self.B.shape[-1]:
             raise ValueError(
                 f"expected a square product, got {self.A.shape[-2]} x {self.B.shape[-1]}; "

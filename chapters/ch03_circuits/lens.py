@@ -16,7 +16,9 @@ from einops import einsum
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from ..ch00_looking.checks import check_finite
 from ..ch02_transformer import HookedTransformer
+from ..ch02_transformer.norms import at_least_float32
 
 Stream = Float[Tensor, "layer batch pos d_model"]
 
@@ -49,7 +51,11 @@ def kl_divergence(
     It is the extra cost, in nats, of predicting with `guess` what is drawn from `final`.
 
     Units: nats; 0 where the distributions are equal, never negative.
+    Raises: ValueError for logits that are NaN or infinite; -inf is a probability of 0.
     """
+    for logits in (guess, final):
+        check_finite(logits, "logits", allow_minus_inf=True)
+    guess, final = at_least_float32(guess), at_least_float32(final)
     # exercise 3.6
     raise NotImplementedError("exercise 3.6")
 
@@ -67,10 +73,11 @@ class TunedLens(nn.Module):
 
     def forward(self, stream: Stream) -> Stream:
         """Map each layer's residual stream to a prediction of the last layer's."""
+        wide = stream.to(self.W.dtype)
         moved = einsum(
-            stream, self.W, "layer batch pos d_in, layer d_in d_out -> layer batch pos d_out"
+            wide, self.W, "layer batch pos d_in, layer d_in d_out -> layer batch pos d_out"
         )
-        return stream + moved + self.b[:, None, None, :]
+        return (wide + moved + self.b[:, None, None, :]).to(stream.dtype)
 
 
 def train_tuned_lens(

@@ -15,6 +15,7 @@ from einops import einsum
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..ch00_looking.checks import check_finite
 from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.attention import Attention
 from ..ch02_transformer.attention_only import AttentionOnlyBlock, NoNorm
@@ -41,6 +42,7 @@ def apply_heads_to_paths(
 
     The values at the key positions are multiplied by the OV circuit and averaged by the pattern.
     """
+    values, pattern = values.to(ov.A), pattern.to(ov.A)
     # exercise 3.14
     raise NotImplementedError("exercise 3.14")
 
@@ -104,7 +106,7 @@ def score_terms(
     attn, qk = attention_of(model, layer), qk_circuit(model, layer)
     block = cast(AttentionOnlyBlock, model.blocks[layer])
     positions = block.W_pos[: paths.values.shape[2]].expand_as(paths.values[:1])
-    values = torch.cat([paths.values, positions])  # [path + 1, batch, pos, d_model]
+    values = torch.cat([paths.values, positions]).to(qk.A)  # [path + 1, batch, pos, d_model]
     # exercise 3.15
     raise NotImplementedError("exercise 3.15")
 
@@ -122,9 +124,10 @@ def losses_by_order(
 
     Patterns are held at those of the whole model. Units: nats per token.
     """
-    paths = expand_paths(model, tokens)
-    orders = torch.tensor([path_order(name) for name in paths.names], device=tokens.device)
-    kept = [paths.values[orders <= most].sum(dim=0) for most in range(int(orders.max()) + 1)]
+    names, values = expand_paths(model, tokens)
+    values = values.to(model.unembed.W_U.dtype)
+    orders = torch.tensor([path_order(name) for name in names], device=tokens.device)
+    kept = [values[orders <= most].sum(dim=0) for most in range(int(orders.max()) + 1)]
     return torch.stack([next_token_loss(model.unembed_resid(resid), tokens) for resid in kept])
 
 
@@ -152,6 +155,8 @@ def skip_trigrams(
     `mind` and `bay`, then `keep ... in -> bay` rises together with `keep ... in -> mind`. The paper
     calls this a bug of skip-trigrams.
     """
+    check_finite(scores, "scores", allow_minus_inf=True)
+    check_finite(logits, "logits")
     # [destination, source, out]
     strengths = scores.softmax(dim=-1)[:, :, None] * logits[None]
     best = strengths.flatten().topk(n)

@@ -14,6 +14,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..ch00_looking.checks import check_finite
+from ..ch02_transformer.norms import at_least_float32
+
 
 class Window(NamedTuple):
     """The part of training in which most of a change happens."""
@@ -38,6 +41,7 @@ def steepest_window(
         raise ValueError(
             f"expected snapshots at most {length} steps apart, got steps {steps.tolist()}"
         )
+    check_finite(values, "values")
     if values[0] == values[-1]:
         raise ValueError(f"expected a change from first to last, got {values[0]:.4g} at both")
     # exercise 4.6
@@ -54,6 +58,7 @@ def loss_slope(
 
     Units: nats per factor of e in the index.
     """
+    losses = at_least_float32(losses)
     # exercise 4.7
     raise NotImplementedError("exercise 4.7")
 
@@ -73,6 +78,8 @@ def loss_pca(
             f"expected at most {min(losses.shape)} components of losses {list(losses.shape)}, got "
             f"{n_components}"
         )
+    check_finite(losses, "losses")
+    losses = at_least_float32(losses)
     # exercise 4.8
     raise NotImplementedError("exercise 4.8")
 

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..ch00_looking.checks import check_finite
 from ..ch02_transformer import HookedTransformer
 from .fact_world import (
     N_SUBJECTS,
@@ -141,7 +142,9 @@ def evaluate_edit(
         prompts = prompts_about(
             facts, subjects, generator, relation=relation, wording=wording, length=length
         )
-        predicted = model(prompts.tokens)[:, -1].argmax(dim=-1)
+        logits = model(prompts.tokens)[:, -1]
+        check_finite(logits, "logits")
+        predicted = logits.argmax(dim=-1)
         right: Tensor = predicted == (prompts.answers if answer is None else answer)
         return right.double()
 

@@ -3,6 +3,7 @@
 Each docstring gives the range and which direction is better. Average over prompts last: normalize a
 mean effect by a mean effect (`normalized_recovery`). A mean of normalized effects would be
 dominated by prompts on which the clean and corrupted runs hardly differ.
+Logits of half precision are converted to float32, and NaN and infinity are refused.
 Axes: *patch (any leading axes), batch, d_vocab.
 Source: Zhang and Nanda 2023, "Towards Best Practices of Activation Patching in Language Models".
 """
@@ -13,7 +14,10 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
+from ..ch00_looking.checks import check_finite
 from ..ch02_transformer import HookedTransformer
+from ..ch02_transformer.norms import at_least_float32
+from ..ch02_transformer.padding import Mask, last_token
 from ..ch03_circuits import lens
 
 Logits = Float[Tensor, "*patch batch d_vocab"]
@@ -21,6 +25,23 @@ Scores = Float[Tensor, "*patch batch"]
 Answers = Int[Tensor, " batch"]
 ResidMetric = Callable[[Float[Tensor, "patch batch d_model"]], Float[Tensor, "patch batch"]]
 """A metric computed from the residual stream after the last block, at the last position."""
+
+
+def check_logits(logits: Tensor, answers: int) -> Tensor:
+    """Return logits in float32 at least, if they are finite and at one position per prompt.
+
+    Raises: ValueError otherwise; also for logits [n, n, d_vocab] of n prompts, where n patches
+        cannot be told from n positions.
+    """
+    ambiguous = answers > 1 and logits.shape[:-1] == (answers, answers)
+    if logits.ndim < 2 or logits.shape[-2] != answers or ambiguous:
+        raise ValueError(
+            f"expected logits [..., {answers}, d_vocab] at one position per prompt, got "
+            f"{list(logits.shape)}; select the last position with logits[:, -1], or mark "
+            f"{answers} patches of {answers} prompts by another axis, logits[None]"
+        )
+    check_finite(logits, "logits", allow_minus_inf=True)
+    return at_least_float32(logits)
 
 
 def gather_answer(
@@ -39,13 +60,14 @@ def logit_diff(logits: Logits, answer: Answers, wrong: Answers) -> Scores:
 
     Units: logits; any sign, higher is better, 0 means both answers are equally likely.
     """
+    logits = check_logits(logits, len(answer))
     # exercise 5.2
     raise NotImplementedError("exercise 5.2")
 
 
 def probability(logits: Logits, answer: Answers) -> Scores:
     """Compute the probability of the answer: 0 to 1, higher is better."""
-    return gather_answer(logits.softmax(dim=-1), answer)
+    return gather_answer(check_logits(logits, len(answer)).softmax(dim=-1), answer)
 
 
 def kl_divergence(patched: Logits, clean: Float[Tensor, "batch d_vocab"]) -> Scores:
@@ -56,6 +78,7 @@ def kl_divergence(patched: Logits, clean: Float[Tensor, "batch d_vocab"]) -> Sco
 
     Units: nats, 0 or more; lower is better, 0 means that the prediction is unchanged.
     """
+    patched, clean = (check_logits(logits, len(clean)) for logits in (patched, clean))
     # exercise 5.3
     raise NotImplementedError("exercise 5.3")
 
@@ -65,6 +88,7 @@ def rank_of_answer(logits: Logits, answer: Answers) -> Int[Tensor, "*patch batch
 
     Tokens that tie with the answer are not counted.
     """
+    logits = check_logits(logits, len(answer))
     # exercise 5.4
     raise NotImplementedError("exercise 5.4")
 
@@ -77,8 +101,11 @@ def normalized_recovery(
     (mean patched - mean corrupted) / (mean clean - mean corrupted): a ratio of means over prompts.
 
     Units: 1 for the clean run, 0 for the corrupted run; below 0 and above 1 are possible.
-    Raises: ValueError when the clean and corrupted means are equal.
+    Raises: ValueError when the clean and corrupted means are equal, or a score is not finite.
     """
+    for scores in (patched, clean, corrupted):
+        check_finite(scores, "scores")
+    patched, clean, corrupted = map(at_least_float32, (patched, clean, corrupted))
     span = clean.mean(dim=-1) - corrupted.mean(dim=-1)
     if (span == 0).any():
         raise ValueError(
@@ -89,6 +116,20 @@ def normalized_recovery(
     raise NotImplementedError("exercise 5.5")
 
 
+def final_norm(model: HookedTransformer, resid: Tensor) -> Tensor:
+    """Apply the final norm to residual streams without an axis of positions.
+
+    Raises: ValueError for a hook there, which would expect that axis.
+    """
+    points = model.find_points(["ln_final.hook_scale", "ln_final.hook_normalized"])
+    if any(point.hooks for point in points):
+        raise ValueError(
+            "expected no hooks at ln_final around a metric of the residual stream, got one; it "
+            "would not see [batch, pos, ...]: use run_with_hooks, and a metric of its logits"
+        )
+    return model.ln_final(resid)
+
+
 def logit_diff_from_resid(model: HookedTransformer, answer: Answers, wrong: Answers) -> ResidMetric:
     """Return a metric that computes the logit difference without the other logits.
 
@@ -96,22 +137,30 @@ def logit_diff_from_resid(model: HookedTransformer, answer: Answers, wrong: Answ
     direction of the residual stream per prompt.
     """
     W_U, b_U = model.unembed.W_U.detach(), model.unembed.b_U.detach()
-    direction = (W_U[:, answer] - W_U[:, wrong]).T  # [batch, d_model]
+    direction = at_least_float32(W_U[:, answer] - W_U[:, wrong]).T  # [batch, d_model]
     bias = b_U[answer] - b_U[wrong]
-    return lambda resid: (model.ln_final(resid) * direction).sum(dim=-1) + bias
+    return lambda resid: (final_norm(model, resid) * direction).sum(dim=-1) + bias
 
 
 def metric_from_logits(model: HookedTransformer, metric: Callable[[Logits], Scores]) -> ResidMetric:
     """Return a metric that computes all logits first, one patch at a time to save memory."""
     return lambda resid: torch.stack(
-        [metric(model.unembed_resid(one[:, None])[:, 0]) for one in resid]
+        [metric(model.unembed(final_norm(model, one[:, None]))[:, 0]) for one in resid]
     )
 
 
 @torch.no_grad()
 def unpatched(
-    model: HookedTransformer, tokens: Int[Tensor, "batch pos"], metric: ResidMetric
+    model: HookedTransformer,
+    tokens: Int[Tensor, "batch pos"],
+    metric: ResidMetric,
+    mask: Mask | None = None,
 ) -> Float[Tensor, " batch"]:
-    """Compute a metric of the prompts themselves, with nothing patched."""
-    resid = model(tokens, stop_at_layer=len(model.blocks))
-    return metric(resid[None, :, -1])[0]
+    """Compute a metric of the prompts themselves, with nothing patched.
+
+    Raises: ValueError where it is NaN or infinite.
+    """
+    resid = model(tokens, stop_at_layer=len(model.blocks), mask=mask)
+    scores = metric(last_token(resid, mask)[None])[0]
+    check_finite(scores, "scores of the metric")
+    return scores

@@ -15,17 +15,18 @@ Axes: row is (patch batch), patch first; new is the positions from p on.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
 from einops import einsum, rearrange
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ..ch02_transformer import HookedTransformer, HookPoint, KVCache
 from ..ch02_transformer.attention import AbstractLayerCache, Attention, causal_mask
 from ..ch02_transformer.norms import at_least_float32
+from ..ch02_transformer.padding import Mask, last_index
 from ..ch02_transformer.sites import Site
 from .interventions import Intervention, Runs, edit_activation
 
@@ -43,6 +44,10 @@ class CachedPrompt:
     """Residual stream before each block, and after the last one."""
     kv_cache: KVCache
     """Keys and values of all layers and positions."""
+    mask: Mask | None = None
+    """Which positions are tokens and not padding; None for all of them."""
+    hooked: bool = False
+    """Whether hooks of the caller act on the run. They expect whole prompts, each patch alone."""
 
     @property
     def batch(self) -> int:
@@ -54,14 +59,34 @@ class CachedPrompt:
         """Number of tokens per prompt."""
         return self.resids[0].shape[1]
 
+    @property
+    def first_end(self) -> int:
+        """Position of the last token of the prompt that ends first."""
+        return self.n_pos - 1 if self.mask is None else int(last_index(self.mask).min())
+
+    def at_end(
+        self, resid: Float[Tensor, "row new d_model"], start: int
+    ) -> Float[Tensor, "patch batch d_model"]:
+        """Select the last token of every row, whose positions begin at `start`."""
+        if self.mask is None:
+            return resid[:, -1].unflatten(0, (-1, self.batch))
+        rows = resid.unflatten(0, (-1, self.batch))  # [patch, batch, new, d_model]
+        prompt = torch.arange(self.batch, device=resid.device)
+        return rows[:, prompt, last_index(self.mask) - start]
+
 
 @torch.no_grad()
-def cache_prompt(model: HookedTransformer, tokens: Int[Tensor, "batch pos"]) -> CachedPrompt:
+def cache_prompt(
+    model: HookedTransformer, tokens: Int[Tensor, "batch pos"], mask: Mask | None = None
+) -> CachedPrompt:
     """Run prompts once and keep the activations that all patches of them share."""
     kv_cache, n_layers = KVCache(len(model.blocks)), len(model.blocks)
     names = [f"blocks.{layer}.hook_resid_pre" for layer in range(n_layers)]
-    last, cache = model.run_with_cache(tokens, names=names, past=kv_cache, stop_at_layer=n_layers)
-    return CachedPrompt([*(cache[name] for name in names), last], kv_cache)
+    last, cache = model.run_with_cache(
+        tokens, names=names, past=kv_cache, stop_at_layer=n_layers, mask=mask
+    )
+    hooked = bool(model.hooked_names())
+    return CachedPrompt([*(cache[name] for name in names), last], kv_cache, mask, hooked)
 
 
 @dataclass(frozen=True)
@@ -76,6 +101,8 @@ class SharedKVCache(AbstractLayerCache):
     """Keys of the prompts, after the rotary embedding."""
     v: Float[Tensor, "batch key kv_head d_head"]
     """Values of the same tokens."""
+    mask: Bool[Tensor, "row text"] | None = None
+    """Which keys, past and new, are tokens and not padding; None for all of them."""
 
     @property
     def length(self) -> int:
@@ -85,10 +112,12 @@ class SharedKVCache(AbstractLayerCache):
     def attend(self, attention: Attention, q: Heads, k: KvHeads, v: KvHeads) -> Heads:
         """Attend to the shared past and to the row's own new tokens."""
         n_patches = len(q) // len(self.k)
-        if attention.needs_pattern or attention.mask is not causal_mask:
+        whole = attention.needs_pattern or attention.mask is not causal_mask
+        if whole or self.mask is not None:
             # A hook on scores or pattern needs them whole, so here the past is copied per row.
             past_k, past_v = (x.repeat(n_patches, 1, 1, 1) for x in (self.k, self.v))
-            return attention.attend(q, torch.cat([past_k, k], dim=1), torch.cat([past_v, v], dim=1))
+            k, v = torch.cat([past_k, k], dim=1), torch.cat([past_v, v], dim=1)
+            return attention.attend(q, k, v, self.mask)
         q_axes = "patch batch kv_head group new d_head"
         past_axes, new_axes = "batch key kv_head d_head", "patch batch key kv_head d_head"
         pattern_axes = "patch batch kv_head group new key"
@@ -165,10 +194,28 @@ def first_layer(patch: Patch) -> int:
 
 
 def first_position(patch: Patch, prompt: CachedPrompt) -> int:
-    """Return the earliest position that a patch changes."""
-    return min(
-        int(change.site.resolve_positions(prompt.batch, prompt.n_pos).min()) for change in patch
-    )
+    """Return the first position to compute: the earliest that a patch changes, or that is read.
+
+    Raises: ValueError for a patch of padding.
+    """
+    first = prompt.first_end
+    for change in patch:
+        positions = change.site.resolve_positions(prompt.batch, prompt.n_pos)
+        if prompt.mask is not None:
+            check_not_padding(change.site, positions, prompt.mask)
+        first = min(first, int(positions.min()))
+    return 0 if prompt.hooked else first
+
+
+def check_not_padding(site: Site, positions: Int[Tensor, "batch selected"], mask: Mask) -> None:
+    """Raise ValueError if positions that a site names are padding, where a patch has no effect."""
+    real = mask.gather(1, positions.to(mask.device)).all(dim=1)
+    if site.position is not None and not real.all():
+        raise ValueError(
+            f"{site.name}: expected positions of tokens, got padding in prompt "
+            f"{int((~real).nonzero()[0])} at {site.position}; give each prompt its own row of "
+            "positions, or pad on the left and count from the end"
+        )
 
 
 def check_patches(model: HookedTransformer, patches: Sequence[Patch]) -> None:
@@ -198,10 +245,13 @@ def check_patches(model: HookedTransformer, patches: Sequence[Patch]) -> None:
 def group_patches(
     prompt: CachedPrompt, patches: Sequence[Patch], max_rows: int
 ) -> Iterator[list[int]]:
-    """Yield indices of patches that run together: same first position, ordered by first layer."""
+    """Yield indices of patches that run together: same first position, ordered by first layer.
+
+    Where the caller's hooks act, each patch runs alone, since they expect one row per prompt.
+    """
     keys = [(first_position(one, prompt), first_layer(one), i) for i, one in enumerate(patches)]
     keys.sort()
-    size = max(1, max_rows // prompt.batch)
+    size = 1 if prompt.hooked else max(1, max_rows // prompt.batch)
     while keys:
         group = [key for key in keys if key[0] == keys[0][0]][:size]
         yield [index for _, _, index in group]
@@ -247,7 +297,10 @@ def run_sweep_batch(
     with sweep.hooks(model), model.observing(names, observe):
         for layer in range(first_layer(sweep.patches[0]), stop):
             resid = sweep.append_new(resid, layer)
-            resid = model.blocks[layer](resid, sweep.shared_kv(layer))
+            past = sweep.shared_kv(layer)
+            if prompt.mask is not None:
+                past = replace(past, mask=prompt.mask.repeat(len(resid) // prompt.batch, 1))
+            resid = model.blocks[layer](resid, past)
     recorded = []
     for site in recorded_sites:
         x = activations.get(site.name, resid[:0])

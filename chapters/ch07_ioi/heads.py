@@ -20,6 +20,7 @@ from einops import einsum
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..ch00_looking.checks import check_finite
 from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.attention import repeat_kv_heads
 from ..ch02_transformer.sites import Site
@@ -28,6 +29,7 @@ from ..ch04_induction.ablate import Head
 from ..ch05_patching import Intervention, cache_sites, patch_sweep, path_patch
 from ..ch05_patching.activation import head_sites
 from ..ch05_patching.metrics import ResidMetric, unpatched
+from ..ch05_patching.path import MLPs
 from .prompts import IOIPrompts
 
 Effects = Float[Tensor, "sender batch"]
@@ -64,20 +66,32 @@ def path_effects(
     model: HookedTransformer,
     clean: IOIPrompts,
     corrupted: IOIPrompts,
-    positions: Int[Tensor, " batch"],
+    sites: Sequence[Sequence[Site]],
     into: Sequence[Site],
     metric: ResidMetric,
+    mlps: MLPs = "recomputed",
 ) -> Effects:
-    """Compute the change of the metric when one head's corrupted output reaches only the receivers.
+    """Compute the change of the metric when a sender's corrupted output reaches only the receivers.
 
-    positions: those of the senders.
-    into: the receivers; none means the logits. MLPs are recomputed.
+    sites: the senders, for example all heads (`senders`).
+    into: the receivers; none means the logits.
+    mlps: whether MLPs between sender and receiver are recomputed, or frozen.
 
-    Units: those of the metric, patched minus clean: below 0 the head works for the answer.
+    Units: those of the metric, patched minus clean: below 0 the sender works for the answer.
     """
-    sites = senders(model, positions)
-    patched = path_patch(model, clean.tokens, corrupted.tokens, sites, into, metric)
+    patched = path_patch(model, clean.tokens, corrupted.tokens, sites, into, metric, mlps=mlps)
     return patched - unpatched(model, clean.tokens, metric)
+
+
+def average_pairs(
+    values: Float[Tensor, "*any batch"], pair: Int[Tensor, " batch"]
+) -> Float[Tensor, "*any pair"]:
+    """Average the prompts of each mirror pair, which are one draw.
+
+    pair: the pair of each prompt, from `mirror_pairs`.
+    """
+    member = (pair == pair.unique()[:, None]).to(values)  # [pair, batch]
+    return values @ (member / member.sum(dim=1, keepdim=True)).T
 
 
 def select_significant(
@@ -86,9 +100,14 @@ def select_significant(
     """Select the senders whose mean effect is large and certain, the largest first.
 
     min_effect_share: least size of the mean effect, as a share of the clean metric's mean.
-    min_z: least size of the mean effect in standard errors over prompts. Without it a few unusual
-        prompts could select a head.
+    min_z: least size of the mean effect in standard errors over the batch. Without it a few unusual
+        prompts could select a head. Each entry of the batch has to be a draw of its own: average a
+        prompt and its copy with swapped names first (`average_pairs`).
+
+    Raises: ValueError for an effect or a clean metric that is NaN or infinite.
     """
+    check_finite(effects, "effects")
+    check_finite(clean, "clean metrics")
     mean = effects.mean(dim=1)
     # exercise 7.6
     raise NotImplementedError("exercise 7.6")
@@ -107,26 +126,38 @@ def attention_between(
     raise NotImplementedError("exercise 7.4")
 
 
-@torch.no_grad()
 def role_attention(
     model: HookedTransformer, prompts: IOIPrompts, query: str, key: str
 ) -> Float[Tensor, "layer head batch"]:
     """Measure every head's attention from one role to another, such as `end` to `io`."""
+    return role_attentions(model, prompts, query, [key])[0]
+
+
+@torch.no_grad()
+def role_attentions(
+    model: HookedTransformer, prompts: IOIPrompts, query: str, keys: Sequence[str]
+) -> Float[Tensor, "key layer head batch"]:
+    """Measure every head's attention from one role to several others, in one forward."""
     positions, found = prompts.positions._asdict(), []
 
     def observe(pattern: Tensor, _: object) -> None:
-        found.append(attention_between(pattern, positions[query], positions[key]).T)
+        between = [attention_between(pattern, positions[query], positions[key]).T for key in keys]
+        found.append(torch.stack(between))  # [key, head, batch]
 
     names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(len(model.blocks))]
     with model.observing(names, observe):
         model(prompts.tokens, stop_at_layer=len(model.blocks))
-    return torch.stack(found)
+    return torch.stack(found, dim=1)
 
 
 def in_top_k(
     logits: Float[Tensor, "batch d_vocab"], names: Int[Tensor, " batch"], k: int = 5
 ) -> Float[Tensor, " batch"]:
-    """Return 1 for each prompt whose name is among its k highest logits, else 0."""
+    """Return 1 for each prompt whose name is among its k highest logits, else 0.
+
+    Raises: ValueError for logits that are NaN or infinite; -inf forbids a token.
+    """
+    check_finite(logits, "logits", allow_minus_inf=True)
     # exercise 7.5
     raise NotImplementedError("exercise 7.5")
 

@@ -15,6 +15,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from .checks import check_finite
+
 
 class Interval(NamedTuple):
     """An estimate with its confidence interval."""
@@ -35,8 +37,8 @@ def bootstrap_interval(
     A resample draws n of the n values with replacement. The interval holds the middle `level` of
     the resamples' means. All resamples are drawn at once, without a loop.
 
-    Raises: ValueError without values, with a NaN value, with n_resamples below 1, or with a level
-        outside (0, 1).
+    Raises: ValueError without values, with one that is not finite, with n_resamples below 1, or
+        with a level outside (0, 1).
     Source: Efron 1979, "Bootstrap Methods: Another Look at the Jackknife".
     """
     check_values(values)
@@ -62,7 +64,8 @@ def permutation_p_value(
     The observed division counts as one permutation, so p is never 0.
 
     Units: a probability; small when random divisions rarely differ as much.
-    Raises: ValueError when a or b is empty or has a NaN value, or n_permutations is below 1.
+    Raises: ValueError when a or b is empty or has a value that is not finite, or when
+        n_permutations is below 1.
     Source: Phipson and Smyth 2010, "Permutation P-values Should Never Be Zero".
     """
     check_values(a)
@@ -116,6 +119,7 @@ def percentile_rank(value: float, others: Float[Tensor, " n"]) -> float:
     Units: a fraction from 0 to 1; a random choice has 0.5 on average.
     """
     check_values(others)
+    check_finite(torch.tensor(value), "values")
     return ((others < value).double().mean() + 0.5 * (others == value).double().mean()).item()
 
 
@@ -131,7 +135,8 @@ class SeedSummary(NamedTuple):
 def summarize_seeds(values: Float[Tensor, " n"]) -> SeedSummary:
     """Compute the mean and its standard error over training runs.
 
-    Raises: ValueError with fewer than two runs, because their spread is unknown, or with a NaN.
+    Raises: ValueError with fewer than two runs, because their spread is unknown, or with a value
+        that is not finite.
     """
     check_values(values)
     if len(values) < 2:
@@ -144,7 +149,4 @@ def check_values(values: Float[Tensor, " n"]) -> None:
     """Raise ValueError unless the values have a mean."""
     if len(values) == 0:
         raise ValueError("expected at least one value, got none")
-    if values.isnan().any():
-        raise ValueError(
-            f"expected values without NaN, got {int(values.isnan().sum())} NaN of {len(values)}"
-        )
+    check_finite(values, "values")

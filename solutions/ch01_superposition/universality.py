@@ -18,6 +18,8 @@ from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from ..ch00_looking.checks import check_finite
+
 Curves = Float[Tensor, "unit probe"]
 
 
@@ -33,9 +35,13 @@ class Matching(NamedTuple):
 def correlations(
     first: Curves, second: Float[Tensor, "other probe"]
 ) -> Float[Tensor, "unit other"]:
-    """Correlate each curve with each other curve over probes; 0 for a constant curve."""
+    """Correlate each curve with each other curve over probes; 0 for a constant curve.
+
+    Raises: ValueError for a value that is NaN or infinite.
+    """
     units = []
     for curves in (first, second):
+        check_finite(curves, "curves")
         centred = curves - curves.mean(dim=1, keepdim=True)
         # A constant curve leaves rounding errors, which must not be scaled up to length 1.
         varies = centred.norm(dim=1, keepdim=True) > 1e-5 * curves.norm(dim=1, keepdim=True)
@@ -56,8 +62,6 @@ def match_units(first: Curves, second: Float[Tensor, "other probe"]) -> Matching
             "expected curves over the same probes, and at least as many units in the second "
             f"network as in the first, got shapes {list(first.shape)} and {list(second.shape)}"
         )
-    if not (first.isfinite().all() and second.isfinite().all()):
-        raise ValueError("expected finite curves, got NaN or infinity")
     matrix = correlations(first, second)
     rows, columns = linear_sum_assignment(matrix.detach().cpu().double().numpy(), maximize=True)
     assignment = torch.from_numpy(columns).long()  # rows are 0, 1, 2, ...

@@ -17,6 +17,7 @@ from .config import TransformerConfig
 from .layers import AbstractMLP, NoPositions, Resid, ResidualModule, Unembed, empty
 from .model import Block, Parts
 from .norms import Affine, Norm, at_least_float32
+from .padding import rows_from
 
 
 class UnscaledNorm(Norm):
@@ -78,8 +79,8 @@ class AttentionOnlyBlock(Block):
     def forward(self, resid: Resid, past: AbstractLayerCache | None = None) -> Resid:
         """Add the attention output to the residual stream."""
         resid_pre = self.hook_resid_pre(resid)
-        start = 0 if past is None else past.length
-        pos_embed = self.W_pos[start : start + resid.shape[1]].expand_as(resid)
+        start = 0 if past is None else past.start
+        pos_embed = rows_from(self.W_pos, start, resid.shape[1]).expand_as(resid)
         attn_out = self.hook_attn_out(self.attn(self.ln1(resid_pre), past, pos_embed))
         return self.hook_resid_post(resid_pre + attn_out)
 

@@ -20,6 +20,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..ch02_transformer import HookedTransformer
+from ..ch02_transformer.norms import at_least_float32
 
 Pattern = Float[Tensor, "batch head query key"]
 
@@ -48,6 +49,7 @@ def previous_token_score(pattern: Pattern, n_bos: int = 0) -> Float[Tensor, " he
             "expected at least two tokens after the start tokens, got "
             f"{pattern.shape[-1]} tokens and n_bos {n_bos}"
         )
+    pattern = at_least_float32(pattern)
     # exercise 4.1
     return pattern[:, :, n_bos:, n_bos:].diagonal(-1, dim1=2, dim2=3).mean(dim=(0, 2))
 
@@ -59,6 +61,7 @@ def duplicate_token_score(pattern: Pattern, period: int, n_bos: int = 0) -> Floa
     Raises: ValueError for a text shorter than two periods.
     """
     check_repeats(pattern, period, n_bos)
+    pattern = at_least_float32(pattern)
     # exercise 4.2
     return attention_to_offset(pattern, period, n_bos, shift=0)
 
@@ -72,6 +75,7 @@ def prefix_matching_score(pattern: Pattern, period: int, n_bos: int = 0) -> Floa
     Raises: ValueError for a text shorter than two periods.
     """
     check_repeats(pattern, period, n_bos)
+    pattern = at_least_float32(pattern)
     # exercise 4.3
     return attention_to_offset(pattern, period, n_bos, shift=1)
 
@@ -100,6 +104,7 @@ def token_losses(
 
     Units: nats.
     """
+    logits = at_least_float32(logits)
     return F.cross_entropy(logits[:, :-1].transpose(1, 2), tokens[:, 1:], reduction="none")
 
 

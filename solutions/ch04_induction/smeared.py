@@ -36,7 +36,7 @@ class Smear(nn.Module):
     """Smear keys by one learned weight per head, initialized to one half.
 
     It takes the place of the norm of keys that other families have. It uses only the keys of one
-    call, so a model with smeared keys cannot continue from a cache.
+    call, so a model with smeared keys takes whole texts, without a KV cache or padding.
     """
 
     alpha: Float[Tensor, " head"]
@@ -53,7 +53,7 @@ class Smear(nn.Module):
 def smeared_attention(config: TransformerConfig, layer: int) -> Attention:
     """Build attention with smeared keys; all layers are alike."""
     del layer
-    return Attention(config, qk_norms=QKNorms(nn.Identity(), Smear(config)))
+    return Attention(config, qk_norms=QKNorms(nn.Identity(), Smear(config), mix_positions=True))
 
 
 SMEARED = replace(ATTENTION_ONLY_NORMED, attention=smeared_attention)

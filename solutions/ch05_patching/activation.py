@@ -16,9 +16,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..ch00_looking.checks import check_finite
 from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.kv_cache import LayerCache
 from ..ch02_transformer.layers import Tokens
+from ..ch02_transformer.norms import at_least_float32
+from ..ch02_transformer.padding import Mask
 from ..ch02_transformer.sites import PositionSpec, Site
 from .interventions import Intervention, Runs, apply_interventions
 from .metrics import ResidMetric, unpatched
@@ -27,6 +30,7 @@ from .sweep import (
     Patch,
     SweepBatch,
     cache_prompt,
+    check_not_padding,
     check_patches,
     first_position,
     group_patches,
@@ -54,9 +58,11 @@ def check_pair(clean: Tokens, corrupted: Int[Tensor, "its_batch its_pos"]) -> No
 
 
 def cache_sites(
-    model: HookedTransformer, tokens: Tokens, sites: Iterable[Site]
+    model: HookedTransformer, tokens: Tokens, sites: Iterable[Site], mask: Mask | None = None
 ) -> dict[str, Tensor]:
     """Cache the activations of a run at the hook points of these sites.
+
+    mask: True for tokens, False for padding.
 
     Raises: KeyError and ValueError for sites that the model does not have.
     """
@@ -67,7 +73,7 @@ def cache_sites(
     last = max((n_layers if site.layer is None else site.layer for site in sites), default=0)
     stop = last + 1 if last < n_layers else None
     names = sorted({site.name for site in sites})
-    return model.run_with_cache(tokens, names=names, stop_at_layer=stop)[1]
+    return model.run_with_cache(tokens, names=names, stop_at_layer=stop, mask=mask)[1]
 
 
 @torch.no_grad()
@@ -76,10 +82,13 @@ def run_with_interventions(
     tokens: Tokens,
     interventions: Sequence[Intervention],
     other_tokens: Mapping[str, Tokens] | None = None,
+    *,
+    mask: Mask | None = None,
 ) -> Float[Tensor, "batch pos d_vocab"]:
     """Return the logits with all interventions applied.
 
     other_tokens: run name -> tokens of the other runs that the interventions take operands from.
+    mask: True for tokens, False for padding, in all of these runs.
 
     Raises: KeyError for a run whose tokens are missing.
     """
@@ -94,9 +103,12 @@ def run_with_interventions(
             f"expected tokens of the run {min(missing)!r} in `other_tokens`, got "
             f"{sorted(tokens_of)}"
         )
-    runs = {run: cache_sites(model, tokens_of[run], sites) for run, sites in sites_of.items()}
+    runs = {run: cache_sites(model, tokens_of[run], sites, mask) for run, sites in sites_of.items()}
+    if mask is not None:
+        for one in interventions:
+            check_not_padding(one.site, one.site.resolve_positions(*tokens.shape), mask)
     with apply_interventions(model, interventions, runs):
-        logits: Tensor = model(tokens)
+        logits: Tensor = model(tokens, mask=mask)
     return logits
 
 
@@ -118,7 +130,8 @@ def check_kv_cache_exact(
     for layer, block in enumerate(model.blocks):
         before, after = (resid[:1, last:] for resid in prompt.resids[layer : layer + 2])
         cached = prompt.kv_cache.layers[layer]
-        past = LayerCache(*(None if x is None else x[:1, :last] for x in (cached.k, cached.v)))
+        keys, values = (None if x is None else x[:1, :last] for x in (cached.k, cached.v))
+        past = LayerCache(keys, values, None if prompt.mask is None else prompt.mask[:1])
         error = (block(before, past) - after).norm()
         # Rounding scales with the block's output, and with the residual stream it is added to.
         if error > eps**0.5 * (after - before).norm() + 100 * eps * after.norm():
@@ -138,25 +151,31 @@ def patch_sweep(
     metric: ResidMetric,
     runs: Runs | None = None,
     *,
+    mask: Mask | None = None,
     max_rows: int = 1024,
 ) -> Float[Tensor, "patch batch"]:
     """Compute a metric for every patch of the prompts, each applied in a run of its own.
 
     Equal to a forward per patch, but layers and positions before a patch are computed once, and
-    many patches run in one batch. max_rows: largest number of rows in a batch; bounds memory.
+    many patches run in one batch. Inside the caller's own hooks every patch runs alone and from the
+    first position, as those hooks expect.
 
-    Raises: ValueError for patches without interventions or outside of the blocks, and for a model
-        that cannot run from a KV cache.
+    mask: True for tokens, False for padding; the metric then reads each prompt's last token.
+    max_rows: largest number of rows in a batch; bounds memory.
+
+    Raises: ValueError for patches without interventions, outside of the blocks or of padding, for a
+        model that cannot run from a KV cache, and for scores that are NaN or infinite.
     """
     check_patches(model, patches)
-    prompt = cache_prompt(model, tokens)
+    prompt = cache_prompt(model, tokens, mask)
     check_kv_cache_exact(model, prompt, patches)
-    scores = prompt.resids[0].new_empty(len(patches), len(tokens))
+    scores = at_least_float32(prompt.resids[0].new_empty(len(patches), len(tokens)))
     for indices in group_patches(prompt, patches, max_rows):
         group = [patches[index] for index in indices]
         start = first_position(group[0], prompt)
         resid, _ = run_sweep_batch(model, SweepBatch(prompt, group, start, runs or {}, {}))
-        scores[indices] = metric(resid[:, -1].unflatten(0, (len(group), -1)))
+        scores[indices] = metric(prompt.at_end(resid, start)).to(scores)
+    check_finite(scores, "scores of the metric")
     return scores
 
 

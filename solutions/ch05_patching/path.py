@@ -22,7 +22,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..ch00_looking.checks import check_finite
 from ..ch02_transformer import HookedTransformer
+from ..ch02_transformer.norms import at_least_float32
+from ..ch02_transformer.padding import Mask
 from ..ch02_transformer.sites import Site
 from .activation import cache_sites, check_kv_cache_exact, check_pair
 from .interventions import Intervention, Runs
@@ -85,11 +88,13 @@ def path_patch(
     metric: ResidMetric,
     *,
     mlps: MLPs = "recomputed",
+    mask: Mask | None = None,
 ) -> Float[Tensor, "sender batch"]:
     """Compute a metric of the clean run with the paths from each sender to the receivers corrupted.
 
     senders: each a list of sites that are patched together, usually one head's z; the embedding is
     `Site("hook_resid_pre", 0)`. receivers: all of them receive at once; none means the logits.
+    mask: True for tokens, False for padding, in clean and corrupted prompts.
 
     Raises: ValueError for prompts that cannot be patched into each other, sites outside of blocks,
         or a model that cannot run from a KV cache; KeyError for an unknown hook point.
@@ -97,11 +102,11 @@ def path_patch(
     check_pair(clean, corrupted)
     patches = [[Intervention.patch(site, "corrupted") for site in sites] for sites in senders]
     check_patches(model, [*patches, *([Intervention.zero(site)] for site in receivers)])
-    sent = cache_sites(model, corrupted, [site for sites in senders for site in sites])
+    sent = cache_sites(model, corrupted, [site for sites in senders for site in sites], mask)
     with torch.no_grad():
-        _, frozen = model.run_with_cache(clean, names=frozen_hook_names(model, mlps))
+        _, frozen = model.run_with_cache(clean, names=frozen_hook_names(model, mlps), mask=mask)
     runs = PathRuns({"corrupted": sent}, frozen)
-    return run_paths(model, cache_prompt(model, clean), patches, receivers, metric, runs)
+    return run_paths(model, cache_prompt(model, clean, mask), patches, receivers, metric, runs)
 
 
 @torch.no_grad()
@@ -121,18 +126,15 @@ def run_paths(
     record_from = min((first_position(end, prompt) for end in ends), default=prompt.n_pos)
     stop = max((site.layer or 0 for site in receivers), default=len(model.blocks) - 1) + 1
     # Senders that no receiver reads keep the clean score.
-    scores = metric(prompt.resids[-1][None, :, -1]).expand(len(patches), -1).clone()
-
-    def score(resid: Tensor) -> Float[Tensor, "patch batch"]:
-        return metric(resid[:, -1].unflatten(0, (-1, prompt.batch)))
-
+    clean = at_least_float32(metric(prompt.at_end(prompt.resids[-1], 0)))
+    scores = clean.expand(len(patches), -1).clone()
     for senders in group_patches(prompt, patches, max_rows):
         group = [patches[sender] for sender in senders]
         start = min(first_position(group[0], prompt), record_from)
         run_c = SweepBatch(prompt, group, start, runs.corrupted, runs.frozen)
         resid, recorded = run_sweep_batch(model, run_c, receivers, stop)
         if not receivers:
-            scores[senders] = score(resid)
+            scores[senders] = metric(prompt.at_end(resid, start)).to(scores)
             continue
         received = [patch_receivers(recorded, receivers, i) for i in range(len(senders))]
         reached = [sender for sender, patch in zip(senders, received, strict=True) if patch]
@@ -140,5 +142,7 @@ def run_paths(
         for indices in group_patches(prompt, received, max_rows):
             group = [received[i] for i in indices]
             run_d = SweepBatch(prompt, group, first_position(group[0], prompt), {}, {})
-            scores[[reached[i] for i in indices]] = score(run_sweep_batch(model, run_d).resid)
+            end = prompt.at_end(run_sweep_batch(model, run_d).resid, run_d.start)
+            scores[[reached[i] for i in indices]] = metric(end).to(scores)
+    check_finite(scores, "scores of the metric")
     return scores

@@ -21,8 +21,10 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..ch00_looking.checks import check_finite
 from ..ch02_transformer import HookedTransformer, HookPoint
 from ..ch02_transformer.model import MLPBlock
+from ..ch02_transformer.norms import at_least_float32
 
 Weight = Float[Tensor, "d_mlp d_model"]
 SecondMoment = Float[Tensor, "d_mlp d_mlp"]
@@ -50,6 +52,8 @@ def second_moment(keys: Float[Tensor, "n d_mlp"], ridge: float = 0.0) -> SecondM
             f"expected at least one key and a ridge of 0 or more, got {len(keys)} keys and "
             f"ridge={ridge}"
         )
+    check_finite(keys, "keys")
+    keys = at_least_float32(keys)
     # exercise 5.12
     moment = keys.T @ keys / len(keys)
     return moment + ridge * moment.diagonal().mean() * torch.eye(len(moment)).to(keys)
@@ -67,6 +71,10 @@ def rome_edit(
     Differs: the paper writes W k, and so W + Lambda (C^-1 k)^T; here weights multiply from the
         right, and everything is transposed.
     """
+    for name, tensor in (("weights", W), ("entries of C", C), ("keys", key), ("values", value)):
+        check_finite(tensor, name)
+    C = at_least_float32(C)
+    W, key, value = W.to(C), key.to(C), value.to(C)
     eigenvalues = torch.linalg.eigvalsh(C)
     smallest = len(C) * torch.finfo(C.dtype).eps * eigenvalues[-1]
     if not torch.allclose(C, C.T) or eigenvalues[0] <= smallest:
@@ -126,7 +134,7 @@ def optimize_value(
     change = torch.zeros(model.config.d_model, requires_grad=True)
     target = torch.full((len(edit_prompts),), answer)
     with torch.no_grad():
-        before = model(kept_prompts)[:, -1].log_softmax(dim=-1)
+        before = at_least_float32(model(kept_prompts)[:, -1]).log_softmax(dim=-1)
 
     def add(mlp_out: Float[Tensor, "batch pos d_model"], _: HookPoint) -> Tensor:
         mlp_out[:, position] += change
@@ -135,11 +143,12 @@ def optimize_value(
     hooks = {f"blocks.{layer}.hook_mlp_out": add}
     optimizer = torch.optim.Adam([change], lr=search.lr)
     for _ in range(search.steps):
-        logits = model.run_with_hooks(prompts, hooks=hooks)[:, -1]
+        logits = at_least_float32(model.run_with_hooks(prompts, hooks=hooks)[:, -1])
         edited, kept = logits.split([len(edit_prompts), len(kept_prompts)])
         loss = F.cross_entropy(edited, target) + search.decay * change.pow(2).sum()
         after = kept.log_softmax(dim=-1)
         loss = loss + search.keep * F.kl_div(after, before, log_target=True, reduction="batchmean")
+        check_finite(loss, "losses")
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -21,7 +21,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from ..ch00_looking.checks import check_finite
 from ..ch02_transformer import HookedTransformer
+from ..ch02_transformer.norms import at_least_float32
 from ..ch02_transformer.sites import Site
 from ..ch05_patching.interventions import Intervention, apply_interventions
 from ..ch05_patching.metrics import ResidMetric
@@ -58,6 +60,7 @@ def template_means(
 
     A mean over several templates would mix positions that hold different kinds of tokens.
     """
+    acts = at_least_float32(acts)
     # exercise 7.8
     same = (template[:, None] == template).to(acts)  # [batch, batch]
     weights = same / same.sum(dim=1, keepdim=True)
@@ -137,7 +140,9 @@ class CircuitEvaluator:
         """Compute the metric of every prompt with everything ablated that is not kept."""
         with apply_interventions(self.model, self.interventions(keep)):
             resid = self.model(self.prompts.tokens, stop_at_layer=len(self.model.blocks))
-        return self.metric(resid[None, :, -1])[0]
+        scores = self.metric(resid[None, :, -1])[0]
+        check_finite(scores, "scores of the metric")
+        return scores
 
     def keep_only(self, nodes: Iterable[Node]) -> Float[Tensor, " batch"]:
         """Compute F of a circuit for each prompt: these nodes are kept, all others ablated.

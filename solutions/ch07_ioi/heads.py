@@ -20,6 +20,7 @@ from einops import einsum
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..ch00_looking.checks import check_finite
 from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.attention import repeat_kv_heads
 from ..ch02_transformer.sites import Site
@@ -102,7 +103,11 @@ def select_significant(
     min_z: least size of the mean effect in standard errors over the batch. Without it a few unusual
         prompts could select a head. Each entry of the batch has to be a draw of its own: average a
         prompt and its copy with swapped names first (`average_pairs`).
+
+    Raises: ValueError for an effect or a clean metric that is NaN or infinite.
     """
+    check_finite(effects, "effects")
+    check_finite(clean, "clean metrics")
     mean = effects.mean(dim=1)
     # exercise 7.6
     error: Tensor = effects.std(dim=1) / effects.shape[1] ** 0.5
@@ -152,7 +157,11 @@ def role_attentions(
 def in_top_k(
     logits: Float[Tensor, "batch d_vocab"], names: Int[Tensor, " batch"], k: int = 5
 ) -> Float[Tensor, " batch"]:
-    """Return 1 for each prompt whose name is among its k highest logits, else 0."""
+    """Return 1 for each prompt whose name is among its k highest logits, else 0.
+
+    Raises: ValueError for logits that are NaN or infinite; -inf forbids a token.
+    """
+    check_finite(logits, "logits", allow_minus_inf=True)
     # exercise 7.5
     return (logits.topk(k, dim=-1).indices == names[:, None]).any(dim=-1).to(logits)
 

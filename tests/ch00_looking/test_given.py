@@ -70,7 +70,7 @@ BAD_INPUTS = [
     ),
     (
         "evidence",
-        "got 1 NaN of 2",
+        "got 1 NaN or infinite of 2",
         lambda m: m.bootstrap_interval(torch.tensor([1.0, math.nan]), 10, 0.9, new(0)),
     ),
     (
@@ -90,7 +90,7 @@ BAD_INPUTS = [
     ),
     (
         "evidence",
-        "got 2 NaN of 2",
+        "got 2 NaN or infinite of 2",
         lambda m: m.permutation_p_value(torch.ones(3), torch.full((2,), math.nan), 9, new(0)),
     ),
     (

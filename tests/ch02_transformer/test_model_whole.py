@@ -139,7 +139,7 @@ def test_every_weight_gets_a_gradient(model, config, family, seed):
 def test_anything_but_a_batch_of_tokens_raises(model, config, family, seed, tokens, words):
     whole = build(model, config, family, seed)
     with pytest.raises(ValueError, match=words.replace("[", r"\[")):
-        model.check_tokens(torch.tensor(tokens))
+        whole.embed_tokens(torch.tensor(tokens))
     with pytest.raises(ValueError, match="expected at most n_ctx=17 tokens, got 18"):
         whole.embed_tokens(TOKENS, start=13)
     with pytest.raises(ValueError, match="got start=2, stop=1"):

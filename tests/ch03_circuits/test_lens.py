@@ -83,7 +83,8 @@ def test_divergence_is_weighted_by_the_final_output(lens, sizes):
 
 @exercise("3.6")
 def test_divergence_on_odd_inputs(lens):
-    check_odd(lens.kl_divergence, divergence, two_logits, half=True, batch=2, pos=3, d_vocab=7)
+    sizes = dict(batch=2, pos=3, d_vocab=7)
+    check_odd(lens.kl_divergence, divergence, two_logits, skip="nan", half=True, **sizes)
 
 
 @exercise("3.6")

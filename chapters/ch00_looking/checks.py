@@ -1,0 +1,42 @@
+"""Refuse inputs from which a wrong result would look right: NaN, infinity, and what is no token.
+
+A comparison with NaN is false, so a NaN that is counted, ranked or chosen by disappears. What fits,
+chooses, or compares runs therefore refuses it by name. A function that only computes passes it on.
+"""
+
+import torch
+from torch import Tensor
+
+
+def check_finite(values: Tensor, what: str, *, allow_minus_inf: bool = False) -> None:
+    """Raise ValueError where values are NaN or infinite.
+
+    what: their name, in the plural. allow_minus_inf: for logits, where it forbids a token.
+    """
+    if values.isfinite().all():
+        return
+    wrong = ~values.isfinite() & ~(allow_minus_inf & values.isneginf())
+    if wrong.any():
+        raise ValueError(
+            f"expected finite {what}, got {int(wrong.sum())} NaN or infinite of "
+            f"{values.numel()}; find the first activation that is not finite"
+        )
+
+
+def check_tokens(tokens: Tensor, d_vocab: int) -> None:
+    """Raise ValueError unless tokens is a batch of sequences of tokens of the vocabulary."""
+    if tokens.ndim != 2:
+        raise ValueError(
+            f"expected tokens of shape [batch, pos], got {list(tokens.shape)}; "
+            f"for one sequence, write tokens[None]"
+        )
+    if tokens.dtype not in (torch.int64, torch.int32):
+        raise ValueError(
+            f"expected whole numbers of type int64 as tokens, got {tokens.dtype}; "
+            f"convert them with tokens.long()"
+        )
+    if tokens.numel() and not 0 <= tokens.min() <= tokens.max() < d_vocab:
+        raise ValueError(
+            f"expected tokens in 0..{d_vocab - 1}, the vocabulary, "
+            f"got {tokens.min().item()} to {tokens.max().item()}"
+        )

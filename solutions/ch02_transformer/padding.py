@@ -1,0 +1,95 @@
+"""Padding: prompts of different lengths in one batch.
+
+A mask marks the tokens of each prompt, and False the padding before them (left) or after them
+(right). With a mask every prompt gives what it gives alone: no token attends to padding, and
+positions are counted from each prompt's first token. The activations at the padding itself are
+finite and mean nothing.
+Axes: batch, pos; new are the positions of one forward, key those of the cache and the new ones.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+Mask = Bool[Tensor, "batch pos"]
+Start = int | Int[Tensor, " batch"]
+"""Position of the first of some tokens; one per prompt where prompts are padded."""
+
+
+class PaddedPrompts(NamedTuple):
+    """Prompts of different lengths as one batch."""
+
+    tokens: Int[Tensor, "batch pos"]
+    """Token ids, with any token as padding."""
+    mask: Mask
+    """True for the prompts' tokens, False for padding."""
+
+
+def pad_prompts(
+    prompts: Sequence[Sequence[int]], side: Literal["left", "right"] = "left"
+) -> PaddedPrompts:
+    """Pad lists of token ids to the longest.
+
+    Raises: ValueError without prompts, or for an empty one.
+    """
+    if not prompts or not all(prompts):
+        raise ValueError("expected prompts of at least one token each, got an empty one or none")
+    longest = max(map(len, prompts))
+    left = side == "left"
+    rows, mask = [], []
+    for prompt in prompts:
+        pads = [0] * (longest - len(prompt))
+        rows.append([*pads, *prompt] if left else [*prompt, *pads])
+        real = [True] * len(prompt)
+        mask.append([False] * len(pads) + real if left else real + [False] * len(pads))
+    return PaddedPrompts(torch.tensor(rows), torch.tensor(mask))
+
+
+def check_mask(mask: Mask, tokens: Int[Tensor, "batch pos"]) -> None:
+    """Raise ValueError unless each row of a mask marks one unbroken run of tokens."""
+    if mask.dtype != torch.bool or mask.shape != tokens.shape:
+        raise ValueError(
+            f"expected a mask of type bool and of the tokens' shape {list(tokens.shape)}, got "
+            f"{mask.dtype} and {list(mask.shape)}"
+        )
+    starts = mask[:, 0].int() + (mask[:, 1:] & ~mask[:, :-1]).sum(dim=1)  # [batch]
+    if (starts != 1).any():
+        raise ValueError(
+            "expected one run of tokens per prompt, with padding before or after it, got "
+            f"{int(starts[starts != 1][0])} in prompt {int((starts != 1).nonzero()[0])}"
+        )
+
+
+def first_position(mask: Bool[Tensor, "batch key"], n_old: int) -> Int[Tensor, " batch"]:
+    """Compute each prompt's position at index n_old: the tokens before it, minus padding after it.
+
+    It is negative where the text itself begins later, so that its first token is at position 0.
+    """
+    padding_ahead = (mask[:, n_old:].cumsum(dim=1) == 0).sum(dim=1)
+    return mask[:, :n_old].sum(dim=1) - padding_ahead
+
+
+def rows_from(
+    W_pos: Float[Tensor, "n_ctx d_model"], start: Start, n: int
+) -> Float[Tensor, "*batch n d_model"]:
+    """Return the vectors of n positions from `start` on; padding before a prompt gets the first."""
+    if isinstance(start, int):
+        return W_pos[start : start + n]
+    return W_pos[(start[:, None] + torch.arange(n, device=start.device)).clamp(min=0)]
+
+
+def last_index(mask: Mask) -> Int[Tensor, " batch"]:
+    """Return the index of each prompt's last token."""
+    return (mask * torch.arange(mask.shape[1], device=mask.device)).argmax(dim=1)
+
+
+def last_token(
+    x: Float[Tensor, "batch pos d"], mask: Mask | None = None
+) -> Float[Tensor, "batch d"]:
+    """Select what belongs to each prompt's last token: x[:, -1] without a mask."""
+    if mask is None:
+        return x[:, -1]
+    return x[torch.arange(len(x), device=x.device), last_index(mask)]

@@ -1,0 +1,134 @@
+"""Misuse (given code): a forward that fails half-way, and inputs that are refused by name."""
+
+import copy
+import io
+import math
+
+import pytest
+import torch
+
+from tests.grading import tiny_models
+from tests.grading.assertions import assert_close
+
+pytestmark = pytest.mark.project
+TOKENS = torch.randint(13, (2, 8), generator=torch.Generator().manual_seed(0))
+POINTS = ["blocks.0.hook_resid_pre", "blocks.1.attn.hook_k", "blocks.1.hook_mlp_out"]
+POINTS += ["ln_final.hook_normalized", "hook_embed"]
+
+
+@pytest.fixture(params=["gpt2", "llama"])
+def built(request, impl):
+    return tiny_models.build(impl, request.param)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
+@pytest.mark.parametrize("point", POINTS)
+def test_a_forward_that_fails_leaves_the_cache_as_it_was(built, kv_cache, point, error):
+    past = kv_cache.KVCache(2)
+    built(TOKENS[:, :5], past=past)
+
+    def fail(*_):
+        raise error
+
+    with pytest.raises(error), built.hooks({point: fail}):
+        built(TOKENS[:, 5:], past=past)
+    assert past.length == 5
+    claim = "The cache of 5 tokens must be as before the forward that failed."
+    assert_close(built(TOKENS[:, 5:], past=past), built(TOKENS)[:, 5:], claim)
+
+
+def test_a_cache_that_lacks_layers_is_refused(built, kv_cache):
+    past = kv_cache.KVCache(2)
+    built(TOKENS[:, :5], past=past, stop_at_layer=1)
+    built(TOKENS[:, 5:6], past=past, stop_at_layer=1)
+    with pytest.raises(ValueError, match="with 6 tokens in each layer"):
+        built(TOKENS[:, 6:], past=past)
+    with pytest.raises(ValueError, match="KV cache of 2 layers, as the model has, got 1"):
+        built(TOKENS, past=kv_cache.KVCache(1))
+    past = kv_cache.KVCache(2)
+    built(TOKENS, past=past)
+    with pytest.raises(ValueError, match="expected 2 prompts, as in the KV cache, got 1"):
+        built(TOKENS[:1], past=past)
+
+
+def test_a_model_without_layers_counts_positions(impl, kv_cache):
+    model, past = tiny_models.build(impl, "gpt2", n_layers=0), kv_cache.KVCache(0)
+    pieces = [model(piece, past=past) for piece in TOKENS.split(3, dim=1)]
+    assert_close(torch.cat(pieces, dim=1), model(TOKENS), "Positions must go on.")
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.uint8, torch.bool, torch.int16, torch.int8, torch.float32, torch.uint16]
+)
+def test_other_types_than_whole_numbers_are_refused(impl, layers, dtype):
+    tokens = torch.ones(2, 3).to(dtype)
+    with pytest.raises(ValueError, match=r"type int64 as tokens, got torch.*tokens\.long"):
+        impl("ch00_looking.checks").check_tokens(tokens, 13)
+
+
+def test_int32_tokens_are_taken(built):
+    assert_close(built(TOKENS.int()), built(TOKENS), "int32 tokens are the same tokens.")
+
+
+def test_an_empty_prompt_is_refused(built, sample):
+    with pytest.raises(ValueError, match="expected prompts of at least one token"):
+        sample.generate(built, TOKENS[:, :0], 3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16, torch.int64])
+def test_what_a_hook_returns_gets_the_precision_of_the_activation(impl, dtype):
+    built = tiny_models.build(impl, "llama").float()
+    _, cache = built.run_with_cache(TOKENS)
+    for name, x in cache.items():
+        logits, after = None, {}
+        with built.hooks({name: lambda x, _: x.nan_to_num(neginf=-100).to(dtype)}):
+            logits, after = built.run_with_cache(TOKENS, names=name)
+        assert logits.dtype == torch.float32 and after[name].dtype == x.dtype, name
+    with (
+        pytest.raises(ValueError, match="complex64"),
+        built.hooks({"hook_embed": lambda x, _: x.to(torch.complex64)}),
+    ):
+        built(TOKENS)
+
+
+def test_hooks_as_a_list_of_pairs_are_refused(built):
+    pairs = [("hook_embed", lambda x, _: x)]
+    hooks = getattr(type(built).hooks, "__wrapped__", type(built).hooks)
+    while hasattr(hooks, "__wrapped__"):
+        hooks = hooks.__wrapped__
+    with pytest.raises(ValueError, match=r"hooks as a dict .* got a list; .*dict\(pairs\)"):
+        next(hooks(built, pairs))
+
+
+def test_gradients_in_inference_mode_are_refused(built):
+    with torch.inference_mode(), pytest.raises(ValueError, match="outside of torch.inference_mode"):
+        built.run_with_cache(TOKENS, gradients=True)
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama", "attention-only"])
+def test_a_model_survives_pickle_and_deepcopy(impl, family):
+    model, file = tiny_models.build(impl, family), io.BytesIO()
+    torch.save(model, file)
+    file.seek(0)
+    for other in (torch.load(file, weights_only=False), copy.deepcopy(model)):
+        assert_close(other(TOKENS), model(TOKENS), "The copy must compute the same.")
+
+
+def test_printing_a_cache_is_short(built):
+    _, cache = built.run_with_cache(TOKENS)
+    assert len(repr(cache)) < 200 and "hook_embed [2, 8, 10]" in repr(cache)
+    assert repr(built.run_with_cache(TOKENS, names=[])[1]) == "ActivationCache()"
+
+
+@pytest.mark.parametrize("temperature", [1e-300, 1e-30, 1e-6, 1e-3])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_any_cold_temperature_is_greedy(sample, temperature, dtype):
+    logits = torch.tensor([[1.0, 300.0, -50.0, 290.0]]).to(dtype)
+    config = sample.SampleConfig(temperature, top_k=3, top_p=0.9)
+    assert sample.next_token(logits, config, torch.Generator()).tolist() == [[1]]
+
+
+@pytest.mark.parametrize("temperature", [math.nan, math.inf, -1.0])
+def test_a_temperature_must_be_a_number(sample, temperature):
+    with pytest.raises(ValueError, match="expected temperature 0"):
+        sample.SampleConfig(temperature)
