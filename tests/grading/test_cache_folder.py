@@ -29,6 +29,13 @@ def test_solutions_and_toy_models_use_one_cache_folder(monkeypatch, variable, fo
     assert model_folders.cache_folder() == cache.cache_folder() == folder
 
 
+@pytest.mark.parametrize("read", [model_folders.cache_folder, cache.cache_folder])
+def test_the_home_of_an_unknown_user_is_refused(monkeypatch, read):
+    monkeypatch.setenv("MI_CACHE", "~nobody-by-this-name/x")
+    with pytest.raises(ValueError, match="MI_CACHE.*~nobody-by-this-name/x.*full path"):
+        read()
+
+
 def test_nothing_else_reads_the_variable():
     files = [
         path

@@ -2,11 +2,20 @@
 
 import hashlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from toy_models.cache import cache_folder, check_sha256, sha256_of, write_then_rename
+from toy_models.cache import (
+    cache_folder,
+    check_sha256,
+    read_json,
+    sha256_of,
+    sweep,
+    write_then_rename,
+)
 
 
 def test_the_cache_folder_follows_the_environment(monkeypatch, tmp_path):
@@ -53,11 +62,37 @@ def test_an_exception_leaves_the_old_file_and_nothing_else(tmp_path, interruptio
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_files_of_a_killed_run_are_deleted(tmp_path):
-    killed, running = tmp_path / ".file.part-killed", tmp_path / ".file.part-running"
-    killed.mkdir()
-    running.mkdir()
-    os.utime(killed, (0, 0))
+def ended_process():
+    """Return the number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+@pytest.mark.skipif(os.name != "posix", reason="whether a process runs is known on POSIX only")
+def test_what_killed_processes_left_is_swept(tmp_path):
     with write_then_rename(tmp_path / "file") as scratch:
+        own = scratch.parent.name
+        gone = own.replace(f"-{os.getpid()}-", f"-{ended_process()}-")
+        machine = own.split("-")[1]
+        elsewhere = gone.replace(machine, "0" * 8)
+        left = [gone.replace(".file.", ".another."), elsewhere, ".file.part-older"]
+        for name in left:
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "half").write_text("half")
+        (tmp_path / f".model.safetensors.{ended_process()}.part").write_text("half")
+        (tmp_path / f".model.safetensors.{os.getpid()}.part").write_text("being written")
+        os.utime(tmp_path / ".file.part-older", (0, 0))
+        (tmp_path / ".gitignore.party").write_text("of the user")
+        sweep(tmp_path)
+        kept = {path.name for path in tmp_path.iterdir()}
         scratch.write_text("whole")
-    assert {path.name for path in tmp_path.iterdir()} == {"file", ".file.part-running"}
+    running = {own, f".model.safetensors.{os.getpid()}.part", ".gitignore.party"}
+    assert kept == running | {elsewhere}, "another machine's files may still be written"
+
+
+@pytest.mark.parametrize("content", ["", "null", "[]", "7", "{", '"a"', "[" * 100_000, "\udcff"])
+def test_json_that_is_no_object_is_refused_with_its_file(tmp_path, content):
+    (tmp_path / "record.json").write_bytes(content.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ValueError, match=r"record\.json"):
+        read_json(tmp_path / "record.json")

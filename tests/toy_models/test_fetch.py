@@ -1,6 +1,7 @@
 """Fetching: the order of the sources, the checksum, and whole files or none."""
 
 import json
+import os
 import zipfile
 
 import pytest
@@ -195,8 +196,46 @@ def change_config(folder):
     (folder / "config.json").write_text("{}")
 
 
+def null_record(folder):
+    (folder / "source.json").write_text("null")
+
+
+def record_of_numbers(folder):
+    record = json.loads((folder / "source.json").read_text())
+    (folder / "source.json").write_text(json.dumps(record | {"sha256": {"model.safetensors": 7}}))
+
+
+@pytest.mark.parametrize("record", ["null", "[]", "7", '{"bytes": 7}', "[" * 100_000])
+def test_a_malformed_record_does_not_stop_the_list(cache, source, asked, record, monkeypatch):
+    monkeypatch.setattr(fetch, "SMOLLM2", source)
+    (fetch.fetch(source, quiet) / "source.json").write_text(record)
+    assert main(["list"]) == 0
+    assert not fetch.is_converted(cache / "tiny", source)
+    fetch.fetch(source, quiet)
+    assert fetch.is_converted(cache / "tiny", source), "converted again"
+
+
+def test_what_a_killed_download_left_is_swept_by_the_next_fetch(cache, source, asked):
+    fetch.fetch(source, quiet)
+    left = cache / ".tiny.gguf.part-older"
+    left.mkdir()
+    (left / "tiny.gguf").write_bytes(b"half")
+    os.utime(left, (0, 0))
+    fetch.fetch(source, quiet)
+    assert {path.name for path in cache.iterdir()} == {"tiny", "tiny.gguf"}
+
+
 @pytest.mark.parametrize(
-    "damage", [remove_record, empty_record, broken_record, remove_tokenizer, change_config]
+    "damage",
+    [
+        null_record,
+        record_of_numbers,
+        remove_record,
+        empty_record,
+        broken_record,
+        remove_tokenizer,
+        change_config,
+    ],
 )
 def test_a_damaged_folder_fails_here_and_in_load_pretrained(cache, source, asked, damage):
     folder = fetch.fetch(source, quiet)

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from solutions.ch04_induction import head_scores, repeated_segments
+from solutions.ch04_induction.phase_change import steepest_window
 from solutions.ch04_induction.training import small_model
 from toy_models import toys
 from toy_models.recipes import induction as recipe
@@ -84,3 +85,52 @@ def test_a_finished_recipe_trains_nothing_again(tmp_path, monkeypatch):
     monkeypatch.setattr(recipe, "train_seed", None)
     recipe.train_toy("induction_1l", 1, smeared=False, arguments=["--out", str(tmp_path)])
     assert {name: (tmp_path / name).read_bytes() for name in written} == written
+
+
+@pytest.fixture(scope="module")
+def retrained():
+    """Measurements of one and two layers trained from a seed that no figure used, by kind."""
+    kinds = {"two layers": (2, False), "one layer, smeared": (1, True)}
+    return {
+        kind: recipe.train_seed(
+            small_model(n_layers, recipe.VOCABULARY["repeats"], 10, smeared=smeared),
+            "repeats",
+            10,
+            keep_steps=(),
+        ).records
+        for kind, (n_layers, smeared) in kinds.items()
+    }
+
+
+def curve(records, name):
+    return torch.tensor([torch.tensor(record[name]).max().item() for record in records])
+
+
+@pytest.mark.slow
+def test_a_new_seed_changes_phase_in_a_third_of_training(retrained):
+    records = retrained["two layers"]
+    steps = torch.tensor([record["step"] for record in records])
+    score, prefix, loss = (curve(records, name) for name in ("in_context", "prefix", "loss"))
+    assert steepest_window(steps, score, 300).share > 0.7
+    windows = [steepest_window(steps, one, 150) for one in (loss, score, prefix)]
+    begins = [window.start for window in windows]
+    assert max(begins) - min(begins) <= 75, f"loss, score and heads change together: {begins}"
+    start = int((steps >= begins[0]).nonzero()[0])
+    end = int((steps >= begins[0] + 150).nonzero()[0])
+    before, inside, after = (
+        (loss[a] - loss[b]) / (steps[b] - steps[a])
+        for a, b in ((0, start), (start, end), (end, -1))
+    )
+    assert inside > 2 * before and inside > 2 * after, "a bump: steeper than before and after"
+
+
+@pytest.mark.slow
+def test_one_smeared_layer_is_earlier_but_scores_lower(retrained):
+    two, smeared = (retrained[kind] for kind in ("two layers", "one layer, smeared"))
+    first = [
+        next(r["step"] for r in run if max(map(max, r["prefix"])) > 0.3) for run in (two, smeared)
+    ]
+    assert first[1] < first[0]
+    assert smeared[-1]["loss"] < two[-1]["loss"]
+    ends = [curve(run, "prefix")[-1] for run in (two, smeared)]
+    assert 0.6 < ends[1] < ends[0], "the smeared layer does not reach the two layers' score"

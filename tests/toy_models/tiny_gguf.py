@@ -1,5 +1,6 @@
 """A GGUF file of a few kilobytes, written by the gguf library, with everything a Llama has."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -82,8 +83,12 @@ def write_gguf(
     pre: str = "smollm",
     quantised: bool = False,
     architecture: str = "llama",
+    edit: Callable[[GGUFWriter], object] = lambda writer: None,
 ) -> Path:
-    """Write the file that llama.cpp's converter would make of these weights."""
+    """Write the file that llama.cpp's converter would make of these weights.
+
+    edit: changes the fields before they are written.
+    """
     writer = GGUFWriter(path, architecture)
     writer.add_block_count(N_LAYERS)
     writer.add_context_length(512)
@@ -101,6 +106,7 @@ def write_gguf(
     writer.add_token_merges(MERGES)
     writer.add_bos_token_id(0)
     writer.add_eos_token_id(0)
+    edit(writer)
     for name, weight in weights.items():
         if "q_proj" in name:
             weight = permuted(weight, N_HEADS)

@@ -68,7 +68,7 @@ def check_converted(folder: Path) -> Path:
         if not (folder / name).is_file():
             raise ValueError(f"{folder / name} is missing; {FETCH}")
     stamp, verified = make_stamp(folder, recorded), folder / "verified.json"
-    with contextlib.suppress(ValueError):  # a damaged stamp is no stamp
+    with contextlib.suppress(ValueError):  # a damaged stamp counts as none
         if read_json(verified) == stamp:
             return folder
     for name, expected in recorded.items():
