@@ -75,9 +75,9 @@ def measure(model: LinearToy | ReluOutputToy, p: Tensor, generator: torch.Genera
     radius = SHARE * x.norm(dim=-1).mean().item()
     importance = torch.ones(1, N_FEATURES)
     worst = attack(model, x, importance, radius, STEPS)
-    blind = random_perturbation(x, radius, generator)
+    shifted = random_perturbation(x, radius, generator)
     clean, bad, chance = (
-        reconstruction_loss(model(inputs), x, importance).item() for inputs in (x, worst, blind)
+        reconstruction_loss(model(inputs), x, importance).item() for inputs in (x, worst, shifted)
     )
     return Hurt(
         1 / dimensions_per_feature(model.W).item(),

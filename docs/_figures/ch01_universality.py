@@ -96,15 +96,15 @@ def agreements(W: list[Tensor]) -> dict[str, list[float]]:
     kept = [w.norm(dim=0) > 0.5 for w in W]
     share = [feature_dimensionality(w[None])[0] for w in W]
     # A dropped feature has a direction too, one that means nothing.
-    with_whom = [
+    together = [
         partners(w[None], threshold=0.5)[0] & k & k[:, None] for w, k in zip(W, kept, strict=True)
     ]
-    ordered = [rooms.sort().values for rooms in share]
+    ordered = [values.sort().values for values in share]
     return {
-        "which are kept": [jaccard(kept[i], kept[j]) for i, j in PAIRS],
-        "rooms there are": [closeness(ordered[i], ordered[j]) for i, j in PAIRS],
-        "how much room each has": [closeness(share[i], share[j]) for i, j in PAIRS],
-        "who is with whom": [jaccard(with_whom[i], with_whom[j]) for i, j in PAIRS],
+        "features represented": [jaccard(kept[i], kept[j]) for i, j in PAIRS],
+        "sorted dimensionalities": [closeness(ordered[i], ordered[j]) for i, j in PAIRS],
+        "dimensionality of each": [closeness(share[i], share[j]) for i, j in PAIRS],
+        "partners": [jaccard(together[i], together[j]) for i, j in PAIRS],
     }
 
 
@@ -206,7 +206,7 @@ def beside(axes: Axes, agreed: dict, chance: dict) -> None:
             y = row + 0.2 * number - 0.1
             style: dict[str, Any] = {"linestyle": "none", "markersize": 5}
             by_chance = chance[kind][name]
-            if name != "rooms there are":  # which renaming leaves as they are
+            if name != "sorted dimensionalities":  # which renaming leaves as they are
                 axes.plot(by_chance, [y] * len(by_chance), "|", color=soft, **style)
             label = kind if row == 0 else None
             values = agreed[kind][name]
@@ -221,7 +221,7 @@ def beside(axes: Axes, agreed: dict, chance: dict) -> None:
 def describe(alike: dict, agreed: dict, chance: dict) -> str:
     """Describe the figure with its numbers."""
     two, turned_one, none = (values.mean().item() for values in alike.values())
-    names = ("which are kept", "how much room each has", "who is with whom")
+    names = ("features represented", "dimensionality of each", "partners")
     decayed, equal = ([sum(kind[n]) / len(PAIRS) for n in names] for kind in agreed.values())
     unequal_chance, by_chance = ([sum(k[n]) / len(PAIRS) for n in names] for k in chance.values())
     return (

@@ -259,11 +259,11 @@ def test_toy_models_agree_only_on_what_importance_decides():
     numbers = facts("ch01_universality")
     agreed, renamed = numbers["agreement"], numbers["agreement_with_renamed_features"]
     decayed, equal = "importance 0.7^i", "equal importance"
-    for what in ("which are kept", "how much room each has"):
+    for what in ("features represented", "dimensionality of each"):
         assert min(agreed[decayed][what]) > max(renamed[decayed][what]) + 0.2
         means = (sum(each[equal][what]) / len(each[equal][what]) for each in (agreed, renamed))
         assert abs(next(means) - next(means)) < 0.1, "with equal importance chance decides"
     assert len(set(numbers["kept"][decayed])) == 1, "as many in every seed"
     for kind in (decayed, equal):
-        both = (torch.tensor(each[kind]["who is with whom"]).mean() for each in (agreed, renamed))
+        both = (torch.tensor(each[kind]["partners"]).mean() for each in (agreed, renamed))
         assert (next(both) - next(both)).abs() < 0.1, "partners are an accident"

@@ -53,6 +53,8 @@ def test_smeared_keys_bring_induction_forward_and_to_one_layer():
     for kind in ("one layer, smeared", "two layers, smeared"):
         assert max(first[kind]) < min(first["two layers"])
     assert max(loss["one layer, smeared"]) < min(loss["two layers"])
+    ends = {kind: [run[-1] for run in runs] for kind, runs in facts["prefix"].items()}
+    assert max(ends["one layer, smeared"]) < min(ends["two layers"]), "its score stays lower"
     for run in facts["prefix"]["two layers, smeared"]:
         assert run[-1] < max(run) - 0.1, "the score of the best head falls again"
 
