@@ -6,6 +6,7 @@
 `oracle(*arguments)` the right value. Each kind of input below changes the sizes or the numbers.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from .assertions import check
+from .values import strided
 
 LONG = 300
 """Longer than a customary default such as k=100."""
@@ -26,13 +28,6 @@ def _first_row_nan(x: Tensor) -> Tensor:
     return x
 
 
-def _strided(x: Tensor) -> Tensor:
-    """The same numbers, every second one of a larger piece of memory."""
-    memory = torch.zeros(*x.shape, 2, dtype=x.dtype)
-    memory[..., 0] = x
-    return memory[..., 0]
-
-
 KINDS: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
     "zeros": ("all numbers are 0", torch.zeros_like),
     "nan": ("the first row is NaN", _first_row_nan),
@@ -40,7 +35,7 @@ KINDS: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
     "large": ("the numbers are 1000 times larger", lambda x: x * 1000),
     "small": ("the numbers are 1000 times smaller", lambda x: x / 1000),
     "close": ("the numbers agree in eight digits", lambda x: 1 + 1e-8 * x),
-    "strided": ("the memory is not contiguous", _strided),
+    "strided": ("the memory is not contiguous", strided),
 }
 """Name of a kind -> its words, and the change of a tensor of floating point numbers."""
 PRECISIONS = {
@@ -66,15 +61,13 @@ def check_odd(
     """
     left_out = skip.split()
     for name, words, arguments in _odd(make, sizes):
-        if name not in left_out:
-            claim = f"`{function.__name__}` is wrong where {words}."
-            check(
-                function,
-                *arguments,
-                expected=oracle(*arguments),
-                claim=claim,
-                tolerance=tolerance,
-            )
+        if name in left_out:
+            continue
+        claim = f"`{function.__name__}` is wrong where {words}."
+        allowed = (ValueError,) if name == "nan" else ()  # given lines may refuse NaN
+        with contextlib.suppress(*allowed):
+            expected = oracle(*arguments)
+            check(function, *arguments, expected=expected, claim=claim, tolerance=tolerance)
     for name in ["float32", *["bfloat16", "float16"] * half]:
         if name not in left_out:
             dtype, words, near = PRECISIONS[name]

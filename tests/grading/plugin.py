@@ -25,6 +25,7 @@ from chapters.course.terminal import shortened
 from . import (
     answer_tables_fixture,
     cheating_check,
+    contract,
     evidence,
     failure_report,
     limits,
@@ -54,6 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("course")
     group.addoption("--impl", default="chapters", help="the package that is graded")
     group.addoption("--own", action="store_true", help="grade on your own answers only")
+    group.addoption("--kills", type=int, default=2, help="how often a test kills each command")
     group.addoption("--slow", action="store_true", help="run also what trains something")
 
 
@@ -72,6 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for number in _numbers():
         config.addinivalue_line("markers", f"{number}: graders of exercise {number}")
     import_hook.check_shapes()
+    import_hook.typechecker = contract.around(import_hook.typechecker)
     impl = config.getoption("--impl")
     if not import_hook.is_installed(impl):
         folder = Path(import_module(impl).__path__[0])
@@ -166,6 +169,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         known[number] = chapter and cheating_check.offence(chapter, number)
     if known[number]:
         pytest.fail(known[number], pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item):
+    """Fail an answer that a grader accepts, and that breaks what every answer promises."""
+    result = yield
+    if EXERCISE in item.stash and contract.broken:
+        raise AssertionError(contract.broken[0])
+    return result
 
 
 @pytest.hookimpl(wrapper=True)

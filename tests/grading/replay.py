@@ -19,7 +19,7 @@ from _pytest.runner import runtestprotocol
 
 from chapters.course import import_hook
 
-from . import evidence, skip_rules
+from . import contract, evidence, skip_rules
 from .evidence import Run
 
 RUN = pytest.StashKey[Run]()
@@ -35,6 +35,7 @@ def graded(item: pytest.Item) -> Iterator[None]:
     """Name the exercise that is graded, fixtures included, and close the network."""
     own = item.config.getoption("--own")
     evidence.SEEN.clear()
+    contract.begin()
     exercise = import_hook.OWN_CODE_ONLY if own else item.stash[NUMBER]
     with import_hook.grading(exercise), skip_rules.offline(), _torch_as_before():
         yield

@@ -1,0 +1,120 @@
+"""What every answer promises, whatever it computes.
+
+1. The arguments, torch's random state, the gradient mode and the default dtype stay as they are.
+2. A result asks for no gradient unless an argument does, and is not narrower than all arguments.
+3. Calls whose arguments are plain values (tensors, numbers, generators, containers of them) can be
+   repeated: `repeats.py`.
+
+No oracle is needed, so this covers every exercise.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from . import contract
+from .repeats import Repeats
+from .values import containers, generator_copy, is_plain, mapped, tensors
+
+REPEATED = 3
+"""How many calls of a function by one grader are repeated."""
+
+SPARED = {
+    "2.19": "again strided nan",  # a cache keeps what it is given
+    "3.14": "ones",  # the axis pos of one argument is the axis key of another
+    "4.10": "arguments",  # a hook gets a copy
+    "5.1": "arguments",  # in place, by its docstring
+}
+"""Exercise -> what it does not promise."""
+
+
+def run(number: str, checked: Callable[..., Any], function: Any, args: tuple, kwargs: dict) -> Any:
+    """Run an answer once, and note what it breaks."""
+    spared, name = SPARED.get(number, "").split(), f"`{function.__name__}`"
+    before, given = State((args, kwargs)), mapped((args, kwargs), _kept)
+    value = checked(*args, **kwargs)
+    found = list(before.changes(spared))
+    busy = sys.gettrace() is not None or torch._C._len_torch_dispatch_stack() > 0
+    if is_plain((args, kwargs)) and is_plain(value) and not busy:
+        contract.calls[name] += 1
+        found += broken_by(value, (args, kwargs), spared)
+        if contract.calls[name] <= REPEATED and not found:
+            found += islice(Repeats(checked, function, given, value).all(spared), 1)
+    contract.broken.extend(text.replace("{}", name) for text in found)
+    return value
+
+
+def _kept(x: Any) -> Any:
+    """A tensor itself, which the answer may not change, and the state of a generator."""
+    return generator_copy(x)
+
+
+class State:
+    """The arguments and torch's global state before a call."""
+
+    def __init__(self, arguments: Any):
+        self.tensors = [(x, _version(x), x.requires_grad, _grad(x)) for x in tensors(arguments)]
+        self.containers = [(x, _items(x)) for x in containers(arguments)]
+        self.random = torch.get_rng_state()
+        self.gradients = torch.is_grad_enabled()
+        self.dtype = torch.get_default_dtype()
+
+    def changes(self, spared: list[str]) -> Iterator[str]:
+        """What is different now, in words."""
+        edited = any(_version(x) != version for x, version, *_ in self.tensors)
+        edited |= any(_items(x) != items for x, items in self.containers)
+        if edited and "arguments" not in spared:
+            yield "{} changes an argument in place. The caller still uses it: copy it first."
+        asks = any(x.requires_grad != asked or _grad(x) is not g for x, _, asked, g in self.tensors)
+        if asks and "arguments" not in spared:
+            yield (
+                "{} makes an argument ask for gradients, or leaves one in it: work on "
+                "x.detach() or a clone."
+            )
+        if "random" not in spared and not torch.equal(torch.get_rng_state(), self.random):
+            yield (
+                "{} changes torch's global random state: no manual_seed, and every draw takes "
+                "generator=generator."
+            )
+        if torch.is_grad_enabled() != self.gradients:
+            torch.set_grad_enabled(self.gradients)
+            yield "{} switches gradients on or off for its caller: do so in a `with` block."
+        if torch.get_default_dtype() != self.dtype:
+            torch.set_default_dtype(self.dtype)
+            yield "{} changes torch's default dtype for its caller."
+
+
+def broken_by(value: Any, arguments: Any, spared: list[str]) -> Iterator[str]:
+    """What a result has that no argument gave it."""
+    given = [x for x in tensors(arguments) if x.is_floating_point()]
+    floats = [x for x in tensors(value) if x.is_floating_point()]
+    if any(x.requires_grad for x in floats) and not any(x.requires_grad for x in given):
+        yield "The result of {} asks for gradients, though no argument does."
+    digits = [torch.finfo(x.dtype).eps for x in given]
+    if given and "precision" not in spared:
+        narrow = [x for x in floats if torch.finfo(x.dtype).eps > max(digits)]
+        if narrow:
+            dtype = dtype_name(narrow[0].dtype)
+            yield f"The result of {{}} is in {dtype}, narrower than its arguments."
+
+
+def _version(x: Tensor) -> int:
+    return -1 if x.is_inference() else x._version
+
+
+def _grad(x: Tensor) -> Tensor | None:
+    return x.grad if x.is_leaf else None
+
+
+def _items(x: Any) -> list[int]:
+    values = [*x, *x.values()] if isinstance(x, dict) else x
+    return [id(value) for value in values]
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """A dtype as people write it."""
+    return str(dtype).removeprefix("torch.")

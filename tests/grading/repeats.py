@@ -1,0 +1,167 @@
+"""Repeat a call in ways that leave its result, or its shape, the same.
+
+Copies of the arguments are given once more as they are, with strided memory, with each axis that
+the signature names cut to length 1, with NaN alone, and in bfloat16.
+"""
+
+import functools
+import typing
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .evidence import same
+from .values import bare, floats, generator_copy, is_float, mapped, strided, tensors
+
+
+class Repeats:
+    """The repetitions of one call; each says what is wrong with it, or nothing."""
+
+    def __init__(self, checked: Any, function: Any, arguments: Any, value: Any):
+        self.checked, self.function = checked, function
+        self.arguments, self.value = arguments, value
+        self.exact = all(x.dtype.itemsize > 2 for x in floats(arguments))
+
+    def all(self, spared: list[str]) -> Iterator[str]:
+        """Try every kind of repetition."""
+        kinds = {
+            "again": self.again,
+            "strided": self.strided,
+            "ones": self.ones,
+            "nan": self.nan,
+            "half": self.half,
+        }
+        for name, kind in kinds.items():
+            if name not in spared:
+                yield from kind()
+
+    def _run(self, change: Callable[[Tensor], Tensor] = Tensor.clone) -> Any:
+        """Call the answer on copies whose tensors are changed."""
+
+        def copied(x: Any) -> Any:
+            return change(x.detach()) if isinstance(x, Tensor) else generator_copy(x)
+
+        args, kwargs = mapped(self.arguments, copied)
+        state = torch.get_rng_state()
+        try:
+            return self.checked(*args, **kwargs)
+        finally:
+            torch.set_rng_state(state)
+
+    def again(self) -> Iterator[str]:
+        """The same arguments once more."""
+        try:
+            alike = same(bare(self._run()), bare(self.value))
+        except Exception as error:
+            yield f"{{}} raises {type(error).__name__} when it is called a second time: {error}"
+            return
+        if not alike:
+            yield (
+                "{} gives another result for the same arguments when it is called again. It keeps "
+                "something between calls, or draws without the generator."
+            )
+
+    def strided(self) -> Iterator[str]:
+        """The same numbers in memory with gaps."""
+        if not any(x.dim() for x in tensors(self.arguments)):
+            return
+        try:
+            alike = same(bare(self._run(strided)), bare(self.value))
+        except Exception as error:
+            yield (
+                "{}"
+                f" raises {type(error).__name__} where the memory of an argument is not "
+                "contiguous; use reshape instead of view."
+            )
+            return
+        if not alike and self.exact:
+            yield "{} gives another result where the memory of an argument is not contiguous."
+
+    def ones(self) -> Iterator[str]:
+        """Each axis that the signature names, cut to its first entry; the shape alone is judged."""
+        for axis in dict.fromkeys(name for names in self._axes().values() for name in names):
+            places = {key: names for key, names in self._axes().items() if axis in names}
+
+            def cut(x: Tensor, places=places, axis=axis) -> Tensor:
+                names = places.get(id(x), ())
+                index = [slice(0, 1) if name == axis else slice(None) for name in names]
+                return x[(..., *index)] if index else x
+
+            wrong = self._wrong_shape(cut)
+            if wrong:
+                yield (
+                    "{}"
+                    f" returns a wrong shape where the axis {axis} has length 1. Is there a "
+                    "`squeeze()` without an axis?"
+                )
+
+    def _wrong_shape(self, cut: Callable[[Tensor], Tensor]) -> bool:
+        args, kwargs = mapped(
+            self.arguments, lambda x: cut(x) if isinstance(x, Tensor) else generator_copy(x)
+        )
+        state = torch.get_rng_state()
+        try:
+            self.checked(*args, **kwargs)
+        except Exception as error:
+            return "the return value of" in str(error)
+        finally:
+            torch.set_rng_state(state)
+        return False
+
+    @functools.cache
+    def _axes(self) -> dict[int, tuple[str, ...]]:
+        """Identity of a tensor in the arguments -> the names of its last axes."""
+        args, kwargs = self.arguments
+        code = self.function.__code__
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        given = dict(zip(names, args)) | kwargs
+        found: dict[int, tuple[str, ...]] = {}
+        for name, value in given.items():
+            _name_axes(value, self.function.__annotations__.get(name), found)
+        return found
+
+    def nan(self) -> Iterator[str]:
+        """NaN in every number: the result has NaN as well, or the answer raises."""
+        if not floats(self.arguments) or not floats(self.value):
+            return
+        try:
+            value = self._run(lambda x: torch.full_like(x, torch.nan) if is_float(x) else x.clone())
+        except Exception:
+            return
+        if not any(x.isnan().any() for x in floats(value)):
+            yield (
+                "Every number in the arguments of {} is NaN, and there is none in its result: a "
+                "NaN must not turn into a number."
+            )
+
+    def half(self) -> Iterator[str]:
+        """The arguments in bfloat16, against the same ones in float64."""
+        if not floats(self.arguments) or not self.exact:
+            return
+
+        def rounded(x: Tensor) -> Tensor:
+            return x.bfloat16() if is_float(x) else x.clone()
+
+        try:
+            self._run(lambda x: rounded(x).to(x.dtype))
+        except Exception:  # the answer does not take the rounded numbers either
+            return
+        try:
+            self._run(rounded)
+        except Exception as error:
+            yield f"{{}} raises {type(error).__name__} in bfloat16: {str(error)[:200]}"
+
+
+def _name_axes(value: Any, hint: Any, found: dict[int, tuple[str, ...]]) -> None:
+    """Read the axes of a tensor, or of the fields of a record, from their annotations."""
+    if isinstance(value, Tensor):
+        hints = [hint, *typing.get_args(hint)]
+        words = next((h.dim_str.split() for h in hints if hasattr(h, "dim_str")), [])
+        start = next((i + 1 for i, w in reversed(list(enumerate(words))) if w[0] in "*."), 0)
+        found[id(value)] = tuple(words[start:])
+        return
+    fields = getattr(value, "_fields", None) or getattr(value, "__dataclass_fields__", ())
+    for name in fields:
+        _name_axes(getattr(value, name), type(value).__annotations__.get(name), found)

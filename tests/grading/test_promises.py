@@ -1,0 +1,141 @@
+"""What every answer promises, and that each way to break it is noticed."""
+
+import beartype
+import jaxtyping
+import pytest
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from . import contract, promises
+from .assertions import normal
+
+Rows = Float[Tensor, "batch d_model"]
+Means = Float[Tensor, " batch"]
+memory: dict[str, Tensor] = {}
+
+
+def right(x: Rows, W: Rows) -> Means:
+    return (x * W).mean(dim=-1)
+
+
+def squeezed(x: Rows, W: Rows) -> Means:
+    return right(x, W).squeeze()
+
+
+def edited(x: Rows, W: Rows) -> Means:
+    return x.mul_(W).mean(dim=-1)
+
+
+def edited_and_restored_list(x: list[Rows]) -> Means:
+    x.append(x[0])
+    return x[0].mean(dim=-1)
+
+
+def seeded(x: Rows, W: Rows) -> Means:
+    torch.manual_seed(0)
+    return right(x, W)
+
+
+def drawn(x: Rows, W: Rows) -> Means:
+    return right(x, W) + torch.rand(len(x))
+
+
+def switched_off(x: Rows, W: Rows) -> Means:
+    torch.set_grad_enabled(False)
+    return right(x, W)
+
+
+def widened(x: Rows, W: Rows) -> Means:
+    torch.set_default_dtype(torch.float64)
+    return right(x, W)
+
+
+def hanging(x: Rows, W: Rows) -> Means:
+    return right(x, W).requires_grad_()
+
+
+def asking(x: Rows, W: Rows) -> Means:
+    return right(x.requires_grad_(), W).detach()
+
+
+def narrowed(x: Rows, W: Rows) -> Means:
+    return right(x, W).float()
+
+
+def viewed(x: Rows, W: Rows) -> Means:
+    return (x.view(-1) * W.view(-1)).view(len(x), -1).mean(dim=-1)
+
+
+def without_nan(x: Rows, W: Rows) -> Means:
+    return right(x, W).nan_to_num()
+
+
+def in_float32_or_64(x: Rows, W: Rows) -> Means:
+    return torch.from_numpy(x.numpy() * W.numpy()).mean(dim=-1)
+
+
+def accumulated(x: Rows, W: Rows) -> Means:
+    memory["sum"] = memory.get("sum", 0) + right(x, W)
+    return memory["sum"]
+
+
+def broken_by(function, *arguments):
+    """What a function breaks in one call by a grader."""
+    check = jaxtyping.jaxtyped(typechecker=beartype.beartype)
+    contract.begin()
+    promises.run("0.0", check(function), function, arguments, {})
+    found = list(contract.broken)
+    contract.begin()
+    return found
+
+
+BREAKS = [
+    (squeezed, "the axis batch has length 1"),
+    (edited, "changes an argument in place"),
+    (seeded, "global random state"),
+    (drawn, "global random state"),
+    (switched_off, "switches gradients"),
+    (widened, "default dtype"),
+    (hanging, "asks for gradients, though no argument does"),
+    (asking, "makes an argument ask for gradients"),
+    (narrowed, "is in float32, narrower"),
+    (viewed, "use reshape instead of view"),
+    (without_nan, "must not turn into a number"),
+    (in_float32_or_64, "in bfloat16"),
+    (accumulated, "when it is called again"),
+]
+
+
+@pytest.mark.parametrize("function, words", BREAKS, ids=lambda one: getattr(one, "__name__", ""))
+def test_a_broken_promise_is_noticed(function, words):
+    memory.clear()
+    found = broken_by(function, normal(2, 3, seed=1), normal(2, 3, seed=2))
+    assert len(found) == 1 and words in found[0], found
+    assert torch.is_grad_enabled() and torch.get_default_dtype() == torch.float32
+
+
+def test_a_list_that_grows_is_noticed():
+    assert "in place" in broken_by(edited_and_restored_list, [normal(2, 3, seed=1)])[0]
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_a_right_answer_breaks_nothing(asks):
+    x = normal(2, 3, seed=1).requires_grad_(asks)
+    assert not broken_by(right, x, normal(2, 3, seed=2))
+
+
+def test_draws_from_a_generator_break_nothing():
+    def draw(x: Rows, generator: Generator) -> Means:
+        return x.mean(dim=-1) + torch.rand(len(x), generator=generator)
+
+    assert not broken_by(draw, normal(2, 3, seed=1), Generator().manual_seed(1))
+
+
+def test_an_answer_that_keeps_the_generator_is_noticed():
+    kept = Generator().manual_seed(1)
+
+    def draw(x: Rows, generator: Generator) -> Means:
+        return x.mean(dim=-1) + torch.rand(len(x), generator=kept)
+
+    assert "draws without" in broken_by(draw, normal(2, 3, seed=1), Generator())[0]

@@ -1,0 +1,87 @@
+"""Walk through values: the tensors and generators in arguments and results."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+PLAIN = (int, float, complex, str, bool, type(None), torch.dtype, torch.device, range)
+
+
+def is_float(x: Tensor) -> bool:
+    return x.is_floating_point()
+
+
+def floats(value: Any) -> list[Tensor]:
+    return [x for x in tensors(value) if is_float(x)]
+
+
+def strided(x: Tensor) -> Tensor:
+    """The same numbers in memory with gaps, the axes in reverse order."""
+    memory = torch.zeros(*reversed(x.shape), 2, dtype=x.dtype)
+    return memory[..., 0].permute(tuple(reversed(range(x.dim())))).copy_(x)
+
+
+def generator_copy(x: Any) -> Any:
+    if not isinstance(x, torch.Generator):
+        return x
+    copy = torch.Generator(x.device)
+    copy.set_state(x.get_state())
+    return copy
+
+
+def parts(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    if isinstance(value, list | tuple):
+        return list(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return list(vars(value).values()) if hasattr(value, "__dict__") else []
+    return []
+
+
+def tensors(value: Any) -> list[Tensor]:
+    if isinstance(value, Tensor):
+        return [value]
+    return [x for part in parts(value) for x in tensors(part)]
+
+
+def containers(value: Any) -> list[Any]:
+    own = [value] if type(value) in (list, dict) else []
+    return own + [x for part in parts(value) for x in containers(part)]
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value holds data alone, so that a call can be repeated."""
+    if isinstance(value, nn.Module) or callable(value):
+        return False
+    if isinstance(value, (*PLAIN, Tensor, torch.Generator)):
+        return True
+    return bool(parts(value) or value in ([], (), {})) and all(map(is_plain, parts(value)))
+
+
+def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Change the tensors and generators of a value; everything else is kept or rebuilt."""
+    if isinstance(value, Tensor | torch.Generator):
+        return change(value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(mapped(part, change) for part in value))
+    if type(value) in (list, tuple):
+        return type(value)(mapped(part, change) for part in value)
+    if type(value) is dict:
+        return {key: mapped(part, change) for key, part in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type) and tensors(value):
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.init}
+        return dataclasses.replace(value, **{k: mapped(v, change) for k, v in fields.items()})
+    return value
+
+
+def bare(value: Any) -> Any:
+    """A value as lists, numbers and tensors, which `same` compares."""
+    if isinstance(value, Tensor):
+        return value.detach()
+    if isinstance(value, dict):
+        return {key: bare(part) for key, part in value.items()}
+    return [bare(part) for part in parts(value)] if parts(value) else value
