@@ -72,6 +72,8 @@ def prefix_matching_score(pattern: Pattern, period: int, n_bos: int = 0) -> Floa
     An induction head attends there: on repeated text it is the token that comes next.
 
     Units: share of attention, 0 to 1.
+    Differs: TransformerLens's detection pattern never counts the text's first token as a key; here
+    it counts at the end of a repeat, where it is the token that comes next.
     Raises: ValueError for a text shorter than two periods.
     """
     check_repeats(pattern, period, n_bos)
