@@ -124,7 +124,8 @@ class Site:
     def check(self, model: HookedTransformer) -> None:
         """Raise an error for a site that this model does not have.
 
-        Raises: KeyError for an unknown hook point, naming the nearest; ValueError for a head.
+        Raises: KeyError for an unknown hook point, naming the nearest; ValueError for a head that
+        is out of range.
         """
         model.find_points([self.name])
         kv = self.hook.endswith(PER_KV_HEAD)

@@ -21,7 +21,7 @@ from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.kv_cache import LayerCache
 from ..ch02_transformer.layers import Tokens
 from ..ch02_transformer.norms import at_least_float32
-from ..ch02_transformer.padding import Mask
+from ..ch02_transformer.padding import Mask, last_index
 from ..ch02_transformer.sites import PositionSpec, Site
 from .interventions import Intervention, Runs, apply_interventions
 from .metrics import ResidMetric, unpatched
@@ -119,19 +119,23 @@ def check_kv_cache_exact(
     """Check that the model computes the same from a KV cache, if a patch begins after position 0.
 
     Modules that mix neighboring positions, such as smeared keys, give other results when earlier
-    positions are missing. The check runs each block on the last position of the first prompt alone,
+    positions are missing. The check runs each block on the last position of one prompt alone,
     with cached keys and values.
 
     Raises: ValueError with the first block whose output differs.
     """
     if not any(first_position(patch, prompt) for patch in patches):
         return
-    last, eps = prompt.n_pos - 1, torch.finfo(prompt.resids[0].dtype).eps
+    last, eps = prompt.first_end, torch.finfo(prompt.resids[0].dtype).eps
+    row = slice(0, 1)
+    if prompt.mask is not None:
+        row = slice(first := int(last_index(prompt.mask).argmin()), first + 1)
+    mask = None if prompt.mask is None else prompt.mask[row, : last + 1]
     for layer, block in enumerate(model.blocks):
-        before, after = (resid[:1, last:] for resid in prompt.resids[layer : layer + 2])
+        before, after = (resid[row, last : last + 1] for resid in prompt.resids[layer : layer + 2])
         cached = prompt.kv_cache.layers[layer]
-        keys, values = (None if x is None else x[:1, :last] for x in (cached.k, cached.v))
-        past = LayerCache(keys, values, None if prompt.mask is None else prompt.mask[:1])
+        keys, values = (None if x is None else x[row, :last] for x in (cached.k, cached.v))
+        past = LayerCache(keys, values, mask)
         error = (block(before, past) - after).norm()
         # Rounding scales with the block's output, and with the residual stream it is added to.
         if error > eps**0.5 * (after - before).norm() + 100 * eps * after.norm():

@@ -81,9 +81,19 @@ def run_with_restored(
     clean: hook name -> clean state; all of them are restored together. position_sets: which
     positions are restored, one row per version of the run; a row of False restores nothing.
     All versions see the same noise and run in one batch. The probability is read at the last
-    position and averaged over samples.
+    position and averaged over samples. Inside the caller's own hooks, which expect one row per
+    prompt, every version runs alone.
     """
     n_sets, n_samples, batch = len(position_sets), *corrupted_resid.shape[:2]
+    if n_sets * n_samples > 1 and model.hooked_names():
+        alone = [
+            [
+                run_with_restored(model, noisy, clean, positions, answers)
+                for positions in position_sets.split(1)
+            ]
+            for noisy in corrupted_resid.split(1)
+        ]
+        return torch.stack([torch.cat(sets) for sets in alone]).mean(dim=0)
     # exercise 5.11
     raise NotImplementedError("exercise 5.11")
 

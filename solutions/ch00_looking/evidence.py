@@ -146,7 +146,7 @@ def summarize_seeds(values: Float[Tensor, " n"]) -> SeedSummary:
 
 
 def check_values(values: Float[Tensor, " n"]) -> None:
-    """Raise ValueError unless the values have a mean."""
+    """Raise ValueError if there are no values, or if one is not finite."""
     if len(values) == 0:
         raise ValueError("expected at least one value, got none")
     check_finite(values, "values")

@@ -169,11 +169,11 @@ def copying_score_on_text(
 ) -> Float[Tensor, " head"]:
     """Compare the logit of the attended token with those of the text's other tokens.
 
-    raised: the logits that a head adds directly when all its attention is on one key. With `own`
-    for the key's own token and `others` for the text's other tokens, the score of a key is
-    (own - mean(others)) / (|own| + mean(|others|)); a head's score is the mean over keys. The mean
-    over the vocabulary is subtracted first, since it changes no probability. The tokens of a text
-    must be distinct.
+    raised: the logits that a head adds directly when all its attention is on one key. The score of
+    a key is (own - mean(others)) / (|own| + mean(|others|)), where `own` is the logit of the key's
+    token and `others` are those of the text's other tokens; a head's score is the mean over keys.
+    The mean over the vocabulary is subtracted first, since it changes no probability. The tokens
+    of a text must be distinct.
 
     Units: -1 to 1; 1 raises only the attended token, -1 lowers it, 0 treats it like the others.
     Source: Olsson et al. 2022, the copying evaluator.
