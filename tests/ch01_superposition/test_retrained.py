@@ -1,7 +1,10 @@
 """The main claims of chapter 1 hold for models of seeds that the figures did not use (slow)."""
 
+import itertools
+
 import pytest
 import torch
+from numpy.polynomial.legendre import leggauss
 
 pytestmark = [pytest.mark.project, pytest.mark.slow]
 SEEDS = (10, 11, 12)
@@ -118,3 +121,100 @@ def test_six_neurons_compute_three_absolute_values(data, toy_model, train, compu
     squares = model.W_in.detach()[losses.argmin()].square()
     assert losses.min() < 1e-4
     assert (squares.amax(dim=1) / squares.sum(dim=1)).min() > 0.95, "one feature per neuron"
+
+
+def test_sparse_absolute_values_share_neurons(data, toy_model, train, computation):
+    p, importance = torch.full((1, 100), 0.01), same_for_all([0.8**i for i in range(100)], 1)
+    model = computation.AbsoluteToy(toy_model.ToyConfig(1, 100, 40), 10)
+    with torch.no_grad():
+        model.W_in.mul_(0.1)
+        model.W_out.mul_(0.1)
+    config = train.ToyTrainConfig(1500, batch_size=1024, lr=3e-3, linear_decay=True, seed=10)
+
+    def draw(batch, generator):
+        return data.random_signs(data.sparse_features(p, batch, generator), generator)
+
+    for _ in train.train(model, draw, importance, config, target=torch.abs):
+        pass
+    x = draw(30_000, torch.Generator().manual_seed(10))
+    with torch.no_grad():
+        error, spread = (model(x) - x.abs()).square().mean(dim=1), x.abs().var(dim=1)
+        shared = computation.features_per_neuron(model.W_in).mean()
+    computed = int((1 - error / spread > 0.5).sum())
+    assert computed > 20, f"forty neurons compute 20 without sharing, these {computed}"
+    assert shared > 2, f"{shared:.1f} features per neuron"
+
+
+def test_the_sparsest_models_resist_both_attacks(fit, toy_model, data, adversarial):
+    """Gradients are not masked: an attack along rows of W^T W weakens as well."""
+    p = torch.tensor([0.05, 0.02, 0.01])[:, None].expand(-1, 50).contiguous()
+    ones = torch.ones_like(p)
+    model = fit(p, ones, 10, seed=10, steps=1500, batch=128)
+    by_gradient, by_rows = [], []
+    for number in range(len(p)):
+        one = toy_model.ReluOutputToy(toy_model.ToyConfig(1, 50, 10)).requires_grad_(False)
+        one.load_state_dict({name: w[number, None] for name, w in model.named_parameters()})
+        x = data.sparse_features(p[number, None], 1000, torch.Generator().manual_seed(10))
+        radius = 0.1 * x.norm(dim=-1).mean().item()
+
+        def errors(inputs, one=one, x=x):
+            return (one(inputs) - x).square().sum(dim=-1)[0]
+
+        rows = torch.nn.functional.normalize(one.W[0].T @ one.W[0], dim=1)
+        along = torch.stack([errors(x + radius * s * row) for row in rows for s in (-1, 1)])
+        attacked = errors(adversarial.attack(one, x, ones[:1], radius, 20))
+        by_gradient.append((attacked - errors(x)).mean().item() / radius**2)
+        by_rows.append((along.amax(dim=0) - errors(x)).mean().item() / radius**2)
+    for values in (by_gradient, by_rows):
+        assert values[2] < 0.85 * values[0], f"the sparsest data are attacked less: {values}"
+    for gradient, row in zip(by_gradient, by_rows, strict=True):
+        assert 0.7 * gradient < row < gradient, "no other attack finds what the gradient misses"
+
+
+@pytest.mark.parametrize(
+    "ratio, pentagon, digons",
+    [(0.4, 0.006859, 0.008232), (0.3, 0.006309, 0.006609), (0.25, 0.005964, 0.005792)],
+)
+def test_the_pentagon_gives_way_below_a_ratio_of_0_3(ratio, pentagon, digons):
+    """The page's losses, by a quadrature of this test's own."""
+    found = [lowest_loss(ratio, corners) for corners in (PENTAGON, DIGONS)]
+    assert found == pytest.approx([pentagon, digons], rel=0.002)
+
+
+TURN = 2 * torch.pi * torch.arange(5, dtype=torch.float64) / 5
+PENTAGON = torch.stack([TURN.cos(), TURN.sin()])
+DIGONS = torch.tensor([[1.0, -1, 0, 0, 0], [0, 0, 1, -1, 0]], dtype=torch.float64)
+
+
+def lowest_loss(ratio, corners):
+    """Minimise the expected loss of five features, the last one rarer, from given directions."""
+    p = torch.tensor([0.05] * 4 + [0.05 * ratio], dtype=torch.float64)
+    points, weights = [], []
+    for on in itertools.product((False, True), repeat=5):
+        mask = torch.tensor(on)
+        nodes, node_weights = leggauss((1, 64, 24, 10, 5, 3)[sum(on)])
+        x, share = (torch.as_tensor(nodes) + 1) / 2, torch.as_tensor(node_weights) / 2
+        grids = [x if one else x.new_zeros(1) for one in on]
+        scales = [share if one else share.new_ones(1) for one in on]
+        points.append(torch.cartesian_prod(*grids))
+        weights.append(
+            torch.cartesian_prod(*scales).prod(dim=1) * torch.where(mask, p, 1 - p).prod()
+        )
+    x, weight = torch.cat(points), torch.cat(weights)
+    W = corners.clone().requires_grad_()
+    b = torch.full((5,), -0.05, dtype=torch.float64)
+    b[corners.norm(dim=0) == 0] = p[-1] / 2  # the best constant, where a negative bias has no slope
+    b.requires_grad_()
+    optimizer = torch.optim.LBFGS([W, b], max_iter=400, line_search_fn="strong_wolfe")
+
+    def loss():
+        return (weight * ((x @ W.T @ W + b).relu() - x).square().sum(dim=1)).sum()
+
+    def closure():
+        optimizer.zero_grad()
+        value = loss()
+        value.backward()
+        return value
+
+    optimizer.step(closure)
+    return loss().item()
