@@ -129,7 +129,7 @@ POLYTOPES = (
 
 
 def nearest_polytope(dimensionality: float, tolerance: float = 0.03) -> str | None:
-    """Name the polytope whose dimensionality is nearest, or None if it is not within `tolerance`."""
+    """Name the polytope with the nearest dimensionality; None if it differs by over `tolerance`."""
     check_finite(torch.tensor(dimensionality), "dimensionalities")
     best = min(POLYTOPES, key=lambda p: abs(p.dimensionality - dimensionality))
     return best.name if abs(best.dimensionality - dimensionality) <= tolerance else None
