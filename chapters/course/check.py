@@ -7,6 +7,7 @@ import contextlib
 import re
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -18,9 +19,10 @@ from .state import Selection, next_exercise, select
 from .terminal import CourseError, heading, paint, plural, say
 from .time_limit import BUSY, CPU_SECONDS, CPU_SECONDS_IF_SLOW, GRACE, WAITING_SECONDS, Stopwatch
 
+INTERRUPTED = 2  # pytest's code when a grader raises KeyboardInterrupt
 BROKEN = (2, 3, 4)  # pytest's codes for an interrupt, an internal error, a wrong command line
-SHOWN = 3
-"""Reasons printed in full; for further ones, the names of the tests."""
+SHOWN = 2
+"""Reasons printed for one exercise; the tests that failed for further ones are counted."""
 MOST_LOST = 2
 """Child processes that answers may end before the other exercises are left ungraded."""
 TICK = 0.2
@@ -192,7 +194,7 @@ class Grading:
             self.running, self.watch = "", Stopwatch(self.child.pid)
         elif kind == "note":
             self.notes.append(event["text"])
-        elif kind == "done" and self.running:
+        elif kind == "done" and self.running and event["code"] == INTERRUPTED:
             self.child.end()
             return self._lose("The answer interrupted pytest, as KeyboardInterrupt does.")
         elif kind == "done":
@@ -294,18 +296,23 @@ def report(selection: Selection, results: Results, own: bool) -> None:
 
 
 def _say_failures(failures: list[Failure]) -> None:
-    """Print each reason once, with the number of tests that gave it."""
+    """Print each reason once, and no more than a few for one exercise; count the tests."""
     reasons: dict[str, list[Failure]] = {}
     for failure in failures:
         reasons.setdefault(failure.reason, []).append(failure)
-    for place, alike in enumerate(reasons.values()):
-        first = alike[0]
-        say(f"\n{first.number}  {paint(first.claim, '1')}" + ": failed too" * (place >= SHOWN))
-        if place < SHOWN:
-            printed = f"\nYour code printed:\n{first.printed}" if first.printed else ""
-            say("\n".join("  " + line for line in (first.text + printed).splitlines()))
-        if len(alike) > 1:
-            say(f"  and {plural(len(alike) - 1, 'more test')} for the same reason")
+    shown, others = Counter[str](), Counter[str]()
+    for first, *alike in reasons.values():
+        shown[first.number] += 1
+        if shown[first.number] > SHOWN:
+            others[first.number] += 1 + len(alike)
+            continue
+        say(f"\n{first.number}  {paint(first.claim, '1')}")
+        printed = f"\nYour code printed:\n{first.printed}" if first.printed else ""
+        say("\n".join("  " + line for line in (first.text + printed).splitlines()))
+        if alike:
+            say(f"  and {plural(len(alike), 'more test')} for the same reason")
+    for number, count in others.items():
+        say(f"\n{number}  {plural(count, 'more test')} failed for other reasons")
     if failures:
         say()
 

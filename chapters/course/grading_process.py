@@ -19,7 +19,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -36,6 +35,8 @@ Event = dict[str, Any]
 # The last two end every session in a garbage collection that takes longer than most graders.
 PLUGINS = ("cacheprovider", "faulthandler", "unraisableexception", "threadexception")
 PYTEST = ("--quiet", "--capture=sys", *(word for name in PLUGINS for word in ("-p", f"no:{name}")))
+MOST_ERRORS = 100_000
+"""Bytes of its standard error that are kept."""
 LAST_RESORT = 60
 """Seconds of CPU time after which the system ends a child whose parent is gone."""
 
@@ -44,7 +45,7 @@ class GradingProcess:
     """The parent's end: sends arguments of pytest, and receives what happens."""
 
     def __init__(self, imports: Sequence[str] = ()):
-        self._errors = tempfile.TemporaryFile()
+        self._errors = b""
         own_group: dict[str, Any] = {"start_new_session": True}  # Ctrl-C reaches the parent only
         if sys.platform == "win32":
             own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
@@ -52,7 +53,7 @@ class GradingProcess:
             [sys.executable, "-m", __name__, *imports],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._errors,
+            stderr=subprocess.PIPE,
             cwd=ROOT,
             env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONUTF8": "1"},
             **own_group,
@@ -60,6 +61,8 @@ class GradingProcess:
         self.pid = self._process.pid
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         threading.Thread(target=self._receive, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def send(self, words: Sequence[str]) -> None:
         """Let the child run pytest with these arguments; a dead child is noticed on receiving."""
@@ -92,8 +95,8 @@ class GradingProcess:
 
     def errors(self) -> str:
         """Return the end of what the child wrote to its standard error."""
-        self._errors.seek(max(self._errors.seek(0, os.SEEK_END) - 20_000, 0))
-        return self._errors.read().decode("utf-8", "replace").strip()
+        self._listener.join(1.0)
+        return self._errors.decode("utf-8", "replace").strip()
 
     def learners_line(self) -> str:
         """Return where the child was in the learner's files; empty if it did not write that."""
@@ -112,6 +115,11 @@ class GradingProcess:
                 self._events.put(json.loads(line))
         self._process.wait()
         self._events.put(None)
+
+    def _listen(self) -> None:
+        assert self._process.stderr is not None
+        while part := os.read(self._process.stderr.fileno(), 1 << 16):
+            self._errors = (self._errors + part)[-MOST_ERRORS:]
 
 
 def in_words(code: int) -> str:

@@ -39,7 +39,7 @@ current_exercise: str | None = None
 typechecker: Callable[..., Any] | None = None
 """The decorator added to every function, or None: shape checks double the time of a forward."""
 
-_RAISE = ast.parse("raise __unreadable__")
+_RAISE = ast.parse("raise __loader__.error")
 Definition = TypeVar("Definition", ast.Module, ast.ClassDef, Function)
 
 
@@ -163,10 +163,8 @@ class _Loader(SourceFileLoader):
         return _restore_names(code, str(self.reference))
 
     def exec_module(self, module: ModuleType) -> None:
-        """Run the module with the names that `merge_reference` and `_raising` use."""
+        """Run the module with the two names that `merge_reference` uses."""
         vars(module).update(__dispatch__=dispatch, __typechecked__=typechecker)
-        if self.error:
-            vars(module).update(__unreadable__=self.error)
         super().exec_module(module)
 
 

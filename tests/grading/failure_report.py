@@ -5,6 +5,7 @@ type, the actual one and the sizes of the axes. Any other error shows the learne
 raised it. A file that Python cannot read shows its name, line and text.
 """
 
+import linecache
 import re
 from pathlib import Path
 
@@ -27,11 +28,11 @@ def unwritten(error: BaseException) -> str | None:
 def explain(failure: pytest.ExceptionInfo, item: pytest.Item) -> tuple[list[str], list[str]]:
     """The lines that say why a test failed, and the learner's line where it did."""
     error = failure.value
-    where = _learners_line(failure, item)
     if isinstance(error, SyntaxError):
         return _syntax(error, item.config.rootpath), []
     if isinstance(error, UnreadableFile):
         return [str(error), UNREADABLE], []
+    where = _learners_line(failure, item)
     if type(error).__name__ == "TypeCheckError":
         return _shapes(str(error)), where
     if isinstance(error, AssertionError):
@@ -110,7 +111,8 @@ def _learners_line(failure: pytest.ExceptionInfo, item: pytest.Item) -> list[str
         learners = names.get("__name__", "").startswith(package + "ch")
         if learners and str(entry.path) == names["__file__"]:
             place = f"{_shown(entry.path, item.config.rootpath)}, line {entry.lineno + 1}"
-            return [f"    in {place}: {str(entry.statement).strip()[:WIDTH]}"]
+            text = linecache.getline(str(entry.path), entry.lineno + 1).strip()
+            return [f"    in {place}: {text[:WIDTH]}"]
     return []
 
 

@@ -162,10 +162,12 @@ def test_reset_changes_one_exercise_and_keeps_a_backup(course):
 
 def test_failures_for_one_reason_are_counted(capsys):
     reasons = ["1\na", "b", "2\na", "c", "d", "3\na"]
-    _say_failures([Failure("2.1", f"claim {i}", text) for i, text in enumerate(reasons)])
+    failures = [Failure("2.1", f"claim {i}", text) for i, text in enumerate(reasons)]
+    _say_failures([*failures, Failure("2.2", "another", "e")])
     said = capsys.readouterr().out
     assert "claim 0\n  1\n  a\n  and 2 more tests for the same reason\n" in said
-    assert "claim 4: failed too\n" in said and "  d" not in said, "three reasons are enough"
+    assert "claim 1\n  b\n" in said and "2.2  another\n  e\n" in said
+    assert "2.1  2 more tests failed for other reasons\n" in said
 
 
 def test_an_edited_answer_is_outdated_until_it_is_graded_again(course):

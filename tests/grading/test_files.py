@@ -46,7 +46,7 @@ def odd(request, tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no pipes, and links need rights")
-def test_what_is_no_text_is_refused_with_file_and_line(odd):
+def test_unreadable_files_are_refused_with_file_and_line(odd):
     path, words = odd
     with pytest.raises(UnreadableFile) as refused:
         read_text(path)

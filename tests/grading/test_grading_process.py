@@ -109,7 +109,7 @@ def test_what_an_answer_prints_is_cut(course):
     assert len(graded) < 4000 and "... (3,300,006 characters in all)" in graded
 
 
-def test_a_pass_that_cannot_be_recorded_is_told_all_the_same(course):
+def test_a_right_answer_is_right_without_a_record(course):
     course.answer("2.1", "return 2 * number")
     (course.root / "chapters/progress.toml.lock").mkdir()
     graded = course.mi("check", "2.1")
@@ -163,7 +163,7 @@ def test_a_stopwatch_tells_computing_from_waiting(code, computes):
     assert (watch.computed > 0.4) == computes and (watch.waited > 0.4) != computes
 
 
-def test_time_without_a_processor_is_no_waiting(monkeypatch):
+def test_time_without_a_processor_is_not_waiting(monkeypatch):
     """A machine so busy that the grader never runs: all of its time is spent ready to run."""
     used = iter([(1.0, 0.0), (1.1, 100.0)])
     now = iter([0.0, 100.1])
