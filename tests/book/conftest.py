@@ -1,9 +1,13 @@
-"""A small book to try the extension on: one chapter page, one chapter of code."""
+"""The book, built once, and a small book to try the extension on: one page, one chapter of code."""
 
+import importlib.util
+import os
 from pathlib import Path
 
 import pytest
 from markdown import Markdown
+
+from tests.book.program import made_once, run
 
 PAGE = """# Layers
 
@@ -74,6 +78,23 @@ EXTENSIONS = [
     "pymdownx.arithmatex",
     "docs._extension",
 ]
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A temporary folder of this run of pytest, the same one in all its workers."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def site(shared_folder: Path) -> Path:
+    """The built book."""
+    if importlib.util.find_spec("material") is None:
+        pytest.skip("material is not installed")
+    site = shared_folder / "book"
+    words = ("build", "--strict", "--quiet", "--site-dir", str(site))
+    return made_once(site, lambda: run("mkdocs", *words))
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,3 +24,28 @@ def run(module: str, *words: str, root: Path = ROOT) -> str:
     said = done.stdout + done.stderr
     assert done.returncode == 0, f"python -m {module} failed:\n{said[-4000:]}"
     return said
+
+
+def made_once(path: Path, make: Callable[[], object]) -> Path:
+    """Let the first process that asks make a file or folder; the others wait until it is there.
+
+    Raises: RuntimeError when the first process failed.
+    """
+    claimed, end = (path.with_name(path.name + ending) for ending in (".claimed", ".end"))
+    try:
+        claimed.touch(exist_ok=False)
+    except FileExistsError:
+        while not end.exists():
+            time.sleep(0.1)
+        if end.read_text("utf-8") != "made":
+            raise RuntimeError(f"{path.name} could not be made; another test tells why") from None
+        return path
+    words = "failed"
+    try:
+        make()
+        words = "made"
+    finally:
+        written = end.with_name(end.name + ".new")
+        written.write_text(words, "utf-8")
+        written.rename(end)
+    return path

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.book.program import ROOT, run
+from tests.book.program import ROOT, made_once, run
 
 CHROMIUM = Path("/usr/bin/chromium")
 WIDTHS = ("desktop", "phone")
@@ -15,18 +15,23 @@ WIDTHS = ("desktop", "phone")
 pytestmark = pytest.mark.timeout(540)
 
 
-@pytest.fixture(scope="module")
-def report(tmp_path_factory):
-    """What tests/book/browse.py saw on every page, at desktop and phone width."""
+@pytest.fixture(scope="session")
+def browser():
+    """The path of the browser."""
     for package in ("mkdocs", "material", "playwright"):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed: pip install -e '.[docs]'")
     if not CHROMIUM.exists():
         pytest.skip(f"no browser: {CHROMIUM} is missing (Debian's package chromium)")
-    folder = tmp_path_factory.mktemp("book")
-    run("mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder / "site"))
-    run("tests.book.browse", str(folder / "site"), str(folder / "report.json"))
-    return json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    return CHROMIUM
+
+
+@pytest.fixture(scope="session")
+def report(browser, site, shared_folder):
+    """What tests/book/browse.py saw on every page, at desktop and phone width."""
+    file = shared_folder / "report.json"
+    made_once(file, lambda: run("tests.book.browse", str(site), str(file)))
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def offenders(report, judge):

@@ -29,14 +29,6 @@ def answer_lines(number):
                     yield line
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    needs("material")
-    folder = tmp_path_factory.mktemp("mkdocs") / "site"
-    run("mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder))
-    return folder
-
-
 def test_no_python_file_and_no_script_is_published(site):
     assert [p for p in site.rglob("*") if p.suffix == ".py" or p.name.startswith("_")] == []
 

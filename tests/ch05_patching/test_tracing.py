@@ -5,6 +5,7 @@ import torch
 
 from tests.grading import exercise
 from tests.grading.assertions import assert_close, check, normal
+from tests.grading.remember import remember
 from tests.grading.tiny_models import TOKENS
 
 ANSWERS = torch.tensor([5, 0, 9])
@@ -55,7 +56,8 @@ def one_by_one(model, resid, clean, sets=SETS):
 def test_states_are_restored_at_the_positions_of_each_set(tracing, build, family, where):
     model = build(family, n_layers=3)
     resid, clean = corrupted_resid(model), clean_states(model, where)
-    expected = one_by_one(model, resid, clean)
+    case = (family, tuple(where))
+    expected = remember(one_by_one, model, resid, clean, model=model, case=case)
     claim = f"Probabilities with {where} restored in the corrupted run of the {family} are wrong."
     arguments = model, resid, clean, SETS, ANSWERS
     check(tracing.run_with_restored, *arguments, expected=expected, claim=claim)

@@ -73,7 +73,7 @@ class Rows:
         self.graders = graders
         self.number = ""
         self.useful: Counter[pytest.Item] = Counter()
-        self.seconds: dict[pytest.Item, float] = {}
+        self.seconds: dict[object, float] = {}  # by function, for all its parameters
         self.runs: dict[tuple[Variant, pytest.Item], Run] = {}
 
     def items(self, record: Variant) -> list[pytest.Item]:
@@ -82,8 +82,9 @@ class Rows:
         Heavy ones come last.
         """
         own = self.graders(mistakes.chapter_of(record.number)).of(record.number)
-        rate = {item: (self.useful[item] + 1) / self.seconds.get(item, SECONDS) for item in own}
-        return sorted(own, key=lambda item: (is_heavy(item), -rate[item]))
+        costs = {item: self.seconds.get(item.function, SECONDS) for item in own}
+        rates = {item: (self.useful[item] + 1) / costs[item] for item in own}
+        return sorted(own, key=lambda item: (is_heavy(item), -rates[item]))
 
     def of(self, record: Variant, items: list[pytest.Item]) -> Iterator[tuple[pytest.Item, Run]]:
         """The runs of some graders; what follows after the last one taken is not run."""
@@ -99,7 +100,8 @@ class Rows:
                 for _, run in chapter.run([item]):
                     self.runs[record, item] = run
                     self.useful[item] += run.outcome == "failed"
-                self.seconds[item] = max(process_time() - start, self.seconds.get(item, 0))
+                slowest = self.seconds.get(item.function, 0.001)
+                self.seconds[item.function] = max(process_time() - start, slowest)
             yield item, self.runs[record, item]
 
     def are_alike(self, one: Variant, other: Variant, items: list[pytest.Item]) -> bool:
