@@ -60,12 +60,8 @@ def download(package: Package, folder: Path) -> Path:
     """
     folder.mkdir(parents=True)
     command = [*package_client(folder / "pip"), "download", "--no-deps", "--no-input"]
-    command += [
-        "--disable-pip-version-check",
-        "--require-hashes",
-        "--dest",
-        str(folder / "archive"),
-    ]
+    command += ["--disable-pip-version-check", "--dest", str(folder / "archive")]
+    command += ["--require-hashes", "-r", str(write_requirement(package, folder))]
     if package.is_source:
         command += ["--no-binary=:all:", "--use-pep517", "--no-build-isolation"]
     else:
