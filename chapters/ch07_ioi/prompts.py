@@ -45,7 +45,7 @@ class IOIPrompts(NamedTuple):
     """A batch of prompts of equal length with their positions and answers."""
 
     tokens: Int[Tensor, "batch pos"]
-    """The model's input, without a start token."""
+    """The model's input; a start token before the text only if `draw_prompts` was asked for it."""
     positions: RolePositions
     """Positions of the roles; a corrupted prompt keeps those of its source."""
     io_token: Int[Tensor, " batch"]
@@ -73,12 +73,23 @@ class IOIPrompts(NamedTuple):
         return tokenizer.decode_batch(self.tokens.tolist())
 
 
+def encode_after_space(tokenizer: Tokenizer, word: str) -> list[int]:
+    """Encode a word as it occurs in a text after a space.
+
+    Some tokenizers put a space before every text (Llama 2), so " Mary" on its own would have two.
+    """
+    before, both = (
+        tokenizer.encode(text, add_special_tokens=False).ids for text in ("to", f"to {word}")
+    )
+    return both[len(before) :] if both[: len(before)] == before else []
+
+
 def single_tokens(tokenizer: Tokenizer, words: tuple[str, ...] | list[str]) -> dict[str, int]:
     """Map each word that is one token after a space to that token, and drop the other words.
 
     A logit difference compares two tokens, so a name of two tokens cannot be scored.
     """
-    found = {word: tokenizer.encode(" " + word, add_special_tokens=False).ids for word in words}
+    found = {word: encode_after_space(tokenizer, word) for word in words}
     return {
         word: ids[0]
         for word, ids in found.items()
@@ -124,15 +135,19 @@ def draw_prompts(
     generator: torch.Generator,
     order: Order = "mixed",
     names: list[str] | None = None,
+    *,
+    special_tokens: bool = False,
 ) -> IOIPrompts:
     """Draw n prompts of one length with random names, frames, places and objects.
 
     order: "mixed" draws as many ABBA as BABA prompts.
     names: the names to draw from; by default those of NAMES that are single tokens.
+    special_tokens: whether to keep what the tokenizer's template adds before a text, such as BOS.
     For held-out prompts, pass a generator with another seed.
 
     Raises: ValueError without a tokenizer; for n below 1, or odd with "mixed"; for names of several
-        tokens or fewer than 4; for prompts of unequal length.
+        tokens or fewer than 4; for prompts of unequal length; for a template that adds nothing
+        before the text, or something after it.
     """
     if tokenizer is None:
         raise ValueError(
@@ -166,12 +181,29 @@ def draw_prompts(
         )
     ]
     ids = [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
+    if special_tokens:
+        ids = add_template(tokenizer, texts, ids)
     io_token, s_token = tokens[pairs].unbind(dim=1)
     batch = stack_equal_lengths(ids)
     is_abba = torch.tensor(abba)
     template = 2 * torch.tensor(frames)[torch.tensor(frame)] + (~is_abba).long()
     positions = find_positions(batch, io_token, s_token)
     return IOIPrompts(batch, positions, io_token, s_token, template, is_abba)
+
+
+def add_template(tokenizer: Tokenizer, texts: list[str], ids: list[list[int]]) -> list[list[int]]:
+    """Encode texts with the tokens that the tokenizer's template adds before them.
+
+    Raises: ValueError where it adds none, or one after the text, which would move END.
+    """
+    encoded = [tokenizer.encode(text).ids for text in texts]
+    for row, plain in zip(encoded, ids, strict=True):
+        if len(row) == len(plain) or row[-len(plain) :] != plain:
+            raise ValueError(
+                f"expected a template that adds tokens before a text and none after it, got {row} "
+                f"for {plain}; leave special_tokens out"
+            )
+    return encoded
 
 
 def check_draw(n: int, order: str) -> None:

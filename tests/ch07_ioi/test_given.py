@@ -2,7 +2,15 @@
 
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import (
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 
 from .random_prompts import prompts_of_texts
 
@@ -155,3 +163,48 @@ def test_pools_without_enough_names_raise(counterfactuals, draw):
     for pool in (few, few[:0], torch.tensor([90, 91, 92, 90])):
         with pytest.raises(ValueError, match="expected a pool of different names"):
             counterfactuals.abc_corruption(drawn, pool, seeded())
+
+
+@pytest.fixture(scope="module")
+def spacing_tokenizer(impl):
+    """Train a tokenizer that puts a space before every text, as Llama 2's, with a BOS template."""
+    sentences = impl("ch07_ioi.sentences")
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    spaces = [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
+    tokenizer.normalizer = normalizers.Sequence(spaces)
+    tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.Fuse()])
+    text = " ".join((*sentences.NAMES, *sentences.PLACES, *sentences.OBJECTS, *sentences.FRAMES))
+    special = ["<unk>", "<s>", "</s>"]
+    trainer = trainers.BpeTrainer(vocab_size=3000, show_progress=False, special_tokens=special)
+    tokenizer.train_from_iterator(text.split() * 3, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing("<s> $A", special_tokens=[("<s>", 1)])
+    return tokenizer
+
+
+def test_a_tokenizer_that_adds_spaces_finds_names(prompts, sentences, spacing_tokenizer):
+    found = prompts.single_tokens(spacing_tokenizer, sentences.NAMES)
+    assert len(found) > 40
+    drawn = prompts.draw_prompts(spacing_tokenizer, 20, seeded())
+    for row, name, end in zip(drawn.tokens, drawn.io_token, drawn.positions.end):
+        assert spacing_tokenizer.decode([int(name)]).strip() in sentences.NAMES
+        assert spacing_tokenizer.decode([int(row[end])]).strip() == "to"
+
+
+def test_a_start_token_is_an_option(prompts, spacing_tokenizer):
+    plain = prompts.draw_prompts(spacing_tokenizer, 20, seeded())
+    started = prompts.draw_prompts(spacing_tokenizer, 20, seeded(), special_tokens=True)
+    assert (started.tokens[:, 0] == 1).all() and torch.equal(started.tokens[:, 1:], plain.tokens)
+    for position, other in zip(started.positions, plain.positions, strict=True):
+        assert torch.equal(position, other + 1)
+    assert torch.equal(started.io_token, plain.io_token)
+
+
+@pytest.mark.parametrize("template", [None, "<s> $A </s>"])
+def test_other_templates_are_refused(prompts, spacing_tokenizer, template):
+    tokenizer = Tokenizer.from_str(spacing_tokenizer.to_str())
+    special = [("<s>", 1), ("</s>", 2)]
+    tokenizer.post_processor = template and processors.TemplateProcessing(
+        template, special_tokens=special
+    )
+    with pytest.raises(ValueError, match="adds tokens before a text and none after it"):
+        prompts.draw_prompts(tokenizer, 2, seeded(), special_tokens=True)
