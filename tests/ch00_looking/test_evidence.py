@@ -46,13 +46,14 @@ def test_interval_of_zeros_and_ones_is_binomial(evidence, n, ones, size, level):
 
 
 @exercise("0.10")
-@pytest.mark.parametrize("level, n, n_resamples", [(0.95, 100, 6000), (0.7, 300, 6000)])
-def test_half_width_in_standard_errors_fits_the_level(evidence, level, n, n_resamples):
-    values = 2 * normal(n, seed=2) + 3
+@pytest.mark.parametrize("level, n, mean", [(0.95, 100, 3), (0.7, 300, -3)])
+def test_half_width_in_standard_errors_fits_the_level(evidence, level, n, mean):
+    values, n_resamples = 2 * normal(n, seed=2) + mean, 6000
     actual = evidence.bootstrap_interval(values, n_resamples, level, new(3))
     error = values.std(correction=0).item() / n**0.5
     z = 2**0.5 * torch.special.erfinv(torch.tensor(level)).item()
     wide = (actual.high - actual.low) / 2 / error
+    assert actual.low < values.mean() < actual.high, "The interval holds the mean of the values."
     assert abs(wide - z) < 0.15, (
         f"The mean of {n} normal values has an interval of level {level} whose half width is "
         f"{z:.3g} standard errors; with {n_resamples} resamples it is {wide:.3g}."

@@ -37,6 +37,13 @@ def problem(seed: int, inst: int, d_hidden: int, n_features: int) -> Problem:
     return Problem(weights(seed, inst, d_hidden, n_features), b, costs.exp(), chances.sigmoid())
 
 
+def sparse(x: Tensor) -> Tensor:
+    """Examples as superposition has them: most features 0, and all of the first example's."""
+    kept = torch.where(x > 0.5, x, 0.0)
+    kept[:, 0] = 0.0
+    return kept
+
+
 def linear_output(W: list, b: list, x: list) -> list[float]:
     """W^T W x + b for one input; W is a list of rows."""
     hidden = [sum(w * value for w, value in zip(row, x, strict=True)) for row in W]

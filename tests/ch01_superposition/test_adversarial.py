@@ -10,7 +10,7 @@ from tests.grading.assertions import assert_close, normal, randomise
 from tests.grading.side_effects import assert_no_side_effects
 
 from .attack_reference import BATCH, D_HIDDEN, INST, N_FEATURES, RADIUS, Attacked, attack
-from .losses import hint
+from .losses import hint, sparse
 
 NO_GRADIENT = (
     "Does the perturbation require a gradient in every step (requires_grad_), and is it detached "
@@ -22,7 +22,8 @@ def attacked(toy_model, seed, has_relus=True):
     """A model with random weights, and the same as plain tensors."""
     kind = toy_model.ReluHiddenToy if has_relus else toy_model.LinearToy
     model = randomise(kind(toy_model.ToyConfig(INST, N_FEATURES, D_HIDDEN)), seed)
-    x = normal(INST, BATCH, N_FEATURES, seed=seed + 10).sigmoid()
+    x = normal(INST, BATCH, N_FEATURES, seed=seed + 10)
+    x = sparse(x) if seed % 2 else x.sigmoid()
     importance = normal(INST, N_FEATURES, seed=seed + 20).exp()
     W, b = model.W.detach().clone(), model.b.detach().clone()
     return model, Attacked(W, b, has_relus, x, importance)

@@ -7,6 +7,8 @@ from tests.grading import exercise
 from tests.grading.assertions import assert_close, check, normal, randomise, wrong_gradients
 from tests.grading.odd_inputs import check_odd
 
+from .losses import sparse
+
 INST, BATCH, D_HIDDEN, N_FEATURES = 2, 5, 4, 3
 sizes = pytest.mark.parametrize("d_hidden", [D_HIDDEN, N_FEATURES, 2])
 
@@ -118,7 +120,7 @@ def test_two_neurons_give_an_absolute_value_exactly(computation, toy_model):
 @sizes
 def test_neurons_are_relu_of_w_in_x(computation, toy_model, d_hidden):
     model = model_of(computation, toy_model, seed=1, d_hidden=d_hidden)
-    x = normal(INST, BATCH, N_FEATURES, seed=5)
+    x = sparse(normal(INST, BATCH, N_FEATURES, seed=5))
     claim = "The hidden neurons are ReLU(W_in x), without a bias."
     check(model.neurons, x, expected=layer(x, model.W_in), claim=claim)
 
@@ -127,7 +129,7 @@ def test_neurons_are_relu_of_w_in_x(computation, toy_model, d_hidden):
 @sizes
 def test_output_is_relu_of_w_out_h_plus_b(computation, toy_model, d_hidden):
     model = model_of(computation, toy_model, seed=2, d_hidden=d_hidden)
-    x = normal(INST, BATCH, N_FEATURES, seed=6)
+    x = sparse(normal(INST, BATCH, N_FEATURES, seed=6))
     before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
     expected = layer(layer(x, before["W_in"]), before["W_out"], before["b"])
     check(model, x, expected=expected, claim="The output is y = ReLU(W_out ReLU(W_in x) + b).")

@@ -141,7 +141,7 @@ def test_an_absent_feature_has_no_dimension(geometry):
 @exercise("1.7")
 def test_dimensionality_on_odd_inputs(geometry):
     answer, sizes = geometry.feature_dimensionality, {"inst": 2, "d_hidden": 4, "n_features": 5}
-    skip = "nan small n_features=300 d_hidden=300 inst=300"
+    skip = "nan small tiny n_features=300 d_hidden=300 inst=300"
     check_odd(answer, dimensionality, some_weights, skip=skip, **sizes)
 
 

@@ -7,7 +7,7 @@ from tests.grading import exercise
 from tests.grading.assertions import assert_close, check, normal, randomise, wrong_gradients
 from tests.grading.odd_inputs import check_odd
 
-from .losses import hint
+from .losses import hint, sparse
 
 INST, BATCH, N, M = 3, 5, 6, 2
 
@@ -48,9 +48,10 @@ def test_two_opposite_features_in_one_dimension_by_hand(toy_model):
 
 
 @exercise("1.3")
-@pytest.mark.parametrize("seed, n, m", [(0, N, M), (1, N, M), (2, 4, 4)])
-def test_output_is_relu_of_wtwx_plus_b(toy_model, seed, n, m):
+@pytest.mark.parametrize("seed, n, m, is_sparse", [(0, N, M, 0), (1, N, M, 1), (2, 4, 4, 0)])
+def test_output_is_relu_of_wtwx_plus_b(toy_model, seed, n, m, is_sparse):
     model, x = build(toy_model, seed, n, m), normal(INST, BATCH, n, seed=seed + 10)
+    x = sparse(x) if is_sparse else x
     W, b = model.W.detach().clone(), model.b.detach().clone()
     known = {}
     if n == m:

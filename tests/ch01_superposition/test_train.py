@@ -9,7 +9,7 @@ from tests.grading.assertions import assert_close, normal
 from tests.grading.plain_sgd import PlainSGD
 from tests.grading.side_effects import assert_no_side_effects
 
-from .losses import hint
+from .losses import hint, sparse
 
 INST, BATCH, N, LR = 3, 5, 4, 0.03
 NO_GRAPH = (
@@ -42,6 +42,7 @@ def state(model):
 def some_data(seed):
     """(x, target, importance); the target is not x."""
     x, target = normal(INST, BATCH, N, seed=seed + 200), normal(INST, BATCH, N, seed=seed + 300)
+    x, target = (sparse(x), sparse(target)) if seed % 2 else (x, target)
     return x, target, normal(INST, N, seed=seed + 400).abs() + 0.2
 
 
@@ -119,6 +120,20 @@ def test_returned_losses_are_those_before_the_update(train, toy_model, seed):
     )
     claim = "Each instance's loss on this batch is returned."
     assert_close(actual, expected, claim, tolerance=1e-9)
+
+
+@exercise("1.5")
+@pytest.mark.parametrize("size", [0.0, 1e-6])
+def test_a_step_near_the_minimum_is_as_small_as_its_gradient(train, toy_model, size):
+    model, (x, _, importance) = build(toy_model, 7), some_data(7)
+    target = model(x).detach() + size * normal(INST, BATCH, N, seed=70)
+    start = state(model)
+    expected, slope = losses_and_gradient(start, x, target, importance)
+    actual = train.train_step(model, x, target, importance, PlainSGD(model, LR))
+    claim = f"The loss where every error is about {size} differs."
+    assert_close(actual, expected, claim, tolerance=1e-9, scale=size**2)
+    claim = f"The step where every error is about {size} differs."
+    assert_close((start - state(model)) / LR, slope, claim, tolerance=1e-6, scale=1e-7)
 
 
 @exercise("1.5")

@@ -23,6 +23,7 @@ def check(
     expected: Any,
     claim: str,
     tolerance: float = 1e-10,
+    scale: float = 1.0,
     **keywords: Any,
 ) -> Any:
     """Run an answer on copies of its arguments, and judge its value and what is left of the copies.
@@ -31,7 +32,7 @@ def check(
     """
     copies, named = copy_of(arguments), copy_of(keywords)
     actual = function(*copies, **named)
-    assert_close(actual, expected, claim, tolerance=tolerance)
+    assert_close(actual, expected, claim, tolerance=tolerance, scale=scale)
     pairs = [(f"argument {place}", *pair) for place, pair in enumerate(zip(arguments, copies), 1)]
     pairs += [(f"argument `{name}`", keywords[name], named[name]) for name in keywords]
     for name, before, after in pairs:
@@ -76,8 +77,11 @@ def assert_close(
     claim: str,
     mistakes: Mapping[str, Any] | None = None,
     tolerance: float = 1e-10,
+    scale: float = 1.0,
 ) -> None:
     """Fail unless a value is the expected one up to a relative tolerance.
+
+    Numbers that differ by less than the tolerance times the scale are equal too.
 
     Tensors and numbers of any dtype are compared in float64, containers part by part. The message
     holds the claim and the entry that differs most. mistakes: words -> the value that a mistake
@@ -86,7 +90,7 @@ def assert_close(
     Raises: AssertionError when they differ.
     """
     judge(actual)
-    if is_close(actual, expected, tolerance):
+    if is_close(actual, expected, tolerance, scale):
         return
     words = [f"{claim} {difference(actual, expected, tolerance)}"]
     given = mistakes or {}
@@ -96,19 +100,21 @@ def assert_close(
     raise Mismatch("\n".join(words))
 
 
-def is_close(actual: Any, expected: Any, tolerance: float = 1e-10) -> bool:
+def is_close(actual: Any, expected: Any, tolerance: float = 1e-10, scale: float = 1.0) -> bool:
     """Whether two values have one shape and the same numbers; containers, the same parts."""
     if _is_number(actual) and _is_number(expected):
         left, right = _wide(actual), _wide(expected)
         if left.shape != right.shape:
             return False
-        return torch.allclose(left, right, rtol=tolerance, atol=tolerance, equal_nan=True)
+        return torch.allclose(left, right, rtol=tolerance, atol=tolerance * scale, equal_nan=True)
     if isinstance(actual, dict) and isinstance(expected, dict):
         parts = ((actual[key], expected[key]) for key in actual if key in expected)
-        return list(actual) == list(expected) and all(is_close(*pair, tolerance) for pair in parts)
+        alike = all(is_close(*pair, tolerance, scale) for pair in parts)
+        return list(actual) == list(expected) and alike
     if isinstance(actual, list | tuple) and isinstance(expected, list | tuple):
         pairs = zip(actual, expected)
-        return len(actual) == len(expected) and all(is_close(*pair, tolerance) for pair in pairs)
+        alike = all(is_close(*pair, tolerance, scale) for pair in pairs)
+        return len(actual) == len(expected) and alike
     if _is_number(actual) or _is_number(expected):
         return False
     return type(actual) is type(expected) and bool(actual == expected)

@@ -121,12 +121,16 @@ def functions_now() -> list[tuple[str, Any, dict[str, Any]]]:
 
 
 def restore(before: list[tuple[str, Any, dict[str, Any]]]) -> list[str]:
-    """Put functions back that are others now or gone, and return their names."""
+    """Put functions back that are others now or gone, and return their names.
+
+    Torch itself replaces some, when the first optimizer imports its compiler.
+    """
     changed = []
     for name, place, functions in before:
         now = vars(place)
         for key, value in functions.items():
-            if now.get(key) is not value and callable(value):
+            theirs = str(getattr(now.get(key), "__module__", "")).startswith("torch.")
+            if now.get(key) is not value and callable(value) and not theirs:
                 setattr(place, key, value)
                 changed.append(f"{name}.{key}")
         above = [vars(base) for base in place.__mro__[1:]] if isinstance(place, type) else []

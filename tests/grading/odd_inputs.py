@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_leaves, tree_map
 
 from .assertions import check
 from .values import strided
@@ -34,6 +34,7 @@ KINDS: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
     "sparse": ("half of the numbers are 0", lambda x: x * (x.flatten().argsort() % 2).view_as(x)),
     "large": ("the numbers are 1000 times larger", lambda x: x * 1000),
     "small": ("the numbers are 1000 times smaller", lambda x: x / 1000),
+    "tiny": ("the numbers are ten million times smaller", lambda x: x * 1e-7),
     "close": ("the numbers agree in eight digits", lambda x: 1 + 1e-8 * x),
     "strided": ("the memory is not contiguous", strided),
 }
@@ -67,7 +68,8 @@ def check_odd(
         allowed = (ValueError,) if name == "nan" else ()  # given lines may refuse NaN
         with contextlib.suppress(*allowed):
             expected = oracle(*arguments)
-            check(function, *arguments, expected=expected, claim=claim, tolerance=tolerance)
+            near = {"tolerance": tolerance, "scale": _size(expected) if name == "tiny" else 1.0}
+            check(function, *arguments, expected=expected, claim=claim, **near)
     for name in ["float32", *["bfloat16", "float16"] * half]:
         if name not in left_out:
             dtype, words, near = PRECISIONS[name]
@@ -75,6 +77,16 @@ def check_odd(
             expected = oracle(*_changed(arguments, Tensor.double))
             claim = f"`{function.__name__}` is wrong where {words}."
             check(function, *arguments, expected=expected, claim=claim, tolerance=near)
+
+
+def _size(expected: Any) -> float:
+    """The largest number of a value, next to which the others are judged."""
+    numbers = [torch.as_tensor(x).abs().max().item() for x in tree_leaves(expected) if _any(x)]
+    return max(numbers, default=0.0) or 1.0
+
+
+def _any(x: Any) -> bool:
+    return not isinstance(x, Tensor) or x.numel() > 0
 
 
 def _odd(make: Callable[..., tuple], sizes: dict[str, int]) -> Iterator[tuple[str, str, tuple]]:

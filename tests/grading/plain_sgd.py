@@ -7,15 +7,16 @@ from torch import Tensor, nn
 
 
 class PlainSGD(torch.optim.Optimizer):
-    """Plain gradient descent with momentum.
+    """Plain gradient descent with momentum, the parameters in two groups.
 
     Written out, because torch's own optimizers import its compiler, which takes seconds.
     """
 
     def __init__(self, model: nn.Module, lr: float, momentum: float = 0.0):
         self.momentum = momentum
-        self.param_groups = [{"params": list(model.parameters()), "lr": lr}]
-        self.state = {parameter: 0.0 for parameter in model.parameters()}
+        parameters = list(model.parameters())
+        self.param_groups = [{"params": parameters[i::2], "lr": lr} for i in range(2)]
+        self.state = {parameter: 0.0 for parameter in parameters}
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         for parameter in self.state:

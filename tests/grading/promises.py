@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from . import contract
 from .repeats import Repeats
@@ -39,6 +39,8 @@ def run(number: str, checked: Callable[..., Any], function: Any, args: tuple, kw
     value = checked(*args, **kwargs)
     found = list(before.changes(spared))
     busy = sys.gettrace() is not None or torch._C._len_torch_dispatch_stack() > 0
+    if not found and not is_plain((args, kwargs)) and _new_leaf(value, (args, kwargs)):
+        found.append("The result of {} asks for gradients, and has no graph: return it as it is.")
     if is_plain((args, kwargs)) and is_plain(value) and not busy:
         contract.calls[name] += 1
         found += broken_by(value, (args, kwargs), spared)
@@ -46,6 +48,13 @@ def run(number: str, checked: Callable[..., Any], function: Any, args: tuple, kw
             found += islice(Repeats(checked, function, given, value).all(spared), 1)
     contract.broken.extend(text.replace("{}", name) for text in found)
     return value
+
+
+def _new_leaf(value: Any, arguments: Any) -> bool:
+    """Whether a result starts a graph of its own, and is neither a weight nor an argument."""
+    known = {id(x) for x in tensors(arguments)}
+    leaves = [x for x in tensors(value) if x.requires_grad and x.is_leaf and id(x) not in known]
+    return any(not x._is_view() and not isinstance(x, nn.Parameter) for x in leaves)
 
 
 def _kept(x: Any) -> Any:
@@ -92,6 +101,9 @@ def broken_by(value: Any, arguments: Any, spared: list[str]) -> Iterator[str]:
     """What a result has that no argument gave it."""
     given = [x for x in tensors(arguments) if x.is_floating_point()]
     floats = [x for x in tensors(value) if x.is_floating_point()]
+    for field, hint in getattr(type(value), "__annotations__", {}).items():
+        if hint in (int, float, bool, str) and isinstance(getattr(value, field, None), Tensor):
+            yield f"The field {field} of the result of {{}} is a tensor, not a {hint.__name__}."
     if any(x.requires_grad for x in floats) and not any(x.requires_grad for x in given):
         yield "The result of {} asks for gradients, though no argument does."
     digits = [torch.finfo(x.dtype).eps for x in given]

@@ -6,6 +6,7 @@ A slip changes what a function returns (`squeeze`, `abs`), its arguments (`in-pl
 
 import ast
 import dataclasses
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -197,6 +198,10 @@ def gist(arguments: dict[str, Any]) -> str:
     return repr({name: one(value) for name, value in arguments.items() if name != "self"})
 
 
+FALSY = re.compile(r"\b(int|float|list|tuple|dict|Sequence|Iterable|Mapping|Heads?|Sites?)\b")
+"""Types with a value that `not` takes for absent."""
+
+
 class Code(NamedTuple):
     """A function's answer as code, and what its signature holds."""
 
@@ -207,7 +212,7 @@ class Code(NamedTuple):
     parameters: list[str]
     """Names of the parameters, in order."""
     optional: list[str]
-    """Those that may be None."""
+    """Those that may be None, and may be 0 or empty."""
     generators: list[str]
     """Those that are random generators and may be None."""
 
@@ -219,8 +224,9 @@ class Code(NamedTuple):
         hints = {
             one.arg: ast.unparse(one.annotation) if one.annotation else "" for one in parameters
         }
-        optional = [name for name, hint in hints.items() if "None" in hint]
-        generators = [name for name in optional if "Generator" in hints[name]]
+        absent = [name for name, hint in hints.items() if "None" in hint]
+        generators = [name for name in absent if "Generator" in hints[name]]
+        optional = [name for name in absent if FALSY.search(hints[name])]
         return cls(name, body, list(hints), optional, generators)
 
     def with_returns(self) -> str:

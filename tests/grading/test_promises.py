@@ -1,5 +1,7 @@
 """What every answer promises, and that each way to break it is noticed."""
 
+from typing import NamedTuple
+
 import beartype
 import jaxtyping
 import pytest
@@ -123,6 +125,17 @@ def test_a_list_that_grows_is_noticed():
 def test_a_right_answer_breaks_nothing(asks):
     x = normal(2, 3, seed=1).requires_grad_(asks)
     assert not broken_by(right, x, normal(2, 3, seed=2))
+
+
+class Summary(NamedTuple):
+    mean: float
+
+
+def test_a_tensor_in_the_place_of_a_number_is_noticed():
+    def summary(x: Rows) -> Summary:
+        return Summary(x.mean())
+
+    assert "is a tensor, not a float" in broken_by(summary, normal(2, 3, seed=1))[0]
 
 
 def test_draws_from_a_generator_break_nothing():

@@ -54,10 +54,10 @@ def containers(value: Any) -> list[Any]:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether a value holds data alone, so that a call can be repeated."""
-    if isinstance(value, nn.Module) or callable(value):
+    """Whether a value holds data and functions alone, so that a call can be repeated."""
+    if isinstance(value, nn.Module):
         return False
-    if isinstance(value, (*PLAIN, Tensor, torch.Generator)):
+    if isinstance(value, (*PLAIN, Tensor, torch.Generator)) or callable(value):
         return True
     return bool(parts(value) or value in ([], (), {})) and all(map(is_plain, parts(value)))
 
