@@ -97,14 +97,15 @@ def motifs(W_in: Tensor, W_out: Tensor) -> list[dict]:
     for neuron, feature, other in (
         served[:, :, None].logical_and(served[:, None]).nonzero().tolist()
     ):
-        read, said = W_in[neuron, [feature, other]], W_out[[feature, other], neuron]
-        if read[0].abs() > 2 * read[1].abs() and said[1] > 2 * said[0]:
-            leak = (read[0].abs() * said[1]).item()
+        read, written = W_in[neuron, [feature, other]], W_out[[feature, other], neuron]
+        if read[0].abs() > 2 * read[1].abs() and written[1] > 2 * written[0]:
+            interference = (read[0].abs() * written[1]).item()
             driven = (W_in[:, feature] * read[0].sign()).relu()
-            taken = (driven * W_out[other].clamp(max=0)).sum().item()
-            if -taken > 0.5 * leak:
-                pair = {"features": [feature, other], "reads": read, "says": said}
-                found.append({"neuron": neuron, **pair, "leak": leak, "taken_away": taken})
+            cancelled = -(driven * W_out[other].clamp(max=0)).sum().item()
+            if cancelled > 0.5 * interference:
+                pair = {"features": [feature, other], "reads": read, "writes": written}
+                sizes = {"interference": interference, "cancelled": cancelled}
+                found.append({"neuron": neuron, **pair, **sizes})
     return found
 
 
@@ -191,10 +192,11 @@ def control(many: Fitted) -> list[list[float]]:
 def picture_of_motif(axes: Axes, found: list[dict]) -> None:
     """Draw input against output weight of the features of each motif."""
     for row, motif in enumerate(found):
-        for side, (read, said) in enumerate(zip(motif["reads"], motif["says"], strict=True)):
+        for side, weights in enumerate(zip(motif["reads"], motif["writes"], strict=True)):
+            read, written = weights
             label = ("large input weight", "small input weight")[side] if row == 0 else None
             colour = mpl.rcParams["axes.prop_cycle"].by_key()["color"][side]
-            axes.plot(abs(read), said, "os"[side], color=colour, label=label, markersize=4)
+            axes.plot(abs(read), written, "os"[side], color=colour, label=label, markersize=4)
     axes.set(xlabel="size of the input weight", ylabel="output weight", ylim=(0, 3))
     axes.set_title("asymmetric neurons")
     if found:

@@ -44,11 +44,11 @@ class Read(NamedTuple):
     """The same on dark arcs."""
     peak: Tensor
     """Direction of the strongest response, in degrees, over both."""
-    said: Tensor
+    read: Tensor
     """Direction read from the weights: that of the most similar handwritten kernel."""
-    said_by_light: Tensor
+    read_from_light: Tensor
     """The same from the weights on light lines alone."""
-    said_by_dark: Tensor
+    read_from_dark: Tensor
     """The same from the weights on dark lines alone."""
     likeness: Tensor
     """Correlation of a unit's weights with that handwritten kernel."""
@@ -75,11 +75,11 @@ def fit(seed: int) -> ArcNet:
 def accuracies(net: ArcNet) -> Tensor:
     """Measure accuracy, and that on light and dark pictures without the light-line detectors."""
     arcs = random_arcs(EXAMPLES, torch.Generator().manual_seed(0))
-    blind = copy.deepcopy(net)
-    blind.W_line[LIGHT] = 0
-    blind.b_line[LIGHT] = -1
+    ablated = copy.deepcopy(net)
+    ablated.W_line[LIGHT] = 0
+    ablated.b_line[LIGHT] = -1
     right = net(arcs.picture).argmax(dim=1) == nearest_direction(arcs.direction)
-    still = blind(arcs.picture).argmax(dim=1) == nearest_direction(arcs.direction)
+    still = ablated(arcs.picture).argmax(dim=1) == nearest_direction(arcs.direction)
     groups = (right, still[arcs.light], still[~arcs.light])
     return torch.stack([group.float().mean() for group in groups])
 
@@ -90,18 +90,18 @@ def read(net: ArcNet) -> Read:
     W, wanted = net.W_arc.detach(), arc_kernels(FULL)
     cases = (slice(None), LIGHT, slice(4, None))
     likeness = [correlations(W[:, c].flatten(1), wanted[:, c].flatten(1)) for c in cases]
-    said = [values.argmax(dim=1) for values in likeness]
+    read = [values.argmax(dim=1) for values in likeness]
     degrees = 360 // ANGLES
     peak = (light + dark).argmax(dim=1)
-    said_full, said_light, said_dark = (degrees * way for way in said)
+    read_full, read_light, read_dark = (degrees * way for way in read)
     return Read(
         accuracies(net),
         light,
         dark,
         degrees * peak,
-        said_full,
-        said_light,
-        said_dark,
+        read_full,
+        read_light,
+        read_dark,
         likeness[0].amax(dim=1),
     )
 
@@ -153,7 +153,7 @@ def draw_arcs_figure(net: ArcNet, run: Read, nothing: Read) -> None:
         left, middle, right = below.subplots(1, 3, width_ratios=(1, 1.15, 0.6))
         curves(left, run)
         middle.plot([0, 350], [0, 350], color=mpl.rcParams["axes.edgecolor"], lw=0.8)
-        middle.plot(run.said.flatten(), run.peak.flatten(), "o", markersize=4, alpha=0.7)
+        middle.plot(run.read.flatten(), run.peak.flatten(), "o", markersize=4, alpha=0.7)
         middle.set(xlabel="read from the weights", ylabel="measured peak", aspect="equal")
         middle.set(xticks=[0, 90, 180, 270], yticks=[0, 90, 180, 270])
         values = {name: value for name, (value, _) in rows.items()}
@@ -188,10 +188,10 @@ def facts(run: Read, nothing: Read, by_hand: Tensor) -> dict:
         "silent": silent.sum(dim=1),
         "light_dark_correlation": alike(run),
         "likeness_of_weights": run.likeness,
-        "weights_off_peak": apart(run.said, run.peak),
-        "light_weights_off_peak": apart(run.said_by_light, run.peak),
-        "dark_weights_off_peak": apart(run.said_by_dark, run.peak),
-        "untrained_weights_off_peak": apart(nothing.said, nothing.peak),
+        "weights_off_peak": apart(run.read, run.peak),
+        "light_weights_off_peak": apart(run.read_from_light, run.peak),
+        "dark_weights_off_peak": apart(run.read_from_dark, run.peak),
+        "untrained_weights_off_peak": apart(nothing.read, nothing.peak),
     }
 
 
@@ -226,7 +226,7 @@ def curves(axes: Axes, run: Read) -> None:
 
 def describe(run: Read, by_hand: Tensor) -> str:
     """Describe the figure with its numbers."""
-    off = apart(run.said, run.peak).flatten()
+    off = apart(run.read, run.peak).flatten()
     accuracy = run.accuracy.mean(dim=0)
     return (
         f"Units respond to arcs of one direction, light and dark ones equally (median correlation "

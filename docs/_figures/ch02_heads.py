@@ -62,19 +62,40 @@ def repeated(seed: int) -> torch.Tensor:
 
 
 @torch.no_grad()
+def residuals(model: HookedTransformer, tokens: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Cache the residual stream before each block, and after the last one."""
+    last = f"blocks.{model.config.n_layers - 1}.hook_resid_post"
+    names = [f"blocks.{layer}.hook_resid_pre" for layer in range(model.config.n_layers)]
+    _, cache = model.run_with_cache(tokens, names=[*names, last])
+    return cache
+
+
+@torch.no_grad()
 def losses(
-    model: HookedTransformer, tokens: torch.Tensor, head: tuple[int, int] | None
+    model: HookedTransformer,
+    tokens: torch.Tensor,
+    before: dict[str, torch.Tensor],
+    head: tuple[int, int],
 ) -> torch.Tensor:
-    """Compute the mean loss on each second segment, [N_TEXTS], with one head ablated or none."""
-    hooks = {}
-    if head is not None:
+    """Compute the mean loss on each second segment, [N_TEXTS], with one head ablated.
 
-        def ablate(z: torch.Tensor, point: HookPoint) -> None:  # noqa: ARG001
-            z[:, :, head[1]] = 0
+    Blocks before the head's are not run again: `before` holds their residual stream.
+    """
+    layer, index = head
 
-        hooks = {f"blocks.{head[0]}.attn.hook_z": ablate}
-    with model.hooks(hooks):
-        resid = model.run_blocks(model.embed_tokens(tokens))
+    def ablate(z: torch.Tensor, point: HookPoint) -> None:  # noqa: ARG001
+        z[:, :, index] = 0
+
+    with model.hooks({f"blocks.{layer}.attn.hook_z": ablate}):
+        resid = model.run_blocks(before[f"blocks.{layer}.hook_resid_pre"], start=layer)
+    return second_segment_loss(model, tokens, resid)
+
+
+@torch.no_grad()
+def second_segment_loss(
+    model: HookedTransformer, tokens: torch.Tensor, resid: torch.Tensor
+) -> torch.Tensor:
+    """Compute the mean loss on each second segment from the last residual stream, [N_TEXTS]."""
     logits = model.unembed_resid(resid[:, LENGTH:-1])
     loss = -logits.log_softmax(dim=-1).gather(-1, tokens[:, LENGTH + 1 :, None])
     return loss.mean(dim=(1, 2))
@@ -93,9 +114,12 @@ def measure(model: HookedTransformer) -> tuple[float, dict[tuple[int, int], torc
     picks = [divmod(i, heads) for i in torch.randperm(layers * heads, generator=generator).tolist()]
     null = [head for head in picks if head not in STUDIED][:N_RANDOM_HEADS]
     texts = [repeated(seed) for seed in SEEDS]
-    clean = torch.cat([losses(model, text, None) for text in texts])
+    before = [residuals(model, text) for text in texts]
+    last = f"blocks.{layers - 1}.hook_resid_post"
+    pairs = list(zip(texts, before, strict=True))
+    clean = torch.cat([second_segment_loss(model, text, acts[last]) for text, acts in pairs])
     rise = {
-        head: torch.cat([losses(model, text, head) for text in texts]) - clean
+        head: torch.cat([losses(model, text, acts, head) for text, acts in pairs]) - clean
         for head in tqdm([*STUDIED, *null], desc="heads ablated", unit="head")
     }
     return clean.mean().item(), rise
