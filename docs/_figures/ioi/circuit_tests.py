@@ -4,6 +4,7 @@ Part of experiment.py, which passes prompts on which no head was chosen.
 Intervals resample mirror pairs: a prompt and its copy with swapped names are one draw.
 """
 
+import functools
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,7 +21,7 @@ from solutions.ch07_ioi.counterfactuals import mirror_pairs
 from solutions.ch07_ioi.heads import average_pairs
 from solutions.ch07_ioi.sentences import NAMES
 
-N_ABC, N_SMALL, N_FEW, N_GREEDY, N_RANDOM = 780, 64, 32, 16, 20
+N_ABC, N_SMALL, N_FEW, N_GREEDY, N_RANDOM = 780, 40, 20, 16, 20
 """ABC prompts for means; prompts for sets K, for random circuits, and for greedy sets; number of
 random circuits and sets."""
 WRITERS = ("name mover", "negative name mover", "subject suppressor")
@@ -46,12 +47,15 @@ def as_circuit(classes: dict[str, list[tuple[int, int]]]) -> Circuit:
     }
 
 
-def make_evaluator(model: Any, tokenizer: Any, prompts: IOIPrompts) -> CircuitEvaluator:
+def make_evaluator(
+    model: Any, tokenizer: Any, prompts: IOIPrompts, steps: CachedSteps
+) -> CircuitEvaluator:
     """Make an evaluator with means over ABC prompts of other sentences and names."""
     generator = torch.Generator().manual_seed(99)
     names = torch.tensor(list(single_tokens(tokenizer, NAMES).values()))
     drawn = draw_prompts(tokenizer, N_ABC, generator)
-    means = abc_means(model, abc_corruption(drawn, names, generator), prompts.template)
+    corrupted = abc_corruption(drawn, names, generator)
+    means = steps("means", lambda: abc_means(model, corrupted, prompts.template), N_ABC)
     metric = logit_diff_from_resid(model, prompts.io_token, prompts.s_token)
     return CircuitEvaluator(model, prompts, means, metric)
 
@@ -120,6 +124,7 @@ def run_circuit_tests(
     nodes = [node for members in circuit.values() for node in members]
     explained = [node for name, one in circuit.items() if name != "unexplained" for node in one]
     small, few, tiny = (subset(evaluator, n) for n in (N_SMALL, N_FEW, N_GREEDY))
+    sweep = functools.cache(lambda: CircuitSweep(small, nodes))
     generator = torch.Generator().manual_seed(0)
     scores = steps(
         "faithful",
@@ -133,7 +138,7 @@ def run_circuit_tests(
     )
     drawn = [draw_like(model, nodes, generator) for _ in range(N_RANDOM)]
     chance = steps("random circuits", lambda: [few.keep_only(one).mean() for one in drawn], nodes)
-    minimal = steps("minimal", lambda: minimal_sets(CircuitSweep(small, nodes), circuit), nodes)
+    minimal = steps("minimal", lambda: minimal_sets(sweep(), circuit), nodes)
     found = steps("greedy sets", lambda: greedy_sets(tiny, nodes), nodes)
     sets = sets_to_remove(circuit, generator)
     sets |= {f"greedy {i}": [Node(*node) for node in one] for i, one in enumerate(found)}
@@ -141,7 +146,7 @@ def run_circuit_tests(
         f"outside, as many as {name}": draw_like(model, members, generator, nodes)
         for name, members in circuit.items()
     }
-    complete = steps("complete", lambda: complete_sets(small, nodes, sets, null), [nodes, found])
+    complete = steps("complete", lambda: complete_sets(sweep(), sets, null), [nodes, found])
     names = ("whole", "circuit", "explained", "nothing")
     return {
         **{
@@ -173,11 +178,10 @@ def sets_to_remove(circuit: Circuit, generator: torch.Generator) -> Circuit:
     }
 
 
-def complete_sets(
-    evaluator: CircuitEvaluator, nodes: list[Node], sets: Circuit, null: Circuit
-) -> dict[str, Any]:
+def complete_sets(circuit: CircuitSweep, sets: Circuit, null: Circuit) -> dict[str, Any]:
     """Measure circuit and model without every set K, and the model without sets outside of it."""
-    circuit, model = CircuitSweep(evaluator, nodes), CircuitSweep(evaluator, None)
+    evaluator = circuit.evaluator
+    model = CircuitSweep(evaluator, None)
     full = model.without([])
     found: dict[str, Any] = {"whole": pair_interval(full, evaluator.prompts)}
     for name, removed in (sets | null).items():

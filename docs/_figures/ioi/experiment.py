@@ -1,7 +1,8 @@
 """Find and test the IOI circuit of the real model: the main experiment of chapter 7.
 
 `python -m docs._figures.ioi.experiment` takes about 25 minutes of one thread, continues after an
-interruption, and writes docs/figures/ch07_circuit.json, from which chapter 7's figures are drawn.
+interruption, and writes docs/figures/ch07_circuit.json and ch07_paths.json, from which chapter 7's
+figures are drawn.
 A change of the rule that selects heads keeps the measured effects (fingerprint.py).
 
 1. Five seeds draw 40 prompts each: 20 to choose heads on and 20 to measure them on, with other
@@ -27,6 +28,8 @@ from docs._figures.ioi.circuit_tests import (
 )
 from docs._figures.ioi.fingerprint import behaviour_hash, prompt_hash
 from docs._figures.ioi.name_movers import run_mover_tests
+from docs._figures.ioi.paths import measure_paths
+from docs._figures.ioi.shared_runs import SharedRuns
 from docs._figures.ioi.style import WEIGHTS
 from docs._figures.lib.cached_steps import CachedSteps
 from docs._figures.lib.figure_files import FIGURES, hash_sources, write_metadata
@@ -38,8 +41,6 @@ from solutions.ch07_ioi.counterfactuals import mirror_pairs, swap_names
 from solutions.ch07_ioi.heads import (
     average_pairs,
     copy_score,
-    direct_and_total_effects,
-    path_effects,
     role_attentions,
     self_repair,
     site_positions,
@@ -64,9 +65,12 @@ PATHS = (
 )
 """The code that the numbers depend on."""
 HERE = tuple(
-    f"docs/_figures/ioi/{name}.py" for name in ("circuit_sweep", "circuit_tests", "name_movers")
+    f"docs/_figures/ioi/{name}.py"
+    for name in ("circuit_sweep", "circuit_tests", "name_movers", "shared_runs")
 )
 """The code of the tests of the circuit."""
+N_NULL = 200
+"""Draws of random signs."""
 ATTENTION = {"end": ("io", "s1", "s1_next", "s2"), "s2": ("s1", "s1_next"), "s1_next": ("s1",)}
 """Query role -> key roles to which attention is measured."""
 
@@ -176,7 +180,24 @@ def summarize(effects: PathEffects, search: CircuitSearch) -> dict[str, Any]:
             "selected": sender in selected,
             **{way: {"mean": one.mean(), "z": standard_errors(one)} for way, one in ways.items()},
         }
-    return {"means": effects.means, "screened": screened}
+    return {
+        "means": effects.means,
+        "screened": screened,
+        "selected with random signs": select_by_chance(effects, search),
+    }
+
+
+def select_by_chance(effects: PathEffects, search: CircuitSearch) -> dict[str, float]:
+    """Count the heads that the rule selects when each pair's effect has a random sign.
+
+    A control: such effects have the same sizes and no mean.
+    """
+    generator, counts = torch.Generator().manual_seed(0), []
+    for _ in range(N_NULL):
+        sign = torch.randint(2, (effects.recomputed.shape[1],), generator=generator) * 2 - 1
+        null = effects._replace(recomputed=effects.recomputed * sign, frozen=effects.frozen * sign)
+        counts.append(len(search.significant(null)))
+    return {"mean": sum(counts) / N_NULL, "most": max(counts)}
 
 
 def standard_errors(pairs: Tensor) -> float:
@@ -185,28 +206,37 @@ def standard_errors(pairs: Tensor) -> float:
     return (pairs.mean() / error).item() if error else 0.0
 
 
-def measure(model: Any, half: Half, classes: dict, steps: CachedSteps) -> dict:
-    """Measure each head on the other half: attention, copying, direct and total effects."""
-    clean, corrupted = half
-    metric = logit_diff_from_resid(model, clean.io_token, clean.s_token)
-    heads = sorted({head for found in classes.values() for head in found})
+def measure_attention(model: Any, clean: IOIPrompts, steps: CachedSteps) -> dict[str, Tensor]:
+    """Measure the attention of every head between roles: "end to io" -> [layer, head, batch]."""
     attention: dict[str, Tensor] = {}
     for query, keys in ATTENTION.items():
         found = steps(query, lambda q=query, k=keys: role_attentions(model, clean, q, k))  # type: ignore[misc]
         attention |= {f"{query} to {key}": one for key, one in zip(keys, found, strict=True)}
+    return attention
+
+
+def measure(
+    model: Any,
+    clean: IOIPrompts,
+    classes: dict,
+    runs: SharedRuns,
+    attention: dict[str, Tensor],
+    steps: CachedSteps,
+) -> dict:
+    """Measure each head on the other half: attention, copying, direct and total effects."""
+    heads = sorted({head for found in classes.values() for head in found})
     copies = steps(
         "copying", lambda: [copy_score(model, clean, heads, sign) for sign in (1, -1)], heads
     )
-    direct, total = steps(
-        "ablation",
-        lambda: list(direct_and_total_effects(model, clean, corrupted, heads, metric)),
-        heads,
-    )
     end = site_positions(clean.positions.end)
     sites = [[Site("attn.hook_z", layer, head=head, position=end)] for layer, head in heads]
-    recomputed = steps(
-        "direct, MLPs recomputed",
-        lambda: -path_effects(model, clean, corrupted, sites, [], metric),
+    direct, recomputed, total = steps(
+        "losses",
+        lambda: [
+            runs.path_losses(sites, [], "frozen"),
+            runs.path_losses(sites, []),
+            runs.total_losses(sites),
+        ],
         heads,
     )
     pair = mirror_pairs(clean)
@@ -228,15 +258,24 @@ def measure(model: Any, half: Half, classes: dict, steps: CachedSteps) -> dict:
     }
 
 
-@torch.no_grad()
-def describe(model: Any, half: Half) -> dict[str, Any]:
-    """Measure the model itself on one half."""
-    clean = half.clean
+def share_runs(model: Any, half: Half) -> SharedRuns:
+    """Run the prompts of one half once, for all paths that are measured on them."""
+    clean, corrupted = half
     metric = logit_diff_from_resid(model, clean.io_token, clean.s_token)
-    scores = [unpatched(model, prompts.tokens, metric) for prompts in half]
+    return SharedRuns(model, clean, corrupted, metric)
+
+
+def score(model: Any, half: Half) -> list[Tensor]:
+    """Compute the logit difference of the clean and the corrupted prompts of one half."""
+    metric = logit_diff_from_resid(model, half.clean.io_token, half.clean.s_token)
+    return [unpatched(model, prompts.tokens, metric) for prompts in half]
+
+
+def describe(half: Half, scores: list[Tensor]) -> dict[str, Any]:
+    """Summarise the model's logit differences on one half."""
     return {
-        "clean": pair_interval(scores[0], clean),
-        "ABC": pair_interval(scores[1], clean),
+        "clean": pair_interval(scores[0], half.clean),
+        "ABC": pair_interval(scores[1], half.clean),
         "accuracy": (scores[0] > 0).float().mean().item(),
     }
 
@@ -249,25 +288,31 @@ def main() -> None:
     behaviour = behaviour_hash()
     given = [WEIGHTS, behaviour, *(prompt_hash(one) for one in (*chosen, *measured))]
     steps = CachedSteps("ioi", 10, given, [])
-    tests = CachedSteps("ioi tests", 7, given, HERE)
-    numbers: dict[str, Any] = {
-        "prompts": len(measured.clean.tokens),
-        "pairs": int(mirror_pairs(measured.clean).max()) + 1,
-        "behaviour": behaviour,
-        "chosen": describe(model, chosen),
-        "measured": describe(model, measured),
-    }
-    classes, numbers["steps"] = find(model, chosen, steps)
-    numbers["classes"] = {name: [f"{a}.{b}" for a, b in heads] for name, heads in classes.items()}
-    numbers["heads"] = measure(model, measured, classes, steps)
-    evaluator = make_evaluator(model, tokenizer, measured.clean)
-    circuit = as_circuit(classes)
+    tests = CachedSteps("ioi tests", 13, given, HERE)
+    classes, found = find(model, chosen, steps)
+    heads = {name: sorted(members) for name, members in classes.items()}
+    clean, runs = measured.clean, share_runs(model, measured)
+    attention = measure_attention(model, clean, steps)
+    evaluator = make_evaluator(model, tokenizer, clean, steps)
+    circuit = as_circuit(heads)
     nodes = [node for members in circuit.values() for node in members]
-    movers = circuit["name mover"]
-    numbers["movers"] = run_mover_tests(evaluator, measured.corrupted, movers, nodes, tests)
-    numbers |= run_circuit_tests(model, evaluator, circuit, tests)
+    numbers: dict[str, Any] = {
+        "prompts": len(clean.tokens),
+        "pairs": int(mirror_pairs(clean).max()) + 1,
+        "behaviour": behaviour,
+        "chosen": describe(chosen, steps("scores", lambda: score(model, chosen), "chosen")),
+        "measured": describe(measured, steps("scores", lambda: score(model, measured), "measured")),
+        "classes": {name: [f"{a}.{b}" for a, b in members] for name, members in classes.items()},
+        "steps": found,
+        "heads": measure(model, clean, heads, runs, attention, tests),
+        "movers": run_mover_tests(evaluator, runs, circuit["name mover"], nodes, tests),
+        **run_circuit_tests(model, evaluator, circuit, tests),
+    }
     alt = "The IOI circuit of SmolLM2-135M-Instruct: every number of chapter 7's main experiment."
     write_metadata(FIGURES / "ch07_circuit.json", alt, sources, numbers, SEEDS)
+    paths = measure_paths(model, clean, heads, runs, attention, tests)
+    alt = "Effects of the circuit's heads along their paths, on prompts of the other half."
+    write_metadata(FIGURES / "ch07_paths.json", alt, sources, {"model": WEIGHTS, **paths}, SEEDS)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,12 @@ Part of experiment.py, which passes prompts on which no head was chosen.
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from docs._figures.ioi.circuit_sweep import CircuitSweep
 from docs._figures.ioi.circuit_tests import N_RANDOM, draw_like, pair_interval
+from docs._figures.ioi.shared_runs import SharedRuns
 from docs._figures.lib.cached_steps import CachedSteps
 from solutions.ch02_transformer import Site
 from solutions.ch03_circuits.decompose import (
@@ -18,8 +19,7 @@ from solutions.ch03_circuits.decompose import (
     head_logit_contributions,
     logit_direction,
 )
-from solutions.ch05_patching import Intervention, apply_interventions, cache_sites, patch_sweep
-from solutions.ch05_patching.metrics import unpatched
+from solutions.ch05_patching import apply_interventions
 from solutions.ch07_ioi import IOIPrompts
 from solutions.ch07_ioi.circuit import CircuitEvaluator, Node, keep_mask
 from solutions.ch07_ioi.heads import site_positions
@@ -31,17 +31,18 @@ Sets = dict[str, list[Node]]
 
 def run_mover_tests(
     evaluator: CircuitEvaluator,
-    corrupted: IOIPrompts,
+    runs: SharedRuns,
     movers: list[Node],
     circuit: list[Node],
     steps: CachedSteps,
 ) -> dict[str, Any]:
     """Ablate the name movers, random heads as a control, and measure what rises."""
+    end = evaluator.prompts.positions.end
     sets = sets_of(movers) | random_sets(evaluator.model, movers, circuit)
     ways = steps(
         "movers",
         lambda: {
-            "resampling": ablate_by_resampling(evaluator, corrupted, sets),
+            "resampling": ablate_by_resampling(runs, end, sets),
             "means": ablate_by_means(evaluator, sets),
         },
         [movers, circuit],
@@ -82,22 +83,18 @@ def random_sets(model: Any, movers: list[Node], circuit: list[Node]) -> Sets:
 
 
 def ablate_by_resampling(
-    evaluator: CircuitEvaluator, corrupted: IOIPrompts, sets: Sets
+    runs: SharedRuns, positions: Int[Tensor, " batch"], sets: Sets
 ) -> list[Tensor]:
     """Replace the outputs of each set at END by those on each prompt's own ABC corruption.
 
     Returns the metric of the full model, [batch], and without each set, [set, batch].
     """
-    model, prompts = evaluator.model, evaluator.prompts
-    end = site_positions(prompts.positions.end)
-    sites = {
-        node: Site("attn.hook_z", node.layer, head=node.head, position=end)
-        for node in dict.fromkeys(node for one in sets.values() for node in one)
-    }
-    runs = {"abc": cache_sites(model, corrupted.tokens, list(sites.values()))}
-    patches = [[Intervention.patch(sites[node], "abc") for node in one] for one in sets.values()]
-    left = patch_sweep(model, prompts.tokens, patches, evaluator.metric, runs)
-    return [unpatched(model, prompts.tokens, evaluator.metric), left]
+    end = site_positions(positions)
+    sites = [
+        [Site("attn.hook_z", node.layer, head=node.head, position=end) for node in one]
+        for one in sets.values()
+    ]
+    return [runs.base, runs.base - runs.total_losses(sites)]
 
 
 def ablate_by_means(evaluator: CircuitEvaluator, sets: Sets) -> list[Tensor]:

@@ -56,7 +56,7 @@ Interval = Sequence[float]
 
 
 def load(name: str = "circuit") -> dict[str, Any]:
-    """Load the numbers of experiment.py ("circuit") or paths.py ("paths")."""
+    """Load numbers of experiment.py: of the circuit, or of its "paths"."""
     path = FIGURES / f"ch07_{name}.json"
     return json.loads(path.read_text(encoding="utf-8"))["numbers"]
 
