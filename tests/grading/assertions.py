@@ -15,6 +15,8 @@ from .evidence import Mismatch, judge
 
 FLOAT32 = 1e-5
 """Relative difference that a longer computation in float32 may make."""
+MOST_NAMES = 2
+"""More mistakes than these that give one value are not named: most of them are not the cause."""
 
 
 def check(
@@ -85,7 +87,8 @@ def assert_close(
 
     Tensors and numbers of any dtype are compared in float64, containers part by part. The message
     holds the claim and the entry that differs most. mistakes: words -> the value that a mistake
-    would give; the words are added where that value is the actual one.
+    would give; the words are added where that value is the actual one, unless many mistakes give
+    it, or it is empty or NaN, which proves nothing.
 
     Raises: AssertionError when they differ.
     """
@@ -93,11 +96,23 @@ def assert_close(
     if is_close(actual, expected, tolerance, scale):
         return
     words = [f"{claim} {difference(actual, expected, tolerance)}"]
-    given = mistakes or {}
-    words += [text for text, value in given.items() if is_close(actual, value, tolerance)]
+    given = (mistakes or {}).items() if _tells_apart(actual) else ()
+    named = [text for text, value in given if is_close(actual, value, tolerance, scale)]
+    words += named if len(named) <= MOST_NAMES else []
     if tolerance < FLOAT32 and _differ_by_rounding(actual, expected):
         words.append("They differ by rounding alone: is something computed in lower precision?")
     raise Mismatch("\n".join(words))
+
+
+def _tells_apart(value: Any) -> bool:
+    """Whether a value has a number or a name, by which a mistake can be recognised."""
+    if isinstance(value, dict):
+        return any(map(_tells_apart, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_tells_apart, value))
+    if isinstance(value, Tensor | float):
+        return not bool(torch.as_tensor(value).isnan().all())  # of an empty tensor all are
+    return value is not None and value != ""
 
 
 def is_close(actual: Any, expected: Any, tolerance: float = 1e-10, scale: float = 1.0) -> bool:

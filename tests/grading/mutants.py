@@ -34,7 +34,7 @@ from .mistakes import SOLUTIONS, TESTS, Variant, in_place, numbers_of
 from .replay import Graders
 from .slips import Code
 
-CALLS = 30
+CALLS = 100
 """How many calls of an answer by one grader are compared with what slips make of them."""
 OWN = slips.ARGUMENTS + slips.CODE
 """Slips that a returned value alone does not show."""

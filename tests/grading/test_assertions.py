@@ -128,3 +128,27 @@ def test_a_table_of_mistakes_makes_one_record_for_each_form():
     assert made[0].changes == {"f": "return 1"} and made[2].changes == {"x": "y"}
     (based,) = mistakes("9.1", "f", {"One.": {"2": "3"}}, base="return 2")
     assert based.changes == {"f": "return 3"} and isinstance(based, Mistake)
+
+
+MANY = dict.fromkeys(["one", "two", "three"], torch.tensor([1.0]))
+
+
+@pytest.mark.parametrize(
+    "actual, given",
+    [
+        (torch.tensor([1.0]), MANY),
+        (torch.full((2,), torch.nan), {"one": torch.full((2,), torch.nan)}),
+        (torch.zeros(0), {"one": torch.zeros(0)}),
+        ([], {"one": []}),
+    ],
+    ids=["three mistakes", "NaN", "empty", "empty list"],
+)
+def test_a_value_that_proves_nothing_names_no_mistake(actual, given):
+    with pytest.raises(AssertionError) as failure:
+        assert_close(actual, torch.tensor([5.0, 6.0]), "A claim.", given)
+    assert not any(word in str(failure.value) for word in given)
+
+
+def test_one_value_of_one_mistake_is_named():
+    with pytest.raises(AssertionError, match="one"):
+        assert_close(torch.tensor([1.0]), torch.tensor([5.0]), "A claim.", {"one": torch.ones(1)})
