@@ -5,6 +5,7 @@ import torch
 
 from tests.grading import exercise
 from tests.grading.assertions import assert_close
+from tests.grading.remember import remember
 from tests.grading.tiny_models import TOKENS
 
 from .planted import negative_head
@@ -52,11 +53,15 @@ def test_each_site_is_patched_in_both_directions(activation, metrics, Site, buil
     model = build(family)
     sites = [Site(hook, layer, head=h, position=p) for hook, layer, h, p in PARTS]
     metric = metrics.logit_diff_from_resid(model, ANSWER, WRONG)
+    by_hand = [
+        remember(patched_by_hand, model, *runs, model=model, case=(family, direction))
+        for direction, runs in {"denoised": (OTHER, TOKENS), "noised": (TOKENS, OTHER)}.items()
+    ]
     actual = activation.denoise_and_noise(model, TOKENS, OTHER, sites, metric)
     claim = "Denoised: each site of the corrupted run has the clean run's activation."
-    assert_close(actual.denoised, patched_by_hand(model, OTHER, TOKENS), claim)
+    assert_close(actual.denoised, by_hand[0], claim)
     claim = "Noised: each site of the clean run has the corrupted run's activation."
-    assert_close(actual.noised, patched_by_hand(model, TOKENS, OTHER), claim)
+    assert_close(actual.noised, by_hand[1], claim)
     clean, corrupted = (difference(model, model(tokens)) for tokens in (TOKENS, OTHER))
     assert_close(actual.clean, clean, "The unpatched clean run is wrong.")
     assert_close(actual.corrupted, corrupted, "The unpatched corrupted run is wrong.")

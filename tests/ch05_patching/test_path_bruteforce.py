@@ -76,6 +76,13 @@ WHOLE = [
     ((0, 0), [(1, 1, "q"), (1, 0, "v"), (0, 0, "mlp")]),
 ]
 
+TREES = [
+    # A tree takes most of a second: each receiver with one family, with the other if heavy.
+    pytest.param(*ends, *model, marks=[pytest.mark.heavy] * ((i + j) % 2))
+    for i, ends in enumerate(WHOLE)
+    for j, model in enumerate([("gpt2", False), ("llama", True)])
+]
+
 
 def place_of(layer, index, kind):
     """The receiver as a place for path patching by whole forwards."""
@@ -85,8 +92,7 @@ def place_of(layer, index, kind):
 
 
 @exercise("5.13")
-@pytest.mark.parametrize("family, through_mlps", [("gpt2", False), ("llama", True)])
-@pytest.mark.parametrize("sender, receivers", WHOLE)
+@pytest.mark.parametrize("sender, receivers, family, through_mlps", TREES)
 def test_the_tree_agrees_with_four_forwards(tree, build, family, through_mlps, sender, receivers):
     model = build(family, **SMALL)
     actual = tree(model, receivers, through_mlps, sender).logits()
