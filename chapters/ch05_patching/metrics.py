@@ -31,7 +31,7 @@ def check_logits(logits: Tensor, answers: int) -> Tensor:
     """Return logits in float32 at least, if they are finite and at one position per prompt.
 
     Raises: ValueError otherwise; also for logits [n, n, d_vocab] of n prompts, where n patches
-        cannot be told from n positions.
+        look the same as n positions.
     """
     ambiguous = answers > 1 and logits.shape[:-1] == (answers, answers)
     if logits.ndim < 2 or logits.shape[-2] != answers or ambiguous:

@@ -1,4 +1,4 @@
-"""Refuse inputs from which a wrong result would look right: NaN, infinity, and what is no token.
+"""Refuse inputs from which a wrong result would look right: NaN, infinity, and wrong tokens.
 
 A comparison with NaN is false, so a NaN that is counted, ranked or chosen by disappears. What fits,
 chooses, or compares runs therefore refuses it by name. A function that only computes passes it on.

@@ -180,9 +180,7 @@ def draw_prompts(
             frame, pairs.tolist(), place, thing, abba, strict=True
         )
     ]
-    ids = [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
-    if special_tokens:
-        ids = add_template(tokenizer, texts, ids)
+    ids = encode_texts(tokenizer, texts, special_tokens=special_tokens)
     io_token, s_token = tokens[pairs].unbind(dim=1)
     batch = stack_equal_lengths(ids)
     is_abba = torch.tensor(abba)
@@ -191,17 +189,22 @@ def draw_prompts(
     return IOIPrompts(batch, positions, io_token, s_token, template, is_abba)
 
 
-def add_template(tokenizer: Tokenizer, texts: list[str], ids: list[list[int]]) -> list[list[int]]:
-    """Encode texts with the tokens that the tokenizer's template adds before them.
+def encode_texts(
+    tokenizer: Tokenizer, texts: list[str], *, special_tokens: bool
+) -> list[list[int]]:
+    """Encode texts, with or without the tokens that the tokenizer's template adds before them.
 
     Raises: ValueError where it adds none, or one after the text, which would move END.
     """
+    plain = [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
+    if not special_tokens:
+        return plain
     encoded = [tokenizer.encode(text).ids for text in texts]
-    for row, plain in zip(encoded, ids, strict=True):
-        if len(row) == len(plain) or row[-len(plain) :] != plain:
+    for row, bare in zip(encoded, plain, strict=True):
+        if len(row) == len(bare) or row[-len(bare) :] != bare:
             raise ValueError(
                 f"expected a template that adds tokens before a text and none after it, got {row} "
-                f"for {plain}; leave special_tokens out"
+                f"for {bare}; leave special_tokens out"
             )
     return encoded
 

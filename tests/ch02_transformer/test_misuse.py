@@ -76,7 +76,7 @@ def test_an_empty_prompt_is_refused(built, sample):
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16, torch.int64])
-def test_what_a_hook_returns_gets_the_precision_of_the_activation(impl, dtype):
+def test_a_hooks_result_gets_the_precision_of_the_activation(impl, dtype):
     built = tiny_models.build(impl, "llama").float()
     _, cache = built.run_with_cache(TOKENS)
     for name, x in cache.items():
