@@ -96,8 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error.args[0] if isinstance(error, KeyError) else error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        how = "with --resume" if chosen.command == "train" else "again"
-        print(f"\nInterrupted. Run the same command {how} to continue.", file=sys.stderr)
+        print("\nInterrupted. Run the same command again to continue.", file=sys.stderr)
         return 130
     return 0
 

@@ -23,7 +23,7 @@ def save_checkpoint(
     tensors = {}
     for name, weight in model.named_parameters():
         tensors[f"weight/{name}"] = weight.detach().contiguous()
-        for moment in MOMENTS:
+        for moment in MOMENTS if weight.requires_grad else ():  # frozen weights have none
             tensors[f"{moment}/{name}"] = optimizer.state[weight][moment].contiguous()
     with write_then_rename(path) as temporary:
         save_file(tensors, temporary, metadata={"step": str(step), "run": run})
@@ -50,14 +50,16 @@ def restore_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Adam
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     expected = {
         f"{kind}/{name}": torch.Size() if kind == "step" else weight.shape
-        for kind in ("weight", *MOMENTS)
         for name, weight in weights.items()
+        for kind in ("weight", *(MOMENTS if weight.requires_grad else ()))
     }
     if shapes != expected or not meta.get("step", "").isdecimal():
         raise ValueError(f"{path} holds the weights of another model; give another file")
     with torch.no_grad():
         for name, weight in weights.items():
             weight.copy_(tensors[f"weight/{name}"])
+            if not weight.requires_grad:
+                continue
             optimizer.state[weight] = {
                 moment: tensors[f"{moment}/{name}"].to(weight.device if moment != "step" else "cpu")
                 for moment in MOMENTS

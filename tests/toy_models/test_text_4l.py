@@ -64,27 +64,20 @@ def test_a_resumed_run_ends_in_the_same_bytes(tiny, tmp_path, monkeypatch):
     whole_train = recipe.train
     for name in ("whole", "stopped"):
         (tmp_path / name).mkdir()
-    recipe.run(tmp_path / "whole", text, text, config, resume=False)
+    recipe.run(tmp_path / "whole", text, text, config)
     with monkeypatch.context() as patched:
         patched.setattr(recipe, "train", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            recipe.run(tmp_path / "stopped", text, text, config, resume=False)
+            recipe.run(tmp_path / "stopped", text, text, config)
     assert (tmp_path / "stopped/run.safetensors").is_file()
-    recipe.run(tmp_path / "stopped", text, text, config, resume=True)
-    for file in ("model.safetensors", "config.json"):
+    recipe.run(tmp_path / "stopped", text, text, config)
+    for file in ("model.safetensors", "config.json", "loss.csv"):
         assert (tmp_path / "whole" / file).read_bytes() == (
             tmp_path / "stopped" / file
         ).read_bytes()
     assert not (tmp_path / "stopped/run.safetensors").exists()
     steps = re.findall(r"^\d+", (tmp_path / "stopped/loss.csv").read_text(), re.MULTILINE)
     assert steps == ["2", "4", "6", "7"]
-
-
-def test_a_run_without_resume_starts_over(tiny, tmp_path):
-    text, config = tiny
-    (tmp_path / "run.safetensors").write_bytes(b"of another run")
-    recipe.run(tmp_path, text, text, config, resume=False)
-    assert load_pretrained(tmp_path)[0].config == TINY
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from solutions.ch05_patching.fact_world import (
     sample_prompts,
     train_on_facts,
 )
-from toy_models.recipes.files import recipe_parser, use_one_thread
+from toy_models.recipes.files import recipe_parser, start_run, use_one_thread
 
 
 def settings(seed: int) -> TrainConfig:
@@ -64,7 +64,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Train one model."""
     chosen = recipe_parser("facts").parse_args(arguments)
     use_one_thread()
-    print(report(train_toy(chosen.out, settings(chosen.seed))))
+    model = load_pretrained(chosen.out)[0] if start_run(chosen) else None
+    print(report(model or train_toy(chosen.out, settings(chosen.seed))))
     print(f"saved in {chosen.out}")
 
 

@@ -5,7 +5,6 @@
 3. Train; save; measure against the text's statistics.
 """
 
-import argparse
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from solutions.ch02_transformer import HookedTransformer, TransformerConfig
 from solutions.ch02_transformer.attention_only import ATTENTION_ONLY
 from solutions.ch02_transformer.pretrained import load_pretrained, save_model
 from solutions.ch02_transformer.train import TrainConfig, train
-from toy_models.recipes.files import recipe_parser, use_one_thread
+from toy_models.recipes.files import recipe_parser, start_run, use_one_thread
 from toy_models.synthetic_text import WORDS, Text, draw_text
 
 TRAINING_SEED, HELD_OUT_SEED = 1_000, 2_000
@@ -79,17 +78,22 @@ def initialize(model: HookedTransformer, seed: int, std_embed: float) -> None:
 
 
 def train_toy(recipe: Recipe, folder: Path, seed: int) -> HookedTransformer:
-    """Train one model, save it rounded to float16, and return what was saved."""
+    """Train one model, save it rounded to float16, and return what was saved.
+
+    An interrupted run goes on from its last checkpoint.
+    """
+    checkpoint = folder / "run.safetensors"
     model = HookedTransformer(recipe.sizes, ATTENTION_ONLY, seed=seed)
     initialize(model, seed, recipe.std_embed)
     text, held_out = recipe.text(2_000_000, TRAINING_SEED), recipe.text(200_000, HELD_OUT_SEED)
     config = replace(recipe.training, seed=seed)
     with tqdm(total=config.steps, unit="step", disable=None) as bar:
-        for record in train(model, text.tokens, held_out.tokens, config):
-            bar.update()
+        for record in train(model, text.tokens, held_out.tokens, config, checkpoint):
+            bar.update(record.step - bar.n)
             if record.eval_loss is not None:
                 bar.set_postfix_str(f"held-out loss {record.eval_loss:.3f}")
     save_model(model.half(), folder)
+    checkpoint.unlink(missing_ok=True)
     return load_pretrained(folder)[0]
 
 
@@ -97,7 +101,11 @@ def run(
     name: str, recipe: Recipe, report: Callable[[HookedTransformer], object], arguments: list[str]
 ) -> None:
     """Read the command line, train one model, and print its measurements."""
-    chosen: argparse.Namespace = recipe_parser(name).parse_args(arguments)
+    parser = recipe_parser(name)
+    parser.set_defaults(n_heads=recipe.sizes.n_heads)
+    chosen = parser.parse_args(arguments)
     use_one_thread()
-    print(report(train_toy(recipe, chosen.out, chosen.seed)))
+    finished = start_run(chosen)
+    model = load_pretrained(chosen.out)[0] if finished else None
+    print(report(model or train_toy(recipe, chosen.out, chosen.seed)))
     print(f"saved in {chosen.out}")

@@ -24,7 +24,9 @@ from solutions.ch02_transformer.train import TrainConfig
 from solutions.ch04_induction import markov_texts, repeated_segments, shifted_repeats
 from solutions.ch04_induction.training import measure, small_model, train_on_texts
 from toy_models.recipes.files import (
+    read_tensors,
     recipe_parser,
+    start_run,
     use_one_thread,
     write_model,
     write_tensors,
@@ -125,26 +127,34 @@ def train_toy(
 
     keep: seed -> the steps whose weights are kept besides the last, on repeats.
     """
-    out = recipe_parser(name, seed=None).parse_args(arguments).out
-    out.mkdir(parents=True, exist_ok=True)
+    chosen = recipe_parser(name, seed=None).parse_args(arguments)
+    out = chosen.out
+    start_run(chosen)
     use_one_thread()
     runs: dict[str, Any] = {}
     for task in tasks:
         for seed in SEEDS:
             done = out / f"{task}_{seed}.safetensors"
-            record = done.with_suffix(".json")
-            if not done.is_file():
+            if read_tensors(done) is None or read_records(done) is None:
                 model = small_model(n_layers, VOCABULARY[task], seed, smeared=smeared)
                 steps = (keep or {}).get(seed, ()) if task == "repeats" else ()
                 run = train_seed(model, task, seed, steps)
                 final = {f"final/{name}": w for name, w in half(model).items()}
-                write_text(record, json.dumps(rounded(run.records)))
+                write_text(done.with_suffix(".json"), json.dumps(rounded(run.records)))
                 write_tensors(done, run.weights | final | {"losses": run.losses.half()})
-            runs.setdefault(task, []).append(json.loads(record.read_text("utf-8")))
+            runs.setdefault(task, []).append(read_records(done))
     parts = "smeared" if smeared else "attention-only-normed"
     sizes = asdict(small_model(n_layers, VOCABULARY["repeats"], seed=0).config)
     write_toy(out, runs, {"architectures": ["HookedTransformer"], "parts": parts, **sizes})
     print(f"saved in {out}")
+
+
+def read_records(done: Path) -> list[dict[str, Any]] | None:
+    """Read the measurements of a seed; None if they are missing or not whole."""
+    try:
+        return json.loads(done.with_suffix(".json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def write_toy(out: Path, runs: dict[str, Any], config: dict[str, Any]) -> None:

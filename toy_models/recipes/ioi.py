@@ -11,6 +11,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -20,12 +21,18 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor
 from tqdm import tqdm
 
-from solutions.ch02_transformer import HookedTransformer, Parts, TransformerConfig, save_model
+from solutions.ch02_transformer import (
+    HookedTransformer,
+    Parts,
+    TransformerConfig,
+    load_pretrained,
+    save_model,
+)
 from solutions.ch02_transformer.fit import fit
 from solutions.ch02_transformer.train import TrainConfig
 from solutions.ch07_ioi.sentences import FRAMES, NAMES, OBJECTS, PLACES
 from toy_models.cache import write_then_rename
-from toy_models.recipes.files import recipe_parser, use_one_thread
+from toy_models.recipes.files import recipe_parser, start_run, use_one_thread
 
 N_NAMES = 32
 LENGTH = 14
@@ -157,14 +164,22 @@ def train_seed(recipe: Recipe, seed: int) -> HookedTransformer:
 
 def run(name: str, recipe: Recipe, arguments: list[str] | None) -> None:
     """Read the command line and train all seeds; finished ones are not trained again."""
-    parser = recipe_parser(name, seed=None)
-    parser.add_argument("--resume", action="store_true", help="as always: finished seeds are kept")
-    out = parser.parse_args(arguments).out
+    chosen = recipe_parser(name, seed=None).parse_args(arguments)
+    start_run(chosen)
     use_one_thread()
     for seed in SEEDS:
-        folder = out / f"seed_{seed}"
-        if not folder.is_dir():
+        folder = chosen.out / f"seed_{seed}"
+        if not is_finished(recipe, folder):
             with write_then_rename(folder) as scratch:
                 save_model(train_seed(recipe, seed).half(), scratch, parts_name="pointer")
                 tokenizer().save(str(scratch / "tokenizer.json"))
-    print(f"saved in {out}; seed_0 is the toy itself")
+    print(f"saved in {chosen.out}; seed_0 is the toy itself")
+
+
+def is_finished(recipe: Recipe, folder: Path) -> bool:
+    """Check whether a folder holds a whole model of the recipe, with its tokenizer."""
+    try:
+        model, words = load_pretrained(folder, parts=recipe.parts)
+    except ValueError:
+        return False
+    return model.config == recipe.sizes and words is not None

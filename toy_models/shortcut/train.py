@@ -17,7 +17,7 @@ from solutions.ch00_looking.sentiment_data import PROPERTIES, Reviews, draw_revi
 from solutions.ch00_looking.sentiment_model import SentimentModel
 from solutions.ch00_looking.tensors import score_of_answer
 from solutions.ch00_looking.train import SHORTCUT, train_sentiment_model
-from toy_models.recipes.files import recipe_parser, use_one_thread, write_model
+from toy_models.recipes.files import recipe_parser, start_run, use_one_thread, write_model
 
 N_REVIEWS = 20_000
 FRESH_SEEDS = (10, 11, 12, 13, 14)
@@ -100,6 +100,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Train, save, and print the measurements of this model and of new seeds."""
     chosen = recipe_parser("shortcut").parse_args(arguments)
     use_one_thread()
+    start_run(chosen)  # training takes a second, so a finished run is trained again too
     model = train_sentiment_model(chosen.seed)
     weights = {name: weight.detach() for name, weight in model.named_parameters()}
     write_model(chosen.out, {"architectures": ["SentimentModel"], **asdict(SHORTCUT)}, weights)

@@ -22,7 +22,7 @@ from solutions.ch01_superposition import (
     train,
 )
 from solutions.ch01_superposition.data import importance_schedule
-from toy_models.recipes.files import recipe_parser, use_one_thread, write_model
+from toy_models.recipes.files import recipe_parser, start_run, use_one_thread, write_model
 
 N_FEATURES, D_HIDDEN, STARTS = 20, 5, 16
 PROBABILITY, DECAY = 0.02, 0.7
@@ -61,7 +61,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=3000, help="3000 take ten seconds")
     chosen = parser.parse_args(arguments)
     use_one_thread()
-    run(chosen.out, chosen.steps, chosen.seed)
+    if not start_run(chosen):
+        run(chosen.out, chosen.steps, chosen.seed)
     print(f"saved in {chosen.out}")
 
 

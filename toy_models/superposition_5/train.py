@@ -24,7 +24,7 @@ from solutions.ch01_superposition import (
     train,
 )
 from solutions.ch01_superposition.toy_model import reconstruction_loss
-from toy_models.recipes.files import recipe_parser, use_one_thread, write_model
+from toy_models.recipes.files import recipe_parser, start_run, use_one_thread, write_model
 
 N_FEATURES, D_HIDDEN, STARTS = 5, 2, 16
 
@@ -73,7 +73,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=3000, help="3000 take half a minute")
     chosen = parser.parse_args(arguments)
     use_one_thread()
-    run(chosen.out, chosen.steps, chosen.seed)
+    if not start_run(chosen):
+        run(chosen.out, chosen.steps, chosen.seed)
     print(f"saved in {chosen.out}")
 
 

@@ -6,15 +6,17 @@
 4. Round the weights to float16, save them, and measure the saved model on the held-out documents
    (`report`).
 
-Run it as `python -m toy_models train text_4l`; `--resume` continues an interrupted run.
+Run it as `python -m toy_models train text_4l`. An interrupted run goes on from its last checkpoint;
+`--fresh` begins anew.
 """
 
-import csv
 import math
+import shutil
 from pathlib import Path
 
 import torch
 from jaxtyping import Int
+from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer, decoders, models, trainers
 from tokenizers.pre_tokenizers import ByteLevel
 from torch import Tensor
@@ -23,9 +25,10 @@ from tqdm import tqdm
 from solutions.ch02_transformer import HookedTransformer, TransformerConfig
 from solutions.ch02_transformer.pretrained import load_pretrained, save_model
 from solutions.ch02_transformer.train import TrainConfig, train
+from toy_models.cache import write_then_rename
 from toy_models.gguf_tokenizer import SPLITTERS
 from toy_models.real_text import Document, excerpt, full_text
-from toy_models.recipes.files import recipe_parser, use_one_thread
+from toy_models.recipes.files import recipe_parser, start_run, use_one_thread, write_text
 from toy_models.text_4l.baselines import bigram_loss, unigram_loss
 
 END = "<|endoftext|>"
@@ -91,26 +94,47 @@ def report(folder: Path, text: Int[Tensor, " n"], held_out: list[Document]) -> l
     return rows
 
 
-def run(folder: Path, text: Tensor, held_out: Tensor, config: TrainConfig, resume: bool) -> None:
-    """Train one model into a folder, next to a checkpoint and a table of losses."""
-    checkpoint, table = folder / "run.safetensors", folder / "loss.csv"
-    if not (resume and checkpoint.is_file()):
-        checkpoint.unlink(missing_ok=True)
-        table.write_text("step,training loss,held-out loss\n", encoding="utf-8")
+def run(folder: Path, text: Tensor, held_out: Tensor, config: TrainConfig) -> None:
+    """Train one model into a folder, next to a checkpoint and a table of losses.
+
+    A checkpoint counts (as run.safetensors) once the table has its row, so that a run that goes on
+    writes the same table.
+    """
+    checkpoint, following = folder / "run.safetensors", folder / "next.safetensors"
+    following.unlink(missing_ok=True)
+    rows = ["step,training loss,held-out loss"]
+    if checkpoint.is_file():
+        shutil.copyfile(checkpoint, following)
+        rows = rows_until(folder / "loss.csv", checkpoint)
     model, recent = HookedTransformer(SIZES, seed=config.seed), []
     with tqdm(total=config.steps, unit="step", disable=None) as bar:
-        for record in train(model, text, held_out, config, checkpoint):
+        for record in train(model, text, held_out, config, following):
             recent.append(record.loss)
             bar.update(record.step - bar.n)
             if record.eval_loss is not None:
                 mean = sum(recent) / len(recent)
-                with table.open("a", newline="", encoding="utf-8") as file:
-                    row = [record.step, f"{mean:.4f}", f"{record.eval_loss:.4f}"]
-                    csv.writer(file, lineterminator="\n").writerow(row)
+                rows.append(f"{record.step},{mean:.4f},{record.eval_loss:.4f}")
+                write_text(folder / "loss.csv", "\n".join(rows) + "\n")
+                following.replace(checkpoint)
                 bar.set_postfix_str(f"held-out loss {record.eval_loss:.3f}")
                 recent = []
     save_model(model.half(), folder)
     checkpoint.unlink()
+    following.unlink(missing_ok=True)
+
+
+def rows_until(table: Path, checkpoint: Path) -> list[str]:
+    """Read the rows of the table up to the step of a checkpoint.
+
+    Raises: ValueError when the checkpoint is damaged.
+    """
+    try:
+        with safe_open(checkpoint, framework="pt") as file:
+            last = int(file.metadata()["step"])
+    except (SafetensorError, TypeError, KeyError, ValueError) as error:
+        raise ValueError(f"{checkpoint} is damaged ({error}); begin anew with --fresh") from error
+    heading, *rows = table.read_text(encoding="utf-8").splitlines()
+    return [heading, *(row for row in rows if int(row.partition(",")[0]) <= last)]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -120,18 +144,15 @@ def main(arguments: list[str] | None = None) -> None:
     add("--text", choices=("full", "excerpt"), default="full", help="excerpt needs no network")
     add("--steps", type=int, default=3000, help="3000 take twelve minutes of one core")
     add("--lr", type=float, default=4e-3, help="peak learning rate")
-    help_resume = "continue from the last checkpoint, with the same options"
-    add("--resume", action="store_true", help=help_resume)
     chosen = parser.parse_args(arguments)
     use_one_thread()
     documents = full_text() if chosen.text == "full" else excerpt("train")
-    chosen.out.mkdir(parents=True, exist_ok=True)
+    finished = start_run(chosen)
     vocabulary = chosen.out / "tokenizer.json"
-    if chosen.resume and vocabulary.is_file():
-        tokenizer = Tokenizer.from_file(str(vocabulary))
-    else:
-        tokenizer = train_tokenizer(documents, SIZES.d_vocab)
-        tokenizer.save(str(vocabulary), pretty=False)
+    if not vocabulary.is_file():
+        with write_then_rename(vocabulary) as scratch:
+            train_tokenizer(documents, SIZES.d_vocab).save(str(scratch), pretty=False)
+    tokenizer = Tokenizer.from_file(str(vocabulary))
     text, held_out = (as_tokens(tokenizer, part) for part in (documents, excerpt("held_out")))
     print(f"{len(text):,} training tokens, {len(held_out):,} held out")
     config = TrainConfig(
@@ -142,7 +163,8 @@ def main(arguments: list[str] | None = None) -> None:
         eval_every=250,
         seed=chosen.seed,
     )
-    run(chosen.out, text, held_out, config, chosen.resume)
+    if not finished:
+        run(chosen.out, text, held_out, config)
     for row in report(chosen.out, text, excerpt("held_out")):
         print("".join(f"{cell:>10}" for cell in row))
     print(f"saved in {chosen.out}")
