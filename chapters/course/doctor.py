@@ -100,7 +100,7 @@ def problem_of(package: str) -> str:
     if files is None:
         return "no list of its files"
     missing = [file for file in files if file.suffix != ".pyc" and not Path(file.locate()).exists()]
-    return f"{len(missing)} files are missing" if missing else ""
+    return plural(len(missing), "missing file") if missing else ""
 
 
 def version(package: str) -> Finding:

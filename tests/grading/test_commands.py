@@ -1,17 +1,20 @@
 """The `mi` commands, as a learner runs them, in a small course of three exercises."""
 
 import argparse
+import http.client
+import importlib.metadata
 import inspect
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from importlib import import_module
 
 import pytest
 
-from chapters.course import commands, course_commands
+from chapters.course import commands, course_commands, doctor
 from chapters.course.check import Failure, _say_failures
 from chapters.course.reset import restore
 from chapters.course.state import nearest
@@ -64,6 +67,38 @@ def test_wrong_number_gets_a_sentence_with_the_nearest_numbers(course):
     assert ended.returncode == 1
     assert ended.stderr.startswith("There is no exercise 2.3. The nearest ones are 2.2, 2.1, 2.10.")
     assert "Traceback" not in course.mi("hint", "attention").stderr
+
+
+@pytest.mark.parametrize(
+    "word", ["²", "2.²", "٣", "9" * 5000, "", "2.1.1", "\x1b[2J", "-1", "\udce4"]
+)
+@pytest.mark.parametrize("command", ["check", "next", "hint", "solution", "reset", "figures"])
+def test_wrong_numbers_get_a_sentence(monkeypatch, capsys, command, word):
+    monkeypatch.setattr("chapters.course.environment.enter", lambda words: None)
+    try:
+        code = commands.main([command, word])
+    except SystemExit as ended:
+        code = ended.code
+    said = capsys.readouterr().err
+    assert code in (1, 2) and said and "\x1b" not in said
+
+
+def test_doctor_finds_a_half_installed_package(monkeypatch):
+    assert doctor.packages().ok, doctor.packages().text
+    real = importlib.metadata.files
+
+    def files(name):
+        if name == "einops":
+            raise importlib.metadata.PackageNotFoundError
+        lost = importlib.metadata.PackagePath("tqdm/gone.py")
+        lost.dist = importlib.metadata.distribution(name)
+        return [*real(name), lost] if name == "tqdm" else real(name)
+
+    monkeypatch.setattr(doctor.importlib.metadata, "files", files)
+    found = doctor.packages()
+    assert not found.ok and "einops (not installed), tqdm (1 missing file)" in found.text
+    monkeypatch.setattr(doctor, "read_stamp", lambda venv: {"state": "unfinished"})
+    assert not doctor.environment().ok
 
 
 def test_next_shows_statement_and_place_as_plain_text(course):
@@ -261,7 +296,18 @@ def test_book_is_served_on_loopback_and_a_free_port(tmp_path):
     (tmp_path / "index.html").write_text("the book")
     first = course_commands.server(tmp_path, 0)
     second = course_commands.server(tmp_path, first.server_port)
+    (tmp_path / "assets").mkdir()
     with first, second:
+        threading.Thread(target=first.serve_forever, daemon=True).start()
+        asked = http.client.HTTPConnection("127.0.0.1", first.server_port)
+        for path, status in (("/", 200), ("/assets/", 404), ("/../", 404), ("/none", 404)):
+            asked.request("GET", path)
+            answer = asked.getresponse()
+            body = answer.read().decode()
+            assert (answer.status, answer.headers["Server"]) == (status, "mi book"), path
+            assert "Directory listing" not in body and "Python" not in body
+        asked.close()
+        first.shutdown()
         assert first.server_address[0] == second.server_address[0] == "127.0.0.1"
         assert first.server_port != second.server_port
         assert course_commands._Pages.extensions_map[".js"] == "text/javascript"
