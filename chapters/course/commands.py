@@ -111,7 +111,9 @@ def _add_book_and_model(commands: "Commands") -> None:
     _add(commands, "model", "course_commands:fetch_model", "fetch the real model", True)
     figures = _add(commands, "figures", "course_commands:draw_figures", "draw figures again", True)
     figures.add_argument("chapter", type=int, help="the chapter of the figures")
-    _add(commands, "doctor", "doctor:examine", "check this machine, and answers after an update")
+    about = "check this machine, and answers after an update"
+    doctor = _add(commands, "doctor", "doctor:examine", about)
+    _flag(doctor, "verify", "compare every model file with its checksum")
 
 
 def _add_course_commands(commands: "Commands") -> None:

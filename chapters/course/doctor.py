@@ -31,9 +31,15 @@ class Finding(NamedTuple):
     """What was found, or what to do."""
 
 
-def examine() -> int:
-    """Print every finding; return 1 when something is missing that exercises need."""
+def examine(*, verify: bool = False) -> int:
+    """Print every finding; return 1 when something is missing that exercises need.
+
+    verify: compare every model file with its checksum, also those that have not changed since they
+    were last compared.
+    """
     needed = list(necessary())
+    if verify:
+        needed.append(verified())
     for name, ok, text in [*needed, *optional()]:
         say(f"  {paint('ok  ', '32') if ok else paint('look', '33')}  {name:<12} {text}")
     changes = changes_needed()
@@ -119,10 +125,27 @@ def real_model() -> Iterator[Finding]:
     except ImportError:
         yield Finding("real model", False, "cannot be checked before the packages are installed")
         return
-    cache = cache_folder()
+    try:
+        cache = cache_folder()
+    except ValueError as error:
+        yield Finding("cache", False, str(error))
+        return
     yield Finding("cache", True, f"{cache} (set MI_CACHE for another)")
     there = is_converted(cache / SMOLLM2.folder)
     yield Finding("real model", there, "complete" if there else "missing: run `mi model` once")
+
+
+def verified() -> Finding:
+    """Compare every toy model, text and the real model with their checksums."""
+    try:
+        from toy_models.__main__ import verify
+    except ImportError:
+        return Finding("checksums", False, "cannot be checked before the packages are installed")
+    try:
+        verify()
+    except (ValueError, OSError) as error:
+        return Finding("checksums", False, str(error))
+    return Finding("checksums", True, "every model file is unchanged")
 
 
 def git() -> Finding:
