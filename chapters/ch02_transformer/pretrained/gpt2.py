@@ -14,7 +14,7 @@ from ..config import TransformerConfig
 from ..layers import Unembed
 from ..model import GPT2, Parts
 from .checkpoint_files import Weights
-from .settings import (
+from .config_json import (
     ACTIVATION_NAMES,
     MOST_LAYERS,
     flag,

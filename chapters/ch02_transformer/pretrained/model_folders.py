@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from ..write_then_rename import write_then_rename
-from .settings import read_json
+from .config_json import read_json
 
 FETCH = "run `mi model` (or `python -m toy_models fetch`)"
 

@@ -15,7 +15,7 @@ from ..layers import ACTIVATIONS, TiedUnembed, Unembed
 from ..model import GPT2, LLAMA, HookedTransformer, Parts
 from ..write_then_rename import write_then_rename
 from .checkpoint_files import Weights
-from .settings import MOST_LAYERS, integer, number, one_of, optional_integer
+from .config_json import MOST_LAYERS, integer, number, one_of, optional_integer
 
 PARTS = {
     "gpt2": GPT2,

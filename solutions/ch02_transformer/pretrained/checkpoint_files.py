@@ -12,7 +12,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from .settings import read_json
+from .config_json import read_json
 
 READABLE = ("F16", "BF16", "F32", "F64")
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"

@@ -16,7 +16,7 @@ from ..config import TransformerConfig
 from ..layers import TiedUnembed
 from ..model import LLAMA, Parts
 from .checkpoint_files import Weights
-from .settings import (
+from .config_json import (
     ACTIVATION_NAMES,
     MOST_LAYERS,
     REQUIRED,

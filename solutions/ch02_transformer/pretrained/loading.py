@@ -16,9 +16,9 @@ from ..config import TransformerConfig
 from ..model import HookedTransformer, Parts
 from . import gpt2, llama, native
 from .checkpoint_files import Weights
+from .config_json import read_json
 from .fill import Adapter, check_sizes, fill
 from .model_folders import find_folder
-from .settings import read_json
 
 ADAPTERS: dict[str, Adapter] = {
     "GPT2LMHeadModel": gpt2,
