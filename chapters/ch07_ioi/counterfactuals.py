@@ -8,6 +8,8 @@ S2 carries two signals about the subject to the later heads: *which name* it is 
 - `name_corruption`: each signal kept, inverted or randomised, in all combinations.
 - `swap_names`: IO and subject exchanged everywhere, the answer too.
 
+A prompt and its copy with swapped names are one draw; `mirror_pairs` finds them.
+
 Corrupted prompts keep the positions, the template and the scored names of their source, except in
 `swap_names`. Axes: batch, n_names.
 Source: Wang et al. 2022, "Interpretability in the Wild", sections 2, 3.2 and appendix A.
@@ -103,6 +105,23 @@ def swap_names(prompts: IOIPrompts) -> IOIPrompts:
     names = torch.stack([prompts.s_token, prompts.io_token, prompts.io_token], dim=1)
     tokens = prompts.tokens.scatter(1, places, names)
     return prompts._replace(tokens=tokens, io_token=prompts.s_token, s_token=prompts.io_token)
+
+
+def mirror_pairs(prompts: IOIPrompts) -> Int[Tensor, " batch"]:
+    """Find pairs of a prompt and its copy with swapped names, numbered by first appearance.
+
+    The two are one draw: they have the same sentence and the same two names, and what the model
+    prefers about one name raises a metric in the one and lowers it in the other. So resample, and
+    compute standard errors, over pairs (`average_pairs`). A prompt without a copy is a pair alone.
+    """
+    where = prompts.positions
+    places = torch.stack([where.io, where.s1, where.s2], dim=1)  # [batch, 3]
+    frame = prompts.tokens.scatter(1, places, -1)  # the sentence without its names
+    names = torch.stack([prompts.io_token, prompts.s_token], dim=1).sort(dim=1).values
+    key = torch.cat([frame, names, where.io[:, None]], dim=1)
+    same = (key[:, None] == key).all(dim=-1)  # [batch, batch]
+    first = same.int().argmax(dim=1)  # the first prompt of each pair
+    return first.unique(return_inverse=True)[1]
 
 
 def check_pool(prompts: IOIPrompts, names: Int[Tensor, " n_names"], n: int) -> None:
