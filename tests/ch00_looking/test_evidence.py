@@ -76,6 +76,8 @@ def test_equal_values_give_an_interval_of_width_zero(evidence):
         actual = evidence.bootstrap_interval(values, 30, 0.9, new(6))
         claim = "Where all values are 1234.567, so is every resample's mean."
         assert_close(list(actual), [1234.567] * 3, claim, tolerance=1e-6)
+    actual = evidence.bootstrap_interval(torch.full((6,), 1e-9), 30, 0.9, new(6))
+    assert_close(list(actual), [1e-9] * 3, "All values are 1e-9.", tolerance=1e-6, scale=1e-9)
 
 
 @exercise("0.10")

@@ -87,6 +87,25 @@ def test_attributions_of_a_quadratic_score_are_complete(saliency, steps):
     assert_close(total, (score(x) - score(base)).detach(), claim, tolerance=1e-9)
 
 
+def smooth(saliency, score, x):
+    return saliency.smooth_grad(score, x, 0.0, 2, torch.Generator())
+
+
+TINY = {
+    "0.5": lambda saliency, score, x: saliency.input_gradient(score, x),
+    "0.6": lambda saliency, score, x: saliency.integrated_gradients(score, x, 0 * x, 1) / x,
+    "0.7": smooth,
+}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=exercise(name)) for name in TINY])
+def test_a_tiny_score_has_a_tiny_gradient(saliency, name):
+    x, score = normal(BATCH, POS, WIDTH, seed=30), PolynomialScore(30)
+    expected = 1e-9 * score.gradient(x / 2 if name == "0.6" else x)
+    actual = TINY[name](saliency, lambda e: 1e-9 * score(e), x)
+    assert_close(actual, expected, "The gradient of a score of about 1e-9 is wrong.", scale=1e-9)
+
+
 @exercise("0.6")
 def test_attributions_are_complete_where_the_gradient_is_zero(saliency):
     x = torch.full((1, 1, 2), 3.0, dtype=torch.float64)

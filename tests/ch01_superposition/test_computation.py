@@ -138,6 +138,19 @@ def test_output_is_relu_of_w_out_h_plus_b(computation, toy_model, d_hidden):
 
 
 @exercise("1.14")
+def test_tiny_features_are_computed_like_large_ones(computation, toy_model):
+    model = model_of(computation, toy_model, seed=4)
+    x = 1e-9 * normal(INST, BATCH, N_FEATURES, seed=8)
+    with torch.no_grad():
+        model.b.zero_()
+    hidden, out = layer(x, model.W_in), layer(layer(x, model.W_in), model.W_out)
+    claim = "The model where all features are about 1e-9."
+    with torch.no_grad():
+        check(model.neurons, x, expected=hidden, claim=claim, scale=1e-9)
+        check(model, x, expected=out, claim=claim, scale=1e-9)
+
+
+@exercise("1.14")
 def test_gradients_reach_both_matrices_and_the_bias(computation, toy_model):
     model = model_of(computation, toy_model, seed=3)
     x = normal(INST, BATCH, N_FEATURES, seed=7).requires_grad_()

@@ -161,6 +161,12 @@ def test_interference_sums_squares_of_the_other_features(geometry, shape):
 
 
 @exercise("1.8")
+def test_interference_on_odd_inputs(geometry):
+    skip, sizes = "tiny inst=300 d_hidden=300 n_features=300", {"inst": 2, "d_hidden": 4}
+    check_odd(geometry.interference, total_interference, some_weights, skip, n_features=5, **sizes)
+
+
+@exercise("1.8")
 def test_orthogonal_features_have_no_interference(geometry):
     norms = torch.tensor([0.5, 1.0, 1.5, 2.0], dtype=torch.float64)
     W, expected = (rotation(4, seed=4) * norms)[None], torch.zeros(1, 4, dtype=torch.float64)
@@ -196,9 +202,9 @@ def test_partners_of_known_angles(geometry):
 
 
 @exercise("1.8")
-@pytest.mark.parametrize("threshold", [0.15, 0.5, 0.8])
-def test_partners_have_a_cosine_above_the_threshold(geometry, threshold):
-    W = weights(9)
+@pytest.mark.parametrize("threshold, seed", [(0.15, 9), (0.5, 9), (0.8, 9), (0.5, 10)])
+def test_partners_have_a_cosine_above_the_threshold(geometry, threshold, seed):
+    W = weights(seed)
     claim = f"Partners are all other features with |cosine| above {threshold} (1 for a partner)."
     check(geometry.partners, W, threshold, expected=partnership(W, threshold), claim=claim)
 

@@ -94,6 +94,28 @@ def test_one_sparse_loss_sums_over_the_active_feature(phase, shape, strength):
     check(phase.one_sparse_loss, *task[:3], strength, expected=expected, claim=claim)
 
 
+TASK = problem(6, 2, 2, 3)
+LOSSES = {
+    "linear_loss": lambda loss, i: loss(TASK.W, i, 0.3),
+    "one_sparse_loss": lambda loss, i: loss(TASK.W, TASK.b, i, 0.7),
+    "expected_loss": lambda loss, i: loss(TASK.W, TASK.b, i, TASK.probability, 2),
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=exercise(f"1.{number}"))
+        for number, name in enumerate(LOSSES, start=10)
+    ],
+)
+def test_loss_is_proportional_to_importance(phase, name):
+    loss = functools.partial(LOSSES[name], getattr(phase, name))
+    whole, small = loss(TASK.importance), loss(TASK.importance * 1e-9)
+    claim = "Importances a billionth as large give a billionth of the loss."
+    assert_close(small, whole * 1e-9, claim, scale=1e-9)
+
+
 @exercise("1.11")
 def test_negative_interference_is_free(phase):
     W = columns([1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0])

@@ -66,6 +66,16 @@ def test_output_is_relu_of_wtwx_plus_b(toy_model, seed, n, m, is_sparse):
 
 
 @exercise("1.3")
+def test_tiny_features_are_reconstructed_like_large_ones(toy_model):
+    model, x = build(toy_model, 4), 1e-9 * normal(INST, BATCH, N, seed=14)
+    with torch.no_grad():
+        model.b.zero_()
+    expected = reconstruction(model.W.detach(), model.b.detach(), x)
+    claim = "x' = ReLU(W^T W x) where all features are about 1e-9."
+    check(model, x, expected=expected, claim=claim, scale=1e-9)
+
+
+@exercise("1.3")
 def test_gradients_reach_weights_bias_and_features(toy_model):
     model, x = build(toy_model, 3), normal(INST, BATCH, N, seed=13).requires_grad_()
     wrong = wrong_gradients(lambda: model(x), {"x": x, **dict(model.named_parameters())})

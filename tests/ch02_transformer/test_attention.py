@@ -28,7 +28,7 @@ def test_queries_are_the_last_positions(attention):
 
 @exercise("2.8")
 def test_mask_is_right_for_every_number_of_queries_and_keys(attention):
-    for queries, keys in [(1, 1), (1, 6), (2, 3), (4, 4), (5, 9), (7, 7), (2, 1100)]:
+    for queries, keys in [(1, 1), (1, 6), (2, 3), (4, 4), (5, 9), (7, 7), (2, 3000)]:
         seen = [[key - (keys - queries) <= i for key in range(keys)] for i in range(queries)]
         claim = (
             f"With {queries} queries and {keys} keys, query i is position {keys - queries} + i "

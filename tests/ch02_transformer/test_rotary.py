@@ -44,7 +44,7 @@ def test_dimensions_i_and_i_plus_half_rotate_together(attention, config, dimensi
 
 @exercise("2.10")
 @pytest.mark.parametrize(
-    "start, n, base, seed", [(0, 8, 100.0, 1), (3, 6, 50.0, 2), (7, 4, 9.0, 3)]
+    "start, n, base, seed", [(0, 8, 100.0, 1), (3, 6, 50.0, 2), (7, 4, 9.0, 3), (4999, 8, 9.0, 4)]
 )
 def test_every_pair_rotates_by_its_own_angle(attention, config, start, n, base, seed):
     x = normal(2, 5, 3, 8, seed=seed)

@@ -84,5 +84,9 @@ def test_a_node_is_kept_at_its_role_in_every_prompt(prompts, circuit, build, nod
 def test_nodes_may_be_a_generator(prompts, circuit, build):
     model = build("attention-only", n_layers=LAYERS, n_heads=HEADS)
     drawn = random_prompts(prompts, BATCH, POS, 12, seed=9)
-    actual = circuit.keep_mask(model, drawn, (circuit.Node(*node) for node in SETS[4]))
-    assert_close(actual, mask_by_loop(drawn, SETS[4]), "Nodes from a generator are lost.")
+    nodes = [circuit.Node(*node) for node in SETS[4]]
+    expected = mask_by_loop(drawn, SETS[4])
+    assert_close(circuit.keep_mask(model, drawn, nodes), expected, "The mask of a list is wrong.")
+    actual = circuit.keep_mask(model, drawn, (node for node in nodes))
+    claim = "The mask is right for a list of nodes, and another for a generator of the same nodes."
+    assert_close(actual, expected, claim)

@@ -1,11 +1,57 @@
 """Slips behind an answer that leave it right, each with the reason."""
 
-REASONS: dict[tuple[str, str], str] = {
-    ("*", "clone"): "A copy holds the same numbers, and no exercise promises a view.",
-}
-"""(exercise, or "*" for all of them; slip) -> the reason."""
+from collections.abc import Iterator
+
+EQUIVALENTS: list[tuple[str, str, str]] = [
+    ("clone", "*", "A copy holds the same numbers, and no exercise promises a view."),
+    (
+        "abs",
+        "0.4 0.8 0.9 0.11 0.12 1.1 1.2 1.3 1.4 1.5 1.6 1.7 1.8 1.10 1.11 1.12 1.13 1.14",
+        "No result is negative: a share, a loss, a norm, an index, or what a ReLU lets through.",
+    ),
+    (
+        "detach",
+        "0.4 0.5 0.6 0.7 0.13 0.14 1.6 1.7 1.8 1.10 1.11 1.13 1.16",
+        "A measure, a gradient or an edit of activations: no gradient through it is promised.",
+    ),
+    ("detach", "1.1 1.2", "Random data has no graph."),
+    ("detach", "1.5", "The losses are detached by the docstring."),
+    ("detach", "1.15", "The attacked inputs are data; no gradient through the attack is promised."),
+    ("nan_to_num", "0.8 0.10 0.11 0.13 0.14 1.1 1.2 1.7 1.8", "The given lines refuse NaN."),
+    (
+        "nan_to_num",
+        "1.3 1.14 1.15",
+        "A ReLU by comparison, where(x > 0, x, 0), turns NaN into 0 as well, and is right.",
+    ),
+    ("nan_to_num", "1.5", "A NaN in the data reaches the weights, whatever is returned."),
+    ("nan_to_num", "1.13", "A neuron without a finite sum of weights represents 0 features."),
+    ("float", "0.4", "Shares of counts: float32 holds seven digits of them."),
+    ("clamp", "0.8 0.11", "A loss of training, or a p-value of at least 1 / (1 + n)."),
+    ("small to zero", "0.4 0.8 0.11", "A share of counts, a loss of training, a p-value."),
+    (
+        "small to zero",
+        "1.1 1.2",
+        "Strengths are uniform on [0, 1): one in a million is below 1e-6.",
+    ),
+    (
+        "small to zero",
+        "1.7 1.8 1.13",
+        "A dimensionality, an interference or a number of features is of order 1; a direction "
+        "below 1e-6 counts as absent.",
+    ),
+]
+"""(slip, exercises, reason); "*" stands for every exercise."""
 
 
-def reason(number: str, function: str, slip: str) -> str:
-    """Why a slip behind a function of an exercise is right; "" where it is a mistake."""
+def _each() -> Iterator[tuple[tuple[str, str], str]]:
+    for slip, numbers, reason in EQUIVALENTS:
+        for number in numbers.split():
+            yield (number, slip), reason
+
+
+REASONS: dict[tuple[str, str], str] = dict(_each())
+
+
+def reason(number: str, slip: str) -> str:
+    """Why a slip behind the answers of an exercise is right; "" where it is a mistake."""
     return REASONS.get((number, slip)) or REASONS.get(("*", slip), "")

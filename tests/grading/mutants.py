@@ -152,7 +152,7 @@ class Map:
             if slip not in OWN and (code.name, slip) not in watch.applies:
                 continue
             items = own if slip in OWN else watch.shows.get((code.name, slip), [])
-            why = reason(number, code.name, slip)
+            why = reason(number, slip)
             if why and not self.everything:
                 yield Outcome(number, code.name, slip, "equivalent", why)
                 continue

@@ -9,6 +9,7 @@ No oracle is needed, so this covers every exercise.
 """
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
@@ -45,7 +46,9 @@ def run(number: str, checked: Callable[..., Any], function: Any, args: tuple, kw
         contract.calls[name] += 1
         found += broken_by(value, (args, kwargs), spared)
         if contract.calls[name] <= REPEATED and not found:
-            found += islice(Repeats(checked, function, given, value).all(spared), 1)
+            repeats = Repeats(checked, function, given, value)
+            with warnings.catch_warnings(action="ignore"):
+                found += islice(repeats.all(spared), 1)
     contract.broken.extend(text.replace("{}", name) for text in found)
     return value
 
