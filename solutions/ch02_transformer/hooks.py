@@ -55,12 +55,19 @@ class HookPoint(nn.Module):
         for hook in self.hooks:
             copy = x.clone()
             returned = hook(copy, self)
+            returned = match_precision(returned, x)
             replacement = copy if returned is None else returned
             check_replacement(replacement, x, hook, self)
-            x = replacement.to(x)
+            x = replacement
         for observer in self.observers:
             observer(x, self)
         return x
+
+
+def match_precision(returned: Any, x: Tensor) -> Any:
+    """Convert a tensor of real numbers from a hook to the type and device of the activation."""
+    real = isinstance(returned, Tensor) and not returned.is_complex()
+    return returned.to(x) if real else returned
 
 
 def check_replacement(new: object, old: Tensor, hook: Hook, point: HookPoint) -> None:
