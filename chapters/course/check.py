@@ -17,7 +17,7 @@ from .migration import changes_needed, conflicts
 from .progress import forget_pass
 from .state import Selection, next_exercise, select
 from .terminal import CourseError, heading, paint, plural, say
-from .time_limit import BUSY, CPU_SECONDS, CPU_SECONDS_IF_SLOW, GRACE, WAITING_SECONDS, Stopwatch
+from .time_limit import BUSY, CPU_SECONDS, GRACE, WAITING_SECONDS, Stopwatch
 
 INTERRUPTED = 2  # pytest's code when a grader raises KeyboardInterrupt
 BROKEN = (2, 3, 4)  # pytest's codes for an interrupt, an internal error, a wrong command line
@@ -186,7 +186,7 @@ class Grading:
             self.left = event["counts"]
         elif kind == "start":
             self.running, self.watch = event["number"], Stopwatch(self.child.pid)
-            self.limit = CPU_SECONDS_IF_SLOW if event["slow"] else CPU_SECONDS
+            self.limit = event["limit"]
         elif kind == "report":
             self.reports[event["id"]] = event
         elif kind == "finished":

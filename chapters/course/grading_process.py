@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from .files import ROOT
 from .terminal import printable
+from .time_limit import cpu_seconds
 
 if TYPE_CHECKING:
     import pytest
@@ -38,7 +39,7 @@ PYTEST = ("--quiet", "--capture=sys", *(word for name in PLUGINS for word in ("-
 MOST_ERRORS = 100_000
 """Bytes of its standard error that are kept."""
 LAST_RESORT = 60
-"""Seconds of CPU time after which the system ends a child whose parent is gone."""
+"""Seconds of CPU time after its limit at which the system ends a child without a parent."""
 
 
 class GradingProcess:
@@ -155,9 +156,9 @@ class _Sender:
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Send whose grader runs next."""
         item = self.items[nodeid]
-        slow = item.get_closest_marker("slow") is not None
-        allow_cpu_seconds(None if slow else LAST_RESORT)
-        self.send("start", number=number_of(item.user_properties), slow=slow)
+        limit = cpu_seconds(mark.name for mark in item.iter_markers())
+        allow_cpu_seconds(int(limit) + LAST_RESORT)
+        self.send("start", number=number_of(item.user_properties), limit=limit)
 
     def pytest_runtest_logreport(self, report: "pytest.TestReport") -> None:
         """Send the report of a test, or of a fixture that failed."""
@@ -204,13 +205,13 @@ def number_of(properties: Sequence[tuple[str, object]]) -> str:
     return next((str(value) for name, value in properties if name == "exercise"), "")
 
 
-def allow_cpu_seconds(seconds: int | None) -> None:
+def allow_cpu_seconds(seconds: int) -> None:
     """Let the system end this process when it computes that much longer."""
     if sys.platform != "win32":
         import resource
 
         hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-        soft = hard if seconds is None else int(time.process_time()) + seconds
+        soft = int(time.process_time()) + seconds
         if hard == resource.RLIM_INFINITY or soft < hard:
             resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
 

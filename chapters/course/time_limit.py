@@ -10,15 +10,21 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 CPU_SECONDS, WAITING_SECONDS = 15.0, 15.0
-CPU_SECONDS_IF_SLOW = 1200.0
-"""For graders marked `slow`, which train something."""
+CPU_SECONDS_OF = {"weights": 90.0, "slow": 1200.0}
+"""More for graders with these marks: they run the real model, or train something."""
 GRACE = 3.0
 """Seconds that the parent waits longer than the plugin."""
 BUSY = 3.0
 """How many times as long as its CPU time a run takes on a machine that is called busy."""
+
+
+def cpu_seconds(marks: Iterable[str]) -> float:
+    """Return the CPU time that a grader with these marks may use."""
+    return max([CPU_SECONDS, *(CPU_SECONDS_OF.get(mark, 0.0) for mark in marks)])
 
 
 class Stopwatch:

@@ -1,8 +1,9 @@
 """Stop a grader that computes for too long, and restore what an answer changed in torch.
 
-A grader may use 15 seconds of CPU time in each of its phases, so a busy machine stops none. After
-the first one that is stopped, the others of its exercise fail at once. Without a parent process
-(`mi check` has one), pytest-timeout stops what only waits.
+A grader may use 15 seconds of CPU time in each of its phases, so a busy machine stops none. Those
+of the real model may use more and run last, so that a loop is found before. After the first one
+that is stopped, the others of its exercise fail at once. Without a parent process (`mi check` has
+one), pytest-timeout stops what only waits.
 """
 
 import builtins
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from chapters.course.time_limit import CPU_SECONDS, CPU_SECONDS_IF_SLOW
+from chapters.course.time_limit import cpu_seconds
 
 from .replay import NUMBER
 
@@ -28,6 +29,12 @@ TORCH = "torch torch.nn torch.nn.functional torch.linalg torch.special torch.fft
 
 class Stopped(pytest.fail.Exception):
     """A grader that was stopped: a BaseException, which `except Exception` lets through."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the graders of the real model last."""
+    items.sort(key=lambda item: NUMBER in item.stash and bool(item.get_closest_marker("weights")))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -61,7 +68,7 @@ def guarded(item: pytest.Item) -> Iterator[None]:
         return
     before = functions_now()
     try:
-        with cpu_limit(CPU_SECONDS_IF_SLOW if item.get_closest_marker("slow") else CPU_SECONDS):
+        with cpu_limit(cpu_seconds(mark.name for mark in item.iter_markers())):
             yield
     except pytest.fail.Exception as error:
         if str(error).startswith(("Stopped after", "Timeout")):
