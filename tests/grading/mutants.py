@@ -111,13 +111,14 @@ def acting(function: str, slip: str) -> Callable[..., Any]:
         if slip in slips.VALUES:
             return slips.change_value(value, slips.VALUES[slip])
         if slip == "in-place":
-            slips.change_argument(arguments)
+            act.acted |= slips.change_argument(arguments)
         if slip == "global seed":
             torch.manual_seed(0)
         if slip == "no gradients afterwards":
             torch.set_grad_enabled(False)
         return before.setdefault(slips.gist(arguments), value) if slip == "remembered" else value
 
+    act.acted = slip != "in-place"
     return act
 
 
@@ -189,6 +190,8 @@ class Map:
                     if status == "refused":
                         refusals[item] += 1
                         break
+            if not act.acted and status != "refused":  # no argument can be edited
+                continue
             if why and status != "refused":
                 status, words = "equivalent", why
             yield Outcome(number, code.name, slip, status, words)

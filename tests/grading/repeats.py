@@ -13,7 +13,10 @@ import torch
 from torch import Tensor
 
 from .evidence import same
-from .values import bare, floats, generator_copy, is_float, mapped, strided, tensors
+from .values import bare, floats, generator_copy, is_float, mapped, modules, strided, tensors
+
+OF_DATA = ("batch", "pos")
+"""Axes that no weight has."""
 
 
 class Repeats:
@@ -81,7 +84,9 @@ class Repeats:
 
     def ones(self) -> Iterator[str]:
         """Each axis that the signature names, cut to its first entry; the shape alone is judged."""
-        for axis in dict.fromkeys(name for names in self._axes().values() for name in names):
+        named = dict.fromkeys(name for names in self._axes().values() for name in names)
+        has_weights = bool(modules(self.arguments))  # an axis of 1 next to theirs would broadcast
+        for axis in [name for name in named if name in OF_DATA or not has_weights]:
             places = {key: names for key, names in self._axes().items() if axis in names}
 
             def cut(x: Tensor, places=places, axis=axis) -> Tensor:
@@ -138,7 +143,7 @@ class Repeats:
 
     def half(self) -> Iterator[str]:
         """The arguments in bfloat16, against the same ones in float64."""
-        if not floats(self.arguments) or not self.exact:
+        if not floats(self.arguments) or not self.exact or modules(self.arguments):
             return
 
         def rounded(x: Tensor) -> Tensor:

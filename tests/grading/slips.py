@@ -182,6 +182,8 @@ def _edit(value: Any) -> bool:
         return True
     if isinstance(value, tuple):
         return any(_edit(part) for part in value)
+    if dataclasses.is_dataclass(value):
+        return any(_edit(part) for part in vars(value).values())
     return False
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+SMALL = 200_000
+"""Parameters of a model that costs little to run again."""
 PLAIN = (int, float, complex, str, bool, type(None), torch.dtype, torch.device, range)
 
 
@@ -53,10 +55,26 @@ def containers(value: Any) -> list[Any]:
     return own + [x for part in parts(value) for x in containers(part)]
 
 
+def modules(value: Any) -> list[nn.Module]:
+    """The modules in a value."""
+    if isinstance(value, nn.Module):
+        return [value]
+    return [x for part in parts(value) for x in modules(part)]
+
+
+def is_at_rest(module: nn.Module) -> bool:
+    """Whether a module is small, and no hook of it would notice another call."""
+    size = sum(parameter.numel() for parameter in module.parameters())
+    hooked = any(getattr(part, "has_hooks", False) for part in module.modules())
+    return size < SMALL and not hooked
+
+
 def is_plain(value: Any) -> bool:
     """Whether a value holds data and functions alone, so that a call can be repeated."""
     if isinstance(value, nn.Module):
-        return False
+        return is_at_rest(value)
+    if dataclasses.is_dataclass(value) and not getattr(value, "__dataclass_params__").frozen:
+        return False  # it may change from call to call
     if isinstance(value, (*PLAIN, Tensor, torch.Generator)) or callable(value):
         return True
     return bool(parts(value) or value in ([], (), {})) and all(map(is_plain, parts(value)))
