@@ -32,7 +32,7 @@ CHAPTERS = (
     "looking superposition transformer circuits induction patching discovery IOI SAEs sparsity "
     "features transcoders graphs auditing scale"
 ).split()
-FINISHED = {0, 1, 2, 3, 4, 5, 7}
+FINISHED = {0, 1, 2, 3, 4, 5, 7, 8}
 
 FRAME = Template("""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 590" \
 font-family="system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif">

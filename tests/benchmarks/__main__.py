@@ -19,10 +19,12 @@ from .patching import patching
 from .patching_peers import patching_peers
 from .peers import peers
 from .rows import ROWS, Bench, Row
+from .sae_steps import saes
 from .scoring import scoring
 
 GROUPS = {
     **ROWS,
+    "saes": saes,
     "scoring": scoring,
     "patching": patching,
     "peers": peers,

@@ -1,0 +1,1 @@
+"""Graders of chapter 8, one file for each file of the chapter, or for a few."""

@@ -1,0 +1,97 @@
+"""Graders of dictionary_learning.py (8.19): the method from an empty file, judged by results."""
+
+import pytest
+import torch
+import torch._dynamo  # Adam imports it, and it replaces torch.manual_seed
+from scipy.optimize import linear_sum_assignment
+
+from tests.grading import exercise
+from tests.grading.assertions import normal
+from tests.grading.side_effects import assert_no_side_effects
+
+N_FEATURES, D_IN, D_SAE = 16, 12, 24
+STEPS, L1 = 800, 0.4
+
+
+def planted_data(seed, rows=3000):
+    """Sums of few directions with random strengths, plus a longer constant."""
+    directions = normal(N_FEATURES, D_IN, seed=seed)
+    directions /= directions.norm(dim=1, keepdim=True)
+    generator = torch.Generator().manual_seed(seed + 1)
+    on = torch.rand(rows, N_FEATURES, generator=generator) < 0.08
+    strengths = on * (0.5 + torch.rand(rows, N_FEATURES, generator=generator))
+    offset = normal(D_IN, seed=seed + 2)
+    x = strengths.double() @ directions + 3 * offset / offset.norm()
+    return x.float(), directions.float()
+
+
+def encode(x, learned):
+    return ((x - learned.b_dec) @ learned.W_enc + learned.b_enc).relu()
+
+
+@pytest.fixture
+def learn(dictionary_learning):
+    def learn(x, steps=STEPS, seed=0):
+        return dictionary_learning.learn_dictionary(x, D_SAE, L1, steps, seed)
+
+    return learn
+
+
+@exercise("8.19")
+@pytest.mark.heavy
+@pytest.mark.parametrize("seed", [100, 200])
+def test_the_dictionary_finds_the_planted_features(learn, seed):
+    x, directions = planted_data(seed)
+    learned = learn(x)
+    lengths = learned.W_dec.norm(dim=1)
+    assert (lengths - 1).abs().max() < 1e-4, (
+        f"Decoder rows must have length 1, got {lengths.min():.3f} to {lengths.max():.3f}."
+    )
+    fresh = planted_data(seed, rows=6000)[0][3000:]
+    acts = encode(fresh, learned)
+    x_hat = acts @ learned.W_dec + learned.b_dec
+    fvu = ((fresh - x_hat).square().sum() / (fresh - fresh.mean(0)).square().sum()).item()
+    l0 = (acts > 0).float().sum(1).mean().item()
+    assert fvu < 0.25, (
+        f"On new data the fraction of variance unexplained must be < .25, got {fvu:.2f}."
+    )
+    assert fvu > 0.005, f"A penalty of {L1} leaves an error, got {fvu:.4f}: is the penalty there?"
+    assert l0 < 4, f"About 1.3 features are present per row; expected L0 below 4, got {l0:.1f}."
+    unit = learned.W_dec / lengths[:, None]
+    found = linear_sum_assignment((directions @ unit.T).numpy(), maximize=True)
+    cosines = (directions @ unit.T)[found[0], found[1]]
+    recall = (cosines > 0.9).float().mean().item()
+    assert recall > 0.8, (
+        f"Of 16 directions more than .8 must be found (cosine > .9), got {recall:.2f}."
+    )
+
+
+@exercise("8.19")
+@pytest.mark.heavy
+def test_small_activations_are_shrunken_by_half_the_penalty(learn):
+    """With one feature the best activation is strength - lambda / 2 (Bricken et al. do not correct
+    it)."""
+    generator = torch.Generator().manual_seed(3)
+    strengths = (torch.rand(2000, 1, generator=generator) < 0.1) * 1.0
+    x = strengths * torch.nn.functional.normalize(normal(1, D_IN, seed=4).float(), dim=1)
+    learned = learn(x, steps=700)
+    x_hat = encode(x, learned) @ learned.W_dec + learned.b_dec
+    on = (strengths[:, 0] > 0).nonzero()[:, 0]
+    gap = ((x_hat[on].mean(0) - x_hat[strengths[:, 0] == 0].mean(0)).norm()).item()
+    assert 0.65 < gap < 0.95, (
+        f"One feature of strength 1, on a tenth of the time, with a penalty of {L1}: x_hat must "
+        f"move by .8 or so, as 1 - .4 / 2, got {gap:.3f}."
+    )
+
+
+@exercise("8.19")
+def test_seed_and_data_decide_and_nothing_else_changes(learn):
+    x = planted_data(300)[0]
+    with assert_no_side_effects(x=x):
+        one, same, other = learn(x, 5, 1), learn(x, 5, 1), learn(x, 5, 2)
+    for a, b in zip(one, same, strict=True):
+        assert torch.equal(a, b), "The same seed must give the same dictionary."
+        assert not a.requires_grad, "Return the weights without gradients."
+    assert not torch.equal(one.W_dec, other.W_dec), "Another seed must give another dictionary."
+    shapes = [list(part.shape) for part in one]
+    assert shapes == [[D_IN, D_SAE], [D_SAE], [D_SAE, D_IN], [D_IN]], f"Shapes: {shapes}."
