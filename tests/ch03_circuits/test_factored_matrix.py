@@ -110,6 +110,14 @@ def test_svd_of_a_product_of_lower_rank(matrix, rank):
 
 
 @exercise("3.8")
+def test_svd_of_tiny_weights_is_as_exact(matrix):
+    A, B = factors((2,), 7, 4, 5, seed=12)
+    whole, tiny = matrix(A, B).svd()[1], matrix(1e-5 * A, 1e-5 * B).svd()[1]
+    claim = "Factors 1e-5 times as large have singular values 1e-10 times as large; none is cut."
+    assert_close(tiny, 1e-10 * whole, claim, scale=1e-10)
+
+
+@exercise("3.8")
 def test_svd_never_builds_the_product(matrix):
     A, B = factors((), WIDE, THIN, WIDE)
     most = largest_made(lambda: matrix(A, B).svd())

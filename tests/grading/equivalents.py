@@ -6,15 +6,25 @@ EQUIVALENTS: list[tuple[str, str, str]] = [
     ("clone", "*", "A copy holds the same numbers, and no exercise promises a view."),
     (
         "abs",
-        "0.4 0.8 0.9 0.11 0.12 1.1 1.2 1.3 1.4 1.5 1.6 1.7 1.8 1.10 1.11 1.12 1.13 1.14",
+        "0.4 0.8 0.9 0.11 0.12 1.1 1.2 1.3 1.4 1.5 1.6 1.7 1.8 1.10 1.11 1.12 1.13 1.14 2.9 2.15 "
+        "2.16 2.17 2.18 2.19 3.6 3.7 3.12 3.13 4.1 4.2 4.3",
         "No result is negative: a share, a loss, a norm, an index, or what a ReLU lets through.",
     ),
     (
         "detach",
-        "0.4 0.5 0.6 0.7 0.13 0.14 1.6 1.7 1.8 1.10 1.11 1.13 1.16",
+        "0.4 0.5 0.6 0.7 0.13 0.14 1.6 1.7 1.8 1.10 1.11 1.13 1.16 2.17 2.18 3.4 3.7 3.8 3.11 3.12 "
+        "3.14 4.1 4.2 4.3 4.4 4.5 4.7 4.8",
         "A measure, a gradient or an edit of activations: no gradient through it is promised.",
     ),
     ("detach", "1.1 1.2", "Random data has no graph."),
+    ("detach", "2.20 2.21 2.22 2.23", "Weights are folded or loaded once, before any gradient."),
+    ("detach", "3.1 3.3 3.10 3.13 3.15 4.11", "The decorator torch.no_grad leaves no graph."),
+    ("detach", "4.10", "The site is set to zero: there is no gradient left to cut off there."),
+    (
+        "no gradients afterwards",
+        "3.1 3.3 3.10 3.13 3.15 4.11",
+        "The decorator torch.no_grad sets the mode back.",
+    ),
     ("detach", "1.5", "The losses are detached by the docstring."),
     ("detach", "1.15", "The attacked inputs are data; no gradient through the attack is promised."),
     ("nan_to_num", "0.8 0.10 0.11 0.13 0.14 1.1 1.2 1.7 1.8", "The given lines refuse NaN."),
@@ -23,11 +33,31 @@ EQUIVALENTS: list[tuple[str, str, str]] = [
         "1.3 1.14 1.15",
         "A ReLU by comparison, where(x > 0, x, 0), turns NaN into 0 as well, and is right.",
     ),
+    (
+        "nan_to_num",
+        "2.16 3.6 4.6 4.8",
+        "The given lines refuse NaN, or the update of the weights shows it.",
+    ),
     ("nan_to_num", "1.5", "A NaN in the data reaches the weights, whatever is returned."),
     ("nan_to_num", "1.13", "A neuron without a finite sum of weights represents 0 features."),
     ("float", "0.4", "Shares of counts: float32 holds seven digits of them."),
-    ("clamp", "0.8 0.11", "A loss of training, or a p-value of at least 1 / (1 + n)."),
-    ("small to zero", "0.4 0.8 0.11", "A share of counts, a loss of training, a p-value."),
+    (
+        "clamp",
+        "0.8 0.11 2.16",
+        "A loss of training, or a p-value of at least 1 / (1 + n).",
+    ),
+    (
+        "small to zero",
+        "0.4 0.8 0.11 2.15 2.16 4.4",
+        "A share of counts, a loss of training, a difference of such losses, a p-value.",
+    ),
+    (
+        "small to zero",
+        "2.1 2.3 2.18 3.11 4.5 4.6",
+        "Scores and probabilities of order 1, or a value that a hook passes on as it is.",
+    ),
+    ("first for all", "2.6", "Every sequence gets the same vectors of the positions."),
+    ("off by one", "2.6", "Every sequence gets the same vectors of the positions."),
     (
         "small to zero",
         "1.1 1.2",
