@@ -38,6 +38,8 @@ CALLS = 100
 """How many calls of an answer by one grader are compared with what slips make of them."""
 OWN = slips.ARGUMENTS + slips.CODE
 """Slips that a returned value alone does not show."""
+LEFT = ("survived", "unseen")
+"""What a slip must not be."""
 
 
 class Outcome(NamedTuple):
@@ -230,7 +232,7 @@ def main() -> int:
         own = list(maps[chapter].of(number))
         outcomes += own
         tqdm.write(row(number, own), file=sys.stdout)
-    left = [one for one in outcomes if one.status in ("survived", "unseen")]
+    left = [one for one in outcomes if one.status in LEFT]
     for one in left:
         print(f"{one.status:9} {one.number:5} {one.function}: {one.slip}")
     count = Counter(one.status for one in outcomes)

@@ -45,6 +45,7 @@ MARKERS = {
     "gpu": "needs a GPU",
     "weights": "needs the real model's weights",
     "crosscheck": "compares with the transformers library",
+    "timeout": "has a time limit of its own, where pytest-timeout is installed",
 }
 RECORDER = pytest.StashKey[Recorder]()
 OFFENCES = pytest.StashKey[dict[str, str | None]]()
