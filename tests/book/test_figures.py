@@ -142,8 +142,7 @@ def test_every_figure_has_metadata_and_a_dark_variant():
 
 
 OUTDATED = {
-    "ch01": ("absolute", "correlated", "dynamics", "geometry", "phase", "sparsity"),
-    "ch02": ("ablation",),
+    "ch01": ("absolute", "dynamics", "geometry", "phase", "sparsity"),
     "ch03": ("attribution", "lens", "lens_words"),
     "ch04": ("fuzzy",),
 }
