@@ -40,6 +40,7 @@ EQUIVALENTS: list[tuple[str, str, str]] = [
     ),
     ("nan_to_num", "1.5", "A NaN in the data reaches the weights, whatever is returned."),
     ("nan_to_num", "1.13", "A neuron without a finite sum of weights represents 0 features."),
+    ("float", "1.1 1.2", "Draws in float32 are random enough."),
     ("float", "0.4", "Shares of counts: float32 holds seven digits of them."),
     (
         "clamp",

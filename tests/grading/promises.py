@@ -25,6 +25,10 @@ REPEATED, REPEATED_WITH_MODEL = 3, 1
 """How many calls of a function by one grader are repeated."""
 
 SPARED = {
+    "1.1": "precision",  # draws in float32 are random enough
+    "1.2": "precision",
+    "1.7": "nan",  # 0 / 0 of an absent feature may be set to 0 by nan_to_num
+    "1.13": "nan",
     "1.3": "nan",  # a ReLU by comparison, where(x > 0, x, 0), is right
     "1.14": "nan",
     "1.15": "nan",
