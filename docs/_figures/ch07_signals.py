@@ -171,7 +171,7 @@ def draw_table(
         "fontsize": 9,
         "weight": "bold",
     }
-    axes.text(-0.02, 1.02, "token, position", transform=axes.transAxes, **style)
+    axes.text(-0.02, 1.02, "token, position", **style)
     axes.grid(axis="x", linewidth=0.5, alpha=0.3)
     axes.tick_params(axis="y", length=0)
     axes.legend(frameon=False, fontsize=8.5, ncols=2, loc="upper right", bbox_to_anchor=(1, 1.22))
