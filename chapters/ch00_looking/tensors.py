@@ -36,7 +36,8 @@ def score_of_answer(
     A constant added to every logit changes neither the probabilities nor this score. With two
     logits the score is their difference.
 
-    Units: logits; 0 when the answer's logit equals the mean of the others, higher for more.
+    Units: logits; 0 when the answer's logit equals the mean of the others, positive
+    when it is larger.
     Raises: ValueError with fewer than two logits, because there is nothing to compare with.
     """
     if logits.shape[-1] < 2:

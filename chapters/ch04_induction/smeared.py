@@ -49,7 +49,7 @@ class Smear(nn.Module):
 
 
 def smeared_attention(config: TransformerConfig, layer: int) -> Attention:
-    """Build attention with smeared keys; all layers are alike."""
+    """Build attention with smeared keys; it is the same for every layer."""
     del layer
     return Attention(config, qk_norms=QKNorms(nn.Identity(), Smear(config), mix_positions=True))
 
