@@ -58,6 +58,8 @@ class Moments:
 class ActivationStore:
     """A folder of collected activations, as a shuffled stream of batches.
 
+    Opening reads every shard once, to verify its checksum and to measure the scale.
+
     Raises: FileNotFoundError without a manifest or a shard; ValueError for a damaged manifest, a
         batch larger than the largest shard, or a shard whose checksum differs.
     """

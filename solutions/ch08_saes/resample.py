@@ -35,7 +35,7 @@ def draw_inputs(
     if not (losses > 0).any():
         return torch.empty(0, dtype=torch.long)
     # The largest loss is 1, so that the squares of small ones do not underflow.
-    losses = losses.double() / losses.max()
+    losses = (losses.double() / losses.max()).to(generator.device)
     possible = min(n, int((losses > 1e-100).sum()))
     # exercise 8.10
     return torch.multinomial(losses.square(), possible, replacement=False, generator=generator)

@@ -71,6 +71,13 @@ def test_weights_after_steps(stepped, steps, clip, sparsity_weight):
     check(stepped, *arguments, expected=updated(*arguments), claim=claim + "weights are wrong.")
 
 
+@pytest.mark.project
+def test_two_hundred_steps_equal_plain_formulas(stepped):
+    arguments = (normal(200, 32, 4, seed=7), start(), 1.0, None, 0.05, 200)
+    claim = "After 200 steps weights differ from plain formulas."
+    check(stepped, *arguments, expected=updated(*arguments), claim=claim, tolerance=1e-9)
+
+
 @exercise("8.12")
 def test_the_pass_before_the_update_is_returned(train, vanilla):
     made, x = with_weights(vanilla.VanillaSAE, tuple(start())), normal(9, 4, seed=8)
