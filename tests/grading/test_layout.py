@@ -101,7 +101,7 @@ def forbidden(files: list[Tree], modules: set[str]) -> list[str]:
 
 def test_solutions_import_nothing_else():
     files = sources("solutions/ch*/**/*.py", "solutions/__init__.py")
-    files = [file for file in files if not file[0].endswith("/lab.py")]  # a script, imported nowhere
+    files = [file for file in files if not file[0].endswith("/lab.py")]  # scripts of learners
     offences = forbidden(files, {*ROOMS, "matplotlib", "rich", "pytest"})
     assert not offences, broken("solutions/ works alone", offences)
 
