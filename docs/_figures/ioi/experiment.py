@@ -226,7 +226,7 @@ def measure(
     """Measure each head on the other half: attention, copying, direct and total effects."""
     heads = sorted({head for found in classes.values() for head in found})
     copies = steps(
-        "copying", lambda: [copy_score(model, clean, heads, sign) for sign in (1, -1)], heads
+        "copying", lambda: [copy_score(model, clean, heads, sign) for sign in (1.0, -1.0)], heads
     )
     end = site_positions(clean.positions.end)
     sites = [[Site("attn.hook_z", layer, head=head, position=end)] for layer, head in heads]

@@ -55,7 +55,7 @@ def behaviour() -> dict[str, Any]:
         "subject": search.effects_on_s2_readers(s2),
         "keys": search.effects_on_keys(s2),
         "attention": [role_attention(model, clean, "end", "io")],
-        "copies": [copy_score(model, clean, heads, sign) for sign in (1, -1)],
+        "copies": [copy_score(model, clean, heads, sign) for sign in (1.0, -1.0)],
         "ablation": direct_and_total_effects(model, clean, corrupted, heads, metric),
         "circuit": [evaluator.keep_only(NODES), evaluator.ablate(NODES), evaluator.ablate_all()],
         "sweep": [CircuitSweep(evaluator, NODES).without(NODES[1:3])],
