@@ -19,7 +19,6 @@ from types import TracebackType
 from typing import Any
 
 from .course.files import CHAPTERS, replace_file, shown
-from .look import Html
 
 NOTES, LEARNER = CHAPTERS / "lab_notes.toml", CHAPTERS / "learner.toml"
 
@@ -69,8 +68,8 @@ class Lab:
             self.note(key, "guess", value, late)
             print(f"guess {key} noted" + " (after the result was shown)" * late)
 
-    def compare(self, key: str, measured: Any, as_guessed: bool | None = None) -> Html:
-        """Show the first guess next to the measured value, and note the measurement.
+    def compare(self, key: str, measured: Any, as_guessed: bool | None = None) -> None:
+        """Print the first guess next to the measured value, and note the measurement.
 
         as_guessed: whether the guess counts as right; None where that is for the learner to say.
         """
@@ -81,9 +80,7 @@ class Lab:
             self.note(key, "measured", measured, False)
         guessed, found = guesses[0]["value"], as_json(measured)
         verdict = {None: "", True: "As guessed.", False: "Not as guessed: why?"}[as_guessed]
-        text = f"{key}: guessed {guessed}, measured {found}. {verdict}".strip()
-        print(text)
-        return Html.paragraph(text)
+        print(f"{key}: guessed {guessed}, measured {found}. {verdict}".strip())
 
     def read(self, key: str, kind: str) -> list[dict[str, Any]]:
         """Read the notes on one question, oldest first."""

@@ -40,11 +40,6 @@ class Html(str):
     def _repr_html_(self) -> str:
         return str(self)
 
-    @classmethod
-    def paragraph(cls, text: str) -> "Html":
-        """Wrap plain text."""
-        return cls(f"<p>{html.escape(text)}</p>")
-
     def save(self, path: str | Path, title: str = "Mechanistic Interpretability") -> Path:
         """Write a page that opens by itself."""
         replace_file(Path(path), PAGE.format(title=html.escape(title), body=self))
