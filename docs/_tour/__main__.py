@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from docs._figures.lib.figure_files import ROOT, replace_file
 from docs._figures.lib.plotting import render
-from docs._figures.lib.theme import DARK, LIGHT
+from docs._figures.lib.theme import LIGHT
 from docs._tour.directions import directions
 from docs._tour.induction import induction
 from docs._tour.name_movers import name_movers
@@ -27,7 +27,10 @@ STOPS = (predictions, logit_lens, directions, heads, induction, name_movers, abl
 STYLE = """body{font:17px/1.55 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;
 color:#1c2530;background:#fff}img{width:100%}code{background:#8882;padding:.1em .3em;
 border-radius:.2em;overflow-wrap:anywhere}.taught{opacity:.75;font-size:.9em}
-@media(prefers-color-scheme:dark){body{color:#dfe5ea;background:#12181e}}"""
+@media(prefers-color-scheme:dark){body{color:#dfe5ea;background:#12181e}
+img{filter:invert(.92) hue-rotate(180deg)}}"""
+"""Style of the page. Drawing a picture costs more than some stops, so the dark page shows the light
+picture inverted; hue-rotate restores the hues."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -46,9 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"Prompt: {source.prompt!r}, {len(source.words)} tokens")
     stops = [stop(source) for stop in tqdm(STOPS, desc="the tour", unit="stop")]
     for stop in stops:
-        for suffix, palette in (("", LIGHT), (".dark", DARK)):
-            svg = render(f"tour_{stop.name}", stop.draw, palette, stop.size)
-            replace_file(chosen.out / f"{stop.name}{suffix}.svg", svg)
+        svg = render(f"tour_{stop.name}", stop.draw, LIGHT, stop.size)
+        replace_file(chosen.out / f"{stop.name}.svg", svg)
         print(f"\n{stop.title}\n  {stop.text}\n  Taught in {stop.taught_in}.")
     replace_file(chosen.out / "index.html", page(source, stops))
     print(f"\nPictures: {chosen.out / 'index.html'}")
@@ -90,10 +92,9 @@ def section(stop: Stop) -> str:
     title, text, alt, code, taught_in = map(
         html.escape, (stop.title, stop.text, stop.alt, stop.code, stop.taught_in)
     )
-    dark = f'<source srcset="{stop.name}.dark.svg" media="(prefers-color-scheme: dark)">'
     return (
-        f'<h2>{title}</h2><p>{text}</p><picture>{dark}<img src="{stop.name}.svg" alt="{alt}">'
-        f'</picture><p><code>{code}</code></p><p class="taught">Taught in {taught_in}.</p>'
+        f'<h2>{title}</h2><p>{text}</p><p><img src="{stop.name}.svg" alt="{alt}"></p>'
+        f'<p><code>{code}</code></p><p class="taught">Taught in {taught_in}.</p>'
     )
 
 

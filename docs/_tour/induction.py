@@ -51,7 +51,11 @@ def run_repeated(source: TourInput) -> RepeatedRun:
     segment = torch.cat([own, filler])
     rows = [(segment, segment), (noise, noise), (noise, segment)]
     tokens = torch.stack([torch.cat([torch.tensor([START]), *row]) for row in rows])
-    _, cache = source.model.run_with_cache(tokens, names=lambda name: name.endswith("hook_pattern"))
+    _, cache = source.model.run_with_cache(
+        tokens,
+        names=lambda name: name.endswith("hook_pattern"),
+        stop_at_layer=source.model.config.n_layers,
+    )
     scores = [
         torch.stack([prefix_matching_score(p[text, None], period, n_bos=1) for p in cache.values()])
         for text in range(len(rows))

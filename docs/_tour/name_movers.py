@@ -63,7 +63,9 @@ def measure(model: HookedTransformer, clean: IOIPrompts, counterfactuals: IOIPro
     names = [name.replace("hook_z", "hook_pattern") for name in z_names]
     last = f"blocks.{layers[-1]}.hook_resid_post"
     _, cache = model.run_with_cache(
-        torch.cat([clean.tokens, counterfactuals.tokens]), names=[*z_names, *names, last]
+        torch.cat([clean.tokens, counterfactuals.tokens]),
+        names=[*z_names, *names, last],
+        stop_at_layer=len(layers),
     )
     end = cache[last][:, -1]
     changed = torch.cat(

@@ -7,14 +7,19 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 from tokenizers import Tokenizer
 from torch import Tensor
-from tqdm import tqdm
 
 from docs._figures.lib.plotting import attention_pattern, bars, heatmap, lines
 from solutions.ch02_transformer import HookedTransformer
 from solutions.ch02_transformer.sample import generate
+from solutions.ch02_transformer.sites import Site
+from solutions.ch05_patching import Intervention, patch_sweep
+
+PARTS = ("attn", "mlp")
+"""Parts of a layer that are ablated."""
 
 
 class TourInput(NamedTuple):
@@ -80,7 +85,9 @@ def logit_lens(source: TourInput) -> Stop:
     layers = [*range(0, deepest, 3), deepest]
     names = [f"blocks.{layer}.hook_resid_post" for layer in layers]
     last = range(max(0, len(source.words) - 9), len(source.words))
-    _, cache = source.model.run_with_cache(source.tokens, names=names, positions=list(last))
+    _, cache = source.model.run_with_cache(
+        source.tokens, names=names, positions=list(last), stop_at_layer=deepest + 1
+    )
     resid = torch.cat([cache[name] for name in reversed(names)])
     best = source.model.unembed_resid(resid).softmax(dim=-1).max(dim=-1)
     guesses = [[source.tokenizer.decode([i]) for i in row] for row in best.indices.tolist()]
@@ -112,7 +119,9 @@ def logit_lens(source: TourInput) -> Stop:
 def heads(source: TourInput) -> Stop:
     """Find three heads on this prompt by where they attend."""
     _, cache = source.model.run_with_cache(
-        source.tokens, names=lambda name: name.endswith("hook_pattern")
+        source.tokens,
+        names=lambda name: name.endswith("hook_pattern"),
+        stop_at_layer=source.model.config.n_layers,
     )
     patterns = torch.stack([pattern[0] for pattern in cache.values()])
     elsewhere = patterns[:, :, -1].clone()
@@ -145,29 +154,9 @@ def heads(source: TourInput) -> Stop:
 
 @torch.no_grad()
 def ablation(source: TourInput) -> Stop:
-    """Zero-ablate each attention layer and each MLP; measure the most likely token's log-prob.
-
-    Everything before the layer is unchanged, so each run starts from the cached residual stream.
-    """
+    """Zero-ablate each attention layer and each MLP; measure the most likely token's log-prob."""
     model, layers = source.model, range(source.model.config.n_layers)
-    names = [f"blocks.{layer}.hook_resid_pre" for layer in layers]
-    logits, cache = model.run_with_cache(source.tokens, names=names)
-    clean = logits[0, -1].log_softmax(dim=-1)
-    token = int(clean.argmax())
-
-    def lost_without(part: str, layer: int) -> float:
-        with model.hooks({f"blocks.{layer}.hook_{part}_out": lambda x, _: torch.zeros_like(x)}):
-            resid = model.run_blocks(cache[names[layer]], start=layer)
-        ablated = model.unembed_resid(resid[:, -1:])[0, 0].log_softmax(dim=-1)
-        return (clean[token] - ablated[token]).item()
-
-    cost = {
-        part: [
-            lost_without(part, layer)
-            for layer in tqdm(layers, desc=f"  without each {part}", unit="layer", leave=False)
-        ]
-        for part in ("attn", "mlp")
-    }
+    token, cost = ablation_costs(model, source.tokens)
     part, layer = max(((p, i) for p in cost for i in layers), key=lambda at: cost[at[0]][at[1]])
     axis = ("ablated layer", f"log-probability lost by {source.tokenizer.decode([token])!r}")
     return Stop(
@@ -178,6 +167,28 @@ def ablation(source: TourInput) -> Stop:
         "first MLP, costs a lot without being specific to this answer: see chapter 5.",
         lambda figure: lines(figure.subplots(), layers, cost, labels=axis),
         "Two lines over layers: the log-probability lost by ablating each attention and each MLP.",
-        'model.run_with_hooks(tokens, hooks={"blocks.17.hook_attn_out": lambda x, point: 0 * x})',
-        "chapter 2, exercises 2.1 and 2.2; chapter 5, exercises 5.1 to 5.6",
+        'patch_sweep(model, tokens, [[Intervention.zero(Site("hook_attn_out", 17))]], metric)',
+        "chapter 2, exercises 2.1 and 2.2; chapter 5, exercises 5.1 to 5.8",
     )
+
+
+def ablation_costs(
+    model: HookedTransformer, tokens: Int[Tensor, "batch pos"]
+) -> tuple[int, dict[str, list[float]]]:
+    """Return the most likely next token, and the log-prob it loses by each part and layer.
+
+    The ablations run in one batch, each from its own layer on (`patch_sweep`).
+    """
+    layers = range(model.config.n_layers)
+
+    def log_probs(resid: Float[Tensor, "patch batch d_model"]) -> Float[Tensor, "patch batch d"]:
+        return model.unembed_resid(resid).log_softmax(dim=-1)
+
+    clean = log_probs(model(tokens, stop_at_layer=len(layers))[:, -1:])[0, 0]
+    token = int(clean.argmax())
+    patches = [
+        [Intervention.zero(Site(f"hook_{part}_out", layer))] for part in PARTS for layer in layers
+    ]
+    left = patch_sweep(model, tokens, patches, lambda resid: log_probs(resid)[..., token])
+    lost = (clean[token] - left[:, 0]).unflatten(0, (len(PARTS), len(layers)))
+    return token, dict(zip(PARTS, lost.tolist(), strict=True))

@@ -8,9 +8,10 @@ import torch
 
 from docs._figures.lib.plotting import render
 from docs._figures.lib.theme import LIGHT
+from docs._tour import __main__ as tour
 from docs._tour.directions import directions
 from docs._tour.induction import SHORTEST, induction, run_repeated
-from docs._tour.stops import TourInput
+from docs._tour.stops import TourInput, ablation, ablation_costs, heads, logit_lens, predictions
 from solutions.ch02_transformer import HookedTransformer, TransformerConfig
 from solutions.ch04_induction import head_scores
 
@@ -49,7 +50,7 @@ def test_a_prompt_without_words_is_drawn(source):
     assert "no whole word" in stop.text and render("stop", stop.draw, LIGHT, stop.size)
 
 
-def look_back(tokens, names):
+def look_back(tokens, names, stop_at_layer):
     """Return the patterns of two heads: head 0 attends to position 0, head 1 does induction."""
     rests = torch.zeros(*tokens.shape, tokens.shape[1])
     rests[..., 0] = 1
@@ -64,7 +65,9 @@ def look_back(tokens, names):
 
 @pytest.mark.parametrize("length", [SHORTEST + 3, 3])
 def test_the_induction_head_is_found_and_the_controls_differ(length):
-    model = SimpleNamespace(config=SimpleNamespace(d_vocab=VOCABULARY), run_with_cache=look_back)
+    model = SimpleNamespace(
+        config=SimpleNamespace(d_vocab=VOCABULARY, n_layers=1), run_with_cache=look_back
+    )
     tokenizer = SimpleNamespace(decode=lambda ids: f"x{ids[0]}")
     words = [f"x{i}" for i in range(1, length + 1)]
     source = TourInput(model, tokenizer, "", torch.arange(1, length + 1)[None], words)
@@ -77,11 +80,45 @@ def test_the_induction_head_is_found_and_the_controls_differ(length):
 
 def test_scores_are_those_of_chapter_4():
     """The code that the stop shows gives the same scores on a random model."""
-    sizes = TransformerConfig(
-        n_layers=2, d_model=8, n_heads=2, d_head=4, d_mlp=0, d_vocab=99, n_ctx=40
-    )
-    model, tokens = HookedTransformer(sizes), torch.arange(1, 13)[None]
+    model, tokens = tiny_model(), torch.arange(1, 13)[None]
     source = TourInput(model, None, "", tokens, [str(i) for i in range(12)])
     ours = run_repeated(source).scores[0]
     text = torch.cat([torch.zeros(1, 1, dtype=torch.long), tokens.repeat(1, 2)], dim=1)
     torch.testing.assert_close(ours, head_scores(model, text, period=12, n_bos=1).prefix)
+
+
+def tiny_model():
+    sizes = TransformerConfig(
+        n_layers=3, d_model=8, n_heads=2, d_head=4, d_mlp=16, d_vocab=99, n_ctx=40
+    )
+    return HookedTransformer(sizes)
+
+
+def test_ablation_costs_are_those_of_a_run_per_part():
+    model, tokens = tiny_model(), torch.arange(1, 7)[None]
+    token, actual = ablation_costs(model, tokens)
+    clean = model(tokens)[0, -1].log_softmax(dim=-1)
+    assert token == clean.argmax()
+    for part in ("attn", "mlp"):
+        hooks = [{f"blocks.{layer}.hook_{part}_out": lambda x, _: 0 * x} for layer in range(3)]
+        runs = [model.run_with_hooks(tokens, hooks=one)[0, -1].log_softmax(dim=-1) for one in hooks]
+        expected = torch.stack([clean[token] - run[token] for run in runs])
+        torch.testing.assert_close(torch.tensor(actual[part]), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_every_stop_is_drawn_once(monkeypatch, tmp_path, capsys):
+    words = [f"w{i}" for i in range(6)]
+    tokenizer = SimpleNamespace(decode=lambda ids: " ".join(f"w{i}" for i in ids))
+    source = TourInput(tiny_model(), tokenizer, "prompt", torch.arange(6)[None], words)
+    drawn = []
+    original = tour.render
+    monkeypatch.setattr(tour, "render", lambda *of: drawn.append(of[0]) or original(*of))
+    monkeypatch.setattr(tour, "load_input", lambda prompt: source)
+    monkeypatch.setattr(tour, "STOPS", (predictions, logit_lens, heads, ablation))
+    assert tour.main(["--out", str(tmp_path)]) == 0
+    names = ["predictions", "logit_lens", "heads", "ablation"]
+    assert drawn == [f"tour_{name}" for name in names]
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    pictures = re.findall(r'<img src="(.+?)"', page)
+    assert pictures == [f"{name}.svg" for name in names]
+    assert {path.name for path in tmp_path.iterdir()} == {"index.html", *pictures}
