@@ -281,12 +281,12 @@ def project(
 
 
 def rotary_attention(config: TransformerConfig, layer: int) -> Attention:
-    """Build attention with rotary embeddings; all layers are alike."""
+    """Build attention with rotary embeddings, the same for every layer."""
     del layer
     return Attention(config, rotate=Rotary(config))
 
 
 def plain_attention(config: TransformerConfig, layer: int) -> Attention:
-    """Build attention without rotary embeddings; all layers are alike."""
+    """Build attention without rotary embeddings, the same for every layer."""
     del layer
     return Attention(config)
