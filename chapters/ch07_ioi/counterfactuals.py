@@ -8,7 +8,8 @@ S2 carries two signals about the subject to the later heads: *which name* it is 
 - `name_corruption`: each signal kept, inverted or randomised, in all combinations.
 - `swap_names`: IO and subject exchanged everywhere, the answer too.
 
-A prompt and its copy with swapped names are one draw; `mirror_pairs` finds them.
+A prompt and its copy with swapped names are not independent: they count as one sample, a mirror
+pair. `mirror_pairs` finds the pairs.
 
 Corrupted prompts keep the positions, the template and the scored names of their source, except in
 `swap_names`. Axes: batch, n_names.
@@ -110,9 +111,10 @@ def swap_names(prompts: IOIPrompts) -> IOIPrompts:
 def mirror_pairs(prompts: IOIPrompts) -> Int[Tensor, " batch"]:
     """Find pairs of a prompt and its copy with swapped names, numbered by first appearance.
 
-    The two are one draw: they have the same sentence and the same two names, and what the model
-    prefers about one name raises a metric in the one and lowers it in the other. So resample, and
-    compute standard errors, over pairs (`average_pairs`). A prompt without a copy is a pair alone.
+    The two prompts of a pair are not independent: they have the same sentence and the same names,
+    and a preference of the model for one name raises the metric of one prompt and lowers that of
+    the other. So resample, and compute standard errors, over pairs (`average_pairs`). A prompt
+    without a copy is a pair of its own.
     """
     where = prompts.positions
     places = torch.stack([where.io, where.s1, where.s2], dim=1)  # [batch, 3]

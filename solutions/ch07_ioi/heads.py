@@ -86,7 +86,7 @@ def path_effects(
 def average_pairs(
     values: Float[Tensor, "*any batch"], pair: Int[Tensor, " batch"]
 ) -> Float[Tensor, "*any pair"]:
-    """Average the prompts of each mirror pair, which are one draw.
+    """Average the values of the two prompts of each mirror pair, which count as one sample.
 
     pair: the pair of each prompt, from `mirror_pairs`.
     """
