@@ -10,10 +10,10 @@
 
 A head with a significant effect that attends to none of these positions is "unexplained".
 
-An effect is significant if it is large, and `min_z` standard errors over mirror pairs from 0, with
-MLPs recomputed or with MLPs frozen. With frozen MLPs only the path through the residual stream
-counts. With recomputed MLPs the paths through MLPs count too, and their effect can vary so much
-between prompts that a head of a known class is not significant.
+An effect is significant if it is large, and at least `min_z` standard errors (over mirror pairs)
+from 0, with MLPs recomputed or with MLPs frozen. With frozen MLPs only the path through the
+residual stream counts. With recomputed MLPs the paths through MLPs count too, and their effect can
+vary so much between prompts that a head of a known class is not significant.
 
 Source: Wang et al. 2022, "Interpretability in the Wild", section 3.
 Differs: subject suppressors are a class of ours; keys as well as values are receivers in 3; the
