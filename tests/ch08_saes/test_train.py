@@ -87,6 +87,16 @@ def test_the_pass_before_the_update_is_returned(train, vanilla):
     assert_close(actual, expected, "The loss that is returned is that before the update.")
 
 
+@pytest.mark.project
+def test_active_tokens_are_counted_per_latent(train):
+    for rows in (1, 63, 64, 200):
+        acts = normal(rows, 5, seed=rows).relu()
+        expected = [float(sum(row[i] > 0 for row in acts)) for i in range(5)]
+        actual = train.count_active(acts)
+        check(train.count_active, acts, expected=torch.tensor(expected), claim=f"{rows} rows")
+        assert not actual.requires_grad
+
+
 @pytest.fixture
 def schedule(train):
     def schedule(steps, **phases):
