@@ -39,7 +39,7 @@ class Fidelity(NamedTuple):
 
     @property
     def recovered_from_zero(self) -> float:
-        """Share of the loss that zero ablation adds and the SAE does not; NaN if it adds none."""
+        """Share of the loss added by zero ablation that the SAE avoids; NaN if ablation adds none."""
         return _share(self.clean, self.spliced, self.zero)
 
     @property

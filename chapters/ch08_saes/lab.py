@@ -94,7 +94,7 @@ HOOK = "blocks.1.hook_resid_post"
 
 
 def windows(split, limit):
-    """Cut documents into texts of 64 tokens, each after the token that starts a document."""
+    """Cut documents into texts of 64 tokens: the start-of-document token, then text."""
     texts = []
     for document in excerpt(split):
         ids = tokenizer.encode(document.text).ids[: 63 * limit]
