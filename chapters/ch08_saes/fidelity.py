@@ -39,7 +39,7 @@ class Fidelity(NamedTuple):
 
     @property
     def recovered_from_zero(self) -> float:
-        """Share of the loss added by zero ablation that the SAE avoids; NaN if ablation adds none."""
+        """Share of zero ablation's added loss that the SAE avoids; NaN if none is added."""
         return _share(self.clean, self.spliced, self.zero)
 
     @property
