@@ -88,7 +88,8 @@ def test_tokens_in_pieces_give_the_logits_of_all_at_once(model, config, family, 
     whole = build(model, config, family, seed)
     logits, past, pieces = whole(TOKENS), model.KVCache(4), []
     for start, end in [(0, 1), (1, 2), (2, 5)]:
-        assert past.length == start, f"Expected a past of length {start}, got {past.length}."
+        lengths = [layer.length for layer in past.layers]
+        assert lengths == [start] * 4, f"Expected {start} tokens in each layer, got {lengths}."
         pieces.append(whole(TOKENS[:, start:end], past=past))
     claim = "With a KV cache, tokens in pieces of 1, 1 and 3 must give the logits of all at once."
     assert_close(torch.cat(pieces, dim=1), logits, claim)

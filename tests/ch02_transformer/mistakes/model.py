@@ -132,7 +132,7 @@ HOOKEDTRANSFORMER_RUN_BLOCKS = mistakes(
         "got past.layers[0]": {
             "for layer in range(start, stop):\n    resid = self.blocks[layer](resid, None if past is None else past.layers[layer])": "layers = past.layers if past else self.blocks\nfor block, layer in zip(self.blocks[start:stop], layers):\n    resid = block(resid, layer if past else None)"
         },
-        "Expected a past of length": {
+        "tokens in each layer": {
             "None if past is None else past": "None if not past or not past.length else past"
         },
         "Every weight must have a gradient": {"(resid, None": "(resid.detach(), None"},
