@@ -113,7 +113,8 @@ def test_kl_weights_log_ratios_by_the_clean_run(metrics, shape):
 
 @exercise("5.3")
 def test_kl_on_odd_inputs(metrics):
-    check_odd(metrics.kl_divergence, divergence, two_logits, skip="nan", prompts=4, tokens=7)
+    skip = "nan tiny"  # tiny: a divergence of 1e-14 is a sum of terms of size 2
+    check_odd(metrics.kl_divergence, divergence, two_logits, skip, prompts=4, tokens=7)
 
 
 @exercise("5.3")
