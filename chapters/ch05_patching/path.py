@@ -25,7 +25,7 @@ from torch import Tensor
 from ..ch00_looking.checks import check_finite
 from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.norms import at_least_float32
-from ..ch02_transformer.padding import Mask
+from ..ch02_transformer.padding import PaddedPrompts
 from ..ch02_transformer.sites import Site
 from .activation import cache_sites, check_kv_cache_exact, check_pair
 from .interventions import Intervention, Runs
@@ -76,32 +76,32 @@ class PathRuns(NamedTuple):
 
 def path_patch(
     model: HookedTransformer,
-    clean: Int[Tensor, "batch pos"],
+    clean: Int[Tensor, "batch pos"] | PaddedPrompts,
     corrupted: Int[Tensor, "batch pos"],
     senders: Sequence[Sequence[Site]],
     receivers: Sequence[Site],
     metric: ResidMetric,
     *,
     mlps: MLPs = "recomputed",
-    mask: Mask | None = None,
 ) -> Float[Tensor, "sender batch"]:
     """Compute a metric of the clean run with the paths from each sender to the receivers corrupted.
 
+    clean: tokens, or tokens with a mask, which then holds for the corrupted prompts too.
     senders: each a list of sites that are patched together, usually one head's z; the embedding is
     `Site("hook_resid_pre", 0)`. receivers: all of them receive at once; none means the logits.
-    mask: True for tokens, False for padding, in clean and corrupted prompts.
 
     Raises: ValueError for prompts that cannot be patched into each other, sites outside of blocks,
         or a model that cannot run from a KV cache; KeyError for an unknown hook point.
     """
-    check_pair(clean, corrupted)
+    tokens, mask = clean if isinstance(clean, PaddedPrompts) else (clean, None)
+    check_pair(tokens, corrupted)
     patches = [[Intervention.patch(site, "corrupted") for site in sites] for sites in senders]
     check_patches(model, [*patches, *([Intervention.zero(site)] for site in receivers)])
     sent = cache_sites(model, corrupted, [site for sites in senders for site in sites], mask)
     with torch.no_grad():
-        _, frozen = model.run_with_cache(clean, names=frozen_hook_names(model, mlps), mask=mask)
+        _, frozen = model.run_with_cache(tokens, names=frozen_hook_names(model, mlps), mask=mask)
     runs = PathRuns({"corrupted": sent}, frozen)
-    return run_paths(model, cache_prompt(model, clean, mask), patches, receivers, metric, runs)
+    return run_paths(model, cache_prompt(model, tokens, mask), patches, receivers, metric, runs)
 
 
 @torch.no_grad()

@@ -71,16 +71,16 @@ def test_sweeps_of_padded_prompts(built, impl, padding, activation, metrics, sit
 @pytest.mark.parametrize("side", ["left", "right"])
 @pytest.mark.parametrize("receiving", [False, True])
 def test_paths_of_padded_prompts(built, padding, path, metrics, Site, side, receiving):
-    clean, mask = padding.pad_prompts(CLEAN, side)
-    corrupted, _ = padding.pad_prompts(CORRUPTED, side)
+    clean = padding.pad_prompts(CLEAN, side)
+    corrupted, mask = padding.pad_prompts(CORRUPTED, side)
 
-    def effects(clean, corrupted, i, at, mask=None):
+    def effects(clean, corrupted, i, at):
         senders = [[Site("attn.hook_z", 0, head=h, position=at(-1))] for h in range(3)]
         receivers = [Site("attn.hook_q", 1, head=2, position=at(-1))] * receiving
         metric = metrics.logit_diff_from_resid(built, ANSWER[i], WRONG[i])
-        return path.path_patch(built, clean, corrupted, senders, receivers, metric, mask=mask)
+        return path.path_patch(built, clean, corrupted, senders, receivers, metric)
 
-    actual = effects(clean, corrupted, slice(None), lambda n: rows(n, mask), mask)
+    actual = effects(clean, corrupted, slice(None), lambda n: rows(n, mask))
     for i in range(3):
         expected = effects(*alone(i), slice(i, i + 1), lambda n: n)[:, 0]
         assert_close(actual[:, i], expected, f"The effects in prompt {i} are not its own.")
