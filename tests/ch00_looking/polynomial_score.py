@@ -11,12 +11,14 @@ BATCH, POS, WIDTH = 3, 4, 2
 class PolynomialScore:
     """u + u^2 / 2 + u^3 / 3 with u = sum(w * x), plus sum(c * x^3), for each example.
 
-    The powers of u couple all positions of an example; the cubes differ from entry to entry.
+    The powers of u couple all positions of an example; the cubes differ from entry to entry. Each
+    example of the batch has a factor of its own, as a score that compares with its answer.
     """
 
     def __init__(self, seed: int, cubic: bool = True):
         self.w, self.c = normal(POS, WIDTH, seed=seed), normal(POS, WIDTH, seed=seed + 50)
         self.scale = nn.Parameter(torch.ones((), dtype=torch.float64))
+        self.factors = torch.arange(1, BATCH + 1, dtype=torch.float64)
         if not cubic:
             self.c = torch.zeros_like(self.c)
         self.third = 1.0 if cubic else 0.0
@@ -24,12 +26,13 @@ class PolynomialScore:
     def __call__(self, x: Tensor) -> Tensor:
         u = (self.w * x).sum((1, 2))
         powers = u + u**2 / 2 + self.third * u**3 / 3
-        return self.scale * (powers + (self.c * x**3).sum((1, 2)))
+        return self.scale * self.factors * (powers + (self.c * x**3).sum((1, 2)))
 
     def gradient(self, x: Tensor) -> Tensor:
         """The gradient with respect to x, by hand."""
         u = (self.w * x).sum((1, 2))[:, None, None]
-        return (1 + u + self.third * u**2) * self.w + 3 * self.c * x**2
+        gradient = (1 + u + self.third * u**2) * self.w + 3 * self.c * x**2
+        return self.factors[:, None, None] * gradient
 
 
 def embedded(seed: int) -> Tensor:

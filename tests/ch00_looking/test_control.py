@@ -76,6 +76,18 @@ def test_a_control_label_is_independent_of_the_types_own(probe):
 
 
 @exercise("0.9")
+@pytest.mark.parametrize("last", [1, 50])
+def test_control_labels_are_drawn_with_replacement(probe, last):
+    types, labels, generator = torch.tensor([0, last]), torch.tensor([0, 1]), new(9)
+    drawn = [probe.control_labels(types, labels, generator).unique() for _ in range(200)]
+    share = sum(len(one) == 1 for one in drawn) / 200
+    assert abs(share - 0.5) < 0.15, (
+        f"Two examples, of the types 0 and {last}, have the labels 0 and 1. Each type draws from "
+        f"both labels, so they get the same one half of the time; here {100 * share:.0f} %."
+    )
+
+
+@exercise("0.9")
 def test_the_generator_decides_the_control_labels(probe):
     types, labels = draw_task(5)
     one, same = (probe.control_labels(types, labels, new(6)) for _ in range(2))

@@ -43,6 +43,12 @@ CONTROL = mistakes(
         "Is the label a fixed function of the type? Draw it with the generator.": (
             "found = labels.unique()\nreturn found[types % len(found)]"
         ),
+        "Are labels drawn without replacement? Each type's label is drawn from all examples.": [
+            "order = torch.randperm(len(labels), generator=generator)\n"
+            "return labels[order[: int(types.max()) + 1]][types]",
+            KINDS + "order = torch.randperm(len(labels), generator=generator)\n"
+            "return labels[order[: len(kinds)]][place]",
+        ],
         "Is the generator seeded inside?": f"generator.manual_seed(0)\nreturn labels[{DRAW}][types]",
     },
     unnamed={

@@ -35,6 +35,10 @@ INPUT = mistakes(
         "Is it summed over d_model and expanded? Every entry has its own.": (
             GRADIENT + "return gradient.sum(-1, keepdim=True).expand_as(gradient)"
         ),
+        "Is each review scored alone? A score may hold an answer for each: pass it the batch.": """
+            rows = [one.detach().requires_grad_() for one in embedded.split(1)]
+            return torch.cat([torch.autograd.grad(score(one).sum(), one)[0] for one in rows])
+        """,
         "Is it averaged over the batch? Each example has its own.": (
             GRADIENT + "return gradient.mean(0, keepdim=True).expand_as(gradient)"
         ),
