@@ -40,6 +40,7 @@ EQUIVALENTS: list[tuple[str, str, str]] = [
     ),
     ("nan_to_num", "1.5", "A NaN in the data reaches the weights, whatever is returned."),
     ("nan_to_num", "1.13", "A neuron without a finite sum of weights represents 0 features."),
+    ("float", "7.5", "Float32 holds 0 and 1."),
     ("float", "1.1 1.2", "Draws in float32 are random enough."),
     ("float", "0.4", "Shares of counts: float32 holds seven digits of them."),
     (
@@ -57,6 +58,7 @@ EQUIVALENTS: list[tuple[str, str, str]] = [
         "2.1 2.3 2.18 3.11 4.5 4.6",
         "Scores and probabilities of order 1, or a value that a hook passes on as it is.",
     ),
+    ("nan_to_num", "2.6", "A product with one-hot rows is right, and spreads every NaN."),
     ("first for all", "2.6", "Every sequence gets the same vectors of the positions."),
     ("off by one", "2.6", "Every sequence gets the same vectors of the positions."),
     (

@@ -13,7 +13,17 @@ import torch
 from torch import Tensor
 
 from .evidence import same
-from .values import bare, floats, generator_copy, is_float, mapped, modules, strided, tensors
+from .values import (
+    bare,
+    floats,
+    generator_copy,
+    has_functions,
+    is_float,
+    mapped,
+    modules,
+    strided,
+    tensors,
+)
 
 OF_DATA = ("batch", "pos")
 """Axes that no weight has."""
@@ -84,6 +94,8 @@ class Repeats:
 
     def ones(self) -> Iterator[str]:
         """Each axis that the signature names, cut to its first entry; the shape alone is judged."""
+        if modules(self.arguments) and has_functions(self.arguments):
+            return  # a metric of a model knows its number of prompts
         named = dict.fromkeys(name for names in self._axes().values() for name in names)
         has_weights = bool(modules(self.arguments))  # an axis of 1 next to theirs would broadcast
         for axis in [name for name in named if name in OF_DATA or not has_weights]:
@@ -156,6 +168,8 @@ class Repeats:
         try:
             self._run(rounded)
         except Exception as error:
+            if "not implemented for" in str(error):  # such as torch's decompositions
+                return
             yield f"{{}} raises {type(error).__name__} in bfloat16: {str(error)[:200]}"
 
 

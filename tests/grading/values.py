@@ -62,6 +62,13 @@ def modules(value: Any) -> list[nn.Module]:
     return [x for part in parts(value) for x in modules(part)]
 
 
+def has_functions(value: Any) -> bool:
+    """Whether a value holds a function other than a module."""
+    if isinstance(value, nn.Module | type):
+        return False
+    return callable(value) or any(map(has_functions, parts(value)))
+
+
 def is_at_rest(module: nn.Module) -> bool:
     """Whether a module is small, and no hook of it would notice another call."""
     size = sum(parameter.numel() for parameter in module.parameters())
