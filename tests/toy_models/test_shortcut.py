@@ -77,4 +77,5 @@ def test_the_recipe_writes_a_toys_files(tmp_path, monkeypatch, capsys):
     )
     recipe.main(["--out", str(tmp_path), "--seed", "7"])
     assert "| flips: mark |" in capsys.readouterr().out
-    assert {path.name for path in tmp_path.iterdir()} == {"config.json", "model.safetensors"}
+    expected = {"config.json", "model.safetensors", "run.json"}
+    assert {path.name for path in tmp_path.iterdir()} == expected
