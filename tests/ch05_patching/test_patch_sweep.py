@@ -206,3 +206,21 @@ def test_rounding_does_not_raise(impl, build, family, dtype, size):
     model.to(dtype)
     patches = [patching_reference.patch(impl, [change("attn.hook_z", 1, 3, (4,), 1)])]
     activation.check_kv_cache_exact(model, sweep.cache_prompt(model, CLEAN), patches)
+
+
+def test_more_patches_need_no_more_walks_over_modules(impl, build, monkeypatch):
+    model, walks, counts = build("gpt2"), [], []
+    modules, sweep = type(model).named_modules, impl("ch05_patching.activation").patch_sweep
+
+    def counted(self, *arguments):
+        walks.append(self)
+        return modules(self, *arguments)
+
+    monkeypatch.setattr(type(model), "named_modules", counted)
+    for heads in ([0], range(6)):
+        changes = [change("attn.hook_z", 1, head, (4,), seed=1) for head in heads]
+        patches = [patching_reference.patch(impl, [one]) for one in changes]
+        sweep(model, CLEAN, patches, patching_reference.all_logits_metric(model))
+        counts.append(len(walks))
+        walks.clear()
+    assert counts[0] == counts[1], f"1 and 6 patches walk over all modules {counts} times."
