@@ -99,9 +99,12 @@ def test_an_mlp_probe_learns_an_exclusive_or(probe):
     labels = torch.tensor([0, 1, 1, 0])
     fitted = probe.MLPProbe(2, 16)
     before = [weight.detach().clone() for weight in fitted.parameters()]
-    losses = probe.fit_probe(fitted, acts, labels, steps=150, lr=0.05, weight_decay=0.0)
+    losses = probe.fit_probe(fitted, acts, labels, steps=150, lr=0.1, weight_decay=0.0)
     same = [n for n, w in enumerate(fitted.parameters()) if torch.equal(w, before[n])]
     assert not same, f"Of 4 parameters of an MLP probe {same} never changed: train every one."
+    assert len(losses) == 150, (
+        f"150 steps give 150 losses, also once the loss is small; got {len(losses)}."
+    )
     assert losses[-1] < 0.1 and torch.equal(fitted(acts).argmax(-1), labels), (
         "150 steps suffice for an MLP probe to learn an exclusive or, with a loss below .1 nats; "
         f"the loss is still {losses[-1]:.3g}."

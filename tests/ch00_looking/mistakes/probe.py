@@ -101,6 +101,7 @@ FIT = mistakes(
         ],
         "hold a gradient: a probe": answer(first="pass"),
         "`acts` is edited in place": answer(first="acts = acts.detach(); acts -= acts.mean(0)"),
+        "also once the loss is small": answer(loop=f"{LOOP}\n    if loss < 0.01: return losses"),
         "also where the loss goes up": answer(
             end="up = [k for k in range(1, len(losses)) if losses[k] > losses[k - 1]]\n"
             "losses = losses[: up[0] + 1] if up else losses"
