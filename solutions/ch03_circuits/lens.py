@@ -59,7 +59,9 @@ def kl_divergence(
     guess, final = at_least_float32(guess), at_least_float32(final)
     # exercise 3.6
     expected = final.log_softmax(dim=-1)
-    return (expected.exp() * (expected - guess.log_softmax(dim=-1))).sum(dim=-1)
+    weights, ratios = expected.exp(), expected - guess.log_softmax(dim=-1)
+    # A token of probability 0 contributes 0, but 0 times an infinite log-ratio is NaN.
+    return (weights * ratios.where(weights > 0, 0.0)).sum(dim=-1)
 
 
 class TunedLens(nn.Module):

@@ -97,6 +97,11 @@ DIVERGENCE = mistakes(
         "Does the softmax run over the first axis? The vocabulary is the last.": (
             LOGS.replace("dim=-1", "dim=0") + "return (f.exp() * (f - g)).sum(-1)"
         ),
+        "Is 0 multiplied by an infinite log-ratio? A token of probability 0 contributes 0.": [
+            LOGS + "return (f.exp() * (f - g)).sum(-1)",
+            LOGS + "kl_div = torch.nn.functional.kl_div\n"
+            "return kl_div(g, f, reduction='none', log_target=True).sum(-1)",
+        ],
         "Is the logarithm taken of a softmax that is zero? Use log_softmax.": """
             p, q = final.softmax(-1), guess.softmax(-1)
             return (p * (p.log() - q.log())).sum(-1)
@@ -122,12 +127,13 @@ RIGHT = [
         "kl_divergence",
         {
             "torch's own": LOGS + "kl_div = torch.nn.functional.kl_div\n"
-            "return kl_div(g, f, reduction='none', log_target=True).sum(-1)",
+            "terms = kl_div(g, f, reduction='none', log_target=True)\n"
+            "return terms.masked_fill(f.exp() == 0, 0.0).sum(-1)",
             "cross-entropy minus entropy": """
             p = final.softmax(dim=-1)
             shifted = guess - guess.logsumexp(dim=-1, keepdim=True)
-            entropy = -(p * (final - final.logsumexp(dim=-1, keepdim=True))).sum(-1)
-            return -(p * shifted).sum(-1) - entropy
+            entropy = torch.special.entr(p).sum(-1)
+            return -torch.where(p > 0, p * shifted, 0.0).sum(-1) - entropy
             """,
         },
     ),
