@@ -21,10 +21,12 @@ from .peers import peers
 from .rows import ROWS, Bench, Row
 from .sae_steps import saes
 from .scoring import scoring
+from .sparse_sae_steps import sparse_saes
 
 GROUPS = {
     **ROWS,
     "saes": saes,
+    "sparse-saes": sparse_saes,
     "scoring": scoring,
     "patching": patching,
     "peers": peers,

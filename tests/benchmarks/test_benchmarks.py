@@ -39,7 +39,7 @@ def model():
 
 def test_the_table_is_printed_and_the_file_written(tmp_path, capsys):
     path = tmp_path / "results.json"
-    chosen = ["forward", "caching", "attention", "generation", "toys", "saes"]
+    chosen = ["forward", "caching", "attention", "generation", "toys", "saes", "sparse-saes"]
     rows = benchmarks.main(["--only", *chosen, "--repeats", "2", "--json", str(path)], TINY)
     assert all(row.timing is not None and row.timing.ratio > 0 for row in rows)
     written = json.loads(path.read_text(encoding="utf-8"))["rows"]

@@ -46,6 +46,12 @@ SPARED = {
     "8.3": "arguments again strided ones",  # in place, by its docstring; copies have no gradient
     "8.6": "nan",  # NaN is not zero, so it counts as active
     "8.19": "again strided ones nan half",  # trains for a second; its own graders repeat it
+    "9.2": "nan",  # without dead latents the loss is zero, whatever the residual
+    "9.7": "nan",  # where(z > threshold, z, 0) is right
+    "9.8": "nan",
+    "9.13": "nan",  # NaN does not exceed a threshold, so it does not count
+    "9.15": "nan",  # NaN is not active
+    "9.17": "again strided ones nan half",  # a thousand fits
 }
 """Exercise -> what it does not promise."""
 

@@ -1,0 +1,167 @@
+"""Compute with the active latents alone: the fast path of SAEs that select their latents.
+
+An SAE of 6,144 latents of which 32 are active multiplies, in its decoder and in both weight
+gradients, almost only zeros. Only the encoder has to touch every latent, since it decides which
+ones are largest. Everything else is a sum over the active entries (token, latent):
+
+    x_hat[token]  = sum over the latents active there of acts * W_dec[latent]
+    dW_dec[latent] = sum over the tokens at which it is active of acts * d_x_hat[token]
+
+Both are weighted sums of rows, one sum per token or per latent: the operation of `embedding_bag`,
+which never makes the table [entries, d_in]. For the second, the entries are sorted by latent.
+`index_add_` gives the same numbers many times slower on a CPU.
+Axes: entry (active pairs of token and latent, ordered by token), token, d_in, d_sae.
+"""
+
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+Weights = Float[Tensor, " entry"]
+
+
+class LatentOrder(NamedTuple):
+    """The entries in the order of their latents."""
+
+    order: Int[Tensor, " entry"]
+    """Place of each entry among the entries ordered by token."""
+    starts: Int[Tensor, " d_sae"]
+    """Place of the first entry of each latent in this order."""
+
+
+class ActiveEntries:
+    """Which latents are active at which token.
+
+    Entries are ordered by token. A latent that is active nowhere has an empty sum, which is zero.
+    """
+
+    def __init__(
+        self, token: Int[Tensor, " entry"], latent: Int[Tensor, " entry"], n_tokens: int, d_sae: int
+    ) -> None:
+        self.token, self.latent = token, latent
+        self.n_tokens, self.d_sae = n_tokens, d_sae
+
+    @cached_property
+    def token_starts(self) -> Int[Tensor, " token"]:
+        """Compute the place of the first entry of each token."""
+        return starts_of(self.token, self.n_tokens)
+
+    @cached_property
+    def by_latent(self) -> LatentOrder:
+        """Sort the entries by latent, once for all gradients of a step."""
+        # exercise 9.4
+        return LatentOrder(self.latent.argsort(stable=True), starts_of(self.latent, self.d_sae))
+
+    def sum_per_token(
+        self, weights: Weights, rows: Float[Tensor, "d_sae d"]
+    ) -> Float[Tensor, "token d"]:
+        """Sum, for each token, the rows of its active latents, each times the entry's weight."""
+        # exercise 9.4
+        return F.embedding_bag(
+            self.latent, rows, self.token_starts, mode="sum", per_sample_weights=weights
+        )
+
+    def sum_per_latent(
+        self, weights: Weights, rows: Float[Tensor, "token d"]
+    ) -> Float[Tensor, "d_sae d"]:
+        """Sum, for each latent, the rows of the tokens at which it is active, times the weight."""
+        # exercise 9.4
+        order, starts = self.by_latent
+        return F.embedding_bag(
+            self.token[order], rows, starts, mode="sum", per_sample_weights=weights[order]
+        )
+
+
+def starts_of(index: Int[Tensor, " entry"], n: int) -> Int[Tensor, " n"]:
+    """Compute where each value from 0 to n - 1 starts among the sorted indices."""
+    counts = index.bincount(minlength=n)
+    return counts.cumsum(0) - counts
+
+
+class SparseEncode(torch.autograd.Function):
+    """Pre-activations at the active entries, with gradients of these entries alone.
+
+    `centered` is x - b_dec without a graph, and `pre_acts` the dense product with W_enc, computed
+    before; no gradient flows to x.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        centered: Float[Tensor, "token d_in"],
+        b_dec: Float[Tensor, " d_in"],  # noqa: ARG004 (an input, so that it gets a gradient)
+        W_enc: Float[Tensor, "d_in d_sae"],
+        b_enc: Float[Tensor, " d_sae"],  # noqa: ARG004
+        pre_acts: Float[Tensor, "token d_sae"],
+        entries: ActiveEntries,
+    ) -> Weights:
+        """Select the entries."""
+        ctx.save_for_backward(centered, W_enc)
+        ctx.entries = entries
+        return pre_acts[entries.token, entries.latent]
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        """Compute the gradients of b_dec, W_enc and b_enc."""
+        centered, W_enc = ctx.saved_tensors
+        entries: ActiveEntries = ctx.entries
+        (grad,) = grads
+        # exercise 9.5
+        d_W_enc = entries.sum_per_latent(grad, centered).T
+        d_b_enc = torch.zeros_like(W_enc[0]).index_add_(0, entries.latent, grad)
+        d_b_dec = -W_enc @ d_b_enc  # every token's x has b_dec subtracted
+        return None, d_b_dec, d_W_enc, d_b_enc, None, None
+
+
+class SparseDecode(torch.autograd.Function):
+    """The sum of decoder rows per token, without the decoder's bias."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, acts: Weights, W_dec: Float[Tensor, "d_sae d_in"], entries: ActiveEntries
+    ) -> Float[Tensor, "token d_in"]:
+        """Sum the rows."""
+        ctx.save_for_backward(acts, W_dec)
+        ctx.entries = entries
+        return entries.sum_per_token(acts, W_dec)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        """Compute the gradients of acts and W_dec."""
+        acts, W_dec = ctx.saved_tensors
+        entries: ActiveEntries = ctx.entries
+        grad = grads[0].contiguous()
+        # exercise 9.5
+        with torch.enable_grad():  # embedding_bag's own gradient of its weights
+            leaf = acts.detach().requires_grad_()
+            (d_acts,) = torch.autograd.grad(entries.sum_per_token(leaf, W_dec), leaf, grad)
+        return d_acts, entries.sum_per_latent(acts, grad), None
+
+
+def largest_per_token(pre_acts: Float[Tensor, "token d_sae"], k: int) -> ActiveEntries:
+    """Select the k largest entries of each token."""
+    n_tokens, d_sae = pre_acts.shape
+    latent = pre_acts.topk(k, dim=-1, sorted=False).indices.flatten()
+    token = torch.arange(n_tokens, device=pre_acts.device).repeat_interleave(k)
+    return ActiveEntries(token, latent, n_tokens, d_sae)
+
+
+def largest_in_batch(pre_acts: Float[Tensor, "token d_sae"], n: int) -> ActiveEntries:
+    """Select the n largest entries of the whole batch.
+
+    A partial sort of all entries is slow. The n-th largest of a sample of them, with a margin,
+    leaves few candidates; where it leaves too few, all entries are candidates.
+    """
+    n_tokens, d_sae = pre_acts.shape
+    flat = pre_acts.flatten()
+    sample = flat[:: max(1, len(flat) // 100_000)]
+    wanted = min(len(sample), int(1.1 * n * len(sample) / len(flat)) + 50)
+    candidates = (flat >= sample.topk(wanted).values[-1]).nonzero().squeeze(1)
+    if len(candidates) < n:
+        candidates = torch.arange(len(flat), device=flat.device)
+    chosen = candidates[flat[candidates].topk(n, sorted=False).indices].sort().values
+    return ActiveEntries(chosen // d_sae, chosen % d_sae, n_tokens, d_sae)

@@ -1,0 +1,55 @@
+"""A TopK SAE from an empty file: one function, without any class of this course.
+
+Axes: batch (tokens), d_in, d_sae.
+Source: Gao et al. 2024, "Scaling and evaluating sparse autoencoders".
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+class Dictionary(NamedTuple):
+    """The weights of an SAE."""
+
+    W_enc: Float[Tensor, "d_in d_sae"]
+    """Encoder."""
+    b_enc: Float[Tensor, " d_sae"]
+    """Its bias."""
+    W_dec: Float[Tensor, "d_sae d_in"]
+    """Decoder, with unit rows."""
+    b_dec: Float[Tensor, " d_in"]
+    """Its bias, which the encoder subtracts."""
+
+
+def fit_topk_sae(
+    batches: Iterable[Float[Tensor, "batch d_in"]], d_sae: int, k: int, lr: float = 3e-3
+) -> Dictionary:
+    """Train a TopK SAE with one step per batch; return its weights, without a graph.
+
+    acts = the k largest of (x - b_dec) @ W_enc + b_enc, after ReLU; x_hat = acts @ W_dec + b_dec.
+    """
+    # exercise 9.18
+    generator = torch.Generator().manual_seed(0)
+    weights: list[Tensor] = []
+    optimizer = None
+    for x in batches:
+        if optimizer is None:
+            rows = torch.randn(d_sae, x.shape[1], generator=generator).to(x)
+            rows /= rows.norm(dim=1, keepdim=True)
+            start = [rows.T.clone(), x.new_zeros(d_sae), rows.clone(), x.mean(dim=0)]
+            weights = [w.contiguous().requires_grad_() for w in start]
+            optimizer = torch.optim.Adam(weights, lr=lr)
+        W_enc, b_enc, W_dec, b_dec = weights
+        values, indices = ((x - b_dec) @ W_enc + b_enc).topk(k, dim=1)
+        acts = torch.zeros(len(x), d_sae).to(x).scatter(1, indices, values.relu())
+        loss = (x - acts @ W_dec - b_dec).square().sum(dim=1).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        with torch.no_grad():
+            W_dec /= W_dec.norm(dim=1, keepdim=True)
+    return Dictionary(*(w.detach() for w in weights))

@@ -1,0 +1,1 @@
+"""Known mistakes of chapter 9, and right answers written another way."""

@@ -1,0 +1,357 @@
+"""Mistakes in TopK (9.1-9.3), active entries (9.4, 9.5) and BatchTopK (9.6, 9.7)."""
+
+from tests.grading.mistakes import mistakes, right_answers
+
+TOP = "values, indices = pre_acts.topk(k, dim=-1)\n"
+SCATTER = "return torch.zeros_like(pre_acts).scatter(-1, indices, values.relu())"
+KEEP = mistakes(
+    "9.1",
+    "keep_largest",
+    {
+        "Is ReLU missing? A negative entry is not active, even if it is among the largest.": (
+            TOP + "return torch.zeros_like(pre_acts).scatter(-1, indices, values)"
+        ),
+        "Are the largest absolute values kept? Negative entries are never active.": (
+            "indices = pre_acts.abs().topk(k, dim=-1).indices\n"
+            "values = pre_acts.gather(-1, indices)\n" + SCATTER
+        ),
+        "Are the k largest taken over the batch axis? Each token has its own.": (
+            "values, indices = pre_acts.topk(min(k, len(pre_acts)), dim=0)\n"
+            "return torch.zeros_like(pre_acts).scatter(0, indices, values.relu())"
+        ),
+        "Are the k smallest kept?": (
+            "values, indices = pre_acts.topk(k, dim=-1, largest=False)\n" + SCATTER
+        ),
+        "Are activations set to 1? They keep their size.": (
+            TOP + "return torch.zeros_like(pre_acts).scatter(-1, indices, (values > 0).to(values))"
+        ),
+        "Is the threshold that of the whole batch? Each token has its own.": (
+            "n = k * pre_acts[..., 0].numel()\n"
+            "threshold = pre_acts.flatten().topk(n).values[-1]\n"
+            "return torch.where(pre_acts >= threshold, pre_acts, 0).relu()"
+        ),
+        "Is the k-th largest itself left out? Exactly k are kept.": (
+            TOP + "return torch.where(pre_acts > values[..., -1:], pre_acts, 0).relu()"
+        ),
+        "Is the threshold subtracted? Activations keep their size.": (
+            TOP + "return torch.where(pre_acts >= values[..., -1:],"
+            " pre_acts - values[..., -1:].relu(), 0).relu()"
+        ),
+    },
+    unnamed={
+        "The gradient of acts is wrong": TOP
+        + "return torch.zeros_like(pre_acts).scatter(-1, indices, values.detach().relu())"
+    },
+)
+HEAD = "acts = keep_largest(dead_pre_acts, min(aux_k, n_dead))\n"
+SCALE = "scale = min(n_dead / aux_k, 1.0)\n"
+AUXILIARY = mistakes(
+    "9.2",
+    "auxiliary_loss",
+    {
+        "Is the scale n_dead / aux_k missing?": (
+            HEAD + "return squared_error(residual.detach(), acts @ W_dead)"
+        ),
+        "Is the scale not limited to 1? With many dead latents the loss is not scaled up.": (
+            HEAD + "return n_dead / aux_k * squared_error(residual.detach(), acts @ W_dead)"
+        ),
+        "Are all dead latents active? Only the aux_k largest explain the residual.": (
+            "acts = dead_pre_acts.relu()\n"
+            + SCALE
+            + "return scale * squared_error(residual.detach(), acts @ W_dead)"
+        ),
+        "Is the residual added to its explanation? Their difference is the error.": (
+            HEAD + SCALE + "return scale * squared_error(-residual.detach(), acts @ W_dead)"
+        ),
+        "Is this a mean over d_in? Squared errors are summed over d_in.": (
+            HEAD + SCALE + "return scale * (residual.detach() - acts @ W_dead).square().mean()"
+        ),
+        "Is ReLU missing? A negative pre-activation explains nothing.": (
+            "values, indices = dead_pre_acts.topk(min(aux_k, n_dead), dim=-1)\n"
+            "acts = torch.zeros_like(dead_pre_acts).scatter(-1, indices, values)\n"
+            + SCALE
+            + "return scale * squared_error(residual.detach(), acts @ W_dead)"
+        ),
+        "Is the loss divided by the size of the residual? It has the unit of the error.": (
+            HEAD + SCALE + "e = residual.detach()\n"
+            "return scale * squared_error(e, acts @ W_dead) / e.square().sum(-1).mean()"
+        ),
+    },
+    unnamed={
+        "The residual gets a gradient": (
+            HEAD + SCALE + "return scale * squared_error(residual, acts @ W_dead)"
+        ),
+        "is something detached": (
+            HEAD + SCALE + "return scale * squared_error(residual.detach(), acts.detach() @ W_dead)"
+        ),
+    },
+)
+MULTI = mistakes(
+    "9.3",
+    "MultiTopKSAE.loss_parts",
+    {
+        "Is the factor 1/8 missing?": {"wide / 8": "wide"},
+        "Is the second error that of 2 k latents? It is that of 4 k.": {"4 * self.k": "2 * self.k"},
+        "Is the second error that of k latents again?": {"4 * self.k": "self.k"},
+        "Is the first error replaced? Both are added.": {
+            "parts.reconstruction + wide / 8": "wide / 8"
+        },
+        "Is L(4 k) put into another part? It belongs to the reconstruction.": {
+            "reconstruction=parts.reconstruction + wide / 8": "auxiliary=parts.auxiliary + wide / 8"
+        },
+        "Is b_dec missing in the second reconstruction? Use decode.": {
+            "self.decode(more)": "more @ self.W_dec"
+        },
+        "Is the average of both errors taken?": {
+            "parts.reconstruction + wide / 8": "(parts.reconstruction + wide) / 2"
+        },
+    },
+    unnamed={
+        "is something detached": {"self.decode(more)": "self.decode(more.detach())"},
+        "selected index k out of range": {"min(4 * self.k, self.d_sae)": "4 * self.k"},
+    },
+)
+ENTRIES = mistakes(
+    "9.4",
+    "ActiveEntries.sum_per_latent",
+    {
+        "Are the weights left in the order of tokens? They follow their entries.": {
+            "per_sample_weights=weights[order]": "per_sample_weights=weights"
+        },
+        "Are the tokens left in their order? Sort the entries by latent.": {
+            "self.token[order], rows": "self.token, rows"
+        },
+        "Are the sums those per token, and not per latent?": {
+            "self.token[order], rows, starts": "self.token, rows, self.token_starts",
+            "per_sample_weights=weights[order]": "per_sample_weights=weights",
+        },
+        "Are the weights missing?": {
+            ', mode="sum", per_sample_weights=weights[order]': ', mode="sum"'
+        },
+        "Is this a mean over the entries of a latent? It is their sum.": {
+            "order, starts = self.by_latent": (
+                "order, starts = self.by_latent\n"
+                "n = self.latent.bincount(minlength=self.d_sae).clamp(min=1)\n"
+                "weights = weights / n[self.latent]"
+            )
+        },
+    },
+    unnamed={
+        "A table [token, d_sae] is made": (
+            "full = rows.new_zeros(self.n_tokens, self.d_sae)\n"
+            "full[self.token, self.latent] = weights\n"
+            "return full.T @ rows"
+        )
+    },
+)
+ORDER = mistakes(
+    "9.4",
+    "ActiveEntries.by_latent",
+    {
+        "Are these the starts of tokens? A place per latent is needed.": {
+            "starts_of(self.latent, self.d_sae)": "starts_of(self.token, self.d_sae)"
+        },
+        "Are the entries sorted by token? They already are; sort by latent.": {
+            "self.latent.argsort(stable=True)": "self.token.argsort(stable=True)"
+        },
+        "Are the latents in descending order?": {
+            "self.latent.argsort(stable=True)": "self.latent.argsort(descending=True)"
+        },
+        "Is the order inverted? Entry `order[i]` comes at place i.": {
+            "self.latent.argsort(stable=True)": "self.latent.argsort(stable=True).argsort()"
+        },
+    },
+)
+ENCODE = mistakes(
+    "9.5",
+    "SparseEncode.backward",
+    {
+        "Is the gradient of b_dec missing? Each token's input has b_dec subtracted.": {
+            "-W_enc @ d_b_enc": "torch.zeros_like(centered[0])"
+        },
+        "Is the sign of b_dec's gradient flipped?": {"-W_enc @ d_b_enc": "W_enc @ d_b_enc"},
+        "Does b_enc count active entries? Sum their gradients.": {
+            "index_add_(0, entries.latent, grad)": (
+                "index_add_(0, entries.latent, torch.ones_like(grad))"
+            )
+        },
+        "Is d_b_enc a mean over the tokens of the batch? It is a sum.": {
+            "index_add_(0, entries.latent, grad)": (
+                "index_add_(0, entries.latent, grad) / len(centered)"
+            )
+        },
+        "Is a latent that is active at several tokens counted once? Add all its entries.": {
+            "torch.zeros_like(W_enc[0]).index_add_(0, entries.latent, grad)": (
+                "torch.zeros_like(W_enc[0]).index_put_((entries.latent,), grad)"
+            )
+        },
+    },
+)
+DECODE = mistakes(
+    "9.5",
+    "SparseDecode.backward",
+    {
+        "Is the gradient of W_dec not weighted by acts?": {
+            "entries.sum_per_latent(acts, grad)": "entries.sum_per_latent(torch.ones_like(acts), grad)"
+        },
+        "Is acts in its own gradient? x_hat is linear in acts.": {
+            "return d_acts, ": "return d_acts * acts, "
+        },
+        "Is the gradient of acts half of it? The decoder is not squared.": {
+            "return d_acts, ": "return d_acts / 2, "
+        },
+        "Is the gradient of acts missing? Without it the encoder does not learn.": {
+            "return d_acts, ": "return torch.zeros_like(d_acts), "
+        },
+    },
+)
+BATCH = mistakes(
+    "9.6",
+    "keep_largest_in_batch",
+    {
+        "Are the k largest taken per token? The batch shares k * batch of them.": (
+            "values, indices = pre_acts.topk(k, dim=-1)\n"
+            "return torch.zeros_like(pre_acts).scatter(-1, indices, values.relu())"
+        ),
+        "Are only k entries kept in the whole batch? It is k per token on average.": {
+            "n = k * pre_acts[..., 0].numel()": "n = k"
+        },
+        "Is ReLU missing?": {"pre_acts.relu().flatten()": "pre_acts.flatten()"},
+        "Are the largest absolute values kept?": {
+            "pre_acts.relu().flatten()": "pre_acts.abs().flatten()"
+        },
+        "Is k multiplied by d_sae? It is multiplied by the number of tokens.": {
+            "n = k * pre_acts[..., 0].numel()": "n = min(k * pre_acts.shape[-1], pre_acts.numel())"
+        },
+        "Is one entry too few kept?": {
+            "n = k * pre_acts[..., 0].numel()": "n = k * pre_acts[..., 0].numel() - 1"
+        },
+    },
+    unnamed={"All tokens of all axes share": {"k * pre_acts[..., 0].numel()": "k * len(pre_acts)"}},
+)
+USE = mistakes(
+    "9.7",
+    "BatchTopKSAE.activate",
+    {
+        "Is the threshold subtracted? An active latent keeps its pre-activation.": (
+            "return (pre_acts - self.threshold).relu()"
+        ),
+        "Are activations 1? A JumpReLU keeps the pre-activation.": (
+            "return (pre_acts > self.threshold).to(pre_acts)"
+        ),
+        "Is the threshold forgotten? That is a plain ReLU.": "return pre_acts.relu()",
+        "Are the largest of the batch kept in use too?": (
+            "return keep_largest_in_batch(pre_acts, self.k)"
+        ),
+        "Are large entries removed, and small ones kept?": (
+            "return torch.where(pre_acts > self.threshold, 0.0, pre_acts).relu()"
+        ),
+    },
+)
+FIT = mistakes(
+    "9.7",
+    "fit_threshold",
+    {
+        "Is this the smallest of all batches? Average over batches.": {
+            "torch.stack(smallest).mean()": "torch.stack(smallest).min()"
+        },
+        "Is this the largest activation? The smallest one that was kept is the threshold.": {
+            "acts[acts > 0].min()": "acts.max()"
+        },
+        "Is this the mean activation? The smallest one that was kept is the threshold.": {
+            "acts[acts > 0].min()": "acts[acts > 0].mean()"
+        },
+        "Is the last batch alone used? Average over batches.": {
+            "torch.stack(smallest).mean()": "smallest[-1]"
+        },
+        "Is this the median over batches? It is the mean.": {
+            "torch.stack(smallest).mean()": "torch.stack(smallest).median()"
+        },
+        "Is it the smallest activation of each token, averaged? One per batch is wanted.": {
+            "smallest.append(acts[acts > 0].min())": (
+                "smallest += [row[row > 0].min() for row in acts if (row > 0).any()]"
+            )
+        },
+    },
+    unnamed={
+        "as it was": {"sae.train(was_training)": "sae.eval() if was_training else sae.train()"},
+        "is not stored": {
+            "sae.threshold.copy_(torch.stack(smallest).mean())": "mean = torch.stack(smallest).mean()",
+            "return sae.threshold.item()": "return mean.item()",
+        },
+    },
+)
+RIGHT = [
+    *right_answers(
+        "9.1",
+        "keep_largest",
+        {
+            "by rank": (
+                "rank = pre_acts.argsort(dim=-1, descending=True, stable=True).argsort(dim=-1)\n"
+                "return pre_acts.relu() * (rank < k)"
+            )
+        },
+    ),
+    *right_answers(
+        "9.2",
+        "auxiliary_loss",
+        {
+            "with no_grad": (
+                "with torch.no_grad():\n    target = residual.clone()\n"
+                "error = target - keep_largest(dead_pre_acts, min(aux_k, n_dead)) @ W_dead\n"
+                "return error.pow(2).sum(1).mean() * min(1.0, n_dead / aux_k)"
+            )
+        },
+    ),
+    *right_answers(
+        "9.3",
+        "MultiTopKSAE.loss_parts",
+        {
+            "by hand": (
+                "k = 4 * self.k if 4 * self.k < self.d_sae else self.d_sae\n"
+                "x_hat = keep_largest(made.pre_acts, k) @ self.W_dec + self.b_dec\n"
+                "total = parts[0] + (x - x_hat).pow(2).sum(-1).mean() / 8\n"
+                "return LossParts(total, parts[1], parts[2])"
+            )
+        },
+    ),
+    *right_answers(
+        "9.4",
+        "ActiveEntries.sum_per_latent",
+        {
+            "by index_add_": (
+                "out = rows.new_zeros(self.d_sae, rows.shape[1])\n"
+                "return out.index_add_(0, self.latent, weights[:, None] * rows[self.token])"
+            )
+        },
+    ),
+    *right_answers(
+        "9.5",
+        "SparseDecode.backward",
+        {
+            "by gathering": (
+                "d_acts = (grad[entries.token] * W_dec[entries.latent]).sum(dim=-1)\n"
+                "return d_acts, entries.sum_per_latent(acts, grad), None"
+            )
+        },
+    ),
+    *right_answers(
+        "9.6",
+        "keep_largest_in_batch",
+        {
+            "by sorting": (
+                "flat = pre_acts.flatten()\n"
+                "order = flat.argsort(descending=True, stable=True)\n"
+                "kept = order[: k * (flat.numel() // pre_acts.shape[-1])]\n"
+                "mask = torch.zeros_like(flat, dtype=torch.bool)\n"
+                "mask[kept] = True\n"
+                "return (flat.relu() * mask).view(pre_acts.shape)"
+            )
+        },
+    ),
+    *right_answers(
+        "9.7",
+        "BatchTopKSAE.activate",
+        {"by multiplication": "return pre_acts * (pre_acts > self.threshold)"},
+    ),
+]
