@@ -142,7 +142,7 @@ def test_layer_norm_is_right_on_odd_inputs(config, norms):
 @exercise("2.4")
 def test_layer_norm_subtracts_a_large_mean_before_it_squares(config, norms):
     norm, x = build(config, norms.LayerNorm, seed=2).float(), 3000 + normal(4, WIDTH, seed=22)
-    claim = "The entries of x are about 3000 and differ by about 1, in float32."
+    claim = "In float32 x is about 3000, and differs by about 1: subtract the mean, then square."
     x = x.float()
     assert_close(norm(x), oracle(norm, x).float(), claim, tolerance=1e-2)
 

@@ -13,6 +13,12 @@ GROUPS = mistakes(
         "This is the accuracy over all examples, the same for every group.": (
             f"return {HITS}.float().mean().expand(n_groups)"
         ),
+        "Do the groups that occur move to the front? An empty group keeps its place.": """
+            out = torch.full((n_groups,), torch.nan, dtype=torch.float64)
+            for place, kind in enumerate(group.unique()):
+                out[place] = (predicted == label)[group == kind].double().mean()
+            return out
+            """,
         "Does an empty group get 0? Its accuracy is NaN.": [
             {SIZES: SIZES + ".clamp(min=1)"},
             {f"right / {SIZES}": f"(right / {SIZES}).nan_to_num(nan=0.0)"},

@@ -65,6 +65,11 @@ ABLATE = geometry("0.13", "ablate_direction", "mean") + mistakes(
     "0.13",
     "ablate_direction",
     {
+        "Is something added to the norm? Divide by the norm itself.": [
+            UNIT.replace("norm()", f"(direction.norm() + {eps})").replace("direction.(", "(")
+            + "return acts + ((mean - acts) @ unit)[:, None] * unit"
+            for eps in (1e-6, 1e-8)
+        ],
         "Is the mean forgotten? Its coordinate replaces the old one, not 0.": (
             OWN + "return acts - own * unit"
         ),

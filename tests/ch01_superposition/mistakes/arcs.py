@@ -12,6 +12,9 @@ COMPOSE_CONVOLUTIONS = mistakes(
         "The kernel is cut off. It has h + h2 - 1 rows, so pad by h2 - 1 and w2 - 1.": {
             ", " + PADDING: ""
         },
+        "Rows and columns are exchanged in the padding.": {
+            PADDING: "padding=(columns - 1, rows - 1)"
+        },
         "The two channel axes are exchanged. The shape is [d_out, d_in, H, W].": {OUT: "whole"},
         "The middle channels are averaged. Sum over them.": {OUT: f"{OUT} / len(first)"},
         "Only the middle channel 0 is used. Sum over all of them.": {

@@ -130,6 +130,9 @@ PARTNERS = mistakes(
         "Only positive cosines are found. Antipodal features are partners too.": {
             FOUND: FOUND.replace(".abs()", "")
         },
+        "A |cosine| near 1 is taken for the feature itself. Antipodal features are partners too.": {
+            FOUND: "(cosines(W).abs() > threshold) & (cosines(W).abs() < 0.9999)"
+        },
         "A feature is its own partner here. Exclude the diagonal.": {
             FOUND: "cosines(W).abs() > threshold"
         },

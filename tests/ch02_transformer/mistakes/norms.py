@@ -40,9 +40,6 @@ LAYERNORM_FORWARD = mistakes(
         "Is the mean never subtracted, as in RMSNorm?": {
             "centred = wide - wide.mean(dim=-1, keepdim=True)": "centred = wide"
         },
-        "Is a square of the mean subtracted from a mean of squares? Subtract the mean first.": {
-            VARIANCE: "(wide.pow(2) - wide.mean(dim=-1, keepdim=True).pow(2)).mean(-1, keepdim=True)"
-        },
         "Is the mean subtracted in the variance only?": {"centred / scale": "wide / scale"},
         "Are the squares taken of x itself, before its mean is subtracted?": {
             VARIANCE: "wide.pow(2).mean(dim=-1, keepdim=True)"
@@ -74,6 +71,9 @@ LAYERNORM_FORWARD = mistakes(
         ],
     },
     unnamed={
+        "subtract the mean, then square": {
+            VARIANCE: "wide.pow(2).mean(-1, keepdim=True) - wide.mean(-1, keepdim=True).pow(2)"
+        },
         "from `wide`, not from x": {
             "centred = wide": "centred = x",
             MEAN: "x.mean(dim=-1, keepdim=True)",

@@ -11,6 +11,9 @@ NEXT_TOKEN_LOSS = mistakes(
         "Is each position scored on its own token? Logits at t predict tokens[t + 1].": {
             SHIFT: "logits, tokens"
         },
+        "Is token 0 left out as padding (ignore_index=0)? Every token counts.": {
+            "actual.flatten())": "actual.flatten(), ignore_index=0)"
+        },
         "Are both cut at the end? Logits at t predict tokens[t + 1].": {
             "tokens[:, 1:]": "tokens[:, :-1]"
         },

@@ -22,6 +22,9 @@ ATTEND = mistakes(
         "Do the past and the new tokens have a softmax each? Take one over both.": {
             SOFTMAX: "pattern = torch.cat([past_scores.softmax(-1), new_scores.softmax(-1)], dim=-1)"
         },
+        "Are the new scores divided by sqrt(d_head) again? q is divided by it already.": {
+            MASK: "new_scores = new_scores.masked_fill(future, -torch.inf) / q.shape[-1] ** 0.5"
+        },
         "Is there no mask? A new token must not attend to later ones.": {MASK: "pass"},
         "Does a new token not attend to itself? Only later ones are masked (triu(1)).": {
             FUTURE: ".triu(0)"
