@@ -75,8 +75,9 @@ def recorded(impl):
 
 @exercise("5.15")
 @pytest.mark.parametrize("sender", [0, 1, 2])
-def test_each_receiver_gets_its_input_from_this_sender(path, recorded, sender):
-    receivers, inputs = recorded
+@pytest.mark.parametrize("order", [1, -1], ids=["late-first", "early-first"])
+def test_each_receiver_gets_its_input_from_this_sender(path, recorded, sender, order):
+    receivers, inputs = (part[::order] for part in recorded)
     reached = [i for i in range(3) if sender < len(inputs[i])]
     actual = list(path.patch_receivers(inputs, receivers, sender))
     assert len(actual) == len(reached), (

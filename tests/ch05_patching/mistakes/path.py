@@ -49,6 +49,14 @@ RECEIVED = mistakes(
     {
         "Is this always the first sender's input?": {PUT: "Intervention.put(site, inputs[0])"},
         "Is this always the last sender's input?": {PUT: "Intervention.put(site, inputs[-1])"},
+        "Does it stop at the first receiver without an entry? Later ones may have one.": """
+            found = []
+            for site, inputs in zip(receivers, recorded):
+                if sender >= len(inputs):
+                    break
+                found.append(Intervention.put(site, inputs[sender]))
+            return found
+            """,
         "Are the inputs of all senders put at once? Take one.": {
             PUT: "Intervention.put(site, inputs)"
         },
