@@ -175,15 +175,7 @@ def llama_config(fields: dict[str, Any], tied: bool) -> dict[str, Any]:
             f"expected llama.attention.head_count as a multiple of head_count_kv={n_kv_heads}, "
             f"got {n_heads}"
         )
-    d_head = take_integer(fields, "llama.attention.key_length", default=d_model // n_heads)
-    rotating = take_integer(fields, "llama.rope.dimension_count", default=d_head)
-    values = take_integer(fields, "llama.attention.value_length", default=d_head)
-    if not d_head == rotating == values or d_head < 2 or d_head % 2:
-        raise ValueError(
-            f"expected full rotary positions on an even number of dimensions, got {rotating} "
-            f"rotating ones (llama.rope.dimension_count) of {d_head} (llama.attention.key_length), "
-            f"and {values} of values (llama.attention.value_length)"
-        )
+    d_head = head_size(fields, d_model // n_heads)
     size = len(take_list(fields, "tokenizer.ggml.tokens", str))
     if take_integer(fields, "llama.vocab_size", default=size) != size:
         raise ValueError(f"expected llama.vocab_size {size}, got {fields['llama.vocab_size']}")
@@ -214,6 +206,23 @@ def llama_config(fields: dict[str, Any], tied: bool) -> dict[str, Any]:
         "pad_token_id": special["padding_token_id"],
         "torch_dtype": "float16",
     }
+
+
+def head_size(fields: dict[str, Any], default: int) -> int:
+    """Return the size of a head, if all of it rotates and values are as long as keys.
+
+    Raises: ValueError when it is not.
+    """
+    d_head = take_integer(fields, "llama.attention.key_length", default=default)
+    rotating = take_integer(fields, "llama.rope.dimension_count", default=d_head)
+    values = take_integer(fields, "llama.attention.value_length", default=d_head)
+    if not d_head == rotating == values or d_head < 2 or d_head % 2:
+        raise ValueError(
+            f"expected full rotary positions on an even number of dimensions, got {rotating} "
+            f"rotating ones (llama.rope.dimension_count) of {d_head} (llama.attention.key_length), "
+            f"and {values} of values (llama.attention.value_length)"
+        )
+    return d_head
 
 
 def refuse_variants(fields: dict[str, Any]) -> None:

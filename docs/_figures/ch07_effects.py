@@ -15,6 +15,9 @@ SHARE = 0.02
 """Least effect of a head that is found, as a share of the clean logit difference (search.py)."""
 
 
+WAYS = ("recomputed", "frozen")
+
+
 def main() -> None:
     """Draw one panel per step."""
     facts = load()
@@ -51,28 +54,33 @@ def main() -> None:
             },
             "found, frozen": frozen,
             "standard errors": {
-                step: {
-                    head: {way: of[way]["z"] for way in ("recomputed", "frozen")}
-                    for head, of in screened[step].items()
-                    if head in frozen[step]
-                }
-                for step in STEPS
+                step: standard_errors(screened[step], list(frozen[step])) for step in STEPS
             },
             "largest of the others": rest,
             "not selected, but large": {
-                step: {
-                    head: of
-                    for head, of in screened[step].items()
-                    if not of["selected"]
-                    and max(abs(of[way]["mean"]) for way in ("recomputed", "frozen")) >= least
-                }
-                for step in STEPS
+                step: large_others(screened[step], least) for step in STEPS
             },
         },
         sources=[__file__],
         seeds=range(5),
         size=(5.4, 7.6),
     )
+
+
+def standard_errors(screened: dict[str, Any], heads: list[str]) -> dict[str, dict[str, float]]:
+    """Return how many standard errors each head's effect is from 0, with both kinds of MLPs."""
+    return {
+        head: {way: screened[head][way]["z"] for way in WAYS} for head in screened if head in heads
+    }
+
+
+def large_others(screened: dict[str, Any], least: float) -> dict[str, Any]:
+    """List the heads that are large enough with some kind of MLPs, and were not selected."""
+    return {
+        head: of
+        for head, of in screened.items()
+        if not of["selected"] and max(abs(of[way]["mean"]) for way in WAYS) >= least
+    }
 
 
 def loss_of(losses: list[float], head: str) -> float:

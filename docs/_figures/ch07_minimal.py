@@ -1,6 +1,7 @@
 """Draw the largest change that each node of the circuit makes, and the set K that shows it."""
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from docs._figures.ioi.style import ROLES, load, members, style_of
@@ -18,18 +19,9 @@ def main() -> None:
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         for row, node in enumerate(nodes):
-            low, value, high = (100 * one / whole for one in found[node]["change"])
+            percent = [100 * one / whole for one in found[node]["change"]]
             colour = style_of(kind[node.split(" ")[0]])[0]
-            axes.barh([row], [value], height=0.66, color=colour)
-            axes.plot([low, high], [row, row], color=mpl.rcParams["text.color"], lw=1.1)
-            axes.annotate(
-                f"{value:.0f} %   {found[node]['removed']}",
-                (max(value, high), row),
-                (5, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=8.5,
-            )
+            draw_bar(axes, row, percent, found[node]["removed"], colour)
         axes.set(yticks=range(len(nodes)), ylim=(len(nodes) - 0.4, -0.6))
         axes.set_yticklabels([label(node, kind) for node in nodes])
         for tick, node in zip(axes.get_yticklabels(), nodes, strict=True):
@@ -57,6 +49,15 @@ def main() -> None:
         seeds=[0],
         size=(5.6, 0.7 + 0.28 * len(nodes)),
     )
+
+
+def draw_bar(axes: Axes, row: int, percent: list[float], removed: str, colour: str) -> None:
+    """Draw a bar with its interval, and the K that shows the change."""
+    low, value, high = percent
+    axes.barh([row], [value], height=0.66, color=colour)
+    axes.plot([low, high], [row, row], color=mpl.rcParams["text.color"], lw=1.1)
+    text, at = f"{value:.0f} %   {removed}", (max(value, high), row)
+    axes.annotate(text, at, (5, 0), textcoords="offset points", va="center", fontsize=8.5)
 
 
 def alt_text(found: dict[str, dict], whole: float) -> str:
