@@ -113,7 +113,7 @@ class JumpReLUSAE(AbstractSAE):
 
     def activate(self, pre_acts: Acts) -> Acts:
         """Keep what exceeds the threshold."""
-        acts: Acts = JumpReLU.apply(pre_acts, self.threshold, self.width)  # type: ignore[no-untyped-call]
+        acts: Acts = JumpReLU.apply(pre_acts, self.threshold, self.width)
         return acts
 
     def loss_parts(self, x: X, made: Reconstruction) -> LossParts:

@@ -159,11 +159,9 @@ def sparse_pass(sae: AbstractSAE, x: Float[Tensor, "batch d_in"]) -> TrainingPas
         centered = x - sae.b_dec
         pre_acts = torch.addmm(sae.b_enc, centered, sae.W_enc)
     entries = sae.select(pre_acts)
-    kept = SparseEncode.apply(  # type: ignore[no-untyped-call]
-        centered, sae.b_dec, sae.W_enc, sae.b_enc, pre_acts, entries
-    )
+    kept = SparseEncode.apply(centered, sae.b_dec, sae.W_enc, sae.b_enc, pre_acts, entries)
     acts = kept.relu()
-    x_hat = SparseDecode.apply(acts, sae.W_dec, entries) + sae.b_dec  # type: ignore[no-untyped-call]
+    x_hat = SparseDecode.apply(acts, sae.W_dec, entries) + sae.b_dec
     auxiliary = x.new_zeros(())
     if sae.aux_k and (dead := sae.dead()).any():
         dead_pre_acts = (x - sae.b_dec) @ sae.W_enc[:, dead] + sae.b_enc[dead]

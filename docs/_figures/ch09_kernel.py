@@ -58,7 +58,7 @@ def error(n_tokens: int, seed: int) -> Tensor:
     found = []
     for width in WIDTHS:
         threshold = torch.full((draws,), THRESHOLD, requires_grad=True)
-        Step.apply(z, threshold, width).sum().backward()  # type: ignore[no-untyped-call]
+        Step.apply(z, threshold, width).sum().backward()
         assert threshold.grad is not None
         relative = threshold.grad / n_tokens / -DENSITY - 1
         found.append(relative.square().mean().sqrt())

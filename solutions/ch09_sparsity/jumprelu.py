@@ -115,7 +115,7 @@ class JumpReLUSAE(AbstractSAE):
 
     def activate(self, pre_acts: Acts) -> Acts:
         """Keep what exceeds the threshold."""
-        acts: Acts = JumpReLU.apply(pre_acts, self.threshold, self.width)  # type: ignore[no-untyped-call]
+        acts: Acts = JumpReLU.apply(pre_acts, self.threshold, self.width)
         return acts
 
     def loss_parts(self, x: X, made: Reconstruction) -> LossParts:
@@ -127,7 +127,7 @@ class JumpReLUSAE(AbstractSAE):
         """Compute for each latent 1 if it is active, or tanh(4 f ||W_dec,i||)."""
         # exercise 9.13
         if self.penalty == "step":
-            active: Acts = Step.apply(made.pre_acts, self.threshold, self.width)  # type: ignore[no-untyped-call]
+            active: Acts = Step.apply(made.pre_acts, self.threshold, self.width)
             return active
         return (4 * made.acts * self.W_dec.norm(dim=-1)).tanh()
 
