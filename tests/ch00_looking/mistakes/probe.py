@@ -107,7 +107,7 @@ FIT = mistakes(
             "losses = losses[: up[0] + 1] if up else losses"
         ),
         "now frozen": answer(end="probe.requires_grad_(False)"),
-        "are off afterwards": answer(end="torch.set_grad_enabled(False)"),
+        "switches gradients on or off": answer(end="torch.set_grad_enabled(False)"),
     },
 )
 RIGHT = right_answers(

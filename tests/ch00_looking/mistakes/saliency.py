@@ -63,7 +63,7 @@ INPUT = mistakes(
             BACKWARD.format("embedded.requires_grad_()"),
             BACKWARD.format("embedded.clone().requires_grad_()"),
         ],
-        "are off afterwards": GRADIENT + "torch.set_grad_enabled(False)\nreturn gradient",
+        "switches gradients on or off": GRADIENT + "torch.set_grad_enabled(False)\nreturn gradient",
     },
 )
 TIMES = mistakes(
