@@ -75,7 +75,8 @@ class PlantedFeatures:
 
     def __init__(self, config: PlantedConfig) -> None:
         self.config = config
-        generator = torch.Generator().manual_seed(config.seed)
+        # Not the plain seed: an SAE of the same seed would begin at the true directions.
+        generator = torch.Generator().manual_seed(61_000_003 + config.seed)
         n_groups = config.n_features // config.group_size
         own = self._unit(config.n_features, generator)
         if config.group_size > 1:

@@ -18,16 +18,17 @@ def numbers_of(name):
     return {key: torch.tensor(value) for key, value in numbers.items() if value is not None}
 
 
-def test_planted_features_are_found_at_every_width():
+def test_twice_as_many_latents_find_all_features():
     found = numbers_of("ch08_recovery")
-    assert found["recall"].min() > 0.95, "also with twice as many latents as features"
+    assert found["recall"][:, 1:].min() == 1, "with two and four times as many latents as features"
+    assert 0.9 < found["recall"][:, 0].min() and found["recall"][:, 0].max() < 1
     expected = found["n_features"] / found["latents"]
-    assert (found["precision"] - expected).abs().max() < 0.05, "the others match no feature"
+    assert ((found["precision"] - expected)[:, 1:] == 0).all(), "the others match no feature"
     assert found["dead"].max() < 0.07
     assert found["random recall"].max() == 0
     by_chance = found["mean max cosine, random"]
     assert (by_chance.diff(dim=1) > 0).all() and by_chance.min() > 0.3
-    assert found["mean max cosine"].min() > 0.99
+    assert found["mean max cosine"].min() > 0.97
 
 
 def test_no_penalty_gets_sparsity_and_size_right():
@@ -36,12 +37,14 @@ def test_no_penalty_gets_sparsity_and_size_right():
     assert (found["gamma"].diff(dim=1) < 0).all()
     near = (found["l0"] - found["true_l0"]).abs().argmin(dim=1)
     gamma = found["gamma"][torch.arange(3), near]
-    assert gamma.max() < 0.7, "where L0 is right, the reconstruction is a third too small"
-    assert found["recall"].min() > 0.95 and found["fvu"][:, -1].min() > 0.6
+    assert gamma.max() < 0.65, "where L0 is closest, more than a third is missing"
+    assert found["recall"][:, 1:4].min() == 1 and found["fvu"][:, -1].min() > 0.6
+    assert found["recall"][:, [0, 4]].max() < 0.85
 
 
 def test_larger_saes_split_groups():
     latents = numbers_of("ch08_splitting")["latents"]  # [seed, width, group]
-    assert (latents[:, 0] == 1).all() and (latents[:, 2] == 5).all()
-    assert 3.5 < latents[:, 1].mean() < 4.5
-    assert latents[:, 1].min() == 2 and latents[:, 1].max() == 5
+    assert (latents[:, 0] != 1).sum() == 2 and latents[:, 0].max() == 2
+    assert 3.5 < latents[:, 1].mean() < 4.5 and latents[:, 2].mean() > 6
+    assert (latents[:, 1].min(), latents[:, 1].max()) == (2, 6)
+    assert (latents[:, 2].min(), latents[:, 2].max()) == (3, 9)
