@@ -58,7 +58,7 @@ TRAIN_STEP = mistakes(
     unnamed={
         "still have their graph": {".detach()": ""},
         "wrong shape or type": {"detach()": "sum().item()"},
-        "are off afterwards": {"return": "torch.set_grad_enabled(False)\nreturn"},
+        "switches gradients on or off": {"return": "torch.set_grad_enabled(False)\nreturn"},
         "one step updates all instances": """
             losses = reconstruction_loss(model(x), target, importance)
             for loss in losses:
