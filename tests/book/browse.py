@@ -12,7 +12,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -42,6 +42,11 @@ class Quiet(SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
+def lost(request: Request) -> list[str]:
+    """Return a request that failed, unless leaving the page ended it."""
+    return [] if request.failure == "net::ERR_ABORTED" else [f"failed: {request.url}"]
+
+
 def visit(browser: Browser, width: int, addresses: list[str]) -> dict[str, dict[str, Any]]:
     """Open pages at one width; return what each says, what went wrong, what it asked for."""
     errors: list[str] = []
@@ -50,7 +55,7 @@ def visit(browser: Browser, width: int, addresses: list[str]) -> dict[str, dict[
     page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("request", lambda request: requests.append(request.url))
-    page.on("requestfailed", lambda request: errors.append(f"failed: {request.url}"))
+    page.on("requestfailed", lambda request: errors.extend(lost(request)))
     seen = {}
     for address in addresses:
         errors.clear()

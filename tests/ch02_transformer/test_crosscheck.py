@@ -176,7 +176,7 @@ def test_scaled_rotary_positions_of_the_library_are_refused(kind, loading, tmp_p
         rope |= {"original_max_position_embeddings": 16}
     theirs = hf.LlamaForCausalLM(hf.LlamaConfig(**LLAMA, rope_parameters=rope))
     theirs.save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match=f"got '{kind}', which is not supported"):
+    with pytest.raises(ValueError, match=f"got rope_type = '{kind}', which is not"):
         loading.load_pretrained(tmp_path)
 
 
