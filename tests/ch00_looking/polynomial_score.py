@@ -11,14 +11,15 @@ BATCH, POS, WIDTH = 3, 4, 2
 class PolynomialScore:
     """u + u^2 / 2 + u^3 / 3 with u = sum(w * x), plus sum(c * x^3), for each example.
 
-    The powers of u couple all positions of an example; the cubes differ from entry to entry. Each
-    example of the batch has a factor of its own, as a score that compares with its answer.
+    The powers of u couple all positions of an example; the cubes differ from entry to entry. With
+    `own_factors` each example has a factor, as in a score that compares with an answer for each.
     """
 
-    def __init__(self, seed: int, cubic: bool = True):
+    def __init__(self, seed: int, cubic: bool = True, own_factors: bool = False):
         self.w, self.c = normal(POS, WIDTH, seed=seed), normal(POS, WIDTH, seed=seed + 50)
         self.scale = nn.Parameter(torch.ones((), dtype=torch.float64))
-        self.factors = torch.arange(1, BATCH + 1, dtype=torch.float64)
+        ones = torch.ones(1, dtype=torch.float64)
+        self.factors = torch.arange(1, BATCH + 1, dtype=torch.float64) if own_factors else ones
         if not cubic:
             self.c = torch.zeros_like(self.c)
         self.third = 1.0 if cubic else 0.0

@@ -27,7 +27,7 @@ def check_twice(function, score, x, expected, claim):
 @exercise("0.5")
 @seeds
 def test_input_gradient_is_that_of_each_score(saliency, seed):
-    x, score = embedded(seed), PolynomialScore(seed)
+    x, score = embedded(seed), PolynomialScore(seed, own_factors=True)
     claim = "The gradient of each example's score with respect to its own vectors is wrong."
     check_twice(saliency.input_gradient, score, x, score.gradient(x.detach()), claim)
 
@@ -35,7 +35,7 @@ def test_input_gradient_is_that_of_each_score(saliency, seed):
 @exercise("0.5")
 @seeds
 def test_gradient_times_input_multiplies_entry_by_entry(saliency, seed):
-    x, score = embedded(seed + 2), PolynomialScore(seed + 2)
+    x, score = embedded(seed + 2), PolynomialScore(seed + 2, own_factors=True)
     expected = score.gradient(x.detach()) * x.detach()
     check_twice(saliency.gradient_times_input, score, x, expected, "Gradient times input is wrong.")
 

@@ -46,7 +46,7 @@ CIRCUITS = mistakes(
         "right heads, wrong roles": table(
             nodes({"s2": TOY["end"], "s1": TOY["s2"], "end": TOY["s1"]})
         ),
-        "1.2 s1_next (0.0%)": table([*RIGHT_NODES, "1.2 s1_next"]),
+        "node 1.2 s1_next changes F by 0.0%": table([*RIGHT_NODES, "1.2 s1_next"]),
         "something is missing at s2": table([one for one in RIGHT_NODES if one != "1.3 s2"]),
         "something is missing at s1": table(nodes(TOY | {"s1": ()})),
         "lists a node twice: 1.3 s2": table([*RIGHT_NODES, "1.3 s2"]),
