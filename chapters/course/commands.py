@@ -106,11 +106,11 @@ def _add_book_and_model(commands: "Commands") -> None:
     tour = _add(commands, "tour", "course_commands:tour", "look into the real model", True)
     tour.add_argument("--prompt", help="a sentence of your own")
     lab = _add(commands, "lab", "labs:lab", "run a chapter's lab and write a report", True)
-    lab.add_argument("chapter", type=int, help="the chapter of the lab")
+    lab.add_argument("chapter", type=_chapter, help="the chapter of the lab")
     lab.add_argument("--out", help="the report; else reports/labNN.html")
     _add(commands, "model", "course_commands:fetch_model", "fetch the real model", True)
     figures = _add(commands, "figures", "course_commands:draw_figures", "draw figures again", True)
-    figures.add_argument("chapter", type=int, help="the chapter of the figures")
+    figures.add_argument("chapter", type=_chapter, help="the chapter of the figures")
     about = "check this machine, and answers after an update"
     doctor = _add(commands, "doctor", "doctor:examine", about)
     _flag(doctor, "verify", "compare every model file with its checksum")
@@ -137,3 +137,14 @@ def _add(
 
 def _flag(command: argparse.ArgumentParser, name: str, meaning: str) -> None:
     command.add_argument(f"--{name.replace('_', '-')}", action="store_true", help=meaning)
+
+
+def _chapter(word: str) -> int:
+    """Read the number of a chapter.
+
+    Raises: ArgumentTypeError for anything but one or two digits; int() would read those of any
+        script.
+    """
+    if not (word.isascii() and word.isdecimal() and len(word) < 3):
+        raise argparse.ArgumentTypeError(f"expected a chapter such as 4, got {word!r:.30}")
+    return int(word)
