@@ -2,7 +2,7 @@
 
 The model has ten concepts, each with a direction, and four answers. Answer c rises with concept c
 and saturates: 3 tanh(4 x . d_c). Concept 2 never occurs without concept 1. The dictionary has 24
-latents in an order that depends on the seed; no list says which does what. Some write what they
+latents in an order that depends on the seed; there is no list of their roles. Some write what they
 read. Others write where no answer reads, or write to an answer whose concept they do not read.
 Axes: batch, concept, answer, d_in, d_sae.
 """

@@ -112,12 +112,10 @@ def test_effects_of_chosen_latents_in_their_order(effects):
 
 @pytest.mark.project
 @pytest.mark.parametrize("family", ["gpt2", "llama", "attention-only"])
-@pytest.mark.parametrize("hook", [HOOK, "blocks.0.attn.hook_z", "hook_embed"])
+@pytest.mark.parametrize("hook", [HOOK, "hook_embed"])
 def test_a_spliced_model_is_the_model_until_a_latent_is_edited(
     splice, vanilla, build, family, hook
 ):
-    if hook.endswith("hook_z"):
-        pytest.skip("heads are an axis of their own: flatten them first")
     model = build(family)
     made, clean = random_sae(vanilla.VanillaSAE, 10, 14), model(TOKENS)
     with splice.splice(model, {hook: made}):

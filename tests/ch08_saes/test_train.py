@@ -170,24 +170,27 @@ KILLED = """
 import sys, time
 from pathlib import Path
 import torch
-from solutions.ch08_saes import PlantedConfig, PlantedFeatures, SAETrainConfig, VanillaSAE
-from solutions.ch08_saes import train_in_folder
+from importlib import import_module
+saes = import_module(sys.argv[2] + ".ch08_saes")
 torch.set_num_threads(1)
-data = PlantedFeatures(PlantedConfig(12, 6, 0.1, seed=2))
-config = SAETrainConfig(400, checkpoint_every=20)
+data = saes.PlantedFeatures(saes.PlantedConfig(12, 6, 0.1, seed=2))
+config = saes.SAETrainConfig(400, checkpoint_every=20)
 def stream(step):
     time.sleep(0.002)
     return data.batch(step, size=16)
 print("started", flush=True)
-train_in_folder({"a": VanillaSAE(6, 8, 0.3)}, stream, config, Path(sys.argv[1]), log_every=10)
+trained = {"a": saes.VanillaSAE(6, 8, 0.3)}
+saes.train_in_folder(trained, stream, config, Path(sys.argv[1]), log_every=10)
 """
 
 
 @pytest.mark.project
 @pytest.mark.slow
-def test_a_killed_process_is_continued(tmp_path):
+def test_a_killed_process_is_continued(tmp_path, pytestconfig):
+    tree = pytestconfig.getoption("impl")
+
     def run(folder, seconds=None):
-        command = [sys.executable, "-c", KILLED, str(folder)]
+        command = [sys.executable, "-c", KILLED, str(folder), tree]
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         process.stdout.readline()
         if seconds is None:

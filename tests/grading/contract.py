@@ -2,7 +2,7 @@
 
 `around` wraps the marked functions of a package. `promises.py` has the checks, and is imported
 with the first call. What is broken is kept until the grader is done: its own claim comes first,
-because it says more about the mistake.
+because it describes the mistake more closely.
 """
 
 import functools

@@ -30,7 +30,7 @@ OF_DATA = ("batch", "pos")
 
 
 class Repeats:
-    """The repetitions of one call; each says what is wrong with it, or nothing."""
+    """The repetitions of one call; each yields what is wrong with it, or nothing."""
 
     def __init__(self, checked: Any, function: Any, arguments: Any, value: Any):
         self.checked, self.function = checked, function
