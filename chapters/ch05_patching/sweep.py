@@ -47,7 +47,7 @@ class CachedPrompt:
     mask: Mask | None = None
     """Which positions are tokens and not padding; None for all of them."""
     hooked: bool = False
-    """Whether hooks of the caller act on the run. They expect whole prompts, each patch alone."""
+    """Whether hooks of the caller act on the sweep. They expect whole prompts, each patch alone."""
 
     @property
     def batch(self) -> int:
@@ -85,8 +85,7 @@ def cache_prompt(
     last, cache = model.run_with_cache(
         tokens, names=names, past=kv_cache, stop_at_layer=n_layers, mask=mask
     )
-    hooked = bool(model.hooked_names())
-    return CachedPrompt([*(cache[name] for name in names), last], kv_cache, mask, hooked)
+    return CachedPrompt([*(cache[name] for name in names), last], kv_cache, mask)
 
 
 @dataclass(frozen=True)

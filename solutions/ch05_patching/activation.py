@@ -10,6 +10,7 @@ Heimersheim and Nanda 2024, "How to use and interpret activation patching".
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -172,6 +173,7 @@ def patch_sweep(
     """
     check_patches(model, patches)
     prompt = cache_prompt(model, tokens, mask)
+    prompt = replace(prompt, hooked=bool(model.hooked_names()))
     check_kv_cache_exact(model, prompt, patches)
     scores = at_least_float32(prompt.resids[0].new_empty(len(patches), len(tokens)))
     for indices in group_patches(prompt, patches, max_rows):

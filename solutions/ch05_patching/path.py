@@ -16,6 +16,7 @@ Source: Wang et al. 2022, "Interpretability in the Wild", appendix B; Goldowsky-
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal, NamedTuple, get_args
 
 import torch
@@ -106,7 +107,9 @@ def path_patch(
     with torch.no_grad():
         _, frozen = model.run_with_cache(tokens, names=frozen_hook_names(model, mlps), mask=mask)
     runs = PathRuns({"corrupted": sent}, frozen)
-    return run_paths(model, cache_prompt(model, tokens, mask), patches, receivers, metric, runs)
+    prompt = cache_prompt(model, tokens, mask)
+    prompt = replace(prompt, hooked=bool(model.hooked_names()))
+    return run_paths(model, prompt, patches, receivers, metric, runs)
 
 
 @torch.no_grad()

@@ -176,6 +176,17 @@ def test_every_node_changes_the_score(claim, trials, key):
     )
 
 
+@pytest.mark.project
+def test_sets_are_removed_as_by_keeping_the_rest(impl, trials):
+    """The sweep reuses a run that was cached under the circuit's own hooks."""
+    Node, trial = impl("ch07_ioi.circuit").Node, trials("toy")
+    nodes = [Node(0, 0, "s2"), Node(0, 1, "end"), Node(1, 3, "s2"), Node(1, 2, "s1_next")]
+    sets = [[node] for node in nodes] + [nodes[1:3]]
+    actual = trial.without_each(nodes, sets)
+    expected = [trial.share([node for node in nodes if node not in one]) for one in sets]
+    assert actual == pytest.approx(expected, abs=1e-5)
+
+
 class OfFewNodes:
     """A trial in which only the first few nodes matter; it counts the sets that are removed."""
 
