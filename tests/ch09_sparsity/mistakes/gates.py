@@ -42,6 +42,9 @@ LOSS = mistakes(
             "made.pre_acts.relu()": "made.pre_acts"
         },
         "Is lambda missing in the penalty?": {"self.l1_coefficient * ": ""},
+        "Is the penalty on the absolute pre-activation? Only open gates are penalized.": {
+            "open_gates.sum(dim=-1).mean()": "made.pre_acts.abs().sum(dim=-1).mean()"
+        },
         "Is the auxiliary reconstruction made from acts? It is made from ReLU of the gate.": {
             "open_gates @ self.W_dec.detach()": "made.acts @ self.W_dec.detach()"
         },

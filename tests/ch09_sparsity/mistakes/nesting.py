@@ -9,6 +9,12 @@ NESTED = mistakes(
         "Is this the sum over prefixes? It is their mean.": {
             "torch.stack(errors).mean()": "torch.stack(errors).sum()"
         },
+        "Are larger prefixes weighted more? Every prefix counts once.": {
+            "return torch.stack(errors).mean()": (
+                "sizes = torch.tensor(self.prefixes).to(x)\n"
+                "return (torch.stack(errors) * sizes).sum() / sizes.sum()"
+            )
+        },
         "Is this the error of all latents alone?": {"torch.stack(errors).mean()": "errors[-1]"},
         "Does each group reconstruct alone? A prefix holds all groups before it too.": {
             "x_hat = x_hat + acts": "x_hat = self.b_dec + acts"
@@ -96,6 +102,9 @@ LAW = mistakes(
         },
         "Is size fitted against error? The line predicts error from size.": {
             "/ (x - x.mean()).square().sum()": "/ (y - y.mean()).square().sum()"
+        },
+        "Is this the correlation, not its square?": {
+            "1 - (residual / total).item()": "(1 - (residual / total).item()) ** 0.5"
         },
         "Is R squared the unexplained share?": {
             "1 - (residual / total).item()": "(residual / total).item()"
