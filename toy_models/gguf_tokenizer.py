@@ -50,7 +50,9 @@ def build_tokenizer(metadata: Mapping[str, Any]) -> Tokenizer:
     try:
         tokenizer = Tokenizer(models.BPE({token: i for i, token in enumerate(tokens)}, merges))
     except Exception as error:  # tokenizers raises nothing narrower
-        raise ValueError(f"expected tokenizer.ggml.merges of known tokens, got: {error}") from error
+        raise ValueError(
+            f"expected tokenizer.ggml.merges of known tokens, got {error}; convert the model again"
+        ) from error
     tokenizer.pre_tokenizer = SPLITTERS[pre]
     tokenizer.decoder = decoders.ByteLevel()
     special = [token for token, type_ in zip(tokens, types, strict=True) if type_ == CONTROL]

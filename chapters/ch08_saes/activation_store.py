@@ -22,7 +22,7 @@ class Moments:
     """Sums over rows, in float64, from which the mean and the scale of all rows follow."""
 
     def __init__(self, d_in: int) -> None:
-        self.rows = 0
+        self.n_rows = 0
         self.sum = torch.zeros(d_in, dtype=torch.float64)
         self.squares = 0.0
 

@@ -22,7 +22,7 @@ class Moments:
     """Sums over rows, in float64, from which the mean and the scale of all rows follow."""
 
     def __init__(self, d_in: int) -> None:
-        self.rows = 0
+        self.n_rows = 0
         self.sum = torch.zeros(d_in, dtype=torch.float64)
         self.squares = 0.0
 
@@ -30,14 +30,14 @@ class Moments:
         """Add rows to the sums."""
         # exercise 8.15
         x = x.double().cpu()
-        self.rows += len(x)
+        self.n_rows += len(x)
         self.sum += x.sum(dim=0)
         self.squares += x.square().sum().item()
 
     def mean(self) -> Float[Tensor, " d_in"]:
         """Compute the mean of all rows."""
         # exercise 8.15
-        return self.sum / self.rows
+        return self.sum / self.n_rows
 
     def scale(self) -> float:
         """Compute the one factor that gives all rows a mean squared length of d_in.
@@ -52,7 +52,7 @@ class Moments:
                 "expected rows with a length above zero, got none; there is nothing to scale"
             )
         # exercise 8.15
-        return (len(self.sum) * self.rows / self.squares) ** 0.5
+        return (len(self.sum) * self.n_rows / self.squares) ** 0.5
 
 
 class ActivationStore:

@@ -85,7 +85,7 @@ def test_a_head_keeps_its_larger_effect_and_sign(search, rule):
     assert found == {6: pytest.approx(-0.50), 5: pytest.approx(0.20)} and [*found] == [6, 5]
 
 
-def test_what_cancels_within_a_pair_is_no_error(search, rule, heads, counterfactuals):
+def test_what_cancels_within_a_pair_adds_no_error(search, rule, heads, counterfactuals):
     """A preference for a name has opposite effects on a prompt and on its copy."""
     preference = 0.5 * normal(N_PAIRS, seed=1)
     effect = torch.cat([-0.06 + preference, -0.06 - preference]) + 0.01 * normal(24, seed=2)

@@ -15,7 +15,7 @@ from importlib import import_module
 import pytest
 
 from chapters.course import commands, course_commands, doctor
-from chapters.course.check import Failure, _say_failures
+from chapters.course.report import Failure, _say_failures
 from chapters.course.reset import restore
 from chapters.course.state import nearest
 from chapters.course.terminal import CourseError

@@ -92,7 +92,7 @@ def test_what_killed_processes_left_is_swept(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "null", "[]", "7", "{", '"a"', "[" * 100_000, "\udcff"])
-def test_json_that_is_no_object_is_refused_with_its_file(tmp_path, content):
+def test_json_without_an_object_is_refused_with_its_file(tmp_path, content):
     (tmp_path / "record.json").write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(ValueError, match=r"record\.json"):
         read_json(tmp_path / "record.json")

@@ -102,7 +102,7 @@ def tiny_recipes(monkeypatch):
     "name", ["attn_0l", "facts", "induction_1l", "ioi_pointer", "superposition_20"]
 )
 @pytest.mark.timeout(120)
-def test_every_recipe_goes_on_refuses_others_and_begins_anew(tiny_recipes, tmp_path, name, capsys):
+def test_every_recipe_goes_on_refuses_others_and_restarts(tiny_recipes, tmp_path, name, capsys):
     steps = ["--steps", "2"] if name.startswith("superposition") else []
     call = ["train", name, "--out", str(tmp_path / "out"), *steps]
     assert main(call) == 0, capsys.readouterr().err
@@ -142,9 +142,7 @@ def test_a_half_written_folder_of_a_seed_is_trained_again(tiny_recipes, tmp_path
     assert contents(tmp_path) == whole
 
 
-def test_an_interrupted_attention_only_run_goes_on_from_its_checkpoint(
-    tiny_recipes, tmp_path, monkeypatch
-):
+def test_an_attention_only_run_goes_on_from_its_checkpoint(tiny_recipes, tmp_path, monkeypatch):
     from toy_models.attn_0l.train import RECIPE
 
     longer = replace(RECIPE, training=replace(RECIPE.training, steps=6, eval_every=2))

@@ -71,7 +71,7 @@ needs_pip = pytest.mark.skipif(importlib.util.find_spec("pip") is None, reason="
 
 
 @needs_pip
-def test_a_source_package_is_downloaded_and_its_setup_never_runs(source_package, tmp_path):
+def test_the_setup_of_a_source_package_never_runs(source_package, tmp_path):
     package, mark = source_package
     archive = package_download.download(package, tmp_path / "scratch")
     assert archive.name == "texts-1.0.tar.gz"

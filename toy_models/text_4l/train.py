@@ -7,7 +7,7 @@
    (`report`).
 
 Run it as `python -m toy_models train text_4l`. An interrupted run goes on from its last checkpoint;
-`--fresh` begins anew.
+`--fresh` starts again from the beginning.
 """
 
 import math
@@ -132,7 +132,7 @@ def rows_until(table: Path, checkpoint: Path) -> list[str]:
         with safe_open(checkpoint, framework="pt") as file:
             last = int(file.metadata()["step"])
     except (SafetensorError, TypeError, KeyError, ValueError) as error:
-        raise ValueError(f"{checkpoint} is damaged ({error}); begin anew with --fresh") from error
+        raise ValueError(f"{checkpoint} is damaged ({error}); start again with --fresh") from error
     heading, *rows = table.read_text(encoding="utf-8").splitlines()
     return [heading, *(row for row in rows if int(row.partition(",")[0]) <= last)]
 

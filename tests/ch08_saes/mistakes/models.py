@@ -42,7 +42,7 @@ MOMENTS = mistakes(
     "Moments.add",
     {
         "Are only the last rows kept? The sums go over all calls.": {
-            "self.rows += len(x)": "self.rows = len(x)",
+            "self.n_rows += len(x)": "self.n_rows = len(x)",
             "self.sum += x.sum(dim=0)": "self.sum = x.sum(dim=0)",
             "self.squares += ": "self.squares = ",
         },
@@ -56,7 +56,7 @@ MOMENTS = mistakes(
             "x = x.double().cpu()\n": "",
             "self.sum += x.sum(dim=0)": "self.sum += x.sum(dim=0).double()",
         },
-        "Are calls counted instead of rows?": {"self.rows += len(x)": "self.rows += 1"},
+        "Are calls counted instead of rows?": {"self.n_rows += len(x)": "self.n_rows += 1"},
     },
 )
 SCALE = mistakes(
@@ -67,16 +67,16 @@ SCALE = mistakes(
             "** 0.5": "** 1.0"
         },
         "Is the scale inverted?": {
-            "(len(self.sum) * self.rows / self.squares) ** 0.5": (
-                "(self.squares / (len(self.sum) * self.rows)) ** 0.5"
+            "(len(self.sum) * self.n_rows / self.squares) ** 0.5": (
+                "(self.squares / (len(self.sum) * self.n_rows)) ** 0.5"
             )
         },
         "Does it give a mean squared length of 1? It is d_in.": {
-            "len(self.sum) * self.rows": "self.rows"
+            "len(self.sum) * self.n_rows": "self.n_rows"
         },
         "Is the mean subtracted from the squares? The scale is for x as it is.": {
             "self.squares) ** 0.5": (
-                "(self.squares - self.sum.square().sum().item() / self.rows)) ** 0.5"
+                "(self.squares - self.sum.square().sum().item() / self.n_rows)) ** 0.5"
             )
         },
     },
@@ -84,7 +84,7 @@ SCALE = mistakes(
 MEAN = mistakes(
     "8.15",
     "Moments.mean",
-    {"Is the sum not divided by the number of rows?": {"self.sum / self.rows": "self.sum"}},
+    {"Is the sum not divided by the number of rows?": {"self.sum / self.n_rows": "self.sum"}},
 )
 COMBINE = mistakes(
     "8.17",
@@ -218,13 +218,13 @@ RIGHT = [
         {
             "other sums": {
                 "Moments.add": """
-                self.rows = self.rows + x.shape[0]
+                self.n_rows = self.n_rows + x.shape[0]
                 self.sum = self.sum + x.double().sum(0)
                 self.squares = self.squares + float((x.double() * x.double()).sum())
                 """,
-                "Moments.mean": "return self.sum.div(self.rows)",
+                "Moments.mean": "return self.sum.div(self.n_rows)",
                 "Moments.scale": (
-                    "return float(len(self.sum)) ** 0.5 / (self.squares / self.rows) ** 0.5"
+                    "return float(len(self.sum)) ** 0.5 / (self.squares / self.n_rows) ** 0.5"
                 ),
             }
         },
