@@ -5,6 +5,7 @@ graded, as a learner's do.
 """
 
 import contextlib
+import itertools
 import shutil
 import sys
 from collections.abc import Iterator
@@ -14,21 +15,24 @@ from chapters.course import import_hook
 
 from .mistakes import SOLUTIONS
 
-NAME = "a_workbook"
+# beartype caches hints by their text: a second workbook of one name would meet the classes of the
+# first.
+NAMES = (f"a_workbook_{number}" for number in itertools.count())
 
 
 @contextlib.contextmanager
 def workbook(folder: Path) -> Iterator[str]:
     """Write the package into a folder and make it importable; gives its name."""
+    package = next(NAMES)
     ignore = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(SOLUTIONS, folder / NAME, ignore=ignore)
-    (folder / NAME / "__init__.py").touch()
-    finder = import_hook.install(NAME, folder / NAME, SOLUTIONS)
+    shutil.copytree(SOLUTIONS, folder / package, ignore=ignore)
+    (folder / package / "__init__.py").touch()
+    finder = import_hook.install(package, folder / package, SOLUTIONS)
     sys.path.insert(0, str(folder))
     try:
-        yield NAME
+        yield package
     finally:
         sys.path.remove(str(folder))
         sys.meta_path.remove(finder)
-        for name in [name for name in sys.modules if name.split(".")[0] == NAME]:
+        for name in [name for name in sys.modules if name.split(".")[0] == package]:
             del sys.modules[name]
