@@ -22,10 +22,13 @@ FILES = (
     "runs.json",
     "snapshots.safetensors",
     "token_losses.safetensors",
+    "cfg.json",
+    "sae_weights.safetensors",
 )
-"""Files with a checksum. The last three exist for toys that show a training: measurements, weights
-at several steps, and losses of single tokens. Folders inside a toy hold the same files for the
-model trained with other seeds. Cards and recipes have no checksum."""
+"""Files with a checksum. runs.json, snapshots and token losses exist for toys that show a training:
+measurements, weights at several steps, and losses of single tokens. The last two are those of a
+dictionary, in SAELens's format. Folders inside a toy hold the same files for the model trained with
+other seeds. Cards and recipes have no checksum."""
 
 
 class Toy(NamedTuple):

@@ -1,8 +1,8 @@
 """Command line and output files of a recipe, the same for all toys.
 
 The folder of a run has `run.json`, its options, from the first moment. Another call with the same
-options goes on: what is finished and whole is kept. model.safetensors is written last, so a folder
-with both is a finished run.
+options goes on: what is finished and whole is kept. The model is written last, so a folder with
+both is a finished run.
 """
 
 import argparse
@@ -28,6 +28,7 @@ WRITTEN = (
     "seed_*",
     "repeats_*",
     "markov_*",
+    "run",
 )
 """What recipes write besides run.json."""
 
@@ -45,8 +46,10 @@ def recipe_parser(name: str, seed: int | None = 0) -> argparse.ArgumentParser:
     return parser
 
 
-def start_run(chosen: argparse.Namespace) -> bool:
+def start_run(chosen: argparse.Namespace, last: str = "model.safetensors") -> bool:
     """Prepare the folder of a run, or go on with one of the same options; return if it is finished.
+
+    last: the file that is written last.
 
     Raises: ValueError when the folder holds another run, and --fresh was not given.
     """
@@ -65,7 +68,7 @@ def start_run(chosen: argparse.Namespace) -> bool:
                 f"expected a new folder, or one with a run of the same options ({options}), got "
                 f"another run in {out}; give another --out, or --fresh to delete that run"
             )
-        return (out / "model.safetensors").is_file()
+        return (out / last).is_file()
     write_text(record, json.dumps(options, indent=2) + "\n")
     return False
 
