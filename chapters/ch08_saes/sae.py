@@ -62,7 +62,27 @@ class SAEOutput(NamedTuple):
     """Parts of the training loss."""
 
 
-class AbstractSAE(nn.Module, ABC):
+class TrainedModule(nn.Module, ABC):
+    """What the trainer needs of a module with latents: an SAE, or a transcoder of chapter 11."""
+
+    silent_for: Int[Tensor, " latents"]
+    """Training steps since each latent was last active; the trainer counts."""
+
+    @property
+    @abstractmethod
+    def row_size(self) -> int:
+        """Numbers in one row of its training data."""
+
+    @abstractmethod
+    def constrain_gradients(self) -> None:
+        """Change gradients in place, after backward and before the optimizer's step."""
+
+    @abstractmethod
+    def constrain_weights(self) -> None:
+        """Change weights in place, after the optimizer's step."""
+
+
+class AbstractSAE(TrainedModule):
     """Encoder, decoder and the four decisions that a variant makes.
 
     The decoder starts as random unit rows and the encoder as its transpose, so that each latent
@@ -75,7 +95,6 @@ class AbstractSAE(nn.Module, ABC):
     b_enc: Float[Tensor, " d_sae"]
     W_dec: Float[Tensor, "d_sae d_in"]
     b_dec: Float[Tensor, " d_in"]
-    silent_for: Int[Tensor, " d_sae"]
 
     def __init__(self, d_in: int, d_sae: int, seed: int = 0) -> None:
         super().__init__()
@@ -87,7 +106,6 @@ class AbstractSAE(nn.Module, ABC):
         self.W_enc = nn.Parameter(rows.T.clone(memory_format=torch.contiguous_format))
         self.b_enc = nn.Parameter(torch.zeros(d_sae))
         self.b_dec = nn.Parameter(torch.zeros(d_in))
-        # Training steps since each latent was last active; the trainer counts.
         self.register_buffer("silent_for", torch.zeros(d_sae, dtype=torch.long))
 
     @property
@@ -100,6 +118,11 @@ class AbstractSAE(nn.Module, ABC):
         """Number of latents."""
         return self.W_dec.shape[0]
 
+    @property
+    def row_size(self) -> int:
+        """Numbers in one row of its training data: d_in."""
+        return self.d_in
+
     @abstractmethod
     def activate(self, pre_acts: Acts) -> Acts:
         """Compute acts from pre_acts."""
@@ -107,14 +130,6 @@ class AbstractSAE(nn.Module, ABC):
     @abstractmethod
     def loss_parts(self, x: Float[Tensor, "*batch d_in"], made: Reconstruction) -> LossParts:
         """Compute the training loss of a reconstruction of x."""
-
-    @abstractmethod
-    def constrain_gradients(self) -> None:
-        """Change gradients in place, after backward and before the optimizer's step."""
-
-    @abstractmethod
-    def constrain_weights(self) -> None:
-        """Change weights in place, after the optimizer's step."""
 
     def pre_activations(self, x: Float[Tensor, "*batch d_in"]) -> Acts:
         """Project x, minus the decoder's bias, to the latents, and add the encoder's bias.

@@ -14,21 +14,22 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..ch02_transformer.write_then_rename import write_then_rename
-from .sae import AbstractSAE
+from .sae import TrainedModule
 
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
-SAEs = Mapping[str, AbstractSAE]
+SAEs = Mapping[str, TrainedModule]
 Optimizers = Mapping[str, torch.optim.Optimizer]
 
 
-def describe(sae: AbstractSAE) -> dict[str, Any]:
+def describe(sae: TrainedModule) -> dict[str, Any]:
     """List what distinguishes an SAE from another one: class, sizes and coefficients."""
     plain = {
         name: value
         for name, value in vars(sae).items()
         if isinstance(value, int | float | str) and not name.startswith("_") and name != "training"
     }
-    return {"class": type(sae).__name__, "d_in": sae.d_in, "d_sae": sae.d_sae, **plain}
+    sizes = {key: list(value.shape) for key, value in sae.state_dict().items()}
+    return {"class": type(sae).__name__, "sizes": sizes, **plain}
 
 
 def named_tensors(saes: SAEs, optimizers: Optimizers) -> dict[str, Tensor]:

@@ -13,14 +13,14 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from .resample import resample
-from .sae import AbstractSAE, LossParts
+from .sae import AbstractSAE, LossParts, TrainedModule
 from .sae_checkpoint import describe, restore_checkpoint, save_checkpoint
 
 Stream = Callable[[int], Tensor]
@@ -111,6 +111,10 @@ def count_active(acts: Float[Tensor, "batch d_sae"]) -> Float[Tensor, " d_sae"]:
     return counts
 
 
+PassFunction = Callable[[Any, Tensor], TrainingPass]
+"""(module, batch) -> pass. It knows what a row is: an activation, or an input and its target."""
+
+
 def dense_pass(sae: AbstractSAE, x: Tensor) -> TrainingPass:
     """Run the SAE with all its latents. A variant with few active ones may have a faster way."""
     out = sae(x)
@@ -118,12 +122,12 @@ def dense_pass(sae: AbstractSAE, x: Tensor) -> TrainingPass:
 
 
 def train_step(
-    sae: AbstractSAE,
-    x: Float[Tensor, "batch d_in"],
+    sae: TrainedModule,
+    x: Float[Tensor, "batch row"],
     optimizer: torch.optim.Optimizer,
     sparsity_weight: float = 1.0,
     clip: float | None = None,
-    training_pass: Callable[[AbstractSAE, Tensor], TrainingPass] = dense_pass,
+    training_pass: PassFunction = dense_pass,
 ) -> TrainingPass:
     """Update an SAE once, and return the pass before the update.
 
@@ -164,7 +168,7 @@ def count_silence(
     return silent_for >= dead_after
 
 
-def check_batch(x: Tensor, saes: Mapping[str, AbstractSAE], step: int) -> None:
+def check_batch(x: Tensor, saes: Mapping[str, TrainedModule], step: int) -> None:
     """Raise ValueError for a batch that no SAE can train on."""
     if x.ndim != 2 or not len(x):
         raise ValueError(
@@ -172,9 +176,9 @@ def check_batch(x: Tensor, saes: Mapping[str, AbstractSAE], step: int) -> None:
             f"{list(x.shape)}"
         )
     for name, sae in saes.items():
-        if x.shape[1] != sae.d_in:
+        if x.shape[1] != sae.row_size:
             raise ValueError(
-                f"expected activations of d_in={sae.d_in} for {name!r}, got {x.shape[1]}"
+                f"expected rows of {sae.row_size} numbers for {name!r}, got {x.shape[1]}"
             )
 
 
@@ -190,19 +194,24 @@ def check_loss(name: str, loss: Tensor, x: Tensor, step: int) -> None:
     )
 
 
-def make_optimizer(sae: AbstractSAE, config: SAETrainConfig) -> torch.optim.Adam:
+def make_optimizer(sae: TrainedModule, config: SAETrainConfig) -> torch.optim.Adam:
     """Create Adam, without weight decay."""
     return torch.optim.Adam(sae.parameters(), lr=config.lr, betas=config.betas, fused=True)
 
 
 def resample_dead(
-    sae: AbstractSAE,
+    sae: TrainedModule,
     stream: Stream,
     step: int,
     optimizer: torch.optim.Optimizer,
     config: SAETrainConfig,
 ) -> None:
-    """Resample the dead latents on the batches of the last steps."""
+    """Resample the dead latents on the batches of the last steps.
+
+    Raises: TypeError for a module other than an SAE.
+    """
+    if not isinstance(sae, AbstractSAE):
+        raise TypeError(f"expected an SAE to resample, got {type(sae).__name__}; leave resample_at")
     dead = sae.silent_for >= config.dead_after
     if dead.any() and not dead.all():
         first = max(0, step - RESAMPLE_BATCHES)
@@ -212,11 +221,11 @@ def resample_dead(
 
 
 def train_saes(
-    saes: Mapping[str, AbstractSAE],
+    saes: Mapping[str, TrainedModule],
     stream: Stream,
     config: SAETrainConfig,
     checkpoint: Path | None = None,
-    training_pass: Callable[[AbstractSAE, Tensor], TrainingPass] = dense_pass,
+    training_pass: PassFunction = dense_pass,
 ) -> Iterator[TrainRecord]:
     """Train SAEs in place on one stream, yielding a TrainRecord after each step.
 
@@ -238,7 +247,7 @@ def train_saes(
                 resample_dead(sae, stream, step, optimizers[name], config)
             for group in optimizers[name].param_groups:
                 group["lr"] = learning_rate(step, config)
-            x, weight = batch.to(sae.W_dec), sparsity_weight(step, config)
+            x, weight = batch.to(next(sae.parameters())), sparsity_weight(step, config)
             result = train_step(sae, x, optimizers[name], weight, config.clip, training_pass)
             loss = LossParts(*(part.detach() for part in result.loss))
             check_loss(name, loss.total(), x, step)

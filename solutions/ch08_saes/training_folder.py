@@ -9,29 +9,28 @@ Starting the same run again continues it; the log then has no line twice.
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from torch import Tensor
 from tqdm import tqdm
 
 from ..ch02_transformer.write_then_rename import write_then_rename
-from .sae import AbstractSAE
-from .train import SAETrainConfig, Stream, TrainingPass, TrainRecord, dense_pass, train_saes
+from .sae import TrainedModule
+from .train import PassFunction, SAETrainConfig, Stream, TrainRecord, dense_pass, train_saes
 
 Row = dict[str, Any]
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 
 
 def train_in_folder(
-    saes: Mapping[str, AbstractSAE],
+    saes: Mapping[str, TrainedModule],
     stream: Stream,
     config: SAETrainConfig,
     folder: Path,
     log_every: int = 50,
-    training_pass: Callable[[AbstractSAE, Tensor], TrainingPass] = dense_pass,
+    training_pass: PassFunction = dense_pass,
 ) -> list[Row]:
     """Train SAEs in place, keeping everything about the run in a folder; return the log.
 

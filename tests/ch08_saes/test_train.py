@@ -244,7 +244,7 @@ def test_bad_streams_and_runs_raise(train, small, tmp_path):
     for bad, words in (
         (lambda step: nan, "finite activations at step 0"),
         (lambda step: torch.zeros(0, 6), "at least one row at step 0"),
-        (lambda step: torch.zeros(4, 5), "d_in=6 for 'narrow', got 5"),
+        (lambda step: torch.zeros(4, 5), "rows of 6 numbers for 'narrow', got 5"),
         (lambda step: torch.zeros(6), "of shape .batch, d_in."),
         (lambda step: 1e30 * torch.ones(4, 6), "finite loss of 'narrow' at step"),
     ):
