@@ -10,9 +10,15 @@ ones are largest. Everything else is a sum over the active entries (token, laten
 Both are weighted sums of rows, one sum per token or per latent: the operation of `embedding_bag`,
 which never makes the table [entries, d_in]. For the second, the entries are sorted by latent.
 `index_add_` gives the same numbers many times slower on a CPU.
-Axes: entry (active pairs of token and latent, ordered by token), token, d_in, d_sae.
+
+The encoder runs on a piece of the batch at a time, in one buffer: the table [token, d_sae] of a
+whole batch is never made, and a piece is still in the processor's cache when its largest entries
+are looked for.
+Axes: entry (active pairs of token and latent, ordered by token), token, piece (some tokens), d_in,
+d_sae.
 """
 
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -22,6 +28,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 Weights = Float[Tensor, " entry"]
+TOKENS_AT_ONCE = 1024
 
 
 class LatentOrder(NamedTuple):
@@ -117,6 +124,25 @@ class SparseEncode(torch.autograd.Function):
         return None, d_b_dec, d_W_enc, d_b_enc, None, None
 
 
+class SelectedEncode(SparseEncode):
+    """`SparseEncode` of values that were selected before, piece by piece."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        centered: Float[Tensor, "token d_in"],
+        b_dec: Float[Tensor, " d_in"],  # noqa: ARG004
+        W_enc: Float[Tensor, "d_in d_sae"],
+        b_enc: Float[Tensor, " d_sae"],  # noqa: ARG004
+        values: Weights,
+        entries: ActiveEntries,
+    ) -> Weights:
+        """Return the values, with a graph."""
+        ctx.save_for_backward(centered, W_enc)
+        ctx.entries = entries
+        return values.clone()
+
+
 class SparseDecode(torch.autograd.Function):
     """The sum of decoder rows per token, without the decoder's bias."""
 
@@ -124,10 +150,13 @@ class SparseDecode(torch.autograd.Function):
     def forward(
         ctx: Any, acts: Weights, W_dec: Float[Tensor, "d_sae d_in"], entries: ActiveEntries
     ) -> Float[Tensor, "token d_in"]:
-        """Sum the rows."""
+        """Sum the rows, and record the graph of the sum from the weights."""
+        with torch.enable_grad():
+            leaf = acts.detach().requires_grad_()
+            x_hat = entries.sum_per_token(leaf, W_dec.detach())
         ctx.save_for_backward(acts, W_dec)
-        ctx.entries = entries
-        return entries.sum_per_token(acts, W_dec)
+        ctx.entries, ctx.leaf, ctx.x_hat = entries, leaf, x_hat
+        return x_hat.detach()
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -136,32 +165,71 @@ class SparseDecode(torch.autograd.Function):
         entries: ActiveEntries = ctx.entries
         grad = grads[0].contiguous()
         # exercise 9.5
-        with torch.enable_grad():  # embedding_bag's own gradient of its weights
-            leaf = acts.detach().requires_grad_()
-            (d_acts,) = torch.autograd.grad(entries.sum_per_token(leaf, W_dec), leaf, grad)
+        # embedding_bag's own gradient of its weights
+        (d_acts,) = torch.autograd.grad(ctx.x_hat, ctx.leaf, grad, retain_graph=True)
         return d_acts, entries.sum_per_latent(acts, grad), None
 
 
-def largest_per_token(pre_acts: Float[Tensor, "token d_sae"], k: int) -> ActiveEntries:
+class Selected(NamedTuple):
+    """The entries that were selected, ordered by token."""
+
+    token: Int[Tensor, " entry"]
+    """Token of each entry."""
+    latent: Int[Tensor, " entry"]
+    """Its latent."""
+    values: Weights
+    """Its pre-activation."""
+
+
+def encode_in_pieces(
+    centered: Float[Tensor, "token d_in"],
+    W_enc: Float[Tensor, "d_in d_sae"],
+    b_enc: Float[Tensor, " d_sae"],
+) -> Iterator[Float[Tensor, "piece d_sae"]]:
+    """Yield the pre-activations of a piece of the batch at a time, without a graph.
+
+    All pieces are in one buffer: the next one overwrites the last. Fresh memory for the whole batch
+    would cost a CPU a quarter of the matrix product. A GPU gets the batch in one piece.
+    """
+    on_cpu = centered.device.type == "cpu"
+    size = max(1, min(len(centered), TOKENS_AT_ONCE if on_cpu else len(centered)))
+    buffer = centered.new_empty(size, len(b_enc))
+    for rows in centered.detach().split(size):
+        yield torch.addmm(b_enc.detach(), rows, W_enc.detach(), out=buffer[: len(rows)])
+
+
+def largest_per_token(pieces: Iterable[Float[Tensor, "_ d_sae"]], k: int) -> Selected:
     """Select the k largest entries of each token."""
-    n_tokens, d_sae = pre_acts.shape
-    latent = pre_acts.topk(k, dim=-1, sorted=False).indices.flatten()
-    token = torch.arange(n_tokens, device=pre_acts.device).repeat_interleave(k)
-    return ActiveEntries(token, latent, n_tokens, d_sae)
+    found = [pre_acts.topk(k, dim=-1, sorted=False) for pre_acts in pieces]
+    latent = torch.cat([piece.indices for piece in found])
+    token = torch.arange(len(latent), device=latent.device).repeat_interleave(k)
+    return Selected(token, latent.flatten(), torch.cat([p.values for p in found]).flatten())
 
 
-def largest_in_batch(pre_acts: Float[Tensor, "token d_sae"], n: int) -> ActiveEntries:
+def largest_in_batch(pieces: Iterable[Float[Tensor, "*_ d_sae"]], n: int) -> Selected:
     """Select the n largest entries of the whole batch.
 
-    A partial sort of all entries is slow. The n-th largest of a sample of them, with a margin,
-    leaves few candidates; where it leaves too few, all entries are candidates.
+    A partial sort of all entries is slow. A bound leaves few candidates of each piece: the smallest
+    of the n largest so far, and before there are n, an estimate from a sample of the piece's
+    entries. Where the estimate leaves fewer than n, all entries of the piece are candidates.
     """
-    n_tokens, d_sae = pre_acts.shape
-    flat = pre_acts.flatten()
+    values, place, before, d_sae = torch.empty(0), torch.empty(0, dtype=torch.long), 0, 1
+    for pre_acts in pieces:
+        flat, d_sae = pre_acts.flatten(), pre_acts.shape[-1]
+        full = len(values) == n
+        chosen = (flat >= (values.min() if full else estimate_bound(flat, n))).nonzero().squeeze(1)
+        if not full and len(chosen) < n:
+            chosen = torch.arange(len(flat), device=flat.device)
+        values = torch.cat([values.to(flat), flat[chosen]])
+        place = torch.cat([place.to(chosen), chosen + before])
+        best = values.topk(min(n, len(values)), sorted=False).indices
+        values, place, before = values[best], place[best], before + len(flat)
+    order = place.argsort()
+    return Selected(place[order] // d_sae, place[order] % d_sae, values[order])
+
+
+def estimate_bound(flat: Float[Tensor, " entry"], n: int) -> Float[Tensor, ""]:
+    """Estimate the n-th largest entry from a sample, lower by a margin."""
     sample = flat[:: max(1, len(flat) // 100_000)]
     wanted = min(len(sample), int(1.1 * n * len(sample) / len(flat)) + 50)
-    candidates = (flat >= sample.topk(wanted).values[-1]).nonzero().squeeze(1)
-    if len(candidates) < n:
-        candidates = torch.arange(len(flat), device=flat.device)
-    chosen = candidates[flat[candidates].topk(n, sorted=False).indices].sort().values
-    return ActiveEntries(chosen // d_sae, chosen % d_sae, n_tokens, d_sae)
+    return sample.topk(wanted, sorted=False).values.min()

@@ -18,8 +18,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..ch08_saes.sae import Acts
-from .active_entries import ActiveEntries, largest_in_batch
-from .topk import SelectingSAE
+from .active_entries import Selected, largest_in_batch
+from .topk import Pieces, SelectingSAE
 
 
 def keep_largest_in_batch(pre_acts: Acts, k: int) -> Acts:
@@ -64,9 +64,9 @@ class BatchTopKSAE(SelectingSAE):
         # exercise 9.7
         return torch.where(pre_acts > self.threshold, pre_acts, 0.0)
 
-    def select(self, pre_acts: Float[Tensor, "batch d_sae"]) -> ActiveEntries:
+    def select(self, pieces: Pieces, n_tokens: int) -> Selected:
         """Find the k * batch largest of the batch."""
-        return largest_in_batch(pre_acts, self.k * len(pre_acts))
+        return largest_in_batch(pieces, self.k * n_tokens)
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ does. Reconstruction and auxiliary error then have the same unit.
 """
 
 from abc import abstractmethod
+from collections.abc import Iterable
 
 import torch
 from jaxtyping import Bool, Float
@@ -21,9 +22,17 @@ from ..ch08_saes import AbstractSAE, LossParts, Reconstruction
 from ..ch08_saes.sae import Acts, Scalar, squared_error
 from ..ch08_saes.train import TrainingPass
 from ..ch08_saes.vanilla import normalize_rows, remove_parallel_gradient
-from .active_entries import ActiveEntries, SparseDecode, SparseEncode, largest_per_token
+from .active_entries import (
+    ActiveEntries,
+    Selected,
+    SelectedEncode,
+    SparseDecode,
+    encode_in_pieces,
+    largest_per_token,
+)
 
 X = Float[Tensor, "*batch d_in"]
+Pieces = Iterable[Float[Tensor, "_ d_sae"]]
 
 
 def keep_largest(pre_acts: Acts, k: int) -> Acts:
@@ -103,8 +112,8 @@ class SelectingSAE(AbstractSAE):
         return LossParts(squared_error(x, made.x_hat), x.new_zeros(()), auxiliary)
 
     @abstractmethod
-    def select(self, pre_acts: Float[Tensor, "batch d_sae"]) -> ActiveEntries:
-        """Find the entries that `activate` keeps, before ReLU."""
+    def select(self, pieces: Pieces, n_tokens: int) -> Selected:
+        """Find the entries that `activate` keeps, before ReLU; the batch comes in pieces."""
 
     def constrain_gradients(self) -> None:
         """Remove the component of the decoder's gradient along its rows."""
@@ -125,9 +134,9 @@ class TopKSAE(SelectingSAE):
         """Keep the k largest per token."""
         return keep_largest(pre_acts, self.k)
 
-    def select(self, pre_acts: Float[Tensor, "batch d_sae"]) -> ActiveEntries:
+    def select(self, pieces: Pieces, n_tokens: int) -> Selected:  # noqa: ARG002
         """Find the k largest per token."""
-        return largest_per_token(pre_acts, self.k)
+        return largest_per_token(pieces, self.k)
 
 
 class MultiTopKSAE(TopKSAE):
@@ -159,11 +168,10 @@ def sparse_pass(sae: AbstractSAE, x: Float[Tensor, "batch d_in"]) -> TrainingPas
     if not isinstance(sae, SelectingSAE) or type(sae).loss_parts is not SelectingSAE.loss_parts:
         raise TypeError(f"expected an SAE with a sparse pass, got {type(sae).__name__}")
     sae.check_input(x)
-    with torch.no_grad():
-        centered = x - sae.b_dec
-        pre_acts = torch.addmm(sae.b_enc, centered, sae.W_enc)
-    entries = sae.select(pre_acts)
-    kept = SparseEncode.apply(centered, sae.b_dec, sae.W_enc, sae.b_enc, pre_acts, entries)
+    centered = x - sae.b_dec.detach()
+    found = sae.select(encode_in_pieces(centered, sae.W_enc, sae.b_enc), len(x))
+    entries = ActiveEntries(found.token, found.latent, len(x), sae.d_sae)
+    kept = SelectedEncode.apply(centered, sae.b_dec, sae.W_enc, sae.b_enc, found.values, entries)
     acts = kept.relu()
     x_hat = SparseDecode.apply(acts, sae.W_dec, entries) + sae.b_dec
     auxiliary = x.new_zeros(())
