@@ -1,4 +1,4 @@
-"""What a lab script calls: the learner's seed, and guesses that are noted before results.
+"""The learner's id and the seeds that follow from it; for labs, guesses noted before results.
 
 A lab is a script of cells (`# %%`): run it in an editor, in a notebook, or whole with `mi lab 8`.
 `Lab.guess` stops the script while a guess is still "?". The first guess is noted with its time
@@ -21,6 +21,8 @@ from typing import Any
 from .course.files import CHAPTERS, replace_file, shown
 
 NOTES, LEARNER = CHAPTERS / "lab_notes.toml", CHAPTERS / "learner.toml"
+#: The id whose answers solutions/ holds.
+REFERENCE = "reference"
 
 
 class WaitingForGuess(Exception):
@@ -119,6 +121,11 @@ def learner_id() -> str:
     if not isinstance(found, str) or not found:
         raise ValueError(f'{shown(LEARNER)}: expected a line such as id = "3f1c", got {found!r}')
     return found
+
+
+def own_seed(number: str) -> int:
+    """Return your seed for an exercise, such as "8.20": it follows from your id alone."""
+    return seed_of(learner_id(), number)
 
 
 def seed_of(learner: str, question: str) -> int:

@@ -2,8 +2,9 @@
 
 The model has ten concepts, each with a direction, and four answers. Answer c rises with concept c
 and saturates: 3 tanh(4 x . d_c). Concept 2 never occurs without concept 1. The dictionary has 24
-latents in an order that depends on the seed; there is no list of their roles. Some write what they
-read. Others write where no answer reads, or write to an answer whose concept they do not read.
+latents, whose order, scales and numbers per role depend on the seed; there is no list of their
+roles. Some write what they read. Others write where no answer reads, or write to an answer whose
+concept they do not read.
 Axes: batch, concept, answer, d_in, d_sae.
 """
 
@@ -45,7 +46,9 @@ def open_case(seed: int) -> Case:
     generator = torch.Generator().manual_seed(88_000_003 + seed)
     basis = torch.linalg.qr(torch.randn(D_IN, D_IN, generator=generator)).Q.T
     concepts, unused = basis[:N_CONCEPTS], basis[N_CONCEPTS:]
-    reads, writes = _latents(concepts, unused)
+    n_drivers = int(torch.randint(2, 4, (), generator=generator))
+    n_bystanders = int(torch.randint(1, 4, (), generator=generator))
+    reads, writes = _latents(concepts, unused, n_drivers, n_bystanders)
     order = torch.randperm(N_LATENTS, generator=generator)
     gains = 0.7 + 0.6 * torch.rand(N_LATENTS, 1, generator=generator)
     sae = VanillaSAE(D_IN, N_LATENTS, l1_coefficient=0.0, seed=seed)
@@ -55,7 +58,9 @@ def open_case(seed: int) -> Case:
     return Case(sae, concepts)
 
 
-def _latents(concepts: Tensor, unused: Tensor) -> tuple[Tensor, Tensor]:
+def _latents(
+    concepts: Tensor, unused: Tensor, n_drivers: int, n_bystanders: int
+) -> tuple[Tensor, Tensor]:
     """List what each latent reads and writes, in the order before the shuffle."""
     reads: list[Tensor] = []
     writes: list[Tensor] = []
@@ -65,14 +70,15 @@ def _latents(concepts: Tensor, unused: Tensor) -> tuple[Tensor, Tensor]:
         writes.append(write)
 
     strength = 1 / (1 - THRESHOLD)  # a concept of strength 1 gives acts of 1 - THRESHOLD
-    for _ in range(2):  # two latents share the work for answer 0
-        add(concepts[0], 0.5 * strength * concepts[0])
+    for _ in range(n_drivers):  # they share the work for answer 0
+        add(concepts[0], strength / n_drivers * concepts[0])
     child, parent = concepts[CHILD], concepts[PARENT]
     add(parent - 2 * child, strength * parent)
     add(child, strength * (child + parent))
     for concept in concepts[3:]:
         add(concept, strength * concept)
-    for number, read in enumerate((concepts[0], concepts[0], parent, child, concepts[5])):
+    silent = [concepts[0]] * n_bystanders
+    for number, read in enumerate((*silent, parent, child, concepts[5])):
         add(read, strength * unused[number])
     add(child, strength * child)
     for number, write in enumerate((concepts[0], parent, concepts[0], concepts[3])):

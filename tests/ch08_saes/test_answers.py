@@ -4,8 +4,11 @@ import itertools
 
 import pytest
 import torch
+import torch.nn.functional as F
 
+from chapters.lab import REFERENCE, seed_of
 from tests.grading import exercise
+from tests.grading.own_case import case_seed
 
 HELD_OUT, RANDOM_SETS = 4000, 200
 NOTHING, MUCH, SELECTIVE = 0.02, 1.0, 0.9
@@ -36,13 +39,9 @@ class Trial:
 
 
 @pytest.fixture
-def trial(answers, suspects):
+def trial(answers, suspects, request):
     def trial(number):
-        seed = answers("ch08_saes", number)["seed"]
-        assert type(seed) is int and 0 <= seed < 2**31, (
-            f"seed: expected a whole number from 0 on, got {seed!r}."
-        )
-        return Trial(suspects, seed)
+        return Trial(suspects, case_seed(request, answers("ch08_saes", number), number))
 
     return trial
 
@@ -137,8 +136,59 @@ def test_the_carrier_changes_with_the_child(answers, trial, key, other):
     )
 
 
+def cosines(case):
+    """Cosines of what each latent reads and writes with each concept, [latent, concept]."""
+    rows = [case.sae.W_enc.detach().T, case.sae.W_dec.detach()]
+    return [F.normalize(row, dim=1) @ case.concepts.T for row in rows]
+
+
+def solve(suspects, seed):
+    """The right answers to both questions for a seed, from the weights."""
+    reads, writes = cosines(suspects.open_case(seed))
+    of_concept = reads[:, 0] > 0.95
+    alone = (reads[:, 1] > 0.3) & (reads[:, 2] < -0.5) & (writes[:, 1] > 0.95)
+    both = (reads[:, 2] > 0.95) & (writes[:, 1] > 0.6)
+    return {
+        "drivers": (of_concept & (writes[:, 0] > 0.95)).nonzero().flatten().tolist(),
+        "bystanders": (of_concept & (writes.abs().amax(1) < 0.05)).nonzero().flatten().tolist(),
+        "carries_alone": int(alone.nonzero()),
+        "carries_with_child": int(both.nonzero()),
+    }
+
+
+def passes(suspects, seed, table):
+    """Whether the graders accept answers for the case of a seed."""
+    given = (lambda *_: table), (lambda _: Trial(suspects, seed))
+    try:
+        test_drivers_carry_the_answer_and_fire_for_the_concept(*given)
+        test_bystanders_fire_for_the_concept_and_change_nothing(*given)
+        test_the_carrier_changes_with_the_child(*given, "carries_alone", False)
+        test_the_carrier_changes_with_the_child(*given, "carries_with_child", True)
+    except AssertionError:
+        return False
+    return True
+
+
 @pytest.mark.project
-def test_other_seeds_have_other_answers(suspects):
-    encoders = [suspects.open_case(seed).sae.W_enc for seed in range(4)]
-    for one, other in itertools.combinations(encoders, 2):
-        assert not torch.allclose(one, other)
+def test_right_answers_of_a_learner_pass_and_copied_ones_fail(suspects):
+    seeds = [seed_of(f"learner {number}", "8.20") for number in range(4)]
+    tables = [solve(suspects, seed) for seed in seeds]
+    for seed, table, copied in zip(seeds, tables, tables[1:] + tables[:1], strict=True):
+        assert passes(suspects, seed, table), f"right answers of seed {seed} fail: {table}"
+        assert not passes(suspects, seed, copied), f"copied answers pass for seed {seed}"
+
+
+@pytest.mark.project
+def test_learners_have_different_answers(suspects):
+    tables = [solve(suspects, seed_of(f"learner {n}", "8.20")) for n in range(100)]
+    own = {(*map(tuple, (t["drivers"], t["bystanders"])),) for t in tables}
+    carriers = {(t["carries_alone"], t["carries_with_child"]) for t in tables}
+    assert len(own) > 95 and len(carriers) > 80
+    assert {len(t["drivers"]) for t in tables} == {2, 3}, "the numbers differ too"
+    assert {len(t["bystanders"]) for t in tables} == {1, 2, 3}
+
+
+@pytest.mark.project
+def test_the_two_exercises_have_different_cases(suspects):
+    encoders = [suspects.open_case(seed_of(REFERENCE, n)).sae.W_enc for n in ("8.20", "8.21")]
+    assert not torch.allclose(*encoders)

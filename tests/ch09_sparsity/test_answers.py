@@ -1,11 +1,12 @@
 """Graders of answers.toml (9.19, 9.20): latents are removed and thresholds moved on new inputs."""
 
-import itertools
-
 import pytest
 import torch
+import torch.nn.functional as F
 
+from chapters.lab import REFERENCE, seed_of
 from tests.grading import exercise
+from tests.grading.own_case import case_seed
 
 HELD_OUT, MUCH, LEFT, SELECTIVE = 4000, 0.5, 0.15, 0.9
 
@@ -39,13 +40,9 @@ class Trial:
 
 
 @pytest.fixture
-def trial(answers, own_dictionary):
+def trial(answers, own_dictionary, request):
     def trial(number):
-        seed = answers("ch09_sparsity", number)["seed"]
-        assert type(seed) is int and 0 <= seed < 2**31, (
-            f"seed: expected a whole number from 0 on, got {seed!r}."
-        )
-        return Trial(own_dictionary, seed)
+        return Trial(own_dictionary, case_seed(request, answers("ch09_sparsity", number), number))
 
     return trial
 
@@ -144,14 +141,72 @@ def test_high_thresholds_should_be_lowered(answers, trial):
         )
 
 
+def indices(mask):
+    return mask.nonzero().flatten().tolist()
+
+
+def solve(own_dictionary, seed):
+    """The right answers to both questions for a seed, from the weights."""
+    own = own_dictionary.open_dictionary(seed)
+    lengths = own.sae.W_enc.detach().norm(dim=0)
+    reads = F.normalize(own.sae.W_enc.detach().T, dim=1) @ own.concepts.T
+    writes = F.normalize(own.sae.W_dec.detach(), dim=1) @ own.concepts.T
+    parent = own_dictionary.PARENT
+    of_child = reads[:, own_dictionary.CHILDREN].amax(dim=1) > 0.95
+    thresholds = own.sae.threshold.detach() / lengths
+    return {
+        "parent": int((writes[:, parent] > 0.95).nonzero()),
+        "absorbers": indices(of_child & (writes[:, parent] > 0.6)),
+        "too_low": indices(thresholds < 0.06),
+        "too_high": indices((thresholds > 0.9) & (thresholds < 1.1)),
+    }
+
+
+def passes(own_dictionary, seed, table):
+    """Whether the graders accept answers for the dictionary of a seed."""
+    given = (lambda *_: table), (lambda _: Trial(own_dictionary, seed))
+    try:
+        test_the_parents_latent_writes_the_parent_where_it_is_alone(*given)
+        test_each_absorber_writes_the_parent_in_the_holes(*given)
+        test_nothing_else_writes_the_parent(*given)
+        test_low_thresholds_can_be_raised_for_nothing(*given)
+        test_high_thresholds_should_be_lowered(*given)
+    except AssertionError:
+        return False
+    return True
+
+
 @pytest.mark.project
-def test_other_seeds_have_other_answers(own_dictionary):
-    absorbed = set()
-    for seed in range(12):
-        case = Trial(own_dictionary, seed)
-        lost = [case.written([i])[case.children.any(dim=1)].mean() > 0.1 for i in range(case.n)]
-        absorbed.add(tuple(lost))
-    assert len(absorbed) > 8
-    encoders = [own_dictionary.open_dictionary(seed).sae.W_enc for seed in range(3)]
-    for one, other in itertools.combinations(encoders, 2):
-        assert not torch.allclose(one, other)
+def test_right_answers_of_a_learner_pass_and_copied_ones_fail(own_dictionary):
+    seeds = [seed_of(f"learner {number}", "9.19") for number in range(6)]
+    tables = [solve(own_dictionary, seed) for seed in seeds]
+    for seed, table, copied in zip(seeds, tables, tables[1:] + tables[:1], strict=True):
+        assert passes(own_dictionary, seed, table), f"right answers of seed {seed} fail: {table}"
+        assert not passes(own_dictionary, seed, copied), f"copied answers pass for seed {seed}"
+
+
+@pytest.mark.project
+def test_rows_that_contain_the_parent_are_not_enough(own_dictionary):
+    for n in range(6):
+        seed = seed_of(f"learner {n}", "9.19")
+        own, table = own_dictionary.open_dictionary(seed), solve(own_dictionary, seed)
+        contains = own.sae.W_dec.detach() @ own.concepts[own_dictionary.PARENT] > 0.1
+        named = table | {"absorbers": sorted(set(indices(contains)) - {table["parent"]})}
+        assert len(named["absorbers"]) == len(table["absorbers"]) + 4, "four impostors"
+        assert not passes(own_dictionary, seed, named)
+
+
+@pytest.mark.project
+def test_learners_have_different_answers(own_dictionary):
+    tables = [solve(own_dictionary, seed_of(f"learner {n}", "9.19")) for n in range(100)]
+    absorbed = {(t["parent"], *t["absorbers"]) for t in tables}
+    wrong = {(*t["too_low"], -1, *t["too_high"]) for t in tables}
+    assert len(absorbed) > 85 and len(wrong) > 90
+    assert {len(t["absorbers"]) for t in tables} == {1, 2, 3}
+
+
+@pytest.mark.project
+def test_the_two_exercises_have_different_dictionaries(own_dictionary):
+    seeds = [seed_of(REFERENCE, number) for number in ("9.19", "9.20")]
+    encoders = [own_dictionary.open_dictionary(seed).sae.W_enc for seed in seeds]
+    assert not torch.allclose(*encoders)

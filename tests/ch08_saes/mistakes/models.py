@@ -165,32 +165,25 @@ DRIVERS = mistakes(
     "8.20",
     "8.20",
     unnamed={
-        "expected a list of latents": 'seed = 0\ndrivers = ["a"]\nbystanders = [16, 22]',
-        "fires on inputs without concept 0 too": (
-            "seed = 0\ndrivers = [4, 23]\nbystanders = [16, 22]"
-        ),
-        "still carry it": "seed = 0\ndrivers = [7]\nbystanders = [16, 22]",
-        "removing it never changes answer 0": (
-            "seed = 0\ndrivers = [7, 11, 16]\nbystanders = [22]"
-        ),
-        "some answer changes by": "seed = 0\ndrivers = [7, 11]\nbystanders = [7, 16, 22]",
-        "some latent is missing": "seed = 0\ndrivers = [7, 11]\nbystanders = [16]",
-        "bystanders: latent 0 fires": "seed = 0\ndrivers = [7, 11]\nbystanders = [0, 16, 22]",
-        "fires on inputs": "seed = 1\ndrivers = [7, 11]\nbystanders = [16, 22]",
+        "expected a list of latents": 'drivers = ["a"]\nbystanders = [2, 4, 18]',
+        "fires on inputs without concept 0 too": "drivers = [10, 23]\nbystanders = [2, 4, 18]",
+        "still carry it": "drivers = [9]\nbystanders = [2, 4, 18]",
+        "removing it never changes answer 0": "drivers = [9, 11, 21, 2]\nbystanders = [4, 18]",
+        "some answer changes by": "drivers = [9, 11, 21]\nbystanders = [9, 2, 4, 18]",
+        "some latent is missing": "drivers = [9, 11, 21]\nbystanders = [2, 4]",
+        "bystanders: latent 0 fires": "drivers = [9, 11, 21]\nbystanders = [0, 2, 4, 18]",
+        "fires on inputs": "drivers = [7, 11]\nbystanders = [16, 22]",  # of another learner
     },
 )
 CARRIERS = mistakes(
     "8.21",
     "8.21",
     unnamed={
-        "expected a latent from 0": "seed = 0\ncarries_alone = 24\ncarries_with_child = 10",
-        "without latent 10 answer 1 falls by": (
-            "seed = 0\ncarries_alone = 10\ncarries_with_child = 2"
-        ),
-        "without latent 8 answer 1 falls by": (
-            "seed = 0\ncarries_alone = 2\ncarries_with_child = 8"
-        ),
-        "carries_alone: without latent": ("seed = 3\ncarries_alone = 2\ncarries_with_child = 10"),
+        "expected a latent from 0": "carries_alone = 24\ncarries_with_child = 11",
+        "without latent 11 answer 1 falls by": "carries_alone = 11\ncarries_with_child = 9",
+        "without latent 14 answer 1 falls by": "carries_alone = 9\ncarries_with_child = 14",
+        "carries_alone: without latent": "carries_alone = 5\ncarries_with_child = 11",
+        "carries_with_child: without latent": "carries_alone = 9\ncarries_with_child = 18",
     },
 )
 RIGHT = [
@@ -278,17 +271,11 @@ RIGHT = [
     *right_answers(
         "8.20",
         "8.20",
-        {
-            "in another order": "seed = 0\ndrivers = [11, 7]\nbystanders = [22, 16]",
-            "of another seed": "seed = 1\ndrivers = [9, 16]\nbystanders = [1, 14]",
-        },
+        {"in another order": "drivers = [21, 9, 11]\nbystanders = [18, 2, 4]"},
     ),
     *right_answers(
         "8.21",
         "8.21",
-        {
-            "of another seed": "seed = 1\ncarries_alone = 6\ncarries_with_child = 10",
-            "of a third seed": "seed = 2\ncarries_alone = 2\ncarries_with_child = 14",
-        },
+        {"in another order": "carries_with_child = 11\ncarries_alone = 9"},
     ),
 ]

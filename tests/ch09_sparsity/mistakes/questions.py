@@ -1,4 +1,4 @@
-"""Wrong answers to the questions of answers.toml (9.19, 9.20), and right ones of other seeds."""
+"""Wrong answers to the questions of answers.toml (9.19, 9.20), and right ones in another order."""
 
 from tests.grading.mistakes import mistakes, right_answers
 
@@ -7,13 +7,15 @@ ABSORBED = mistakes(
     "9.19",
     {},
     unnamed={
-        "loses": "seed = 0\nparent = 8\nabsorbers = [3, 11]",
-        "some latent that writes it is missing": "seed = 0\nparent = 12\nabsorbers = [3]",
-        "takes": "seed = 0\nparent = 12\nabsorbers = [3, 11, 6]",
-        "expected a list": "seed = 0\nparent = 12\nabsorbers = []",
-        "expected a latent from 0 to 12": "seed = 0\nparent = 13\nabsorbers = [3, 11]",
-        "whole number": 'seed = "0"\nparent = 12\nabsorbers = [3, 11]',
-        "parent: without latent 12": "seed = 1\nparent = 12\nabsorbers = [3, 11]",
+        "loses": "parent = 6\nabsorbers = [0, 3]",
+        "some latent that writes it is missing": "parent = 4\nabsorbers = [3]",
+        "takes": "parent = 4\nabsorbers = [0, 3, 14]",
+        "active outside the holes": "parent = 4\nabsorbers = [0, 3, 9]",
+        "removing latent 5 takes": "parent = 4\nabsorbers = [0, 3, 5]",
+        "removing latent 15 takes": "parent = 4\nabsorbers = [0, 3, 15]",
+        "expected a list": "parent = 4\nabsorbers = []",
+        "expected a latent from 0 to 15": "parent = 16\nabsorbers = [0, 3]",
+        "parent: without latent 12": "parent = 12\nabsorbers = [3, 11]",  # of another learner
     },
 )
 THRESHOLDS = mistakes(
@@ -21,14 +23,14 @@ THRESHOLDS = mistakes(
     "9.20",
     {},
     unnamed={
-        "too_low: a latent is missing": "seed = 0\ntoo_low = [0]\ntoo_high = [10]",
-        "expected nearly none": "seed = 0\ntoo_low = [0, 7, 1]\ntoo_high = [10]",
-        "expected more than .02": "seed = 0\ntoo_low = [0, 7]\ntoo_high = [10, 2]",
-        "too_high: a latent is missing": "seed = 0\ntoo_low = [0, 7]\ntoo_high = [12]",
-        "expected a list": "seed = 0\ntoo_low = [0, 0, 7]\ntoo_high = [10]",
+        "too_low: a latent is missing": "too_low = [1]\ntoo_high = [2, 4]",
+        "expected nearly none": "too_low = [1, 12, 5]\ntoo_high = [2, 4]",
+        "expected more than .02": "too_low = [1, 12]\ntoo_high = [2, 4, 6]",
+        "too_high: a latent is missing": "too_low = [1, 12]\ntoo_high = [4]",
+        "expected a list": "too_low = [1, 1, 12]\ntoo_high = [2, 4]",
     },
 )
 RIGHT = [
-    *right_answers("9.19", "9.19", {"another seed": "seed = 1\nparent = 7\nabsorbers = [10, 0]"}),
-    *right_answers("9.20", "9.20", {"another seed": "seed = 3\ntoo_low = [10, 5]\ntoo_high = [7]"}),
+    *right_answers("9.19", "9.19", {"in another order": "absorbers = [3, 0]\nparent = 4"}),
+    *right_answers("9.20", "9.20", {"in another order": "too_low = [12, 1]\ntoo_high = [4, 2]"}),
 ]

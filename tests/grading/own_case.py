@@ -1,0 +1,39 @@
+"""The seed of a question that every learner gets another case of.
+
+In the workbook it follows from the learner's id; any other package holds the reference's answers.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from chapters import lab
+
+
+def case_seed(request: pytest.FixtureRequest, values: Mapping[str, Any], number: str) -> int:
+    """Return the seed of the case that an answer is about; fail where it is of no known case."""
+    package = request.config.getoption("--impl")
+    return seed_for(package, values, number)
+
+
+def seed_for(package: str, values: Mapping[str, Any], number: str) -> int:
+    """Return the seed of an exercise for the learner whose answers a package holds."""
+    if package != "chapters":
+        return lab.seed_of(lab.REFERENCE, number)
+    assert "MI_LEARNER" in os.environ or lab.LEARNER.exists(), (
+        "expected your id in chapters/learner.toml, got no such file. Copy it from where you "
+        f'answered, or call own_seed("{number}") of chapters.lab, which draws an id.'
+    )
+    learner = lab.learner_id()
+    assert learner != lab.REFERENCE, (
+        f'expected an id of your own in chapters/learner.toml, got "{lab.REFERENCE}", whose '
+        "answers are public. Delete the file, and own_seed draws an id."
+    )
+    assert "seed" not in values, (
+        f"seed = {values['seed']} is of an earlier version of {number}: the case is now drawn from "
+        f'your id, "{learner}". Open it with own_seed("{number}") of chapters.lab, answer again, '
+        "and delete the line with the seed. Until then your old answer stays in the file."
+    )
+    return lab.seed_of(learner, number)

@@ -1,0 +1,85 @@
+"""Questions about a learner's own case: whose answers count, and what the grader says to an old one."""
+
+import re
+import tomllib
+
+import pytest
+
+from chapters import lab
+from chapters.course.files import ROOT
+from tests.grading.own_case import seed_for
+
+NUMBERS = ("8.20", "8.21", "9.19", "9.20")
+
+
+@pytest.fixture
+def learner(tmp_path, monkeypatch):
+    """A learner without an id; call it with one to write it."""
+    path = tmp_path / "learner.toml"
+    monkeypatch.setattr(lab, "LEARNER", path)
+    monkeypatch.delenv("MI_LEARNER", raising=False)
+    return lambda name: path.write_text(f'id = "{name}"\n', "utf-8")
+
+
+def test_the_seed_follows_from_the_learners_id(learner):
+    learner("ann")
+    assert seed_for("chapters", {}, "8.20") == lab.own_seed("8.20") == lab.seed_of("ann", "8.20")
+    assert len({lab.seed_of(who, n) for who in ("ann", "bob") for n in NUMBERS}) == 8
+
+
+def test_a_course_may_set_the_id(learner, monkeypatch):
+    learner("ann")
+    monkeypatch.setenv("MI_LEARNER", "4711")
+    assert seed_for("chapters", {}, "9.19") == lab.seed_of("4711", "9.19")
+
+
+def test_an_id_is_drawn_once(learner):
+    assert lab.own_seed("8.20") == lab.own_seed("8.20")
+    assert re.fullmatch("[0-9a-f]{8}", lab.learner_id())
+
+
+def test_an_answer_without_an_id_names_the_file(learner):
+    with pytest.raises(AssertionError, match=r"expected your id in chapters/learner\.toml"):
+        seed_for("chapters", {}, "8.20")
+    assert not lab.LEARNER.exists(), "a grader draws no id"
+
+
+def test_a_seed_of_an_earlier_version_is_explained(learner):
+    learner("ann")
+    with pytest.raises(AssertionError) as refused:
+        seed_for("chapters", {"seed": 123}, "8.20")
+    words = str(refused.value)
+    assert "seed = 123 is of an earlier version of 8.20" in words
+    assert 'own_seed("8.20")' in words and "old answer stays" in words
+
+
+def test_the_references_id_is_refused_in_the_workbook(learner):
+    learner(lab.REFERENCE)
+    with pytest.raises(AssertionError, match="whose answers are public"):
+        seed_for("chapters", {}, "8.20")
+    assert seed_for("solutions", {}, "8.20") == lab.seed_of(lab.REFERENCE, "8.20")
+
+
+def keys(number):
+    folder = {"8": "ch08_saes", "9": "ch09_sparsity"}[number[0]]
+    tables = tomllib.loads((ROOT / "solutions" / folder / "answers.toml").read_text("utf-8"))
+    return [name for name in tables[number]]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_no_page_gives_values_for_an_open_question(number):
+    """A page may name a key, but not with a value, and no latent by number next to it."""
+    for page in sorted(ROOT.glob("docs/*.md")):
+        text = page.read_text("utf-8")
+        for key in keys(number):
+            given = re.search(rf"\b{key}\b[`\"']*\s*(=|:|is|are)\s*\[?[0-9]", text)
+            assert given is None, f"{page.name} answers {number}: {given[0]}"
+        if f'["{number}"]' in text:
+            section = text.split(f'["{number}"]')[1].split("\n## ")[0]
+            assert not re.search(r"\blatents? \[?[0-9]", section), f"{page.name}: {number}"
+
+
+def test_every_page_with_an_open_question_says_whose_case_it_is():
+    for number in NUMBERS:
+        pages = [p.read_text("utf-8") for p in ROOT.glob("docs/ch0[89]_*.md")]
+        assert any(f'own_seed("{number}")' in text for text in pages), number
