@@ -32,7 +32,7 @@ def main(words: Sequence[str] | None = None) -> int:
             code = enter(words)
             if code is not None:
                 return code
-        command = getattr(import_module(f".{module}", __package__), function)
+        command = getattr(import_module(module, __package__), function)
         status: int | None = command(**arguments)
         return status or 0
     except CourseError as error:
@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     top = _Parser(
         prog="mi", description="Commands of the course Mechanistic Interpretability from Scratch."
     )
-    top.set_defaults(calls="exercise_commands:show_status", needs_environment=False)
+    top.set_defaults(calls=".exercise_commands:show_status", needs_environment=False)
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
     _add_exercise_commands(commands)
     _add_book_and_model(commands)
@@ -80,49 +80,52 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_exercise_commands(commands: "Commands") -> None:
-    following = _add(commands, "next", "exercise_commands:show_next", "show the next exercise")
+    following = _add(commands, "next", ".exercise_commands:show_next", "show the next exercise")
     _flag(following, "core", "only of the core path")
-    check = _add(commands, "check", "check:check", "grade an exercise or a chapter", True)
+    check = _add(commands, "check", ".check:check", "grade an exercise or a chapter", True)
     check.add_argument("what", nargs="?", help="an exercise (2.4) or a chapter (2); else the next")
     _flag(check, "own", "run your own code for every exercise, not the reference's")
     _flag(check, "recorded", "grade again what passed before an answer or given code changed")
-    watch = _add(commands, "watch", "watch:watch", "grade again whenever you save", True)
+    watch = _add(commands, "watch", ".check:watch", "grade again whenever you save", True)
     watch.add_argument("number", nargs="?", help="stay with this exercise (2.4)")
-    hint = _add(commands, "hint", "exercise_commands:hint", "show one hint more")
+    hint = _add(commands, "hint", ".exercise_commands:hint", "show one hint more")
     hint.add_argument("number", nargs="?", help="an exercise (2.4); else the next")
     hint.add_argument("--all", action="store_true", dest="show_all", help="show every hint")
-    solution = _add(commands, "solution", "exercise_commands:solution", "show the tested answer")
+    solution = _add(commands, "solution", ".exercise_commands:solution", "show the tested answer")
     solution.add_argument("number", nargs="?", help="an exercise (2.4); else the next")
     shows = "show what is passed, with points"
-    _add(commands, "progress", "exercise_commands:show_progress", shows)
+    _add(commands, "progress", ".exercise_commands:show_progress", shows)
     about = "replace an answer by its stub; keeps a backup"
-    reset = _add(commands, "reset", "reset:reset", about, True)
+    reset = _add(commands, "reset", ".exercise_commands:reset", about, True)
     reset.add_argument("number", help="an exercise (2.4)")
 
 
 def _add_book_and_model(commands: "Commands") -> None:
-    book = _add(commands, "book", "course_commands:book", "build the book and serve it", True)
+    book = _add(commands, "book", ".course_commands:book", "build the book and serve it", True)
     _flag(book, "no_serve", "end when it is built")
-    tour = _add(commands, "tour", "course_commands:tour", "look into the real model", True)
+    tour = _add(commands, "tour", ".course_commands:tour", "look into the real model", True)
     tour.add_argument("--prompt", help="a sentence of your own")
-    lab = _add(commands, "lab", "labs:lab", "run a chapter's lab and write a report", True)
+    lab = _add(commands, "lab", "..lab:run", "run a chapter's lab and write a report", True)
     lab.add_argument("chapter", type=_chapter, help="the chapter of the lab")
     lab.add_argument("--out", help="the report; else reports/labNN.html")
-    _add(commands, "model", "course_commands:fetch_model", "fetch the real model", True)
-    figures = _add(commands, "figures", "course_commands:draw_figures", "draw figures again", True)
+    _add(commands, "model", ".course_commands:fetch_model", "fetch the real model", True)
+    figures = _add(commands, "figures", ".course_commands:draw_figures", "draw figures again", True)
     figures.add_argument("chapter", type=_chapter, help="the chapter of the figures")
     about = "check this machine, and answers after an update"
-    doctor = _add(commands, "doctor", "doctor:examine", about)
+    doctor = _add(commands, "doctor", ".doctor:examine", about)
     _flag(doctor, "verify", "compare every model file with its checksum")
 
 
 def _add_course_commands(commands: "Commands") -> None:
-    course = _add(commands, "course", "course_commands:course", "set everything up, and start")
+    course = _add(commands, "course", ".course_commands:course", "set everything up, and start")
     _flag(course, "no_serve", "end when the book is built")
-    test = _add(commands, "test", "course_commands:test", "set up, then check the whole project")
+    test = _add(commands, "test", ".course_commands:test", "set up, then check the whole project")
     _flag(test, "slow", "run the slow tests instead")
     workbook = _add(
-        commands, "workbook", "generate:workbook", "write chapters/ch* from solutions/ (project)"
+        commands,
+        "workbook",
+        ".course_commands:workbook",
+        "write chapters/ch* from solutions/ (project)",
     )
     _flag(workbook, "check", "write nothing; fail when a file differs")
 

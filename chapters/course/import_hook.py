@@ -26,10 +26,9 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, TypeVar
 
-from .exercise_marks import Function, find_answers, functions_of, parse
-from .files import UnreadableFile, read_text
+from .answers import Function, find_answers, functions_of, parse
+from .files import ROOT, UnreadableFile, read_text
 
-ROOT = Path(__file__).resolve().parents[2]
 OWN_CODE_ONLY = "own code only"
 REFERENCE_NAME = re.compile(r"\b__reference_(.+?)__(?=\.|$)")  # the reference's function, compiled
 

@@ -14,10 +14,28 @@ from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
-from .answer_tables import FILE, answer_files, find_tables, read_table, table_text
-from .exercise_marks import Function, find_answers, functions_of, parse
-from .files import CHAPTERS, UnreadableFile, read_leniently, read_text, reference_of
-from .record_file import RecordFile, Records
+from .answers import (
+    TABLE_FILE,
+    Function,
+    answer_files,
+    find_answers,
+    find_tables,
+    functions_of,
+    parse,
+    read_table,
+    table_text,
+)
+from .files import (
+    CHAPTERS,
+    RecordFile,
+    Records,
+    UnreadableFile,
+    chapter_folder,
+    read_leniently,
+    read_text,
+    reference_of,
+)
+from .terminal import CourseError
 
 
 class Passes(NamedTuple):
@@ -66,9 +84,9 @@ def _without(records: Records, number: str) -> Records:
     return {other: prints for other, prints in records.items() if other != number}
 
 
-def fingerprint(chapter_folder: Path, number: str) -> str:
+def fingerprint(folder: Path, number: str) -> str:
     """Return twelve hex digits that depend on an exercise's answers and on the given code."""
-    stats = [(path, _stamp(path)) for path in answer_files(chapter_folder)]
+    stats = [(path, _stamp(path)) for path in answer_files(folder)]
     given, answers = _read(tuple(stats))
     return hashlib.sha256(
         f"{given}{answers[number]}".encode("utf-8", "surrogateescape")
@@ -84,9 +102,11 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 def _print_now(number: str) -> str | None:
-    chapter = int(number.split(".")[0])
-    folder = next(iter(CHAPTERS.glob(f"ch{chapter:02d}_*/")), None)
-    return None if folder is None else fingerprint(folder, number)
+    try:
+        folder = chapter_folder(number)
+    except CourseError:
+        return None
+    return fingerprint(folder, number)
 
 
 @functools.lru_cache(maxsize=64)
@@ -99,7 +119,7 @@ def _read(files: tuple[tuple[Path, tuple[int, int]], ...]) -> tuple[str, dict[st
     given, answers = hashlib.sha256(), defaultdict[str, str](str)
     for path, _ in files:
         source, problem = read_leniently(path)
-        if path.name == FILE:
+        if path.name == TABLE_FILE:
             _cut_tables(source + problem, answers)
             continue
         given.update(path.name.encode())

@@ -45,14 +45,11 @@ def warn(text: str) -> None:
 def printable(text: str) -> str:
     """Write control characters as escapes, so that they cannot change the terminal."""
     return "".join(
-        char if char in "\n\t" or unicodedata.category(char) not in HIDDEN else escaped(char)
+        char
+        if char in "\n\t" or unicodedata.category(char) not in HIDDEN
+        else char.encode("unicode_escape").decode()
         for char in text
     )
-
-
-def escaped(char: str) -> str:
-    """Write one character as Python does in a string."""
-    return char.encode("unicode_escape").decode()
 
 
 def shortened(text: str) -> str:

@@ -9,8 +9,14 @@ import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
-from chapters.course.answer_tables import FILE, answer_files, answers_in, blank_answers, text_of
-from chapters.course.exercise_marks import Answer
+from chapters.course.answers import (
+    TABLE_FILE,
+    Answer,
+    answer_files,
+    answers_in,
+    blank_tables,
+    text_of,
+)
 
 
 class Code(NamedTuple):
@@ -28,7 +34,7 @@ class Code(NamedTuple):
     @property
     def language(self) -> str:
         """What a code block calls it."""
-        return "toml" if self.file.endswith(FILE) else "python"
+        return "toml" if self.file.endswith(TABLE_FILE) else "python"
 
 
 def exercise_code(root: Path, number: str) -> list[Code]:
@@ -43,24 +49,24 @@ def exercise_code(root: Path, number: str) -> list[Code]:
     found = []
     for path in answer_files(folder):
         source = path.read_text(encoding="utf-8")
-        if f"# exercise {number}\n" not in source and path.name != FILE:
+        if f"# exercise {number}\n" not in source and path.name != TABLE_FILE:
             continue
         answers = [a for a in answers_in(path, source) if a.number == number]
         if answers:
             text = text_of(path, number).rstrip("\n")
-            table = path.name == FILE
+            table = path.name == TABLE_FILE
             found.append(
                 Code(
                     path.relative_to(folder.parent).as_posix(),
-                    (FILE,) if table else tuple(a.qualname for a in answers),
-                    blank_answers(text).rstrip("\n") if table else _given(source, answers),
+                    (TABLE_FILE,) if table else tuple(a.qualname for a in answers),
+                    blank_tables(text).rstrip("\n") if table else _given(source, answers),
                     text if folder.parent.name == "solutions" else None,
                 )
             )
     if not found:
         raise ValueError(
             f"exercise {number}: no function in {folder} has `# exercise {number}`, and its "
-            f'{FILE} has no table ["{number}"]'
+            f'{TABLE_FILE} has no table ["{number}"]'
         )
     return found
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chapters.course.answer_tables import FILE, open_keys, read_table
+from chapters.course.answers import TABLE_FILE, open_keys, read_table
 from chapters.course.files import UnreadableFile, read_text
 
 #: An answers.toml -> the text that is read instead of the file's (`mistakes.in_place`).
@@ -31,7 +31,7 @@ class Answers(dict[str, Any]):
 
 def table(folder: Path, number: str) -> Answers:
     """Read the table of an exercise in a chapter's folder."""
-    path = folder / FILE
+    path = folder / TABLE_FILE
     shown = "/".join(path.parts[-3:])
     where, back = f'{shown}: the table ["{number}"]', f"`mi reset {number}` brings it back"
     if not path.exists():

@@ -8,8 +8,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from chapters.course.answer_tables import FILE, answer_files
-from chapters.course.exercise_marks import find_answers, functions_of, parse
+from chapters.course.answers import TABLE_FILE, answer_files, find_answers, functions_of, parse
 from chapters.course.files import UnreadableFile, read_text, shown
 
 GRADING = {"solutions", "tests", "chapters.course", "course"}
@@ -22,7 +21,7 @@ def offence(folder: Path, number: str) -> str | None:
     """
     for path in answer_files(folder):
         try:
-            source = "" if path.name == FILE else read_text(path)
+            source = "" if path.name == TABLE_FILE else read_text(path)
             answers = [answer for answer in find_answers(source) if answer.number == number]
             tree = parse(source)
         except (UnreadableFile, SyntaxError, ValueError):

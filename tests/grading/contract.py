@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from chapters.course import import_hook
-from chapters.course.exercise_marks import find_answers
+from chapters.course.answers import find_answers
 
 broken: list[str] = []
 """What the answer broke so far under the grader that is running."""

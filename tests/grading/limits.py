@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from chapters.course.time_limit import cpu_seconds
+from chapters.course.grading_child import cpu_seconds
 
 from .replay import NUMBER
 

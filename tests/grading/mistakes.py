@@ -19,8 +19,14 @@ from importlib import import_module
 from pathlib import Path
 from types import CodeType, FunctionType
 
-from chapters.course.answer_tables import FILE, answer_files, answers_in, blank_answers
-from chapters.course.exercise_marks import Answer, stub_line
+from chapters.course.answers import (
+    TABLE_FILE,
+    Answer,
+    answer_files,
+    answers_in,
+    blank_tables,
+    stub_line,
+)
 from chapters.course.import_hook import merge_reference
 
 from .answer_tables_fixture import REPLACED
@@ -144,7 +150,7 @@ def stub(number: str) -> Variant:
     """The answer of a fresh workbook: one line that raises, or question marks."""
     answers = answers_of(SOLUTIONS, number)
     if number in answers:
-        return Variant(number, "stub", {number: blank_answers(answers[number])})
+        return Variant(number, "stub", {number: blank_tables(answers[number])})
     return Variant(number, "stub", dict.fromkeys(answers, stub_line(number)))
 
 
@@ -225,8 +231,8 @@ def in_place(package: str, variants: Iterable[Variant]) -> Iterator[None]:
     tables = dict(REPLACED)
     try:
         for file, changed in bodies.items():
-            if file.name == FILE:
-                REPLACED[file] = with_answers(_text(file), FILE, changed)
+            if file.name == TABLE_FILE:
+                REPLACED[file] = with_answers(_text(file), TABLE_FILE, changed)
                 continue
             for function, code in _fits(package, file, changed):
                 before.append((function, function.__code__))

@@ -26,7 +26,7 @@ import pytest
 import torch
 from tqdm import tqdm
 
-from chapters.course.exercise_marks import functions_of
+from chapters.course.answers import functions_of
 
 from . import mistakes, slips
 from .equivalents import reason

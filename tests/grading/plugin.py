@@ -17,8 +17,7 @@ from pathlib import Path
 import pytest
 
 from chapters.course import import_hook
-from chapters.course.answer_tables import FILE, find_tables
-from chapters.course.exercise_marks import MARK
+from chapters.course.answers import MARK, TABLE_FILE, find_tables
 from chapters.course.files import read_leniently
 from chapters.course.terminal import shortened
 
@@ -91,7 +90,7 @@ def _numbers() -> set[str]:
     for tree in ("solutions", "chapters"):
         for path in (ROOT / tree).glob("ch*/**/*.py"):
             found.update(re.findall(f"(?m){MARK.pattern}", read_leniently(path)[0]))
-        for path in (ROOT / tree).glob(f"ch*/{FILE}"):
+        for path in (ROOT / tree).glob(f"ch*/{TABLE_FILE}"):
             found.update(table.number for table in find_tables(read_leniently(path)[0]))
     return found
 

@@ -133,7 +133,7 @@ class SmallCourse:
 
 def make(root: Path) -> SmallCourse:
     """Lay the course out in an empty folder."""
-    from chapters.course.exercise_marks import make_stub
+    from chapters.course.answers import make_stub
 
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "chapters/course", root / "chapters/course", ignore=ignore)

@@ -6,11 +6,17 @@ import sys
 import pytest
 from watchfiles import Change
 
-from chapters.course.answer_tables import blank_answers, find_tables, open_keys, read_table, text_of
-from chapters.course.exercise_marks import find_answers
+from chapters.course.answers import (
+    blank_tables,
+    find_answers,
+    find_tables,
+    open_keys,
+    read_table,
+    text_of,
+)
+from chapters.course.check import only_answers
 from chapters.course.files import CHAPTERS
 from chapters.course.progress import fingerprint
-from chapters.course.watch import only_answers
 
 from . import answer_tables_fixture, small_course
 from .mistakes import Variant, with_answers
@@ -68,7 +74,7 @@ def course(tmp_path):
         "solutions/ch00_looking/__init__.py": "",
         "chapters/ch00_looking/__init__.py": "",
         "solutions/ch00_looking/answers.toml": ANSWERS,
-        "chapters/ch00_looking/answers.toml": blank_answers(ANSWERS),
+        "chapters/ch00_looking/answers.toml": blank_tables(ANSWERS),
         "docs/ch00_behaviour.md": PAGE,
         "tests/ch00_looking/test_looking.py": GRADERS,
     }
@@ -106,7 +112,7 @@ def test_an_error_in_one_table_leaves_the_others_readable():
 def test_a_question_mark_in_a_value_leaves_its_key_open():
     table = {"a": "?", "b": [1, ["?"]], "c": {"d": " ? "}, "e": "why?", "f": 0, "g": ""}
     assert open_keys(table) == ("a", "b", "c")
-    blank = blank_answers(ANSWERS)
+    blank = blank_tables(ANSWERS)
     assert open_keys(read_table(blank, "0.9")) == ("mark", "heads")
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from chapters.course.answer_tables import FILE, answer_files, answers_in, open_keys, read_table
-from chapters.course.exercise_pages import read_exercises
+from chapters.course.answers import TABLE_FILE, answer_files, answers_in, open_keys, read_table
+from chapters.course.exercises import read_exercises
 
 from .mistakes import SOLUTIONS, Mistake, RightAnswer, gather, numbers_of
 
@@ -49,7 +49,7 @@ def test_an_exercise_is_in_one_file(chapter: Path):
 @each_chapter
 def test_tables_of_answers_are_exercises_and_answered(chapter: Path):
     """A head that is misspelt would leave its questions in the table before it, or in none."""
-    path = chapter / FILE
+    path = chapter / TABLE_FILE
     text = path.read_text("utf-8") if path.is_file() else ""
     tables = {answer.number: read_table(text, answer.number) for answer in answers_in(path, text)}
     assert tomllib.loads(text) == tables, f'{path}: every table is headed by a number, as ["0.15"]'

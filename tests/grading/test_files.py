@@ -8,8 +8,13 @@ import time
 import pytest
 
 from chapters.course import files, terminal
-from chapters.course.files import UnreadableFile, read_leniently, read_text, replace_file
-from chapters.course.record_file import RecordFile
+from chapters.course.files import (
+    RecordFile,
+    UnreadableFile,
+    read_leniently,
+    read_text,
+    replace_file,
+)
 
 PASSES = {"2.1": ["0123456789ab"], "2.10": ["aaaaaaaaaaaa"]}
 SOUND = '# Passes.\n"2.1" = "0123456789ab"\n"2.10" = "aaaaaaaaaaaa"\n'

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 from chapters.course import import_hook
-from chapters.course.exercise_marks import make_stub
+from chapters.course.answers import make_stub
 
 FRESH = itertools.count()
 

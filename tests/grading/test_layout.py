@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from keyword import iskeyword
 from pathlib import Path
 
-from chapters.course.exercise_marks import Function, functions_of
+from chapters.course.answers import Function, functions_of
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE, FUNCTION, PARAMETERS, FIELDS, TABLE = 300, 45, 7, 12, 5
@@ -130,6 +130,21 @@ def test_the_tools_import_no_other_room():
     others = [file for file in tools if file[0] != "chapters/course/doctor.py"]
     offences += forbidden(others, {"toy_models"})
     assert not offences, broken("the tools run graders through pytest", offences)
+
+
+def test_the_tools_import_only_what_the_table_lists_below_them():
+    """So `mi check` is read from top to bottom: no file calls back into one above it."""
+    table = (ROOT / "docs/internals.md").read_text("utf-8").split("| file | what it does |")[1]
+    order = re.findall(r"(?m)^\| `(\w+)\.py` \|", table)
+    tools = {Path(name).stem: tree for name, tree in sources("chapters/course/*.py")}
+    assert sorted(order) == sorted(tools.keys() - {"__init__"})
+    offences = [
+        f"{name}.py imports {module}"
+        for name in order
+        for level, module in imports(tools[name])
+        if level == 1 and module in order[: order.index(name) + 1]
+    ]
+    assert not offences, broken("a file imports only files further down", offences)
 
 
 def test_graders_import_neither_tree():

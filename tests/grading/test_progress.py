@@ -2,7 +2,7 @@
 
 import pytest
 
-from chapters.course import progress
+from chapters.course import files, progress
 
 PAGE = '''\
 """A file."""
@@ -24,7 +24,8 @@ def half(x):
 
 @pytest.fixture
 def page(tmp_path, monkeypatch):
-    monkeypatch.setattr(progress, "CHAPTERS", tmp_path)
+    for module in (files, progress):
+        monkeypatch.setattr(module, "CHAPTERS", tmp_path)
     page = tmp_path / "ch02_small" / "a.py"
     page.parent.mkdir()
     page.write_text(PAGE, "utf-8")

@@ -5,8 +5,7 @@ import sys
 
 import pytest
 
-from chapters.course.answer_tables import blank_answers
-from chapters.course.exercise_marks import make_stub
+from chapters.course.answers import blank_tables, make_stub
 
 from . import small_course
 from .test_files import make_folder, make_large
@@ -61,7 +60,7 @@ def course(tmp_path):
     for tree, more, table in (("solutions", MORE, TABLE), ("chapters", make_stub(MORE), TABLE)):
         folder = tmp_path / tree / "ch02_sums"
         (folder / "more.py").write_text(more)
-        (folder / "answers.toml").write_text(blank_answers(table) if tree == "chapters" else table)
+        (folder / "answers.toml").write_text(blank_tables(table) if tree == "chapters" else table)
         (folder / "__init__.py").write_text("from . import more\n")
     with (tmp_path / "docs/ch02_sums.md").open("a") as page:
         page.write(HEADING.format("2.11") + HEADING.format("2.12"))

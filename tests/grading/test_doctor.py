@@ -1,4 +1,4 @@
-"""An update that renames things: a learner's answers survive the merge, and old names are listed.
+"""`mi doctor`: packages that are not whole; and, after an update, conflicts and old names.
 
 solutions_before_renames.tar.xz holds the marked files of solutions/ at commit c5599ec, before the
 names of the public functions changed. The stubs of these files are the old workbook, and their
@@ -6,6 +6,7 @@ answers are the learner's.
 """
 
 import ast
+import importlib.metadata
 import re
 import subprocess
 import tarfile
@@ -14,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from chapters.course import files, migration, progress
-from chapters.course.exercise_marks import find_answers, functions_of, make_stub
-from chapters.course.generate import expected_files
+from chapters.course import doctor, files, progress
+from chapters.course.answers import find_answers, functions_of, make_stub
+from chapters.course.course_commands import expected_files
 
 ROOT = Path(__file__).resolve().parents[2]
 OLD = Path(__file__).with_name("solutions_before_renames.tar.xz")
@@ -86,7 +87,7 @@ class Learner:
 def make_learner(root: Path, monkeypatch, numbers: list[str]) -> Learner:
     """Build the repository, and let the tools look at it."""
     root.mkdir()
-    for module in (files, migration, progress):
+    for module in (files, doctor, progress):
         monkeypatch.setattr(module, "CHAPTERS", root / "chapters")
     monkeypatch.setattr(files, "ROOT", root)
     return Learner(root, numbers)
@@ -110,7 +111,7 @@ def test_no_recorded_pass_is_lost(learner):
 
 
 def test_conflicts_and_moved_files_are_listed(learner):
-    changes = "\n".join(migration.changes_needed())
+    changes = "\n".join(doctor.changes_needed())
     for line in learner.git("status", "--porcelain").splitlines():
         state, name = line.split(maxsplit=1)
         if state == "UU":
@@ -121,7 +122,7 @@ def test_conflicts_and_moved_files_are_listed(learner):
 
 
 def test_old_names_are_listed_with_file_and_line(learner):
-    changes = migration.changes_needed()
+    changes = doctor.changes_needed()
     for old, new in (
         ("HookedTransformer.through", "HookedTransformer.run_blocks"),
         ("lift", "at_least_float32"),
@@ -129,7 +130,7 @@ def test_old_names_are_listed_with_file_and_line(learner):
         ("4.2 first", "n_bos"),
     ):
         assert any(change.endswith(f": {old} is now {new}") for change in changes), old
-    only = migration.changes_needed(["4.2"])
+    only = doctor.changes_needed(["4.2"])
     assert [line for line in only if "4.2 first" in line] and not [
         x for x in only if "is now" in x and "ch05" in x
     ]
@@ -158,7 +159,7 @@ def test_every_name_that_no_longer_exists_is_listed(tmp_path, monkeypatch):
     old = {name: ast.parse(text) for name, text in old_solutions().items()}
     answers = {name: find_answers(text) for name, text in old_solutions().items()}
     make_learner(tmp_path / "all", monkeypatch, [a.number for f in answers.values() for a in f])
-    listed = " ".join(migration.changes_needed())
+    listed = " ".join(doctor.changes_needed())
     new = identifiers(ast.parse(p.read_text("utf-8")) for p in (ROOT / "solutions").rglob("*.py"))
     gone = defined(old.values()) - new
     missing = set()
@@ -174,11 +175,29 @@ def test_every_name_that_no_longer_exists_is_listed(tmp_path, monkeypatch):
 
 def test_the_reference_uses_no_old_name(monkeypatch):
     """A name that is listed although the tested answers use it would mislead."""
-    monkeypatch.setattr(migration, "CHAPTERS", ROOT / "solutions")
-    monkeypatch.setattr(migration, "reference_of", lambda path: path)
+    monkeypatch.setattr(doctor, "CHAPTERS", ROOT / "solutions")
+    monkeypatch.setattr(doctor, "reference_of", lambda path: path)
     found = [
         f"{path.name}:{line}: {rename.old}"
         for path in sorted((ROOT / "solutions").glob("ch*/**/*.py"))
-        for line, rename in migration.old_names(path.read_text("utf-8"), path)
+        for line, rename in doctor.old_names(path.read_text("utf-8"), path)
     ]
     assert found == []
+
+
+def test_doctor_finds_a_half_installed_package(monkeypatch):
+    assert doctor.packages().ok, doctor.packages().text
+    real = importlib.metadata.files
+
+    def files(name):
+        if name == "einops":
+            raise importlib.metadata.PackageNotFoundError
+        lost = importlib.metadata.PackagePath("tqdm/gone.py")
+        lost.dist = importlib.metadata.distribution(name)
+        return [*real(name), lost] if name == "tqdm" else real(name)
+
+    monkeypatch.setattr(doctor.importlib.metadata, "files", files)
+    found = doctor.packages()
+    assert not found.ok and "einops (not installed), tqdm (1 missing file)" in found.text
+    monkeypatch.setattr(doctor, "read_stamp", lambda venv: {"state": "unfinished"})
+    assert not doctor.environment().ok

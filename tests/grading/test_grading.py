@@ -8,8 +8,7 @@ import time
 
 import pytest
 
-from chapters.course.grading_process import in_words
-from chapters.course.time_limit import Stopwatch
+from chapters.course.grading import Stopwatch, in_words
 
 from . import limits, small_course
 
@@ -33,11 +32,13 @@ STUBBORN = ["while True:", "    try: self.total += 1", "    except BaseException
 def course(tmp_path):
     """A course in a folder whose name pytest would parse, with limits of a second."""
     course = small_course.make(tmp_path / "my [first] course")
-    path = course.root / "chapters/course/time_limit.py"
-    text = re.sub(
-        "(?m)^CPU_SECONDS, .*$", "CPU_SECONDS, WAITING_SECONDS = 1.0, 4.0", path.read_text()
-    )
-    path.write_text(text.replace("GRACE = 3.0", "GRACE = 1.0"))
+    limits = {"CPU_SECONDS": 1.0, "WAITING_SECONDS": 4.0, "GRACE": 1.0}
+    for name in ("grading.py", "grading_child.py"):
+        path = course.root / "chapters/course" / name
+        text = path.read_text()
+        for limit, seconds in limits.items():
+            text = re.sub(f"(?m)^{limit} = .*$", f"{limit} = {seconds}", text)
+        path.write_text(text)
     return course
 
 
@@ -137,7 +138,7 @@ def test_no_child_outlives_its_check(course, signal):
 def children_of(course) -> list[str]:
     """The processes in the course's folder."""
     listed = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True).stdout
-    pids = [line.split()[0] for line in listed.splitlines() if "course.grading_process" in line]
+    pids = [line.split()[0] for line in listed.splitlines() if "course.grading_child" in line]
     return [pid for pid in pids if os.path.realpath(f"/proc/{pid}/cwd") == str(course.root)]
 
 
@@ -167,8 +168,8 @@ def test_time_without_a_processor_is_not_waiting(monkeypatch):
     """A machine so busy that the grader never runs: all of its time is spent ready to run."""
     used = iter([(1.0, 0.0), (1.1, 100.0)])
     now = iter([0.0, 100.1])
-    monkeypatch.setattr("chapters.course.time_limit.usage", lambda pid: next(used))
-    monkeypatch.setattr("chapters.course.time_limit.time.monotonic", lambda: next(now))
+    monkeypatch.setattr("chapters.course.grading.usage", lambda pid: next(used))
+    monkeypatch.setattr("chapters.course.grading.time.monotonic", lambda: next(now))
     watch = Stopwatch(1)
     watch.look()
     assert watch.waited == 0 and watch.computed == pytest.approx(0.1)

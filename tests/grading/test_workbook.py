@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from chapters.course.answer_tables import blank_answers
-from chapters.course.generate import workbook
+from chapters.course.answers import blank_tables
+from chapters.course.course_commands import workbook
 
 SOURCE = '''\
 """A file."""
@@ -83,7 +83,7 @@ def test_answers_to_questions_become_question_marks(project):
         '# Which heads?\nheads = "?"\n\n[why]  # a table\n"because.of" = "?"\nshare = "?"\n'
     )
     with pytest.raises(ValueError, match="expected TOML, got from here on: heads = "):
-        blank_answers("# fine\nheads = [1,\n")
+        blank_tables("# fine\nheads = [1,\n")
 
 
 def test_a_changed_source_rewrites_an_untouched_stub(project, capsys):

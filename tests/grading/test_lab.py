@@ -7,10 +7,10 @@ import sys
 import pytest
 import torch
 
+from chapters.course.answers import blank_lab, is_open
 from chapters.course.files import ROOT
-from chapters.course.labs import blank_lab, run_lab, split_cells
 from chapters.course.terminal import CourseError
-from chapters.lab import Lab, WaitingForGuess, as_json, is_open, read_notes, seed_of
+from chapters.lab import Lab, WaitingForGuess, as_json, read_notes, run_lab, seed_of, split_cells
 
 SCRIPT = """# A head above the first cell.
 
@@ -142,7 +142,7 @@ def test_a_cell_that_fails_shows_its_line(tmp_path, capsys):
     assert run_lab(broken, "lab.py", report) == 1
     said = capsys.readouterr().out
     assert 'File "lab.py", line 6' in said and "ZeroDivisionError" in said
-    assert "labs.py" not in said, "the runner's own frames do not help"
+    assert "chapters/lab.py" not in said, "the runner's own frames do not help"
 
 
 def test_a_lab_that_is_not_python_is_named(tmp_path):

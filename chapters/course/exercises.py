@@ -1,0 +1,313 @@
+"""Find exercises in the book, their places in the learner's files, and the next one to do.
+
+A page of the book has a heading `### 2.4 LayerNorm { .exercise .core difficulty=3 importance=5
+minutes=25 points=4 }` on one line, then the statement, then hints (`??? hint "..."`, indented by
+four). `.core` puts an exercise on the core path. The commands, the graders and the book's Markdown
+extension all use this parser. None of the learner's Python is parsed, so a file that is broken in
+the middle of an edit can still be found.
+"""
+
+import re
+import textwrap
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from .answers import (
+    TABLE_FILE,
+    answer_files,
+    marked_lines,
+    open_keys,
+    read_table,
+    stub_line,
+    tables_of,
+)
+from .files import ROOT, chapter_folder, read_leniently, read_text, reference_of, shown
+from .progress import read_passes
+from .terminal import CourseError
+
+DOCS = ROOT / "docs"
+
+HEADING = re.compile(r"^###\s+(\d+\.\d+)\s+(.+?)\s*\{(.*)\}\s*$")
+HINT = re.compile(r"^\?\?\?\+?\s+hint\b")
+FENCE = re.compile(r"\s*(`{3,}|~{3,})")
+FIELDS = ("difficulty", "importance", "minutes", "points")
+FORM = "### 2.4 Title { .exercise difficulty=3 importance=5 minutes=25 points=4 }"
+
+
+class Exercise(NamedTuple):
+    """One exercise of the book."""
+
+    number: str
+    """The key used everywhere, as in "2.4"."""
+    title: str
+    """The heading without its number."""
+    core: bool
+    """Whether it is on the core path."""
+    difficulty: int
+    """From 1 (a line or two) to 5 (a long thought)."""
+    importance: int
+    """From 1 (a detail) to 5 (everything later uses it)."""
+    minutes: int
+    """How long a reader who is new to the field should expect to take."""
+    points: int
+    """Its points in a class."""
+    page: Path
+    """The page of its heading."""
+    text: str
+    """The statement, in Markdown, without the hints."""
+    hints: tuple[str, ...]
+    """The hints in the order in which they are shown."""
+
+
+class Place(NamedTuple):
+    """One mark of an exercise in the learner's files, or the head of its table."""
+
+    path: Path
+    """The file."""
+    line: int
+    """The line of the mark, counted from 1; the answer goes below it."""
+    stub: bool
+    """Whether nothing is written there yet."""
+    open: tuple[str, ...] = ()
+    """The keys of a table whose value is a question mark."""
+
+    problem: str = ""
+    """Why the file cannot be read at the moment."""
+
+    def __str__(self) -> str:
+        return f"{shown(self.path)}:{self.line}"
+
+
+class Selection(NamedTuple):
+    """What `mi check` grades."""
+
+    title: str
+    """What the output calls it."""
+    exercises: list[Exercise]
+    """The exercises, in order."""
+    places: dict[str, list[Place]]
+    """Exercise -> where its answers go."""
+    folders: list[str]
+    """The folders of their chapters, which have the same name in chapters/ and in tests/."""
+    is_chapter: bool
+    """Whether these are the exercises of a chapter."""
+    is_list: bool
+    """Whether these are several exercises, or may be."""
+
+
+def select(what: str | None, *, outdated: bool = False) -> Selection:
+    """Resolve an exercise (2.4), a chapter (2), or None for the next exercise.
+
+    outdated: select instead what passed before an answer or given code changed.
+
+    Raises: CourseError when there is no such exercise or chapter.
+    """
+    is_chapter = what is not None and re.fullmatch("[0-9]{1,4}", what) is not None
+    if outdated:
+        title, old = "passed before your files changed", read_passes().outdated
+        chosen = [found for found in exercises().values() if found.number in old]
+    elif what is not None and is_chapter:
+        title = chapter_folder(what).name
+        chosen = [one for one in exercises().values() if numeric(one.number)[0] == int(what)]
+    else:
+        exercise = find(what)
+        title, chosen = f"{exercise.number} {exercise.title}", [exercise]
+    return Selection(
+        title,
+        chosen,
+        places={exercise.number: places(exercise.number) for exercise in chosen},
+        folders=sorted({chapter_folder(exercise.number).name for exercise in chosen}),
+        is_chapter=is_chapter and not outdated,
+        is_list=is_chapter or outdated,
+    )
+
+
+def find(number: str | None) -> Exercise:
+    """Find an exercise by its number; without a number, the next one.
+
+    Raises: CourseError that lists the nearest numbers when there is no such exercise.
+    """
+    found = exercises()
+    if number is None:
+        following = next_exercise()
+        if following is None:
+            raise CourseError("Every exercise is passed. Give a number, as in 2.4.")
+        return following
+    if number not in found:
+        if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{0,4})?", number):
+            raise CourseError(f"Expected an exercise such as 2.4, got {number}.")
+        close = ", ".join(nearest(number, list(found)))
+        raise CourseError(f"There is no exercise {number}. The nearest ones are {close}.")
+    return found[number]
+
+
+def nearest(wanted: str, numbers: list[str], count: int = 3) -> list[str]:
+    """Sort numbers by likeness to a wrong one: same digits first, then the same chapter."""
+    chapter, _, place = wanted.partition(".")
+
+    def distance(number: str) -> tuple[bool, int, int]:
+        of_chapter, of_place = numeric(number)
+        same_digits = number.replace(".", "") == wanted.replace(".", "")
+        return not same_digits, abs(of_chapter - int(chapter)), abs(of_place - int(place or 0))
+
+    return sorted(numbers, key=distance)[:count]
+
+
+def next_exercise(core: bool = False, besides: str = "") -> Exercise | None:
+    """Return the first exercise that is not passed, of the core path or of all; None if none.
+
+    besides: an exercise that counts as passed.
+    """
+    done = read_passes().current | {besides}
+    open_ones = (found for found in exercises().values() if found.number not in done)
+    return next((found for found in open_ones if found.core or not core), None)
+
+
+def exercises() -> dict[str, Exercise]:
+    """Read every exercise of the book, in order.
+
+    Raises: CourseError when a heading cannot be read, or when there is no book.
+    """
+    try:
+        found = read_exercises()
+    except (OSError, ValueError) as error:
+        raise CourseError(f"A heading in the book cannot be read. {error}") from None
+    if not found:
+        raise CourseError("There is no exercise in docs/; is this a whole clone of the course?")
+    return found
+
+
+def read_exercises(docs: Path | None = None) -> dict[str, Exercise]:
+    """Read every exercise of the book, in the order of the numbers (2.9 before 2.10).
+
+    Raises: ValueError with file and line for a heading of another form, or a repeated number.
+    """
+    found: dict[str, Exercise] = {}
+    for page in sorted((docs or DOCS).glob("ch*.md")):
+        for line, exercise in read_page(page):
+            if exercise.number in found:
+                other = found[exercise.number].page.name
+                raise ValueError(f"{page}:{line}: exercise {exercise.number} is on {other} already")
+            found[exercise.number] = exercise
+    return {number: found[number] for number in sorted(found, key=numeric)}
+
+
+def numeric(number: str) -> tuple[int, ...]:
+    """Convert an exercise number to a sort key: "2.10" comes after "2.9"."""
+    return tuple(int(part) for part in number.split("."))
+
+
+def read_page(page: Path) -> list[tuple[int, Exercise]]:
+    """Read the exercises of one page, each with the line of its heading (counted from 1)."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    headings = [index for index, line in outside_fences(lines) if line.startswith("#")]
+    exercises = []
+    for here, after in zip(headings, [*headings[1:], len(lines)], strict=True):
+        if re.match(r"#+\s+\d+\.\d+\b", lines[here]) or ".exercise" in lines[here]:
+            try:
+                exercises.append((here + 1, _read(lines[here], lines[here + 1 : after], page)))
+            except ValueError as error:
+                raise ValueError(f"{page}:{here + 1}: {error}") from None
+    return exercises
+
+
+def outside_fences(lines: list[str]) -> Iterator[tuple[int, str]]:
+    """Yield the index and the text of each line that is not inside a code fence.
+
+    As in Python-Markdown, a fence ends at a line of its own characters only: a line "```python"
+    inside a fence does not end it.
+    """
+    fence = ""
+    for index, line in enumerate(lines):
+        match = FENCE.match(line)
+        if match and not fence:
+            fence = match[1]
+        elif match and line.strip().startswith(fence) and not line.strip().strip(fence[0]):
+            fence = ""
+        elif not fence:
+            yield index, line
+
+
+def _read(heading: str, body: list[str], page: Path) -> Exercise:
+    match = HEADING.match(heading)
+    if not match:
+        raise ValueError(f"expected a numbered heading of the form `{FORM}`, got `{heading}`")
+    number, title, attributes = match.groups()
+    chapter = re.match(r"ch(\d+)", page.name)
+    if chapter and int(chapter[1]) != numeric(number)[0]:
+        raise ValueError(
+            f"expected exercises of chapter {int(chapter[1])} on this page, got {number}"
+        )
+    core, fields = _attributes(attributes.split())
+    text, hints = _split_hints(body)
+    return Exercise(number, title, core, **fields, page=page, text=text, hints=hints)
+
+
+def _attributes(words: list[str]) -> tuple[bool, dict[str, int]]:
+    """Parse the words in the braces: `.exercise`, perhaps `.core`, and the four numbers."""
+    flags = [word for word in words if word.startswith(".")]
+    pairs = dict(word.split("=", 1) for word in words if "=" in word)
+    wrong = [flag for flag in flags if flag not in (".exercise", ".core")]
+    wrong += [word for word in words if word not in flags and word.split("=")[0] not in FIELDS]
+    missing = [name for name in FIELDS if name not in pairs]
+    if wrong or missing or ".exercise" not in flags or len(set(words)) != len(flags) + len(pairs):
+        raise ValueError(
+            f"expected `{FORM}` (`.core` may follow `.exercise`), got {{ {' '.join(words)} }}"
+        )
+    for name, value in pairs.items():
+        scale = name in ("difficulty", "importance")
+        if not value.isdigit() or int(value) < 1 or (scale and int(value) > 5):
+            least = "an integer from 1 to 5" if scale else "an integer from 1"
+            raise ValueError(f"expected {name} to be {least}, got {value}")
+    return ".core" in flags, {name: int(value) for name, value in pairs.items()}
+
+
+def _split_hints(body: list[str]) -> tuple[str, tuple[str, ...]]:
+    """Split the statement above the first hint from the indented text under each hint."""
+    starts = [index for index, line in outside_fences(body) if HINT.match(line)]
+    hints = []
+    for start in starts:
+        block = []
+        for line in body[start + 1 :]:
+            if line.strip() and not line.startswith("    "):
+                break
+            block.append(line)
+        hints.append(textwrap.dedent("\n".join(block)).strip())
+    statement = body[: starts[0]] if starts else body
+    return "\n".join(statement).strip(), tuple(hints)
+
+
+def places(number: str) -> list[Place]:
+    """Find every mark of an exercise in the learner's files, in the order of the files' names.
+
+    Where a file cannot be read as text, as a folder, the reference's marks are searched.
+    """
+    found = []
+    for path in answer_files(chapter_folder(number)):
+        text, problem = read_leniently(path)
+        reference = reference_of(path)
+        if problem and not text and reference.is_file():
+            text = read_text(reference)
+        find_in = _tables if path.name == TABLE_FILE else _marks
+        found += [place._replace(problem=problem) for place in find_in(path, text, number)]
+    return found
+
+
+def _marks(path: Path, text: str, number: str) -> Iterator[Place]:
+    lines = text.split("\n")
+    for index in marked_lines(lines, number):
+        below = next((rest.strip() for rest in lines[index + 1 :] if rest.strip()), "")
+        yield Place(path, index + 1, below == stub_line(number))
+
+
+def _tables(path: Path, text: str, number: str) -> Iterator[Place]:
+    """Find an exercise's table; one that is not TOML at the moment has no open keys."""
+    for table in tables_of(text, number):
+        try:
+            answers = read_table(text, number)
+        except tomllib.TOMLDecodeError:
+            answers = {}
+        left = open_keys(answers)
+        yield Place(path, table.first_line, bool(left) and len(left) == len(answers), left)

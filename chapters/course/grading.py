@@ -1,0 +1,387 @@
+"""Run the graders of some exercises in a child process, and end it when an answer does not end.
+
+1. `Grading` sends pytest's arguments to the child (`grading_child.py`) and collects its reports.
+2. `Stopwatch` adds up the CPU time and the waiting time of a grader. Time in which a process is
+   ready to run and another one has the CPU counts as neither, so a grader on a busy machine is slow
+   and not stopped. The child interrupts Python code at its limit; this process ends a little later
+   what cannot be interrupted.
+3. When an answer has ended the child, its exercise failed, and another child grades the rest.
+"""
+
+import contextlib
+import json
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from . import grading_child
+from .exercises import Selection
+from .files import ROOT, read_bytes
+from .grading_child import CPU_SECONDS
+from .progress import forget_pass
+from .terminal import CourseError, heading
+
+Event = dict[str, Any]
+INTERRUPTED = 2  # pytest's code when a grader raises KeyboardInterrupt
+BROKEN = (2, 3, 4)  # pytest's codes for an interrupt, an internal error, a wrong command line
+MOST_LOST = 2
+"""Child processes that answers may end before the other exercises are left ungraded."""
+WAITING_SECONDS = 15.0
+"""How long one grader may wait for something."""
+GRACE = 3.0
+"""Seconds that the parent waits longer than the plugin."""
+BUSY = 3.0
+"""How many times as long as its CPU time a run takes on a machine that is called busy."""
+MOST_ERRORS = 100_000
+"""Bytes of its standard error that are kept."""
+
+
+class Failure(NamedTuple):
+    """One failed grader."""
+
+    number: str
+    """Its exercise; empty for a file of graders that could not be imported."""
+    claim: str
+    """The grader's name in words."""
+    text: str
+    """What the grader says."""
+    printed: str = ""
+    """What the learner's code printed."""
+    mistake: str = ""
+    """The words of a known mistake that explains it."""
+
+    @property
+    def reason(self) -> str:
+        """What failures for the same reason share: a mistake, or the last line up to numbers."""
+        last = "".join(self.text.splitlines()[-1:])
+        return self.mistake or re.sub(r"\[[\d, ]*\]|-?\d[\d.e+-]*", "#", last)
+
+
+class Results(NamedTuple):
+    """What the graders of a selection found."""
+
+    verdicts: dict[str, str]
+    """Exercise -> failed, todo, passed; or skipped where no grader could run."""
+    failures: list[Failure]
+    """Every grader that failed."""
+    skips: list[str]
+    """Why graders were skipped."""
+    notes: list[str]
+    """What else there is to say: a pass that could not be recorded, a busy machine."""
+
+
+class Grading:
+    """The graders of some exercises, in a child process that is replaced when an answer ends it."""
+
+    def __init__(self, selection: Selection, own: bool, child: "GradingProcess | None" = None):
+        self.child = child or GradingProcess()
+        self.screen = sys.stdout if sys.stdout.isatty() else None
+        self.begin(selection, own)
+
+    def begin(self, selection: Selection, own: bool) -> None:
+        """Let the child grade a selection; `step` is called until it is finished."""
+        heading(selection.title + (", on your own code only" if own else ""))
+        self.selection, self.own, self.finished = selection, own, False
+        self.reports: dict[str, Event] = {}
+        self.lost: list[Failure] = []
+        self.notes: list[str] = []
+        self.start = time.monotonic()
+        self.whole = Stopwatch(self.child.pid)
+        self._send([exercise.number for exercise in selection.exercises])
+
+    def end(self) -> None:
+        """End the child process."""
+        self.child.end()
+
+    def step(self, seconds: float) -> bool:
+        """Receive what happened, waiting so long for something; return whether all is graded.
+
+        Raises: CourseError with pytest's own message when pytest could not run the graders.
+        """
+        event = None if self.finished else self.child.receive(seconds)
+        while event and event["kind"] and not self.finished:
+            self.finished = self._take(event)
+            event = self.child.receive(0)
+        self._show()
+        if self.finished:
+            return True
+        sentence = "" if event is None else self._limit_reached()
+        if sentence:
+            self.child.locate()
+        if sentence or event is None:
+            end = self.child.end()
+            self.finished = self._lose(sentence or f"The answer {end}.")
+        return self.finished
+
+    def results(self) -> Results:
+        """Return what was found, one failed or missing answer outweighing the rest."""
+        events = self.reports.values()
+        failed = [event for event in events if event["outcome"] == "failed"]
+        failures = [Failure(*(event[name] for name in Failure._fields)) for event in failed]
+        failures += self.lost
+        outcomes: dict[str, set[str]] = {}
+        for event in events:
+            outcomes.setdefault(event["number"], set()).add(event["outcome"])
+        for failure in self.lost:
+            outcomes.setdefault(failure.number, set()).add("failed")
+        verdicts = {
+            exercise.number: next(
+                (o for o in ("failed", "todo", "passed") if o in outcomes.get(exercise.number, ())),
+                "skipped",
+            )
+            for exercise in self.selection.exercises
+        }
+        passed, computed = time.monotonic() - self.start, self.whole.computed
+        if passed > CPU_SECONDS and passed > BUSY * computed > 0 and not self.lost:
+            self.notes.append(
+                f"This machine is busy: the graders took {passed:.0f} s, and computed for "
+                f"{computed:.0f} s of them."
+            )
+        skips = [event["reason"] for event in events if event["reason"]]
+        return Results(verdicts, failures, skips, self.notes)
+
+    def _send(self, numbers: list[str]) -> None:
+        self.numbers, self.running = numbers, ""
+        self.left: dict[str, int] = {}
+        self.watch: Stopwatch | None = None
+        self.limit = CPU_SECONDS
+        folders = self.selection.folders
+        self.child.send([*["--own"] * self.own, *arguments(numbers, folders)])
+
+    def _take(self, event: Event) -> bool:
+        """Note one event; return whether it was the last one."""
+        kind = event["kind"]
+        if kind == "collected":
+            self.left = event["counts"]
+        elif kind == "start":
+            self.running, self.watch = event["number"], Stopwatch(self.child.pid)
+            self.limit = event["limit"]
+        elif kind == "report":
+            self.reports[event["id"]] = event
+        elif kind == "finished":
+            self.left[event["number"]] -= 1
+            self.running, self.watch = "", Stopwatch(self.child.pid)
+        elif kind == "note":
+            self.notes.append(event["text"])
+        elif kind == "done" and self.running and event["code"] == INTERRUPTED:
+            self.child.end()
+            return self._lose("The answer interrupted pytest, as KeyboardInterrupt does.")
+        elif kind == "done":
+            if event["code"] in BROKEN and not self.results().failures:
+                raise CourseError(f"The graders could not run. pytest says:\n{event['output']}")
+        return bool(kind == "done")
+
+    def _limit_reached(self) -> str:
+        """Say that a grader, or the search for its mistake, took too long."""
+        self.whole.look()
+        if self.watch is None:
+            return ""
+        self.watch.look()
+        if self.watch.computed > self.limit + GRACE:
+            return f"Stopped after {self.limit:.0f} s of CPU time: does a loop never end?"
+        if self.watch.waited > max(WAITING_SECONDS, self.limit / 2):
+            return (
+                f"Stopped after {self.watch.waited:.0f} s in which it computed for "
+                f"{self.watch.computed:.1f} s: does it wait for something?"
+            )
+        return ""
+
+    def _lose(self, sentence: str) -> bool:
+        """Fail the exercise that ended the child, and grade the others in another one.
+
+        Raises: CourseError when no answer was running.
+        """
+        number = self.running
+        done = bool(self.left) and not any(self.left.values())
+        if done:  # only the search for the mistake was lost
+            return True
+        if not number:
+            raise CourseError(f"The graders could not run.\n{self.child.errors()}")
+        text = "\n".join(filter(None, [sentence, self.child.learners_line()]))
+        self.lost.append(Failure(number, "the answer was stopped or ended Python", text))
+        if not self.own:
+            with contextlib.suppress(OSError):
+                forget_pass(number)
+        unfinished = [n for n in self.numbers if n != number and self.left.get(n)]
+        if not unfinished:
+            return True
+        if len(self.lost) >= MOST_LOST:
+            self.notes.append(f"Not graded, because of these: {', '.join(unfinished)}.")
+            self.reports = {k: e for k, e in self.reports.items() if e["number"] not in unfinished}
+            return True
+        self.child = GradingProcess()
+        self.whole = Stopwatch(self.child.pid)
+        self._send(unfinished)
+        return False
+
+    def _show(self) -> None:
+        """Show the count from the start, because importing PyTorch takes the first seconds."""
+        if self.screen:
+            seconds = time.monotonic() - self.start
+            line = f"\r  {len(self.reports)} graders, {seconds:.0f} s"
+            print(line, end="", file=self.screen, flush=True)
+
+
+def arguments(numbers: Sequence[str], folders: Sequence[str]) -> list[str]:
+    """Return pytest's arguments; files that name no selected exercise are not imported.
+
+    Paths are relative to the course's folder, whose own name may contain what pytest parses.
+
+    Raises: CourseError when the selected exercises have no grader.
+    """
+    tests = [f"tests/{name}" for name in folders]
+    files = sorted(path for name in tests for path in (ROOT / name).rglob("test_*.py"))
+    used = {path for path in files if any(f'"{n}"'.encode() in read_bytes(path) for n in numbers)}
+    if not used:
+        raise CourseError(f"There is no grader of {', '.join(numbers)} in tests/.")
+    ignored = [f"--ignore={p.relative_to(ROOT).as_posix()}" for p in files if p not in used]
+    return ["-m", " or ".join(numbers), *ignored, *tests]
+
+
+class GradingProcess:
+    """The parent's end: sends arguments of pytest, and receives what happens."""
+
+    def __init__(self, imports: Sequence[str] = ()):
+        self._errors = b""
+        own_group: dict[str, Any] = {"start_new_session": True}  # Ctrl-C reaches the parent only
+        if sys.platform == "win32":
+            own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", grading_child.__name__, *imports],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+            env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONUTF8": "1"},
+            **own_group,
+        )
+        self.pid = self._process.pid
+        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        threading.Thread(target=self._receive, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def send(self, words: Sequence[str]) -> None:
+        """Let the child run pytest with these arguments; a dead child is noticed on receiving."""
+        with contextlib.suppress(OSError):
+            assert self._process.stdin is not None
+            self._process.stdin.write(json.dumps(list(words)).encode() + b"\n")
+            self._process.stdin.flush()
+
+    def receive(self, seconds: float) -> Event | None:
+        """Wait for what happens next: of kind "" if nothing did, None if the child ended."""
+        try:
+            return self._events.get(timeout=seconds) if seconds else self._events.get_nowait()
+        except queue.Empty:
+            return {"kind": ""}
+
+    def end(self) -> str:
+        """End the child and everything it started; say how it had ended if it had."""
+        code = self._process.poll()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            self._process.kill() if sys.platform == "win32" else os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+        return "" if code is None else in_words(code)
+
+    def locate(self) -> None:
+        """Let the child write where it is, inside C code too; `learners_line` reads that."""
+        if sys.platform != "win32":
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGUSR1)
+                time.sleep(0.2)
+
+    def errors(self) -> str:
+        """Return the end of what the child wrote to its standard error."""
+        self._listener.join(1.0)
+        return self._errors.decode("utf-8", "replace").strip()
+
+    def learners_line(self) -> str:
+        """Return where the child was in the learner's files; empty if it did not write that."""
+        frames = re.findall(r'File "(.+?)", line (\d+) in (\S+)', self.errors())
+        folder = str(ROOT / "chapters" / "ch")
+        inside = [frame for frame in frames if frame[0].startswith(folder)]
+        if not inside:
+            return ""
+        path, line, function = inside[0]
+        return f"    in {path.removeprefix(f'{ROOT}{os.sep}')}, line {line}, in {function}"
+
+    def _receive(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            with contextlib.suppress(ValueError):
+                self._events.put(json.loads(line))
+        self._process.wait()
+        self._events.put(None)
+
+    def _listen(self) -> None:
+        assert self._process.stderr is not None
+        while part := os.read(self._process.stderr.fileno(), 1 << 16):
+            self._errors = (self._errors + part)[-MOST_ERRORS:]
+
+
+def in_words(code: int) -> str:
+    """Say how a process ended that should not have."""
+    if code >= 0:
+        return f"ended Python with status {code}, as os._exit does"
+    known = {
+        "SIGSEGV": "crashed: it read memory that is not its own (SIGSEGV)",
+        "SIGKILL": "was ended by the system (SIGKILL), most often because memory ran out",
+    }
+    name = signal.Signals(-code).name if -code in signal.valid_signals() else f"signal {-code}"
+    return known.get(name, f"was ended by {name}")
+
+
+class Stopwatch:
+    """Adds up what another process computes and waits, at each look."""
+
+    def __init__(self, pid: int):
+        self.pid = pid
+        self.computed, self.waited = 0.0, 0.0
+        self._last, self._before = time.monotonic(), usage(pid)
+
+    def look(self) -> None:
+        """Add what happened since the last look."""
+        now, used = time.monotonic(), usage(self.pid)
+        passed = min(now - self._last, 5.0)  # a machine that slept has not waited
+        if used is None or self._before is None:
+            passed /= 4  # it cannot be known here: allow for a busy machine
+            self.waited += passed
+        else:
+            computed, starved = (new - old for new, old in zip(used, self._before, strict=True))
+            self.computed += computed
+            self.waited += max(passed - computed - starved, 0.0)
+        self._last, self._before = now, used
+
+
+def usage(pid: int) -> tuple[float, float] | None:
+    """Return seconds of CPU time, and seconds ready to run without a CPU; None if unknown."""
+    if sys.platform == "win32":
+        return None
+    folder = Path(f"/proc/{pid}")
+    try:
+        fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        computed = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except OSError:
+        return _usage_of_ps(pid)
+    starved = 0.0
+    with contextlib.suppress(OSError):
+        starved = int((folder / "schedstat").read_text().split()[1]) / 1e9
+    return computed, starved
+
+
+def _usage_of_ps(pid: int) -> tuple[float, float] | None:
+    """Ask ps, where there is no /proc; it writes 1:02:03.45."""
+    try:
+        done = subprocess.run(["ps", "-o", "time=", "-p", str(pid)], capture_output=True, text=True)
+        parts = [float(part) for part in done.stdout.strip().split(":")]
+    except (OSError, ValueError):
+        return None
+    return sum(part * 60**place for place, part in enumerate(reversed(parts))), 0.0
