@@ -68,10 +68,10 @@ sys.excepthook = show_waiting
 class Lab:
     """The lab of one chapter, for one learner."""
 
-    def __init__(self, chapter: int, learner: str | None = None, notes: Path = NOTES) -> None:
+    def __init__(self, chapter: int, learner: str | None = None, notes: Path | None = None) -> None:
         self.chapter = chapter
         self.learner = learner or learner_id()
-        self.notes = notes
+        self.notes = notes or NOTES
 
     def seed(self, name: str) -> int:
         """Derive this learner's seed for one question, below 2^48."""

@@ -208,10 +208,51 @@ lab.compare("8e", counted)
 # Repeat steps 3 to 6 with **random weights** in place of the trained ones, and let a friend count
 # for both without knowing which is which.
 #
-# A good report (half a page) has: the counts of at least ten features each, drawn at random and not
-# chosen; the agreement of two readers; the interval of the difference when features are resampled;
-# one feature where top and random contexts disagree; and a sentence on what would have changed
-# your mind. It fails if the trained model's features were picked and the control's were not.
+# The starter shuffles the entries of each weight, and draws features with their contexts. Write
+# your prediction first: of ten features each, how many names fit for the trained weights, and how
+# many for the shuffled ones?
+#
+# A good report (half a page) has
+#
+# 1. a prediction with two numbers, written before the first count;
+# 2. at least ten features per model, drawn at random and none left out;
+# 3. two readers who do not know which model is which, and how often they agree;
+# 4. the difference of the two counts, with an interval when features are resampled;
+# 5. a feature whose random contexts contradict its name, and what would have changed your mind.
+#
+# It fails if the trained model's features were picked and the control's were not.
+
+
+# %%
+def shuffled(seed):
+    """Load the model again, and shuffle the entries of each of its weights."""
+    control, _ = load_pretrained(toy_models.folder("text_4l"))
+    generator = torch.Generator().manual_seed(seed)
+    for weight in control.requires_grad_(False).parameters():
+        order = torch.randperm(weight.numel(), generator=generator)
+        weight.copy_(weight.flatten()[order].view_as(weight))
+    return control
+
+
+def dictionary_of(model, steps=900):
+    """Collect a model's activations and train 1,024 latents on them."""
+    folder = Path(tempfile.mkdtemp())
+    for _ in collect(model, HOOK, training.split(32), folder, CollectConfig(special_tokens=(0,))):
+        pass
+    store, sae = ActivationStore(folder, batch_size=256), NormWeightedSAE(128, 1024, 2.5, seed)
+    config = SAETrainConfig(steps, lr=2e-3, lr_warmup=50, lr_decay=250, sparsity_warmup=100)
+    for _ in train_saes({"sae": sae}, store.batch, config):
+        pass
+    fold_input_scale(sae, store.scale)
+    return sae
+
+
+def random_features(model, sae, count, generator):
+    """Draw features that are active on at least 16 tokens of the held-out text."""
+    _, cache = model.run_with_cache(held_out, names=HOOK)
+    often = ((sae.encode(cache[HOOK][:, 1:]) > 0).sum(dim=(0, 1)) >= 16).nonzero().flatten()
+    return often[torch.randperm(len(often), generator=generator)[:count]].tolist()
+
 
 # %% your own cell
 # Write your code here.

@@ -6,9 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from chapters.lab import REFERENCE, seed_of
 from tests.grading import exercise
-from tests.grading.own_case import case_seed
+from tests.grading.own_case import REFERENCE, case_seed, seed_of
 
 HELD_OUT, RANDOM_SETS = 4000, 200
 NOTHING, MUCH, SELECTIVE = 0.02, 1.0, 0.9

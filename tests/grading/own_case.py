@@ -11,6 +11,8 @@ import pytest
 
 from chapters import lab
 
+REFERENCE, seed_of = lab.REFERENCE, lab.seed_of
+
 
 def case_seed(request: pytest.FixtureRequest, values: Mapping[str, Any], number: str) -> int:
     """Return the seed of the case that an answer is about; fail where it is of no known case."""
@@ -21,14 +23,14 @@ def case_seed(request: pytest.FixtureRequest, values: Mapping[str, Any], number:
 def seed_for(package: str, values: Mapping[str, Any], number: str) -> int:
     """Return the seed of an exercise for the learner whose answers a package holds."""
     if package != "chapters":
-        return lab.seed_of(lab.REFERENCE, number)
+        return seed_of(REFERENCE, number)
     assert "MI_LEARNER" in os.environ or lab.LEARNER.exists(), (
         "expected your id in chapters/learner.toml, got no such file. Copy it from where you "
         f'answered, or call own_seed("{number}") of chapters.lab, which draws an id.'
     )
     learner = lab.learner_id()
-    assert learner != lab.REFERENCE, (
-        f'expected an id of your own in chapters/learner.toml, got "{lab.REFERENCE}", whose '
+    assert learner != REFERENCE, (
+        f'expected an id of your own in chapters/learner.toml, got "{REFERENCE}", whose '
         "answers are public. Delete the file, and own_seed draws an id."
     )
     assert "seed" not in values, (
@@ -36,4 +38,4 @@ def seed_for(package: str, values: Mapping[str, Any], number: str) -> int:
         f'your id, "{learner}". Open it with own_seed("{number}") of chapters.lab, answer again, '
         "and delete the line with the seed. Until then your old answer stays in the file."
     )
-    return lab.seed_of(learner, number)
+    return seed_of(learner, number)

@@ -1,16 +1,27 @@
-"""Labs: guesses before results, the runner's report, and the blanked script."""
+"""Labs: guesses before results, the runner's report, the blanked script, and the course's labs."""
 
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 import torch
 
+from chapters import lab as lab_module
 from chapters.course.answers import blank_lab, is_open
 from chapters.course.files import ROOT
 from chapters.course.terminal import CourseError
-from chapters.lab import Lab, WaitingForGuess, as_json, read_notes, run_lab, seed_of, split_cells
+from chapters.lab import (
+    REFERENCE,
+    Lab,
+    WaitingForGuess,
+    as_json,
+    read_notes,
+    run_lab,
+    seed_of,
+    split_cells,
+)
 
 SCRIPT = """# A head above the first cell.
 
@@ -36,6 +47,8 @@ lab.compare("8a", {"a": [1, 2]}, as_guessed=True)
 secret = 40 + 2
 secret
 """
+
+LABS = sorted(ROOT.glob("solutions/ch*/lab.py"))
 
 
 @pytest.fixture
@@ -157,3 +170,50 @@ def test_plain_python_stops_without_a_traceback(tmp_path):
     done = subprocess.run([sys.executable, path], capture_output=True, text=True, env=environment)
     assert done.returncode == 1 and done.stderr.startswith("Stopped here: write your guess 8a")
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def reference(tmp_path, monkeypatch):
+    """Run a lab of the course for the reference's learner; notes and report go to a new folder."""
+    monkeypatch.setenv("MI_LEARNER", REFERENCE)
+    monkeypatch.setattr(lab_module, "NOTES", tmp_path / "notes.toml")
+
+    def run(text):
+        text = text.replace("from chapters.ch", "from solutions.ch")
+        return run_lab(text, "lab.py", tmp_path / "lab.html"), tmp_path / "lab.html"
+
+    return run
+
+
+@pytest.mark.project
+@pytest.mark.parametrize("path", LABS, ids=lambda path: path.parent.name)
+def test_a_lab_of_the_course_waits_for_its_first_guess(path, reference, capsys):
+    status, report = reference(blank_lab(path.read_text("utf-8")))
+    said = capsys.readouterr().out
+    assert status == 0 and re.search("Stopped here: write your guess [0-9]+a", said), said
+    assert "measured" not in report.read_text("utf-8").partition("Stopped here")[2]
+
+
+@pytest.mark.project
+@pytest.mark.parametrize("path", LABS, ids=lambda path: path.parent.name)
+def test_a_lab_of_the_course_orders_guesses_and_has_a_rubric(path):
+    text, chapter = path.read_text("utf-8"), int(path.parent.name[2:4])
+    keys = re.findall(r'^lab\.guess\("(\w+)"', text, re.M)
+    assert keys == [f"{chapter}{'abcdefghij'[n]}" for n in range(len(keys))], keys
+    assert set(re.findall(r'lab\.compare\("(\w+)"', text)) <= set(keys)
+    project = text.partition("## 8. Doubt" if chapter == 8 else "## 9. Doubt")[2]
+    assert re.findall(r"^# (\d)\. ", project, re.M) == list("12345"), "a rubric of five lines"
+    assert "It fails if" in project and "\ndef " in project, "a way to fail, and a starter"
+
+
+@pytest.mark.project
+@pytest.mark.slow
+@pytest.mark.parametrize("path", LABS, ids=lambda path: path.parent.name)
+def test_a_lab_of_the_course_runs_with_the_reference(path, reference, capsys):
+    text = path.read_text("utf-8")
+    status, report = reference(text)
+    said = capsys.readouterr().out
+    assert status == 0 and "Stopped here" not in said, said
+    for key in re.findall(r'lab\.compare\("(\w+)"', text):
+        assert f"{key}: guessed" in said, f"{key} was not compared"
+    assert report.stat().st_size < 2_000_000

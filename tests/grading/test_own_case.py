@@ -1,4 +1,4 @@
-"""Questions about a learner's own case: whose answers count, and what the grader says to an old one."""
+"""Questions about a learner's own case: whose answers count, and what an old answer gets."""
 
 import re
 import tomllib
