@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-import torch._dynamo  # Adam imports it, and it replaces torch.manual_seed
 from scipy.optimize import linear_sum_assignment
 
 from tests.grading import exercise
