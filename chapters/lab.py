@@ -135,7 +135,7 @@ def learner_id() -> str:
     if given := os.environ.get("MI_LEARNER"):
         return given
     if not LEARNER.exists():
-        text = "# Your models and questions are drawn from this. A course may give you one.\n"
+        text = "# Your models and questions are drawn from this id. Keep it with your answers.\n"
         replace_file(LEARNER, f'{text}id = "{secrets.token_hex(4)}"\n')
     found = read_toml(LEARNER).get("id")
     if not isinstance(found, str) or not found:
