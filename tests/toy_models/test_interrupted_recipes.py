@@ -1,6 +1,5 @@
 """Recipes go on after an interruption: nothing finished is lost, nothing half-written is used."""
 
-import importlib
 import json
 import random
 import subprocess
@@ -20,6 +19,8 @@ from toy_models.ioi_shortcut import train as shortcut
 from toy_models.recipes import attention_only, induction, ioi
 from toy_models.recipes.files import recipe_parser, start_run
 from toy_models.text_4l import train as text_4l
+
+from .tiny_recipes import shrink
 
 TINY = TransformerConfig(
     n_layers=1, d_model=8, n_heads=2, d_head=4, d_mlp=16, d_vocab=300, n_ctx=16
@@ -78,24 +79,8 @@ def test_a_run_killed_many_times_ends_in_the_same_bytes(tmp_path):
 
 @pytest.fixture
 def tiny_recipes(monkeypatch):
-    """Make every recipe a matter of a second: one or two steps."""
-    monkeypatch.setattr(induction, "STEPS", {"repeats": 2, "markov": 2})
-    monkeypatch.setattr(induction, "SEEDS", (0,))
-    monkeypatch.setattr(ioi, "SEEDS", (0,))
-    text = attention_only.Recipe.text
-    monkeypatch.setattr(attention_only.Recipe, "text", lambda self, n, seed: text(self, 500, seed))
-    for name in ("attn_0l", "attn_2l"):
-        module = importlib.import_module(f"toy_models.{name}.train")
-        few = replace(module.RECIPE.training, steps=2)
-        monkeypatch.setattr(module, "RECIPE", replace(module.RECIPE, training=few))
-    for name in ("ioi_pointer", "ioi_shortcut"):
-        module = importlib.import_module(f"toy_models.{name}.train")
-        few = replace(module.RECIPE.training, steps=2, batch_size=4)
-        monkeypatch.setattr(module, "RECIPE", replace(module.RECIPE, training=few))
-    from toy_models.facts import train as facts
-
-    settings = facts.settings
-    monkeypatch.setattr(facts, "settings", lambda seed: replace(settings(seed), steps=2))
+    """Make every recipe a matter of a second: two steps."""
+    shrink(monkeypatch.setattr, steps=2)
 
 
 @pytest.mark.parametrize(
@@ -173,8 +158,10 @@ def test_another_run_is_refused_and_fresh_deletes_only_it(tmp_path):
     (tmp_path / "notes.txt").write_text("of the user")
     assert not start_run(chosen)
     assert json.loads((tmp_path / "run.json").read_text()) == {"seed": 0}
-    (tmp_path / "model.safetensors").write_bytes(b"finished")
+    for name in ("model.safetensors", "run.safetensors"):
+        (tmp_path / name).write_bytes(b"finished")
     assert start_run(chosen)
+    assert not (tmp_path / "run.safetensors").exists(), "expected no checkpoint next to the model"
     other = ["--out", str(tmp_path), "--seed", "1"]
     with pytest.raises(ValueError, match="another run .*--fresh"):
         start_run(parser.parse_args(other))

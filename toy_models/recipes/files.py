@@ -20,10 +20,11 @@ from torch import Tensor
 from toy_models.cache import cache_folder, read_json, sweep, write_then_rename
 from toy_models.toys import FILES
 
+CHECKPOINTS = ("run.safetensors", "next.safetensors")
+"""Files of an unfinished run."""
 WRITTEN = (
     *FILES,
-    "run.safetensors",
-    "next.safetensors",
+    *CHECKPOINTS,
     "loss.csv",
     "seed_*",
     "repeats_*",
@@ -68,7 +69,10 @@ def start_run(chosen: argparse.Namespace, last: str = "model.safetensors") -> bo
                 f"expected a new folder, or one with a run of the same options ({options}), got "
                 f"another run in {out}; give another --out, or --fresh to delete that run"
             )
-        return (out / last).is_file()
+        finished = (out / last).is_file()
+        for name in CHECKPOINTS if finished else ():  # left by a kill after the last file
+            (out / name).unlink(missing_ok=True)
+        return finished
     write_text(record, json.dumps(options, indent=2) + "\n")
     return False
 

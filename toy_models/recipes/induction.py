@@ -89,7 +89,7 @@ def train_seed(model: HookedTransformer, task: str, seed: int, keep_steps: tuple
     weights: dict[str, Tensor] = {}
     config = settings(task, seed)
     steps = train_on_texts(model, lambda n, g: draw(task, n, g), config)
-    for step, _ in tqdm(steps, total=config.steps):
+    for step, _ in tqdm(steps, total=config.steps, unit="step", disable=None):
         if step in keep_steps:
             weights |= {f"{seed}/{step}/{name}": w for name, w in half(model).items()}
         if step == 1 or step % EVERY == 0:
