@@ -18,9 +18,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..ch08_saes import LossParts, Reconstruction
+from ..ch08_saes import AbstractSAE, LossParts, Reconstruction
 from ..ch08_saes.sae import Acts, Scalar, squared_error
+from ..ch08_saes.train import TrainingPass
+from .active_entries import ActiveEntries, SparseDecode
 from .batch_topk import BatchTopKSAE
+from .topk import encode_active, sparse_auxiliary
 
 X = Float[Tensor, "*batch d_in"]
 
@@ -46,8 +49,8 @@ class MatryoshkaSAE(BatchTopKSAE):
 
     def loss_parts(self, x: X, made: Reconstruction) -> LossParts:
         """Compute the mean error of all prefixes, and AuxK's loss."""
-        parts = super().loss_parts(x, made)
-        return parts._replace(reconstruction=self.nested_error(x, made.acts))
+        auxiliary = self.auxiliary(x, made.x_hat, made.pre_acts[..., self.dead()])
+        return LossParts(self.nested_error(x, made.acts), x.new_zeros(()), auxiliary)
 
     def nested_error(self, x: X, acts: Acts) -> Scalar:
         """Average the squared error over the prefixes.
@@ -56,3 +59,22 @@ class MatryoshkaSAE(BatchTopKSAE):
         """
         # exercise 9.14
         raise NotImplementedError("exercise 9.14")
+
+
+def nested_sparse_pass(sae: AbstractSAE, x: Float[Tensor, "batch d_in"]) -> TrainingPass:
+    """Compute the loss of a step with the active latents alone; `sparse_pass` for Matryoshka.
+
+    Raises: TypeError for another SAE.
+    """
+    if not isinstance(sae, MatryoshkaSAE):
+        raise TypeError(f"expected a Matryoshka SAE, got {type(sae).__name__}")
+    acts, entries, n_active = encode_active(sae, x)
+    x_hat, errors, start = sae.b_dec.expand_as(x), [], 0
+    for end in sae.prefixes:
+        new = (entries.latent >= start) & (entries.latent < end)
+        own = ActiveEntries(entries.token[new], entries.latent[new] - start, len(x), end - start)
+        x_hat = x_hat + SparseDecode.apply(acts[new], sae.W_dec[start:end], own)
+        errors.append(squared_error(x, x_hat))
+        start = end
+    auxiliary = sparse_auxiliary(sae, x, x_hat)
+    return TrainingPass(LossParts(torch.stack(errors).mean(), x.new_zeros(()), auxiliary), n_active)

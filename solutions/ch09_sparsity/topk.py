@@ -13,6 +13,7 @@ does. Reconstruction and auxiliary error then have the same unit.
 
 from abc import abstractmethod
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -27,6 +28,7 @@ from .active_entries import (
     Selected,
     SelectedEncode,
     SparseDecode,
+    Weights,
     encode_in_pieces,
     largest_per_token,
 )
@@ -64,6 +66,17 @@ def auxiliary_loss(
     # exercise 9.2
     explained = keep_largest(dead_pre_acts, min(aux_k, n_dead)) @ W_dead
     return min(n_dead / aux_k, 1.0) * squared_error(residual.detach(), explained)
+
+
+class ActiveActs(NamedTuple):
+    """The activations of the active latents of a batch."""
+
+    acts: Weights
+    """Activation of each entry, zero or positive."""
+    entries: ActiveEntries
+    """Its token and latent."""
+    n_active: Float[Tensor, " d_sae"]
+    """Number of tokens on which each latent is active."""
 
 
 class SelectingSAE(AbstractSAE):
@@ -157,6 +170,28 @@ class MultiTopKSAE(TopKSAE):
         return parts._replace(reconstruction=parts.reconstruction + wide / 8)
 
 
+def encode_active(sae: SelectingSAE, x: Float[Tensor, "batch d_in"]) -> ActiveActs:
+    """Compute the activations of the active latents alone, with a graph."""
+    sae.check_input(x)
+    centered = x - sae.b_dec.detach()
+    found = sae.select(encode_in_pieces(centered, sae.W_enc, sae.b_enc), len(x))
+    entries = ActiveEntries(found.token, found.latent, len(x), sae.d_sae)
+    kept = SelectedEncode.apply(centered, sae.b_dec, sae.W_enc, sae.b_enc, found.values, entries)
+    acts = kept.relu()
+    n_active = entries.latent[acts.detach() > 0].bincount(minlength=sae.d_sae)
+    return ActiveActs(acts, entries, n_active.to(x.dtype))
+
+
+def sparse_auxiliary(
+    sae: SelectingSAE, x: Float[Tensor, "batch d_in"], x_hat: Float[Tensor, "batch d_in"]
+) -> Scalar:
+    """Compute AuxK's loss, times its coefficient, with the dead latents alone."""
+    dead = sae.dead()
+    if not (sae.aux_k and dead.any()):
+        return x.new_zeros(())
+    return sae.auxiliary(x, x_hat, (x - sae.b_dec) @ sae.W_enc[:, dead] + sae.b_enc[dead])
+
+
 def sparse_pass(sae: AbstractSAE, x: Float[Tensor, "batch d_in"]) -> TrainingPass:
     """Compute the loss of a step with the active latents alone; for `train_saes`.
 
@@ -167,18 +202,7 @@ def sparse_pass(sae: AbstractSAE, x: Float[Tensor, "batch d_in"]) -> TrainingPas
     """
     if not isinstance(sae, SelectingSAE) or type(sae).loss_parts is not SelectingSAE.loss_parts:
         raise TypeError(f"expected an SAE with a sparse pass, got {type(sae).__name__}")
-    sae.check_input(x)
-    centered = x - sae.b_dec.detach()
-    found = sae.select(encode_in_pieces(centered, sae.W_enc, sae.b_enc), len(x))
-    entries = ActiveEntries(found.token, found.latent, len(x), sae.d_sae)
-    kept = SelectedEncode.apply(centered, sae.b_dec, sae.W_enc, sae.b_enc, found.values, entries)
-    acts = kept.relu()
+    acts, entries, n_active = encode_active(sae, x)
     x_hat = SparseDecode.apply(acts, sae.W_dec, entries) + sae.b_dec
-    auxiliary = x.new_zeros(())
-    if sae.aux_k and (dead := sae.dead()).any():
-        dead_pre_acts = (x - sae.b_dec) @ sae.W_enc[:, dead] + sae.b_enc[dead]
-        auxiliary = sae.auxiliary(x, x_hat, dead_pre_acts)
-    n_active = entries.latent[acts.detach() > 0].bincount(minlength=sae.d_sae)
-    return TrainingPass(
-        LossParts(squared_error(x, x_hat), x.new_zeros(()), auxiliary), n_active.to(x.dtype)
-    )
+    auxiliary = sparse_auxiliary(sae, x, x_hat)
+    return TrainingPass(LossParts(squared_error(x, x_hat), x.new_zeros(()), auxiliary), n_active)

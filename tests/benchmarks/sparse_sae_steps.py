@@ -1,7 +1,7 @@
 """One training step of chapter 9's SAEs, each against a dense step of its variant in plain torch.
 
-TopK and BatchTopK train by their sparse pass; the others are dense on both sides. Sizes are those
-of `sae_steps`. Adam and the unit decoder are included on both sides, and the removal of the
+TopK, BatchTopK and Matryoshka train by a sparse pass; the others are dense on both sides. Sizes are
+those of `sae_steps`. Adam and the unit decoder are included on both sides, and the removal of the
 parallel gradient. The second row of a variant compares with the matrix products that it cannot do
 without: the encoder's alone for a sparse step.
 """
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from solutions.ch08_saes.sae import AbstractSAE
-from solutions.ch08_saes.train import dense_pass, train_step
+from solutions.ch08_saes.train import TrainingPass, dense_pass, train_step
 from solutions.ch09_sparsity import (
     BatchTopKSAE,
     GatedSAE,
@@ -22,6 +22,7 @@ from solutions.ch09_sparsity import (
     TopKSAE,
     sparse_pass,
 )
+from solutions.ch09_sparsity.matryoshka import nested_sparse_pass
 
 from .rows import SMALL, Bench, Row
 from .sae_steps import sizes_of
@@ -37,6 +38,8 @@ class Variant(NamedTuple):
     """Ours."""
     loss: Loss
     """The same loss in plain torch."""
+    one_pass: Callable[[AbstractSAE, Tensor], TrainingPass]
+    """How ours computes it."""
     products: int
     """Matrix products [batch, d_in, d_sae] of its step; 1 for a sparse one."""
 
@@ -47,26 +50,30 @@ def variants_of(bench: Bench) -> dict[str, Variant]:
     k = K if bench.config == SMALL else 4
     prefixes = [d_sae // 8, d_sae // 4, d_sae // 2, d_sae]
     return {
-        "TopK": Variant(TopKSAE(d_in, d_sae, k), topk_loss(k, by_token=True), 1),
-        "BatchTopK": Variant(BatchTopKSAE(d_in, d_sae, k), topk_loss(k, by_token=False), 1),
-        "gated": Variant(GatedSAE(d_in, d_sae, PENALTY), gated_loss, 8),
-        "JumpReLU": Variant(JumpReLUSAE(d_in, d_sae, PENALTY), jumprelu_loss, 6),
-        "Matryoshka": Variant(
-            MatryoshkaSAE(d_in, d_sae, k, prefixes), matryoshka_loss(k, prefixes), 6
+        "TopK": Variant(TopKSAE(d_in, d_sae, k), topk_loss(k, by_token=True), sparse_pass, 1),
+        "BatchTopK": Variant(
+            BatchTopKSAE(d_in, d_sae, k), topk_loss(k, by_token=False), sparse_pass, 1
         ),
+        "Matryoshka": Variant(
+            MatryoshkaSAE(d_in, d_sae, k, prefixes),
+            matryoshka_loss(k, prefixes),
+            nested_sparse_pass,
+            1,
+        ),
+        "gated": Variant(GatedSAE(d_in, d_sae, PENALTY), gated_loss, dense_pass, 8),
+        "JumpReLU": Variant(JumpReLUSAE(d_in, d_sae, PENALTY), jumprelu_loss, dense_pass, 6),
     }
 
 
 def sparse_saes(bench: Bench) -> Iterator[Row]:
-    """Measure the two sparse steps, then the three dense ones."""
+    """Measure the three sparse steps, then the two dense ones."""
     d_in, d_sae, batch = sizes_of(bench)
     x = torch.randn(batch, d_in, generator=torch.Generator().manual_seed(0)).to(bench.device)
     shape = f"{d_in} inputs, {d_sae} latents, {batch} rows"
-    for name, (sae, loss, n_products) in variants_of(bench).items():
+    for name, (sae, loss, one_pass, n_products) in variants_of(bench).items():
         sae.to(bench.device)
         plain = plain_step(x, sae, loss)
         optimizer = torch.optim.Adam(sae.parameters(), lr=1e-4, fused=True)
-        one_pass = sparse_pass if n_products == 1 else dense_pass
 
         def ours() -> None:
             train_step(sae, x, optimizer, training_pass=one_pass)

@@ -40,3 +40,22 @@ def test_encoding_in_pieces_reuses_one_buffer(active_entries, monkeypatch):
         pieces.append(piece.clone())
     assert len(places) == 1 and [len(piece) for piece in pieces] == [4, 4, 2]
     assert torch.allclose(torch.cat(pieces), x @ W_enc + b_enc, rtol=1e-12, atol=1e-12)
+
+
+def test_the_sparse_pass_of_matryoshka_equals_the_dense_one(matryoshka, train):
+    """200 steps in float64, with AuxK."""
+    runs = []
+    for training_pass in (train.dense_pass, matryoshka.nested_sparse_pass):
+        sae = matryoshka.MatryoshkaSAE(16, 64, 4, [8, 24, 64], seed=1, aux_k=8).double()
+        sae.dead_after = 20
+        config = train.SAETrainConfig(200, lr=1e-2)
+        stream = lambda step: normal(64, 16, seed=step)  # noqa: E731
+        records = train.train_saes({"a": sae}, stream, config, training_pass=training_pass)
+        runs.append([record.results["a"].loss.total().item() for record in records])
+    gaps = [abs(a - b) for a, b in zip(*runs, strict=True)]
+    assert len(gaps) == 200 and max(gaps) < 1e-9
+
+
+def test_the_sparse_pass_of_matryoshka_refuses_others(matryoshka, topk):
+    with pytest.raises(TypeError, match="expected a Matryoshka SAE"):
+        matryoshka.nested_sparse_pass(topk.TopKSAE(4, 8, 2), torch.zeros(3, 4))
