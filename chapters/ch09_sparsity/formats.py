@@ -23,6 +23,7 @@ from torch import Tensor
 
 from ..ch02_transformer.write_then_rename import write_then_rename
 from ..ch08_saes import AbstractSAE, NormWeightedSAE, VanillaSAE
+from ..ch08_saes.vanilla import fold_decoder_norm
 from .batch_topk import BatchTopKSAE
 from .gated import GatedSAE
 from .jumprelu import JumpReLUSAE
@@ -72,7 +73,7 @@ def to_saelens(sae: AbstractSAE) -> tuple[str, Tensors, Config]:
             raise ValueError("expected a threshold, got none; call fit_threshold first")
         return "jumprelu", tensors | {"threshold": sae.threshold.expand(sae.d_sae)}, {}
     if isinstance(sae, TopKSAE):
-        return "topk", tensors, {"k": sae.k, "rescale_acts_by_decoder_norm": False}
+        return "topk", tensors, {"k": sae.k, RESCALE: False}
     if isinstance(sae, JumpReLUSAE):
         return "jumprelu", tensors | {"threshold": sae.threshold}, {}
     if isinstance(sae, GatedSAE):
@@ -86,7 +87,9 @@ def to_saelens(sae: AbstractSAE) -> tuple[str, Tensors, Config]:
 def load_sae(folder: str | Path) -> AbstractSAE:
     """Load an SAE from a folder in SAELens's format.
 
-    Its loss has coefficient 0, since the format has none; encode and decode are complete.
+    Its loss has coefficient 0, since the format has none; encode and decode are complete. SAELens
+    trains TopK with pre-activations times the length of their decoder row, and saves the setting
+    (`rescale_acts_by_decoder_norm`). Here the length is folded into the encoder.
 
     Raises: ValueError with file and field for a folder that is not one, or one with settings that
         encode here does not have, such as normalize_activations.
@@ -108,6 +111,8 @@ def load_sae(folder: str | Path) -> AbstractSAE:
             f"{folder / WEIGHTS}: expected tensors {sorted(missing)}, got {sorted(tensors)}"
         )
     sae.load_state_dict(state, strict=False)
+    if config.get(RESCALE):
+        fold_decoder_norm(sae)
     return sae.eval()
 
 
@@ -140,11 +145,11 @@ BUILDERS: dict[str, Callable[[Config], AbstractSAE]] = {
     "gated": lambda config: GatedSAE(config["d_in"], config["d_sae"], 0.0),
 }
 """Architecture in cfg.json -> function of the configuration that makes the SAE."""
+RESCALE = "rescale_acts_by_decoder_norm"
 NEUTRAL = {
     "normalize_activations": "none",
     "reshape_activations": "none",
     "apply_b_dec_to_input": True,
-    "rescale_acts_by_decoder_norm": False,
 }
 """Settings that change encode in SAELens, and the one value that ours has."""
 
@@ -175,4 +180,9 @@ def read_config(path: Path) -> Config:
     for name, neutral in NEUTRAL.items():
         if config.get(name, neutral) != neutral:
             raise ValueError(f"{path}: {name}: expected {neutral!r}, got {config[name]!r:.60}")
+    allowed = [False, True] if config["architecture"] == "topk" else [False]
+    if not any(config.get(RESCALE, False) is value for value in allowed):
+        raise ValueError(
+            f"{path}: {RESCALE}: expected one of {allowed}, got {config[RESCALE]!r:.60}"
+        )
     return config

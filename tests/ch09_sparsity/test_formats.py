@@ -37,6 +37,7 @@ def saes(topk, batch_topk, gated, jumprelu, matryoshka, vanilla):
     return built(topk, batch_topk, gated, jumprelu, matryoshka, vanilla)
 
 
+RESCALE = "rescale_acts_by_decoder_norm"
 NAMES = ["standard", "weighted", "topk", "batchtopk", "matryoshka", "gated", "jumprelu"]
 
 
@@ -55,13 +56,60 @@ def test_a_saved_sae_is_loaded(saes, formats, tmp_path, name):
     ]
 
 
-@pytest.mark.parametrize("name", ["standard", "topk", "gated", "jumprelu", "batchtopk"])
+@pytest.mark.parametrize("name", NAMES)
 def test_sae_lens_computes_the_same(saes, formats, tmp_path, name):
     sae_lens = pytest.importorskip("sae_lens")
     sae, x = saes[name].float().eval(), normal(20, 4, seed=3).float()
     formats.save_sae(sae, tmp_path)
     theirs = sae_lens.SAE.load_from_disk(str(tmp_path))
     assert_close(theirs.encode(x).detach(), sae.encode(x).detach(), "acts differ", tolerance=1e-5)
+    assert_close(theirs(x).detach(), sae(x).x_hat.detach(), "x_hat differs", tolerance=1e-5)
+
+
+@pytest.mark.parametrize(
+    "name, sizes",
+    [
+        ("standard", {}),
+        ("gated", {}),
+        ("jumprelu", {}),
+        ("topk", {"k": 3}),
+        ("batchtopk", {"k": 3}),
+        ("matryoshka_batchtopk", {"k": 3, "matryoshka_widths": [3, 9]}),
+    ],
+)
+def test_what_sae_lens_trained_is_loaded(formats, tmp_path, name, sizes):
+    sae_lens = pytest.importorskip("sae_lens")
+    make, config = sae_lens.registry.get_sae_training_class(name)
+    trained = make(config(d_in=4, d_sae=9, **sizes))
+    with torch.no_grad():
+        for seed, weight in enumerate([*trained.parameters(), *trained.buffers()]):
+            value = normal(1, *weight.shape, seed=seed)[0]
+            weight.copy_(value if weight.ndim else value.abs())  # a threshold of the whole SAE
+    trained.save_inference_model(tmp_path)
+    theirs, ours = sae_lens.SAE.load_from_disk(str(tmp_path)), formats.load_sae(tmp_path)
+    x = normal(20, 4, seed=3).float()
+    assert_close(ours(x).x_hat.detach(), theirs(x).detach(), "x_hat differs", tolerance=1e-4)
+    assert_close(ours.encode(x).detach(), theirs.encode(x).detach(), "acts differ", tolerance=1e-4)
+
+
+def test_a_rescaled_topk_is_folded(saes, formats, tmp_path):
+    sae, x = saes["topk"].float().eval(), normal(20, 4, seed=3).float()
+    formats.save_sae(sae, tmp_path)
+    config = json.loads((tmp_path / "cfg.json").read_text())
+    (tmp_path / "cfg.json").write_text(json.dumps(config | {RESCALE: True}))
+    loaded, lengths = formats.load_sae(tmp_path), sae.W_dec.norm(dim=1)
+    kept = ((sae.pre_activations(x) * lengths).topk(3).values).relu().sort().values
+    assert_close(loaded.encode(x).topk(3).values.sort().values, kept, "acts differ", tolerance=1e-5)
+    assert_close(loaded.W_dec.norm(dim=1), torch.ones(9), "rows differ", tolerance=1e-6)
+
+
+def test_rescaling_of_other_architectures_is_refused(saes, formats, tmp_path):
+    for name, value in (("standard", True), ("topk", "yes"), ("topk", 1)):
+        formats.save_sae(saes[name], tmp_path)
+        config = json.loads((tmp_path / "cfg.json").read_text())
+        (tmp_path / "cfg.json").write_text(json.dumps(config | {RESCALE: value}))
+        with pytest.raises(ValueError, match=f"{RESCALE}: expected one of"):
+            formats.load_sae(tmp_path)
 
 
 BAD = [
