@@ -54,7 +54,7 @@ lab = Lab(9)
 # - six **parents**, each present on a quarter of the examples, each with three **children**. Three
 #   times in four a parent occurs with one of its children, and a child never occurs without it.
 # - ten **loners**, which occur by themselves. How often each occurs, and how strong it is, differ
-#   between loners, and differ between learners.
+#   between loners and between learners. The bars are the fractions of examples.
 
 # %%
 PARENTS, CHILDREN, LONERS, D_IN = 6, 3, 10, 32
@@ -94,9 +94,8 @@ world = World(lab.seed("world") % 100_000)
 held_out = world.sample(5000, torch.Generator().manual_seed(99))
 x, parents, children, loners = held_out
 print(f"features per example: {(parents.sum() + children.sum() + loners.sum()) / len(x):.1f}")
-print("loner      " + "".join(f"{n:6}" for n in range(LONERS)))
-print("frequency  " + "".join(f"{value:6.2f}" for value in world.frequencies.tolist()))
-print("strength   " + "".join(f"{value:6.2f}" for value in world.strengths.tolist()))
+names = [f"loner {n}, strength {s:.2f}" for n, s in enumerate(world.strengths.tolist())]
+look.bars(dict(zip(names, world.frequencies.tolist(), strict=True)))
 
 # %% [markdown]
 # ## 2. Guess: which k hides a feature?
@@ -104,7 +103,7 @@ print("strength   " + "".join(f"{value:6.2f}" for value in world.strengths.tolis
 # TopK SAEs with 64 latents learn your features, with k = 1, 2, 3 and 4. A loner is **found** if
 # some decoder row has a cosine above .9 with its direction.
 #
-# Is a rare loner lost first, or a weak one? Look at your two rows of numbers, and decide.
+# Is a rare loner lost first, or a weak one? Look at your ten bars and strengths, and decide.
 
 # %%
 lost_at_2 = [0, 1]  # guess: the loners that k = 2 does not find, such as [0, 3]
