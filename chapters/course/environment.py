@@ -4,8 +4,13 @@ A folder made here has the file set-up.json, which says "unfinished" until every
 A second run then has nothing to do, an interrupted one starts again, and a `.venv` without that
 file belongs to the user: packages are installed into it and it is never deleted.
 
-PyTorch from the Python index brings gigabytes of CUDA libraries on Linux. Without an NVIDIA driver,
-and where the user has not configured an index, it comes from PyTorch's index of CPU builds.
+requirements/ lists the exact version of every package, and the SHA-256 of each of its wheels.
+uv or pip compares them before anything is installed, and builds no package from its source. The
+course itself is installed last, with the setuptools of that list, so nothing else is downloaded.
+
+PyTorch from the Python index brings gigabytes of CUDA libraries on Linux. Without an NVIDIA driver
+its CPU build is installed: from PyTorch's index of CPU builds, or from the index that the user has
+configured.
 """
 
 import ast
@@ -27,6 +32,7 @@ VENV = ROOT / ".venv"
 STAMP = "set-up.json"
 COURSE = ("dev", "docs")
 PROJECT = ("crosscheck", "dev", "docs")
+REQUIREMENTS = "requirements"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 INDEX_VARIABLES = ("INDEX", "FIND_LINKS", "TORCH_BACKEND")
 
@@ -50,7 +56,7 @@ def finished(venv: Path = VENV) -> bool:
 
 
 def up_to_date(extras: Sequence[str], venv: Path = VENV) -> bool:
-    """Tell whether the extras are installed, as pyproject.toml and constraints.txt are now."""
+    """Tell whether the extras are installed, as pyproject.toml and requirements/ are now."""
     return read_stamp(venv) == goal(extras, venv) and python_of(venv).exists()
 
 
@@ -108,13 +114,12 @@ def prepare(extras: Sequence[str], venv: Path = VENV, run: Run = run_installer) 
 
 def goal(extras: Sequence[str], venv: Path) -> Stamp:
     """Return the stamp of a finished environment; extras installed earlier stay."""
-    files = [
-        (venv.parent / name).read_text("utf-8") for name in ("pyproject.toml", "constraints.txt")
-    ]
+    lists = sorted((venv.parent / REQUIREMENTS).glob("*.txt"))
+    texts = [path.read_text("utf-8") for path in [venv.parent / "pyproject.toml", *lists]]
     return {
         "state": "finished",
         **made_for(venv),
-        "files": hashlib.sha256("\n".join(files).encode()).hexdigest()[:16],
+        "files": hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16],
         "extras": sorted({*extras, *read_stamp(venv).get("extras", [])}),
     }
 
@@ -175,49 +180,63 @@ def find_uv() -> str | None:
 
 
 def creation(venv: Path, uv: str | None) -> list[str]:
-    """Return the command that creates an empty environment, with pip for the learner's own use."""
+    """Return the command that creates an empty environment; that of uv has no pip."""
     if uv is None:
         return [sys.executable, "-m", "venv", str(venv)]
-    python = ["--python", sys.executable]
-    return [uv, "venv", *python, "--seed", "--allow-existing", str(venv)]
+    return [uv, "venv", "--python", sys.executable, "--allow-existing", str(venv)]
 
 
 def install(venv: Path, uv: str | None, extras: Sequence[str], run: Run) -> None:
-    """Install the course and its packages, the CPU build of PyTorch first where it is enough."""
+    """Install every package with its hash checked, then the course itself."""
     env = {} if uv is None else uv_environment()
-    index = torch_index()
+    lists = ["course", *["crosscheck"] * ("crosscheck" in extras), *["pip"] * (uv is not None)]
+    try:
+        if not cpu_build_is_enough():
+            lists.append("torch")
+        else:
+            run("PyTorch for the CPU", installation(venv, uv, ["torch-cpu"], torch_index()), env)
+    except CourseError:
+        say("   the CPU build could not be installed; the larger build is installed with the rest")
+        lists.append("torch")
+    run(f"the packages ({', '.join(extras)})", installation(venv, uv, lists), env)
+    run("the course", editable_installation(venv, uv), env)
+
+
+def installation(
+    venv: Path, uv: str | None, lists: Sequence[str], index: str | None = None
+) -> list[str]:
+    """Return the command that installs some lists of requirements/, wheels with their hashes only.
+
+    The lists are complete, so what a package depends on is not looked up.
+    """
+    command = [*_installer(venv, uv), "--require-hashes", "--only-binary=:all:"]
     if index is not None:
-        try:
-            run("PyTorch for the CPU", torch_installation(venv, uv, index), env)
-        except CourseError:
-            say(f"   {index} could not be used; the larger build is installed with the rest")
-    run(f"the packages ({', '.join(extras)})", installation(venv, uv, extras), env)
+        command += ["--index-url" if uv is None else "--default-index", index]
+    for name in lists:
+        command += ["-r", str(venv.parent / REQUIREMENTS / f"{name}.txt")]
+    return command
 
 
-def torch_installation(venv: Path, uv: str | None, index: str) -> list[str]:
-    """Return the command that installs PyTorch alone, without what it depends on, from an index."""
-    option = "--index-url" if uv is None else "--default-index"
-    return [*_installer(venv, uv), option, index, "--no-deps", "torch"]
-
-
-def installation(venv: Path, uv: str | None, extras: Sequence[str]) -> list[str]:
-    """Return the command that installs the course, editable, and everything it depends on."""
-    return [*_installer(venv, uv), "--editable", f"{venv.parent}[{','.join(extras)}]"]
+def editable_installation(venv: Path, uv: str | None) -> list[str]:
+    """Return the command that installs the course, editable, with the setuptools that is there."""
+    return [*_installer(venv, uv), "--no-build-isolation", "--editable", str(venv.parent)]
 
 
 def _installer(venv: Path, uv: str | None) -> list[str]:
-    python, constraints = str(python_of(venv)), str(venv.parent / "constraints.txt")
+    python = str(python_of(venv))
     if uv is None:
-        pip = [python, "-m", "pip", "--disable-pip-version-check"]
-        return [*pip, "install", "--constraint", constraints]
-    return [uv, "pip", "install", "--python", python, "--constraint", constraints]
+        return [python, "-m", "pip", "--disable-pip-version-check", "install", "--no-deps"]
+    return [uv, "pip", "install", "--python", python, "--no-deps"]
+
+
+def cpu_build_is_enough() -> bool:
+    """Tell whether PyTorch would bring CUDA libraries that this machine cannot use."""
+    return sys.platform == "linux" and not has_nvidia_driver()
 
 
 def torch_index() -> str | None:
-    """Return the index of CPU builds, or None where PyTorch comes from the usual index."""
-    if sys.platform != "linux" or has_nvidia_driver() or user_chose_an_index():
-        return None
-    return CPU_INDEX
+    """Return PyTorch's index of CPU builds, or None where the user has configured an index."""
+    return None if user_chose_an_index() else CPU_INDEX
 
 
 def has_nvidia_driver() -> bool:

@@ -140,8 +140,7 @@ def make(root: Path) -> SmallCourse:
     shutil.copytree(ROOT / "tests/grading", root / "tests/grading", ignore=ignore)
     for name in ("chapters/__init__.py", "chapters/__main__.py", "tests/__init__.py"):
         shutil.copy(ROOT / name, root / name)
-    for name in ("pyproject.toml", "constraints.txt"):
-        shutil.copy(ROOT / name, root / name)
+    shutil.copy(ROOT / "pyproject.toml", root / "pyproject.toml")
     files = {
         # Without torch, which nothing here needs and every process would wait for.
         "tests/conftest.py": 'pytest_plugins = ["tests.grading.plugin"]\n',

@@ -32,13 +32,14 @@ class Runner:
 def venv(tmp_path, monkeypatch):
     """The environment of a course in a temporary folder; pip is the installer."""
     (tmp_path / "pyproject.toml").write_text("[project]")
-    (tmp_path / "constraints.txt").write_text("torch==2.13.0")
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements/course.txt").write_text("rich==15.0.0")
     real = Path(sys.executable)
     monkeypatch.setattr(
         environment, "python_of", lambda venv: real if (venv / "made").exists() else venv
     )
     monkeypatch.setattr(environment, "find_uv", lambda: None)
-    monkeypatch.setattr(environment, "torch_index", lambda: None)
+    monkeypatch.setattr(environment, "cpu_build_is_enough", lambda: False)
     return tmp_path / ".venv"
 
 
@@ -49,9 +50,10 @@ def run(venv):
 
 def test_second_run_has_nothing_to_do(venv, run):
     assert environment.prepare(["dev", "docs"], venv, run)
-    assert run.titles == ["the environment .venv", "the packages (dev, docs)"]
+    packages = ["the packages (dev, docs)", "the course"]
+    assert run.titles == ["the environment .venv", *packages]
     assert not environment.prepare(["dev", "docs"], venv, run)
-    assert len(run.titles) == 2, "a second run installed again"
+    assert len(run.titles) == 3, "a second run installed again"
 
 
 @pytest.mark.parametrize("moment", ["environment", "packages"])
@@ -70,17 +72,17 @@ def test_interrupted_set_up_starts_again(venv, run, moment):
 
 def test_changed_pin_is_installed_into_the_environment(venv, run):
     environment.prepare(["dev"], venv, run)
-    (venv.parent / "constraints.txt").write_text("torch==2.14.0")
+    (venv.parent / "requirements/course.txt").write_text("rich==15.1.0")
     run.titles.clear()
     assert environment.prepare(["dev"], venv, run)
-    assert run.titles == ["the packages (dev)"]
+    assert run.titles == ["the packages (dev)", "the course"]
 
 
 def test_extras_only_grow(venv, run):
     environment.prepare(["dev", "crosscheck"], venv, run)
     assert not environment.prepare(["dev"], venv, run), "what is there was installed again"
     environment.prepare(["docs"], venv, run)
-    assert run.titles[-1] == "the packages (crosscheck, dev, docs)"
+    assert run.titles[-2] == "the packages (crosscheck, dev, docs)"
 
 
 def test_environment_of_another_folder_is_created_again(venv, run):
@@ -96,72 +98,89 @@ def test_environment_of_the_users_own_is_kept(venv, run):
     (venv / "made").touch()
     (venv / "the user's").touch()
     environment.prepare(["dev"], venv, run)
-    assert run.titles == ["the packages (dev)"]
+    assert run.titles == ["the packages (dev)", "the course"]
     assert (venv / "the user's").exists(), "a .venv without a stamp was deleted"
 
 
 def test_commands_for_uv_and_for_pip(monkeypatch):
     monkeypatch.setattr(environment, "python_of", lambda venv: venv / "python")
-    venv = Path("c/.venv")
-    asked = ["--constraint", str(Path("c/constraints.txt"))]
-    python = str(Path("c/.venv/python"))
-    editable = ["--editable", "c[dev,docs]"]
-    pip = [python, "-m", "pip", "--disable-pip-version-check", "install", *asked]
-    uv = ["uv", "pip", "install", "--python", python]
+    venv, python = Path("c/.venv"), str(Path("c/.venv/python"))
+    pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--no-deps"]
+    uv = ["uv", "pip", "install", "--python", python, "--no-deps"]
+    checked = ["--require-hashes", "--only-binary=:all:"]
+    course, torch = (["-r", str(Path(f"c/requirements/{n}.txt"))] for n in ("course", "torch-cpu"))
     assert environment.creation(venv, None) == [sys.executable, "-m", "venv", str(venv)]
-    assert environment.installation(venv, None, ["dev", "docs"]) == pip + editable
-    assert environment.installation(venv, "uv", ["dev", "docs"]) == [*uv, *asked, *editable]
-    only_torch = ["--no-deps", "torch"]
-    assert environment.torch_installation(venv, None, "U") == [
-        *pip,
-        "--index-url",
-        "U",
-        *only_torch,
-    ]
-    assert environment.torch_installation(venv, "uv", "U")[-4:] == [
-        "--default-index",
-        "U",
-        *only_torch,
-    ]
     assert environment.creation(venv, "uv")[:4] == ["uv", "venv", "--python", sys.executable]
+    for client, words, option in ((None, pip, "--index-url"), ("uv", uv, "--default-index")):
+        lists = environment.installation(venv, client, ["course"])
+        assert lists == [*words, *checked, *course]
+        lists = environment.installation(venv, client, ["torch-cpu"], "U")
+        assert lists == [*words, *checked, option, "U", *torch]
+        own = environment.editable_installation(venv, client)
+        assert own == [*words, "--no-build-isolation", "--editable", "c"]
 
 
 @pytest.mark.parametrize(
-    ("system", "driver", "variables", "settings", "own_index"),
+    ("cpu", "uv", "extras", "lists"),
     [
-        ("linux", False, {}, {}, True),
-        ("linux", False, {"PIP_CERT": "/c", "UV_CACHE_DIR": "/c"}, {"cert": "/c"}, True),
-        ("linux", True, {}, {}, False),
-        ("darwin", False, {}, {}, False),
-        ("win32", False, {}, {}, False),
-        ("linux", False, {"PIP_INDEX_URL": "https://i"}, {}, False),
-        ("linux", False, {"PIP_FIND_LINKS": "/w"}, {}, False),
-        ("linux", False, {"UV_DEFAULT_INDEX": "https://i"}, {}, False),
-        ("linux", False, {"UV_TORCH_BACKEND": "auto"}, {}, False),
-        ("linux", False, {}, {"extra-index-url": "https://i"}, False),
-        ("linux", False, {}, {"find-links": "/w"}, False),
+        (True, None, ["dev"], ["torch-cpu", "course"]),
+        (True, "uv", ["crosscheck", "dev"], ["torch-cpu", "course", "crosscheck", "pip"]),
+        (False, None, ["dev"], ["course", "torch"]),
     ],
 )
-def test_cpu_build_without_a_driver_and_a_configured_index(
-    monkeypatch, system, driver, variables, settings, own_index
-):
+def test_lists_that_are_installed(venv, monkeypatch, cpu, uv, extras, lists):
+    monkeypatch.setattr(environment, "cpu_build_is_enough", lambda: cpu)
+    monkeypatch.setattr(environment, "uv_environment", dict)
+    read = []
+
+    def run(title, command, env=None):
+        read.extend(Path(word).stem for word in command if word.endswith(".txt"))
+
+    environment.install(venv, uv, extras, run)
+    assert read == lists
+
+
+@pytest.mark.parametrize(
+    ("system", "driver", "enough"),
+    [("linux", False, True), ("linux", True, False), ("darwin", False, False)],
+)
+def test_cpu_build_on_linux_without_a_driver(monkeypatch, system, driver, enough):
     monkeypatch.setattr(environment.sys, "platform", system)
     monkeypatch.setattr(environment, "has_nvidia_driver", lambda: driver)
+    assert environment.cpu_build_is_enough() == enough
+
+
+@pytest.mark.parametrize(
+    ("variables", "settings", "own_index"),
+    [
+        ({}, {}, True),
+        ({"PIP_CERT": "/c", "UV_CACHE_DIR": "/c"}, {"cert": "/c"}, True),
+        ({"PIP_INDEX_URL": "https://i"}, {}, False),
+        ({"PIP_FIND_LINKS": "/w"}, {}, False),
+        ({"UV_DEFAULT_INDEX": "https://i"}, {}, False),
+        ({"UV_TORCH_BACKEND": "auto"}, {}, False),
+        ({}, {"extra-index-url": "https://i"}, False),
+        ({}, {"find-links": "/w"}, False),
+    ],
+)
+def test_a_configured_index_is_used_for_the_cpu_build(monkeypatch, variables, settings, own_index):
     monkeypatch.setattr(environment.os, "environ", variables)
     monkeypatch.setattr(environment, "pip_settings", lambda: settings)
     assert environment.torch_index() == (environment.CPU_INDEX if own_index else None)
 
 
-def test_larger_build_when_the_cpu_index_is_unreachable(venv, monkeypatch, capsys):
+def test_larger_build_when_the_cpu_build_cannot_be_installed(venv, monkeypatch, capsys):
     def unreachable(title, command, env=None):
-        titles.append(title)
+        commands.append([title, *command])
         if "PyTorch" in title:
             raise CourseError("no such host")
 
-    titles: list[str] = []
-    monkeypatch.setattr(environment, "torch_index", lambda: environment.CPU_INDEX)
+    commands: list[list[str]] = []
+    monkeypatch.setattr(environment, "cpu_build_is_enough", lambda: True)
     environment.install(venv, None, ["dev"], unreachable)
-    assert titles == ["PyTorch for the CPU", "the packages (dev)"]
+    titles = [command[0] for command in commands]
+    assert titles == ["PyTorch for the CPU", "the packages (dev)", "the course"]
+    assert any(word.endswith("torch.txt") for word in commands[1])
     assert "larger build" in capsys.readouterr().out
 
 
