@@ -16,8 +16,8 @@ STARTS = {"JumpReLU": "threshold starts at .1", "JumpReLU from .5": "threshold s
 PRICES = LEVELS["JumpReLU"]
 KEYS = ("threshold", "detected", "recall", "l0", "fvu")
 SHOWN = {
-    "threshold": "threshold of a feature's latent, median",
-    "detected": "share of present features whose latent is active",
+    "threshold": "median threshold of matched latents",
+    "detected": "share of present features detected",
 }
 
 
