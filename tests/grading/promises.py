@@ -52,6 +52,10 @@ SPARED = {
     "9.13": "nan",  # NaN does not exceed a threshold, so it does not count
     "9.15": "nan",  # NaN is not active
     "9.17": "again strided ones nan half",  # a thousand fits
+    "11.3": "again",  # another module is another object
+    "11.11": "again",
+    "11.13": "again strided ones nan half",  # adds its activations to a list for later layers
+    "11.15": "again strided ones nan half",  # trains for a second
 }
 """Exercise -> what it does not promise."""
 
