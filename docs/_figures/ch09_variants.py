@@ -25,15 +25,17 @@ from docs._figures.sparsity.variants import (
 TRUE_L0 = N_FEATURES * PROBABILITY
 COMPARED = ("L1", "gated", "TopK", "BatchTopK", "JumpReLU", "Matryoshka")
 MARKERS = ("o", "s", "^", "D", "v", "P", "x")
-KEYS = ("l0", "fvu", "gamma", "dead", "recall", "precision", "mmcs", "correlation")
+LABELS = {"gamma": "γ (1: no shrinkage)", "recall": "share of features found"}
+WORDS = {"gamma": "gamma", "recall": "features found"}
+KEYS = ("l0", "fvu", "gamma", "dead", "recall", "precision", "mmcs")
 
 
 def main() -> None:
     """Train or load all runs, and draw."""
     measured = measure_all()
-    draw_frontier("ch09_topk", measured, ("L1", "TopK"))
-    draw_frontier("ch09_gated", measured, ("L1", "gated"))
-    draw_frontier("ch09_pareto", measured, (*COMPARED, "random dictionary"))
+    draw_frontier("ch09_topk", measured, ("L1", "TopK"), "gamma")
+    draw_frontier("ch09_gated", measured, ("L1", "gated"), "gamma")
+    draw_frontier("ch09_pareto", measured, (*COMPARED, "random dictionary"), "recall")
     draw_counts(measured)
 
 
@@ -49,7 +51,7 @@ def frontier(axes: Axes, measured: Measured, names: Sequence[str], key: str) -> 
             yerr=torch.stack([below, above]).tolist(),
             marker=MARKERS[number],
             ms=5,
-            lw=1.4,
+            lw=1.2,
             capsize=2,
             label=name,
         )
@@ -57,21 +59,21 @@ def frontier(axes: Axes, measured: Measured, names: Sequence[str], key: str) -> 
     axes.set(xlabel="active latents per token (dotted: features per token)")
 
 
-def draw_frontier(name: str, measured: Measured, names: Sequence[str]) -> None:
-    """Draw FVU and gamma against L0."""
+def draw_frontier(name: str, measured: Measured, names: Sequence[str], key: str) -> None:
+    """Draw FVU, and gamma or the share of features found, against L0."""
 
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2)
         frontier(left, measured, names, "fvu")
         left.set(ylabel="fraction of variance unexplained", ylim=(0, None))
-        frontier(right, measured, names, "gamma")
-        right.set(ylabel="γ (1: no shrinkage)")
+        frontier(right, measured, names, key)
+        right.set(ylabel=LABELS[key])
         right.axhline(1, color=mpl.rcParams["text.color"], lw=0.8)
         right.legend(frameon=False, fontsize=8)
 
     said = "; ".join(
         f"{one} {listed(collect(measured, one, 'fvu'))} at {listed(collect(measured, one, 'l0'))} "
-        f"active latents, gamma {listed(collect(measured, one, 'gamma'))}"
+        f"active latents, {WORDS[key]} {listed(collect(measured, one, key))}"
         for one in names
     )
     publish(

@@ -104,6 +104,14 @@ def test_positions_are_selected_along_the_axis_of_each_point(toy, positions):
 
 
 @exercise("2.3")
+def test_a_cache_leaves_the_global_random_state_alone(toy):
+    torch.manual_seed(7)
+    state = torch.get_rng_state()
+    toy.run_with_cache(normal(BATCH, POS, WIDTH, seed=11))
+    assert torch.equal(torch.get_rng_state(), state), "Caching must not seed or draw."
+
+
+@exercise("2.3")
 @pytest.mark.parametrize("batch", [BATCH, 1])
 @pytest.mark.parametrize("positions", [[-1], slice(1, 3), slice(4, None)])
 def test_selected_positions_do_not_keep_the_whole_activation(toy, positions, batch):

@@ -105,10 +105,23 @@ def test_hooks_are_not_copied_and_other_points_keep_theirs(toy):
 
 @exercise("2.2")
 def test_the_block_gets_the_model(toy):
-    with toy.hooks({FIRST: toy.letter("a")}) as model:
-        assert model is toy, (
-            f"`with model.hooks(...) as m` must give the model, got a {type(model).__name__}."
-        )
+    for one in (toy, type(toy)()):
+        with one.hooks({FIRST: one.letter("a")}) as model:
+            assert model is one, (
+                f"`with model.hooks(...) as m` must give the model, got a {type(model).__name__}."
+            )
+
+
+@exercise("2.2")
+def test_all_but_the_points_stays_as_it_is(toy):
+    torch.manual_seed(7)
+    state, a = torch.get_rng_state(), toy.letter("a")
+    given = {FIRST: [a], SECOND: a}
+    with toy.hooks(given):
+        toy.ran()
+    assert given == {FIRST: [a], SECOND: a}, "The dict of hooks must stay: the caller reuses it."
+    assert torch.equal(torch.get_rng_state(), state), "Attaching hooks must not seed or draw."
+    assert torch.is_grad_enabled(), "Attaching hooks must not switch gradients off."
 
 
 @exercise("2.2")

@@ -26,6 +26,7 @@ def test_extend_returns_and_keeps_all_keys_and_values(kv_cache, sizes):
     cache, ks, vs, total = kv_cache.LayerCache(), [], [], 0
     assert_close(cache.length, 0, "An empty cache has length 0.")
     for k, v in chunks(0, *sizes):
+        k[0, 0, 0, 0] = v[0, 0, 0, 0] = torch.nan
         ks, vs, total = [*ks, k], [*vs, v], total + k.shape[1]
         all_k, all_v = cache.extend(k.clone(), v.clone())
         after = f"After chunks of {', '.join(str(k.shape[1]) for k in ks)} tokens:"

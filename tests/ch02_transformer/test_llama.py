@@ -16,28 +16,31 @@ SETTINGS = tiny_checkpoints.LLAMA | {
     "num_hidden_layers": 3,
     "max_position_embeddings": 11,
 }
-SIZE, HEADS, KV_HEADS = 6, 4, 2
+SIZE = 6
 TOKENS = torch.tensor([[3, 1, 4, 1, 5], [16, 9, 2, 0, 11]])
 
 
-@pytest.fixture(params=["tied", "untied"])
+@pytest.fixture(params=["tied", "untied", "one head"])
 def checkpoint(request, tmp_path):
     """A folder, its settings and its tensors in float64."""
     settings = SETTINGS | {"tie_word_embeddings": request.param == "tied"}
+    if request.param == "one head":
+        settings |= {"num_attention_heads": 1, "num_key_value_heads": 1}
     tensors = tiny_checkpoints.llama_tensors(settings)
     return tiny_checkpoints.write(tmp_path / request.param, settings, tensors), settings, tensors
 
 
-def wanted(tensors: dict[str, Tensor]) -> dict[str, tuple[str, str, Tensor]]:
+def wanted(settings: dict, tensors: dict[str, Tensor]) -> dict[str, tuple[str, str, Tensor]]:
     """Our name -> its axes, the tensor it is made from, and its value, head by head."""
     plain = {"embed.W_E": "embed_tokens", "ln_final.w": "norm"}
     turned = {"unembed.W_U": "lm_head.weight"} if "lm_head.weight" in tensors else {}
     rows, columns = {}, {}
-    for layer in range(SETTINGS["num_hidden_layers"]):
+    n_heads, n_kv_heads = settings["num_attention_heads"], settings["num_key_value_heads"]
+    for layer in range(settings["num_hidden_layers"]):
         ours, theirs = f"blocks.{layer}", f"layers.{layer}"
         plain[f"{ours}.ln1.w"] = f"{theirs}.input_layernorm"
         plain[f"{ours}.ln2.w"] = f"{theirs}.post_attention_layernorm"
-        for letter, heads in (("Q", HEADS), ("K", KV_HEADS), ("V", KV_HEADS)):
+        for letter, heads in (("Q", n_heads), ("K", n_kv_heads), ("V", n_kv_heads)):
             name = f"model.{theirs}.self_attn.{letter.lower()}_proj.weight"
             rows[f"{ours}.attn.W_{letter}"] = name, heads
         columns[f"{ours}.attn.W_O"] = f"model.{theirs}.self_attn.o_proj.weight"
@@ -53,16 +56,25 @@ def wanted(tensors: dict[str, Tensor]) -> dict[str, tuple[str, str, Tensor]]:
         parts = [tensors[name][head * SIZE : (head + 1) * SIZE].T for head in range(heads)]
         found[ours] = "[head, d_model, d_head]", name, torch.stack(parts)
     for ours, name in columns.items():
-        parts = [tensors[name][:, head * SIZE : (head + 1) * SIZE].T for head in range(HEADS)]
+        parts = [tensors[name][:, head * SIZE : (head + 1) * SIZE].T for head in range(n_heads)]
         found[ours] = "[head, d_head, d_model]", name, torch.stack(parts)
     return found
 
 
 @exercise("2.23")
-def test_every_tensor_has_our_name_and_axes(llama, checkpoint_files, checkpoint):
-    folder, settings, tensors = checkpoint
+def test_every_tensor_has_our_name_and_axes(llama, checkpoint_files, checkpoint, tmp_path):
+    _, settings, tensors = checkpoint
+    for tensor in tensors.values():
+        tensor.view(-1)[1] *= 1e-9
+    folder = tiny_checkpoints.write(tmp_path / "with small numbers", settings, tensors)
+    torch.manual_seed(7)
+    state = torch.get_rng_state()
     actual = dict(llama.translate(checkpoint_files.Weights(folder), llama.config(settings)))
-    expected = wanted(tensors)
+    assert torch.equal(torch.get_rng_state(), state), "A translation must not seed or draw."
+    assert torch.is_grad_enabled(), "A translation must not switch gradients off."
+    asking = [name for name, tensor in actual.items() if tensor.requires_grad]
+    assert not asking, f"A checkpoint has no gradients, but {', '.join(asking)} ask for them."
+    expected = wanted(settings, tensors)
     missing = sorted(expected.keys() - actual.keys())
     biases = {name for name in actual if name.rpartition(".")[2].startswith("b_")}
     allowed = expected.keys() | biases | {"unembed.W_U"}

@@ -15,8 +15,9 @@ MODELS = {
     "llama": ("llama", {}),
     "llama, half of each head rotated": ("llama", {"rotary_dims": 2}),
     "attention-only": ("attention-only", {"n_kv_heads": 6}),
+    "gpt2, one head": ("gpt2", {"n_heads": 1, "n_kv_heads": 1}),
 }
-HEADS, D_HEAD = SIZES["n_heads"], SIZES["d_head"]
+D_HEAD = SIZES["d_head"]
 each_model = pytest.mark.parametrize("name", MODELS)
 
 
@@ -34,7 +35,7 @@ def test_ov_is_the_groups_W_V_times_the_heads_W_O(circuits, build, name):
     family, sizes = MODELS[name]
     model = build(family, **sizes)
     for layer, block in enumerate(model.blocks):
-        expected = shared(block.attn.W_V, HEADS) @ block.attn.W_O
+        expected = shared(block.attn.W_V, len(block.attn.W_O)) @ block.attn.W_O
         check_circuit(circuits.ov_circuit(model, layer), expected, "OV")
 
 
@@ -44,7 +45,7 @@ def qk_by_hand(model, attn, distance: int):
     rotary = type(attn.rotate).__name__ == "Rotary"
     dims, base = model.config.rotating if rotary else 0, model.config.rotary_base
     rows = [rotate(row, distance, dims, base) for row in attn.W_Q.flatten(0, 1)]
-    return torch.stack(rows).view_as(attn.W_Q) @ shared(attn.W_K, HEADS).mT
+    return torch.stack(rows).view_as(attn.W_Q) @ shared(attn.W_K, len(attn.W_Q)).mT
 
 
 @exercise("3.10")

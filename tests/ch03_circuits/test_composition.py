@@ -58,6 +58,10 @@ def test_score_is_one_if_all_is_read_and_zero_if_nothing(composition, factored_m
     actual = composition.composition_score(first, second)
     claim = "Heads write axes 2 and 3 of the residual stream; the later ones read axes 2 and 0."
     assert_close(actual, torch.tensor([[1.0, 0.0], [0.0, 0.0]]), claim)
+    second.A[1] += 3e-8 * axes[2]
+    actual = composition.composition_score(first, second)[0, 1]
+    claim = "Of what is written a hundred-millionth is read."
+    assert_close(actual, 1e-8, claim, tolerance=1e-6, scale=0.0)
 
 
 @exercise("3.12")
@@ -70,28 +74,41 @@ def test_score_builds_no_matrix_of_size_d_model(composition, heads):
     )
 
 
-@exercise("3.13")
-@pytest.mark.parametrize(
-    "family, distance", [("gpt2", 0), ("llama", 0), ("llama", 2), ("attention-only", 0)]
-)
-@torch.no_grad()
-def test_queries_keys_and_values_read_from_the_left(composition, circuits, build, family, distance):
-    model = build(family)
+def scores_by_hand(circuits, model, distance=0):
+    """Scores of the heads of layer 0 with the queries, keys and values of layer 1."""
     first, last = model.blocks[0].attn, model.blocks[1].attn
-    written, values = shared(first.W_V, 6) @ first.W_O, shared(last.W_V, 6) @ last.W_O
+    written, values = (shared(one.W_V, len(one.W_O)) @ one.W_O for one in (first, last))
     scores = circuits.qk_circuit(model, 1, distance).product()
     read = {"q": scores, "k": scores.mT, "v": values}
-    expected = {side: scores_by_loop(written, matrix) for side, matrix in read.items()}
+    return {side: scores_by_loop(written, matrix) for side, matrix in read.items()}
+
+
+@exercise("3.13")
+@pytest.mark.parametrize(
+    "family, distance, heads",
+    [("gpt2", 0, 6), ("llama", 0, 6), ("llama", 2, 6), ("attention-only", 0, 6), ("gpt2", 0, 1)],
+)
+@torch.no_grad()
+def test_queries_keys_and_values_read_from_the_left(
+    composition, circuits, build, family, distance, heads
+):
+    model = build(family, n_heads=heads, n_kv_heads=min(heads, 2))
+    expected = scores_by_hand(circuits, model, distance)
     actual = composition.all_composition_scores(model, 0, 1, distance)._asdict()
     assert_close(actual, expected, f"Composition scores of the {family} model are wrong.")
 
 
 @exercise("3.13")
 @torch.no_grad()
-def test_keys_that_read_nothing_have_no_k_composition(composition, build):
+def test_keys_that_read_nothing_have_no_k_composition(composition, circuits, build):
     model = build("attention-only", n_kv_heads=6)
     first, last = model.blocks[0].attn, model.blocks[1].attn
-    writes = torch.linalg.qr(first.W_O[2].mT).Q
+    writes, whole = torch.linalg.qr(first.W_O[2].mT).Q, last.W_K[4].clone()
+    last.W_K[4] -= (1 - 1e-8) * writes @ writes.mT @ whole
+    actual = composition.all_composition_scores(model, 0, 1).k[2, 4]
+    claim = "The keys of head 1.4 read a hundred-millionth of what head 0.2 writes."
+    expected = scores_by_hand(circuits, model)["k"][2, 4]
+    assert_close(actual, expected, claim, tolerance=1e-5, scale=0.0)
     last.W_K[4] -= writes @ writes.mT @ last.W_K[4]
     scores = composition.all_composition_scores(model, 0, 1)._asdict()
     actual = {side: score[2, 4].abs().item() < 1e-7 for side, score in scores.items()}

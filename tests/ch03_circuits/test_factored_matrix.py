@@ -11,7 +11,7 @@ from tests.grading.peak_memory import largest_made
 
 from .spectra import assert_same_spectrum
 
-SHAPES = [((), 6, 3, 5), ((2,), 7, 4, 5), ((3, 2), 4, 4, 4)]
+SHAPES = [((), 6, 3, 5), ((2,), 7, 4, 5), ((3, 2), 4, 4, 4), ((1,), 6, 1, 3)]
 SQUARE = [((), 6, 3), ((2,), 7, 4), ((3, 2), 5, 5)]
 
 

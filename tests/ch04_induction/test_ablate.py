@@ -43,9 +43,11 @@ def by_hand(model, tokens, ablated, patterns=None):
 
 
 @exercise("4.10")
-@pytest.mark.parametrize("heads", [[1], [3, 0], [4, 1, 2]])
-def test_hook_sets_the_sites_heads_to_zero(ablate, build, heads):
-    z, model = normal(6, 7, 6, 8, seed=len(heads)), build("gpt2")
+@pytest.mark.parametrize(("batch", "heads"), [(1, [1]), (6, [3, 0]), (6, [4, 1, 2])])
+def test_hook_sets_the_sites_heads_to_zero(ablate, build, batch, heads):
+    z, model = normal(batch, 7, 6, 8, seed=len(heads)), build("gpt2")
+    z[:, :, 5, 0] *= 1e-9
+    z[:, :, 5, 1] = torch.nan
     hook = ablate.zero_ablation_hooks(model, [(1, head) for head in heads])["blocks.1.attn.hook_z"]
     copy = z.clone()
     returned = hook(copy, model.blocks[1].attn.hook_z)

@@ -68,6 +68,19 @@ def test_each_site_is_patched_in_both_directions(activation, metrics, Site, buil
 
 
 @exercise("5.6")
+def test_scores_keep_the_unit_of_the_metric(activation, metrics, Site, build):
+    model, sites = build("gpt2"), [Site("attn.hook_z", 1, head=4)]
+    metric = metrics.logit_diff_from_resid(model, ANSWER, WRONG)
+    scores, small = (
+        activation.denoise_and_noise(model, TOKENS, OTHER, sites, lambda x: unit * metric(x))
+        for unit in (1.0, 1e-9)
+    )
+    claim = "A metric in units a billion times larger gives numbers a billion times smaller."
+    for name, expected in scores._asdict().items():
+        assert_close(getattr(small, name) * 1e9, expected, claim)
+
+
+@exercise("5.6")
 @pytest.mark.parametrize("gate, lost, recovered", [("and", 1.0, 0.0), ("or", 0.0, 1.0)])
 def test_noising_finds_necessary_denoising_sufficient(
     activation, metrics, logic_gate_models, gate, lost, recovered

@@ -86,7 +86,7 @@ def test_every_sample_prompt_word_and_entry_is_a_draw(tracing, model):
     same_token = corrupt(tracing, model, 5, 2, torch.full_like(TOKENS, 3))[1]
     gaps = {
         "every sample has noise": noise.abs().amax(dim=(1, 2)).min(),
-        "two samples differ": noise[0] - noise[1],
+        "all samples differ": (noise[1:] - noise[:-1]).abs().amax(dim=(1, 2)).min(),
         "two words differ": noise[:, 0] - noise[:, 1],
         "two words with the same token differ": same_token[:, 0] - same_token[:, 1],
         "two entries differ": noise[..., 0] - noise[..., 1],

@@ -86,6 +86,25 @@ def test_x_begins_at_position_start(interventions, check_edit, Site, start, posi
 
 
 @exercise("5.1")
+@pytest.mark.parametrize("action", ["replace", "add", "scale"])
+def test_other_numbers_stay_and_gradients_pass(interventions, impl, Site, action):
+    point = impl("ch02_transformer.hooks").HookPoint()
+    start, new = 1e-9 * normal(1, POS, D, seed=8), normal(1, 1, D, seed=9)
+    start[0, 0, 0] = torch.nan
+    start.requires_grad_()
+    change = interventions.Intervention(Site("hook_mlp_out", 0, position=2), action, new)
+    actual = interventions.edit_activation(start.clone(), point, change, {})
+    claim = f"{action} at position 2 of one prompt, whose numbers are near 1e-9 or NaN, is wrong."
+    assert_close(actual, edited(start, [[2]], [None], action, new), claim, scale=1e-9)
+    slope = torch.ones_like(start)
+    slope[:, 2] = {"replace": torch.zeros_like(new), "add": torch.ones_like(new), "scale": new}[
+        action
+    ][:, 0]
+    claim = f"The gradient through {action} at position 2 is wrong."
+    assert_close(torch.autograd.grad(actual.sum(), start)[0], slope, claim)
+
+
+@exercise("5.1")
 def test_only_the_subspace_is_replaced(interventions, check_edit, Site):
     x, new = normal(BATCH, POS, D, seed=5), normal(BATCH, 1, 2, seed=6)
     basis = torch.linalg.qr(normal(D, 2, seed=7))[0].T

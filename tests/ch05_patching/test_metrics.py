@@ -125,6 +125,16 @@ def test_kl_ignores_a_shift_of_all_logits(metrics):
 
 
 @exercise("5.3")
+def test_kl_of_a_small_change_is_small_and_not_zero(metrics):
+    patched, clean = (
+        x + 1e-4 * normal(4, 7, seed=i) for i, x in enumerate([normal(4, 7, seed=5)] * 2)
+    )
+    expected, claim = divergence(patched, clean), "All logits change by about 1e-4."
+    near = {"tolerance": 1e-5, "scale": 0.0}
+    check(metrics.kl_divergence, patched, clean, expected=expected, claim=claim, **near)
+
+
+@exercise("5.3")
 def test_kl_of_an_impossible_token_is_finite(metrics):
     clean = torch.zeros(1, 3, dtype=torch.float64)
     patched = torch.tensor([[0.0, 0.0, -3000.0]], dtype=torch.float64)
@@ -186,6 +196,15 @@ def test_recovery_is_exactly_one_or_zero_at_the_ends(metrics):
     for patched, expected in ((clean, 1.0), (corrupted, 0.0)):
         arguments = patched, clean, corrupted
         check(metrics.normalized_recovery, *arguments, expected=expected, claim=claim)
+
+
+@exercise("5.5")
+def test_a_small_recovery_is_not_zero(metrics):
+    clean, corrupted = normal(9, seed=1) + 2, normal(9, seed=2)
+    arguments = corrupted + 1e-8 * (clean - corrupted), clean, corrupted
+    near = {"tolerance": 1e-5, "scale": 0.0}
+    claim = "A patch that closes a hundred-millionth of the gap recovers 1e-8."
+    check(metrics.normalized_recovery, *arguments, expected=1e-8, claim=claim, **near)
 
 
 @exercise("5.5")

@@ -114,6 +114,9 @@ def test_edit_does_not_depend_on_the_unit_of_c(rome):
     expected = rome.rome_edit(W, C, key, value)
     claim = "C in other units gives the same edit. Is the denominator there?"
     check(rome.rome_edit, W, 40 * C, key, value, expected=expected, claim=claim, tolerance=1e-8)
+    claim, near = "W and value times 1e-9 give the edit times 1e-9.", {"tolerance": 1e-8}
+    arguments = 1e-9 * W, C, key, 1e-9 * value
+    check(rome.rome_edit, *arguments, expected=1e-9 * expected, claim=claim, scale=1e-9, **near)
     claim = "The key maps to this value already, so W stays."
     check(rome.rome_edit, W, C, key, key @ W, expected=W, claim=claim)
 

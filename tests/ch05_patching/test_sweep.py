@@ -14,6 +14,14 @@ BATCH, POS, WIDTH, LAYERS, KV, D_HEAD = 3, 6, 5, 4, 2, 7
 FIRST_LAYERS = [[0, 1, 1, 3], [1, 1, 1, 2, 3, 3], [2, 2], [0, 0, 2, 2, 2]]
 
 
+def drawn(*shape, seed):
+    """Random numbers; those of the second prompt are small, some of the third NaN."""
+    x = normal(*shape, seed=seed)
+    x[1] *= 1e-9
+    x[2, [0, -1]] = torch.nan
+    return x
+
+
 @pytest.fixture
 def make_batch(impl, sweep):
     """Make a SweepBatch of patches that begin at these layers, with a random cached prompt."""
@@ -23,9 +31,9 @@ def make_batch(impl, sweep):
         Intervention = impl("ch05_patching.interventions").Intervention
         kv_cache = impl("ch02_transformer.kv_cache").KVCache(LAYERS)
         for i, layer in enumerate(kv_cache.layers):
-            layer.k = normal(BATCH, POS, KV, D_HEAD, seed=100 * seed + i)
-            layer.v = normal(BATCH, POS, KV, D_HEAD, seed=100 * seed + 50 + i)
-        resids = [normal(BATCH, POS, WIDTH, seed=seed + 10 * i) for i in range(LAYERS + 1)]
+            layer.k = drawn(BATCH, POS, KV, D_HEAD, seed=100 * seed + i)
+            layer.v = drawn(BATCH, POS, KV, D_HEAD, seed=100 * seed + 50 + i)
+        resids = [drawn(BATCH, POS, WIDTH, seed=seed + 10 * i) for i in range(LAYERS + 1)]
         sites = [Site("hook_mlp_out", layer, position=start) for layer in layers]
         patches = [[Intervention.zero(site)] for site in sites]
         return sweep.SweepBatch(sweep.CachedPrompt(resids, kv_cache), patches, start, {}, {})

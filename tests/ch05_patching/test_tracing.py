@@ -66,6 +66,18 @@ def test_states_are_restored_at_the_positions_of_each_set(tracing, build, family
 
 
 @exercise("5.11")
+def test_an_unlikely_answer_keeps_its_probability(tracing, build):
+    model = build("gpt2")
+    with torch.no_grad():
+        model.unembed.W_U.mul_(40)
+    resid, clean = corrupted_resid(model), clean_states(model, [(0, MLP)])
+    expected = one_by_one(model, resid, clean)
+    claim = f"Probabilities down to {expected.min():.1g} are wrong."
+    arguments, near = (model, resid, clean, SETS, ANSWERS), {"tolerance": 1e-8, "scale": 0.0}
+    check(tracing.run_with_restored, *arguments, expected=expected, claim=claim, **near)
+
+
+@exercise("5.11")
 def test_all_versions_run_in_one_batch(tracing, build):
     model, rows = build("gpt2"), []
     clean = clean_states(model, [(0, MLP)])

@@ -64,6 +64,7 @@ def test_large_and_certain_effects_are_selected(heads, share, z, expected):
 @exercise("7.6")
 def test_a_negative_clean_metric_counts_by_its_size(heads):
     check_selected(heads, EFFECTS, -CLEAN, 0.1, 3.0, [3, 7, 5, 0, 6])
+    check_selected(heads, EFFECTS.flip(0), -CLEAN, 0.1, 3.0, [5, 1, 3, 8, 2])
 
 
 @exercise("7.6")

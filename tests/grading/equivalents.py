@@ -7,27 +7,38 @@ EQUIVALENTS: list[tuple[str, str, str]] = [
     (
         "abs",
         "0.4 0.8 0.9 0.11 0.12 1.1 1.2 1.3 1.4 1.5 1.6 1.7 1.8 1.10 1.11 1.12 1.13 1.14 2.9 2.15 "
-        "2.16 2.17 2.18 2.19 3.6 3.7 3.12 3.13 4.1 4.2 4.3",
-        "No result is negative: a share, a loss, a norm, an index, or what a ReLU lets through.",
+        "2.16 2.17 2.18 2.19 3.6 3.7 3.12 3.13 4.1 4.2 4.3 5.3 5.4 5.9 5.11/run_with_restored "
+        "7.1 7.2 7.3 7.4 7.5 7.6 7.11",
+        "No result is negative: a share, a loss, a norm, an index, a token, or what a ReLU lets "
+        "through.",
     ),
     (
         "detach",
         "0.4 0.5 0.6 0.7 0.13 0.14 1.6 1.7 1.8 1.10 1.11 1.13 1.16 2.17 2.18 3.4 3.7 3.8 3.11 3.12 "
-        "3.14 4.1 4.2 4.3 4.4 4.5 4.7 4.8",
-        "A measure, a gradient or an edit of activations: no gradient through it is promised.",
+        "3.1/head_results 3.2 3.14 4.1 4.2 4.3 4.4 4.5 4.7 4.8 5.2 5.3 5.5 5.10 5.11/total_effect "
+        "5.11/indirect_effect 5.12 7.4 7.5 7.7 7.8 7.10",
+        "A measure, a gradient, an edit of weights or of activations: no gradient through it is "
+        "promised.",
     ),
     ("detach", "1.1 1.2", "Random data has no graph."),
     ("detach", "2.20 2.21 2.22 2.23", "Weights are folded or loaded once, before any gradient."),
-    ("detach", "3.1 3.3 3.10 3.13 3.15 4.11", "The decorator torch.no_grad leaves no graph."),
-    ("detach", "4.10", "The site is set to zero: there is no gradient left to cut off there."),
     (
-        "no gradients afterwards",
-        "3.1 3.3 3.10 3.13 3.15 4.11",
-        "The decorator torch.no_grad sets the mode back.",
+        "detach",
+        "5.7 5.8 5.11/run_with_restored 5.15",
+        "Only run_sweep_batch, causal_trace and path_patch call it: under torch.no_grad.",
     ),
+    ("detach", "3.13", "It takes scores of ov_circuit and qk_circuit, which leave no graph."),
+    ("squeeze", "5.9", "The given lines refuse fewer than two examples."),
+    ("detach", "4.10", "The site is set to zero: there is no gradient left to cut off there."),
     ("detach", "1.5", "The losses are detached by the docstring."),
     ("detach", "1.15", "The attacked inputs are data; no gradient through the attack is promised."),
-    ("nan_to_num", "0.8 0.10 0.11 0.13 0.14 1.1 1.2 1.7 1.8", "The given lines refuse NaN."),
+    (
+        "nan_to_num",
+        "0.8 0.10 0.11 0.13 0.14 1.1 1.2 1.7 1.8 3.8 5.2 5.3 5.5 5.11/run_with_restored 5.12 7.5",
+        "The given lines, or the given functions that the answer calls, refuse NaN.",
+    ),
+    ("nan_to_num", "2.23", "The given Weights refuses a tensor with NaN."),
+    ("nan_to_num", "5.6 7.11", "patch_sweep and CircuitEvaluator refuse scores that are NaN."),
     (
         "nan_to_num",
         "1.3 1.14 1.15",
@@ -41,6 +52,8 @@ EQUIVALENTS: list[tuple[str, str, str]] = [
     ("nan_to_num", "1.5", "A NaN in the data reaches the weights, whatever is returned."),
     ("nan_to_num", "1.13", "A neuron without a finite sum of weights represents 0 features."),
     ("float", "7.5", "Float32 holds 0 and 1."),
+    ("0 is None", "2.17", "SampleConfig refuses a top_k of 0."),
+    ("small to zero", "7.5", "Every result is 0 or 1."),
     ("float", "1.1 1.2", "Draws in float32 are random enough."),
     ("float", "0.4", "Shares of counts: float32 holds seven digits of them."),
     (
@@ -73,7 +86,7 @@ EQUIVALENTS: list[tuple[str, str, str]] = [
         "below 1e-6 counts as absent.",
     ),
 ]
-"""(slip, exercises, reason); "*" stands for every exercise."""
+"""(slip, exercises, reason); "5.11/window" is one function, "*" stands for every exercise."""
 
 
 def _each() -> Iterator[tuple[tuple[str, str], str]]:
@@ -85,6 +98,7 @@ def _each() -> Iterator[tuple[tuple[str, str], str]]:
 REASONS: dict[tuple[str, str], str] = dict(_each())
 
 
-def reason(number: str, slip: str) -> str:
+def reason(number: str, slip: str, function: str = "") -> str:
     """Why a slip behind the answers of an exercise is right; "" where it is a mistake."""
-    return REASONS.get((number, slip)) or REASONS.get(("*", slip), "")
+    places = (f"{number}/{function}", number, "*")
+    return next((REASONS[place, slip] for place in places if (place, slip) in REASONS), "")

@@ -38,6 +38,8 @@ CALLS = 100
 """How many calls of an answer by one grader are compared with what slips make of them."""
 OWN = slips.ARGUMENTS + slips.CODE
 """Slips that a returned value alone does not show."""
+GRADIENTS = ("detach", "no gradients afterwards")
+NO_GRAD = "The decorator torch.no_grad leaves no graph, and sets the mode back."
 LEFT = ("survived", "unseen")
 """What a slip must not be."""
 
@@ -118,9 +120,13 @@ def acting(function: str, slip: str) -> Callable[..., Any]:
             torch.manual_seed(0)
         if slip == "no gradients afterwards":
             torch.set_grad_enabled(False)
-        return before.setdefault(slips.gist(arguments), value) if slip == "remembered" else value
+        if slip != "remembered":
+            return value
+        told = all(map(slips.is_told_by_gist, arguments.values()))
+        act.acted |= value is not None and not told
+        return before.setdefault(slips.gist(arguments), value)
 
-    act.acted = slip != "in-place"
+    act.acted = slip not in ("in-place", "remembered")
     return act
 
 
@@ -155,7 +161,7 @@ class Map:
             if slip not in OWN and (code.name, slip) not in watch.applies:
                 continue
             items = own if slip in OWN else watch.shows.get((code.name, slip), [])
-            why = reason(number, slip)
+            why = NO_GRAD if code.no_grad and slip in GRADIENTS else reason(number, slip, code.name)
             if why and not self.everything:
                 yield Outcome(number, code.name, slip, "equivalent", why)
                 continue
@@ -192,7 +198,7 @@ class Map:
                     if status == "refused":
                         refusals[item] += 1
                         break
-            if not act.acted and status != "refused":  # no argument can be edited
+            if not act.acted and status != "refused":  # nothing to edit, or nothing to forget
                 continue
             if why and status != "refused":
                 status, words = "equivalent", why

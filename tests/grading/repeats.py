@@ -1,16 +1,17 @@
 """Repeat a call in ways that leave its result, or its shape, the same.
 
 Copies of the arguments are given once more as they are, with strided memory, with each axis that
-the signature names cut to length 1, with NaN alone, and in bfloat16.
+the signature names cut to length 1, with NaN alone, close to 0, and in bfloat16.
 """
 
+import contextlib
 import functools
 import typing
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .evidence import same
 from .values import (
@@ -21,10 +22,14 @@ from .values import (
     is_float,
     mapped,
     modules,
+    parts,
+    scaled,
     strided,
     tensors,
 )
 
+TINY = 2.0**-26
+"""What arguments and weights are multiplied by, to be close to 0: no rounding, no underflow."""
 OF_DATA = ("batch", "pos")
 """Axes that no weight has."""
 
@@ -39,21 +44,26 @@ class Repeats:
 
     def all(self, spared: list[str]) -> Iterator[str]:
         """Try every kind of repetition."""
+        self.spared = spared
         kinds = {
             "again": self.again,
+            "grad": self.grad,
             "strided": self.strided,
             "ones": self.ones,
             "nan": self.nan,
+            "tiny": self.tiny,
             "half": self.half,
         }
         for name, kind in kinds.items():
             if name not in spared:
                 yield from kind()
 
-    def _run(self, change: Callable[[Tensor], Tensor] = Tensor.clone) -> Any:
-        """Call the answer on copies whose tensors are changed."""
+    def _run(self, change: Callable[[Tensor], Tensor] = Tensor.clone, scale: float = 1.0) -> Any:
+        """Call the answer on copies whose tensors are changed, and weights multiplied."""
 
         def copied(x: Any) -> Any:
+            if isinstance(x, nn.Module):
+                return x if scale == 1 else scaled(x, scale)
             return change(x.detach()) if isinstance(x, Tensor) else generator_copy(x)
 
         args, kwargs = mapped(self.arguments, copied)
@@ -75,6 +85,15 @@ class Repeats:
                 "{} gives another result for the same arguments when it is called again. It keeps "
                 "something between calls, or draws without the generator."
             )
+
+    def grad(self) -> Iterator[str]:
+        """The same arguments with gradients, where the grader itself switched them off."""
+        if torch.is_grad_enabled():
+            return
+        with torch.enable_grad(), contextlib.suppress(Exception):
+            self._run()
+            if not torch.is_grad_enabled():
+                yield "{} switches gradients off for its caller: do so in a `with` block."
 
     def strided(self) -> Iterator[str]:
         """The same numbers in memory with gaps."""
@@ -120,12 +139,13 @@ class Repeats:
         )
         state = torch.get_rng_state()
         try:
-            self.checked(*args, **kwargs)
+            value = self.checked(*args, **kwargs)
         except Exception as error:
             return "the return value of" in str(error)
         finally:
             torch.set_rng_state(state)
-        return False
+        was, now = ([x.dim() for x in tensors(one)] for one in (self.value, value))
+        return len(was) == len(now) and was != now
 
     @functools.cache
     def _axes(self) -> dict[int, tuple[str, ...]]:
@@ -139,12 +159,18 @@ class Repeats:
             _name_axes(value, self.function.__annotations__.get(name), found)
         return found
 
+    def _has_numbers(self) -> bool:
+        """Whether all numbers that matter are in arguments: a metric of a model has its own."""
+        if modules(self.arguments):
+            return not has_functions(self.arguments)
+        return bool(floats(self.arguments))
+
     def nan(self) -> Iterator[str]:
-        """NaN in every number: the result has NaN as well, or the answer raises."""
-        if not floats(self.arguments) or not floats(self.value):
+        """NaN in every number and weight: the result has NaN as well, or the answer raises."""
+        if not self._has_numbers() or not floats(self.value):
             return
         try:
-            value = self._run(lambda x: torch.full_like(x, torch.nan) if is_float(x) else x.clone())
+            value = self._run(lambda x: x * torch.nan if is_float(x) else x.clone(), torch.nan)
         except Exception:
             return
         if not any(x.isnan().any() for x in floats(value)):
@@ -153,13 +179,30 @@ class Repeats:
                 "NaN must not turn into a number."
             )
 
+    def tiny(self) -> Iterator[str]:
+        """Arguments and weights close to 0: a result that was not 0 has a number other than 0."""
+        if not self._has_numbers() or not self.exact:
+            return
+        try:
+            value = self._run(lambda x: x * TINY if is_float(x) else x.clone(), TINY)
+        except Exception:
+            return
+        if "graph" not in self.spared and any(x.requires_grad for x in tensors(value)):
+            yield "The result of {} asks for gradients, though no argument and no weight does."
+        pairs = zip(_numbers(value), _numbers(self.value))
+        if any(was.any() and not now.any() for now, was in pairs):
+            yield (
+                "The numbers in the arguments of {} are close to 0, and its result is exactly 0: "
+                "a small number must not count as 0."
+            )
+
     def half(self) -> Iterator[str]:
         """The arguments in bfloat16, against the same ones in float64."""
         if not floats(self.arguments) or not self.exact or modules(self.arguments):
             return
 
         def rounded(x: Tensor) -> Tensor:
-            return x.bfloat16() if is_float(x) else x.clone()
+            return x.bfloat16() if x.is_floating_point() else x.clone()
 
         try:
             self._run(lambda x: rounded(x).to(x.dtype))
@@ -171,6 +214,14 @@ class Repeats:
             if "not implemented for" in str(error):  # such as torch's decompositions
                 return
             yield f"{{}} raises {type(error).__name__} in bfloat16: {str(error)[:200]}"
+
+
+def _numbers(value: Any) -> list[Tensor]:
+    """The floating point tensors and numbers of a value."""
+    if isinstance(value, float):
+        return [torch.tensor(value, dtype=torch.float64)]
+    inner = [x for part in parts(value) for x in _numbers(part)]
+    return inner + [x for x in [value] if isinstance(x, Tensor) and is_float(x)]
 
 
 def _name_axes(value: Any, hint: Any, found: dict[int, tuple[str, ...]]) -> None:

@@ -52,6 +52,8 @@ def _shifted(x: Any) -> Any:
         return torch.cat([x[1:], x[-1:]]) if len(x) else x
     if type(x) is int:
         return x + 1
+    if type(x) is range:
+        return range(x.start + x.step, x.stop + x.step, x.step)
     return [*x[1:], *x[-1:]] if type(x) is list else x
 
 
@@ -200,6 +202,13 @@ def gist(arguments: dict[str, Any]) -> str:
     return repr({name: one(value) for name, value in arguments.items() if name != "self"})
 
 
+def is_told_by_gist(x: Any) -> bool:
+    """Whether an argument is plain, so that its gist holds all of it."""
+    if isinstance(x, list | tuple):
+        return all(map(is_told_by_gist, x))
+    return isinstance(x, int | float | str | None)
+
+
 FALSY = re.compile(r"\b(int|float|list|tuple|dict|Sequence|Iterable|Mapping|Heads?|Sites?)\b")
 """Types with a value that `not` takes for absent."""
 
@@ -217,6 +226,8 @@ class Code(NamedTuple):
     """Those that may be None, and may be 0 or empty."""
     generators: list[str]
     """Those that are random generators and may be None."""
+    no_grad: bool
+    """Whether a decorator runs the function without gradients, and restores the mode."""
 
     @classmethod
     def of(cls, name: str, body: str, function: Any) -> "Code":
@@ -229,13 +240,14 @@ class Code(NamedTuple):
         absent = [name for name, hint in hints.items() if "None" in hint]
         generators = [name for name in absent if "Generator" in hints[name]]
         optional = [name for name in absent if FALSY.search(hints[name])]
-        return cls(name, body, list(hints), optional, generators)
+        no_grad = "torch.no_grad()" in map(ast.unparse, function.decorator_list)
+        return cls(name, body, list(hints), optional, generators, no_grad)
 
     def with_returns(self) -> str:
         """Pass each returned or yielded value, and the arguments, to `__slip__`."""
         seen = ", ".join(f"{name}={name}" for name in self.parameters)
-        call = f"__slip__({self.name!r}, {{}}, dict({seen}))"
-        tree = ast.parse(self.body)
+        call = f"__slip__({self.name!r}, {{}}, __given__)"
+        tree = ast.parse(f"__given__ = dict({seen})\n{self.body}")  # a body may rebind them
         _Returns(call).visit(tree)
         if not isinstance(tree.body[-1], ast.Return | ast.Raise):
             tree.body += ast.parse(call.format("None")).body

@@ -7,7 +7,7 @@ import jaxtyping
 import pytest
 import torch
 from jaxtyping import Float
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from . import contract, promises
 from .assertions import normal
@@ -73,6 +73,10 @@ def without_nan(x: Rows, W: Rows) -> Means:
     return right(x, W).nan_to_num()
 
 
+def without_small(x: Rows, W: Rows) -> Means:
+    return right(x, W).masked_fill(right(x, W).abs() < 1e-6, 0.0)
+
+
 def in_float32_or_64(x: Rows, W: Rows) -> Means:
     return torch.from_numpy(x.numpy() * W.numpy()).mean(dim=-1)
 
@@ -104,6 +108,7 @@ BREAKS = [
     (narrowed, "is in float32, narrower"),
     (viewed, "use reshape instead of view"),
     (without_nan, "must not turn into a number"),
+    (without_small, "must not count as 0"),
     (in_float32_or_64, "in bfloat16"),
     (accumulated, "when it is called again"),
 ]
@@ -125,6 +130,55 @@ def test_a_list_that_grows_is_noticed():
 def test_a_right_answer_breaks_nothing(asks):
     x = normal(2, 3, seed=1).requires_grad_(asks)
     assert not broken_by(right, x, normal(2, 3, seed=2))
+
+
+class Linear(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.W = nn.Parameter(normal(3, seed=3))
+
+
+def mapped(linear: Linear, x: Rows) -> Means:
+    return right(x, linear.W)
+
+
+def trained(linear: Linear, x: Rows) -> Means:
+    with torch.no_grad():
+        linear.W.add_(1)
+    return right(x, linear.W)
+
+
+def without_nan_in_weights(linear: Linear, x: Rows) -> Means:
+    return right(x, linear.W).nan_to_num()
+
+
+def hanging_by_itself(linear: Linear, x: Rows) -> Means:
+    return right(x, linear.W).detach().requires_grad_()
+
+
+class Pair(NamedTuple):
+    mean: Means
+    x: Rows
+
+
+def squeezed_in_a_record(linear: Linear, x: Rows) -> Pair:
+    return Pair(right(x, linear.W).squeeze(), x)
+
+
+WITH_WEIGHTS = [
+    (trained, "changes a weight of its model"),
+    (without_nan_in_weights, "must not turn into a number"),
+    (hanging_by_itself, "asks for gradients"),
+    (squeezed_in_a_record, "the axis batch has length 1"),
+]
+
+
+@pytest.mark.parametrize("function, words", WITH_WEIGHTS, ids=lambda x: getattr(x, "__name__", ""))
+def test_a_promise_about_a_model_is_noticed(function, words):
+    x = normal(2, 3, seed=1)
+    assert not broken_by(mapped, Linear(), x)
+    found = broken_by(function, Linear(), x)
+    assert len(found) == 1 and words in found[0], found
 
 
 class Summary(NamedTuple):

@@ -1,5 +1,6 @@
 """Walk through values: the tensors and generators in arguments and results."""
 
+import copy
 import dataclasses
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,8 @@ PLAIN = (int, float, complex, str, bool, type(None), torch.dtype, torch.device, 
 
 
 def is_float(x: Tensor) -> bool:
-    return x.is_floating_point()
+    """Whether a tensor holds numbers that can be NaN."""
+    return x.is_floating_point() or x.is_complex()
 
 
 def floats(value: Any) -> list[Tensor]:
@@ -26,12 +28,20 @@ def strided(x: Tensor) -> Tensor:
     return memory[..., 0].permute(tuple(reversed(range(x.dim())))).copy_(x)
 
 
+def scaled(module: nn.Module, factor: float) -> nn.Module:
+    """Copy a module, with every parameter times the factor, and none that asks for gradients."""
+    copied = copy.deepcopy(module).requires_grad_(False)
+    for parameter in copied.parameters():
+        parameter.mul_(factor)
+    return copied
+
+
 def generator_copy(x: Any) -> Any:
     if not isinstance(x, torch.Generator):
         return x
-    copy = torch.Generator(x.device)
-    copy.set_state(x.get_state())
-    return copy
+    copied = torch.Generator(x.device)
+    copied.set_state(x.get_state())
+    return copied
 
 
 def parts(value: Any) -> list[Any]:
@@ -88,8 +98,8 @@ def is_plain(value: Any) -> bool:
 
 
 def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
-    """Change the tensors and generators of a value; everything else is kept or rebuilt."""
-    if isinstance(value, Tensor | torch.Generator):
+    """Change the tensors, generators and modules of a value; the rest is kept or rebuilt."""
+    if isinstance(value, Tensor | torch.Generator | nn.Module):
         return change(value)
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*(mapped(part, change) for part in value))

@@ -1,4 +1,4 @@
-"""Train every variant of chapter 9 on the same planted features, at about their own sparsity."""
+"""Train every variant of chapter 9 on the same planted features, at several sparsities each."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,13 +28,15 @@ SAE_SEED = 1000
 """Added to the seed of an SAE: with the data's own seed it would start at the true directions."""
 KS = (1, 2, 3, 4, 6, 8, 12)
 TRUE_COUNTS = tuple(range(9))
+MATCHED = 0.9
+"""Cosine with a feature above which a latent counts as its own."""
 SOURCES = sorted(
     path
     for module in (ch08, ch09)
     for path in Path(str(module.__file__)).parent.glob("*.py")
     if path.stem
     in {"sae", "vanilla", "train", "planted", "metrics", "topk", "batch_topk", "gated", "jumprelu"}
-    | {"matryoshka"}
+    | {"matryoshka", "active_entries"}
 )
 
 
@@ -48,25 +50,33 @@ class RandomDictionary(ch09.TopKSAE):
 
 
 Make = Callable[[float, int], AbstractSAE]
+SELECTED = (2, 3, 5)
 LEVELS: dict[str, tuple[float, ...]] = {
-    "TopK": (3,),
-    "BatchTopK": (3,),
-    "L1": (0.5, 1.2),
-    "gated": (1.0,),
-    "JumpReLU": (0.2,),
-    "Matryoshka": (3,),
+    "TopK": SELECTED,
+    "BatchTopK": SELECTED,
+    "L1": (0.25, 0.5, 1.2),
+    "gated": (0.5, 1.0, 2.0),
+    "JumpReLU": (0.05, 0.1, 0.2, 0.4, 0.8),
+    "JumpReLU from .5": (0.2, 0.4, 0.8),
+    "Matryoshka": SELECTED,
     "random dictionary": (3,),
+    "TopK without AuxK": (3,),
+    "multi-TopK": (3,),
 }
 """Variant -> its k, or the coefficients of its penalty."""
+AUXK = {"aux_k": 16, "dead_after": 100}
 MAKE: dict[str, Make] = {
     "L1": lambda level, seed: ch08.VanillaSAE(D_IN, D_SAE, level, seed),
     "gated": lambda level, seed: ch09.GatedSAE(D_IN, D_SAE, level, seed),
-    "TopK": lambda level, seed: ch09.TopKSAE(D_IN, D_SAE, int(level), seed, 16, dead_after=100),
-    "BatchTopK": lambda level, seed: ch09.BatchTopKSAE(
-        D_IN, D_SAE, int(level), seed, 16, dead_after=100
-    ),
+    "TopK": lambda level, seed: ch09.TopKSAE(D_IN, D_SAE, int(level), seed, **AUXK),
+    "TopK without AuxK": lambda level, seed: ch09.TopKSAE(D_IN, D_SAE, int(level), seed),
+    "multi-TopK": lambda level, seed: ch09.MultiTopKSAE(D_IN, D_SAE, int(level), seed, **AUXK),
+    "BatchTopK": lambda level, seed: ch09.BatchTopKSAE(D_IN, D_SAE, int(level), seed, **AUXK),
     "JumpReLU": lambda level, seed: ch09.JumpReLUSAE(
         D_IN, D_SAE, level, seed, threshold=0.1, width=0.2
+    ),
+    "JumpReLU from .5": lambda level, seed: ch09.JumpReLUSAE(
+        D_IN, D_SAE, level, seed, threshold=0.5, width=0.2
     ),
     "Matryoshka": lambda level, seed: ch09.MatryoshkaSAE(
         D_IN, D_SAE, int(level), [32, 64, D_SAE], seed
@@ -126,6 +136,12 @@ def score(sae: AbstractSAE, data: PlantedFeatures, held_out: PlantedBatch) -> Sc
     }
     if isinstance(sae, ch09.TopKSAE):
         scores["fvu_at_k"] = [fvu_at(sae, held_out.x, out.pre_acts, k) for k in KS]
+    if isinstance(sae, ch09.JumpReLUSAE):
+        known = found.cosine > MATCHED
+        latent = found.latent[known]
+        present, active = held_out.strengths[:, known] > 0, out.acts[:, latent] > 0
+        scores["threshold"] = sae.threshold[latent].median().item()
+        scores["detected"] = (present & active).sum().item() / present.sum().item()
     return scores
 
 
