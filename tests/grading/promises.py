@@ -63,6 +63,11 @@ SPARED = {
     "9.13": "nan tiny",  # NaN does not exceed a threshold, so it does not count
     "9.15": "nan",  # NaN is not active
     "9.17": REPEATS,  # a thousand fits
+    "11.3": "again",  # another module is another object
+    "11.11": "again",
+    "11.13": REPEATS,  # adds its activations to a list for later layers
+    "11.14": "tiny",  # a share of positions
+    "11.15": REPEATS,  # trains for a second
 }
 """Exercise -> what it does not promise."""
 

@@ -1,0 +1,1 @@
+"""Experiments of chapter 11: transcoders of text_4l."""
