@@ -18,6 +18,7 @@ from tqdm import tqdm
 from .patching import patching
 from .patching_peers import patching_peers
 from .peers import peers
+from .real_peers import real_peers
 from .rows import ROWS, Bench, Row
 from .sae_steps import saes
 from .scoring import scoring
@@ -31,6 +32,7 @@ GROUPS = {
     "patching": patching,
     "peers": peers,
     "patching-peers": patching_peers,
+    "real-peers": real_peers,
 }
 
 

@@ -54,6 +54,8 @@ def test_peers_that_are_not_installed_are_skipped_by_name(monkeypatch):
         rows = benchmarks.main(["--only", group], TINY)
         assert [row.what for row in rows] == [name + words for name in names]
         assert all(row.timing is None and "not installed" in row.note for row in rows)
+    (row,) = benchmarks.main(["--only", "real-peers"], TINY)
+    assert row.timing is None and "not installed" in row.note
 
 
 def test_a_missing_real_model_is_skipped_and_says_what_to_do(monkeypatch, tmp_path):
