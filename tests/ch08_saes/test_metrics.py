@@ -109,6 +109,18 @@ def test_predicting_the_mean_explains_nothing(metrics):
     check(metrics.fraction_unexplained, x, x + 3, expected=50 * 4 * 9 / below, claim=claim)
 
 
+@exercise("8.7")
+def test_a_small_error_leaves_a_small_share_unexplained(metrics):
+    x, error = pair(50, 4)[0], 1e-5 * normal(50, 4, seed=6)
+    expected, claim = unexplained(x, x + error), "An error of 1e-5 leaves about 1e-10 unexplained."
+    near = {"tolerance": 1e-5, "scale": 0.0}
+    check(metrics.fraction_unexplained, x, x + error, expected=expected, claim=claim, **near)
+    x_hat = x.mean(dim=0) + 1e-9 * (x - x.mean(dim=0))
+    claim = "Nearly the mean: the explained variance is 2e-9."
+    near = {"tolerance": 1e-5, "scale": 0.0}
+    check(metrics.centered_explained_variance, x, x_hat, expected=2e-9, claim=claim, **near)
+
+
 def gamma(x, x_hat):
     x, x_hat = x.double().flatten().tolist(), x_hat.double().flatten().tolist()
     return ratio(
@@ -122,10 +134,10 @@ def test_shrinkage_on_odd_inputs(metrics):
 
 
 @exercise("8.8")
-@pytest.mark.parametrize("factor", [0.25, 1.0, 1.5])
+@pytest.mark.parametrize("factor", [0.25, 1.0, 1.5, 1e-9])
 def test_gamma_of_a_scaled_copy_is_the_factor(metrics, factor):
-    x = normal(7, 3, seed=1)
-    check(metrics.shrinkage, x, factor * x, expected=factor, claim="x_hat = c x has gamma = c.")
+    x, claim = normal(7, 3, seed=1), "x_hat = c x has gamma = c."
+    check(metrics.shrinkage, x, factor * x, expected=factor, claim=claim, scale=0.0)
 
 
 def cosine(a, b):
@@ -224,6 +236,11 @@ def test_the_model_itself_recovers_all_and_the_ablation_nothing(metrics):
     for spliced, expected in ((2.0, 1.0), (8.0, 0.0)):
         claim = "1 for the model's own loss, 0 for that of the ablation."
         check(metrics.loss_recovered, 2.0, spliced, 8.0, expected=expected, claim=claim)
+    claim = "Of a gap of 6 nearly nothing is recovered."
+    near = {"tolerance": 1e-5, "scale": 0.0}
+    check(metrics.loss_recovered, 2.0, 8.0 - 6e-9, 8.0, expected=1e-9, claim=claim, **near)
+    claim = "A loss that is NaN has a share that is NaN."
+    check(metrics.loss_recovered, 2.0, math.nan, 8.0, expected=math.nan, claim=claim)
 
 
 @pytest.mark.project

@@ -111,6 +111,13 @@ def test_dead_latents_get_inputs_as_directions(resample, vanilla, seed):
 
 
 @exercise("8.11")
+@pytest.mark.parametrize("dead", [DEAD.flip(0), torch.arange(7) == 4], ids=["three", "one"])
+def test_every_dead_latent_is_returned(resample, vanilla, dead):
+    latents = resampled(resample, vanilla, dead=dead)[1]
+    assert_close(latents, dead.nonzero()[:, 0], "The indices of the dead latents are wrong.")
+
+
+@exercise("8.11")
 def test_latents_that_are_alive_stay(resample, vanilla):
     _, _, (before, after), _ = resampled(resample, vanilla)
     for name, axis in AXIS.items():

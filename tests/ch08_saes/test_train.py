@@ -108,6 +108,15 @@ def schedule(train):
 
 
 @exercise("8.13")
+def test_small_rates_and_weights_are_kept(train):
+    rate = train.learning_rate(3, train.SAETrainConfig(10, lr=2e-9))
+    assert_close(rate, 2e-9, "A learning rate of 2e-9 without phases is constant.", scale=0.0)
+    config = train.SAETrainConfig(10**10, lr=2.0, sparsity_warmup=10**9)
+    claim = "After one step of a billion the weight is 1e-9."
+    assert_close(train.sparsity_weight(1, config), 1e-9, claim, scale=0.0)
+
+
+@exercise("8.13")
 @pytest.mark.parametrize(
     "phases, rates, weights",
     [

@@ -8,7 +8,7 @@ EQUIVALENTS: list[tuple[str, str, str]] = [
         "abs",
         "0.4 0.8 0.9 0.11 0.12 1.1 1.2 1.3 1.4 1.5 1.6 1.7 1.8 1.10 1.11 1.12 1.13 1.14 2.9 2.15 "
         "2.16 2.17 2.18 2.19 3.6 3.7 3.12 3.13 4.1 4.2 4.3 5.3 5.4 5.9 5.11/run_with_restored "
-        "7.1 7.2 7.3 7.4 7.5 7.6 7.11",
+        "7.1 7.2 7.3 7.4 7.5 7.6 7.11 8.2 8.4 8.6 8.7/fraction_unexplained 8.10 8.11 8.13",
         "No result is negative: a share, a loss, a norm, an index, a token, or what a ReLU lets "
         "through.",
     ),
@@ -16,7 +16,7 @@ EQUIVALENTS: list[tuple[str, str, str]] = [
         "detach",
         "0.4 0.5 0.6 0.7 0.13 0.14 1.6 1.7 1.8 1.10 1.11 1.13 1.16 2.17 2.18 3.4 3.7 3.8 3.11 3.12 "
         "3.1/head_results 3.2 3.14 4.1 4.2 4.3 4.4 4.5 4.7 4.8 5.2 5.3 5.5 5.10 5.11/total_effect "
-        "5.11/indirect_effect 5.12 7.4 7.5 7.7 7.8 7.10",
+        "5.11/indirect_effect 5.12 7.4 7.5 7.7 7.8 7.10 8.6 8.7 8.8 8.9 8.15 8.18",
         "A measure, a gradient, an edit of weights or of activations: no gradient through it is "
         "promised.",
     ),
@@ -49,7 +49,18 @@ EQUIVALENTS: list[tuple[str, str, str]] = [
         "2.16 3.6 4.6 4.8",
         "The given lines refuse NaN, or the update of the weights shows it.",
     ),
-    ("nan_to_num", "1.5", "A NaN in the data reaches the weights, whatever is returned."),
+    ("nan_to_num", "1.5 8.12", "A NaN in the data reaches the weights, whatever is returned."),
+    ("nan_to_num", "8.6", "NaN is not zero: it counts as active, and the share is a number."),
+    ("nan_to_num", "8.9/recover_features", "The given lines refuse NaN."),
+    ("nan_to_num", "8.13", "A schedule of integers and of a given rate is never NaN."),
+    ("detach", "8.12", "The update is over when the pass is returned."),
+    (
+        "small to zero",
+        "8.12",
+        "The pass is returned as the given lines computed it: a loss of order 1.",
+    ),
+    ("squeeze", "8.12", "The pass has one entry for each latent, and a dictionary has several."),
+    ("in-place", "8.10", "The given lines make a copy of the losses."),
     ("nan_to_num", "1.13", "A neuron without a finite sum of weights represents 0 features."),
     ("float", "7.5", "Float32 holds 0 and 1."),
     ("0 is None", "2.17", "SampleConfig refuses a top_k of 0."),
@@ -63,7 +74,7 @@ EQUIVALENTS: list[tuple[str, str, str]] = [
     ),
     (
         "small to zero",
-        "0.4 0.8 0.11 2.15 2.16 4.4",
+        "0.4 0.8 0.11 2.15 2.16 4.4 8.6",
         "A share of counts, a loss of training, a difference of such losses, a p-value.",
     ),
     (
