@@ -131,7 +131,7 @@ def train(saes, stream, config=CONFIG, one_step=None):
     return saes
 
 
-saes = train({k: TopKSAE(D_IN, 64, k, 16, dead_after=100) for k in KS}, world.batch)
+saes = train({str(k): TopKSAE(D_IN, 64, k, 16, dead_after=100) for k in KS}, world.batch)
 
 
 def found(sae):
@@ -140,7 +140,7 @@ def found(sae):
     return rows.amax(dim=1) > 0.9
 
 
-table = {k: found(sae) for k, sae in saes.items()}
+table = {int(k): found(sae) for k, sae in saes.items()}
 for k, row in table.items():
     print(f"k = {k}: lost", [n for n in range(LONERS) if not row[n]])
 lab.compare("9a", [n for n in range(LONERS) if not table[2][n]])
@@ -192,12 +192,12 @@ def show(scores):
 
 
 SEED = world.seed + 7  # of the SAEs: the world's own seed would start at its directions
-widths = {n: BatchTopKSAE(D_IN, n, 3, SEED, 16, dead_after=100) for n in (16, 32, 64, 128)}
+widths = {str(n): BatchTopKSAE(D_IN, n, 3, SEED, 16, dead_after=100) for n in (16, 32, 64, 128)}
 train(widths, world.batch)
 by_width = {n: score(sae) for n, sae in widths.items()}
 untrained = TopKSAE(D_IN, 64, 3, SEED)
 show(by_width | {"untrained": score(untrained)})
-lab.compare("9c", [by_width[16]["absorbed"], by_width[128]["absorbed"]])
+lab.compare("9c", [by_width["16"]["absorbed"], by_width["128"]["absorbed"]])
 
 # %% [markdown]
 # The untrained SAE is the control. Its "parent's latent" has a low precision: it is silent and
@@ -225,7 +225,7 @@ variants = {
     "Matryoshka": MatryoshkaSAE(D_IN, 64, 3, [6, 24, 64], SEED, 16),
 }
 train(variants, world.batch)
-variants |= {"TopK": saes[3], "BatchTopK": widths[64]}
+variants |= {"TopK": saes["3"], "BatchTopK": widths["64"]}
 by_variant = {name: score(sae) for name, sae in variants.items()}
 show(by_variant)
 first = [
