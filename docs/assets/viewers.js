@@ -16,6 +16,8 @@
 
   // Token by feature activations. Data: {texts: [[token]], features: [{id, label, max, acts}]};
   // acts is base64 with one byte per token, all texts one after the other, 255 for the maximum.
+  // A feature may have facts, a line of text, and rows: [[number of a text, caption]], the only
+  // texts that are shown while it is chosen.
   class FeatureViewer {
     constructor(root, data) {
       this.root = root;
@@ -32,7 +34,7 @@
         this.select.append(element("option", { value: place, textContent: this.name(feature) }));
       this.facts = element("span", { className: "facts" });
       this.tokens = [];
-      const rows = texts.map((text, number) => {
+      this.rows = texts.map((text, number) => {
         const row = element("p", { className: "text", role: "toolbar", ariaLabel: `Text ${number}; arrow keys move` });
         for (const token of text) {
           const button = element("button", { type: "button", textContent: shown(token), tabIndex: -1 });
@@ -47,7 +49,7 @@
       this.largest = element("p", { className: "largest" });
       const label = element("label", {}, "Feature ", this.select);
       this.root.append(element("div", { className: "head" }, label, this.facts),
-        element("div", { className: "texts" }, ...rows), this.status, this.largest);
+        element("div", { className: "texts" }, ...this.rows), this.status, this.largest);
 
       this.select.addEventListener("change", () => this.choose(Number(this.select.value)));
       this.tokens.forEach(({ button }, place) => {
@@ -60,10 +62,11 @@
 
     move(event, place) {
       const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      const next = this.tokens[place + step];
+      let next = this.tokens[place + step];
+      while (next && this.rows[next.number].hidden) next = this.tokens[(place += step) + step];
       if (step && next) {
         event.preventDefault();
-        this.tokens[place].button.tabIndex = -1;
+        event.target.tabIndex = -1;
         next.button.tabIndex = 0;
         next.button.focus();
       }
@@ -83,7 +86,13 @@
       const feature = this.features[place];
       if (!feature) return;
       const active = feature.acts.reduce((count, level) => count + (level > 0), 0);
-      this.facts.textContent = ` active at ${active} of ${feature.acts.length} tokens, largest ${digits(feature.max)}`;
+      this.facts.textContent = feature.facts ?? ` active at ${active} of ${feature.acts.length} tokens, largest ${digits(feature.max)}`;
+      const captions = new Map(feature.rows ?? this.rows.map((_, number) => [number, ""]));
+      this.rows.forEach((row, number) => {
+        row.hidden = !captions.has(number);
+        row.dataset.caption = captions.get(number) ?? "";
+      });
+      if (this.token !== null && this.rows[this.tokens[this.token].number].hidden) this.look(null);
       this.tokens.forEach(({ button }, at) => {
         const share = (0.85 * (feature.acts[at] / 255) ** 0.8).toFixed(3);
         button.style.setProperty("--mi-share", `rgb(var(--mi-to) / ${share})`);
@@ -95,6 +104,7 @@
       if (this.token !== null) this.tokens[this.token].button.classList.remove("here");
       this.token = place;
       if (place === null) {
+        this.largest.replaceChildren();
         this.status.textContent = "Point at a token, or move with Tab and the arrow keys.";
         return;
       }

@@ -25,7 +25,9 @@ def main(path: Path) -> None:
         expect(page.locator(".facts")).to_have_text("active at 3 of 4 tokens, largest 4.0")
         tokens.nth(2).hover()
         expect(status).to_have_text("cat (text 0): feature 0: zero has 4.0")
-        expect(page.locator(".largest button")).to_have_text(["0: zero 4.0", "1: one 0.50"])
+        expect(page.locator(".largest button")).to_have_text(
+            ["0: zero 4.0", "1: one 0.50", "7: own 0.50"]
+        )
         page.locator(".largest button").nth(1).click()
         expect(tokens.nth(2)).to_be_focused()
         expect(status).to_have_text("cat (text 0): feature 1: one has 0.50")
@@ -33,6 +35,16 @@ def main(path: Path) -> None:
         page.keyboard.press("ArrowLeft")  # the focus is at the token that was pointed at
         expect(status).to_have_text("</script><b> (text 0): feature 0: zero has 1.0")
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        page.select_option("select", "2")  # a feature with one text of its own
+        expect(page.locator(".text:visible button")).to_have_text(["a"])
+        expect(page.locator(".facts")).to_have_text("promotes b")
+        expect(status).to_have_text("Point at a token, or move with Tab and the arrow keys.")
+        expect(page.locator(".largest button")).to_have_count(0)
+        tokens.nth(3).focus()
+        page.keyboard.press("ArrowLeft")  # the texts before are hidden
+        expect(tokens.nth(3)).to_be_focused()
+        page.select_option("select", "0")
+        expect(page.locator(".text:visible")).to_have_count(2)
         assert not errors, errors
         browser.close()
 

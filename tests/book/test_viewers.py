@@ -5,7 +5,7 @@ import base64
 import pytest
 import torch
 
-from chapters.look import Html, bars, data_block, features, pack_features
+from chapters.look import Html, bars, data_block, features, pack_features, viewer
 from tests.book.test_browser import CHROMIUM
 
 TOKENS = [[" the", "</script><b>", "cat"], ["a"]]
@@ -58,5 +58,13 @@ def test_html_is_short_in_a_terminal_and_saved_as_a_page(tmp_path):
 def test_a_person_can_read_the_viewer(tmp_path):
     from tests.book.program import run
 
-    page = features(ACTIVATIONS, TOKENS, {0: "zero", 1: "one"}).save(tmp_path / "viewer.html")
+    data = pack_features(ACTIVATIONS, TOKENS, {0: "zero", 1: "one"})
+    own = data["features"][1] | {
+        "id": 7,
+        "label": "own",
+        "rows": [[1, "top"]],
+        "facts": "promotes b",
+    }
+    data["features"].append(own)
+    page = viewer("features", data).save(tmp_path / "viewer.html")
     run("tests.book.drive_viewer", str(page))
