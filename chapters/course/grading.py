@@ -357,7 +357,8 @@ class Stopwatch:
         else:
             computed, starved = (new - old for new, old in zip(used, self._before, strict=True))
             self.computed += computed
-            self.waited += max(passed - computed - starved, 0.0)
+            # Linux reports the time without a CPU late: an earlier look may need a correction.
+            self.waited = max(self.waited + passed - computed - starved, 0.0)
         self._last, self._before = now, used
 
 

@@ -176,6 +176,18 @@ def test_time_without_a_processor_is_not_waiting(monkeypatch):
     assert watch.waited == 0 and watch.computed == pytest.approx(0.1)
 
 
+def test_time_that_the_system_reports_late_is_not_waiting(monkeypatch):
+    """Linux adds the time without a processor only when the process runs again."""
+    used = iter([(0.0, 0.0), (0.0, 0.0), (0.1, 2.9)])
+    now = iter([0.0, 2.0, 3.0])
+    monkeypatch.setattr("chapters.course.grading.usage", lambda pid: next(used))
+    monkeypatch.setattr("chapters.course.grading.time.monotonic", lambda: next(now))
+    watch = Stopwatch(1)
+    watch.look()
+    watch.look()
+    assert watch.waited == pytest.approx(0)
+
+
 WRAPPED = "mine = lambda x: x; mine.__wrapped__ = torch.Tensor.sum; torch.Tensor.sum = mine"
 REPLACED = {
     "torch.softmax": "torch.softmax = print",
