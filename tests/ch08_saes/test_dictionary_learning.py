@@ -92,5 +92,7 @@ def test_seed_and_data_decide_and_nothing_else_changes(learn):
         assert torch.equal(a, b), "The same seed must give the same dictionary."
         assert not a.requires_grad, "Return the weights without gradients."
     assert not torch.equal(one.W_dec, other.W_dec), "Another seed must give another dictionary."
+    begun, stepped = learn(x, 0, 1), learn(x, 1, 1)
+    assert not torch.equal(begun.W_dec, stepped.W_dec), "With steps = 1 there must be one step."
     shapes = [list(part.shape) for part in one]
     assert shapes == [[D_IN, D_SAE], [D_SAE], [D_SAE, D_IN], [D_IN]], f"Shapes: {shapes}."

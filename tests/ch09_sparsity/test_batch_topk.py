@@ -84,7 +84,7 @@ def test_a_batch_without_active_latents_does_not_count(batch_topk):
     expected = batch_topk.fit_threshold(made, [normal(16, 4, seed=2)])
     actual = batch_topk.fit_threshold(made, [silent, normal(16, 4, seed=2)])
     assert_close(actual, expected, "A batch in which nothing is active has no smallest activation.")
-    with pytest.raises(ValueError, match="active latents"):
+    with pytest.raises(ValueError):
         batch_topk.fit_threshold(made, [silent])
 
 

@@ -62,3 +62,15 @@ def test_global_chance_is_left_alone(from_scratch):
     assert torch.equal(before, torch.random.get_rng_state()), (
         "torch's global random state has changed; draw from a generator of your own."
     )
+
+
+@exercise("9.18")
+def test_each_batch_gives_one_step_of_the_learning_rate(from_scratch):
+    """Adam's first step moves no entry by more than the learning rate."""
+    near, far = (
+        from_scratch.fit_topk_sae(batches(1, directions(1), 1), 8, K, lr=lr) for lr in (1e-9, 0.05)
+    )
+    moved = float((far.W_enc - near.W_enc).abs().max())
+    assert 0.04 < moved < 0.06, (
+        f"With lr = .05 one batch moves W_enc by at most .05, got {moved:.3f}: one step per batch."
+    )

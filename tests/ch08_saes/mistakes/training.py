@@ -193,6 +193,8 @@ RIGHT = [
                 sae.W_enc.data[:, i] = length * direction
                 sae.b_enc.data[i] = 0.0
                 for moment in ("exp_avg", "exp_avg_sq"):
+                    if not optimizer.state.get(sae.W_dec):
+                        continue
                     optimizer.state[sae.W_dec][moment][i] = 0
                     optimizer.state[sae.W_enc][moment][:, i] = 0
                     optimizer.state[sae.b_enc][moment][i] = 0
