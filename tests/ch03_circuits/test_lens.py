@@ -98,6 +98,15 @@ def test_divergence_of_two_coins_worked_by_hand(lens):
 
 
 @exercise("3.6")
+def test_divergence_of_near_logits_is_small_and_not_zero(lens):
+    final = normal(4, 7, seed=5)
+    guess = final + 1e-4 * normal(4, 7, seed=6)
+    expected, claim = divergence(guess, final), "All logits differ by about 1e-4."
+    near = {"tolerance": 1e-4, "scale": 0.0}
+    check(lens.kl_divergence, guess, final, expected=expected, claim=claim, **near)
+
+
+@exercise("3.6")
 def test_divergence_of_distant_logits_is_finite(lens):
     final, guess = torch.tensor([0.0, 300.0, 1.0]), torch.tensor([250.0, 0.0, 0.0])
     claim = "The final output is certain of token 1, whose guessed logit is 250 lower: 250 nats."
