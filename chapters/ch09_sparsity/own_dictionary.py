@@ -85,7 +85,11 @@ def _latents(concepts: Tensor, generator: torch.Generator) -> tuple[Tensor, Tens
 
 
 def draw_concepts(own: OwnDictionary, batch: int, generator: torch.Generator) -> ConceptBatch:
-    """Draw activations: the parent with probability .5, then a child with .8; others with .15."""
+    """Draw activations of randomly present concepts.
+
+    The parent is present with probability .5. If it is, one child is present with probability .8.
+    Every other concept is present with probability .15.
+    """
     present = torch.rand(batch, N_CONCEPTS, generator=generator) < 0.15
     present[:, PARENT] = torch.rand(batch, generator=generator) < 0.5
     child = torch.randint(N_CHILDREN, (batch,), generator=generator)

@@ -61,9 +61,9 @@ def permutation_p_value(
     """Compute the p-value of a two-sided permutation test on the difference of two means.
 
     p = (1 + number of permutations with a difference at least as large) / (1 + n_permutations).
-    The observed division counts as one permutation, so p is never 0.
+    The observed split into a and b counts as one permutation, so p is never 0.
 
-    Units: a probability; small when random divisions rarely differ as much.
+    Units: a probability; small when the means of random splits rarely differ as much.
     Raises: ValueError when a or b is empty or has a value that is not finite, or when
         n_permutations is below 1.
     Source: Phipson and Smyth 2010, "Permutation P-values Should Never Be Zero".
