@@ -12,14 +12,25 @@ from .small_saes import random_sae, weights, with_weights
 from .test_metrics import centered, unexplained
 
 
-@exercise("8.2")
-def test_tokens_of_two_axes_are_one_batch(vanilla, sae):
-    made = random_sae(vanilla.VanillaSAE, 3, 5)
+def losses_of_two_axes(kind, sae, weighted):
+    made = random_sae(kind, 3, 5)
     x, x_hat, pre_acts = (normal(2, 4, n, seed=n) for n in (3, 3, 5))
     parts = made.loss_parts(x, sae.Reconstruction(x_hat + 1, pre_acts.relu(), pre_acts))
-    expected = [(x - x_hat - 1).square().sum() / 8, 0.7 * pre_acts.relu().sum() / 8]
+    lengths = made.W_dec.detach().norm(dim=1) if weighted else 1
+    penalty = 0.7 * (pre_acts.relu() * lengths).sum() / 8
+    expected = [(x - x_hat - 1).square().sum() / 8, penalty]
     claim = "With x of shape [2, 4, d_in] the losses are means over all 8 tokens."
     assert_close([part.detach() for part in parts[:2]], expected, claim)
+
+
+@exercise("8.2")
+def test_tokens_of_two_axes_are_one_batch(vanilla, sae):
+    losses_of_two_axes(vanilla.VanillaSAE, sae, weighted=False)
+
+
+@exercise("8.4")
+def test_weighted_losses_of_two_axes_are_those_of_one_batch(vanilla, sae):
+    losses_of_two_axes(vanilla.NormWeightedSAE, sae, weighted=True)
 
 
 def same_parameters(made, fold, *more):

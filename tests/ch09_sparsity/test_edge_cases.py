@@ -84,14 +84,25 @@ def test_an_entry_at_the_threshold_is_not_above_it(in_use):
 
 
 @exercise("9.7")
-def test_a_failed_fit_restores_the_mode(batch_topk, in_use):
+@pytest.mark.parametrize("training", [True, False])
+def test_a_failed_fit_restores_the_mode(batch_topk, in_use, training):
+    in_use.train(training)
     with torch.no_grad():
         in_use.b_enc.fill_(-1e6)
     for batches in ([], [normal(5, 4, seed=1)]):
         with pytest.raises(ValueError):
             batch_topk.fit_threshold(in_use, batches)
-        claim = "fit_threshold must restore eval() also where it raises."
-        assert not in_use.training, claim
+        claim = "fit_threshold must restore train() or eval() also where it raises."
+        assert in_use.training is training, claim
+
+
+@exercise("9.7")
+def test_the_threshold_of_one_batch_is_its_smallest_activation(batch_topk, in_use):
+    x = normal(9, 4, seed=5)
+    acts = in_use.train().encode(x).detach()
+    actual = batch_topk.fit_threshold(in_use, [x])
+    claim = "With one batch the threshold is its smallest positive activation."
+    assert_close(actual, acts[acts > 0].min().item(), claim)
 
 
 def below_the_threshold(jumprelu, sae, penalty):

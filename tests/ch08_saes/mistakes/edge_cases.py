@@ -14,6 +14,15 @@ LOSS = mistakes(
         },
     },
 )
+WEIGHTED = mistakes(
+    "8.4",
+    "NormWeightedSAE.loss_parts",
+    {
+        "Is the batch taken to be the first axis alone? All axes but the last hold tokens.": {
+            "(made.acts @ lengths).mean()": "(made.acts @ lengths).sum() / len(x)"
+        }
+    },
+)
 PARAMETERS = [
     *mistakes(
         "8.4",

@@ -73,7 +73,10 @@ USE = [
             "Does the SAE stay in training mode where fit_threshold raises?": {
                 "sae.train(was_training)\n": "",
                 "sae.threshold.copy_": "sae.train(was_training)\nsae.threshold.copy_",
-            }
+            },
+            "Does the SAE leave training mode where fit_threshold raises?": {
+                "sae.train(was_training)": "sae.train(was_training and bool(smallest))"
+            },
         },
     ),
 ]
