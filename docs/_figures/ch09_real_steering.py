@@ -3,8 +3,8 @@
 An interrupted run goes on with the first label that was not finished.
 """
 
+import argparse
 import json
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -13,45 +13,34 @@ from matplotlib.figure import Figure
 
 import toy_models
 from docs._figures.lib.cached_steps import CachedSteps
-from docs._figures.lib.models import load_with_tokenizer
 from docs._figures.lib.plotting import publish
-from docs._figures.real_sae import steering
-from docs._figures.real_sae.steering import (
-    N_TOKENS,
-    PROMPTS,
-    SEED,
-    STRENGTHS,
-    WRITING_STRENGTH,
-    Bench,
-    Change,
-    Label,
-    controls,
-    share_of_words,
+from docs._figures.real_sae import steering, steering_runs
+from docs._figures.real_sae.steering import SEED, STRENGTHS, Bench, share_of_words
+from docs._figures.real_sae.steering_runs import (
+    KINDS,
+    LABELS,
+    WRITTEN,
+    measure,
+    measure_base,
+    open_bench,
 )
-from solutions.ch09_sparsity import load_sae
-from toy_models.real_text import excerpt
-from toy_models.recipes.real_activations import held_out_windows
-from toy_models.sae_smollm2.train import LAYER
-
-LABELS = Path(__file__).parent / "real_sae" / "labels.json"
-N_CONTROLS = 2
-KINDS = ("clamp", "shuffled", "random")
-WRITTEN = ("clamp", "shuffled")
-"""Changes under which text is written."""
-WINDOWS_PER_KIND, PRICE_TOKENS = 2, 64
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Measure every label, and draw effect and price against strength."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--first", type=int, help="measure this many labels; all by default")
+    first = parser.parse_args(arguments).first
     torch.set_num_threads(1)
     bench, largest = open_bench()
-    sources = [__file__, steering.__file__]
+    sources = [steering.__file__, steering_runs.__file__]
     given = [json.loads(LABELS.read_text("utf-8")), toy_models.toys.checksums_of("sae_smollm2")]
-    step = CachedSteps("real_steering", len(bench.labels) + 1, given, sources)
+    measured = bench.labels[:first]
+    step = CachedSteps("real_steering", len(measured) + 1, given, sources)
     base = step("base", lambda: measure_base(bench))
     found = {
         label.latent: step(str(label.latent), lambda label=label: measure(bench, label, largest))
-        for label in bench.labels
+        for label in measured
     }
     numbers = summarize(bench, base, found)
 
@@ -68,7 +57,6 @@ def main() -> None:
         left.set(xlabel="strength, in largest activations")
         right.set(xlabel="strength, in largest activations", ylabel="loss added (nats per token)")
         left.set_ylabel("change of log P(label's words), nats")
-        right.set_yscale("log")
         left.legend(frameon=False)
 
     means = numbers["mean over labels"]
@@ -83,52 +71,9 @@ def main() -> None:
         alt=f"Change of the log-probability of a label's words at strengths {STRENGTHS}: {said}.",
         numbers=numbers,
         seeds=[SEED],
-        sources=[*sources, LABELS],
+        sources=[__file__, *sources, LABELS],
         size=(8.0, 3.6),
     )
-
-
-@torch.no_grad()
-def open_bench() -> tuple[Bench, dict[int, float]]:
-    """Load model, dictionary and labels, and run what does not depend on a change."""
-    model, tokenizer = load_with_tokenizer("smollm2-135m")
-    model.requires_grad_(False)
-    sae = load_sae(toy_models.folder("sae_smollm2")).requires_grad_(False)
-    rows = json.loads(LABELS.read_text("utf-8"))["steered"]
-    labels = [Label(row["latent"], row["label"], row["words"]) for row in rows]
-    prompts = torch.tensor([tokenizer.encode(text).ids[:N_TOKENS] for text in PROMPTS])
-    kinds = held_out_windows(tokenizer, excerpt("held_out"), WINDOWS_PER_KIND).values()
-    windows = torch.cat([rows[:, :PRICE_TOKENS] for rows in kinds])
-    before = [model(tokens, stop_at_layer=LAYER) for tokens in (prompts, windows)]
-    bench = Bench(model, tokenizer, sae, labels, prompts, before[0], windows, before[1])
-    return bench, {row["latent"]: row["largest"] for row in rows}
-
-
-def measure_base(bench: Bench) -> dict[str, Any]:
-    """Measure the model without a change."""
-    return {
-        "log_probs": bench.word_log_probs(None),
-        "loss": bench.loss(None),
-        "texts": bench.write(None),
-    }
-
-
-def measure(bench: Bench, label: Label, largest: dict[int, float]) -> dict[str, Any]:
-    """Measure the clamp of one latent and its controls at every strength; write at one."""
-    found: dict[str, Any] = {"log_probs": {}, "loss": {}, "texts": {}}
-    for strength in STRENGTHS:
-        target = strength * largest[label.latent]
-        changes = [Change("clamp", label.latent, target)]
-        changes += controls(bench.sae, label, bench.labels, target, N_CONTROLS)
-        for kind in KINDS:
-            own = [change for change in changes if change.kind == kind]
-            found["log_probs"][f"{kind} {strength}"] = torch.stack(
-                [bench.word_log_probs(change) for change in own]
-            )
-            found["loss"][f"{kind} {strength}"] = bench.loss(own[0])
-            if strength == WRITING_STRENGTH and kind in WRITTEN:
-                found["texts"][kind] = bench.write(own[0])
-    return found
 
 
 def mean_and_error(values: torch.Tensor) -> list[float]:
@@ -142,7 +87,7 @@ def summarize(bench: Bench, base: dict[str, Any], found: dict[int, Any]) -> dict
     Errors of single labels are over prompts, those of the mean over labels.
     """
     per_label: list[dict[str, Any]] = []
-    for column, label in enumerate(bench.labels):
+    for column, label in enumerate(bench.labels[: len(found)]):
         one: dict[str, Any] = {"latent": label.latent, "label": label.text}
         own = found[label.latent]
         for kind in KINDS:

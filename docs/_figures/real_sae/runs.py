@@ -5,7 +5,6 @@ interrupted experiment goes on. The control has a decoder of fixed random rows; 
 """
 
 import argparse
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -59,11 +58,8 @@ class HeldOut:
         return {"fvu": report.fvu, "l0": report.l0, "never": report.dead, "losses": spliced}
 
 
-def train_one(kind: str, tokens: int, seed: int) -> tuple[AbstractSAE, float]:
-    """Train one dictionary of unscaled activations; return it, and the CPU seconds it took.
-
-    The seconds are those since the last interruption.
-    """
+def train_one(kind: str, tokens: int, seed: int) -> AbstractSAE:
+    """Train one dictionary of unscaled activations."""
     chosen = argparse.Namespace(text="full", tokens=tokens, epochs=EPOCHS, seed=seed)
     store = ActivationStore(prepare(chosen)[2], BATCH, seed=seed, shards_in_memory=16)
     sae: AbstractSAE = make_sae(store, seed)
@@ -73,12 +69,10 @@ def train_one(kind: str, tokens: int, seed: int) -> tuple[AbstractSAE, float]:
         sae = control
     config = settings(store.n_rows, EPOCHS, seed)
     folder = cache_folder() / "runs/real_quality" / f"{kind} {tokens} {seed}"
-    began = time.process_time()
     train_in_folder({"sae": sae}, store.batch, config, folder, 50, sparse_pass)
-    spent = time.process_time() - began
     with torch.no_grad():
         fold_input_scale(sae, store.scale)
-    return sae, spent
+    return sae
 
 
 def measure_all(runs: Sequence[Run]) -> dict[str, Any]:
@@ -102,8 +96,7 @@ def measure_all(runs: Sequence[Run]) -> dict[str, Any]:
         }
 
     def measure(kind: str, tokens: int, seed: int) -> dict[str, Any]:
-        sae, spent = train_one(kind, tokens, seed)
-        return on().scores(sae) | {"training_cpu_seconds": spent}
+        return on().scores(train_one(kind, tokens, seed))
 
     found: dict[str, Any] = {"base": step("base", measure_base)}
     for run in runs:

@@ -35,7 +35,7 @@ PROMPTS = (
     "The next morning my neighbour told me about the",
     "When I opened the old box I found a",
     "She sat down at the table and began to",
-    "The report that came out last week is about",
+    "The report that was published last week is about",
     "We walked through the town and looked at the",
     "At the end of the long letter he wrote:",
     "Everyone in the room was waiting for the",
@@ -49,7 +49,7 @@ N_TOKENS = 8
 """Tokens of each prompt that are used, so that all have the same length."""
 STRENGTHS = (1.0, 2.0, 4.0)
 """Multiples of the largest activation on text."""
-WRITING_STRENGTH, N_WRITTEN, WRITING_PROMPTS = 2.0, 24, (0, 1, 4, 8)
+WRITING_STRENGTH, N_WRITTEN, WRITING_PROMPTS = 2.0, 16, (0, 1, 4, 8)
 N_DRAWS, SEED = 3, 0
 """Texts that are written after each prompt, and the seed of their draws."""
 
@@ -185,7 +185,7 @@ def word_tokens(tokenizer: Tokenizer, words: Sequence[str]) -> list[int]:
 
 
 def share_of_words(texts: Sequence[str], words: Sequence[str]) -> Float[Tensor, " text"]:
-    """Compute the share of each text's words that are in a list; 0 for a text without words."""
+    """Compute the share of each text's words that are in a list; 0 where there are none."""
     wanted = {word.lower() for word in words}
     found = [re.findall(r"[a-z]+", text.lower()) for text in texts]
     return torch.tensor([sum(word in wanted for word in own) / max(1, len(own)) for own in found])
