@@ -1,0 +1,145 @@
+"""Draw how similar dictionaries are: across two models (activations) and SAE seeds (rows)."""
+
+import itertools
+from collections.abc import Mapping
+
+import matplotlib as mpl
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from docs._figures.lib.plotting import publish
+from docs._figures.monosemanticity import dictionaries, matching, units
+from docs._figures.monosemanticity.dictionaries import (
+    MAIN,
+    SAE_SEEDS,
+    Run,
+    alive,
+    random_dictionary,
+    trained,
+)
+from docs._figures.monosemanticity.matching import (
+    best_correlations,
+    displaced,
+    matched_cosines,
+    shuffled_rows,
+    summary,
+)
+from docs._figures.monosemanticity.text_models import held_out_windows
+from docs._figures.monosemanticity.units import (
+    HELD_OUT_WINDOWS,
+    UNITS,
+    X,
+    draw_units,
+    encoder,
+    rows_of,
+    strongest_only,
+)
+from solutions.ch08_saes.sae import AbstractSAE
+
+MOVED = 6_000
+"""Rows by which the control moves the activations of one model."""
+NEEDED = tuple(Run("A", seed=seed) for seed in SAE_SEEDS) + (Run("B"),)
+
+
+def main() -> None:
+    """Train or load, match, draw."""
+    torch.set_num_threads(1)
+    saes = trained(NEEDED)
+    across_models, across_seeds = universality(saes), stability(saes)
+    said = [
+        f"{name} {values.mean():.2f}" for name, values in {**across_models, **across_seeds}.items()
+    ]
+    publish(
+        "ch08_text_matching",
+        lambda figure: draw(figure, across_models, across_seeds),
+        alt="Mean over units. Across models, correlation with the best match; across SAE seeds, "
+        f"cosine of matched decoder rows: {'; '.join(said)}.",
+        numbers={
+            "models": {name: described(values) for name, values in across_models.items()},
+            "seeds": {name: described(values) for name, values in across_seeds.items()},
+            "latents": MAIN,
+        },
+        seeds=SAE_SEEDS,
+        sources=[__file__, dictionaries.__file__, matching.__file__, units.__file__],
+        size=(7.6, 3.9),
+    )
+
+
+def described(values: Tensor) -> dict[str, object]:
+    """Summarize similarities."""
+    return {
+        **summary([values]),
+        "above .7": (values > 0.7).double().mean(),
+        "above .9": (values > 0.9).double().mean(),
+        "values": values,
+    }
+
+
+def universality(saes: Mapping[Run, AbstractSAE]) -> dict[str, Tensor]:
+    """Correlate units of A with their best match in B, on the same held-out tokens."""
+    windows = held_out_windows(HELD_OUT_WINDOWS)
+    rows = {name: rows_of(name, windows) for name in ("A", "B")}
+    first, second = (encoder(saes[Run(name)])(rows[name]) for name in ("A", "B"))
+    chosen = first[:, draw_units(first)]
+    random = [encoder(random_dictionary(name, 0))(rows[name]) for name in ("A", "B")]
+    strong = [strongest_only(rows[name])(rows[name]) for name in ("A", "B")]
+    return {
+        "features": best_correlations(chosen, second),
+        "another SAE seed of A": best_correlations(
+            chosen, encoder(saes[Run("A", seed=1)])(rows["A"])
+        ),
+        "neurons": best_of_some(rows["A"], rows["B"]),
+        "neurons, strongest": best_of_some(*strong),
+        "random dictionaries": best_of_some(*random),
+        "features, moved tokens": best_correlations(chosen, displaced(second, MOVED)),
+    }
+
+
+def best_of_some(x: X, y: X) -> Tensor:
+    """Match UNITS random units of x with all units of y."""
+    return best_correlations(x[:, draw_units(x, n=UNITS)], y)
+
+
+def stability(saes: Mapping[Run, AbstractSAE]) -> dict[str, Tensor]:
+    """Match decoder rows of live latents one to one, for each pair of SAE seeds of model A."""
+    x = rows_of("A", held_out_windows(HELD_OUT_WINDOWS))
+    used = []
+    for seed in SAE_SEEDS:
+        sae = saes[Run("A", seed=seed)]
+        used.append(sae.W_dec[alive(sae, x)])
+    pairs = list(itertools.combinations(used, 2))
+    return {
+        "SAE seeds": torch.cat([matched_cosines(one, other) for one, other in pairs]),
+        "shuffled rows": torch.cat(
+            [matched_cosines(one, shuffled_rows(other, 0)) for one, other in pairs]
+        ),
+    }
+
+
+def draw(figure: Figure, models: dict[str, Tensor], seeds: dict[str, Tensor]) -> None:
+    """Draw the distributions as curves: share of units above a similarity."""
+    left, right = figure.subplots(1, 2, sharey=True)
+    curves(left, models)
+    left.set(xlabel="correlation with the best match in the other model", ylabel="share of units")
+    curves(right, seeds)
+    right.set(xlabel="cosine of the matched decoder row")
+
+
+def curves(axes: Axes, sets: Mapping[str, Tensor]) -> None:
+    """Draw, for each set, the share of units whose similarity is larger than x."""
+    colours = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
+    styles = ("-", "--", ":")
+    for number, (name, values) in enumerate(sets.items()):
+        x = torch.linspace(0, 1, 101)
+        share = (values[:, None] > x).double().mean(dim=0)
+        colour, style = colours[number % len(colours)], styles[number // len(colours)]
+        axes.plot(x, share, color=colour, ls=style, lw=1.6, label=name)
+    axes.set(xlim=(0, 1), ylim=(0, 1.02))
+    axes.grid(linewidth=0.5, alpha=0.3)
+    axes.legend(frameon=False, fontsize=7.5)
+
+
+if __name__ == "__main__":
+    main()
