@@ -9,9 +9,11 @@ from safetensors.torch import load_file
 
 import toy_models
 from solutions.ch02_transformer import load_pretrained
-from solutions.ch08_saes import ActivationStore, training_folder
+from solutions.ch05_patching import Intervention, apply_interventions
+from solutions.ch08_saes import ActivationStore, feature_site, splice, training_folder
 from solutions.ch08_saes.fidelity import measure_fidelity
 from solutions.ch09_sparsity import TopKSAE, load_sae
+from toy_models import fetch
 from toy_models.real_text import Document, excerpt
 from toy_models.recipes import real_activations as activations
 from toy_models.sae_smollm2 import train as recipe
@@ -132,3 +134,47 @@ def test_a_saved_dictionary_is_one_of_unscaled_activations(small_recipe, tmp_pat
     assert {"model_sha256", "windows_sha256", "text", "seed", "licence"} <= record.keys()
     weights = load_file(tmp_path / "sae_weights.safetensors")
     assert {value.dtype for value in weights.values()} == {torch.float16}
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return load_sae(toy_models.folder("sae_smollm2"))
+
+
+def test_the_shipped_dictionary_has_its_record(shipped):
+    assert isinstance(shipped, TopKSAE)
+    assert (shipped.d_in, shipped.d_sae, shipped.k) == (576, 4096, 32)
+    lengths = shipped.W_dec.norm(dim=1)
+    torch.testing.assert_close(lengths, lengths.mean().expand_as(lengths), rtol=1e-3, atol=0)
+    folder = toy_models.folder("sae_smollm2")
+    record = json.loads((folder / "cfg.json").read_text("utf-8"))["metadata"]
+    assert record["model_sha256"] == fetch.SMOLLM2.sha256
+    assert record["hook_name"] == recipe.HOOK
+    assert (folder / "sae_weights.safetensors").stat().st_size < 12_000_000
+
+
+@pytest.mark.weights
+def test_the_shipped_dictionary_recovers_what_its_card_states(real_model, shipped, monkeypatch):
+    """Six held-out windows; the interval is three standard errors of the card's .951."""
+    monkeypatch.setattr(recipe, "PER_KIND", 2)
+    model, tokenizer = load_pretrained(real_model)
+    actual = recipe.report(model, shipped, tokenizer)
+    assert 0.92 < actual["recovered"] < 0.98, actual
+    assert 0.18 < actual["fvu"] < 0.24, actual
+    assert actual["l0"] == 32
+
+
+@pytest.mark.weights
+def test_clamping_its_own_value_changes_nothing(real_model, shipped):
+    """A latent put to the activation that it has, in the real model, to the last bit."""
+    model, tokenizer = load_pretrained(real_model)
+    tokens = torch.tensor([tokenizer.encode("The ship left the harbour").ids])
+    with splice(model, {recipe.HOOK: shipped}):
+        clean, cache = model.run_with_cache(tokens, names=f"{recipe.HOOK}.hook_sae_acts_post")
+        acts = cache[f"{recipe.HOOK}.hook_sae_acts_post"][0, -1]
+        latent = int(acts.argmax())
+        site = feature_site(recipe.HOOK, latent, -1)
+        for value, same in ((acts[latent], True), (2 * acts[latent], False)):
+            with apply_interventions(model, [Intervention.put(site, value)]):
+                assert torch.equal(model(tokens), clean) == same
+    assert torch.equal(model(tokens), clean)
