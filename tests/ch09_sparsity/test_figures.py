@@ -84,3 +84,9 @@ def test_a_random_dictionary_recovers_most_of_the_loss():
         assert middle.min() > 0.94
         assert score(numbers, "L1", "recovered")[:, 1].max() < middle.min()
     assert score(numbers, "L1", "gamma").max() < 0.95
+
+
+def test_training_gains_more_from_width_than_the_control():
+    numbers = numbers_of("ch09_scaling")
+    assert numbers["low"] < numbers["exponent"] < numbers["high"] < -0.2
+    assert -0.1 < numbers["its low"] and numbers["its high"] < -0.05

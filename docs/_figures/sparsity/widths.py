@@ -40,19 +40,18 @@ class ZipfFeatures:
 
 
 def measure_all() -> dict[str, Tensor]:
-    """Return variant -> FVU, [seed, width]; the random dictionary has one seed."""
+    """Return variant -> FVU, [seed, width]."""
     torch.set_num_threads(1)
-    runs = [("trained", seed, width) for seed in SEEDS for width in WIDTHS]
-    runs += [(CONTROL, SEEDS[0], width) for width in WIDTHS]
+    names = ("trained", CONTROL)
+    runs = [(name, seed, width) for name in names for seed in SEEDS for width in WIDTHS]
     given = [N_FEATURES, D_IN, K, MEAN_ACTIVE, STEPS, HELD_OUT, BATCH, SAE_SEED]
     steps = CachedSteps("ch09_widths", len(runs), given, [__file__, *SOURCES])
     errors = [
         steps(f"{name} {width} {seed}", lambda: measure(name, width, seed))
         for name, seed, width in runs
     ]
-    n_trained = len(SEEDS) * len(WIDTHS)
-    trained = torch.tensor(errors[:n_trained]).view(len(SEEDS), len(WIDTHS))
-    return {"trained": trained, CONTROL: torch.tensor(errors[n_trained:])[None]}
+    by_name = torch.tensor(errors).view(len(names), len(SEEDS), len(WIDTHS))
+    return dict(zip(names, by_name, strict=True))
 
 
 def measure(name: str, width: int, seed: int) -> float:
