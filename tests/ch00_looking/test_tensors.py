@@ -36,6 +36,13 @@ def test_mean_is_over_the_positions_of_each_review(tensors):
 
 
 @exercise("0.1")
+def test_a_token_of_zeros_counts_as_a_position(tensors):
+    x = torch.tensor([[[2.0, 4.0], [0.0, 0.0]]])
+    claim = "The mean of [2, 4] and [0, 0] is [1, 2]."
+    check(tensors.mean_over_positions, x, expected=torch.tensor([[1.0, 2.0]]), claim=claim)
+
+
+@exercise("0.1")
 def test_gradients_flow_through_the_mean(tensors):
     x = normal(2, 5, 3, seed=4).requires_grad_()
     wrong = wrong_gradients(lambda: tensors.mean_over_positions(x), {"embedded": x})

@@ -24,6 +24,10 @@ MEAN = mistakes(
         "Is it divided by the batch? Divide by the number of positions.": (
             "return embedded.sum(dim=1) / len(embedded)"
         ),
+        "Are tokens of zeros left out? Every position counts.": (
+            "n = (embedded != 0).any(dim=-1).sum(dim=1, keepdim=True).clamp(min=1)\n"
+            "return embedded.sum(dim=1) / n"
+        ),
     },
     unnamed={
         "wrong shape or type": ["return embedded.mean()", {"dim=1": "dim=1, keepdim=True"}],
