@@ -16,6 +16,7 @@ from docs._figures.lib.figure_files import ROOT, replace_file
 from docs._figures.lib.plotting import render
 from docs._figures.lib.theme import LIGHT
 from docs._tour.directions import directions
+from docs._tour.features import features
 from docs._tour.induction import induction
 from docs._tour.name_movers import name_movers
 from docs._tour.stops import Stop, TourInput, ablation, heads, logit_lens, predictions
@@ -23,7 +24,7 @@ from solutions.ch02_transformer import load_pretrained
 
 PROMPT = "The tall green ship left the harbour at dawn. The tall green"
 LONGEST = 40
-STOPS = (predictions, logit_lens, directions, heads, induction, name_movers, ablation)
+STOPS = (predictions, logit_lens, directions, features, heads, induction, name_movers, ablation)
 STYLE = """body{font:17px/1.55 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;
 color:#1c2530;background:#fff}img{width:100%}code{background:#8882;padding:.1em .3em;
 border-radius:.2em;overflow-wrap:anywhere}.taught{opacity:.75;font-size:.9em}

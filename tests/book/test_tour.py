@@ -9,11 +9,13 @@ import torch
 from docs._figures.lib.plotting import render
 from docs._figures.lib.theme import LIGHT
 from docs._tour import __main__ as tour
+from docs._tour import features as tour_features
 from docs._tour.directions import directions
 from docs._tour.induction import SHORTEST, induction, run_repeated
 from docs._tour.stops import TourInput, ablation, ablation_costs, heads, logit_lens, predictions
 from solutions.ch02_transformer import HookedTransformer, TransformerConfig
 from solutions.ch04_induction import head_scores
+from solutions.ch09_sparsity import TopKSAE
 
 VOCABULARY, WIDTH = 4000, 100
 NAMES = {7: " ship", 8: " Ships", 9: " boat", 10: "12"}
@@ -122,3 +124,26 @@ def test_every_stop_is_drawn_once(monkeypatch, tmp_path, capsys):
     pictures = re.findall(r'<img src="(.+?)"', page)
     assert pictures == [f"{name}.svg" for name in names]
     assert {path.name for path in tmp_path.iterdir()} == {"index.html", *pictures}
+
+
+def test_the_latent_that_matters_is_found(monkeypatch):
+    """Of three latents that are active at the end, one writes the direction of the answer."""
+    model, tokens = tiny_model(), torch.tensor([[3, 1, 4, 1, 5]])
+    sae = TopKSAE(8, 20, k=3, seed=1)
+    monkeypatch.setattr(tour_features, "LAYER", 1)
+    monkeypatch.setattr(tour_features, "load_sae", lambda _: sae)
+    words = [f"w{i}" for i in range(5)]
+    tokenizer = SimpleNamespace(decode=lambda ids: f"x{ids[0]}")
+    stop = tour_features.features(TourInput(model, tokenizer, "", tokens, words))
+    resid = model(tokens, stop_at_layer=2)
+    clean = model.unembed_resid(model.run_blocks(resid, start=2))[0, -1].log_softmax(dim=-1)
+    lost = {}
+    for latent in sae.encode(resid)[0, -1].nonzero().flatten().tolist():
+        without = resid.clone()
+        without[0, -1] -= sae.encode(resid)[0, -1, latent] * sae.W_dec[latent]
+        found = model.unembed_resid(model.run_blocks(without, start=2))[0, -1].log_softmax(dim=-1)
+        lost[latent] = (found - clean)[clean.argmax()].item()
+    most = max(lost, key=lambda latent: abs(lost[latent]))
+    assert re.search(rf"removing {most}: \S+ \S+ changes", stop.text), (lost, stop.text)
+    assert f"by {lost[most]:.2f}; the median" in stop.text
+    assert render("stop", stop.draw, LIGHT, stop.size).startswith("<?xml")
