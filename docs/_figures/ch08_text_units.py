@@ -28,7 +28,7 @@ def main() -> None:
     saes = trained()
     judged = judge_all(saes)
     names = [partition.name for partition in both_texts()[0].partitions]
-    numbers = {
+    numbers: dict[str, dict[str, dict[str, object]]] = {
         group: {key: scored(judged, group, key) for key in Scores._fields} for group in GROUPS
     }
     for group in GROUPS:
@@ -37,10 +37,7 @@ def main() -> None:
         numbers[group]["alive"] = {"seeds": [one.eligible for one in mine]}
         numbers[group]["labels"] = kinds_of_label(mine, names)
     measured = {" ".join(map(str, run)): quality(run, sae) for run, sae in saes.items()}
-    said = "; ".join(
-        f"{group} {numbers[group]['correlation']['mean']:.2f}"  # type: ignore[index]
-        for group in GROUPS
-    )
+    said = "; ".join(f"{group} {numbers[group]['correlation']['mean']:.2f}" for group in GROUPS)
     publish(
         "ch08_text_units",
         lambda figure: draw(figure, numbers),
@@ -57,7 +54,7 @@ def scored(judged: list[Judged], group: str, key: str) -> dict[str, object]:
     return summary([getattr(one.scores, key) for one in judged if one.group == group])
 
 
-def kinds_of_label(judged: list[Judged], names: list[str]) -> dict[str, float]:
+def kinds_of_label(judged: list[Judged], names: list[str]) -> dict[str, object]:
     """Count the kinds of phrases that were chosen, as shares."""
     chosen = torch.cat([one.labels.partition for one in judged])
     counts = chosen.bincount(minlength=len(names)) / len(chosen)
@@ -90,7 +87,13 @@ def rows(
             seeds = torch.as_tensor(found["seeds"])
             mark = "os"[number]
             label = name if row == 0 else None
-            axes.plot([found["low"], found["high"]], [y, y], color=colours[number], lw=3, alpha=0.4)
+            axes.plot(
+                [found["low"], found["high"]],  # type: ignore[arg-type]
+                [y, y],
+                color=colours[number],
+                lw=3,
+                alpha=0.4,
+            )
             axes.plot(seeds, same(y, seeds), mark, ms=4, color=colours[number], label=label)
 
 

@@ -53,7 +53,7 @@ RUNS = (
     Run(f"{SHUFFLED}A"),
     *(Run("A", width) for width in WIDTHS if width != MAIN),
 )
-SOURCES = [
+SOURCES: list[Path | str] = [
     str(text_models.__file__),
     *(
         Path(str(module.__file__)).parent / f"{name}.py"
@@ -67,7 +67,7 @@ def trained(runs: Sequence[Run] = RUNS) -> dict[Run, AbstractSAE]:
     """Train the dictionaries, or load them; they read unscaled activations, with unit rows."""
     torch.set_num_threads(1)
     steps = CachedSteps("ch08_text_saes", len(runs), [K, STEPS], SOURCES)
-    saes = {}
+    saes: dict[Run, AbstractSAE] = {}
     for run in runs:
         weights = digest(run.model)
         checkpoint = steps.path(str(tuple(run)), weights).with_suffix(".run")

@@ -35,7 +35,10 @@ from docs._figures.monosemanticity.text_models import (
 from solutions.ch08_saes.sae import AbstractSAE
 
 X = Float[Tensor, "row neuron"]
-SOURCES = [__file__, *(Path(__file__).with_name(f"{name}.py") for name in ("labels", "contexts"))]
+SOURCES: list[Path | str] = [
+    __file__,
+    *(Path(__file__).with_name(f"{name}.py") for name in ("labels", "contexts")),
+]
 UNITS = 256
 """Units drawn at random from each set."""
 LABEL_WINDOWS, HELD_OUT_WINDOWS = 96, 48
