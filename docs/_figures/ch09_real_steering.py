@@ -5,6 +5,7 @@ An interrupted run goes on with the first label that was not finished.
 
 import argparse
 import json
+from functools import partial
 from typing import Any
 
 import matplotlib as mpl
@@ -39,7 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     step = CachedSteps("real_steering", len(measured) + 1, given, sources)
     base = step("base", lambda: measure_base(bench))
     found = {
-        label.latent: step(str(label.latent), lambda label=label: measure(bench, label, largest))
+        label.latent: step(str(label.latent), partial(measure, bench, label, largest))
         for label in measured
     }
     numbers = summarize(bench, base, found)

@@ -105,7 +105,9 @@ def ablation_effects(
 
 def promoted_names(source: TourInput, sae: AbstractSAE, latents: list[int]) -> dict[int, str]:
     """Name latents by their number and the two tokens that their decoder rows raise most."""
-    direct = (sae.W_dec[latents] * source.model.ln_final.w) @ source.model.unembed.W_U
+    gain, W_U = source.model.ln_final.w, source.model.unembed.W_U
+    assert isinstance(gain, Tensor) and isinstance(W_U, Tensor)
+    direct = (sae.W_dec[latents] * gain) @ W_U
     names = {}
     for latent, top in zip(latents, direct.topk(2).indices.tolist(), strict=True):
         words = " ".join(show_token(source.tokenizer.decode([token])) for token in top)

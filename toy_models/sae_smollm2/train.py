@@ -19,10 +19,12 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from safetensors.torch import load_file
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from solutions.ch02_transformer import HookedTransformer, load_pretrained
 from solutions.ch08_saes import (
+    AbstractSAE,
     ActivationStore,
     ReconstructionSums,
     SAETrainConfig,
@@ -84,7 +86,7 @@ def save(sae: TopKSAE, scale: float, folder: Path, metadata: dict[str, Any]) -> 
 
 
 @torch.no_grad()
-def report(model: HookedTransformer, sae: TopKSAE, tokenizer: Any) -> dict[str, float]:
+def report(model: HookedTransformer, sae: AbstractSAE, tokenizer: Tokenizer) -> dict[str, float]:
     """Measure an SAE on the held-out documents.
 
     The share of the loss recovered is that of mean ablation. Its standard error is over windows.
@@ -123,10 +125,13 @@ def report(model: HookedTransformer, sae: TopKSAE, tokenizer: Any) -> dict[str, 
     }
 
 
-def prepare(chosen: argparse.Namespace) -> tuple[HookedTransformer, Any, Path, dict[str, Any]]:
+def prepare(
+    chosen: argparse.Namespace,
+) -> tuple[HookedTransformer, Tokenizer, Path, dict[str, Any]]:
     """Load the model, collect activations, and describe both."""
     documents = full_text() if chosen.text == "full" else excerpt("train")
     model, tokenizer = load_pretrained("smollm2-135m")
+    assert tokenizer is not None
     model.requires_grad_(False)
     n_windows = chosen.tokens // 120 + 80  # of 127 rows each, less a few massive ones
     windows = training_windows(tokenizer, documents, n_windows)

@@ -6,6 +6,7 @@ interrupted experiment goes on. The control has a decoder of fixed random rows; 
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -100,5 +101,5 @@ def measure_all(runs: Sequence[Run]) -> dict[str, Any]:
 
     found: dict[str, Any] = {"base": step("base", measure_base)}
     for run in runs:
-        found["{} {} {}".format(*run)] = step(str(run), lambda run=run: measure(*run))
+        found["{} {} {}".format(*run)] = step(str(run), partial(measure, *run))
     return found
