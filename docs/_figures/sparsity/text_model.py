@@ -69,8 +69,8 @@ SPARSE = {
     "random dictionary": sparse_pass,
     "Matryoshka": nested_sparse_pass,
 }
-SEEDS_OF = {name: SEEDS if name in SPARSE else SEEDS[:1] for name in LEVELS}
-"""Seeds of a variant: variants with a sparse step are cheap, so they have two."""
+SEEDS_OF = dict.fromkeys(LEVELS, SEEDS)
+"""Seeds of a variant."""
 Scores = dict[str, float]
 
 
