@@ -102,7 +102,7 @@ GAMMA = mistakes(
         "This is the mean of each token's ratio. Average first, then divide.": (
             "return (x_hat.square().sum(-1) / (x_hat * x).sum(-1)).mean()"
         ),
-        "This is the mean ratio of lengths.": "return (x_hat.norm(dim=-1) / x.norm(dim=-1)).mean()",
+        "This is a ratio of lengths. Divide the squares by the products with x.": "return (x_hat.norm(dim=-1) / x.norm(dim=-1)).mean()",
         "Is x squared in the denominator, and x_hat . x above it?": (
             "return (x_hat * x).sum() / x.square().sum()"
         ),

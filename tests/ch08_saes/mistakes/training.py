@@ -67,7 +67,7 @@ RESAMPLED = mistakes(
         "Are decoder rows as long as the inputs? They are unit vectors.": {
             "sae.W_dec[latents] = directions": "sae.W_dec[latents] = x[drawn]"
         },
-        "Are all latents dead that could not be resampled? Write to `latents` only.": {
+        "Are all biases set to zero? Write to `latents` only.": {
             "sae.b_enc[latents] = 0": "sae.b_enc.zero_()"
         },
     },
