@@ -34,7 +34,7 @@ def main() -> None:
             for name, words in STARTS.items():
                 draw_seeds(axes, LEVELS[name], found[name][key], words)
             colour = mpl.rcParams["text.color"]
-            axes.plot(fine, expected[key](fine), color=colour, lw=0.9, ls=":", label="expected")
+            axes.plot(fine, expected[key](fine), color=colour, lw=0.9, ls=":", label="expected")  # type: ignore[operator]
             axes.set(xlabel="price λ of an active latent", ylabel=label, ylim=(0, None))
             axes.grid(axis="y", linewidth=0.5, alpha=0.35)
         every[1].legend(frameon=False)

@@ -111,7 +111,7 @@ def logit_weights(
 
     The direct effect only: later layers may change it.
     """
-    direct = (sae.W_dec[latents] * model.ln_final.w) @ model.unembed.W_U
+    direct = (sae.W_dec[latents] * model.ln_final.w) @ model.unembed.W_U  # type: ignore[operator]
     return direct - direct.mean(dim=-1, keepdim=True)
 
 
