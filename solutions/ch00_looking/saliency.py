@@ -54,7 +54,7 @@ def integrated_gradients(
     """Multiply embedded - baseline by the mean gradient on the straight path between them.
 
     The mean is taken at the midpoints of `steps` equal intervals of the path (midpoint rule).
-    Complete: summed over all entries of a review, the attribution is score(embedded) -
+    Completeness: the attributions of all entries of a review sum to score(embedded) -
     score(baseline), up to the error of the rule.
 
     Raises: ValueError when steps is below 1.
