@@ -20,28 +20,23 @@ DRAWS = 2_000
 
 
 def main() -> None:
-    """Measure all runs, and draw error and recovered loss against the text."""
+    """Measure all runs, and draw error and recovered loss."""
     torch.set_num_threads(1)
     found = measure_all(RUNS)
     scores = {run: score(found["base"], found["{} {} {}".format(*run)]) for run in RUNS}
 
     def draw(figure: Figure) -> None:
-        left, right = figure.subplots(1, 2)
+        left, right = figure.subplots(1, 2, sharey=True)
         first, second = mpl.rcParams["axes.prop_cycle"].by_key()["color"][:2]
-        for (kind, tokens, seed), one in scores.items():
-            style = {"color": first if kind == TRAINED else second, "ls": "", "marker": "o"}
-            label = kind if seed == 0 and tokens == 100_000 else None
-            shift = tokens * (1 + 0.03 * seed)
-            left.plot([shift], [one["fvu"]], label=label, **style)
-            low, high = one["recovered_low"], one["recovered_high"]
-            right.plot([shift, shift], [low, high], color=style["color"], lw=1)
-            right.plot([shift], [one["recovered"]], **style)
-        for axes, name in ((left, "variance unexplained"), (right, "loss recovered")):
-            axes.set(xscale="log", xlabel="tokens stored", ylabel=name)
-            sizes = sorted({tokens for _, tokens, _ in RUNS})
-            axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
-            axes.minorticks_off()
-        left.legend(frameon=False)
+        names = [f"seed {run[2]}" if run[0] == TRAINED else run[0] for run in RUNS]
+        for row, (run, one) in enumerate(scores.items()):
+            color = first if run[0] == TRAINED else second
+            left.plot([one["fvu"]], [row], color=color, marker="o")
+            right.plot([one["recovered_low"], one["recovered_high"]], [row, row], color=color)
+            right.plot([one["recovered"]], [row], color=color, marker="o")
+        left.set_yticks(range(len(names)), names)
+        left.set(xlabel="variance unexplained", xlim=(0, 1), ylim=(len(names) - 0.5, -0.5))
+        right.set(xlabel="loss recovered", xlim=(0, 1))
 
     said = "; ".join(
         f"{kind}, {tokens:,} tokens, seed {seed}: {one['fvu']:.3f} unexplained, "
@@ -63,7 +58,7 @@ def main() -> None:
         },
         seeds=sorted({seed for _, _, seed in RUNS}),
         sources=[__file__, runs.__file__, *SOURCES],
-        size=(8.0, 3.6),
+        size=(7.2, 2.4),
     )
 
 

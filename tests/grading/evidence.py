@@ -80,7 +80,9 @@ def same(left: Any, right: Any) -> bool:
     if isinstance(left, list | tuple):
         return len(left) == len(right) and all(map(same, left, right))
     if isinstance(left, float):
-        return math.isclose(left, right, rel_tol=1e-8, abs_tol=1e-8) or (left != left and right != right)
+        return math.isclose(left, right, rel_tol=1e-8, abs_tol=1e-8) or (
+            left != left and right != right
+        )
     torch = sys.modules.get("torch")
     if torch is None or not isinstance(left, torch.Tensor):
         return bool(left == right)
