@@ -180,7 +180,9 @@ FIT = mistakes(
         },
     },
     unnamed={
-        "as it was": {"sae.train(was_training)": "sae.eval() if was_training else sae.train()"},
+        "must restore train()": {
+            "sae.train(was_training)": "sae.eval() if was_training else sae.train()"
+        },
         "is not stored": {
             "sae.threshold.copy_(torch.stack(smallest).mean())": "mean = torch.stack(smallest).mean()",
             "return sae.threshold.item()": "return mean.item()",
