@@ -60,7 +60,7 @@ def write_viewer(evidence: Evidence, described: dict[int, dict[str, str]]) -> No
 def record(
     described: dict[int, dict[str, str]], removed: dict[int, dict[str, Any]], silent: int
 ) -> None:
-    """Write what the page says about the dashboards."""
+    """Write the page's list of dashboards and their measurements."""
     write_metadata(
         FIGURES / "ch08_text_dashboards.json",
         f"Dashboards of {len(described)} features drawn at random.",

@@ -4,9 +4,9 @@
 2. acts = activate(pre_acts): zero for most latents
 3. y_hat = acts @ W_dec + b_dec + bypass(x): compared with the MLP's output y
 
-An SAE of the MLP's output says what the MLP wrote. A transcoder says what it wrote *because of what
-it read*: encoder and decoder of a latent read from and write to the residual stream, so latents of
-two layers are connected by a product of weights (`virtual_weights.py`).
+An SAE of the MLP's output describes what the MLP wrote. A transcoder describes how the output
+depends on the input: a latent's encoder reads from the residual stream and its decoder writes to
+it, so latents of two layers are connected by a product of weights (`virtual_weights.py`).
 Axes: batch (any number of axes before the last), d_in, d_out, d_sae (latents).
 Source: Dunefsky, Chlenski, Nanda 2024, "Transcoders Find Interpretable LLM Feature Circuits".
 """

@@ -3,7 +3,7 @@
 1. On training text, choose for each unit the phrase whose truth correlates most with its
    activation.
 2. On held-out documents, correlate again. This is the unit's score: 1 when the unit is a multiple
-   of the phrase, 0 when the phrase says nothing.
+   of the phrase, 0 when the phrase does not predict it.
 
 The rule does not know whether a unit is a neuron, a feature or a control. What it misses: any
 meaning that no phrase of the list names (topics, syntax, longer contexts), and alternatives ("`of`
