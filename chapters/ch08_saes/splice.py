@@ -14,14 +14,17 @@ it. The other hook points have SAELens's names too.
 Axes: batch, pos, d_in, d_sae.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ..ch02_transformer import HookedModule, HookPoint
+from ..ch02_transformer.kv_cache import KVCache
+from ..ch02_transformer.padding import Start
 from ..ch02_transformer.sites import PositionSpec, Site
 from ..ch05_patching import Intervention
 from .sae import AbstractSAE
@@ -32,8 +35,11 @@ LATENTS = "hook_sae_acts_post"
 class SplicedPoint(HookPoint):
     """A hook point that passes its activation through an SAE.
 
-    keep_first: leave position 0 as it is, on which SAEs are usually not trained.
+    keep_first: leave position 0 of each text as it is, on which SAEs are usually not trained.
+    start: position of the forward's first token, one per prompt if padded; not 0 with a KV cache.
     """
+
+    start: Start = 0
 
     def __init__(self, point: HookPoint, sae: AbstractSAE, *, error: bool, keep_first: bool):
         super().__init__(point.pos_axis, on_request=point.on_request)
@@ -57,7 +63,9 @@ class SplicedPoint(HookPoint):
         edited = self.hook_sae_acts_post(acts)
         out = self.combine(x, acts, edited)
         if self.keep_first:
-            out = torch.cat([x[:, :1], out[:, 1:]], dim=1)
+            position = torch.as_tensor(self.start, device=x.device)[..., None]
+            position = position + torch.arange(x.shape[1], device=x.device)  # [pos] or [batch, pos]
+            out = torch.where((position == 0)[..., None], x, out)
         return super().forward(self.hook_sae_output(out))
 
     def combine(
@@ -87,7 +95,8 @@ def splice(
 ) -> Iterator[HookedModule]:
     """Pass the activations at these hook points through SAEs while a `with` block runs.
 
-    error: add what the SAE does not explain, so that only edits change the model.
+    error: add what the SAE does not explain, so that only edits change the model. keep_first: leave
+    each text's position 0 as it is, also where a KV cache holds it.
 
     Raises: KeyError for an unknown hook point; ValueError for one that already has an SAE.
     """
@@ -101,10 +110,38 @@ def splice(
         for point, (name, sae) in zip(points, saes.items(), strict=True):
             new = SplicedPoint(point, sae, error=error, keep_first=keep_first)
             put_module(model, name, new)
-        yield model
+        with following_positions(model, saes):
+            yield model
     finally:
         for point, name in zip(points, saes, strict=True):
             put_module(model, name, point)
+
+
+@contextmanager
+def following_positions(model: HookedModule, names: Iterable[str]) -> Iterator[None]:
+    """Tell spliced points in a `with` block at which position each forward of the model starts."""
+
+    def move(start: Start) -> None:
+        for point in model.find_points(names):
+            if isinstance(point, SplicedPoint):
+                point.start = start
+
+    def before(_: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
+        caches = (one for one in (*inputs, *named.values()) if isinstance(one, KVCache))
+        move(next((past.length for past in caches), 0))
+
+    def after(*_: Any) -> None:
+        move(0)
+
+    handles = [
+        model.register_forward_pre_hook(before, with_kwargs=True),
+        model.register_forward_hook(after, always_call=True),
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def put_module(model: nn.Module, name: str, module: nn.Module) -> None:

@@ -162,6 +162,36 @@ def test_the_first_position_can_be_left_as_it_is(splice, vanilla, build):
 
 
 @pytest.mark.project
+@pytest.mark.parametrize("first", [1, 2, 3])
+def test_only_the_first_token_of_the_text_is_left_with_a_kv_cache(
+    splice, vanilla, build, impl, first
+):
+    model, made = build("gpt2"), random_sae(vanilla.VanillaSAE, 10, 14)
+    past = impl("ch02_transformer.kv_cache").KVCache(model.config.n_layers)
+    with torch.no_grad(), splice.splice(model, {HOOK: made}, error=False, keep_first=True):
+        expected = model(TOKENS)
+        parts = [TOKENS[:, :first], *TOKENS[:, first:].split(1, dim=1)]
+        actual = torch.cat([model(part, past=past) for part in parts], dim=1)
+        after = model.run_blocks(model.embed_tokens(TOKENS))
+        whole = model(TOKENS, stop_at_layer=len(model.blocks))
+    assert_close(actual, expected, "a text in parts, with a KV cache")
+    assert torch.equal(after, whole), "a forward without a cache begins at position 0 again"
+
+
+@pytest.mark.project
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_the_first_token_of_each_padded_prompt_is_left(splice, vanilla, build, impl, side):
+    model, made = build("gpt2"), random_sae(vanilla.VanillaSAE, 10, 14)
+    prompts = [[3, 1, 4, 1], [5, 9]]
+    padded = impl("ch02_transformer.padding").pad_prompts(prompts, side)
+    with torch.no_grad(), splice.splice(model, {HOOK: made}, error=False, keep_first=True):
+        together = model(padded.tokens, mask=padded.mask)
+        for row, prompt in enumerate(prompts):
+            actual = together[row][padded.mask[row]]
+            assert_close(actual, model(torch.tensor([prompt]))[0], f"prompt {row}")
+
+
+@pytest.mark.project
 def test_bad_splices_raise_and_restore_the_model(splice, vanilla, build):
     model, made = build("gpt2"), random_sae(vanilla.VanillaSAE, 10, 14)
     clean = model(TOKENS)
