@@ -35,7 +35,7 @@ class Matching(NamedTuple):
 def correlations(
     first: Curves, second: Float[Tensor, "other probe"]
 ) -> Float[Tensor, "unit other"]:
-    """Correlate each curve with each other curve over probes; 0 for a constant curve.
+    """Correlate each curve of `first` with each of `second` over probes; 0 for a constant curve.
 
     Raises: ValueError for a value that is NaN or infinite.
     """

@@ -93,7 +93,7 @@ def train_step(
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:
-    """Rise linearly to lr over the warm-up, then decay along a cosine to a tenth of it."""
+    """Compute the learning rate: linear up to lr in the warm-up, then a cosine down to lr / 10."""
     if step < config.warmup:
         return config.lr * (step + 1) / config.warmup
     done = (step - config.warmup) / max(1, config.steps - config.warmup)

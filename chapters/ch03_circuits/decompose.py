@@ -27,7 +27,7 @@ Direction = Float[Tensor, "batch pos d_model"]
 
 
 class Components(NamedTuple):
-    """Components of the final residual stream; it is the sum of `values` over components."""
+    """Components of the final residual stream, which is the sum of `values` over components."""
 
     names: list[str]
     """`embed`, `pos_embed`, `head 3.1`, `bias 3` (the output bias of layer 3), `mlp 3`."""

@@ -99,7 +99,7 @@ class ActivationStore:
 
     @property
     def memory_bytes(self) -> int:
-        """Most bytes that a group of shards takes, in float32, while it is put together."""
+        """Upper bound on the bytes of a group of shards, in float32, while it is assembled."""
         largest = sorted((shard["rows"] for shard in self.shards), reverse=True)
         return 2 * 4 * self.d_in * sum(largest[: self.shards_in_memory])
 

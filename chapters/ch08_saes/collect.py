@@ -56,7 +56,7 @@ class CollectConfig:
 
 
 class CollectRecord(NamedTuple):
-    """How far a collection is."""
+    """Progress of a collection."""
 
     batches: int
     """Batches on disk."""

@@ -44,7 +44,7 @@ class Fidelity(NamedTuple):
 
     @property
     def recovered_from_mean(self) -> float:
-        """The same for mean ablation, the harder baseline."""
+        """Share of mean ablation's added loss that the SAE avoids: the harder baseline."""
         return _share(self.clean, self.spliced, self.mean)
 
 

@@ -60,7 +60,7 @@ class DensityHistogram(NamedTuple):
 def density_histogram(
     density: Float[Tensor, " d_sae"], bins: int = 24, lowest: float = -6.0
 ) -> DensityHistogram:
-    """Count latents by log10 of their density; a lower one than `lowest` counts in the first bin.
+    """Count latents by log10 of their density; values below `lowest` count in the first bin.
 
     Raises: ValueError for fewer than one bin, or a lowest that is not negative.
     """

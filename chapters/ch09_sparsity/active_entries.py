@@ -142,7 +142,7 @@ class SparseDecode(torch.autograd.Function):
     def forward(
         ctx: Any, acts: Weights, W_dec: Float[Tensor, "d_sae d_in"], entries: ActiveEntries
     ) -> Float[Tensor, "token d_in"]:
-        """Sum the rows, and record the graph of the sum from the weights."""
+        """Sum the rows, and keep the graph from the weights to the sum for `backward`."""
         with torch.enable_grad():
             leaf = acts.detach().requires_grad_()
             x_hat = entries.sum_per_token(leaf, W_dec.detach())

@@ -55,7 +55,7 @@ class NoNorm(Norm):
         return self.hook_normalized(x / self.hook_scale(scale))
 
     def affine(self) -> Affine:
-        """Return a gain of ones and a bias of zeros, which this norm does not have."""
+        """Return a gain of ones and a bias of zeros: this norm has no parameters."""
         ones = torch.ones(D_MODEL)
         return Affine(ones, torch.zeros_like(ones))
 
@@ -186,6 +186,6 @@ def questions_of(city: int) -> Int[Tensor, "batch pos"]:
 
 
 def active_latents(own: OwnTwoHop) -> Bool[Tensor, "city latent"]:
-    """Tell which latents of layer 0 are active for each city."""
+    """Mark the latents of layer 0 that are active for each city."""
     x = own.model.embed.W_E[:N_CITIES].detach()
     return own.transcoder(x).acts > 0

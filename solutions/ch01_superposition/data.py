@@ -32,7 +32,7 @@ def sparse_features(
 def correlated_pairs(
     probability: Float[Tensor, "inst n_pairs"], batch: int, generator: torch.Generator
 ) -> Float[Tensor, "inst batch n_features"]:
-    """Draw features 2i and 2i + 1 always on together, with independent strengths.
+    """Draw pairs of features 2i and 2i + 1 that are on together, with independent strengths.
 
     probability: of either feature of a pair.
     Raises: ValueError for a probability outside [0, 1], or without features or examples.
@@ -50,7 +50,7 @@ def correlated_pairs(
 def anticorrelated_pairs(
     probability: Float[Tensor, "inst n_pairs"], batch: int, generator: torch.Generator
 ) -> Float[Tensor, "inst batch n_features"]:
-    """Draw features 2i and 2i + 1 never on together.
+    """Draw pairs of features 2i and 2i + 1 that are never on together.
 
     probability: of either feature of a pair; at most 1/2, since only one of the two is ever on.
     Raises: ValueError for a probability outside [0, 1/2], or without features or examples.

@@ -110,7 +110,7 @@ def keep_unrotated(x: Keys, start: Start) -> Keys:
 
 
 def rotate_from(rotate: Callable[[Keys, int], Keys], x: Keys, start: Start) -> Keys:
-    """Rotate x from a first position, or each prompt from its own."""
+    """Rotate x, whose first position is `start`: one for all prompts, or one per prompt."""
     if isinstance(start, int):
         return rotate(x, start)
     rows = [rotate(row, first) for row, first in zip(x.split(1), start.tolist(), strict=True)]
@@ -236,7 +236,7 @@ class Attention(ResidualModule):
     def visible_keys(
         self, q: Queries, k: Keys, padding: PaddingMask
     ) -> Bool[Tensor, "*batch query key"]:
-        """Mark the keys that each query may attend to: by the mask, and no padding.
+        """Mark the keys that each query may attend to: those in its mask that are not padding.
 
         Padding attends to itself, since a softmax over no keys would be NaN.
 

@@ -92,7 +92,7 @@ class KVCache:
         return draft
 
     def commit(self, draft: "KVCache", n_new: int) -> None:
-        """Take over the draft of a forward of n_new tokens, in one call, which nothing splits."""
+        """Adopt the draft of a forward of n_new tokens, in one call that no interrupt splits."""
         vars(self).update(vars(draft), n_committed=draft.n_committed + n_new)
 
     def check_even(self, start: int, stop: int, n_tokens: int | None = None) -> None:

@@ -64,9 +64,11 @@ def check_mask(mask: Mask, tokens: Int[Tensor, "batch pos"]) -> None:
 
 
 def first_position(mask: Bool[Tensor, "batch key"], n_old: int) -> Int[Tensor, " batch"]:
-    """Compute each prompt's position at index n_old: the tokens before it, minus padding after it.
+    """Compute the position of each prompt's entry at index n_old, from the mask.
 
-    It is negative where the text itself begins later, so that its first token is at position 0.
+    It is the number of the prompt's tokens before that index.
+    Where the text begins only later, it is minus the padding that is still to come, so that the
+    first token gets position 0.
     """
     padding_ahead = (mask[:, n_old:].cumsum(dim=1) == 0).sum(dim=1)
     return mask[:, :n_old].sum(dim=1) - padding_ahead
@@ -75,7 +77,7 @@ def first_position(mask: Bool[Tensor, "batch key"], n_old: int) -> Int[Tensor, "
 def rows_from(
     W_pos: Float[Tensor, "n_ctx d_model"], start: Start, n: int
 ) -> Float[Tensor, "*batch n d_model"]:
-    """Return the vectors of n positions from `start` on; padding before a prompt gets the first."""
+    """Return the vectors of n positions from `start` on; those below 0 (padding) get the first."""
     if isinstance(start, int):
         return W_pos[start : start + n]
     return W_pos[(start[:, None] + torch.arange(n, device=start.device)).clamp(min=0)]

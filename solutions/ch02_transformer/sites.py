@@ -137,7 +137,7 @@ class Site:
             )
 
     def resolve_positions(self, batch: int, n_pos: int) -> Positions:
-        """Return the selected positions of each of `batch` texts of n_pos tokens, all from 0 on.
+        """Return the selected positions in each of `batch` texts of n_pos tokens, counted from 0.
 
         Raises: ValueError for a position outside of the text, or a wrong number of rows.
         """

@@ -94,7 +94,7 @@ class FactoredMatrix:
         return Q_A @ U, S, Vh @ Q_B.mT
 
     def eigenvalues(self) -> Complex[Tensor, "*lead rank"]:
-        """Compute the eigenvalues of BA, rank x rank: AB has the same ones, and zeros.
+        """Compute the `rank` eigenvalues of BA; the others of the product AB are zero.
 
         Raises: ValueError when the product is not square, or a factor is NaN or infinite.
         """

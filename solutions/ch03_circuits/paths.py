@@ -27,7 +27,7 @@ Pattern = Float[Tensor, "batch head query key"]
 
 
 class Paths(NamedTuple):
-    """Contributions of paths to the residual stream; the values sum to it."""
+    """Contributions of paths to the residual stream, which is the sum of `values` over paths."""
 
     names: list[tuple[str, ...]]
     """Start of each path and the heads on it: ("embed", "0.1", "1.0")."""

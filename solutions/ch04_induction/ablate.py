@@ -42,7 +42,7 @@ def head_sites(model: HookedTransformer, heads: Iterable[Head]) -> list[Site]:
 
 
 def zero_at_site(site: Site, z: Tensor, point: HookPoint) -> Tensor | None:
-    """Set z to zero at a site, the heads `site.head` of one layer; a hook once `site` is bound."""
+    """Set z to zero for the heads of a site, in one layer; with `site` bound this is a hook."""
     positions = site.resolve_positions(*z.shape[:2])
     # exercise 4.10
     return site.put(z, point, positions, z.new_zeros(()))

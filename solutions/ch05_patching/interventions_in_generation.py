@@ -46,7 +46,7 @@ def apply_while_generating(
 
 
 def positions_outside(site: Site, start: int, n_pos: int) -> Bool[Tensor, "*places"]:
-    """Tell for each position of a site whether this forward, n_pos long, does not hold it.
+    """Mark the positions of a site that are outside this forward of n_pos tokens.
 
     A site of all positions has no position outside.
     """

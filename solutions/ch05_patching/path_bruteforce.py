@@ -33,7 +33,7 @@ Input = tuple[int, int, str]
 
 @dataclass(frozen=True)
 class ComputationTree:
-    """The output when the paths from a sender to the receivers see the corrupted prompts.
+    """The output when the paths from a sender to the receivers start at the corrupted prompts.
 
     For models whose blocks have attention before their MLP.
     """

@@ -135,7 +135,7 @@ def mirror_pairs(prompts: IOIPrompts) -> Int[Tensor, " batch"]:
 
 
 def check_pool(prompts: IOIPrompts, names: Int[Tensor, " n_names"], n: int) -> None:
-    """Check that a pool holds no name twice and n names that each prompt does not use.
+    """Check that a pool has no name twice, and for each prompt n names that it does not use.
 
     Raises: ValueError saying how many names there are.
     """

@@ -141,7 +141,7 @@ class CircuitSearch:
         return average_pairs(found, mirror_pairs(self.clean))
 
     def least_effect(self) -> float:
-        """Compute the least size of an effect: the share of the clean metric's mean."""
+        """Compute the smallest effect that counts: a share of the clean metric's mean."""
         return self.min_effect_share * self.clean_metric().mean().abs().item()
 
     def significant(self, effects: PathEffects) -> dict[int, float]:

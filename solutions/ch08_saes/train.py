@@ -116,7 +116,7 @@ PassFunction = Callable[[Any, Tensor], TrainingPass]
 
 
 def dense_pass(sae: AbstractSAE, x: Tensor) -> TrainingPass:
-    """Run the SAE with all its latents. A variant with few active ones may have a faster way."""
+    """Run the SAE with all its latents. Variants with few active latents may have a faster pass."""
     out = sae(x)
     return TrainingPass(out.loss, count_active(out.acts))
 

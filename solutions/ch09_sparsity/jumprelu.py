@@ -32,7 +32,7 @@ Penalty = Literal["step", "tanh"]
 
 
 def in_window(z: Acts, threshold: Threshold, width: float) -> Bool[Tensor, "*batch d_sae"]:
-    """Tell where z is closer than half a width to the threshold: the rectangular kernel."""
+    """Mark where z is closer than half a width to the threshold: the rectangular kernel."""
     return (z - threshold).abs() < width / 2
 
 
@@ -48,7 +48,7 @@ class JumpReLU(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        """Pass the gradient to active z; to the threshold -threshold / width in the window."""
+        """Pass the gradient to active z; to the threshold, -threshold / width times it in the window."""
         z, threshold = ctx.saved_tensors
         (grad,) = grads
         # exercise 9.11
@@ -68,7 +68,7 @@ class Step(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        """Pass nothing to z; to the threshold -1 / width in the window."""
+        """Pass -1 / width times the gradient to the threshold in the window, and nothing to z."""
         z, threshold = ctx.saved_tensors
         (grad,) = grads
         # exercise 9.12

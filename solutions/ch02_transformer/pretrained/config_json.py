@@ -95,7 +95,7 @@ def _refuse_constant(name: str) -> None:
 def take(
     settings: dict[str, Any], name: str, default: Any, expected: str, accept: Callable[[Any], bool]
 ) -> Any:
-    """Return a setting, or the default if it is missing; null counts as missing if that is None.
+    """Return a setting, or the default if it is missing; if that is None, null counts as missing.
 
     Raises: ValueError when a required setting is missing, or a value is not accepted.
     """
