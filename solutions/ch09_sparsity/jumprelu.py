@@ -48,7 +48,7 @@ class JumpReLU(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        """Pass the gradient to active z; to the threshold, -threshold / width times it in the window."""
+        """Compute the gradients of z, where it is active, and of the threshold, in its window."""
         z, threshold = ctx.saved_tensors
         (grad,) = grads
         # exercise 9.11
