@@ -8,6 +8,7 @@ import functools
 import json
 import sys
 import threading
+from collections.abc import Callable
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -47,38 +48,40 @@ def lost(request: Request) -> list[str]:
     return [] if request.failure == "net::ERR_ABORTED" else [f"failed: {request.url}"]
 
 
-def visit(browser: Browser, width: int, addresses: list[str]) -> dict[str, dict[str, Any]]:
-    """Open pages at one width; return what each says, what went wrong, what it asked for."""
+def visit(page: Page, address: str) -> dict[str, Any]:
+    """Load a page once; return what it shows at each width, and what clicks change."""
     errors: list[str] = []
     requests: list[str] = []
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("request", lambda request: requests.append(request.url))
-    page.on("requestfailed", lambda request: errors.extend(lost(request)))
-    seen = {}
-    for address in addresses:
-        errors.clear()
-        requests.clear()
-        page.goto(address, wait_until="load")
-        page.evaluate(
-            "Promise.all([document.fonts.ready, ...[...document.images]"
-            ".map(i => i.complete || new Promise(done => i.onload = i.onerror = done))])"
-        )
-        page.wait_for_timeout(150)
-        home = address.split("/", 3)[:3]
-        away = [r for r in requests if r.split("/", 3)[:3] != home and not r.startswith("data:")]
-        seen[address] = {
-            **page.evaluate(LOOK),
-            **{"errors": [*errors], "outside": away, "requests": len(requests)},
-        }
-    page.close()
-    return seen
-
-
-def click_through(page: Page, address: str) -> dict[str, bool]:
-    """Open a page's first solution with a click, and switch to the dark page and back."""
+    listeners: dict[str, Callable[[Any], None]] = {
+        "console": lambda m: errors.append(m.text) if m.type == "error" else None,
+        "pageerror": lambda error: errors.append(str(error)),
+        "request": lambda request: requests.append(request.url),
+        "requestfailed": lambda request: errors.extend(lost(request)),
+    }
+    for event, listener in listeners.items():
+        page.on(event, listener)  # type: ignore[call-overload]
     page.goto(address, wait_until="load")
+    page.evaluate(
+        "Promise.all([document.fonts.ready, ...[...document.images]"
+        ".map(i => i.complete || new Promise(done => i.onload = i.onerror = done))])"
+    )
+    looks = {}
+    for look, width in WIDTHS.items():
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(150)
+        looks[look] = page.evaluate(LOOK)
+    page.set_viewport_size({"width": WIDTHS["desktop"], "height": 900})
+    clicks = click_through(page)
+    for event, listener in listeners.items():
+        page.remove_listener(event, listener)
+    home = address.split("/", 3)[:3]
+    away = [r for r in requests if r.split("/", 3)[:3] != home and not r.startswith("data:")]
+    seen = {"errors": errors, "outside": away, "requests": len(requests)}
+    return {"clicks": clicks, **{look: {**facts, **seen} for look, facts in looks.items()}}
+
+
+def click_through(page: Page) -> dict[str, bool]:
+    """Open a page's first solution with a click, and switch to the dark page."""
     facts = {}
     solution = page.locator("details.solution").first
     if solution.count():
@@ -132,13 +135,11 @@ def browse(site: Path, shots: Path | None) -> dict[str, Any]:
     report: dict[str, Any] = {"pages": {}, "clicks": {}}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        for look, width in WIDTHS.items():
-            seen = visit(browser, width, [f"{home}/{name}" for name in pages])
-            for name, facts in zip(pages, seen.values(), strict=True):
-                report["pages"][f"{name} ({look})"] = facts
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page = browser.new_page(viewport={"width": WIDTHS["desktop"], "height": 900})
         for name in pages:
-            report["clicks"][name] = click_through(page, f"{home}/{name}")
+            seen = visit(page, f"{home}/{name}")
+            report["clicks"][name] = seen["clicks"]
+            report["pages"] |= {f"{name} ({look})": seen[look] for look in WIDTHS}
         report["search"] = {words: search(page, home, words) for words in SEARCHES}
         if shots:
             shoot(browser, home, pages, shots)

@@ -11,7 +11,7 @@ from tests.book.program import ROOT, made_once, run
 CHROMIUM = Path("/usr/bin/chromium")
 WIDTHS = ("desktop", "phone")
 
-# The first test waits for the build and for a browser that opens every page three times.
+# The first test waits for the build and for a browser that opens every page.
 pytestmark = pytest.mark.timeout(540)
 
 
