@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.assertions import assert_close, check, normal, randomise
+from tests.grading.assertions import assert_close, check, normal, randomise, wrong_gradients
 from tests.grading.odd_inputs import check_odd
 from tests.grading.peak_memory import largest_made
 
@@ -46,7 +46,15 @@ def test_sums_on_odd_inputs(active_entries, name, oracle):
         rows = normal(d_sae if name == "sum_per_token" else n_tokens, d, seed=2)
         return normal(len(token), seed=1), rows, token, latent, n_tokens, d_sae
 
-    check_odd(summed(active_entries, name), oracle, make, skip="nan", n_tokens=6, d_sae=8, d=3)
+    check_odd(summed(active_entries, name), oracle, make, n_tokens=6, d_sae=8, d=3)
+
+
+@exercise("9.4")
+def test_sums_per_token_have_gradients(active_entries):
+    entries = active_entries.ActiveEntries(*draw(9, 4, 7), 4, 7)
+    weights, rows = normal(9, seed=1).requires_grad_(), normal(7, 3, seed=2)
+    wrong = wrong_gradients(lambda: entries.sum_per_token(weights, rows), {"weights": weights})
+    assert not wrong, "The sum per token has no gradient for the weights; SparseDecode uses it."
 
 
 @exercise("9.4")
@@ -159,6 +167,16 @@ def test_gradients_of_the_decoder_on_odd_inputs(active_entries):
     check_odd(
         through_decoder(active_entries), dense_decoder, make, skip=skip, tokens=6, d_in=4, d_sae=8
     )
+
+
+@exercise("9.5")
+def test_nan_in_a_gradient_is_kept(active_entries):
+    (token, latent), (W_enc, b_enc, W_dec) = draw(9, 6, 8), weights(4, 8)
+    nan, x = torch.full((9,), torch.nan).double(), normal(6, 4, seed=9)
+    encoder = through_encoder(active_entries)(x, x[0], W_enc, b_enc, nan, token, latent)
+    decoder = through_decoder(active_entries)(nan, W_dec, nan[0] * x, token, latent)
+    for grad in (*encoder, *decoder):
+        assert grad.isnan().any(), "The incoming gradient is NaN, and a gradient hides it."
 
 
 @exercise("9.5")

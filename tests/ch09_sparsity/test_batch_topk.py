@@ -6,6 +6,7 @@ import torch
 from tests.grading import exercise
 from tests.grading.assertions import assert_close, check, normal, randomise
 from tests.grading.odd_inputs import check_odd
+from tests.grading.values import scaled
 
 
 def largest_of_all(pre_acts, k):
@@ -58,8 +59,9 @@ def trained_like(batch_topk, seed=1, k=3):
 
 
 @exercise("9.7")
-def test_the_threshold_is_a_mean_of_minima(batch_topk):
-    made = trained_like(batch_topk)
+@pytest.mark.parametrize("unit", [1.0, 1e-9])
+def test_the_threshold_is_a_mean_of_minima(batch_topk, unit):
+    made = scaled(trained_like(batch_topk), unit)
     batches = [normal(16, 4, seed=i) * (1 + i) for i in range(4)]
     minima = []
     for x in batches:
@@ -67,10 +69,10 @@ def test_the_threshold_is_a_mean_of_minima(batch_topk):
         minima.append(float(acts[acts > 0].min()))
     expected = sum(minima) / 4
     actual = batch_topk.fit_threshold(made, iter(batches))
-    assert_close(
-        actual, expected, "The threshold is not the mean of the smallest positive activations kept."
-    )
-    assert_close(made.threshold.item(), expected, "The threshold is not stored in the SAE.")
+    claim = "The threshold is not the mean of the smallest positive activations kept."
+    assert_close(actual, expected, claim, scale=unit)
+    claim = "The threshold is not stored in the SAE."
+    assert_close(made.threshold.item(), expected, claim, scale=unit)
 
 
 @exercise("9.7")

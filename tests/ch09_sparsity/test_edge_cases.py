@@ -84,6 +84,18 @@ def test_an_entry_at_the_threshold_is_not_above_it(in_use):
 
 
 @exercise("9.7")
+def test_small_activations_in_use_are_kept_with_their_gradient(in_use):
+    in_use.threshold.fill_(1e-8)
+    pre_acts = torch.tensor([[2e-8, 5e-9, -1.0]], dtype=torch.float64, requires_grad=True)
+    acts = in_use.activate(pre_acts)
+    claim = "An activation of 2e-8 is above a threshold of 1e-8."
+    assert_close(acts.detach(), pre_acts.detach() * torch.tensor([1, 0, 0]), claim, scale=1e-8)
+    (grad,) = torch.autograd.grad((2 * acts).sum(), pre_acts)
+    claim = "In use the gradient passes through active latents, too."
+    assert_close(grad, torch.tensor([[2.0, 0.0, 0.0]]), claim)
+
+
+@exercise("9.7")
 @pytest.mark.parametrize("training", [True, False])
 def test_a_failed_fit_restores_the_mode(batch_topk, in_use, training):
     in_use.train(training)
@@ -108,9 +120,9 @@ def test_the_threshold_of_one_batch_is_its_smallest_activation(batch_topk, in_us
 def below_the_threshold(jumprelu, sae, penalty):
     """An SAE with pre-activations on both sides of its threshold, in the window and outside."""
     made = jumprelu.JumpReLUSAE(3, 4, 0.5, penalty=penalty, threshold=0.5, width=1.2).double()
-    pre_acts = torch.tensor([[0.4, 0.6, -0.3, 2.0], [0.2, 0.45, 0.7, 0.55]], dtype=torch.float64)
+    pre_acts = torch.tensor([[[0.4, 0.6, -0.3, 2.0], [0.2, 0.45, 0.7, 0.55]]]).double()
     acts = pre_acts * (pre_acts > 0.5)
-    return made, sae.Reconstruction(normal(2, 3, seed=1), acts, pre_acts)
+    return made, sae.Reconstruction(normal(1, 2, 3, seed=1), acts, pre_acts)
 
 
 @exercise("9.13")
@@ -128,15 +140,25 @@ def test_silent_latents_near_the_threshold_have_a_gradient(jumprelu, sae):
 @exercise("9.13")
 def test_silent_latents_cost_nothing_in_tanh(jumprelu, sae):
     made, reconstruction = below_the_threshold(jumprelu, sae, "tanh")
-    actual = made.count(reconstruction).detach()
     lengths = made.W_dec.detach().norm(dim=1)
-    claim = "A pre-activation below its threshold is not active, so its tanh is 0."
-    assert_close(actual, (4 * reconstruction.acts * lengths).tanh(), claim)
+    for unit in (1.0, 1e-9):
+        acts = unit * reconstruction.acts
+        with torch.no_grad():
+            actual = made.count(reconstruction._replace(acts=acts))
+        claim = "A pre-activation below its threshold is not active, so its tanh is 0."
+        assert_close(actual, (4 * acts * lengths).tanh(), claim, scale=unit)
 
 
 def active_where(*masks):
     """One latent per mask, weakly active where it is true."""
     return 0.05 * torch.stack(masks, dim=1).double()
+
+
+@exercise("9.15")
+def test_a_latent_without_hits_has_recall_and_precision_0(absorption):
+    tokens = torch.arange(20)
+    actual = [*absorption.best_detector(active_where(tokens < 5), tokens > 9)]
+    assert_close(actual, [0, 0.0, 0.0], "The only latent is active where the feature is not.")
 
 
 @exercise("9.15")
@@ -192,11 +214,12 @@ def test_one_draw_is_both_ends(scaling):
 
 
 @exercise("9.17")
-def test_a_resample_has_as_many_seeds_as_the_data(scaling):
+@pytest.mark.parametrize("unit", [1.0, 1e-7])
+def test_a_resample_has_as_many_seeds_as_the_data(scaling, unit):
     """Of two seeds a resample has both with probability 1/2, and one twice with 1/4 each."""
-    actual = interval(scaling, [-0.2, -0.6], draws=300, coverage=0.3)
+    actual = interval(scaling, [-0.2 * unit, -0.6 * unit], draws=300, coverage=0.3)
     claim = "The middle 30 % of exponents of two seeds is their mean."
-    assert_close(actual, [-0.4, -0.4], claim, tolerance=1e-5)
+    assert_close(actual, [-0.4 * unit] * 2, claim, tolerance=1e-5, scale=unit)
 
 
 @exercise("9.17")

@@ -23,10 +23,21 @@ def batches(steps, rows, seed, offset=0.0):
         yield strengths @ rows + offset
 
 
-def encode(fitted, x):
+def encode(fitted, x, k=K):
     pre_acts = (x - fitted.b_dec) @ fitted.W_enc + fitted.b_enc
-    values, indices = pre_acts.topk(K, dim=1)
+    values, indices = pre_acts.topk(k, dim=1)
     return torch.zeros(len(x), len(fitted.b_enc)).scatter(1, indices, values.relu())
+
+
+def after(from_scratch, xs, lr, d_sae=40, k=K):
+    """The weights after one step on each of a few batches."""
+    return from_scratch.fit_topk_sae(xs, d_sae, k, lr=lr)
+
+
+def moved(before, now):
+    """Which latents have another encoder column, or another bias, by a tenth of lr = .5."""
+    columns = (now.W_enc - before.W_enc).abs().amax(dim=0)
+    return [columns > 0.05, (now.b_enc - before.b_enc).abs() > 0.05]
 
 
 @exercise("9.18")
@@ -74,3 +85,40 @@ def test_each_batch_gives_one_step_of_the_learning_rate(from_scratch):
     assert 0.04 < moved < 0.06, (
         f"With lr = .05 one batch moves W_enc by at most .05, got {moved:.3f}: one step per batch."
     )
+
+
+@exercise("9.18")
+@pytest.mark.parametrize("seed", [1, 3])
+def test_a_step_moves_the_encoder_of_active_latents(from_scratch, seed):
+    first, second = (1.5 * normal(3, D_IN, seed=seed + i).float() + 0.5 for i in (0, 1))
+    start = after(from_scratch, [first], lr=1e-9)
+    one, two = (after(from_scratch, xs, lr=0.5) for xs in ([first], [first, second]))
+    claim = "A step moves W_enc and b_enc of the k latents that are active on each token, alone."
+    active = (encode(start, first) > 0).any(dim=0)
+    assert_close(moved(start, one), [active] * 2, claim)
+    active |= (encode(one, second) > 0).any(dim=0)  # Adam moves those of the first step on
+    assert_close(moved(one, two), [active] * 2, claim)
+
+
+@exercise("9.18")
+def test_the_step_follows_the_gradient_of_the_squared_error(from_scratch):
+    """Below Adam's epsilon a step is linear in the gradient, and the error's is of second order."""
+    x = 3e-5 * (normal(200, 64, seed=1).float() + 1)
+    start, far = (after(from_scratch, [x], lr, d_sae=64, k=4) for lr in (1e-9, 1.0))
+    leaves = type(start)(*(weight.detach().clone().requires_grad_() for weight in start))
+    x_hat = encode(leaves, x, k=4) @ leaves.W_dec + leaves.b_dec
+    (x - x_hat).square().sum().backward()
+    for name, least in {"W_enc": 0.85, "b_enc": 0.4, "b_dec": 0.4}.items():
+        move, grad = getattr(start, name) - getattr(far, name), getattr(leaves, name).grad
+        similarity = float((move * grad).sum() / (move.norm() * grad.norm()))
+        assert similarity > least, (
+            f"The first step of {name} does not follow the gradient of the squared error "
+            f"(cosine {similarity:.2f}). Is something else in the loss, or detached?"
+        )
+
+
+@exercise("9.18")
+def test_one_latent_and_one_input_keep_their_axes(from_scratch):
+    fitted = after(from_scratch, [normal(5, 1, seed=1).float()], lr=1e-3, d_sae=1, k=1)
+    sizes = [list(weight.shape) for weight in fitted]
+    assert sizes == [[1, 1], [1], [1, 1], [1]], f"With d_in = d_sae = 1 the shapes are {sizes}."

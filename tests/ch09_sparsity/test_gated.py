@@ -138,9 +138,9 @@ def jumprelu_acts(weights, centered):
 
 
 @exercise("9.10")
-@pytest.mark.parametrize("seed", range(4))
-def test_a_gated_sae_is_a_jumprelu(gated, seed):
-    made, x = randomise(gated.GatedSAE(4, 30, 0.5).double(), seed), normal(50, 4, seed=9)
+@pytest.mark.parametrize("d_in, d_sae", [(4, 30), (3, 60), (4, 1), (1, 5)])
+def test_a_gated_sae_is_a_jumprelu(gated, d_in, d_sae):
+    made, x = randomise(gated.GatedSAE(d_in, d_sae, 0.5), d_sae), normal(50, d_in, seed=9)
     with torch.no_grad():
         actual = jumprelu_acts(gated.as_jumprelu(made), x - made.b_dec)
         assert_close(

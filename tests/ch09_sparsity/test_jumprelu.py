@@ -57,6 +57,23 @@ def test_gradients_of_the_step_on_odd_inputs(jumprelu, width):
     check_odd(gradients(jumprelu.Step, width), oracle, make, skip="nan close", batch=6, d_sae=8)
 
 
+def keeps_nan(function):
+    z, threshold, grad = make(6, 8)
+    d_z, d_threshold = gradients(function, 2.0)(z, threshold, grad * torch.nan)
+    assert d_threshold.isnan().any(), "The incoming gradient is NaN, the threshold's is not."
+    return d_z
+
+
+@exercise("9.11")
+def test_nan_passes_through_jumprelu(jumprelu):
+    assert keeps_nan(jumprelu.JumpReLU).isnan().any(), "The incoming gradient is NaN, z's is not."
+
+
+@exercise("9.12")
+def test_nan_passes_through_the_step(jumprelu):
+    keeps_nan(jumprelu.Step)
+
+
 @exercise("9.12")
 def test_the_step_passes_nothing_to_z(jumprelu):
     z = normal(4, 3, seed=1).requires_grad_()

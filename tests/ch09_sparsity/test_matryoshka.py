@@ -36,6 +36,14 @@ def test_the_mean_error_of_all_prefixes(matryoshka, prefixes, shape):
 
 
 @exercise("9.14")
+def test_a_small_error_is_kept(matryoshka):
+    made = random_sae(matryoshka, [2, 5, 9])
+    x, acts = made.b_dec.detach() + 1e-5 * normal(7, 4, seed=2), 1e-5 * normal(7, 9, seed=3).relu()
+    expected, claim = prefix_by_prefix(made, x, acts).detach(), "An error of 1e-10 is wrong."
+    check(made.nested_error, x, acts, expected=expected, claim=claim, tolerance=1e-8, scale=0.0)
+
+
+@exercise("9.14")
 def test_a_latent_learns_from_the_prefixes_that_hold_it(matryoshka):
     made, x = random_sae(matryoshka, [2, 5, 9]), normal(7, 4, seed=2)
     acts = normal(7, 9, seed=3).relu().requires_grad_()

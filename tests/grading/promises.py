@@ -57,12 +57,12 @@ SPARED = {
     "8.11": "weights",  # in place, by its docstring
     "8.12": "weights",  # trains
     "8.19": REPEATS,  # trains for a second; its own graders repeat it
-    "9.2": "nan",  # without dead latents the loss is zero, whatever the residual
     "9.7": "nan tiny",  # where(z > threshold, z, 0) is right
     "9.8": "nan",
     "9.13": "nan tiny",  # NaN does not exceed a threshold, so it does not count
     "9.15": "nan",  # NaN is not active
     "9.17": REPEATS,  # a thousand fits
+    "9.18": "half",  # training in float32 is right
     "11.3": "again",  # another module is another object
     "11.11": "again",
     "11.13": REPEATS,  # adds its activations to a list for later layers

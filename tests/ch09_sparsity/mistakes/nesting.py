@@ -173,6 +173,26 @@ SCRATCH = mistakes(
                 "Dictionary(*(w.detach().T for w in weights))"
             )
         },
+        "active on each token, alone": [
+            {"((x - b_dec) @ W_enc + b_enc)": "(x @ W_enc + b_enc)"},
+            {
+                "((x - b_dec) @ W_enc": "(x @ W_enc",
+                "x.mean(dim=0)]": "x.new_zeros(x.shape[1])]",
+            },
+            {"((x - b_dec) @ W_enc + b_enc)": "((x - b_dec) @ W_enc)"},
+            {".topk(k, dim=1)": ".topk(min(k + 1, d_sae), dim=1)"},
+            {
+                "values, indices =": "pre_acts =",
+                ".topk(k, dim=1)": ".relu()",
+                "torch.zeros(len(x), d_sae).to(x).scatter(1, indices, values.relu())": (
+                    "pre_acts * (pre_acts >= pre_acts.flatten().topk(k * len(x)).values[-1])"
+                ),
+            },
+        ],
+        "does not follow the gradient": [
+            {".sum(dim=1).mean()": ".sum(dim=1).mean() + 0.001 * acts.sum(dim=1).mean()"},
+            {"acts @ W_dec - b_dec)": "acts @ W_dec - b_dec.detach())"},
+        ],
     },
 )
 RIGHT = [
@@ -235,12 +255,16 @@ RIGHT = [
         "9.18",
         "fit_topk_sae",
         {
+            "from zero, by AdamW": {
+                "x.mean(dim=0)]": "x.new_zeros(x.shape[1])]",
+                "torch.optim.Adam(": "torch.optim.AdamW(",
+            },
             "with free rows": {
                 "loss = (x - acts @ W_dec - b_dec).square().sum(dim=1).mean()": (
                     "loss = (x - acts @ (W_dec / W_dec.norm(dim=1, keepdim=True)) - b_dec)"
                     ".square().sum(dim=1).mean()"
                 )
-            }
+            },
         },
     ),
 ]
