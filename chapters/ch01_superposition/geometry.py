@@ -38,7 +38,7 @@ def dimensions_per_feature(W: Weights) -> Float[Tensor, " inst"]:
 def unit_directions(W: Weights) -> Weights:
     """Normalise each feature's direction; zeros for a feature that is absent.
 
-    Raises: ValueError for a weight that is NaN or infinite, which would count as absent.
+    Raises: ValueError for a weight that is NaN or infinite: its feature would count as absent.
     """
     check_finite(W, "weights")
     norm = W.norm(dim=1, keepdim=True)

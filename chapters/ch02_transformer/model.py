@@ -80,7 +80,7 @@ class SequentialBlock(MLPBlock):
         self.hook_resid_mid = HookPoint()  # [batch, pos, d_model]
 
     def forward(self, resid: Resid, past: AbstractLayerCache | None = None) -> Resid:
-        """Add the attention output to the residual stream, then the MLP's output for the sum."""
+        """Add the attention output to the residual stream, then the output of the MLP, which reads the sum."""
         # exercise 2.13
         raise NotImplementedError("exercise 2.13")
 
@@ -171,7 +171,7 @@ class HookedTransformer(HookedModule):
     ) -> Float[Tensor, "batch pos d_out"]:
         """Compute the logits of the next token at every position.
 
-        past: keys and values of the tokens before these, which are appended to it. stop_at_layer:
+        past: keys and values of earlier tokens; those of `tokens` are appended to it. stop_at_layer:
         return the residual stream before this block instead, and compute nothing beyond it.
         """
         # exercise 2.14
