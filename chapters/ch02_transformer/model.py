@@ -80,7 +80,7 @@ class SequentialBlock(MLPBlock):
         self.hook_resid_mid = HookPoint()  # [batch, pos, d_model]
 
     def forward(self, resid: Resid, past: AbstractLayerCache | None = None) -> Resid:
-        """Add the attention output to the residual stream, then the output of the MLP, which reads the sum."""
+        """Add the attention output, then what the MLP makes of the sum, to the residual stream."""
         # exercise 2.13
         raise NotImplementedError("exercise 2.13")
 
@@ -171,8 +171,8 @@ class HookedTransformer(HookedModule):
     ) -> Float[Tensor, "batch pos d_out"]:
         """Compute the logits of the next token at every position.
 
-        past: keys and values of earlier tokens; those of `tokens` are appended to it. stop_at_layer:
-        return the residual stream before this block instead, and compute nothing beyond it.
+        past: keys and values of earlier tokens; those of `tokens` are appended to it.
+        stop_at_layer: return the residual stream before this block instead, and stop there.
         """
         # exercise 2.14
         raise NotImplementedError("exercise 2.14")
