@@ -13,12 +13,16 @@ STEPS, L1 = 800, 0.4
 
 
 def planted_data(seed, rows=3000):
-    """Sums of few directions with random strengths, plus a longer constant."""
+    """Sums of few directions with random strengths, plus a longer constant.
+
+    Of the first 3,000 rows those without any direction come first.
+    """
     directions = normal(N_FEATURES, D_IN, seed=seed)
     directions /= directions.norm(dim=1, keepdim=True)
     generator = torch.Generator().manual_seed(seed + 1)
     on = torch.rand(rows, N_FEATURES, generator=generator) < 0.08
     strengths = on * (0.5 + torch.rand(rows, N_FEATURES, generator=generator))
+    strengths[:3000] = strengths[strengths[:3000].sum(dim=1).argsort()]
     offset = normal(D_IN, seed=seed + 2)
     x = strengths.double() @ directions + 3 * offset / offset.norm()
     return x.float(), directions.float()
@@ -81,6 +85,33 @@ def test_small_activations_are_shrunken_by_half_the_penalty(learn):
         f"One feature of strength 1, on a tenth of the time, with a penalty of {L1}: x_hat must "
         f"move by .8 or so, as 1 - .4 / 2, got {gap:.3f}."
     )
+
+
+@exercise("8.19")
+def test_the_first_step_follows_the_gradient_of_the_loss(learn):
+    x = planted_data(300)[0]
+    begun, stepped = learn(x, 0), learn(x, 1)
+    leaves = type(begun)(*(weight.detach().clone().requires_grad_() for weight in begun))
+    acts = encode(x, leaves)
+    error = (x - acts @ leaves.W_dec - leaves.b_dec).square().sum(1)
+    (error + L1 * acts.sum(1)).mean().backward()
+    for name in ("W_enc", "b_enc", "b_dec"):
+        move, grad = getattr(begun, name) - getattr(stepped, name), getattr(leaves, name).grad
+        similarity = float((move * grad).sum() / (move.norm() * grad.norm()))
+        assert similarity > 0.5, (
+            f"The first step of {name} does not follow the gradient of the loss (cosine "
+            f"{similarity:.2f})."
+        )
+        most = move.abs().max().item()
+        assert 0.002 < most < 0.0035, f"Adam's first step is .003 long, got {most:.4f} for {name}."
+
+
+@exercise("8.19")
+def test_one_latent_and_one_input_keep_their_axes(dictionary_learning):
+    x = normal(9, 1, seed=1).float()
+    learned = dictionary_learning.learn_dictionary(x, 1, L1, 1, seed=0)
+    sizes = [list(weight.shape) for weight in learned]
+    assert sizes == [[1, 1], [1], [1, 1], [1]], f"With d_in = d_sae = 1 the shapes are {sizes}."
 
 
 @exercise("8.19")

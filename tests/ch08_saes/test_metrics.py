@@ -213,6 +213,19 @@ def test_matching_has_the_largest_sum_of_cosines(metrics, sizes, threshold):
 
 
 @exercise("8.9")
+@pytest.mark.parametrize("value", [-0.5, 1e-9, 0.9 + 2e-8])
+def test_cosines_keep_sign_and_digits(metrics, value):
+    """The first of two latents has a cosine that is lower by 1e-8."""
+    near = float64([value - 1e-8, value])
+    W_dec, features = torch.stack([near, (1 - near**2).sqrt()], dim=1), float64([[1.0, 0.0]])
+    claim, digits = f"The best cosine is {value:.9g}.", {"tolerance": 1e-9, "scale": 0.0}
+    check(metrics.mean_max_cosine, W_dec, features, expected=value, claim=claim, **digits)
+    latent, cosines, recall, _ = metrics.recover_features(W_dec, features)
+    actual, expected = [latent.tolist(), cosines, recall], [[1], near[1:], float(value > 0.9)]
+    assert_close(actual, expected, claim, **digits)
+
+
+@exercise("8.9")
 def test_one_latent_serves_one_feature_only(metrics):
     """Two features that are nearly the same, and one latent near both."""
     features = torch.tensor([[1.0, 0, 0], [1.0, 0.1, 0]], dtype=torch.float64)

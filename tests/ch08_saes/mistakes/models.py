@@ -152,11 +152,13 @@ LEARN = mistakes(
                 "(batch - b_dec) @ W_enc": "batch @ W_enc",
                 "for _ in range(steps)": "for _ in range(steps // 50)",
             },
-            {"lr=3e-3": "lr=3e-6"},
+            {"torch.randint(len(x), (256,), generator=generator)": "torch.arange(256) % len(x)"},
         ],
         "global random state": {
             "torch.randint(len(x), (256,), generator=generator)": "torch.randint(len(x), (256,))"
         },
+        "does not follow the gradient": {"+ b_enc).relu()": "+ 0 * b_enc).relu()"},
+        "is .003 long": [{"lr=3e-3": "lr=1e-2"}, {"lr=3e-3": "lr=3e-6"}],
         "must give another dictionary": {".manual_seed(seed)": ".manual_seed(0)"},
         "without gradients": {"(weight.detach() for weight in weights)": "weights"},
     },
