@@ -63,12 +63,14 @@ def fit_affine(
     ridge: added to the squared singular values of the centered inputs, as a share of their mean, so
     that directions with little variance are not fitted to noise. The offset is not penalized.
 
-    Raises: ValueError for fewer than two rows, or a negative ridge.
+    Raises: ValueError for fewer than two rows, a negative ridge, or numbers that are not finite.
     """
     if len(x) < 2 or ridge < 0:
         raise ValueError(
             f"expected at least two rows and ridge >= 0, got {len(x)} rows and {ridge}"
         )
+    if not (x.isfinite().all() and y.isfinite().all()):
+        raise ValueError("expected finite inputs and outputs, got NaN or infinity")
     wide_x, wide_y = x.double(), y.double()
     # exercise 11.5
     raise NotImplementedError("exercise 11.5")

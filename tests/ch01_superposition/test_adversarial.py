@@ -56,6 +56,14 @@ def test_no_perturbation_is_longer_than_the_radius(adversarial, toy_model):
 
 
 @exercise("1.15")
+def test_tiny_attacks_on_absent_features_of_two_models(adversarial, toy_model):
+    for model, task in (attacked(toy_model, seed, has_relus=False) for seed in (5, 7)):
+        actual = adversarial.attack(model, task.x, task.importance, 1e-7, 3)
+        expected, claim = attack(task, 3, 1e-7), "The inputs at radius 1e-7 differ."
+        assert_close(actual, expected, claim, tolerance=1e-6, scale=1e-7)
+
+
+@exercise("1.15")
 def test_attack_finds_the_worst_point_of_a_circle(adversarial, toy_model):
     model = randomise(toy_model.LinearToy(toy_model.ToyConfig(INST, 2, 2)), seed=5)
     x, importance = normal(INST, BATCH, 2, seed=6), normal(INST, 2, seed=7).exp()

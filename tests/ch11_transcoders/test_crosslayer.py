@@ -43,7 +43,7 @@ def test_pre_activations_on_odd_inputs(crosslayer):
 
 
 @exercise("11.9")
-@pytest.mark.parametrize("shape", [(5,), (2, 3), ()])
+@pytest.mark.parametrize("shape", [(5,), (2, 3), (), (1,)])
 def test_each_target_adds_its_sources(crosslayer, shape):
     made = random_clt(crosslayer.TopKCLT, 3, 4, 6, 2)
     acts = [normal(*shape, 6, seed=seed).relu() for seed in range(3)]
@@ -152,9 +152,20 @@ def test_the_penalty_has_gradients_for_the_decoders(crosslayer):
 
 
 @exercise("11.10")
+def test_all_parts_of_the_loss_have_gradients(crosslayer):
+    made = random_clt(crosslayer.JumpReLUCLT, 2, 3, 4, 0.5)
+    x, y, leaves = normal(5, 2, 3, seed=1), normal(5, 2, 3, seed=2), {"b_dec": made.b_dec}
+    leaves["W_dec[1]"] = made.W_dec[1]
+    wrong = wrong_gradients(lambda: torch.stack([*made.loss_parts(y, made(0.1 * x))]), leaves)
+    assert not wrong, f"The gradients of {', '.join(wrong)} are wrong: is something detached?"
+
+
+@exercise("11.10")
 def test_the_first_step_is_finite(crosslayer):
     """A new CLT's decoders are zero, where a square root has no gradient."""
     made, acts = crosslayer.JumpReLUCLT(2, 3, 4, 0.5), normal(5, 2, 4, seed=3).relu().float()
+    claim = "The decoders are zero, so their lengths are."
+    assert_close(made.decoder_norms(), torch.zeros(2, 4), claim)
     made.penalty(acts).backward()
     finite = all(weight.grad is None or weight.grad.isfinite().all() for weight in made.W_dec)
     assert finite, (
@@ -172,7 +183,9 @@ def random_transcoder(transcoder, layer, d_model=4, d_sae=6, k=2):
 @exercise("11.11")
 @pytest.mark.parametrize("n_layers", [1, 3])
 def test_a_clt_computes_what_transcoders_compute(crosslayer, transcoder, n_layers):
+    others = [random_transcoder(transcoder, layer + 5) for layer in range(n_layers)]
     own = [random_transcoder(transcoder, layer) for layer in range(n_layers)]
+    crosslayer.as_crosslayer(others, 2)  # a copy of the first call would be wrong
     clt, x = crosslayer.as_crosslayer(own, 2), normal(7, n_layers, 4, seed=9)
     made = clt(x)
     for layer, one in enumerate(own):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.assertions import normal
+from tests.grading.assertions import assert_close, normal
 
 LAYERS, D_MODEL, N_FEATURES, K = 3, 16, 24, 2
 
@@ -67,6 +67,38 @@ def test_later_outputs_need_earlier_latents(from_scratch):
     own = fitted._replace(W_dec=fitted.W_dec * torch.eye(LAYERS)[:, :, None, None])
     errors = [(predict(f, x)[:, -1] - y[:, -1]).square().sum().item() for f in (fitted, own)]
     assert errors[1] > 2 * errors[0], "Decoders across layers explain nothing: are they trained?"
+
+
+def active(fitted, x):
+    """Which latents of each layer are active on some token."""
+    pre_acts = torch.einsum("bld,lds->bls", x, fitted.W_enc) + fitted.b_enc
+    chosen = torch.zeros_like(pre_acts).scatter(2, pre_acts.topk(K, dim=2).indices, 1.0)
+    return (chosen * pre_acts.relu() > 0).any(dim=0)
+
+
+@exercise("11.15")
+@pytest.mark.parametrize("seed", [1, 5])
+def test_a_step_moves_the_decoders_of_active_latents(from_scratch, seed):
+    """Of 40 latents per layer at most 6 are active on three tokens."""
+    drawn = [normal(3, LAYERS, D_MODEL, seed=seed + i).float() for i in range(4)]
+    first, second = (from_scratch.MLPBatch(*drawn[i : i + 2]) for i in (0, 2))
+    start = from_scratch.fit_clt([first], 40, K, lr=1e-9)
+    one, two = (from_scratch.fit_clt(some, 40, K, lr=0.5) for some in ([first], [first, second]))
+    claim = "A step moves the decoders of the k latents that are active on each token, alone."
+    expected = active(start, first.x)
+    for before, after in ((start, one), (one, two)):
+        moved = (after.W_dec - before.W_dec).abs().amax(dim=(1, 3)) > 0.05
+        assert_close(moved, expected, claim)
+        expected = expected | active(one, second.x)  # Adam moves those of the first step on
+    assert two.b_enc.any(), "The encoder's bias is not trained."
+
+
+@exercise("11.15")
+def test_one_layer_one_input_and_one_latent_keep_their_axes(from_scratch):
+    batch = from_scratch.MLPBatch(*(normal(4, 1, 1, seed=seed).float() for seed in (1, 2)))
+    sizes = [list(weight.shape) for weight in from_scratch.fit_clt([batch], 1, 1)]
+    expected = [[1, 1, 1], [1, 1], [1, 1, 1, 1], [1, 1]]
+    assert sizes == expected, f"With one of each the shapes are {sizes}."
 
 
 @exercise("11.15")

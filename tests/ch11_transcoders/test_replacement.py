@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.assertions import assert_close, normal
+from tests.grading.assertions import assert_close, normal, wrong_gradients
 from tests.grading.odd_inputs import check_odd
 
 TOKENS = torch.tensor([[3, 1, 4, 1, 5, 9], [2, 6, 5, 3, 5, 8]])
@@ -102,6 +102,20 @@ def test_a_run_that_stops_early_leaves_nothing_behind(replacement, small, clt):
     assert_close(actual, run_by_hand(made, own, TOKENS), claim)
 
 
+@exercise("11.13")
+def test_a_layer_keeps_gradients_small_numbers_and_nan(replacement, clt):
+    own, x = clt(), normal(2, 3, 12, seed=5)
+    layer = replacement.CrossLayerMLP(own, 0, [])
+    leaves = {"W_enc": own.W_enc, "W_dec": own.W_dec[0], "b_dec": own.b_dec}
+    wrong = wrong_gradients(lambda: layer(x), leaves)
+    assert not wrong, f"The gradients of {', '.join(wrong)} are wrong: is something detached?"
+    own.b_enc.data *= 0
+    own.b_dec.data *= 0
+    expected, claim = layer(x).detach(), "Without biases y_hat is proportional to x."
+    assert_close(layer(2.0**-30 * x).detach() * 2.0**30, expected, claim)
+    assert layer(x * torch.nan).isnan().all(), "NaN in the input must reach the output."
+
+
 @exercise("11.14")
 def test_agreement_on_odd_inputs(replacement):
     def agreement(replaced, original):
@@ -127,17 +141,26 @@ def test_agreement_on_odd_inputs(replacement):
 
 @exercise("11.14")
 def test_divergence_is_from_the_original(replacement):
-    original, replaced = torch.tensor([[[4.0, 0.0, 0.0]]]), torch.tensor([[[0.0, 0.0, 1.0]]])
-    p, q = original.softmax(-1), replaced.softmax(-1)
-    expected = (p * (p / q).log()).sum().item()
-    claim = "KL must be that of the replacement from the original, KL(original || replaced)."
-    assert_close(replacement.agreement(replaced, original).kl, expected, claim, tolerance=1e-5)
+    original = torch.tensor([[[4.0, 0.0, 0.0]]]).double()
+    for edit in ([-4.0, 0.0, 1.0], [0.0, 0.0, 1e-3]):
+        replaced = original + torch.tensor(edit)
+        p, q = original.softmax(-1), replaced.softmax(-1)
+        expected = (p * (p / q).log()).sum().item()
+        claim = "KL must be that of the replacement from the original, KL(original || replaced)."
+        actual = replacement.agreement(replaced, original).kl
+        assert_close(actual, expected, claim, tolerance=1e-5, scale=0.0)
 
 
 @exercise("11.14")
-def test_errors_grow_from_layer_to_layer(replacement, small, clt):
-    made, own = small(), clt()
-    names = [f"blocks.{layer}.hook_resid_post" for layer in range(3)]
+@pytest.mark.parametrize("n_layers, size", [(3, 1.0), (1, 1.0), (3, 1e-5)])
+def test_errors_grow_from_layer_to_layer(replacement, small, clt, n_layers, size):
+    """size: of what the replacement writes, where the model's own MLPs write nothing."""
+    made, own = small(n_layers=n_layers), clt(n_layers)
+    for weight in [one for block in made.blocks for one in block.mlp.parameters()] * (size < 1):
+        weight.data *= 0
+    for weight in [*own.W_dec, own.b_dec]:
+        weight.data *= size
+    names = [f"blocks.{layer}.hook_resid_post" for layer in range(n_layers)]
     _, original = made.run_with_cache(TOKENS, names=names)
     with replacement.replace_mlps(made, own):
         _, replaced = made.run_with_cache(TOKENS, names=names)
@@ -149,7 +172,7 @@ def test_errors_grow_from_layer_to_layer(replacement, small, clt):
         expected.append(sum(rows) / sum(spread))
     actual = replacement.error_by_layer(made, own, TOKENS)
     claim = "The error is not the share of the residual stream's variance."
-    assert_close(actual, torch.tensor(expected), claim, tolerance=1e-6)
+    assert_close(actual, torch.tensor(expected), claim, tolerance=1e-6, scale=size**2)
 
 
 @exercise("11.14")

@@ -151,6 +151,9 @@ def test_an_mlp_with_relu_is_its_own_transcoder(transcoder, layers, config):
     assert mlp.W_out.any(), (
         "The transcoder shares its memory with the MLP: training would change it."
     )
+    mlp.W_in.data += 1
+    claim = "The transcoder of an MLP whose weights were changed is wrong."
+    assert_close(transcoder.exact_transcoder(mlp)(x).y_hat, mlp(x), claim)
 
 
 @exercise("11.4")
@@ -181,8 +184,9 @@ def test_the_prediction_has_one_bias(skip):
 @pytest.mark.parametrize("rows, d_in", [(40, 3), (2, 1), (400, 9)])
 def test_an_affine_map_is_found(skip, rows, d_in):
     x, W, b = normal(rows, d_in, seed=1) + 5, normal(d_in, 4, seed=2), normal(4, seed=3)
-    found = check_pair(skip.fit_affine, x, x @ W + b)
-    assert_close(list(found), [W, b], "An exact affine map is not found.", tolerance=1e-6)
+    for y, expected in ((x @ W + b, [W, b]), (b - x @ W, [-W, b])):
+        found = check_pair(skip.fit_affine, x, y)
+        assert_close(list(found), expected, "An exact affine map is not found.", tolerance=1e-6)
 
 
 def check_pair(function, x, y, **settings):
@@ -263,6 +267,8 @@ def test_wrong_sizes_and_settings_raise(transcoder, skip, layers, config):
         transcoder.TopKTranscoder(0, 4, 5, 2)
     with pytest.raises(ValueError, match="two rows"):
         skip.fit_affine(torch.zeros(1, 2), torch.zeros(1, 2))
+    with pytest.raises(ValueError, match="finite inputs and outputs"):
+        skip.fit_affine(torch.zeros(2, 2), torch.tensor([[0.0], [torch.nan]]))
     gelu = layers.MLP(config.TransformerConfig(1, 5, 1, 5, 9, 4, 3))
     with pytest.raises(ValueError, match="activation relu"):
         transcoder.exact_transcoder(gelu)

@@ -34,7 +34,7 @@ def transcoders(transcoder):
     def transcoders(n_layers, d_model=12, d_sae=9):
         made = {}
         for layer in range(n_layers):
-            made[layer] = transcoder.TopKTranscoder(d_model, d_model, d_sae, 4).double()
+            made[layer] = transcoder.TopKTranscoder(d_model, d_model, d_sae, min(4, d_sae)).double()
             for seed, weight in enumerate(made[layer].parameters()):
                 weight.data = normal(*weight.shape, seed=100 * layer + seed)
         return made
@@ -146,9 +146,9 @@ def expected_sources(made, own, tokens, layer, pos):
 
 
 @exercise("11.8")
-@pytest.mark.parametrize("family", ["GPT2", "LLAMA"])
-def test_each_source_has_its_own_share(attribution, small, transcoders, family):
-    made, own, tokens = small(family), transcoders(3), torch.tensor([[3, 1, 4, 1, 5]])
+@pytest.mark.parametrize("family, d_sae", [("GPT2", 9), ("LLAMA", 9), ("LLAMA", 1)])
+def test_each_source_has_its_own_share(attribution, small, transcoders, family, d_sae):
+    made, own, tokens = small(family), transcoders(3, 12, d_sae), torch.tensor([[3, 1, 4, 1, 5]])
     for weight in made.blocks[2].mlp.parameters():
         weight.data = weight.data + 3  # of the layer itself: nothing that it writes is read
     actual = attribution.split_pre_activations(made, tokens, own, 2, 3)

@@ -9,7 +9,8 @@ EQUIVALENTS: list[tuple[str, str, str]] = [
         "0.4 0.8 0.9 0.11 0.12 1.1 1.2 1.3 1.4 1.5 1.6 1.7 1.8 1.10 1.11 1.12 1.13 1.14 2.9 2.15 "
         "2.16 2.17 2.18 2.19 3.6 3.7 3.12 3.13 4.1 4.2 4.3 5.3 5.4 5.9 5.11/run_with_restored "
         "7.1 7.2 7.3 7.4 7.5 7.6 7.11 8.2 8.4 8.6 8.7/fraction_unexplained 8.10 8.11 8.13 "
-        "8.15/Moments.scale 9.1 9.2 9.3 9.4/ActiveEntries.by_latent 9.6 9.7 9.8 9.9 9.13 9.14 9.15",
+        "8.15/Moments.scale 9.1 9.2 9.3 9.4/ActiveEntries.by_latent 9.6 9.7 9.8 9.9 9.13 9.14 9.15 "
+        "11.2 11.10 11.12 11.14",
         "No result is negative: a share, a loss, a norm, an index, a token, a threshold, or what a "
         "ReLU lets through.",
     ),
@@ -17,7 +18,8 @@ EQUIVALENTS: list[tuple[str, str, str]] = [
         "detach",
         "0.4 0.5 0.6 0.7 0.13 0.14 1.6 1.7 1.8 1.10 1.11 1.13 1.16 2.17 2.18 3.4 3.7 3.8 3.11 3.12 "
         "3.1/head_results 3.2 3.14 4.1 4.2 4.3 4.4 4.5 4.7 4.8 5.2 5.3 5.5 5.10 5.11/total_effect "
-        "5.11/indirect_effect 5.12 7.4 7.5 7.7 7.8 7.10 8.6 8.7 8.8 8.9 8.15 8.18 9.15",
+        "5.11/indirect_effect 5.12 7.4 7.5 7.7 7.8 7.10 8.6 8.7 8.8 8.9 8.15 8.18 9.15 "
+        "11.5 11.7",
         "A measure, a gradient, an edit of weights or of activations: no gradient through it is "
         "promised.",
     ),
@@ -31,7 +33,7 @@ EQUIVALENTS: list[tuple[str, str, str]] = [
     ("detach", "3.13", "It takes scores of ov_circuit and qk_circuit, which leave no graph."),
     ("squeeze", "5.9", "The given lines refuse fewer than two examples."),
     ("detach", "4.10", "The site is set to zero: there is no gradient left to cut off there."),
-    ("detach", "1.5 8.19 9.18", "The result is detached by the docstring."),
+    ("detach", "1.5 8.19 9.18 11.15", "The result is detached by the docstring."),
     (
         "detach",
         "9.4/ActiveEntries.sum_per_latent 9.5 9.11 9.12",
@@ -41,7 +43,7 @@ EQUIVALENTS: list[tuple[str, str, str]] = [
     (
         "nan_to_num",
         "0.8 0.10 0.11 0.13 0.14 1.1 1.2 1.7 1.8 3.8 5.2 5.3 5.5 5.11/run_with_restored 5.12 7.5 "
-        "9.16 9.17",
+        "9.16 9.17 11.5",
         "The given lines, or the given functions that the answer calls, refuse NaN.",
     ),
     (
@@ -80,10 +82,10 @@ EQUIVALENTS: list[tuple[str, str, str]] = [
     ("in-place", "8.10", "The given lines make a copy of the losses."),
     ("nan_to_num", "1.13", "A neuron without a finite sum of weights represents 0 features."),
     ("float", "7.5", "Float32 holds 0 and 1."),
-    ("float", "8.19 9.18", "Training in float32 is right."),
+    ("float", "8.19 9.18 11.15", "Training in float32 is right."),
     (
         "small to zero",
-        "8.19 9.18",
+        "8.19 9.18 11.15",
         "Of trained weights one below 1e-6 is as good as 0.",
     ),
     ("0 is None", "2.17", "SampleConfig refuses a top_k of 0."),

@@ -18,6 +18,17 @@ SCRATCH = mistakes(
                 "torch.randn(layers, d_model, d_sae)"
             )
         },
+        "active on each token, alone": [
+            {".topk(k, dim=2)": ".topk(min(k + 1, d_sae), dim=2)"},
+            {
+                "values, indices = pre_acts.topk(k, dim=2)": "positive = pre_acts.relu()",
+                "torch.zeros_like(pre_acts).scatter(2, indices, values.relu())": (
+                    "positive * (positive >= positive.flatten().topk(k * x[..., 0].numel())"
+                    ".values[-1])"
+                ),
+            },
+        ],
+        "bias is not trained": {" + b_enc": " + 0 * b_enc"},
         "": [
             {"optimizer.zero_grad()": "pass"},
             {"acts, W_dec * causal": "acts.detach() * 0, W_dec * causal"},
