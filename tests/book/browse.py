@@ -52,14 +52,14 @@ def visit(page: Page, address: str) -> dict[str, Any]:
     """Load a page once; return what it shows at each width, and what clicks change."""
     errors: list[str] = []
     requests: list[str] = []
-    listeners: dict[str, Callable[[Any], None]] = {
+    handlers: dict[str, Callable[[Any], None]] = {
         "console": lambda m: errors.append(m.text) if m.type == "error" else None,
         "pageerror": lambda error: errors.append(str(error)),
         "request": lambda request: requests.append(request.url),
         "requestfailed": lambda request: errors.extend(lost(request)),
     }
-    for event, listener in listeners.items():
-        page.on(event, listener)  # type: ignore[call-overload]
+    for event, handler in handlers.items():
+        page.on(event, handler)  # type: ignore[call-overload]
     page.goto(address, wait_until="load")
     page.evaluate(
         "Promise.all([document.fonts.ready, ...[...document.images]"
@@ -72,8 +72,8 @@ def visit(page: Page, address: str) -> dict[str, Any]:
         looks[look] = page.evaluate(LOOK)
     page.set_viewport_size({"width": WIDTHS["desktop"], "height": 900})
     clicks = click_through(page)
-    for event, listener in listeners.items():
-        page.remove_listener(event, listener)
+    for event, handler in handlers.items():
+        page.remove_listener(event, handler)
     home = address.split("/", 3)[:3]
     away = [r for r in requests if r.split("/", 3)[:3] != home and not r.startswith("data:")]
     seen = {"errors": errors, "outside": away, "requests": len(requests)}
