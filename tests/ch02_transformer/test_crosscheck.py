@@ -167,13 +167,10 @@ def test_a_checkpoint_saved_in_shards_is_the_same_model(case, loading, tmp_path,
     assert torch.equal(whole(tokens), shards(tokens))
 
 
-@pytest.mark.parametrize("kind", ["llama3", "linear", "dynamic", "yarn"])
+@pytest.mark.parametrize("kind", ["linear", "dynamic", "yarn"])
 def test_scaled_rotary_positions_of_the_library_are_refused(kind, loading, tmp_path):
     hf = pytest.importorskip("transformers")
     rope = {"rope_type": kind, "rope_theta": 1e4, "factor": 4.0}
-    if kind == "llama3":
-        rope |= {"low_freq_factor": 1.0, "high_freq_factor": 4.0}
-        rope |= {"original_max_position_embeddings": 16}
     theirs = hf.LlamaForCausalLM(hf.LlamaConfig(**LLAMA, rope_parameters=rope))
     theirs.save_pretrained(tmp_path)
     with pytest.raises(ValueError, match=f"got rope_type = '{kind}', which is not"):

@@ -112,7 +112,7 @@ def test_the_error_for_an_architecture_lists_the_known_ones(load, llama_folder, 
 @pytest.mark.parametrize(
     "setting",
     [
-        {"rope_scaling": {"rope_type": "llama3", "factor": 8.0}},
+        {"rope_scaling": {"rope_type": "longrope", "factor": 8.0}},
         {"rope_scaling": {"type": "linear", "factor": 2.0}},
         {"rope_parameters": {"rope_type": "yarn", "rope_theta": 500.0}},
         {"rope_parameters": {"rope_type": "default"}, "rope_scaling": {"type": "dynamic"}},
@@ -123,8 +123,20 @@ def test_the_error_for_an_architecture_lists_the_known_ones(load, llama_folder, 
 )
 def test_settings_that_change_the_arithmetic_are_refused(load, llama_folder, setting):
     changed(llama_folder, **setting)
-    kinds = re.findall("llama3|linear|yarn|dynamic|attention_bias|mlp_bias|tanh", str(setting))
+    kinds = re.findall("longrope|linear|yarn|dynamic|attention_bias|mlp_bias|tanh", str(setting))
     refused(load, llama_folder, *kinds)
+
+
+@pytest.mark.parametrize("value", [None, "8", 0])
+@pytest.mark.parametrize("name", ["factor", "low_freq_factor", "original_max_position_embeddings"])
+def test_a_field_of_the_stretch_is_named(load, llama_folder, name, value):
+    stretch = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1, "high_freq_factor": 4}
+    stretch["original_max_position_embeddings"] = 8192
+    changed(llama_folder, rope_scaling={**stretch, name: value})
+    refused(load, llama_folder, name)
+    del stretch[name]
+    changed(llama_folder, rope_scaling=stretch)
+    refused(load, llama_folder, f"lacks the setting '{name}'")
 
 
 @pytest.mark.parametrize("place", ["rope_theta", "rope_parameters", "rope_scaling"])

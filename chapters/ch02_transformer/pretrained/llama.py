@@ -4,7 +4,6 @@ Its linear layers are stored as [out, in], the transpose of ours (`x @ W`), and 
 concatenated along the projected axis.
 """
 
-import reprlib
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -13,21 +12,20 @@ from einops import rearrange
 from torch import Tensor
 
 from ..config import TransformerConfig
-from ..layers import TiedUnembed
+from ..layers import TiedUnembed, Unembed
 from ..model import LLAMA, Parts
 from .checkpoint_files import Weights
 from .config_json import (
     ACTIVATION_NAMES,
     MOST_LAYERS,
-    REQUIRED,
     flag,
     integer,
     number,
     one_of,
     optional_integer,
     require_settings,
-    take,
 )
+from .rope import Rope, read_rope
 
 IGNORED_TENSORS: tuple[str, ...] = (".rotary_emb.inv_freq",)  # computed from rope_theta
 OPTIONAL_PARAMS: tuple[str, ...] = ("b_",)
@@ -39,6 +37,16 @@ def config(settings: dict[str, Any]) -> TransformerConfig:
     Raises: ValueError for a setting of a wrong type or size, or one that is not implemented here.
     """
     require_settings(settings, "llama", attention_bias=False, mlp_bias=False, pretraining_tp=1)
+    return sizes(settings, read_rope(settings, stretchable=True))
+
+
+def sizes(
+    settings: dict[str, Any], rope: Rope, eps: str = "rms_norm_eps", activation: str = "hidden_act"
+) -> TransformerConfig:
+    """Read the sizes from the config.json of a family that uses Llama's names.
+
+    eps and activation: their names of these two settings.
+    """
     d_model, n_heads = integer(settings, "hidden_size"), integer(settings, "num_attention_heads")
     d_head = optional_integer(settings, "head_dim")
     if d_head is None and d_model % n_heads:
@@ -46,49 +54,30 @@ def config(settings: dict[str, Any]) -> TransformerConfig:
             f"expected hidden_size in config.json to be a multiple of num_attention_heads="
             f"{n_heads}, or a head_dim, got {d_model}"
         )
+    d_head = d_head or d_model // n_heads
     return TransformerConfig(
         n_layers=integer(settings, "num_hidden_layers", low=0, high=MOST_LAYERS),
         d_model=d_model,
         n_heads=n_heads,
-        d_head=d_head or d_model // n_heads,
+        d_head=d_head,
         d_mlp=integer(settings, "intermediate_size"),
         d_vocab=integer(settings, "vocab_size"),
         n_ctx=integer(settings, "max_position_embeddings"),
         n_kv_heads=optional_integer(settings, "num_key_value_heads") or n_heads,
-        activation=one_of(settings, "hidden_act", ACTIVATION_NAMES, "silu"),
-        eps=number(settings, "rms_norm_eps", 0.0, 1.0, default=1e-6),
-        rotary_base=rotary_base(settings),
+        activation=one_of(settings, activation, ACTIVATION_NAMES, "silu"),
+        eps=number(settings, eps, 0.0, 1.0, default=1e-6),
+        rotary_base=rope.base,
+        rotary_dims=rope.dims(d_head),
     )
 
 
-def rotary_base(settings: dict[str, Any]) -> float:
-    """Read the base of the rotary frequencies, under its older or newer name in config.json.
-
-    Raises: ValueError for any scaling of the frequencies to longer texts, or two different bases.
-    """
-    bases = {number(settings, "rope_theta", 0.0, 1e12)} if "rope_theta" in settings else set()
-    for key in ("rope_scaling", "rope_parameters"):  # the older name and the newer
-        rope = take(settings, key, None, "an object or null", lambda value: type(value) is dict)
-        if rope is None:
-            continue
-        kinds = {"rope_type": "default", "type": "default", "partial_rotary_factor": 1.0}
-        for name in (*kinds, *(rope.keys() - {*kinds, "rope_theta"})):
-            if name in rope and rope[name] != kinds.get(name, REQUIRED):
-                raise ValueError(
-                    f"expected {key} of type 'default' in config.json, got {name} = "
-                    f"{reprlib.repr(rope[name])}, which is not supported"
-                )
-        if "rope_theta" in rope:
-            bases.add(number(rope, "rope_theta", 0.0, 1e12))
-    if len(bases) > 1:
-        raise ValueError(f"expected one rope_theta in config.json, got {sorted(bases)}")
-    return bases.pop() if bases else 10_000.0
-
-
 def parts(settings: dict[str, Any]) -> Parts:
-    """Return Llama's parts, with a tied unembedding if config.json says so."""
+    """Return Llama's parts: the unembedding may be tied, and rotary frequencies stretched."""
     tied = flag(settings, "tie_word_embeddings", default=False)
-    return replace(LLAMA, unembed=TiedUnembed) if tied else LLAMA
+    unembed = TiedUnembed if tied else Unembed
+    return replace(
+        LLAMA, attention=read_rope(settings, stretchable=True).attention(), unembed=unembed
+    )
 
 
 def translate(weights: Weights, config: TransformerConfig) -> Iterator[tuple[str, Tensor]]:

@@ -14,7 +14,20 @@ from tokenizers import Tokenizer
 
 from ..config import TransformerConfig
 from ..model import HookedTransformer, Parts
-from . import gpt2, llama, native
+from . import (
+    gemma,
+    gpt2,
+    gpt_neo,
+    gpt_neox,
+    llama,
+    mistral,
+    native,
+    opt,
+    phi,
+    qwen2,
+    qwen3,
+    stablelm,
+)
 from .checkpoint_files import Weights
 from .config_json import read_json
 from .fill import Adapter, check_sizes, fill
@@ -23,6 +36,15 @@ from .model_folders import find_folder
 ADAPTERS: dict[str, Adapter] = {
     "GPT2LMHeadModel": gpt2,
     "LlamaForCausalLM": llama,
+    "GemmaForCausalLM": gemma,
+    "GPTNeoForCausalLM": gpt_neo,
+    "GPTNeoXForCausalLM": gpt_neox,
+    "MistralForCausalLM": mistral,
+    "OPTForCausalLM": opt,
+    "PhiForCausalLM": phi,
+    "Qwen2ForCausalLM": qwen2,
+    "Qwen3ForCausalLM": qwen3,
+    "StableLmForCausalLM": stablelm,
     "HookedTransformer": native,
 }
 

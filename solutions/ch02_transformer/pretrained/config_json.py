@@ -7,9 +7,9 @@ setting to a value, so that a wrong one is refused by its name before anything i
 import json
 import math
 import reprlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 MAX_BYTES = 64_000_000
 LARGEST = 2**31 - 1
@@ -49,6 +49,7 @@ NOT_IMPLEMENTED: dict[str, Any] = {
     "rope_interleaved": False,
     "qk_layernorm": False,
     "use_qk_norm": False,
+    "use_bidirectional_attention": None,
     "alibi": False,
     "is_encoder_decoder": False,
     "add_cross_attention": False,
@@ -153,14 +154,17 @@ def one_of(
 
 
 def require_settings(
-    settings: dict[str, Any], family: Literal["gpt2", "llama"], **expected: Any
+    settings: dict[str, Any], family: str, *, read: Collection[str] = (), **expected: Any
 ) -> None:
     """Raise ValueError unless each setting is missing or has its expected value.
 
     Another value would change the model in a way that is not implemented here; so would those in
-    NOT_IMPLEMENTED, and another model_type than the family's.
+    NOT_IMPLEMENTED, and another model_type than the family's. read: those of NOT_IMPLEMENTED that
+    the family's adapter reads itself.
     """
     for name, value in (NOT_IMPLEMENTED | expected | {"model_type": family}).items():
+        if name in read:
+            continue
         actual = settings.get(name, value)
         if type(actual) is not type(value) or actual != value:
             raise ValueError(
