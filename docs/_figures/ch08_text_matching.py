@@ -1,7 +1,7 @@
 """Draw how similar dictionaries are: across two models (activations) and SAE seeds (rows)."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import torch
@@ -13,7 +13,6 @@ from docs._figures.lib.plotting import publish
 from docs._figures.monosemanticity import dictionaries, matching, units
 from docs._figures.monosemanticity.dictionaries import (
     MAIN,
-    SAE_SEEDS,
     Run,
     alive,
     random_dictionary,
@@ -40,7 +39,11 @@ from solutions.ch08_saes.sae import AbstractSAE
 
 MOVED = 6_000
 """Rows by which the control moves the activations of one model."""
-NEEDED = tuple(Run("A", seed=seed) for seed in SAE_SEEDS) + (Run("B"),)
+SEEDS = (0, 1, 2)
+"""SAE seeds; each pair of them is matched."""
+NEEDED = tuple(Run("A", seed=seed) for seed in SEEDS) + (Run("B"),)
+Similarities = Mapping[str, Sequence[Tensor]]
+"""Kind of unit -> similarity of each unit, for each pair of dictionaries."""
 
 
 def main() -> None:
@@ -49,7 +52,8 @@ def main() -> None:
     saes = trained(NEEDED)
     across_models, across_seeds = universality(saes), stability(saes)
     said = [
-        f"{name} {values.mean():.2f}" for name, values in {**across_models, **across_seeds}.items()
+        f"{name} {torch.cat(list(pairs)).mean():.2f}"
+        for name, pairs in {**across_models, **across_seeds}.items()
     ]
     publish(
         "ch08_text_matching",
@@ -57,27 +61,28 @@ def main() -> None:
         alt="Mean over units. Across models, correlation with the best match; across SAE seeds, "
         f"cosine of matched decoder rows: {'; '.join(said)}.",
         numbers={
-            "models": {name: described(values) for name, values in across_models.items()},
-            "seeds": {name: described(values) for name, values in across_seeds.items()},
+            "models": {name: described(pairs) for name, pairs in across_models.items()},
+            "seeds": {name: described(pairs) for name, pairs in across_seeds.items()},
             "latents": MAIN,
         },
-        seeds=SAE_SEEDS,
+        seeds=SEEDS,
         sources=[__file__, dictionaries.__file__, matching.__file__, units.__file__],
         size=(7.6, 3.9),
     )
 
 
-def described(values: Tensor) -> dict[str, object]:
-    """Summarize similarities."""
+def described(pairs: Sequence[Tensor]) -> dict[str, object]:
+    """Summarize similarities of one or several pairs of dictionaries."""
+    values = torch.cat(list(pairs))
     return {
-        **summary([values]),
+        **summary(pairs),
         "above .7": (values > 0.7).double().mean(),
         "above .9": (values > 0.9).double().mean(),
         "values": values,
     }
 
 
-def universality(saes: Mapping[Run, AbstractSAE]) -> dict[str, Tensor]:
+def universality(saes: Mapping[Run, AbstractSAE]) -> Similarities:
     """Correlate units of A with their best match in B, on the same held-out tokens."""
     windows = held_out_windows(HELD_OUT_WINDOWS)
     rows = {name: rows_of(name, windows) for name in ("A", "B")}
@@ -85,15 +90,16 @@ def universality(saes: Mapping[Run, AbstractSAE]) -> dict[str, Tensor]:
     chosen = first[:, draw_units(first)]
     random = [encoder(random_dictionary(name, 0))(rows[name]) for name in ("A", "B")]
     strong = [strongest_only(rows[name])(rows[name]) for name in ("A", "B")]
+    again = [Run("A", seed=seed) for seed in SEEDS[1:]]
     return {
-        "features": best_correlations(chosen, second),
-        "another SAE seed of A": best_correlations(
-            chosen, encoder(saes[Run("A", seed=1)])(rows["A"])
-        ),
-        "neurons": best_of_some(rows["A"], rows["B"]),
-        "neurons, strongest": best_of_some(*strong),
-        "random dictionaries": best_of_some(*random),
-        "features, moved tokens": best_correlations(chosen, displaced(second, MOVED)),
+        "features": [best_correlations(chosen, second)],
+        "another SAE seed of A": [
+            best_correlations(chosen, encoder(saes[run])(rows["A"])) for run in again
+        ],
+        "neurons": [best_of_some(rows["A"], rows["B"])],
+        "neurons, strongest": [best_of_some(*strong)],
+        "random dictionaries": [best_of_some(*random)],
+        "features, moved tokens": [best_correlations(chosen, displaced(second, MOVED))],
     }
 
 
@@ -102,23 +108,19 @@ def best_of_some(x: X, y: X) -> Tensor:
     return best_correlations(x[:, draw_units(x, n=UNITS)], y)
 
 
-def stability(saes: Mapping[Run, AbstractSAE]) -> dict[str, Tensor]:
+def stability(saes: Mapping[Run, AbstractSAE]) -> Similarities:
     """Match decoder rows of live latents one to one, for each pair of SAE seeds of model A."""
     x = rows_of("A", held_out_windows(HELD_OUT_WINDOWS))
-    used = []
-    for seed in SAE_SEEDS:
-        sae = saes[Run("A", seed=seed)]
-        used.append(sae.W_dec[alive(sae, x)])
+    found = (saes[Run("A", seed=seed)] for seed in SEEDS)
+    used = [sae.W_dec[alive(sae, x)] for sae in found]
     pairs = list(itertools.combinations(used, 2))
     return {
-        "SAE seeds": torch.cat([matched_cosines(one, other) for one, other in pairs]),
-        "shuffled rows": torch.cat(
-            [matched_cosines(one, shuffled_rows(other, 0)) for one, other in pairs]
-        ),
+        "SAE seeds": [matched_cosines(one, other) for one, other in pairs],
+        "shuffled rows": [matched_cosines(one, shuffled_rows(other, 0)) for one, other in pairs],
     }
 
 
-def draw(figure: Figure, models: dict[str, Tensor], seeds: dict[str, Tensor]) -> None:
+def draw(figure: Figure, models: Similarities, seeds: Similarities) -> None:
     """Draw the distributions as curves: share of units above a similarity."""
     left, right = figure.subplots(1, 2, sharey=True)
     curves(left, models)
@@ -127,12 +129,12 @@ def draw(figure: Figure, models: dict[str, Tensor], seeds: dict[str, Tensor]) ->
     right.set(xlabel="cosine of the matched decoder row")
 
 
-def curves(axes: Axes, sets: Mapping[str, Tensor]) -> None:
+def curves(axes: Axes, similarities: Similarities) -> None:
     """Draw, for each set, the share of units whose similarity is larger than x."""
     colours = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
     styles = ("-", "--", ":")
-    for number, (name, values) in enumerate(sets.items()):
-        x = torch.linspace(0, 1, 101)
+    for number, (name, pairs) in enumerate(similarities.items()):
+        values, x = torch.cat(list(pairs)), torch.linspace(0, 1, 101)
         share = (values[:, None] > x).double().mean(dim=0)
         colour, style = colours[number % len(colours)], styles[number // len(colours)]
         axes.plot(x, share, color=colour, ls=style, lw=1.6, label=name)
