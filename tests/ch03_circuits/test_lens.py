@@ -123,6 +123,14 @@ def test_a_token_of_probability_zero_contributes_nothing(lens):
 
 
 @exercise("3.6")
+def test_a_token_that_the_guess_excludes_costs_infinity(lens):
+    final, guess = torch.zeros(1, 2), torch.tensor([[0.0, -math.inf]])
+    claim = "Final (1/2, 1/2) and guess (1, 0): the divergence is infinite."
+    actual = str(lens.kl_divergence(guess, final).tolist())
+    assert actual == "[inf]", f"{claim} Got {actual}."
+
+
+@exercise("3.6")
 def test_gradients_flow_to_the_guess(lens):
     guess, final = normal(3, 5, seed=5).requires_grad_(), normal(3, 5, seed=6)
     assert not wrong_gradients(lambda: lens.kl_divergence(guess, final), {"": guess}), GRADIENT

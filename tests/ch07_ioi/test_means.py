@@ -9,7 +9,7 @@ from tests.grading.odd_inputs import check_odd
 
 from .random_prompts import random_prompts
 
-TEMPLATES = torch.tensor([7, 2, 7, 30, 2, 3, 7])
+TEMPLATES = torch.tensor([7, 2, 7, 7, 30, 2, 3])
 """30 has one prompt, which is its own mean; 2 and 3 are one frame in two orders."""
 
 

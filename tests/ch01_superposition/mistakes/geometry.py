@@ -212,3 +212,14 @@ RIGHT_1_8 = right_answers(
         },
     },
 )
+
+OWN_TERM = mistakes(
+    "1.8",
+    "interference",
+    {
+        "Is 1 subtracted for the feature itself? Its own term is its squared norm.": """
+            onto = einsum(unit_directions(W), W, "inst d this, inst d other -> inst this other")
+            return (onto.square().sum(dim=-1) - 1).clamp(min=0)
+            """
+    },
+)

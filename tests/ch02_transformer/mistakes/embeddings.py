@@ -120,3 +120,13 @@ RIGHT_2_6 = right_answers(
         },
     },
 )
+
+PADDING = mistakes(
+    "2.6",
+    "Embed.forward",
+    {
+        "Has token 0 no gradient? It is a token like any other, not padding.": (
+            "return torch.nn.functional.embedding(tokens, self.W_E, padding_idx=0)"
+        )
+    },
+)

@@ -247,3 +247,19 @@ RIGHT = [
         },
     ),
 ]
+
+NORM_BIAS = mistakes(
+    "3.3",
+    "direct_logit_attribution",
+    {
+        "Is the norm's bias divided by the scale? It is added after the division.": """
+            scale = cache["ln_final.hook_scale"]
+            normed = apply_frozen_norm(components.values, model.ln_final, scale)
+            contributions = (normed * direction).sum(dim=-1)
+            bias = b_U[token] if against is None else b_U[token] - b_U[against]
+            rest = torch.stack([direction @ norm_bias / scale.squeeze(-1), bias])
+            names = [*components.names, "norm bias", "unembed bias"]
+            return Attribution(names, torch.cat([contributions, rest]))
+            """
+    },
+)

@@ -214,3 +214,17 @@ RIGHT = [
         },
     ),
 ]
+
+NEIGHBORS = mistakes(
+    "4.7",
+    "loss_slope",
+    {
+        "Is this the mean slope between neighbors? Fit one line to all points of a band.": """
+            mean = losses.mean(dim=-2)
+            bands = mean[..., : mean.shape[-1] // width * width].unflatten(-1, (-1, width))
+            index = torch.arange(1, bands.shape[-2] * width + 1).to(mean).log()
+            steps = index.unflatten(0, (-1, width)).diff(dim=-1)
+            return (bands.diff(dim=-1) / steps).mean(dim=-1)
+            """
+    },
+)

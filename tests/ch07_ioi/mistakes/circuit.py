@@ -176,3 +176,21 @@ RIGHT_TESTS = right_answers(
         },
     },
 )
+
+EDGES_OF_K = mistakes(
+    "7.11",
+    "incompleteness",
+    {
+        "Does the model keep those nodes of K that are not in the circuit? It loses all of K.": """
+            left = [node for node in kept if node not in removed]
+            broken = evaluator.keep_only(left) if left else evaluator.ablate_all()
+            inside = [node for node in removed if node in kept]
+            return (broken.mean() - evaluator.ablate(inside).mean()).abs().item()
+            """,
+        "Is F 0 where no node is left? It is the score of `evaluator.ablate_all()`.": """
+            left = [node for node in kept if node not in removed]
+            broken = evaluator.keep_only(left).mean() if left else torch.tensor(0.0)
+            return (broken - evaluator.ablate(removed).mean()).abs().item()
+            """,
+    },
+)

@@ -211,3 +211,16 @@ RIGHT_REPAIR = right_answers(
         "sums": "n = direct.shape[-1]\nreturn (direct.sum(-1) - total.sum(-1)) / n",
     },
 )
+
+ORDER_AND_SPREAD = mistakes(
+    "7.6",
+    "select_significant",
+    {
+        "Are senders ordered by z? Order them by the size of their mean effect.": """
+            mean, error = effects.mean(dim=1), effects.std(dim=1) / effects.shape[1] ** 0.5
+            large = mean.abs() >= min_effect_share * clean.mean().abs()
+            found = (large & (mean.abs() >= min_z * error)).nonzero()[:, 0]
+            return found[(mean[found].abs() / error[found]).argsort(descending=True)]
+            """,
+    },
+)

@@ -138,3 +138,13 @@ RIGHT_MASK = right_answers(
             """,
     },
 )
+
+RUNS = mistakes(
+    "7.8",
+    "template_means",
+    {
+        "Are only neighbors of one template averaged? Average over all of its prompts.": (
+            "_, template = template.unique_consecutive(return_inverse=True)\n" + SAME + MEAN
+        )
+    },
+)
