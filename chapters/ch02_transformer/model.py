@@ -197,7 +197,8 @@ class HookedTransformer(HookedModule):
     ) -> Resid:
         """Apply blocks start, ..., stop - 1 to the residual stream; all blocks by default.
 
-        Raises: ValueError for layers that the model does not have, or a cache of other lengths.
+        Raises: ValueError for layers that the model does not have, or a cache whose layers hold
+            different numbers of tokens.
         """
         stop = len(self.blocks) if stop is None else stop
         if not 0 <= start <= stop <= len(self.blocks):

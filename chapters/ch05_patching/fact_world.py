@@ -103,7 +103,7 @@ def make_prompts(
 def sample_prompts(
     facts: FactWorld, n: int, generator: torch.Generator, length: int | None = None
 ) -> FactPrompts:
-    """Draw random questions, all with a prefix of one length, which is drawn unless it is given."""
+    """Draw random questions whose prefixes have the same length: a random one where it is None."""
     if length is None:
         length = int(torch.randint(1, 5, (1,), generator=generator))
     subject, relation, wording = (
