@@ -11,15 +11,7 @@ from torch import Tensor
 
 from docs._figures.lib.plotting import publish
 from docs._figures.monosemanticity import dictionaries, matching, units
-from docs._figures.monosemanticity.dictionaries import (
-    MAIN,
-    SAE_SEEDS,
-    WIDTHS,
-    Run,
-    alive,
-    encode,
-    trained,
-)
+from docs._figures.monosemanticity.dictionaries import MAIN, Run, alive, encode, trained
 from docs._figures.monosemanticity.labels import find_labels
 from docs._figures.monosemanticity.matching import (
     NEAR,
@@ -31,9 +23,10 @@ from docs._figures.monosemanticity.units import both_texts, rows_of
 from solutions.ch08_saes.metrics import cosines
 from solutions.ch08_saes.sae import AbstractSAE
 
+WIDTHS, SEEDS = (512, 1024, MAIN), (0, 1, 2)
 NEEDED = (
     *(Run("A", width) for width in WIDTHS),
-    *(Run("A", seed=seed) for seed in SAE_SEEDS[1:]),
+    *(Run("A", seed=seed) for seed in SEEDS[1:]),
 )
 FAMILIES = 3
 """Parents with most children whose labels are listed."""
@@ -53,7 +46,7 @@ def main() -> None:
     chance = {
         name: children(parents, shuffled_rows(found, 0)) for name, found in larger_rows.items()
     }
-    main_rows = [rows[Run("A", seed=seed)] for seed in SAE_SEEDS]
+    main_rows = [rows[Run("A", seed=seed)] for seed in SEEDS]
     pairs = itertools.combinations(main_rows, 2)
     of_main = {f"{MAIN}, another seed": [children(*pair) for pair in pairs]} | {
         str(width): [children(one, rows[Run("A", width)]) for one in main_rows]
@@ -78,7 +71,7 @@ def main() -> None:
         alt=f"Latents with a cosine above {NEAR} per latent of the smallest dictionary, in "
         f"dictionaries of {', '.join(counts)} latents: {said}.",
         numbers=numbers,
-        seeds=SAE_SEEDS,
+        seeds=SEEDS,
         sources=[__file__, dictionaries.__file__, matching.__file__, units.__file__],
         size=(7.4, 3.5),
     )
