@@ -67,7 +67,7 @@ def test_norm_of_a_product_that_is_zero_is_zero(norm):
         u = normal(2, seed=seed)
         v = torch.stack([-u[1], u[0]])  # orthogonal to u
         # Small factors: the root of what rounding leaves stays below what counts as another result.
-        A, B = normal(5, 1, seed=seed + 20) * u / 100, v[:, None] * normal(1, 6, seed=seed + 40)
+        A, B = normal(5, 1, seed=seed + 20) * u / 1e4, v[:, None] * normal(1, 6, seed=seed + 40)
         assert_close(norm(A, B), 0.0, "The norm of a product of zeros must be 0.", None, 1e-6)
 
 
