@@ -2,15 +2,16 @@
 
 A prompt is [city, relation]. The answer depends on the city's state and the relation:
 
-    layer 0, at the city:      one neuron per state is active for its cities, writes STATE
-    layer 1, at the city:      one neuron per state reads STATE, writes the same state as AGAIN
-    layer 2, attention:        the relation's position reads STATE + AGAIN at the city's, as MOVED
-    layer 2, at the relation:  neuron (state, relation) = relu(MOVED + RELATION - 3/2), writes ANSWER
+    layer 0, at the city:      one neuron per state is active for its cities, and writes STATE
+    layer 1, at the city:      one neuron per state reads STATE, and writes it again as AGAIN
+    layer 2, attention:        the relation's position reads STATE + AGAIN of the city, as MOVED
+    layer 2, at the relation:  neuron (state, relation) = relu(MOVED + RELATION - 3/2) writes ANSWER
 
-The CLT needs no latent in layer 1: the state latents of layer 0 write to both MLPs' outputs. Half of
-the 3/2 is the encoder's bias. The other half comes from a position embedding, two MLP biases and an
-attention bias, so a graph without these sources does not add up. All weights are multiples of 1/8
-and the attention pattern is exactly 0 and 1, so every edge is exact in floating point.
+The CLT needs no latent in layer 1: the state latents of layer 0 write to the outputs of both MLPs.
+Half of the 3/2 is the encoder's bias. The other half comes from a position embedding, two MLP
+biases and an attention bias, so a graph without these sources does not add up. All weights are
+multiples of 1/8, and the attention pattern is exactly 0 and 1, so every edge is exact in floating
+point.
 Axes of d_model: CITY (16), STATE (4), AGAIN (4), RELATION (3), MOVED (4), ANSWER (12), ONE (1).
 Source: the two-hop question "the capital of the state containing Dallas" of Lindsey et al. 2025.
 """
