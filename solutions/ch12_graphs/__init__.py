@@ -1,4 +1,12 @@
 """Attribution graphs: which parts of a model led to its output on one text, as numbers that add up.
 
-Reading order: local, nodes, edges, graph, prune.
+Reading order: local, nodes, logits, edges, graph, influence, controls, pruning, supernodes.
 """
+
+from .edges import Effects, direct_effects
+from .graph import Graph, Node, attribution_graph
+from .influence import graph_scores, node_influence
+from .local import LocalModel, freeze
+from .logits import LogitTargets, difference_target, direction_targets, logit_targets
+from .nodes import Basis, Nodes, Targets, Writes, choose, clt_basis, transcoder_basis
+from .pruning import prune

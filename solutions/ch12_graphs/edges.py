@@ -73,7 +73,7 @@ def bias_writes(
     The norm's bias is read by attention, and what attention makes of it is written. The bias of
     values is moved by the pattern like any value. bias: what the MLP's replacement adds.
     """
-    # exercise 12.7
+    # exercise 12.6
     nothing = torch.zeros_like(layer.mlp_out)
     attention = apply_attention(layer.attention, nothing)
     norm = apply_attention(layer.attention, nothing + layer.norm1.bias) - attention
@@ -99,7 +99,7 @@ def write_effects(rows: Rows, nodes: Nodes, writes: Writes) -> Float[Tensor, "ta
     node, decoders = writes
     pos = nodes.pos[node]
     effects = rows.new_zeros(len(rows), len(node))
-    # exercise 12.6
+    # exercise 12.5
     for position in pos.unique():
         here = pos == position
         effects[:, here] = rows[:, position] @ decoders[here].T
@@ -122,7 +122,7 @@ def trace_back(local: LocalModel, basis: Basis, targets: Targets) -> Effects:
     written = torch.stack([basis.error, remainder_writes(local, basis)])  # [2, layer, pos, d_model]
     missed = rows.new_zeros(n_targets, 2, n_layers, pos)
     rows = add_targets(rows, targets, n_layers)
-    # exercise 12.6
+    # exercise 12.5
     for number in reversed(range(n_layers)):
         layer = local.layers[number]
         fixed = bias_writes(layer, basis.bias[number])

@@ -171,7 +171,7 @@ def norm_transpose(norm: FrozenNorm, rows: Rows) -> Rows:
 
     <rows, apply_norm(x)> = <norm_transpose(rows), x> for every x.
     """
-    # exercise 12.1
+    # exercise 12.2
     rows = rows * norm.gain / norm.scale
     if norm.centers:
         rows = rows - rows.mean(dim=-1, keepdim=True)
@@ -208,7 +208,7 @@ def run_local(local: LocalModel, added: Mapping[int, Vectors] | None = None) -> 
     Nothing reacts to them but what is linear: MLP outputs stay as they are.
     """
     added = added or {}
-    # exercise 12.3
+    # exercise 12.1
     resid = local.embed + local.pos_embed + added.get(EMBEDDING, 0)
     middle = []
     for number, layer in enumerate(local.layers):

@@ -46,15 +46,15 @@ def direction_targets(
 def logit_targets(
     local: LocalModel, pos: int = -1, share: float = 0.95, most: int = 10
 ) -> LogitTargets:
-    """Choose the fewest tokens that have this share of the probability, at most `most` of them.
+    """Choose the fewest tokens that have this share of the probability, from 1 to `most` of them.
 
     Directions and values are taken around their mean over the vocabulary.
     """
     W, b = local.W_U.T, local.b_U  # [d_vocab, d_model]
-    # exercise 12.5
+    # exercise 12.4
     sorted_ = local.logits[pos].softmax(dim=-1).sort(descending=True, stable=True)
     before = sorted_.values.cumsum(dim=0) - sorted_.values
-    n = min(int((before < share).sum()), most)
+    n = max(1, min(int((before < share).sum()), most))
     tokens = sorted_.indices[:n]
     targets = direction_targets(local, W[tokens] - W.mean(dim=0), b[tokens] - b.mean(), pos)
     return LogitTargets(tokens, sorted_.values[:n], targets)
@@ -64,6 +64,6 @@ def logit_targets(
 def difference_target(local: LocalModel, token: int, against: int, pos: int = -1) -> Targets:
     """Read the difference of two tokens' logits."""
     W, b = local.W_U.T, local.b_U
-    # exercise 12.5
+    # exercise 12.4
     direction = W[token] - W[against]
     return direction_targets(local, direction[None], (b[token] - b[against])[None], pos)

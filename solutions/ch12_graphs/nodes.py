@@ -140,7 +140,7 @@ def active_latents(layer: int, norm: FrozenNorm, read: ReadLatents) -> tuple[Tar
     Active are those whose activation is not 0.
     """
     W_enc, b_enc, pre_acts, acts = (x.detach() for x in read)
-    # exercise 12.4
+    # exercise 12.3
     pos, unit = acts.nonzero(as_tuple=True)
     columns = W_enc.T[unit]  # [node, d_model]
     constants = torch.stack([columns @ norm.bias, b_enc[unit]], dim=1)
@@ -200,7 +200,7 @@ def clt_basis(local: LocalModel, clt: AbstractCLT) -> Basis:
     units = [unit for _, unit in found]
     targets = join([target for target, _ in found])
     active = torch.cat([acts[i][target.pos, unit] for i, (target, unit) in enumerate(found)])
-    # exercise 12.4
+    # exercise 12.3
     writes, errors = [], []
     for layer in layers:
         rows = [clt.W_dec[source][layer - source][units[source]] for source in range(layer + 1)]

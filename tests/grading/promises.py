@@ -68,6 +68,8 @@ SPARED = {
     "11.13": REPEATS,  # adds its activations to a list for later layers
     "11.14": "tiny",  # a share of positions
     "11.15": REPEATS,  # trains for a second
+    "12.1": "ones",  # the axis pos of one argument is the axes key and query of a pattern
+    "12.2": "ones",
 }
 """Exercise -> what it does not promise."""
 
