@@ -15,6 +15,12 @@ influence = module_fixture("ch12_graphs.influence")
 controls = module_fixture("ch12_graphs.controls")
 pruning = module_fixture("ch12_graphs.pruning")
 supernodes = module_fixture("ch12_graphs.supernodes")
+relp = module_fixture("ch12_graphs.relp")
+contrast = module_fixture("ch12_graphs.contrast")
+secant = module_fixture("ch12_graphs.secant")
+intervene = module_fixture("ch12_graphs.intervene")
+qk = module_fixture("ch12_graphs.qk")
+from_scratch = module_fixture("ch12_graphs.from_scratch")
 config = module_fixture("ch02_transformer.config")
 model = module_fixture("ch02_transformer.model")
 transcoder = module_fixture("ch11_transcoders.transcoder")
@@ -69,3 +75,29 @@ def basis(nodes, dictionary):
         return make(local_model, one)
 
     return basis
+
+
+@pytest.fixture
+def hand_graph(graph):
+    """Two tokens, an error, two latents and two logits, whose scores can be worked out by hand."""
+    places = [("token", -1, 0), ("token", -1, 1), ("error", 0, 1), ("latent", 0, 0)]
+    places += [("latent", 1, 1), ("logit", 2, 1), ("logit", 2, 1)]
+    nodes = [graph.Node(*place, i, f"node {i}", 1.0) for i, place in enumerate(places)]
+    edges = torch.zeros(7, 7, dtype=torch.float64)
+    edges[3, :3] = torch.tensor([2.0, -1.0, 1.0])
+    edges[4, [1, 3]] = torch.tensor([3.0, 1.0], dtype=torch.float64)
+    edges[5, [2, 3, 4]] = torch.tensor([1.0, 1.0, -2.0], dtype=torch.float64)
+    edges[6, [0, 4]] = torch.tensor([1.0, 1.0], dtype=torch.float64)
+    weights = torch.tensor([0, 0, 0, 0, 0, 0.6, 0.2], dtype=torch.float64)
+    return graph.Graph((3, 1), ("a", "b"), tuple(nodes), edges, edges.sum(dim=1), weights)
+
+
+@pytest.fixture
+def any_graph(local, graph, logits, small, basis):
+    """The graph of a random model's text with a random dictionary."""
+
+    def any_graph(family, kind):
+        frozen = local.freeze(small(family), TEXT)
+        return graph.attribution_graph(frozen, basis(frozen, kind), logits.logit_targets(frozen))
+
+    return any_graph
