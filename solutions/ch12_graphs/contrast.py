@@ -79,7 +79,7 @@ def contrast_scores(model: HookedTransformer, pair: Pair) -> Float[Tensor, "laye
 
 @torch.no_grad()
 def group_scores(
-    scores: Sequence[Float[Tensor, "layer pos d_mlp"]],
+    scores: Sequence[Float[Tensor, "layer _ d_mlp"]],
 ) -> Float[Tensor, "layer d_mlp"]:
     """Combine the contrast scores of several pairs into one score per neuron.
 
@@ -110,5 +110,5 @@ def largest_nodes(scores: Float[Tensor, "layer pos d_mlp"], k: int) -> Where:
     sizes = scores.abs().clone()
     sizes[:, SINK] = -1
     best = sizes.flatten().topk(k).indices.sort().values
-    layer, pos, unit = torch.unravel_index(best, scores.shape)
-    return Where(layer, pos, unit)
+    _, n_pos, d_mlp = scores.shape  # torch.unravel_index takes 2 s when it is first called
+    return Where(best // (n_pos * d_mlp), best // d_mlp % n_pos, best % d_mlp)

@@ -50,7 +50,7 @@ def relp_by_autograd(
         factors[point.name] = x
         return x
 
-    def half(x: Tensor, point: HookPoint) -> Tensor:
+    def half(_: Tensor, point: HookPoint) -> Tensor:
         name = point.name.removesuffix("post")
         gate, linear = factors[name + "pre"], factors[name + "pre_linear"]
         inner = torch.where(gate == 0, 1e-6, gate).detach()

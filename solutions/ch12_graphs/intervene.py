@@ -41,7 +41,7 @@ def swap_interventions(group: Group, n_pos: int) -> list[Intervention]:
         raise ValueError(
             f"expected at least one neuron and two positions, got {len(group)} and {n_pos}"
         )
-    # exercise 12.16
+    # exercise 12.17
     places = tuple(range(SINK + 1, n_pos))
     sites = []
     for layer in sorted({layer for layer, _ in group}):
@@ -64,7 +64,7 @@ def swap(model: HookedTransformer, pair: Pair, groups: Sequence[Group]) -> Swaps
     """Swap each group of neurons between the two prompts of a pair, in both prompts at once."""
     metric, n_pos = pair_metric(model, pair), pair.tokens.shape[1]
     patches = [swap_interventions(group, n_pos) for group in groups]
-    # exercise 12.16
+    # exercise 12.17
     sites = [one.site for patch in patches for one in patch]
     runs = {"other": cache_sites(model, pair.tokens.flip(0), sites)}
     before = unpatched(model, pair.tokens, metric)
@@ -87,7 +87,7 @@ def switch_rates(results: Sequence[Swaps]) -> SwitchRates:
 
     Raises: ValueError when no pair counts.
     """
-    # exercise 12.16
+    # exercise 12.17
     counted = [one for one in results if (one.before > 0).all()]
     if not counted:
         raise ValueError("expected a pair that the model gets right, got none; use other prompts")

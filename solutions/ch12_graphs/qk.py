@@ -22,7 +22,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..ch02_transformer import HookedTransformer, HookPoint
+from ..ch02_transformer import HookedTransformer, HookPoint, KVCache
 from ..ch02_transformer.attention import Attention
 from ..ch02_transformer.layers import Tokens
 from ..ch03_circuits.decompose import apply_frozen_norm, decompose
@@ -168,12 +168,20 @@ def measured_changes(
         for row, one in enumerate(sources, start=1):
             for place, number in one:
                 if point.name == f"blocks.{place}.attn.hook_z":
-                    z[row, where.query, number] = other[point.name][0, where.query, number]
+                    z[row, 0, number] = other[point.name][0, where.query, number]
         return z
 
-    rows = tokens[:1].expand(len(sources) + 1, -1)  # the first row is not patched
+    # Positions before the query do not change: all rows share their keys and values.
+    before = KVCache(len(model.blocks))
+    model(tokens[:1, : where.query], past=before, stop_at_layer=layer + 1)
+    n_rows = len(sources) + 1  # the first row is not patched
+    past = KVCache(len(model.blocks))
+    for shared, rows in zip(before.layers, past.layers, strict=True):
+        if shared.k is not None and shared.v is not None:
+            rows.k, rows.v = (x.expand(n_rows, -1, -1, -1) for x in (shared.k, shared.v))
+    last = tokens[:1, where.query, None].expand(n_rows, -1)
     with model.hooks(dict.fromkeys(names, patch)):
-        _, cache = model.run_with_cache(rows, names=score, stop_at_layer=layer + 1)
-    scores = cache[score][:, index, where.query]
+        _, cache = model.run_with_cache(last, names=score, past=past, stop_at_layer=layer + 1)
+    scores = cache[score][:, index, 0]
     differences = scores[:, where.key] - scores[:, where.than]
     return differences[1:] - differences[0]

@@ -23,12 +23,13 @@ from torch import Tensor
 from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.layers import AbstractMLP
 from ..ch02_transformer.model import MLPBlock
+from ..ch02_transformer.norms import at_least_float32
 from .local import FrozenLayer, LocalModel, Vectors, attention_transpose, norm_transpose
 from .nodes import Basis, Nodes, Targets, Writes, read_through
 
 Factors = Float[Tensor, "factor *pos d_mlp"]
 Activation = Callable[[Tensor], Tensor]
-NEAR_ZERO = 1e-6
+NEAR_ZERO = 1e-9
 """Where the slope at exactly 0 is read instead."""
 
 
@@ -36,7 +37,7 @@ def frozen_slope(
     activation: Activation, pre: Float[Tensor, "*pos d_mlp"]
 ) -> Float[Tensor, "*pos d_mlp"]:
     """Compute activation(pre) / pre, the slope of the line from zero to the neuron's value."""
-    inner = torch.where(pre == 0, NEAR_ZERO, pre)
+    inner = torch.where(pre == 0, NEAR_ZERO, at_least_float32(pre))
     return activation(inner) / inner
 
 

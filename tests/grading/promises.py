@@ -70,6 +70,7 @@ SPARED = {
     "11.15": REPEATS,  # trains for a second
     "12.1": "ones",  # the axis pos of one argument is the axes key and query of a pattern
     "12.2": "ones",
+    "12.20": "tiny",  # a product of seven weights
 }
 """Exercise -> what it does not promise."""
 
