@@ -34,12 +34,13 @@
     const wide = () => widths.reduce((sum, one) => sum + one + GAP, 0);
     const extra = (measure((count) => Math.ceil(Math.sqrt(2.5 * count))) * aspect - wide()) / widths.length;
     if (extra > 0) widths = widths.map((one) => one + extra);
-    const height = measure(() => 1), lefts = [0], bottoms = new Map();
+    const least = measure(() => 1), lefts = [0], bottoms = new Map();
     for (const one of widths) lefts.push(lefts.at(-1) + one + GAP);
+    const above = GAP + Math.max(0, lefts.at(-1) / aspect - least) / rows.size, height = least + (above - GAP) * rows.size;
     let bottom = 0;
     for (const one of [...rows.keys()].sort((a, b) => a - b)) {
       bottoms.set(one, bottom);
-      bottom += rows.get(one) * CELL + GAP;
+      bottom += rows.get(one) * CELL + above;
     }
     const x = new Float32Array(graph.nodes.length), y = new Float32Array(graph.nodes.length);
     for (const cell of cells.values()) {

@@ -125,8 +125,8 @@
     }
 
     place(node) {
-      const one = this.graph.nodes[node];
-      return one.kind === "token" || one.kind === "bias" ? "" : `at ${seen(this.graph.tokens[one.pos])} (${one.pos})`;
+      const one = this.graph.nodes[node]; // the labels of other kinds name their place
+      return one.label && one.kind !== "unit" && one.kind !== "target" ? "" : `at ${seen(this.graph.tokens[one.pos])} (${one.pos})`;
     }
 
     both(node) {
