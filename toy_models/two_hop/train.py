@@ -10,6 +10,7 @@
 `python -m toy_models train two_hop` takes about 45 CPU seconds; `--seed` trains other seeds.
 """
 
+import math
 from pathlib import Path
 
 import torch
@@ -23,7 +24,8 @@ from solutions.ch02_transformer.fit import fit
 from solutions.ch02_transformer.hooks import HookPoint
 from solutions.ch02_transformer.train import TrainConfig
 from solutions.ch08_saes import SAETrainConfig, train_saes
-from solutions.ch11_transcoders import JumpReLUCLT, clt_pass, measure_replacement
+from solutions.ch08_saes.train import TrainingPass, count_active
+from solutions.ch11_transcoders import JumpReLUCLT, measure_replacement
 from solutions.ch11_transcoders.formats import About, load_transcoders, save_transcoders
 from solutions.ch11_transcoders.geography import (
     FIRST_STATE,
@@ -39,12 +41,15 @@ NOISE = 0.3
 """Standard deviation of the noise after each layer, as a share of the residual stream's size."""
 STATE_COPIES, STATE_WEIGHT = 3, 0.5
 """How often a question about a state is asked, and the weight of the loss at the first position."""
-N_LATENTS, COEFFICIENT, CLT_STEPS = 64, 0.005, 2_000
-"""CLT: latents per layer, weight of the sparsity loss, and full-batch steps."""
+N_LATENTS, COEFFICIENT, REVIVAL, CLT_STEPS = 64, 0.005, 2.4e-4, 2_000
+"""CLT: latents per layer, weights of the sparsity loss and of the revival, full-batch steps."""
 
 
 def settings(seed: int) -> TrainConfig:
-    """Make the hyperparameters; `window` and `batch_size` have no effect, as batches are full."""
+    """Make the hyperparameters; `window` and `batch_size` have no effect, as batches are full.
+
+    Gradients are not clipped: with a largest norm of 1, held-out accuracy was .97 instead of 1.
+    """
     return TrainConfig(
         steps=1_500,
         batch_size=1,
@@ -53,6 +58,7 @@ def settings(seed: int) -> TrainConfig:
         warmup=50,
         weight_decay=0.1,
         betas=(0.9, 0.98),
+        clip=math.inf,
         seed=seed,
     )
 
@@ -94,6 +100,18 @@ def training_rows(model: HookedTransformer, world: Geography) -> Float[Tensor, "
     return torch.cat([rows[first, 0].repeat(copies, 1, 1, 1), rows[:, 1]]).flatten(1)
 
 
+def pass_with_revival(clt: JumpReLUCLT, rows: Float[Tensor, "batch row"]) -> TrainingPass:
+    """Run a CLT, with a small force on latents below their threshold.
+
+    REVIVAL sum relu(threshold - pre_act) ||W_dec||: else latents that are never active stay so.
+    """
+    x, y = rows.unflatten(1, (2, *clt.b_dec.shape)).unbind(dim=1)
+    made = clt(x)
+    gap = (clt.log_threshold.exp() - made.pre_acts).relu() * clt.decoder_norms()
+    loss = clt.loss_parts(y, made)._replace(auxiliary=REVIVAL * gap.sum(dim=(1, 2)).mean())
+    return TrainingPass(loss, count_active(made.acts.flatten(1)))
+
+
 def train_clt(rows: Float[Tensor, "row number"], shape: tuple[int, int], seed: int) -> JumpReLUCLT:
     """Train a CLT on all rows in every step.
 
@@ -119,7 +137,7 @@ def train_clt(rows: Float[Tensor, "row number"], shape: tuple[int, int], seed: i
     )
     batch = scaled.flatten(1)
     with tqdm(total=config.steps, unit="step", disable=None) as bar:
-        for _ in train_saes({"clt": clt}, lambda _: batch, config, training_pass=clt_pass):
+        for _ in train_saes({"clt": clt}, lambda _: batch, config, training_pass=pass_with_revival):
             bar.update()
     with torch.no_grad():
         for source, W_dec in enumerate(clt.W_dec):
