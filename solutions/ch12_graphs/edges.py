@@ -17,6 +17,7 @@ Differs: sources that the paper's graphs leave out are kept: position embeddings
     nodes that are not shown, as remainders.
 """
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import torch
@@ -148,3 +149,17 @@ def direct_effects(local: LocalModel, basis: Basis, targets: Targets, batch: int
     parts = [trace_back(local, basis, take(targets, part)) for part in order.split(batch)]
     back = order.argsort()
     return Effects(*(torch.cat(fields)[back] for fields in zip(*parts, strict=True)))
+
+
+def unclosed(effects: Effects, values: Float[Tensor, " target"], names: Collection[str]) -> float:
+    """Measure what these sources leave of the targets' values; 0 if they add up.
+
+    Mean over targets of |value - sum of the effects of these sources|, divided by the mean |value|.
+    names: fields of Effects, such as `nodes`.
+
+    Units: share of the values' size.
+    """
+    # exercise 12.6
+    kinds = [getattr(effects, name).flatten(1).sum(dim=1) for name in names]
+    left = values - sum(kinds)
+    return float(left.abs().mean() / values.abs().mean())

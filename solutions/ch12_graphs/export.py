@@ -21,7 +21,8 @@ from torch import Tensor
 
 from ..ch02_transformer.write_then_rename import write_then_rename
 from .graph import EVERYWHERE, Graph, Node, NodeKind
-from .influence import UNITS, graph_scores, node_influence
+from .influence import UNITS, node_influence
+from .scores import graph_scores
 
 FEATURE_TYPES: dict[NodeKind, str] = {
     "token": "embedding",

@@ -128,17 +128,3 @@ def attribution_graph(
     values[n_first:] = torch.cat([units.targets.values, logits.targets.values])
     weights[n_first + n_shown :] = logits.probabilities
     return Graph(tuple(tokens), tuple(words), (*first, *shown, *last), edges, values, weights)
-
-
-def unclosed(graph: Graph, kinds: Sequence[NodeKind]) -> float:
-    """Measure what a graph with these kinds of sources alone leaves of its values.
-
-    Mean of |value - sum of the edges from these kinds| over all targets, divided by the mean of
-    |value|: 0 if the edges add up.
-
-    Units: share of the values' size.
-    """
-    targets = graph.edges.any(dim=1)
-    # exercise 12.6
-    left = graph.values - graph.edges[:, graph.indices(*kinds)].sum(dim=1)
-    return float(left[targets].abs().mean() / graph.values[targets].abs().mean())

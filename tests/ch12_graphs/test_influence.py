@@ -1,4 +1,4 @@
-"""Graders of influence.py (12.7, 12.8) and of the shuffled control (12.8)."""
+"""Graders of influence.py (12.7)."""
 
 import pytest
 import torch
@@ -6,8 +6,6 @@ import torch
 from tests.grading import exercise
 from tests.grading.assertions import assert_close, normal
 from tests.grading.odd_inputs import check_odd
-
-from .conftest import TEXT
 
 
 @exercise("12.7")
@@ -66,86 +64,3 @@ def test_influence_of_the_hand_graph(influence, hand_graph):
     actual = influence.node_influence(hand_graph.edges, hand_graph.weights)
     claim = "Influence in the graph with edges 2, -1, 1, ... that you can do by hand is wrong."
     assert_close(actual, torch.tensor(expected).double(), claim, tolerance=1e-7)
-
-
-@exercise("12.8")
-def test_scores_of_the_hand_graph(influence, hand_graph):
-    scores = influence.graph_scores(hand_graph)
-    claim = "In the graph that you can do by hand"
-    assert_close(scores.replacement, 0.5875 / 0.8, f"{claim} the replacement score is wrong.")
-    assert_close(scores.completeness, 1.2375 / 1.45, f"{claim} completeness is wrong.")
-    assert_close(scores.unaccounted, 0.2125 / 0.8, f"{claim} the unaccounted share is wrong.")
-    assert_close(scores.path_length, 1.45 / 0.8, f"{claim} the mean path length is wrong.")
-
-
-@exercise("12.8")
-def test_scores_know_positions_remainders_and_biases(influence, hand_graph):
-    """Rename the sources: inputs are tokens and positions; errors and remainders are missed."""
-
-    def renamed(*kinds):
-        nodes = list(hand_graph.nodes)
-        for place, kind in enumerate(kinds):
-            nodes[place] = nodes[place]._replace(kind=kind)
-        return influence.graph_scores(hand_graph._replace(nodes=tuple(nodes)))
-
-    assert_close(renamed("token", "position", "error").replacement, 0.5875 / 0.8, "Positions.")
-    scores = renamed("token", "remainder", "error")
-    assert_close(scores.replacement, 0.225 / 0.8, "A remainder is no input.")
-    assert_close(scores.unaccounted, 0.575 / 0.8, "A remainder is not accounted for.")
-    scores = renamed("token", "bias", "error")
-    assert_close(scores.replacement, 0.225 / 0.4375, "A bias is neither input nor error.")
-    assert_close(scores.unaccounted, 0.2125 / 0.8, "A bias is accounted for.")
-    assert_close(scores.completeness, 1.2375 / 1.45, "A bias is no missing part.")
-
-
-@exercise("12.8")
-@pytest.mark.parametrize("kind", ["clt", "per layer"])
-def test_shuffled_decoders_change_edges_and_not_the_model(
-    controls, local, nodes, edges, small, basis, kind
-):
-    frozen = local.freeze(small("LLAMA"), TEXT)
-    whole = basis(frozen, kind)
-    whole = nodes.choose(whole, torch.arange(0, len(whole.nodes.unit), 2))
-    shuffled = controls.shuffle_decoders(frozen, whole, torch.Generator().manual_seed(3))
-    for before, after in zip(whole.nodes.writes, shuffled.nodes.writes, strict=True):
-        assert_close(after.node, before.node, "The same nodes write as before.")
-        sort = [rows.sort(dim=0).values for rows in (before.rows, after.rows)]
-        assert_close(sort[1], sort[0], "The decoder rows are the same ones, in another order.")
-        if len(before.rows) > 5:
-            assert not torch.equal(before.rows, after.rows), "The order of the rows is the same."
-    assert_close(shuffled.nodes.acts, whole.nodes.acts, "Activations stay.")
-    rest = [edges.remainder_writes(frozen, one) for one in (whole, shuffled)]
-    assert_close(rest[1], rest[0], "What hidden nodes write stays; the error takes the difference.")
-    effects = edges.direct_effects(frozen, shuffled, whole.nodes.targets)
-    claim = "With shuffled decoders, edges and errors still sum to each value."
-    assert_close(effects.total(), whole.nodes.targets.values, claim)
-
-
-@exercise("12.8")
-def test_shuffling_is_drawn_from_the_generator(controls, local, small, basis):
-    frozen = local.freeze(small("GPT2"), TEXT)
-    whole = basis(frozen, "clt")
-
-    def rows(seed):
-        generator = torch.Generator().manual_seed(seed)
-        made = controls.shuffle_decoders(frozen, whole, generator)
-        return torch.cat([writes.rows for writes in made.nodes.writes])
-
-    assert_close(rows(1), rows(1), "The same seed gives another order.")
-    assert not torch.equal(rows(1), rows(2)), "Another seed gives the same order."
-
-
-@pytest.mark.project
-def test_flow_ends_where_nothing_flows_in(influence, hand_graph):
-    expected = {"token": 0.5875 / 0.8, "error": 0.2125 / 0.8}
-    assert_close(influence.flow_ends(hand_graph), expected, "Ends.", tolerance=1e-6)
-
-
-@pytest.mark.project
-def test_exact_dictionary_accounts_for_everything(two_hop, local, nodes, graph, logits, influence):
-    model = two_hop.two_hop_model()
-    frozen = local.freeze(model, torch.tensor([[5, two_hop.FIRST_RELATION + 1]]))
-    shown = nodes.clt_basis(frozen, two_hop.exact_clt(model))
-    made = graph.attribution_graph(frozen, shown, logits.logit_targets(frozen, most=1))
-    scores = influence.graph_scores(made)
-    assert (scores.replacement, scores.completeness, scores.unaccounted) == (1, 1, 0)
