@@ -10,7 +10,7 @@ Axes: row (one token), side (0 input, 1 output), layer, d_model.
 """
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from solutions.ch02_transformer import HookedTransformer
@@ -40,11 +40,17 @@ def mlp_inputs_and_outputs(
     mlps = [block.get_submodule("mlp") for block in model.blocks]
     handles = [mlp.register_forward_hook(record) for mlp in mlps]
     try:
-        model(tokens, stop_at_layer=len(model.blocks))
+        model(tokens.to(model.embed.W_E.device), stop_at_layer=len(model.blocks))
     finally:
         for handle in handles:
             handle.remove()
     return torch.stack(sides, dim=3)
+
+
+def massive_tokens(y: Float[Tensor, "row ... d_model"], massive: float) -> Bool[Tensor, "row ..."]:
+    """Mark outputs that are longer than this times the median length of their layer."""
+    lengths = y.norm(dim=-1)
+    return lengths > massive * lengths.median(dim=0).values
 
 
 def mlp_rows(
@@ -59,8 +65,7 @@ def mlp_rows(
     for batch in windows.split(PER_BATCH):
         rows = mlp_inputs_and_outputs(model, batch)[:, 1:].flatten(0, 1)
         if massive is not None:
-            lengths = rows[:, 1].norm(dim=-1)  # [row, layer]
-            rows = rows[(lengths <= massive * lengths.median(dim=0).values).all(dim=1)]
+            rows = rows[~massive_tokens(rows[:, 1], massive).any(dim=1)]
         parts.append(rows.half())
     return torch.cat(parts)
 
