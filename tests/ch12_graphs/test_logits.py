@@ -73,6 +73,14 @@ def test_fewest_tokens_with_the_share(logits, frozen, probabilities, share, most
 
 
 @exercise("12.4")
+def test_tokens_are_those_of_the_position(logits, frozen):
+    model = known(frozen, [0.1, 0.6, 0.3])
+    model.logits[1] = model.logits[-1].roll(5)
+    found = logits.logit_targets(model, 1, 0.95, 10)
+    assert_close(found.tokens.tolist(), [6, 7, 5], "These are the likely tokens elsewhere.")
+
+
+@exercise("12.4")
 @pytest.mark.parametrize("family", ["GPT2", "LLAMA"])
 def test_difference_of_two_logits(local, logits, frozen, family):
     model = frozen(family)

@@ -46,10 +46,10 @@ from toy_models.toys import folder
 SEEDS = (0, 1, 2)
 KINDS = ("per layer", "cross-layer")
 CONTROLS = ("trained", "shuffled", "untrained")
-N_LATENTS, K, STEPS, LR, WINDOWS = 512, 16, 500, 2e-3, 900
-LENGTH, PER_KIND = 20, 3
+N_LATENTS, K, STEPS, LR, WINDOWS = 512, 16, 250, 2e-3, 500
+LENGTH, PER_KIND = 20, 2
 """Tokens of a prompt; prompts of verse, prose and code each."""
-NODE_SHARES = (1.0, 0.95, 0.9, 0.8, 0.6, 0.4, 0.2)
+NODE_SHARES = (1.0, 0.9, 0.8, 0.6, 0.4, 0.2)
 MODULES = (edges, graph, influence, local, logits, nodes, pruning, scores, supernodes)
 SOURCES = [str(module.__file__) for module in MODULES]
 PAPER = ("tokens", "nodes", "errors")

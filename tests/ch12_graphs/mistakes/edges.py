@@ -24,13 +24,13 @@ TRACE = mistakes(
     "trace_back",
     {
         "Are later layers counted twice? Add the targets of a layer after its MLP was read.": {
-            "rows = add_targets(rows, targets, number)\n": "",
+            "    rows = add_targets(rows, targets, number)\n": "",
             "layer = local.layers[number]\n": (
                 "layer = local.layers[number]\n    rows = add_targets(rows, targets, number)\n"
             ),
         },
         "Are the targets of each layer missing? Only those at the end are there before the loop.": {
-            "rows = add_targets(rows, targets, number)\n": ""
+            "    rows = add_targets(rows, targets, number)\n": ""
         },
         "Is what passes by attention lost? Add to the row.": {
             "rows = rows + norm_transpose": "rows = norm_transpose"
@@ -57,7 +57,7 @@ TRACE = mistakes(
             "nodes[:, writes.node] +=": "nodes[:, writes.node] ="
         },
         "Are attention biases read after the row went through attention? Read them before.": {
-            "biases[:, number, :2] = einsum(rows, fixed[:2], DOT).sum(dim=2)\n": "",
+            "    biases[:, number, :2] = einsum(rows, fixed[:2], DOT).sum(dim=2)\n": "",
             "attention_transpose(layer.attention, rows))": (
                 "attention_transpose(layer.attention, rows))\n"
                 "    biases[:, number, :2] = einsum(rows, fixed[:2], DOT).sum(dim=2)"
@@ -113,23 +113,19 @@ GAP = mistakes(
     "unclosed",
     {
         "Is the difference not taken in absolute value? Gaps of both signs would cancel.": {
-            "left[targets].abs().mean()": "left[targets].mean().abs()"
+            "left.abs().mean()": "left.mean().abs()"
         },
-        "Is the mean taken over sources too? Only targets have a value to close.": {
-            "left[targets].abs().mean() / graph.values[targets].abs().mean()": (
-                "left[targets].abs().mean() / graph.values.abs().mean()"
-            )
-        },
-        "Is the gap not divided by the size of the values?": {
-            " / graph.values[targets].abs().mean()": ""
-        },
+        "Is the gap not divided by the size of the values?": {" / values.abs().mean()": ""},
         "Is this the mean of ratios? Divide the means.": {
-            "left[targets].abs().mean() / graph.values[targets].abs().mean()": (
-                "(left[targets] / graph.values[targets]).abs().mean()"
-            )
+            "left.abs().mean() / values.abs().mean()": "(left / values).abs().mean()"
         },
-        "Are absolute edges summed? They have signs.": {
-            "graph.edges[:, graph.indices(*kinds)]": "graph.edges.abs()[:, graph.indices(*kinds)]"
+        "Are absolute effects summed? They have signs.": {
+            "getattr(effects, name).flatten(1)": "getattr(effects, name).abs().flatten(1)"
+        },
+        "Are the squares compared? The claim is about absolute values.": {
+            "left.abs().mean() / values.abs().mean()": (
+                "left.square().mean() / values.square().mean()"
+            )
         },
     },
 )
@@ -193,11 +189,10 @@ RIGHT = [
         {
             "a loop": (
                 "gap = size = 0.0\n"
-                "chosen = [i for i, node in enumerate(graph.nodes) if node.kind in kinds]\n"
-                "for row, value in zip(graph.edges, graph.values):\n"
-                "    if row.any():\n"
-                "        gap += float((value - row[chosen].sum()).abs())\n"
-                "        size += float(value.abs())\n"
+                "for place, value in enumerate(values):\n"
+                "    seen = sum(float(getattr(effects, name)[place].sum()) for name in names)\n"
+                "    gap += abs(float(value) - seen)\n"
+                "    size += abs(float(value))\n"
                 "return gap / size"
             )
         },

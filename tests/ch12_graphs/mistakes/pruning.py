@@ -81,17 +81,17 @@ DEAD = mistakes(
         "Must units have incoming or outgoing edges? They need both.": {
             "~(read & written)": "~(read | written)"
         },
-        "Are incoming edges asked of errors? They have none.": {
-            "(units & ~(read & written)) | (errors & ~read)": (
-                "(units | errors) & ~(read & written)"
-            )
-        },
+        "Are incoming edges asked of errors? They have none.": [
+            {
+                "(units & ~(read & written)) | (errors & ~read)": (
+                    "(units | errors) & ~(read & written)"
+                )
+            },
+            {"(errors & ~read)": "(errors & ~written)"},
+        ],
         "Are errors never dropped?": {" | (errors & ~read)": ""},
         "Are tokens and logits dropped too?": {
             "(units & ~(read & written)) | (errors & ~read)": "~(read | written)"
-        },
-        "Are rows and columns exchanged for errors? An error writes.": {
-            "(errors & ~read)": "(errors & ~written)"
         },
         "Do edges of dropped nodes stay?": {
             "edges = edges & nodes[:, None] & nodes": (

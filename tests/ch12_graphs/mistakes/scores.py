@@ -113,8 +113,11 @@ RIGHT = [
         "12.7",
         "normalize_rows",
         {
-            "functional": "return torch.nn.functional.normalize(edges.abs(), p=1, dim=1, eps=0) "
-            "if False else torch.nan_to_num(edges.abs() / edges.abs().sum(1, keepdim=True))"
+            "row by row": (
+                "rows = [row.abs() / row.abs().sum() if row.abs().sum() != 0 else row.abs()"
+                " for row in edges]\n"
+                "return torch.stack(rows)"
+            )
         },
     ),
     *right_answers(
@@ -122,14 +125,16 @@ RIGHT = [
         "node_influence",
         {
             "matrix inverse": (
-                "A = normalize_rows(edges)\n"
+                "A = normalize_rows(edges).double()\n"
                 "eye = torch.eye(len(A)).to(A)\n"
-                "return weights @ (torch.linalg.inv(eye - A) - eye)"
+                "total = weights.double() @ (torch.linalg.inv(eye - A) - eye)\n"
+                "return total.to(weights.dtype)"
             ),
-            "solve": (
-                "A = normalize_rows(edges)\n"
-                "eye = torch.eye(len(A)).to(A)\n"
-                "return torch.linalg.solve(eye - A.T, A.T @ weights)"
+            "from the last target": (
+                "A, reach = normalize_rows(edges), weights.clone()\n"
+                "for target in range(len(A) - 1, -1, -1):\n"
+                "    reach = reach + reach[target] * A[target]\n"
+                "return reach - weights"
             ),
         },
     ),
