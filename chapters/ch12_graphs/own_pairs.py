@@ -69,9 +69,9 @@ OBJECT = Behaviour(
         ("prisoner", "prisoners"),
     ),
     (
-        "When the {} came home, the dog ran to",
+        "When the {} arrived, the dog ran to",
         "The police looked for the {} but could not find",
-        "As the {} sat there, a child came and talked to",
+        "As the {} sat there, a child walked up and talked to",
         "The {} had no food, so we helped",
         "We know the {} well, and we like",
     ),

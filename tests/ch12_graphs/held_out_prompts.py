@@ -37,8 +37,8 @@ OPEN_FRAMES = {
         "The teacher showed us the {} and said that",
     ),
     "object": (
-        "The {} stood at the door, and the woman looked at",
-        "After the {} left, nobody ever saw",
+        "The {} waited at the door, and the woman looked at",
+        "After the {} left, few people ever saw",
         "The {} asked for water, and the girl gave some to",
     ),
     "owner": (

@@ -81,6 +81,7 @@ def test_rates_count_pairs_that_the_model_gets_right(intervene):
     rows = [
         ([2.0, 1.0], [[-1.0, 0.5], [2.0, 1.0]]),
         ([3.0, -0.5], [[-9.0, -9.0], [-9.0, -9.0]]),  # wrong in one prompt: does not count
+        ([-3.0, -0.5], [[9.0, 9.0], [9.0, 9.0]]),  # wrong in both
         ([1.0, 4.0], [[-3.0, -1.0], [0.0, 3.0]]),
     ]
     results = [intervene.Swaps(torch.tensor(b), torch.tensor(a)) for b, a in rows]

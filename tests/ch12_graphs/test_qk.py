@@ -10,7 +10,7 @@ from tests.grading.assertions import assert_close, check, normal
 
 FAMILIES = ("GPT2", "LLAMA")
 TOKENS = torch.tensor([[3, 1, 4, 1, 5], [3, 7, 4, 1, 5]])
-HEADS = ((2, 0), (2, 5), (1, 3), (0, 2))
+HEADS = ((2, 1), (2, 5), (1, 3), (0, 2))
 
 
 def written(model, tokens, layer):

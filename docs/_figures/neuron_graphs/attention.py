@@ -5,6 +5,7 @@ instead. The names of a prompt have one gender, so that gender cannot tell them 
 are those of an earlier trial of this experiment (names of two genders); the others are new.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -145,6 +146,6 @@ def study_all() -> dict[str, list[dict[str, Any]]]:
     total = sum(map(len, made.values()))
     steps = CachedSteps("ch12_attention", total, [FRAMES, NAMES, TRIED, MOVERS], SOURCES)
     return {
-        kind: [steps(one.text, lambda one=one: study(model, one), kind) for one in some]
+        kind: [steps(one.text, partial(study, model, one), kind) for one in some]
         for kind, some in made.items()
     }

@@ -15,12 +15,10 @@ SCORES = mistakes(
         "Are activations taken instead of their change?": {
             "change = runs[0].acts() - runs[1].acts()": "change = runs[0].acts()"
         },
-        "Is the change turned around? It is the first prompt minus the second.": {
-            "runs[0].acts() - runs[1].acts()": "runs[1].acts() - runs[0].acts()"
-        },
-        "Are the answers exchanged?": {
-            "answer_row(local, answer, wrong)": "answer_row(local, wrong, answer)"
-        },
+        "Is the sign reversed? Change and direction go from the first prompt to the second.": [
+            {"runs[0].acts() - runs[1].acts()": "runs[1].acts() - runs[0].acts()"},
+            {"answer_row(local, answer, wrong)": "answer_row(local, wrong, answer)"},
+        ],
         "Is the sign lost? Brakes have negative scores.": {"/ 2 * change": "/ 2 * change.abs()"},
         "Is the direction another one in each prompt? Both read the first answer's logit minus the second's.": (
             "rows = [answer_row(runs[0].local, answer, wrong),\n"

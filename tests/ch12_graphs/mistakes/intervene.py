@@ -37,15 +37,15 @@ SWAP = mistakes(
             "return Swaps(before": (
                 "metric = logit_diff_from_resid(\n"
                 "        model, pair.answers[[0, 0]], pair.answers[[1, 1]]\n"
-                "    )\n"
-                "    before = unpatched(model, pair.tokens, metric)\n"
-                "    return Swaps(before"
+                ")\n"
+                "before = unpatched(model, pair.tokens, metric)\n"
+                "return Swaps(before"
             )
         },
         "Does each group contain those before it?": {
             "return Swaps(before": (
                 "patches = [sum(patches[: n + 1], []) for n in range(len(patches))]\n"
-                "    return Swaps(before"
+                "return Swaps(before"
             )
         },
     },

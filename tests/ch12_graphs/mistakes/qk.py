@@ -29,15 +29,15 @@ PARTS = mistakes(
         "Is the norm left out?": {
             "apply_frozen_norm(values[kept], block.ln1, scale)[:, 0]": "values[kept][:, 0]"
         },
-        "Is the rotation missing?": {
-            "block.attn.rotate(vectors[:, :, None], 0)[:, :, 0]": "vectors"
-        },
-        "Is every position rotated like the first one?": {
-            "block.attn.rotate(vectors[:, :, None], 0)[:, :, 0]": (
-                "torch.cat([block.attn.rotate(vectors[:, p : p + 1, None], 0)[:, :, 0] "
-                "for p in range(vectors.shape[1])], dim=1)"
-            )
-        },
+        "Is the rotation missing, or every position rotated like the first one?": [
+            {"block.attn.rotate(vectors[:, :, None], 0)[:, :, 0]": "vectors"},
+            {
+                "block.attn.rotate(vectors[:, :, None], 0)[:, :, 0]": (
+                    "torch.cat([block.attn.rotate(vectors[:, p : p + 1, None], 0)[:, :, 0] "
+                    "for p in range(vectors.shape[1])], dim=1)"
+                )
+            },
+        ],
         "Are biases added without the rotation?": {
             "vectors = torch.cat([normed @ W, fixed])": "vectors = normed @ W",
             "rotated = block.attn.rotate(vectors[:, :, None], 0)[:, :, 0]": (
@@ -81,7 +81,7 @@ CONTRIBUTIONS = mistakes(
         "Is the score of one key taken? Subtract the other key's.": {
             "k[where.key] - k[where.than]": "k[where.key]"
         },
-        "Is the sign turned around?": {
+        "Is the sign reversed?": {
             "k[where.key] - k[where.than]": "k[where.than] - k[where.key]"
         },
         "Is the division by the root of d_head missing?": {" / math.sqrt(k.shape[-1])": ""},
@@ -94,7 +94,7 @@ PREDICTED = mistakes(
     "12.20",
     "predicted_changes",
     {
-        "Is the sign turned around? A patch puts the other prompt's value in place.": {
+        "Is the sign reversed? A patch puts the other prompt's value in place.": {
             "other.values - clean.values": "clean.values - other.values"
         },
         "Is this the other prompt's contribution? A patch changes it from the clean one.": {
@@ -117,7 +117,7 @@ PREDICTED = mistakes(
         },
     },
     unnamed={
-        "expected the entries": {"if written_before(name, layer)": "if True"},
+        "Expected the entries": {"if written_before(name, layer)": "if True"},
     },
 )
 RIGHT = [

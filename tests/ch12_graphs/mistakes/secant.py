@@ -63,12 +63,14 @@ NORM = mistakes(
         "Is this the whole change? Only the part of the divisor is wanted.": (
             "return apply_norm(norm, x) - apply_norm(other, x_other)"
         ),
-        "Is the sign turned around?": {
+        "Is the sign reversed?": {
             "apply_norm(norm, middle) - apply_norm(other, middle)": (
                 "apply_norm(other, middle) - apply_norm(norm, middle)"
             )
         },
-        "Are the inputs added and not averaged?": {"(x + x_other) / 2": "(x + x_other)"},
+        "Are the inputs added and not averaged?": {
+            "middle = (x + x_other) / 2": "middle = x + x_other"
+        },
     },
 )
 ATTENTION = mistakes(
@@ -81,7 +83,7 @@ ATTENTION = mistakes(
         "Is the pattern's mean taken? Take its change.": {
             "frozen.pattern - other.pattern": "(frozen.pattern + other.pattern) / 2"
         },
-        "Is the sign turned around?": {
+        "Is the sign reversed?": {
             "frozen.pattern - other.pattern": "other.pattern - frozen.pattern"
         },
         "Are key heads assigned in turn? Heads of a group are neighbors.": {
@@ -105,18 +107,16 @@ CHANGE = mistakes(
             "norms = norms + (read * shift.norm1).sum(dim=(1, 2))": "read.sum()"
         },
         "Do targets read before what their own layer's attention moved?": {
-            "        rows = add_targets(rows, targets, number)\n": "",
+            "    rows = add_targets(rows, targets, number)\n": "",
             "read = attention_transpose(layer.attention, rows)": (
                 "rows = add_targets(rows, targets, number)\n"
-                "        read = attention_transpose(layer.attention, rows)"
+                "    read = attention_transpose(layer.attention, rows)"
             ),
         },
         "Are targets added before their own layer's MLP? They read before it.": {
-            "        rows = add_targets(rows, targets, number)\n": "",
-            "layer, shift, writes = local.layers[number], change.shifts[number], basis.nodes.writes[number]": (
-                "layer, shift, writes = local.layers[number], change.shifts[number], "
-                "basis.nodes.writes[number]\n"
-                "        rows = add_targets(rows, targets, number)"
+            "    rows = add_targets(rows, targets, number)\n": "",
+            "nodes[:, writes.node] += write": (
+                "rows = add_targets(rows, targets, number)\n    nodes[:, writes.node] += write"
             ),
         },
         "Is the row that passes by lost at attention?": {
