@@ -42,7 +42,7 @@ def known_graph() -> Graph:
 
 
 def name(made: Graph, node: int, target: str) -> str:
-    """Name a node by its place in the drawing; a target's own bias is drawn beside it."""
+    """Name a node by its place in the drawing; a target's own bias is drawn next to it."""
     one = made.nodes[node]
     if one.kind == "latent":
         return "first" if one.layer == 0 else "second"

@@ -120,6 +120,6 @@ def prune(graph: Graph, node_share: float = 0.8, edge_share: float = 0.98) -> Gr
     scores[nodes.outer(nodes)] = edge_scores(smaller.edges, smaller.weights).flatten()
     strong = largest_share((scores * ~fixed).flatten(), edge_share).view_as(edges)
     left = first.edges & (strong | fixed)
-    # Constants and remainders are no path to a unit.
+    # An edge from a constant or a remainder does not save a unit.
     kept = drop_dead_ends(Kept(nodes, left & ~fixed), units, errors)
     return cut(graph, kept._replace(edges=left & kept.nodes[:, None] & kept.nodes))

@@ -36,7 +36,7 @@ def test_active_latents_read_their_pre_activations(local, nodes, small, family):
 
 
 @exercise("12.3")
-def test_no_active_latent_is_no_target(local, nodes, small):
+def test_without_active_latents_the_lists_are_empty(local, nodes, small):
     layer = local.freeze(small("LLAMA"), TEXT).layers[0]
     read = nodes.ReadLatents(
         normal(12, 7, seed=1), normal(7, seed=2), normal(5, 7, seed=3), torch.zeros(5, 7).double()

@@ -31,12 +31,12 @@ def test_scores_know_positions_remainders_and_biases(scores, hand_graph):
 
     assert_close(renamed("token", "position", "error").replacement, 0.5875 / 0.8, "Positions.")
     found = renamed("token", "remainder", "error")
-    assert_close(found.replacement, 0.225 / 0.8, "A remainder is no input.")
+    assert_close(found.replacement, 0.225 / 0.8, "A remainder counts as an input.")
     assert_close(found.unaccounted, 0.575 / 0.8, "A remainder is not accounted for.")
     found = renamed("token", "bias", "error")
     assert_close(found.replacement, 0.225 / 0.4375, "A bias is neither input nor error.")
     assert_close(found.unaccounted, 0.2125 / 0.8, "A bias is accounted for.")
-    assert_close(found.completeness, 1.2375 / 1.45, "A bias is no missing part.")
+    assert_close(found.completeness, 1.2375 / 1.45, "A bias counts as missing.")
 
 
 @exercise("12.8")

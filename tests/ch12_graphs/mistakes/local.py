@@ -23,7 +23,7 @@ RUN = mistakes(
     "12.1",
     "run_local",
     {
-        "Is the norm's divisor computed anew? It is held fixed, also where something is added.": {
+        "Is the norm's divisor computed again? It is held fixed, also where something is added.": {
             "normed = apply_norm(layer.norm1, resid) + layer.norm1.bias": (
                 "x = resid - resid.mean(-1, keepdim=True) if layer.norm1.centers else resid\n"
                 "    scale = (x.square().mean(-1, keepdim=True) + 1e-5).sqrt()\n"

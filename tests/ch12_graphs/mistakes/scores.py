@@ -93,7 +93,7 @@ SHUFFLE = mistakes(
                 "rows[:, torch.randperm(rows.shape[1], generator=generator)]"
             )
         },
-        "Are the rows drawn anew? Shuffled rows keep every length.": {
+        "Are the rows new random ones? Shuffled rows keep every length.": {
             "rows[torch.randperm(len(rows), generator=generator)]": (
                 "torch.randn(rows.shape, generator=generator).to(rows)"
             )
