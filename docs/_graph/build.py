@@ -167,9 +167,15 @@ def neuron_scores(
 
 @torch.no_grad()
 def build(
-    question: Question, model: HookedTransformer, tokenizer: Tokenizer, n_nodes: int = 300
+    question: Question,
+    model: HookedTransformer,
+    tokenizer: Tokenizer,
+    n_nodes: int = 300,
+    edge_share: float = EDGE_SHARE,
 ) -> Built:
     """Build the graph and its file.
+
+    edge_share: the share of the edges' scores that is kept.
 
     Raises: ValueError for prompts that cannot be compared, or answers that are not one token.
     """
@@ -180,7 +186,7 @@ def build(
     words = [tokenizer.decode([i]) for i in local.tokens.tolist()]
     basis = neuron_basis(model, local, where)
     graph = attribution_graph(local, basis, metric_targets(local, setting), words)
-    graph = prune(graph, node_share=1.0, edge_share=EDGE_SHARE)
+    graph = prune(graph, node_share=1.0, edge_share=edge_share)
     gradient = gradients[0][where]
     notes = [
         one._replace(fires=fires)
