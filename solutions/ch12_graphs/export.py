@@ -180,7 +180,7 @@ def graph_json(
 
     notes: of some nodes, by their index; the label of a logit's node should be its token.
 
-    Raises: ValueError for numbers that are not finite, or nodes that cannot be told apart.
+    Raises: ValueError for numbers that are not finite, or two nodes with the same id.
     """
     notes, units = notes or {}, graph.indices(*UNITS)
     n_layers = max(node.layer for node in graph.nodes)  # that of the logits
