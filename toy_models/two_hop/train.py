@@ -5,7 +5,7 @@
    layer keeps the model from details that a transcoder would miss.
 2. Round it to float16, and collect the inputs and outputs of both MLPs, without held-out questions.
 3. Train a CLT with 64 JumpReLU latents per layer, and save it in circuit-tracer's format in `clt`.
-4. Measure both on the held-out questions.
+4. Measure both on the held-out questions, and swap states (`swaps.py`).
 
 `python -m toy_models train two_hop` takes about 45 CPU seconds; `--seed` trains other seeds.
 """
@@ -36,6 +36,7 @@ from solutions.ch11_transcoders.geography import (
 )
 from toy_models.recipes.files import recipe_parser, start_run, use_one_thread
 from toy_models.recipes.mlp_rows import mlp_inputs_and_outputs
+from toy_models.two_hop.swaps import measure_swaps
 
 NOISE = 0.3
 """Standard deviation of the noise after each layer, as a share of the residual stream's size."""
@@ -184,7 +185,9 @@ def main(arguments: list[str] | None = None) -> None:
         train_toy(chosen.out, chosen.seed)
     model, clt = load_pretrained(chosen.out)[0], load_transcoders(chosen.out / "clt")
     assert isinstance(clt, JumpReLUCLT)
-    for name, value in report(model, clt, make_geography()).items():
+    world = make_geography()
+    scores = report(model, clt, world) | measure_swaps(model, clt, world)._asdict()
+    for name, value in scores.items():
         print(f"{name:40} {value:.4f}")
     print(f"saved in {chosen.out}")
 
