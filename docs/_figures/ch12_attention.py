@@ -3,7 +3,9 @@
 from typing import Any
 
 import matplotlib as mpl
+import torch
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from docs._figures.lib.plotting import publish
 from docs._figures.neuron_graphs.attention import MOVERS, SOURCES, study_all
@@ -13,6 +15,14 @@ SHOWN = "23.0"
 NAMED = 0.7
 
 
+def chance(predicted: Tensor, measured: Tensor) -> float:
+    """Return the 95th percentile of the correlation's size when heads are exchanged at random."""
+    generator = torch.Generator().manual_seed(0)
+    orders = [torch.randperm(len(measured), generator=generator) for _ in range(1000)]
+    sizes = [abs(agreement(predicted, measured[order]).correlation) for order in orders]
+    return float(torch.tensor(sizes).quantile(0.95))
+
+
 def summarize(study: dict[str, Any], mover: str) -> dict[str, Any]:
     """Summarize one mover on one prompt."""
     one = study[mover]
@@ -20,8 +30,13 @@ def summarize(study: dict[str, Any], mover: str) -> dict[str, Any]:
     heads = dict(zip(one["heads"], one["predicted"].tolist(), strict=True))
     change = dict(zip(one["names"], one["change"].tolist(), strict=True))
     largest = sorted(change, key=lambda name: -abs(change[name]))[:6]
+    others = torch.tensor([head not in one["best"] for head in one["heads"]])
     return {
         "agreement": agreed._asdict(),
+        "without the two best": agreement(
+            one["predicted"][others], one["measured"][others]
+        )._asdict(),
+        "heads exchanged": chance(one["predicted"], one["measured"]),
         "difference": one["difference"],
         "changes by": sum(change.values()),
         "largest": {name: change[name] for name in largest},
