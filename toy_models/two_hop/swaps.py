@@ -3,8 +3,8 @@
 1. Choose latents on training questions: activation times gradient of the answer's logit (minus the
    mean logit) in the replacement model, averaged over a state's questions; the largest ones up to
    90 % of the positive sum (`state_latents`).
-2. Change the model itself, not the replacement: at the city, add what the new latents write on average
-   to each layer's MLP output, and subtract what the old ones write (`swapped_answers`).
+2. Change the model itself, not the replacement: to each MLP's output at the city, add what the new
+   latents write on average, and subtract what the old ones write (`swapped_answers`).
 3. Controls: other active latents, and random directions, with the same length of change.
 Axes: state, question, latent.
 """
