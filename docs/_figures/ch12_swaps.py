@@ -50,7 +50,7 @@ def main() -> None:
         for axes, (name, by_split) in zip((left, right), summaries.items(), strict=True):
             draw_rates(axes, by_split, name)
         left.set(ylabel="share of answers that switch")
-        right.legend(frameon=False, fontsize=8, loc="center right")
+        left.legend(frameon=False, fontsize=8, loc="center right")
 
     said = "; ".join(
         f"{name}, {k} neurons: "
