@@ -236,7 +236,8 @@ def active_places(
         document.text[START : START + 12 * READ_TOKENS]
         for document in real_text.excerpt("held_out")
     ]
-    rows = [tokenizer.encode(text).ids[:READ_TOKENS] for text in texts[:READ_TEXTS]]
+    length = min(READ_TOKENS, model.config.n_ctx)
+    rows = [tokenizer.encode(text).ids[:length] for text in texts[:READ_TEXTS]]
     _, cache = model.run_with_cache(
         torch.tensor(rows), names=names, stop_at_layer=len(model.blocks)
     )
