@@ -1,7 +1,8 @@
 """Transcoders: sparse replacements of MLPs, one layer at a time or across layers.
 
 Reading order: transcoder, skip, virtual_weights, attribution, crosslayer, fast_pass, cost,
-replacement, from_scratch, two_hop, own_two_hop.
+replacement, from_scratch, two_hop, own_two_hop, geography, state_swaps, jumprelu, formats,
+eight_bits.
 """
 
 from .attribution import split_pre_activations

@@ -8,9 +8,9 @@ import torch
 from solutions.ch02_transformer import load_pretrained
 from solutions.ch11_transcoders import geography
 from solutions.ch11_transcoders.formats import load_transcoders
+from solutions.ch11_transcoders.state_swaps import measure_swaps
 from toy_models import folder
 from toy_models.two_hop import train as recipe
-from toy_models.two_hop.swaps import measure_swaps
 
 WORLD = geography.make_geography()
 

@@ -5,7 +5,7 @@
    layer keeps the model from details that a transcoder would miss.
 2. Round it to float16, and collect the inputs and outputs of both MLPs, without held-out questions.
 3. Train a CLT with 64 JumpReLU latents per layer, and save it in circuit-tracer's format in `clt`.
-4. Measure both on the held-out questions, and swap states (`swaps.py`).
+4. Measure both on the held-out questions, and swap states (`state_swaps.py`).
 
 `python -m toy_models train two_hop` takes about 45 CPU seconds; `--seed` trains other seeds.
 """
@@ -34,9 +34,9 @@ from solutions.ch11_transcoders.geography import (
     geography_model,
     make_geography,
 )
+from solutions.ch11_transcoders.state_swaps import measure_swaps
 from toy_models.recipes.files import recipe_parser, start_run, use_one_thread
 from toy_models.recipes.mlp_rows import mlp_inputs_and_outputs
-from toy_models.two_hop.swaps import measure_swaps
 
 NOISE = 0.3
 """Standard deviation of the noise after each layer, as a share of the residual stream's size."""

@@ -15,17 +15,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from solutions.ch02_transformer import HookedTransformer
-from solutions.ch02_transformer.hooks import HookPoint
-from solutions.ch11_transcoders import replace_mlps
-from solutions.ch11_transcoders.crosslayer import AbstractCLT
-from solutions.ch11_transcoders.geography import (
-    FIRST_RELATION,
-    N_CITIES,
-    N_RELATIONS,
-    N_STATES,
-    Geography,
-)
+from ..ch02_transformer import HookedTransformer, HookPoint
+from .crosslayer import AbstractCLT
+from .geography import FIRST_RELATION, N_CITIES, N_RELATIONS, N_STATES, Geography
+from .replacement import replace_mlps
 
 SHARE = 0.9
 DRAWS = 5
