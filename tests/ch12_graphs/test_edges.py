@@ -222,3 +222,22 @@ def test_two_hop_graph_is_exactly_the_known_one(two_hop, local, nodes, graph, lo
         assert_close(
             [x[2] for x in found], [x[2] for x in expected], "Another weight.", tolerance=1e-12
         )
+
+
+@pytest.mark.project
+@pytest.mark.parametrize("family, kind", CASES)
+@pytest.mark.parametrize("batch", [2, 256])
+def test_fast_effects_equal_the_plain_ones(edges, fast_edges, traced, family, kind, batch):
+    _, frozen, shown, targets = traced(family, kind, 0.6)
+    expected = edges.direct_effects(frozen, shown, targets)
+    actual = fast_edges.fast_effects(frozen, shown, targets, batch=batch)
+    for name, one, other in zip(expected._fields, actual, expected, strict=True):
+        assert_close(one, other, f"The effects of {name} differ.", tolerance=1e-9)
+
+
+@pytest.mark.project
+def test_no_targets_have_no_effects(edges, fast_edges, nodes, traced):
+    _, frozen, shown, targets = traced("GPT2", "clt")
+    none = nodes.take(targets, torch.arange(0))
+    for effects in (edges.direct_effects, fast_edges.fast_effects):
+        assert [len(field) for field in effects(frozen, shown, none)] == [0] * 7
