@@ -13,7 +13,6 @@ import hashlib
 import re
 import sys
 import webbrowser
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from chapters import look
@@ -23,8 +22,6 @@ from docs._graph.worker import Late, Prompts, Worker
 BODY, HEADERS, WAITING = 256_000, 16_000, 8
 """Most bytes of a body and of all headers, and most requests at once."""
 HOST = "127.0.0.1"
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
 def serve(built: Built, port: int, show: bool) -> int:
@@ -81,6 +78,23 @@ def policy(html: str) -> str:
     )
 
 
+def refusal(request: Any, port: int) -> tuple[int, str] | None:
+    """Return status and words for a request that is not the page's own, or None."""
+    hosts = {f"{HOST}:{port}", f"localhost:{port}"}
+    size = sum(len(name) + len(value) for name, value in request.headers.raw)
+    if size > HEADERS:
+        return 431, f"expected headers of at most {HEADERS} bytes, got {size}"
+    if request.headers.getlist("host") not in [[host] for host in hosts]:
+        return 421, f"expected the host {HOST}:{port}, got another one"
+    if request.method != "POST":
+        return None
+    if request.headers.get("origin") not in {f"http://{host}" for host in hosts}:
+        return 403, "expected a request of the served page, got one of another origin"
+    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+        return 415, "expected application/json, got another type"
+    return None
+
+
 def make_app(worker: Worker, html: str, port: int) -> Any:
     """Build the application."""
     from starlette.applications import Starlette
@@ -88,7 +102,6 @@ def make_app(worker: Worker, html: str, port: int) -> Any:
     from starlette.responses import HTMLResponse, JSONResponse, Response
     from starlette.routing import Route
 
-    hosts = {f"{HOST}:{port}", f"localhost:{port}"}
     headers = {
         "Content-Security-Policy": policy(html),
         "X-Content-Type-Options": "nosniff",
@@ -102,18 +115,8 @@ def make_app(worker: Worker, html: str, port: int) -> Any:
         return JSONResponse({"error": words}, status, headers)
 
     def forbidden(request: Request) -> Response | None:
-        size = sum(len(name) + len(value) for name, value in request.headers.raw)
-        if size > HEADERS:
-            return refuse(431, f"expected headers of at most {HEADERS} bytes, got {size}")
-        if request.headers.getlist("host") not in [[host] for host in hosts]:
-            return refuse(421, f"expected the host {HOST}:{port}, got another one")
-        if request.method != "POST":
-            return None
-        if request.headers.get("origin") not in {f"http://{host}" for host in hosts}:
-            return refuse(403, "expected a request of the served page, got one of another origin")
-        if request.headers.get("content-type", "").partition(";")[0] != "application/json":
-            return refuse(415, "expected application/json, got another type")
-        return None
+        reason = refusal(request, port)
+        return None if reason is None else refuse(*reason)
 
     async def show(request: Request) -> Response:
         return forbidden(request) or HTMLResponse(html, headers=headers)

@@ -74,7 +74,7 @@ def big_graph(n_units=1850, n_links=50_000, n_pos=10, n_layers=14):
 
 
 def wrong_files():
-    """Name of a file -> (its content, words of the refusal)."""
+    """Name of a file -> (its content, words of the error)."""
 
     def changed(edit):
         graph = small_graph()
