@@ -2,7 +2,7 @@
 
 1. Choose latents on training questions: activation times gradient of the answer's logit (minus the
    mean logit) in the replacement model, averaged over a state's questions; the largest ones up to
-   90 % of the positive sum (`state_latents`).
+   95 % of the positive sum (`state_latents`).
 2. Change the model itself, not the replacement: to each MLP's output at the city, add what the new
    latents write on average, and subtract what the old ones write (`swapped_answers`).
 3. Controls: other active latents, and random directions, with the same length of change.
@@ -20,7 +20,7 @@ from .crosslayer import AbstractCLT
 from .geography import FIRST_RELATION, N_CITIES, N_RELATIONS, N_STATES, Geography
 from .replacement import replace_mlps
 
-SHARE = 0.9
+SHARE = 0.95
 DRAWS = 5
 """Draws of each control."""
 LATENTS = "blocks.0.mlp.hook_transcoder_acts"

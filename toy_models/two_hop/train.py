@@ -130,7 +130,7 @@ def train_clt(rows: Float[Tensor, "row number"], shape: tuple[int, int], seed: i
         CLT_STEPS,
         lr=3e-3,
         betas=(0.9, 0.99),
-        lr_warmup=50,
+        lr_warmup=min(50, CLT_STEPS // 4),
         lr_decay=3 * CLT_STEPS // 10,
         sparsity_warmup=7 * CLT_STEPS // 10,
         clip=None,
