@@ -111,7 +111,8 @@ lab.guess("12d", words_at_the_ends)
 
 # %%
 layer, neuron = five[0]
-written = model.blocks[layer].mlp.W_out[neuron] @ model.unembed.W_U
+gain = model.ln_final.affine().gain
+written = (model.blocks[layer].mlp.W_out[neuron] * gain) @ model.unembed.W_U
 ends = {
     "promoted": [tokenizer.decode([i]) for i in written.topk(6).indices.tolist()],
     "suppressed": [tokenizer.decode([i]) for i in (-written).topk(6).indices.tolist()],

@@ -63,12 +63,12 @@ def study(model: HookedTransformer, tokenizer: Any, case: Case) -> dict[str, Any
     where = contrast.largest_nodes(scores, N_NODES)
     effects = intervene.predicted_and_measured(model, pair, where)
     acts = torch.stack([contrast.run_prompt(model, tokens).acts() for tokens in pair.tokens])
-    nodes = []
+    gain, nodes = model.ln_final.affine().gain.detach(), []
     for index, (layer, pos, unit) in enumerate(zip(*(x.tolist() for x in where), strict=True)):
         own = acts[:, layer, pos, unit]
         active = int(own.abs().argmax())
         W_out = model.blocks[layer].get_submodule("mlp").W_out[unit].detach()
-        written = (own[active].sign() * W_out) @ model.unembed.W_U.detach()
+        written = (own[active].sign() * W_out * gain) @ model.unembed.W_U.detach()
         nodes.append(
             {
                 "neuron": f"{layer}.{unit}",

@@ -81,9 +81,7 @@ CONTRIBUTIONS = mistakes(
         "Is the score of one key taken? Subtract the other key's.": {
             "k[where.key] - k[where.than]": "k[where.key]"
         },
-        "Is the sign reversed?": {
-            "k[where.key] - k[where.than]": "k[where.than] - k[where.key]"
-        },
+        "Is the sign reversed?": {"k[where.key] - k[where.than]": "k[where.than] - k[where.key]"},
         "Is the division by the root of d_head missing?": {" / math.sqrt(k.shape[-1])": ""},
         "Is the query at the key's position?": {
             "queries.vectors[:, where.query]": "queries.vectors[:, where.key]"
