@@ -27,7 +27,7 @@ from solutions.ch12_graphs.export import Description, Notes, graph_json
 from solutions.ch12_graphs.graph import Graph, attribution_graph
 from solutions.ch12_graphs.local import LocalModel, norm_transpose
 from solutions.ch12_graphs.logits import LogitTargets, difference_target, logit_targets
-from solutions.ch12_graphs.pruning import prune
+from solutions.ch12_graphs.pruning import PRUNED, prune
 from solutions.ch12_graphs.relp import Where, neuron_basis, total_effects
 from toy_models import real_text
 
@@ -199,6 +199,7 @@ def build(
     by_node = dict(zip(zip(*(part.tolist() for part in where), strict=True), notes, strict=True))
     shown = [(i, graph.nodes[i]) for i in graph.indices("neuron").tolist()]
     labels = {i: by_node[node.layer, node.pos, node.unit] for i, node in shown}
+    labels[graph.nodes.index(PRUNED)] = Notes("edges that pruning has cut")
     compared = [i for i in (setting.answer, setting.against) if i is not None]
     labels[len(graph.nodes) - 1] = Notes('" minus "'.join(tokenizer.decode([i]) for i in compared))
     about = Description("mi-graph", "smollm2-135m", setting.metric, question.contrast)

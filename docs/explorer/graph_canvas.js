@@ -364,10 +364,12 @@
         for (const i of members) if (scene.shown(i)) ring(i, 2.5, 1.5);
         const i = members.find((one) => scene.shown(one));
         if (i === undefined) continue;
-        const text = name.length > 26 ? `${name.slice(0, 25)}…` : name, left = this.px[i] + this.radius[i] * grow + 5;
+        const text = name.length > 26 ? `${name.slice(0, 25)}…` : name, long = context.measureText(text).width;
+        const beside = this.radius[i] * grow + 5, fits = this.px[i] + beside + long < this.canvas.clientWidth;
+        const left = fits ? this.px[i] + beside : this.px[i] - beside - long;
         context.fillStyle = colours.paper;
         context.globalAlpha = 0.8;
-        context.fillRect(left - 1, this.py[i] - 7, context.measureText(text).width + 2, 14);
+        context.fillRect(left - 1, this.py[i] - 7, long + 2, 14);
         context.globalAlpha = 1;
         context.fillStyle = colours.ink;
         context.fillText(text, left, this.py[i]);

@@ -214,7 +214,7 @@
       const rounding = thousandths(ledger.total) - shown;
       if (rounding) line("rounding", rounding / 1000, "rest");
       line("sum", ledger.total, "sum");
-      const parts = [element("h5", { textContent: `${title} (${ledger.rows.length + ledger.n_hidden})` }), element("table", {}, body)];
+      const parts = [element("h5", { textContent: `${title} (${ledger.rows.length + ledger.n_hidden})` }), element("table", { className: "edges" }, body)];
       if (total !== null) parts.push(this.verdict(ledger.total, total));
       const kinds = [...ledger.kinds].map(([kind, value]) => `${KIND_NAMES[kind]} ${signed(value)}`);
       parts.push(element("p", { className: "facts", textContent: `By kind: ${kinds.join(", ")}` }));
@@ -321,6 +321,7 @@
     }
 
     key(event) {
+      if (!event.ctrlKey && !event.metaKey && event.key !== "Tab") event.stopPropagation(); // the book turns pages at p and n
       const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
       const [chosen] = this.state.members(), step = arrows[event.key];
       const from = this.hovered >= 0 ? this.hovered : chosen ?? this.graph.nodes.findIndex((node) => node.kind === "target");

@@ -80,7 +80,7 @@
         line("change, measured", signed(found.after - found.before));
         line("change, predicted by the graph", predicted === null ? "none" : signed(predicted));
         for (const token of found.tokens) line(token.text, `${(100 * token.before).toFixed(1)} % → ${(100 * token.after).toFixed(1)} %`);
-        return element("div", {}, element("h5", { textContent: what }), element("table", {}, body));
+        return element("div", {}, element("h5", { textContent: what }), element("table", { className: "edges" }, body));
       }));
     }
   }
