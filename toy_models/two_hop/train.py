@@ -157,9 +157,14 @@ def report(model: HookedTransformer, clt: JumpReLUCLT, world: Geography) -> dict
     error, around_mean = (made.y_hat - y).square().sum((0, 2)), (y - y.mean(0)).square().sum((0, 2))
     active = (made.acts > 0).float().mean(dim=0).sum(dim=1)
     agreement = measure_replacement(model, clt, tokens)
-    right = model(tokens)[:, -1].argmax(dim=1) == world.answers(tokens)
+
+    def accuracy(questions: Tensor) -> float:
+        right = model(questions)[:, -1].argmax(dim=1) == world.answers(questions)
+        return right.double().mean().item()
+
     return {
-        "held-out accuracy": right.double().mean().item(),
+        "training accuracy": accuracy(world.questions(held_out=False)),
+        "held-out accuracy": accuracy(tokens),
         "replacement, same most likely token": agreement.top1,
         "replacement, divergence": agreement.kl,
         **{f"fvu, layer {i}": value for i, value in enumerate((error / around_mean).tolist())},
