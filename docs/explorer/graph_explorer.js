@@ -179,7 +179,7 @@
       const [first] = members, node = graph.nodes[first], { chosen, groups } = state.now;
       const parts = [];
       if (chosen.group === undefined) {
-        parts.push(element("h4", { textContent: this.name(first) }), element("p", { className: "facts", textContent: `${node.kind === "target" ? "output" : node.layer === -1 ? "embedding" : `layer ${node.layer}`}${node.unit === null ? "" : `, unit ${node.unit}`} ${this.place(first)}` }));
+        parts.push(element("h4", { textContent: this.name(first) }), element("p", { className: "facts", textContent: `${node.kind === "target" ? "output" : node.layer === -1 ? (node.kind === "token" || node.kind === "position" ? "embedding" : "all layers") : `layer ${node.layer}`}${node.unit === null ? "" : `, unit ${node.unit}`} ${this.place(first)}` }));
         if (node.activation !== null) parts.push(element("p", { textContent: `${node.kind === "target" ? "Probability" : "Activation"} ${node.activation.toFixed(3).replace("-", "−")}` }));
         if (node.writes.length) parts.push(element("p", { textContent: `Writes: ${node.writes.map(seen).join("  ")}` }));
         if (node.fires.length) parts.push(element("p", { textContent: `Fires at: ${node.fires.map(seen).join("  ")}` }));
