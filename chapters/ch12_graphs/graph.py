@@ -14,7 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .edges import BIASES, CONSTANTS, Effects, direct_effects
+from .edges import BIASES, CONSTANTS, Effects
+from .fast_edges import fast_effects
 from .local import LocalModel
 from .logits import LogitTargets
 from .nodes import Basis, join
@@ -98,7 +99,7 @@ def attribution_graph(
     """
     tokens = local.tokens.tolist()
     words = [str(token) for token in tokens] if words is None else list(words)
-    effects = direct_effects(local, basis, join([basis.nodes.targets, logits.targets]))
+    effects = fast_effects(local, basis, join([basis.nodes.targets, logits.targets]))
     first = source_nodes(words, tokens, len(local.layers))
     units = basis.nodes
     shown = [

@@ -73,7 +73,7 @@ def main() -> None:
         left.set(xlim=(0, 1), xlabel="score of the graph")
         left.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(0, 1.16), ncols=3)
         right.axvline(1, color=mpl.rcParams["axes.edgecolor"], lw=0.8, ls="--")
-        right.set(xlim=(0, None), xlabel="unexplained share of the MLPs' outputs")
+        right.set(xlim=(0, None), xlabel="unexplained share of outputs")
 
     said = "; ".join(
         f"{name}: {mean(one['completeness']):.2f} and {mean(one['unexplained']):.2f}"
