@@ -1,7 +1,7 @@
 """Attribution graphs: which parts of a model led to its output on one text, as numbers that add up.
 
-Reading order: local, nodes, logits, edges, fast_edges, graph, influence, scores, pruning, supernodes;
-then relp, contrast, secant, pairs, intervene, own_pairs, qk, from_scratch for neurons.
+Reading order: local, nodes, logits, edges, fast_edges, graph, influence, scores, pruning,
+supernodes; then relp, contrast, secant, pairs, intervene, own_pairs, qk, from_scratch for neurons.
 """
 
 from .contrast import Pair, contrast_scores, group_scores, top_neurons
