@@ -47,6 +47,16 @@ def read_neurons(values, most):
     return group
 
 
+@exercise("12.24")
+def test_at_most_five_neurons_are_named(answers):
+    assert read_neurons(answers("ch12_graphs", "12.24"), most=5)
+
+
+@exercise("12.25")
+def test_at_most_a_hundred_neurons_are_named(answers):
+    assert read_neurons(answers("ch12_graphs", "12.25"), most=100)
+
+
 @pytest.fixture
 def switch(intervene, impl, real):
     """Shares of held-out cases that switch: with a group, and with random ones of its layers."""
