@@ -1,4 +1,4 @@
-"""Look at a model's insides: token by feature activations, and bars. For labs, notebooks, pages.
+"""Look at a model's insides: feature activations, graphs, and bars. For labs, notebooks, pages.
 
 Each function returns `Html`: a notebook shows it, `mi lab` puts it into the report, and
 `save(path)` writes a page that opens without a server or a network. The viewers are classic
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ASSETS = ROOT / "docs" / "assets"
+EXPLORER = ROOT / "docs" / "explorer"
+GRAPH_SCRIPTS = ("graph_file", "graph_canvas", "graph_state", "graph_live", "graph_explorer")
+"""Scripts of the graph explorer, in the order in which they use each other."""
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width">
@@ -89,9 +92,19 @@ def pack_features(
     return {"texts": [list(text) for text in tokens], "features": shown}
 
 
+def graph(data: Mapping[str, Any]) -> Html:
+    """Show an attribution graph, the JSON of `solutions.ch12_graphs.export`, in the explorer."""
+    return viewer("graph", data)
+
+
 def viewer(kind: str, data: Mapping[str, Any]) -> Html:
-    """Join a viewer's data, style and script into one piece of HTML."""
+    """Join a viewer's data, style and scripts into one piece of HTML."""
     style, script = ((ASSETS / f"viewers.{end}").read_text("utf-8") for end in ("css", "js"))
+    if kind == "graph":
+        style += (EXPLORER / "explorer.css").read_text("utf-8")
+        script = (
+            "".join((EXPLORER / f"{name}.js").read_text("utf-8") for name in GRAPH_SCRIPTS) + script
+        )
     return Html(
         f"<style>{style}</style>{data_block(kind, json.dumps(data))}<script>{script}</script>"
     )

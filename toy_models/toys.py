@@ -24,11 +24,14 @@ FILES = (
     "token_losses.safetensors",
     "cfg.json",
     "sae_weights.safetensors",
+    "config.yaml",
+    *(f"W_{side}_{layer}.safetensors" for side in ("enc", "dec") for layer in range(2)),
 )
 """Files with a checksum. runs.json, snapshots and token losses exist for toys that show a training:
-measurements, weights at several steps, and losses of single tokens. The last two are those of a
-dictionary, in SAELens's format. Folders inside a toy hold the same files for the model trained with
-other seeds. Cards and recipes have no checksum."""
+measurements, weights at several steps, and losses of single tokens. Then follow the files of a
+dictionary, in SAELens's format, and of a CLT of two layers, in circuit-tracer's. Folders inside a
+toy hold the same files for the model trained with other seeds. Cards and recipes have no
+checksum."""
 
 
 class Toy(NamedTuple):

@@ -105,6 +105,15 @@ def _add_book_and_model(commands: "Commands") -> None:
     _flag(book, "no_serve", "end when it is built")
     tour = _add(commands, "tour", ".course_commands:tour", "look into the real model", True)
     tour.add_argument("--prompt", help="a sentence of your own")
+    graph = _add(
+        commands, "graph", ".course_commands:graph", "trace a prompt in the real model", True
+    )
+    graph.add_argument("prompt", help="a sentence without its last word")
+    graph.add_argument("--contrast", help="the same sentence with another word in it")
+    graph.add_argument("--answers", nargs=2, metavar="TOKEN", help="the next tokens to compare")
+    graph.add_argument("--nodes", type=int, default=300, help="how many neurons are shown")
+    _flag(graph, "serve", "serve the page, so that neurons can be switched off")
+    _flag(graph, "no_open", "open no browser")
     lab = _add(commands, "lab", "..lab:run", "run a chapter's lab and write a report", True)
     lab.add_argument("chapter", type=_chapter, help="the chapter of the lab")
     lab.add_argument("--out", help="the report; else reports/labNN.html")

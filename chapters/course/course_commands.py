@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -133,6 +133,26 @@ def tour(prompt: str | None = None) -> None:
         raise StepSkipped("This copy of the course has no tour (docs/_tour).")
     words = [] if prompt is None else ["--prompt", prompt]
     run_module("docs._tour", *words, error="The tour failed.")
+
+
+def graph(
+    prompt: str,
+    contrast: str | None = None,
+    answers: Sequence[str] | None = None,
+    nodes: int = 300,
+    serve: bool = False,
+    no_open: bool = False,
+) -> None:
+    """Build an attribution graph of a prompt, and open it in a browser.
+
+    Raises: StepSkipped when this copy of the course has no graphs.
+    """
+    if not (ROOT / "docs" / "_graph").is_dir():
+        raise StepSkipped("This copy of the course has no graphs (docs/_graph).")
+    words = ["--nodes", str(nodes), *["--serve"] * serve, *["--no-open"] * no_open]
+    words += [] if contrast is None else ["--contrast", contrast]
+    words += [] if answers is None else ["--answers", *answers]
+    run_module("docs._graph", *words, "--", prompt, error="The graph could not be built.")
 
 
 def draw_figures(chapter: int) -> None:

@@ -12,9 +12,11 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from chapters import look
 from docs._figures.lib.figure_files import ROOT, replace_file
 from docs._figures.lib.plotting import render
 from docs._figures.lib.theme import LIGHT
+from docs._graph.build import Question, build
 from docs._tour.directions import directions
 from docs._tour.features import features
 from docs._tour.induction import induction
@@ -23,7 +25,7 @@ from docs._tour.stops import Stop, TourInput, ablation, heads, logit_lens, predi
 from solutions.ch02_transformer import load_pretrained
 
 PROMPT = "The tall green ship left the harbour at dawn. The tall green"
-LONGEST = 40
+LONGEST, N_NODES = 40, 80
 STOPS = (predictions, logit_lens, directions, features, heads, induction, name_movers, ablation)
 STYLE = """body{font:17px/1.55 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;
 color:#1c2530;background:#fff}img{width:100%}code{background:#8882;padding:.1em .3em;
@@ -32,6 +34,14 @@ border-radius:.2em;overflow-wrap:anywhere}.taught{opacity:.75;font-size:.9em}
 img{filter:invert(.92) hue-rotate(180deg)}}"""
 """Style of the page. Drawing a picture costs more than some stops, so the dark page shows the light
 picture inverted; hue-rotate restores the hues."""
+
+
+GRAPH = """<h2>Which neurons led to the next token?</h2>
+<p>An attribution graph of this prompt, with the neurons that matter most for the most likely
+next token: <a href="graph.html">open it in the graph explorer</a>. Most of the flow ends in
+neurons that are not shown. A contrast of two prompts shows more:
+<code>mi graph "..." --contrast "..."</code></p>
+<p class="taught">Taught in chapter 12.</p>"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,13 +59,21 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     print(f"Prompt: {source.prompt!r}, {len(source.words)} tokens")
     stops = [stop(source) for stop in tqdm(STOPS, desc="the tour", unit="stop")]
+    trace(source, chosen.out / "graph.html")
     for stop in stops:
         svg = render(f"tour_{stop.name}", stop.draw, LIGHT, stop.size)
         replace_file(chosen.out / f"{stop.name}.svg", svg)
         print(f"\n{stop.title}\n  {stop.text}\n  Taught in {stop.taught_in}.")
     replace_file(chosen.out / "index.html", page(source, stops))
     print(f"\nPictures: {chosen.out / 'index.html'}")
+    print(f"A graph of the prompt: {chosen.out / 'graph.html'}")
     return 0
+
+
+def trace(source: TourInput, path: Path) -> None:
+    """Write the page of an attribution graph of the prompt."""
+    built = build(Question(source.prompt, None, None), source.model, source.tokenizer, N_NODES)
+    look.graph(built.content).save(path, "Attribution graph")
 
 
 def load_input(prompt: str) -> TourInput:
@@ -83,6 +101,7 @@ def page(source: TourInput, stops: list[Stop]) -> str:
             "<p>The model: SmolLM2-135M-Instruct as 4-bit weights, dequantised. Another prompt: "
             "<code>mi tour --prompt &quot;...&quot;</code></p>",
             "\n".join(section(stop) for stop in stops),
+            GRAPH,
             "</html>\n",
         ]
     )

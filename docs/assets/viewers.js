@@ -130,7 +130,8 @@
     }
   }
 
-  const KINDS = { features: FeatureViewer };
+  // Other scripts, loaded before this one, add their kinds.
+  const KINDS = { features: FeatureViewer, ...globalThis.miViewers };
 
   function start() {
     for (const root of document.querySelectorAll(".mi-viewer:not([data-milliseconds])")) {

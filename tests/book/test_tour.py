@@ -116,6 +116,7 @@ def test_every_stop_is_drawn_once(monkeypatch, tmp_path, capsys):
     original = tour.render
     monkeypatch.setattr(tour, "render", lambda *of: drawn.append(of[0]) or original(*of))
     monkeypatch.setattr(tour, "load_input", lambda prompt: source)
+    monkeypatch.setattr(tour, "trace", lambda of, path: path.write_text(of.prompt))
     monkeypatch.setattr(tour, "STOPS", (predictions, logit_lens, heads, ablation))
     assert tour.main(["--out", str(tmp_path)]) == 0
     names = ["predictions", "logit_lens", "heads", "ablation"]
@@ -123,7 +124,8 @@ def test_every_stop_is_drawn_once(monkeypatch, tmp_path, capsys):
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     pictures = re.findall(r'<img src="(.+?)"', page)
     assert pictures == [f"{name}.svg" for name in names]
-    assert {path.name for path in tmp_path.iterdir()} == {"index.html", *pictures}
+    assert {path.name for path in tmp_path.iterdir()} == {"index.html", "graph.html", *pictures}
+    assert (tmp_path / "graph.html").read_text() == "prompt" and 'href="graph.html"' in page
 
 
 def test_the_latent_that_matters_is_found(monkeypatch):

@@ -30,7 +30,7 @@ Entries = dict[str, list[str]]
 def main(upgrade: bool) -> None:
     """Resolve both selections of extras, and write the three lists."""
     pins = "" if upgrade else "".join(map(pinned, map(read, ("torch", "course", "crosscheck"))))
-    everything = resolve(["crosscheck", "dev", "docs"], pins)
+    everything = resolve(["crosscheck", "dev", "docs", "serve"], pins)
     course = resolve(["dev", "docs"], pinned(everything))
     torch = {name for name in everything if TORCH.fullmatch(name)}
     parts = {"torch": torch, "course": course.keys() - torch}

@@ -68,6 +68,9 @@ SPARED = {
     "11.13": REPEATS,  # adds its activations to a list for later layers
     "11.14": "tiny",  # a share of positions
     "11.15": "half",  # training in float32 is right
+    "12.1": "ones",  # the axis pos of one argument is the axes key and query of a pattern
+    "12.2": "ones",
+    "12.20": "tiny",  # a product of seven weights
 }
 """Exercise -> what it does not promise."""
 

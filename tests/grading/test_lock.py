@@ -47,7 +47,7 @@ def test_every_pin_has_hashes(name):
         (PROJECT["project"]["dependencies"], ("torch", "course")),
         (PROJECT["build-system"]["requires"], ("course",)),
         ([*EXTRAS["dev"], *EXTRAS["docs"]], ("course",)),
-        (EXTRAS["crosscheck"], ("course", "crosscheck")),
+        ([*EXTRAS["crosscheck"], *EXTRAS["serve"]], ("course", "crosscheck")),
     ],
 )
 def test_what_the_project_asks_for_is_listed(asked, lists):

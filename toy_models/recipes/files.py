@@ -29,6 +29,7 @@ WRITTEN = (
     "seed_*",
     "repeats_*",
     "markov_*",
+    "clt",
     "run",
 )
 """What recipes write besides run.json."""

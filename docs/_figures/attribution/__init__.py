@@ -1,0 +1,1 @@
+"""Attribution graphs of text_4l, with dictionaries trained for it."""

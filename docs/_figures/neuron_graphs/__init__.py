@@ -1,0 +1,1 @@
+"""Experiments on neurons and attention of the real model, for chapter 12."""
