@@ -101,7 +101,7 @@ class ComputationTree:
         raise NotImplementedError("exercise 5.13")
 
     def run_of_mlp(self, run: Run) -> Run:
-        """Return the run from which an MLP's output is taken when a value of `run` is wanted."""
+        """Return the run in which an MLP's output is computed, when something in `run` reads it."""
         # exercise 5.13
         raise NotImplementedError("exercise 5.13")
 

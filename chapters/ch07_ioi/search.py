@@ -72,7 +72,7 @@ class PathEffects(NamedTuple):
 
 @dataclass(frozen=True)
 class CircuitSearch:
-    """A search for the circuit on given prompts, with the sizes that an effect must have."""
+    """A search for the circuit on given prompts, and the thresholds that an effect must reach."""
 
     model: HookedTransformer
     """The model."""

@@ -23,7 +23,7 @@ from docs._figures.monosemanticity.units import both_texts, rows_of
 from solutions.ch08_saes.metrics import cosines
 from solutions.ch08_saes.sae import AbstractSAE
 
-WIDTHS, SEEDS = (512, 1024, MAIN), (0, 1, 2)
+WIDTHS, SEEDS = (512, 1024, MAIN, 4096), (0, 1, 2)
 NEEDED = (
     *(Run("A", width) for width in WIDTHS),
     *(Run("A", seed=seed) for seed in SEEDS[1:]),
@@ -144,9 +144,8 @@ def draw(
     left.set(ylabel=f"latents with a cosine above {NEAR}", title=f"per latent of {WIDTHS[0]}")
     left.legend(frameon=False)
     for place, group in enumerate(of_main.values()):
-        right.plot(
-            [place] * len(group), [one.float().mean() for one in group], "o", color=first, alpha=0.7
-        )
+        means = [one.float().mean() for one in group]
+        right.plot([place] * len(group), means, "o", color=first, alpha=0.7, clip_on=False)
     right.set_xticks(range(len(of_main)), of_main)
     right.set(xlim=(-0.5, len(of_main) - 0.5), ylim=(0, None), title=f"per latent of {MAIN}")
 

@@ -103,7 +103,7 @@ class ComputationTree:
         return "corrupted" if (layer, head) == self.sender else "clean"
 
     def run_of_mlp(self, run: Run) -> Run:
-        """Return the run from which an MLP's output is taken when a value of `run` is wanted."""
+        """Return the run in which an MLP's output is computed, when something in `run` reads it."""
         # exercise 5.13
         return "clean" if run == "sender_patched" and not self.through_mlps else run
 

@@ -163,9 +163,7 @@ def test_the_first_position_can_be_left_as_it_is(splice, vanilla, build):
 
 @pytest.mark.project
 @pytest.mark.parametrize("first", [1, 2, 3])
-def test_only_the_text_s_first_token_is_left_with_a_cache(
-    splice, vanilla, build, impl, first
-):
+def test_only_the_text_s_first_token_is_left_with_a_cache(splice, vanilla, build, impl, first):
     model, made = build("gpt2"), random_sae(vanilla.VanillaSAE, 10, 14)
     past = impl("ch02_transformer.kv_cache").KVCache(model.config.n_layers)
     with torch.no_grad(), splice.splice(model, {HOOK: made}, error=False, keep_first=True):

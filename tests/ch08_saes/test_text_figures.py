@@ -48,14 +48,17 @@ def test_dictionaries_keep_the_loss_with_few_live_latents():
 
 def test_latents_of_the_small_dictionary_do_not_split():
     found = numbers_of("splitting")
-    assert found["children"].keys() == {"1024", "2048"}
-    (same_size,) = found["of main"].values()
+    assert found["children"].keys() == {"1024", "2048", "4096"}
+    same_size = found["of main"]["2048, another seed"]
     assert len(same_size["seeds"]) == 3, "pairs of three SAE seeds"
     for width, counts in found["children"].items():
         assert counts["high"] < 0.35 and counts["none"] > 0.7, width
         assert counts["two or more"] < 0.01 and found["shuffled"][width]["mean"] == 0, width
         assert abs(counts["mean"] - same_size["mean"]) < 0.15, width
-    assert found["children"]["2048"]["mean"] < found["children"]["1024"]["mean"]
+    means = [found["children"][width]["mean"] for width in ("1024", "2048", "4096")]
+    assert means == sorted(means, reverse=True)
+    same_batches, *others = found["of main"]["4096"]["seeds"]
+    assert same_batches > max(others) + 0.05
 
 
 def test_neurons_match_across_models_as_well_as_features():
