@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
+from .attribution import attribution
 from .patching import patching
 from .patching_peers import patching_peers
 from .peers import peers
@@ -30,6 +31,7 @@ GROUPS = {
     "sparse-saes": sparse_saes,
     "scoring": scoring,
     "patching": patching,
+    "edges": attribution,
     "peers": peers,
     "patching-peers": patching_peers,
     "real-peers": real_peers,

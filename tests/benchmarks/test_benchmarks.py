@@ -7,8 +7,11 @@ import torch
 
 from solutions.ch02_transformer import HookedTransformer, TransformerConfig
 from solutions.ch05_patching.activation import head_sites
+from solutions.ch11_transcoders import TopKTranscoder
+from solutions.ch12_graphs import direct_effects, freeze, transcoder_basis
 
 from . import __main__ as benchmarks
+from .attribution import by_autograd
 from .measure import compare, memory
 from .patching import draw, one_patch, short, sweep
 from .plain import Floor, Plain
@@ -39,7 +42,16 @@ def model():
 
 def test_the_table_is_printed_and_the_file_written(tmp_path, capsys):
     path = tmp_path / "results.json"
-    chosen = ["forward", "caching", "attention", "generation", "toys", "saes", "sparse-saes"]
+    chosen = [
+        "forward",
+        "caching",
+        "attention",
+        "generation",
+        "toys",
+        "saes",
+        "sparse-saes",
+        "edges",
+    ]
     rows = benchmarks.main(["--only", *chosen, "--repeats", "2", "--json", str(path)], TINY)
     assert all(row.timing is not None and row.timing.ratio > 0 for row in rows)
     written = json.loads(path.read_text(encoding="utf-8"))["rows"]
@@ -108,3 +120,15 @@ def test_pairs_alternate_and_give_a_ratio():
     actual = compare(lambda: order.append("a"), lambda: order.append("b"), torch.device("cpu"), 4)
     assert "".join(order) == "ab" + "baabbaab"
     assert actual.low <= actual.ratio <= actual.high
+
+
+def test_edges_by_autograd_are_the_same_edges():
+    model = HookedTransformer(TINY.config).requires_grad_(False)
+    local = freeze(model, torch.tensor([[3, 1, 4, 1, 5]]))
+    by = {layer: TopKTranscoder(24, 24, 20, 3, layer).requires_grad_(False) for layer in range(2)}
+    for one in by.values():
+        one.W_dec.data = torch.randn(20, 24, generator=torch.Generator().manual_seed(0))
+    basis = transcoder_basis(local, by)
+    actual = by_autograd(local, basis, basis.nodes.targets)
+    expected = direct_effects(local, basis, basis.nodes.targets).nodes
+    assert torch.allclose(actual, expected, atol=1e-5) and expected.abs().max() > 0.1

@@ -68,7 +68,7 @@ def read_tables(page: Page) -> None:
 def use_keyboard(page: Page) -> None:
     """Reach, choose and pin nodes without a mouse; take it back."""
     canvas, heading = page.locator("canvas"), page.locator(".panel h4").first
-    page.evaluate("window.addEventListener('keydown', (event) => { window.heard = event.key; })")
+    page.evaluate("window.addEventListener('keydown', (event) => { window.pressed = event.key; })")
     canvas.focus()
     page.keyboard.press("Escape")
     page.keyboard.press("ArrowDown")
@@ -84,7 +84,7 @@ def use_keyboard(page: Page) -> None:
     expect(page.locator(".panel")).to_contain_text("Pinned (1)")
     page.keyboard.press("Z")
     expect(page.locator(".panel")).to_contain_text("Pinned (2)")
-    assert page.evaluate("window.heard === undefined"), "the book turns pages at p and n"
+    assert page.evaluate("window.pressed === undefined"), "the book turns pages at p and n"
 
 
 def group_and_link(page: Page) -> str:

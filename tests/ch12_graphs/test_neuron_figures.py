@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 FIGURES = Path(__file__).resolve().parents[2] / "docs" / "figures"
 CONTROLS = ("random 5", "random 30", "as strong 30", "other behaviour 30")
@@ -65,6 +66,21 @@ def test_changes_are_exact_sums(prompts):
 def test_two_heads_move_the_name_movers(prompts):
     for one in prompts:
         assert set(one["23.0"]["best"]) == {"20.0", "19.2"}, one["text"]
+
+
+@pytest.mark.weights
+@pytest.mark.heavy
+def test_most_of_the_flow_of_a_graph_of_neurons_is_unaccounted(impl, contrast, relp, graph, logits):
+    model, tokenizer = impl("ch02_transformer").load_pretrained("smollm2-135m")
+    texts = ("The capital of France is", "The capital of Italy is")
+    rows = torch.tensor([tokenizer.encode(text).ids for text in texts])
+    answers = torch.tensor([tokenizer.encode(word).ids[0] for word in (" Paris", " Rome")])
+    scores = contrast.contrast_scores(model, contrast.Pair(rows, answers))
+    local = impl("ch12_graphs.local").freeze(model, rows[:1])
+    basis = relp.neuron_basis(model, local, contrast.largest_nodes(scores, 300))
+    made = graph.attribution_graph(local, basis, logits.logit_targets(local))
+    found = impl("ch12_graphs.scores").graph_scores(made).unaccounted
+    assert 0.975 < found < 0.98
 
 
 @pytest.mark.parametrize("name", ["gender", "number"])
