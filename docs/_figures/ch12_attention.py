@@ -45,6 +45,35 @@ def summarize(study: dict[str, Any], mover: str) -> dict[str, Any]:
     }
 
 
+def draw_changes(figure: Figure, studies: dict[str, Any]) -> None:
+    """Draw every patched head of every prompt, and name the large ones of one prompt."""
+    axes = figure.subplots()
+    colors = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
+    for index, (kind, some) in enumerate(studies.items()):
+        for number, study in enumerate(some):
+            one = study[SHOWN]
+            label = f"{kind} prompts" if number == 0 else None
+            axes.plot(
+                one["predicted"],
+                one["measured"],
+                ls="",
+                marker="os"[index],
+                ms=4,
+                alpha=0.6,
+                color=colors[index],
+                label=label,
+            )
+    first = studies["new"][0][SHOWN]
+    for head, x, y in zip(first["heads"], first["predicted"], first["measured"], strict=True):
+        if abs(x) > NAMED:
+            axes.annotate(head, (x, y), (6, -10), textcoords="offset points", fontsize=8)
+    low = min(one[SHOWN]["predicted"].min().item() for some in studies.values() for one in some)
+    axes.plot([low, 0.5], [low, 0.5], color="0.5", lw=0.8)
+    axes.set(xlabel="predicted change of score(IO) - score(S1)", ylabel="measured change")
+    axes.grid(linewidth=0.5, alpha=0.3)
+    axes.legend(frameon=False)
+
+
 def main() -> None:
     """Run or load all prompts, and draw."""
     studies = study_all()
@@ -59,36 +88,9 @@ def main() -> None:
     }
     worst = min(one[SHOWN]["agreement"]["correlation"] for some in numbers.values() for one in some)
 
-    def draw(figure: Figure) -> None:
-        axes = figure.subplots()
-        colors = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
-        for index, (kind, some) in enumerate(studies.items()):
-            for number, study in enumerate(some):
-                one = study[SHOWN]
-                label = f"{kind} prompts" if number == 0 else None
-                axes.plot(
-                    one["predicted"],
-                    one["measured"],
-                    ls="",
-                    marker="os"[index],
-                    ms=4,
-                    alpha=0.6,
-                    color=colors[index],
-                    label=label,
-                )
-        first = studies["new"][0][SHOWN]
-        for head, x, y in zip(first["heads"], first["predicted"], first["measured"], strict=True):
-            if abs(x) > NAMED:
-                axes.annotate(head, (x, y), (6, -10), textcoords="offset points", fontsize=8)
-        low = min(one[SHOWN]["predicted"].min().item() for some in studies.values() for one in some)
-        axes.plot([low, 0.5], [low, 0.5], color="0.5", lw=0.8)
-        axes.set(xlabel="predicted change of score(IO) - score(S1)", ylabel="measured change")
-        axes.grid(linewidth=0.5, alpha=0.3)
-        axes.legend(frameon=False)
-
     publish(
         "ch12_attention",
-        draw,
+        lambda figure: draw_changes(figure, studies),
         alt=f"Predicted and measured changes of {SHOWN}'s score difference lie near a line, on "
         f"{sum(map(len, studies.values()))} prompts; the smallest correlation is {worst:.3f}.",
         numbers=numbers,
