@@ -5,7 +5,9 @@ import json
 import pytest
 import torch
 
-from solutions.ch02_transformer import LLAMA, HookedTransformer, TransformerConfig
+import toy_models
+from solutions.ch02_transformer import LLAMA, HookedTransformer, TransformerConfig, load_pretrained
+from solutions.ch11_transcoders.eight_bits import load_clt
 from solutions.ch11_transcoders.formats import load_transcoders
 from toy_models.clt_text_4l import train as clt_recipe
 from toy_models.recipes import mlp_rows
@@ -151,3 +153,13 @@ def test_the_clt_recipe_trains_saves_and_resumes(tmp_path, monkeypatch, capsys):
     scores = [json.loads(text[text.index("{") : text.rindex("}") + 1]) for text in (first, again)]
     assert scores[0] == scores[1]
     assert len(scores[0]["fvu"]) == 4
+
+
+def test_the_shipped_clt_is_as_close_as_its_card_says():
+    model, tokenizer = load_pretrained(toy_models.folder("text_4l"))
+    clt = load_clt(toy_models.folder("clt_text_4l"))
+    scores = clt_recipe.report(model, clt, clt_recipe.held_out_texts(tokenizer))
+    assert scores["kl"] == pytest.approx(0.058, abs=0.001)
+    assert scores["top1"] == pytest.approx(0.795, abs=0.005)
+    assert scores["sure"] > 0.98
+    assert scores["fvu"] == pytest.approx([0.038, 0.016, 0.018, 0.020], abs=0.001)
