@@ -108,6 +108,48 @@ def test_the_first_step_follows_the_gradient_of_the_loss(learn):
 
 
 @exercise("8.19")
+def test_one_adam_takes_all_steps(learn):
+    """Adam's first step moves every entry by the learning rate, its second one hardly any."""
+    weights = [learn(planted_data(300)[0], steps).W_enc for steps in range(3)]
+    for step, (before, after) in enumerate(zip(weights, weights[1:], strict=False), 1):
+        move = (after - before).abs()[after != before]
+        share = ((move - 0.003).abs() < 3e-6).float().mean().item()
+        assert (share > 0.9) == (step == 1), (
+            f"Step {step} of Adam moves {share:.0%} of the entries of W_enc by exactly .003: all "
+            "in the first step, few in the second. Is there one optimizer, and one step of it "
+            "for each of `steps`?"
+        )
+
+
+@exercise("8.19")
+def test_a_step_sees_256_rows(dictionary_learning):
+    """Each row of x has one entry, so each drawn row moves one row of W_enc."""
+    x = torch.cat([torch.eye(400), -torch.eye(400)])
+    before, after = (
+        dictionary_learning.learn_dictionary(x, 800, 0.01, steps, seed=0).W_enc for steps in (0, 1)
+    )
+    moved = int((before != after).any(dim=1).sum())
+    assert 150 < moved < 260, (
+        f"256 rows of these 800 have about 190 of the 400 directions, got {moved} in one step."
+    )
+
+
+@exercise("8.19")
+def test_each_step_draws_rows_of_its_own(dictionary_learning):
+    """Of 1,024 rows 2 are not zero. A batch has one with probability .4, and 30 have none once in
+    three million."""
+    x = torch.zeros(1024, 2)
+    x[10], x[500] = torch.tensor([[1.0, 2], [-1, -2]])
+    for seed in range(10):
+        begun, ended = (
+            dictionary_learning.learn_dictionary(x, 3, 0.01, steps, seed) for steps in (0, 30)
+        )
+        assert not all(torch.equal(a, b) for a, b in zip(begun, ended, strict=True)), (
+            "In 30 steps none met a row that is not zero: is the batch drawn once, before the loop?"
+        )
+
+
+@exercise("8.19")
 def test_one_latent_and_one_input_keep_their_axes(dictionary_learning):
     x = normal(9, 1, seed=1).float()
     learned = dictionary_learning.learn_dictionary(x, 1, L1, 1, seed=0)
@@ -124,7 +166,10 @@ def test_seed_and_data_decide_and_nothing_else_changes(learn):
         assert torch.equal(a, b), "The same seed must give the same dictionary."
         assert not a.requires_grad, "Return the weights without gradients."
     assert not torch.equal(one.W_dec, other.W_dec), "Another seed must give another dictionary."
-    begun, stepped = learn(x, 0, 1), learn(x, 1, 1)
+    begun, stepped, other = learn(x, 0, 1), learn(x, 1, 1), learn(x, 0, 2)
+    assert not torch.equal(begun.W_dec, other.W_dec), (
+        "Another seed must give other initial weights."
+    )
     assert not torch.equal(begun.W_dec, stepped.W_dec), "With steps = 1 there must be one step."
     shapes = [list(part.shape) for part in one]
     assert shapes == [[D_IN, D_SAE], [D_SAE], [D_SAE, D_IN], [D_IN]], f"Shapes: {shapes}."

@@ -100,6 +100,8 @@ DEAD = torch.tensor([True, True, False, True, True, False])
 def after_resampling(resample, vanilla):
     """The SAE before and after two of four dead latents got an input, without moments yet."""
     before, made = (random_sae(vanilla.VanillaSAE, 4, 6) for _ in range(2))
+    for one in (before, made):
+        one.silent_for.fill_(70)
     optimizer = torch.optim.SGD(made.parameters())
     generator = torch.Generator().manual_seed(1)
     latents = resample.resample(made, DEAD, normal(2, 4, seed=6), optimizer, generator)
@@ -115,6 +117,8 @@ def test_latents_that_stay_dead_count_as_dead(resample, vanilla):
     assert_close(made.W_enc[:, :2].norm(dim=0), 0.2 * norm.expand(2), claim)
     assert_close(made.b_enc[2:], before.b_enc[2:], "b_enc of latents that stay dead changed.")
     assert_close(made.W_enc[:, 2:], before.W_enc[:, 2:], "W_enc of other latents changed.")
+    claim = "silent_for of latents that stay dead changed: they are still silent."
+    assert_close(made.silent_for[2:], before.silent_for[2:], claim)
 
 
 @exercise("8.12")
@@ -184,6 +188,16 @@ def kept_lengths(collect, lengths, skip_first):
 def test_lengths_worked_by_hand(collect, lengths, skip_first, kept, claim):
     actual = kept_lengths(collect, lengths, skip_first)
     assert_close(actual, [float(x) for x in kept], f"Of lengths {lengths}: {claim}.")
+
+
+@exercise("8.14")
+def test_lengths_whose_squares_exceed_float16(collect):
+    acts = torch.full((1, 8, 16), 80.0, dtype=torch.float16)
+    acts[0, 5] *= 10
+    keep = collect.keep_mask(acts, torch.ones(1, 8, dtype=torch.long), collect.CollectConfig())
+    expected = torch.tensor([[False, True, True, True, True, False, True, True]])
+    claim = "In float16 entries of 80 have a length of 320, but a sum of squares above 65,504."
+    assert_close(keep, expected, claim)
 
 
 @exercise("8.15")

@@ -58,7 +58,7 @@ def test_only_the_generator_decides(resample):
 
 
 class Moments(torch.optim.Optimizer):
-    """An optimizer with Adam's moments and nothing else."""
+    """An optimizer with Adam's moments and count of steps, and nothing else."""
 
     def __init__(self, sae, seed):
         named = dict(sae.named_parameters())
@@ -66,6 +66,7 @@ class Moments(torch.optim.Optimizer):
             weight: {
                 "exp_avg": normal(*weight.shape, seed=seed + i),
                 "exp_avg_sq": normal(*weight.shape, seed=seed + 10 + i).abs(),
+                "step": torch.tensor(2000.0),
             }
             for i, weight in enumerate(named.values())
         }
@@ -75,7 +76,8 @@ DEAD = torch.tensor([False, True, False, True, True, False, False])
 
 
 def resampled(resample, vanilla, dead=DEAD, n_inputs=12, seed=1):
-    """The SAE, its moments before and after, the inputs and the latents that were replaced."""
+    """The inputs, the latents that were replaced, and the weights and Adam's state before and
+    after."""
     sae = random_sae(vanilla.VanillaSAE, 4, len(dead), seed)
     optimizer = Moments(sae, seed=50)
     weights = {name: w.detach().clone() for name, w in sae.named_parameters()}
@@ -137,15 +139,23 @@ def test_moments_are_zero_exactly_where_weights_changed(resample, vanilla):
             assert_close(after[name][moment], expected, claim + "no others.")
     for moment in ("exp_avg", "exp_avg_sq"):
         assert_close(after["b_dec"][moment], before["b_dec"][moment], f"{moment} of b_dec changed.")
+    for name in AXIS:
+        claim = f"Adam's count of steps of {name} must stay: it belongs to the other latents too."
+        assert_close(after[name]["step"], before[name]["step"], claim)
 
 
 @exercise("8.11")
 def test_fewer_inputs_than_dead_latents(resample, vanilla):
     dead = torch.tensor([True, True, False, True, True, False])
-    _, latents, (before, after), _ = resampled(resample, vanilla, dead=dead, n_inputs=2)
+    _, latents, (before, after), state = resampled(resample, vanilla, dead=dead, n_inputs=2)
     assert latents.tolist() == [0, 1]
     rest = torch.tensor([2, 3, 4, 5])
     assert_close(after["W_dec"][rest], before["W_dec"][rest], "Two inputs replace two latents.")
+    for name, axis in AXIS.items():
+        for moment in ("exp_avg", "exp_avg_sq"):
+            expected, kept = (x[name][moment].index_select(axis, rest) for x in state)
+            claim = f"Two inputs replace two latents: {moment} of the others' {name} must stay."
+            assert_close(kept, expected, claim)
 
 
 @pytest.mark.project

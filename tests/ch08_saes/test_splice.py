@@ -57,6 +57,21 @@ def test_without_an_edit_x_is_exact(combined):
 
 
 @exercise("8.17")
+def test_other_tokens_are_exact_where_one_is_edited(combined):
+    x, acts, _, *given = (part.float() for part in spliced_inputs(3, 4, 5))
+    x, edited = 1e-3 * x, acts.clone()
+    edited[1, 1, 0] += 3
+    actual = combined(x, acts, edited, *given)
+    claim = "One token of six is edited. The other five must stay."
+    expected = with_error_term(x, acts, edited, *given)
+    assert_close(actual, expected, claim, tolerance=1e-4)
+    others = (edited == acts).all(dim=-1)
+    assert torch.equal(actual[others], x[others]), (
+        "One token of six is edited: x of the other five must stay to the last bit."
+    )
+
+
+@exercise("8.17")
 def test_the_error_hook_sees_what_is_not_explained(splice, vanilla, build):
     model, made = build("gpt2"), random_sae(vanilla.VanillaSAE, 10, 14)
     latents = {f"{HOOK}.hook_sae_acts_post": lambda acts, point: 2 * acts + 1}
@@ -99,6 +114,21 @@ def test_effects_are_those_of_ablation_on_odd_inputs(effects):
     check_odd(
         effects, effects_by_ablation, tokens_and_gradients, skip=skip, batch=4, d_in=3, d_sae=7
     )
+
+
+@exercise("8.18")
+def test_the_sae_decides_which_latents_are_active(splice, vanilla):
+    class TwoLargest(vanilla.VanillaSAE):
+        def activate(self, pre_acts):
+            return pre_acts.relu() * (pre_acts >= pre_acts.topk(2, dim=-1).values[..., -1:])
+
+    made = with_weights(TwoLargest, weights(3, 7))
+    x, gradient, *_ = tokens_and_gradients(4, 3, 7)
+    latents = torch.arange(7)
+    acts = made.encode(x).detach()
+    expected = -acts * (gradient @ made.W_dec.detach().T)
+    actual = splice.ablation_effects(made, x, gradient, latents).detach()
+    assert_close(actual, expected, "With an SAE that keeps two latents, only two have an effect.")
 
 
 @exercise("8.18")

@@ -106,6 +106,20 @@ RESAMPLED = mistakes(
         "Are biases of latents that stay dead set to zero? Write to `latents` only.": {
             "sae.b_enc[latents] = 0": "sae.b_enc[dead] = 0"
         },
+        "Are moments of latents that stay dead set to zero? Write to `latents` only.": {
+            "index_fill_(where, latents, 0)": "index_fill_(where, dead.nonzero()[:, 0], 0)"
+        },
+        "Is Adam's count of steps set to zero? It belongs to all latents.": {
+            "return latents": (
+                "for weight in (sae.W_dec, sae.W_enc, sae.b_enc):\n"
+                "    if 'step' in optimizer.state[weight]:\n"
+                "        optimizer.state[weight]['step'].zero_()\n"
+                "return latents"
+            )
+        },
+        "Is silent_for of latents that stay dead set to zero?": {
+            "sae.b_enc[latents] = 0": "sae.b_enc[latents] = 0\nsae.silent_for[dead] = 0"
+        },
     },
     unnamed={
         "exp_avg": {
@@ -146,6 +160,9 @@ MASK = mistakes(
         },
         "Is the largest entry taken for the length?": {
             "acts.norm(dim=-1)": "acts.abs().amax(dim=-1)"
+        },
+        "Are squares summed in float16? They overflow, lengths do not: use norm.": {
+            "acts.norm(dim=-1)": "acts.square().sum(dim=-1).sqrt()"
         },
         "Is the median taken before position 0 is left out?": {
             "if config.skip_first:\n    keep[:, 0] = False\n": "",
@@ -194,6 +211,26 @@ LEARN = mistakes(
     "learn_dictionary",
     unnamed={
         "With steps = 1": {"range(steps)": "range(steps - 1)"},
+        "exactly .003": [
+            {"range(steps)": "range(steps + 1)"},
+            {"optimizer.step()": "torch.optim.Adam(weights, lr=3e-3).step()"},
+        ],
+        "of the 400 directions": [
+            {"(256,)": "(32,)"},
+            {"[torch.randint(len(x), (256,), generator=generator)]": ""},
+        ],
+        "drawn once": {
+            "for _ in range(steps):": (
+                "one = torch.randint(len(x), (256,), generator=generator)\n"
+                "    for _ in range(steps):"
+            ),
+            "torch.randint(len(x), (256,), generator=generator)]": "one]",
+        },
+        "other initial weights": {
+            "torch.randn(d_sae, x.shape[1], generator=generator)": (
+                "torch.randn(d_sae, x.shape[1], generator=torch.Generator().manual_seed(0))"
+            )
+        },
     },
 )
 RIGHT = [

@@ -109,7 +109,17 @@ COMBINE = mistakes(
             "self.hook_sae_error(x - x_hat)": "self.hook_sae_error(x - recons)"
         },
     },
-    unnamed={"to the last bit": {"x + (recons - x_hat)": "(x - x_hat) + recons"}},
+    unnamed={
+        "to the last bit": [
+            {"x + (recons - x_hat)": "(x - x_hat) + recons"},
+            {
+                "return x + (recons - x_hat)": (
+                    "exact = torch.equal(recons, x_hat)\n"
+                    "return x + (recons - x_hat) if exact else recons + (x - x_hat)"
+                )
+            },
+        ]
+    },
 )
 EFFECTS = mistakes(
     "8.18",
@@ -129,6 +139,9 @@ EFFECTS = mistakes(
         },
         "Are pre-activations used? A latent that is negative writes nothing.": {
             "sae.encode(x)": "sae.pre_activations(x)"
+        },
+        "Is this a ReLU of the pre-activations? `sae.encode` is right for every SAE.": {
+            "sae.encode(x)": "sae.pre_activations(x).relu()"
         },
         "Is x projected to the decoder? The product is with the gradient.": {"gradient @": "x @"},
         "Is this the mean over tokens? Each token has its own effect.": {
@@ -201,7 +214,7 @@ RIGHT = [
                 keep = keep & (torch.arange(tokens.shape[1]) > 0)
             if config.massive_factor is None or not keep.any():
                 return keep
-            lengths = acts.square().sum(-1).sqrt()
+            lengths = acts.double().square().sum(-1).sqrt()
             ordered = lengths[keep].sort().values
             return keep & (lengths <= config.massive_factor * ordered[(len(ordered) - 1) // 2])
             """
