@@ -4,8 +4,8 @@
    those that hurt are negative name movers; those that attend to S and help are subject
    suppressors.
 2. Heads at END that change the name movers' queries: S-inhibition heads.
-3. Heads at S2 that change keys and values of those, and of the suppressors, at S2:
-   duplicate-token heads if they attend to S1, induction heads if to S1+1.
+3. Heads at S2 that change what S-inhibition heads and suppressors read at S2, their keys and
+   values: duplicate-token heads if they attend to S1, induction heads if to S1+1.
 4. Heads at S1+1 that change the induction heads' keys there: previous-token heads.
 
 A head with a significant effect that attends to none of these positions is "unexplained".
@@ -49,7 +49,7 @@ HeadClasses = dict[str, list[Head]]
 
 
 class ClassNames(NamedTuple):
-    """Classes of the heads that attend to one role."""
+    """Names of the two classes of heads that attend to a given role."""
 
     helps: str
     """Class of a head that works for the answer."""

@@ -60,8 +60,9 @@ def fit_affine(
 ) -> AffineMap:
     """Fit y = x @ W + b by least squares, in float64: the best that a bypass alone can do.
 
-    ridge: added to the squared singular values of the centered inputs, as a share of their mean, so
-    that directions with little variance are not fitted to noise. The offset is not penalized.
+    ridge: this fraction of the mean squared singular value of the centered inputs is added to each
+    of them, so that directions with little variance are not fitted to noise. The offset is not
+    penalized.
 
     Raises: ValueError for fewer than two rows, a negative ridge, or numbers that are not finite.
     """
