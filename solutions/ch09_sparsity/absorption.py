@@ -61,4 +61,5 @@ def absorbed_fraction(
     keep = ~children.any(dim=-1)
     latent = best_detector(acts[keep], alone[keep]).latent
     silent = acts[:, latent] <= 0
-    return (children & silent[:, None]).sum(dim=0).to(acts) / children.sum(dim=0)
+    share = (children & silent[:, None]).sum(dim=0).double() / children.sum(dim=0)
+    return share.to(acts)

@@ -51,7 +51,8 @@ def fit_power_law(sizes: Float[Tensor, " point"], errors: Float[Tensor, " point"
     intercept = y.mean() - exponent * x.mean()
     residual = (y - intercept - exponent * x).square().sum()
     total = (y - y.mean()).square().sum()
-    r_squared = 1 - (residual / total).item() if total > 0 else 1.0
+    rounding = 1e-28 * (1 + y.square()).sum()  # equal errors differ from their mean by as much
+    r_squared = 1 - (residual / total).item() if total > rounding else 1.0
     return PowerLaw(intercept.exp().item(), exponent.item(), r_squared)
 
 

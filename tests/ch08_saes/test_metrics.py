@@ -47,10 +47,12 @@ def test_density_on_odd_inputs(metrics):
 @exercise("8.6")
 def test_l0_worked_by_hand(metrics):
     acts = torch.tensor([[0, 2.0, 0, 0.001, 0], [0, 0, 0, 3.0, 0], [1.0, 1.0, 1.0, 0, 0]])
-    check(metrics.l0, acts, expected=2.0, claim="2, 1 and 3 active latents: L0 is 2.")
+    for signed in (acts, -acts):
+        check(metrics.l0, signed, expected=2.0, claim="2, 1 and 3 latents are not 0: L0 is 2.")
     expected = float64([1, 2, 1, 2, 0]) / 3
     claim = "Of three tokens 1, 2, 1, 2 and 0 activate the latents."
-    check(metrics.firing_density, acts, expected=expected, claim=claim, tolerance=1e-6)
+    for signed in (acts, -acts):
+        check(metrics.firing_density, signed, expected=expected, claim=claim, tolerance=1e-6)
 
 
 def pair(batch, d_in):

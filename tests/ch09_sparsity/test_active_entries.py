@@ -170,6 +170,15 @@ def test_gradients_of_the_decoder_on_odd_inputs(active_entries):
 
 
 @exercise("9.5")
+def test_a_pass_has_gradients_more_than_once(active_entries):
+    (token, latent), acts = draw(9, 6, 8), normal(9, seed=8).requires_grad_()
+    entries = active_entries.ActiveEntries(token, latent, 6, 8)
+    x_hat = active_entries.SparseDecode.apply(acts, weights(4, 8)[2], entries)
+    one, two = (torch.autograd.grad(x_hat.sum(), acts, retain_graph=True)[0] for _ in range(2))
+    assert_close(two, one, "A second backward pass with retain_graph must give the same gradient.")
+
+
+@exercise("9.5")
 def test_nan_in_a_gradient_is_kept(active_entries):
     (token, latent), (W_enc, b_enc, W_dec) = draw(9, 6, 8), weights(4, 8)
     nan, x = torch.full((9,), torch.nan).double(), normal(6, 4, seed=9)

@@ -62,7 +62,7 @@ def trained_like(batch_topk, seed=1, k=3):
 @pytest.mark.parametrize("unit", [1.0, 1e-9])
 def test_the_threshold_is_a_mean_of_minima(batch_topk, unit):
     made = scaled(trained_like(batch_topk), unit)
-    batches = [normal(16, 4, seed=i) * (1 + i) for i in range(4)]
+    batches = [normal(16 - 4 * i, 4, seed=i) * (1 + i) for i in range(4)]
     minima = []
     for x in batches:
         acts = largest_of_all((x - made.b_dec) @ made.W_enc + made.b_enc, 3).detach()

@@ -106,6 +106,8 @@ def test_a_failed_fit_restores_the_mode(batch_topk, in_use, training):
             batch_topk.fit_threshold(in_use, batches)
         claim = "fit_threshold must restore train() or eval() also where it raises."
         assert in_use.training is training, claim
+        claim = "Where fit_threshold raises, the threshold of before must stay."
+        assert_close(in_use.threshold.item(), 0.5, claim)
 
 
 @exercise("9.7")
@@ -192,12 +194,44 @@ def test_a_latent_that_is_always_active_is_not_the_parents(absorption):
     assert_close(actual, torch.tensor([silent]), claim, tolerance=1e-6)
 
 
+@exercise("9.15")
+def test_a_child_may_occur_without_its_parent(absorption):
+    """The parent's latent is silent on 5 of the child's 10 tokens, all of them without parent."""
+    tokens = torch.arange(40)
+    parent, child = tokens < 25, (tokens >= 20) & (tokens < 30)
+    actual = absorption.absorbed_fraction(active_where(parent), parent, child[:, None])
+    claim = "All tokens of the child count, also those without the parent."
+    assert_close(actual, torch.tensor([0.5]), claim)
+
+
+@exercise("9.15")
+def test_more_tokens_than_float16_can_count(absorption):
+    tokens = torch.arange(140_000)
+    parent, child = tokens >= 0, tokens >= 1000
+    acts = active_where((tokens < 1000) | (tokens % 2 == 0)).half()
+    actual = absorption.absorbed_fraction(acts, parent, child[:, None])
+    claim = "The latent is silent on half of 139,000 tokens; float16 ends at 65,504."
+    assert_close(actual, torch.tensor([0.5]), claim, tolerance=1e-3)
+
+
 @exercise("9.16")
-@pytest.mark.parametrize("error", [1.0, 0.25])
-def test_a_horizontal_line_explains_all(scaling, error):
-    actual = [*scaling.fit_power_law(SIZES, torch.full((4,), error))]
-    claim = "Equal errors are a horizontal line: exponent 0, and R squared 1."
-    assert_close(actual, [error, 0.0, 1.0], claim)
+@pytest.mark.parametrize("error, points", [(1.0, 4), (0.25, 4), (0.1, 7), (1e-5, 7), (3e9, 7)])
+def test_a_horizontal_line_explains_all(scaling, error, points):
+    actual = [*scaling.fit_power_law(2.0 ** torch.arange(points), torch.full((points,), error))]
+    claim = (
+        "Equal errors are a horizontal line: exponent 0, and R squared 1. Their mean is rounded, "
+        "so compare the variance with the size of the numbers and not with 0."
+    )
+    expected = [torch.tensor(error).item(), 0.0, 1.0]
+    assert_close(actual, expected, claim)
+
+
+@exercise("9.16")
+@pytest.mark.parametrize("unit", [1e-7, 1e-9])
+def test_errors_that_are_nearly_equal_are_no_line(scaling, unit):
+    errors = 1 + unit * torch.tensor([0.0, 1, 1, 0], dtype=torch.float64)
+    actual = scaling.fit_power_law(torch.tensor([1.0, 2, 4, 8]), errors).r_squared
+    assert_close(actual, 0.0, "A symmetric bump is not explained by a line.", tolerance=1e-4)
 
 
 def interval(scaling, slopes, **settings):

@@ -83,7 +83,8 @@ def test_each_batch_gives_one_step_of_the_learning_rate(from_scratch):
     )
     moved = float((far.W_enc - near.W_enc).abs().max())
     assert 0.04 < moved < 0.06, (
-        f"With lr = .05 one batch moves W_enc by at most .05, got {moved:.3f}: one step per batch."
+        f"With lr = .05 one batch moves W_enc by at most .05, got {moved:.3f}: one step per batch, "
+        "of the learning rate given."
     )
 
 
@@ -101,19 +102,37 @@ def test_a_step_moves_the_encoder_of_active_latents(from_scratch, seed):
 
 
 @exercise("9.18")
-def test_the_step_follows_the_gradient_of_the_squared_error(from_scratch):
+def test_a_step_begins_with_unit_rows(from_scratch):
+    """The second batch is so much larger that every entry of a row moves by as much, whatever the
+    gradient: its one part in ten of Adam's mean and in a thousand of its mean square."""
+    first, second = normal(9, D_IN, seed=1).float(), 1e4 * normal(9, D_IN, seed=2).float()
+    one, two = (after(from_scratch, xs, lr=0.5) for xs in ([first], [first, second]))
+    active = (encode(one, second) > 0).any(dim=0)
+    before, now = one.W_dec[active], two.W_dec[active]
+    size = 0.5 * (0.1 / 0.19) / (0.001 / 0.001999) ** 0.5
+    cosine = (before * now).sum(dim=1, keepdim=True)
+    length = cosine + (cosine.square() - 1 + D_IN * size**2).sqrt()  # of a row + its step
+    claim = "Unit rows are missing at the second step: scale W_dec after each one, not at the end."
+    moves = (length * now - before).abs() / size
+    assert_close(moves, torch.ones_like(moves), claim, tolerance=0.05)
+
+
+@exercise("9.18")
+@pytest.mark.parametrize("k", [4, 64])
+def test_the_step_follows_the_gradient_of_the_squared_error(from_scratch, k):
     """Below Adam's epsilon a step is linear in the gradient, and the error's is of second order."""
     x = 3e-5 * (normal(200, 64, seed=1).float() + 1)
-    start, far = (after(from_scratch, [x], lr, d_sae=64, k=4) for lr in (1e-9, 1.0))
+    start, far = (after(from_scratch, [x], lr, d_sae=64, k=k) for lr in (1e-9, 1.0))
     leaves = type(start)(*(weight.detach().clone().requires_grad_() for weight in start))
-    x_hat = encode(leaves, x, k=4) @ leaves.W_dec + leaves.b_dec
+    x_hat = encode(leaves, x, k) @ leaves.W_dec + leaves.b_dec
     (x - x_hat).square().sum().backward()
-    for name, least in {"W_enc": 0.85, "b_enc": 0.4, "b_dec": 0.4}.items():
+    for name, least in {"W_enc": 0.9, "b_enc": 0.4, "b_dec": 0.4}.items():
         move, grad = getattr(start, name) - getattr(far, name), getattr(leaves, name).grad
         similarity = float((move * grad).sum() / (move.norm() * grad.norm()))
         assert similarity > least, (
             f"The first step of {name} does not follow the gradient of the squared error "
-            f"(cosine {similarity:.2f}). Is something else in the loss, or detached?"
+            f"(cosine {similarity:.2f}). Is something else in the loss, or detached, or is a "
+            "negative entry active?"
         )
 
 

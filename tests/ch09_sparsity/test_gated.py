@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from tests.ch08_saes.small_saes import weights, with_weights
 from tests.grading import exercise
 from tests.grading.assertions import assert_close, check, normal, randomise, wrong_gradients
 from tests.grading.odd_inputs import check_odd
@@ -62,27 +63,24 @@ def test_strengths_are_trained_and_the_step_is_not(gated):
 
 
 def loss_inputs(batch, d_in, d_sae):
-    x, x_hat, pre_acts = (
-        normal(batch, d_in, seed=1),
-        normal(batch, d_in, seed=2),
-        normal(batch, d_sae, seed=3),
-    )
-    return x, x_hat, pre_acts.relu(), pre_acts, normal(d_sae, d_in, seed=4), normal(d_in, seed=5)
+    x, x_hat, acts = (normal(batch, d, seed=i) for i, d in enumerate((d_in, d_in, d_sae), 1))
+    return x, x_hat, acts.relu(), *weights(d_in, d_sae)
 
 
 def parts_of(gated, sae):
-    def loss_parts(x, x_hat, acts, pre_acts, W_dec, b_dec):
-        made = gated.GatedSAE(x.shape[1], len(W_dec), 0.7)
-        made.W_dec, made.b_dec = torch.nn.Parameter(W_dec), torch.nn.Parameter(b_dec)
-        return [
-            part.detach() for part in made.loss_parts(x, sae.Reconstruction(x_hat, acts, pre_acts))
-        ]
+    """The losses of an SAE whose gates are those of x, so that they may be computed again."""
+
+    def loss_parts(x, x_hat, acts, *given):
+        made = with_weights(gated.GatedSAE, given)
+        made = made.to(x.dtype)
+        reconstruction = sae.Reconstruction(x_hat, acts, made.pre_activations(x))
+        return [part.detach() for part in made.loss_parts(x, reconstruction)]
 
     return loss_parts
 
 
-def loss_by_hand(x, x_hat, acts, pre_acts, W_dec, b_dec):
-    gates = pre_acts.clamp(min=0)
+def loss_by_hand(x, x_hat, acts, W_enc, b_enc, W_dec, b_dec):
+    gates = ((x - b_dec) @ W_enc + b_enc).clamp(min=0)
     by_gate = torch.stack(
         [sum(g * w for g, w in zip(row, W_dec, strict=True)) + b_dec for row in gates]
     )

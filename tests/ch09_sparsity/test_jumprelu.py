@@ -57,6 +57,24 @@ def test_gradients_of_the_step_on_odd_inputs(jumprelu, width):
     check_odd(gradients(jumprelu.Step, width), oracle, make, skip="nan close", batch=6, d_sae=8)
 
 
+def edges_are_outside(function):
+    """z at both edges of the window, and inside."""
+    z = torch.tensor([[0.75], [1.25], [1.125]], dtype=torch.float64)
+    d_threshold = gradients(function, 0.5)(z, torch.ones(1).double(), torch.ones_like(z))[1]
+    claim = "At exactly half a width from the threshold z is outside the window: one of 3 is in."
+    assert_close(d_threshold, torch.tensor([-2.0]), claim)
+
+
+@exercise("9.11")
+def test_the_window_of_jumprelu_is_open(jumprelu):
+    edges_are_outside(jumprelu.JumpReLU)
+
+
+@exercise("9.12")
+def test_the_window_of_the_step_is_open(jumprelu):
+    edges_are_outside(jumprelu.Step)
+
+
 def keeps_nan(function):
     z, threshold, grad = make(6, 8)
     d_z, d_threshold = gradients(function, 2.0)(z, threshold, grad * torch.nan)

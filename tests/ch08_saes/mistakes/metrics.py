@@ -18,6 +18,9 @@ L0 = mistakes(
         "This is the sum over the batch. Average over tokens.": (
             "return (acts != 0).to(acts.dtype).sum()"
         ),
+        "Are negative activations left out? Active means not zero.": (
+            "return (acts > 0).to(acts.dtype).sum(dim=-1).mean()"
+        ),
         "Are all latents counted? Zero is not active.": (
             "return (acts >= 0).to(acts.dtype).sum(dim=-1).mean()"
         ),
@@ -39,6 +42,9 @@ DENSITY = mistakes(
         ),
         "Is it divided by the number of latents?": (
             "return (acts != 0).to(acts.dtype).sum(dim=0) / acts.shape[1]"
+        ),
+        "Are negative activations left out? Active means not zero.": (
+            "return (acts > 0).to(acts.dtype).mean(dim=0)"
         ),
     },
 )

@@ -77,6 +77,14 @@ USE = [
             "Does the SAE leave training mode where fit_threshold raises?": {
                 "sae.train(was_training)": "sae.train(was_training and bool(smallest))"
             },
+            "Is the mean weighted by the sizes of batches? Every batch counts once.": {
+                "smallest.append(acts[acts > 0].min())": (
+                    "smallest += [acts[acts > 0].min()] * len(x)"
+                )
+            },
+            "Is the threshold overwritten before fit_threshold raises?": {
+                "if not smallest:": "if not smallest:\n    sae.threshold.fill_(0)"
+            },
         },
     ),
 ]
@@ -115,6 +123,14 @@ ABSORBED = mistakes(
         "Does a weak activation count as silent? Silent is zero.": {
             "acts[:, latent] <= 0": "acts[:, latent] <= 0.1"
         },
+        "Are tokens of the child without its parent left out? All of the child's tokens count.": {
+            "silent = ": "children = children & parent[:, None]\nsilent = "
+        },
+        "Are tokens counted in the precision of acts? float16 ends at 65,504.": {
+            "(children & silent[:, None]).sum(dim=0).double() / children.sum(dim=0)": (
+                "(children & silent[:, None]).sum(dim=0).to(acts) / children.sum(dim=0)"
+            )
+        },
     },
 )
 LAW = mistakes(
@@ -122,9 +138,15 @@ LAW = mistakes(
     "fit_power_law",
     {
         "Is R squared another number than 1 for equal errors? A horizontal line explains them.": [
-            {" if total > 0 else 1.0": ""},
+            {" if total > rounding else 1.0": ""},
             {"else 1.0": "else 0.0"},
         ],
+        "Is the variance of equal errors compared with 0? Their mean is rounded.": {
+            "total > rounding": "total > 0"
+        },
+        "Are nearly equal errors taken as equal? Rounding is as small as 1e-15 of them.": {
+            "total > rounding": "total > 1e-8"
+        },
     },
 )
 BOOTSTRAP = mistakes(
@@ -151,6 +173,13 @@ SCRATCH = mistakes(
     "9.18",
     "fit_topk_sae",
     unnamed={
+        "a negative entry": {"values.relu()": "values"},
+        "Unit rows are missing": {
+            "with torch.no_grad():\n        W_dec /= W_dec.norm(dim=1, keepdim=True)": "pass",
+            "return Dictionary": (
+                "weights[2].data /= weights[2].data.norm(dim=1, keepdim=True)\nreturn Dictionary"
+            ),
+        },
         "one step per batch": [
             {"lr=lr": "lr=3e-3"},
             {"for x in batches:": "every = list(batches)\nfor x in every + every:"},

@@ -110,6 +110,9 @@ JUMPRELU = mistakes(
         "Is the window twice as wide? It reaches half a width to each side.": {
             WINDOW: "in_window(z, threshold, 2 * ctx.width)"
         },
+        "Is z inside at exactly half a width from the threshold? It must be closer.": {
+            WINDOW: "((z - threshold).abs() <= ctx.width / 2)"
+        },
         "Does z get a gradient where it is silent?": {
             "return grad * (z > threshold), ": "return grad, "
         },
@@ -142,6 +145,9 @@ STEP = mistakes(
         "Is the window twice as wide? It reaches half a width to each side.": {
             WINDOW: "in_window(z, threshold, 2 * ctx.width)"
         },
+        "Is z inside at exactly half a width from the threshold? It must be closer.": {
+            WINDOW: "((z - threshold).abs() <= ctx.width / 2)"
+        },
         "Does z get a gradient? The step is flat in z.": {
             "return None, ": "return grad * (z > threshold), "
         },
@@ -164,6 +170,9 @@ COUNT = mistakes(
         },
         "Is the tanh of pre-activations taken? Silent latents cost nothing.": {
             "4 * made.acts": "4 * made.pre_acts"
+        },
+        "Is the width of the kernel a number of your own? It is self.width.": {
+            "self.width": "0.05"
         },
         "Is tanh missing? That is an L1 penalty.": {
             "(4 * made.acts * self.W_dec.norm(dim=-1)).tanh()": (
@@ -197,7 +206,8 @@ RIGHT = [
                 "error = (x - gates @ W - b).pow(2).sum(-1).mean()\n"
                 "penalty = self.l1_coefficient * gates.sum(-1).mean()\n"
                 "return LossParts((x - made.x_hat).pow(2).sum(-1).mean(), penalty, error)"
-            )
+            ),
+            "gates computed again": {"made.pre_acts": "self.pre_activations(x)"},
         },
     ),
     *right_answers(

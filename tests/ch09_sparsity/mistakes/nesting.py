@@ -233,7 +233,8 @@ RIGHT = [
                 "y = errors.log()\n"
                 "rest = (y - start - slope * sizes.log()).pow(2).sum()\n"
                 "total = (y - y.mean()).pow(2).sum()\n"
-                "r_squared = 1 - float(rest / total) if total > 0 else 1.0\n"
+                "flat = errors.max() / errors.min() < 1 + 1e-14\n"
+                "r_squared = 1.0 if flat else 1 - float(rest / total)\n"
                 "return PowerLaw(math_exp(start), slope, r_squared)"
             ).replace("math_exp(start)", "float(torch.tensor(start, dtype=torch.float64).exp())")
         },

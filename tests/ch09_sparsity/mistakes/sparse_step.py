@@ -95,6 +95,7 @@ DECODE = mistakes(
             "return d_acts, ": "return torch.zeros_like(d_acts), "
         },
     },
+    unnamed={"a second time": {", retain_graph=True": ""}},
 )
 RIGHT = [
     *right_answers(
