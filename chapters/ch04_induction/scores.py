@@ -73,7 +73,7 @@ def prefix_matching_score(pattern: Pattern, period: int, n_bos: int = 0) -> Floa
 
     Units: share of attention, 0 to 1.
     Differs: TransformerLens's detection pattern never counts the text's first token as a key; here
-    it counts at the end of a repeat, where it is the token that comes next.
+    it is one for queries at the last token of a repeat, which it follows.
     Raises: ValueError for a text shorter than two periods.
     """
     check_repeats(pattern, period, n_bos)
@@ -88,7 +88,7 @@ def attention_to_offset(
     """Average over queries p the attention to p - k * period + shift, summed over k = 1, 2, ...
 
     Queries are those from the second repeat on. Every such position counts as a key, including the
-    first token of the text: at the end of a repeat that token is the next one.
+    first token of the text, which follows the last token of each repeat.
     """
     # exercise 4.3
     raise NotImplementedError("exercise 4.3")

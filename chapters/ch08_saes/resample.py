@@ -26,7 +26,7 @@ def draw_inputs(
 ) -> Int[Tensor, " drawn"]:
     """Draw inputs with probability proportional to their squared loss, none of them twice.
 
-    At most as many as have a loss above zero.
+    If fewer than n inputs have a loss above zero, only these are drawn.
 
     Raises: ValueError for a loss that is negative or not finite.
     """
