@@ -113,9 +113,9 @@ def test_one_adam_takes_all_steps(learn):
     weights = [learn(planted_data(300)[0], steps).W_enc for steps in range(3)]
     for step, (before, after) in enumerate(zip(weights, weights[1:], strict=False), 1):
         move = (after - before).abs()[after != before]
-        share = ((move - 0.003).abs() < 3e-6).float().mean().item()
+        share = ((move - 0.003).abs() < 2e-5).float().mean().item()
         assert (share > 0.9) == (step == 1), (
-            f"Step {step} of Adam moves {share:.0%} of the entries of W_enc by exactly .003: all "
+            f"Step {step} of Adam moves {share:.0%} of the entries of W_enc by .003: all "
             "in the first step, few in the second. Is there one optimizer, and one step of it "
             "for each of `steps`?"
         )
@@ -128,7 +128,7 @@ def test_a_step_sees_256_rows(dictionary_learning):
     before, after = (
         dictionary_learning.learn_dictionary(x, 800, 0.01, steps, seed=0).W_enc for steps in (0, 1)
     )
-    moved = int((before != after).any(dim=1).sum())
+    moved = int(((before - after).abs().amax(dim=1) > 1e-3).sum())
     assert 150 < moved < 260, (
         f"256 rows of these 800 have about 190 of the 400 directions, got {moved} in one step."
     )

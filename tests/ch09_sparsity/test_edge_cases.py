@@ -228,7 +228,7 @@ def test_a_horizontal_line_explains_all(scaling, error, points):
 
 @exercise("9.16")
 @pytest.mark.parametrize("unit", [1e-7, 1e-9])
-def test_errors_that_are_nearly_equal_are_no_line(scaling, unit):
+def test_a_bump_of_nearly_equal_errors_has_r_squared_0(scaling, unit):
     errors = 1 + unit * torch.tensor([0.0, 1, 1, 0], dtype=torch.float64)
     actual = scaling.fit_power_law(torch.tensor([1.0, 2, 4, 8]), errors).r_squared
     assert_close(actual, 0.0, "A symmetric bump is not explained by a line.", tolerance=1e-4)

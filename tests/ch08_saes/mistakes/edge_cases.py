@@ -211,7 +211,7 @@ LEARN = mistakes(
     "learn_dictionary",
     unnamed={
         "With steps = 1": {"range(steps)": "range(steps - 1)"},
-        "exactly .003": [
+        "of W_enc by .003": [
             {"range(steps)": "range(steps + 1)"},
             {"optimizer.step()": "torch.optim.Adam(weights, lr=3e-3).step()"},
         ],
