@@ -89,6 +89,20 @@ def test_dead_ends_are_dropped_until_none_is_left(pruning):
 
 
 @exercise("12.9")
+@pytest.mark.parametrize("lacks", ["a source", "a reader"])
+def test_a_long_chain_is_dropped_from_end_to_end(pruning, lacks):
+    """Of 200 units in a chain, the first has no source, or the last has no reader."""
+    n = 201
+    edges = torch.diag(torch.ones(n - 1).bool(), -1)
+    edges = edges if lacks == "a source" else edges.T
+    units = torch.arange(n) < n - 1
+    kept = pruning.Kept(torch.ones(n).bool(), edges)
+    actual = pruning.drop_dead_ends(kept, units, torch.zeros(n).bool())
+    claim = f"An end of a chain of {n - 1} units lacks {lacks}: drop all of them."
+    assert_close(actual, pruning.Kept(~units, torch.zeros(n, n).bool()), claim)
+
+
+@exercise("12.9")
 @pytest.mark.parametrize("kind, family", [("clt", "LLAMA"), ("per layer", "GPT2")])
 def test_pruned_graphs_add_up_and_have_no_dead_ends(pruning, any_graph, kind, family):
     whole = any_graph(family, kind)

@@ -78,6 +78,10 @@ DEAD = mistakes(
                 "nodes = nodes & ~dead\n    return Kept(nodes, edges & nodes[:, None] & nodes)"
             )
         },
+        "Is the number of rounds fixed? Repeat until nothing is dropped.": [
+            {"while True:": f"for left in reversed(range({n})):", "not dead.any()": "not left"}
+            for n in (3, 4, 5, 11)
+        ],
         "Must units have incoming or outgoing edges? They need both.": {
             "~(read & written)": "~(read | written)"
         },
