@@ -80,6 +80,17 @@ def test_a_bypass_of_zeros_is_left_out(formats, made):
 
 
 @exercise("11.18")
+@pytest.mark.parametrize("bypass", [[[0, 1], [-1, 0]], [[0, 0], [-1e-30, 0]]])
+def test_any_bypass_and_zero_biases_are_written(formats, skip, bypass):
+    """One bypass sums to zero, the other has one tiny negative entry; neither has a diagonal."""
+    one = skip.SkipTranscoder(2, 2, 5, 2)  # fresh: its biases are zero
+    one.W_skip.data = torch.tensor(bypass).float()
+    names = set(formats.pack_layer(one))
+    assert "W_skip" in names, f"W_skip has an entry that is not zero: {bypass}. Write it."
+    assert {"b_enc", "b_dec"} <= names, "Biases are written where they are zero, too."
+
+
+@exercise("11.18")
 def test_clt_decoders_have_latents_first(formats):
     W_dec = normal(3, 7, 4, seed=1)
     expected = torch.stack([W_dec[:, latent] for latent in range(7)])

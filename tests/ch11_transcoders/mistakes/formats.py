@@ -27,6 +27,17 @@ LAYER = mistakes(
     },
     unnamed={
         "left out where it is zero": {' and own["W_skip"].any()': ""},
+        "W_skip has an entry that is not zero": [
+            {'own["W_skip"].any()': 'own["W_skip"].sum() != 0'},
+            {'own["W_skip"].any()': 'own["W_skip"].max() > 0'},
+            {'own["W_skip"].any()': 'own["W_skip"].all()'},
+            {'own["W_skip"].any()': 'own["W_skip"].abs().max() > 1e-5'},
+        ],
+        "Biases are written where they are zero, too": {
+            "return tensors": (
+                'return {name: x for name, x in tensors.items() if name == "W_dec" or x.any()}'
+            )
+        },
         "Expected the names": [
             {"THRESHOLD]": '"threshold"]'},
             {'for name in ("W_dec", "b_enc", "b_dec")': 'for name in ("W_dec", "b_enc")'},
