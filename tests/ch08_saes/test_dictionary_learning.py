@@ -122,6 +122,18 @@ def test_one_adam_takes_all_steps(learn):
 
 
 @exercise("8.19")
+def test_the_learning_rate_stays(dictionary_learning):
+    """x is so long that a step hardly changes the gradient: the second one is as long as the
+    first."""
+    x = 1e4 * normal(1, 6, seed=1).float() * torch.tensor([[1.0], [-1]]).repeat(300, 1)
+    one, two = (dictionary_learning.learn_dictionary(x, 4, 0.01, steps, 0) for steps in (1, 2))
+    most = (two.W_enc - one.W_enc).abs().max().item()
+    assert 0.0027 < most < 0.0033, (
+        f"The second of two steps of .003 moves W_enc by {most:.5f}: keep the learning rate."
+    )
+
+
+@exercise("8.19")
 def test_a_step_sees_256_rows(dictionary_learning):
     """Each row of x has one entry, so each drawn row moves one row of W_enc."""
     x = torch.cat([torch.eye(400), -torch.eye(400)])

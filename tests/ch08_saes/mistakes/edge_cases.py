@@ -215,6 +215,12 @@ LEARN = mistakes(
             {"range(steps)": "range(steps + 1)"},
             {"optimizer.step()": "torch.optim.Adam(weights, lr=3e-3).step()"},
         ],
+        "keep the learning rate": {
+            "for _ in range(steps):": (
+                "for step in range(steps):\n"
+                "        optimizer.param_groups[0]['lr'] = 3e-3 * (1 - step / steps)"
+            )
+        },
         "of the 400 directions": [
             {"(256,)": "(32,)"},
             {"[torch.randint(len(x), (256,), generator=generator)]": ""},
