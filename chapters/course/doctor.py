@@ -260,8 +260,12 @@ def old_names(
 ) -> list[tuple[int, Rename]]:
     """Find (line, rename) in the answers of a file, and in functions that only the learner has.
 
-    A file that is not Python at the moment has none.
+    A file that is not Python at the moment has none, nor has one of a chapter that was written
+    after all renames.
     """
+    chapter = path.relative_to(CHAPTERS).parts[0]
+    if chapter > max(one.chapter for renames in read_renames().values() for one in renames):
+        return []
     try:
         tree, answers = parse(source), find_answers(source)
     except (SyntaxError, ValueError):
@@ -280,7 +284,6 @@ def old_names(
         given = functions_of(parse(read_text(reference_of(path))))
         for qualname in functions.keys() - given.keys():
             found += _search([functions[qualname]], [functions[qualname]], "", imported)
-    chapter = path.relative_to(CHAPTERS).parts[0]
     return sorted({(line, rename) for line, rename in found if rename.chapter <= chapter})
 
 

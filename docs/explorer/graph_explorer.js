@@ -180,7 +180,7 @@
       const parts = [];
       if (chosen.group === undefined) {
         parts.push(element("h4", { textContent: this.name(first) }), element("p", { className: "facts", textContent: `${node.kind === "target" ? "output" : node.layer === -1 ? (node.kind === "token" || node.kind === "position" ? "embedding" : "all layers") : `layer ${node.layer}`}${node.unit === null ? "" : `, unit ${node.unit}`} ${this.place(first)}` }));
-        if (node.activation !== null) parts.push(element("p", { textContent: `${node.kind === "target" ? "Probability" : "Activation"} ${node.activation.toFixed(3).replace("-", "−")}` }));
+        if (node.activation !== null) parts.push(element("p", { textContent: `${node.kind === "target" ? "Probability of the first token" : "Activation"} ${node.activation.toFixed(3).replace("-", "−")}` }));
         if (node.writes.length) parts.push(element("p", { textContent: `Writes: ${node.writes.map(seen).join("  ")}` }));
         if (node.fires.length) parts.push(element("p", { textContent: `Fires at: ${node.fires.map(seen).join("  ")}` }));
         parts.push(button(state.now.pins.includes(first) ? "Unpin" : "Pin", () => this.pin(first)));

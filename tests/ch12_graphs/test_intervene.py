@@ -37,14 +37,21 @@ def own_minus_other(logits):
 @exercise("12.17")
 def test_a_group_is_one_intervention_per_layer(intervene):
     made = intervene.swap_interventions(GROUPS[0], n_pos=4)
-    actual = [
-        (one.site.hook, one.site.layer, one.site.position, one.site.neuron, one.action)
+    actual = sorted(
+        (
+            one.site.layer,
+            one.site.hook,
+            one.site.position,
+            tuple(sorted(one.site.neuron)),
+            one.action,
+        )
         for one in made
-    ]
-    where = ("mlp.hook_post", (1, 2, 3), "replace")
-    expected = [(where[0], 0, where[1], (1,), where[2]), (where[0], 2, where[1], (3, 9), where[2])]
+    )
+    hook, places = "mlp.hook_post", (1, 2, 3)
+    expected = [(0, hook, places, (1,), "replace"), (2, hook, places, (3, 9), "replace")]
     assert actual == expected, (
-        f"Expected one replacement per layer at positions 1, 2, 3, got {actual}."
+        f"Expected one replacement per layer, at positions 1, 2 and 3, of neuron 1 of layer 0 and "
+        f"neurons 3 and 9 of layer 2; got {actual}."
     )
     assert all(one.source.run == "other" for one in made), "The operands are not the other run's."
 
