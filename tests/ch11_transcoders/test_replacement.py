@@ -140,6 +140,13 @@ def test_agreement_on_odd_inputs(replacement):
 
 
 @exercise("11.14")
+def test_exactly_one_half_is_not_sure(replacement):
+    even = torch.zeros(1, 1, 2).double()
+    sure = replacement.agreement(even, even).sure
+    assert sure != sure, f"Only a probability above 1/2 is sure: expected NaN, got {sure}."
+
+
+@exercise("11.14")
 def test_divergence_is_from_the_original(replacement):
     original = torch.tensor([[[4.0, 0.0, 0.0]]]).double()
     for edit in ([-4.0, 0.0, 1.0], [0.0, 0.0, 1e-3]):

@@ -222,6 +222,7 @@ AGREEMENT = mistakes(
         "Are sure positions those where the largest logit exceeds 1/2?": {
             "original.softmax(dim=-1).amax(dim=-1)": "original.amax(dim=-1)"
         },
+        "Is exactly 1/2 sure? Only more than 1/2 is.": {"> 0.5": ">= 0.5"},
         "Is `sure` the share of sure positions?": {
             "same[sure].double().mean()": "sure.double().mean()"
         },
