@@ -88,14 +88,15 @@ def test_write_effects_are_taken_at_the_writers_position(edges, traced):
     _, _, shown, _ = traced("GPT2", "clt")
     rows = normal(4, 5, 12, seed=3)
     writes = shown.nodes.writes[2]
+    nodes = shown.nodes._replace(acts=normal(len(shown.nodes.unit), seed=4))  # as neurons have
     expected = torch.stack(
         [
-            shown.nodes.acts[node] * rows[:, shown.nodes.pos[node]] @ row
+            nodes.acts[node] * rows[:, nodes.pos[node]] @ row
             for node, row in zip(writes.node, writes.rows, strict=True)
         ],
         dim=1,
     )
-    actual = edges.write_effects(rows, shown.nodes, writes)
+    actual = edges.write_effects(rows, nodes, writes)
     assert_close(actual, expected, "An effect is activation times decoder row times target's row.")
 
 

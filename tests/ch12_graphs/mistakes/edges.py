@@ -17,6 +17,10 @@ WRITES = mistakes(
             "rows[:, position]": "rows[:, -1]"
         },
         "Is position 0 skipped?": {"in pos.unique():": "in pos[pos > 0].unique():"},
+        "Are negative activations lost? Those of neurons are often negative.": [
+            {"nodes.acts[node]": "nodes.acts[node].relu()"},
+            {"nodes.acts[node]": "nodes.acts[node].abs()"},
+        ],
     },
 )
 TRACE = mistakes(
