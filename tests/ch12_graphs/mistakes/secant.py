@@ -180,7 +180,13 @@ RIGHT = [
                 'v = torch.einsum("pd,hdf->hpf", mean, W_V) + b_V[:, None]\n'
                 "z = (frozen.pattern - other.pattern) @ v\n"
                 'return torch.einsum("hpf,hfd->phd", z, attn.W_O)'
-            )
+            ),
+            "pattern by torch.einsum": (
+                "values = project(((x + x_other) / 2)[None], attn.W_V, attn.b_V)\n"
+                "values = repeat_kv_heads(values, len(frozen.pattern))[0]\n"
+                'z = torch.einsum("hqk,khe->qhe", frozen.pattern - other.pattern, values)\n'
+                'return torch.einsum("qhe,hem->qhm", z, attn.W_O)'
+            ),
         },
     ),
     *right_answers(
