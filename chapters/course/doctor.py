@@ -260,7 +260,7 @@ def old_names(
 ) -> list[tuple[int, Rename]]:
     """Find (line, rename) in the answers of a file, and in functions that only the learner has.
 
-    A file that is not Python at the moment has none, nor has one of a chapter that was written
+    A file that is not Python at the moment has none, nor has one in a chapter that was written
     after all renames.
     """
     chapter = path.relative_to(CHAPTERS).parts[0]
