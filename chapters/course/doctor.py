@@ -260,8 +260,8 @@ def old_names(
 ) -> list[tuple[int, Rename]]:
     """Find (line, rename) in the answers of a file, and in functions that only the learner has.
 
-    A file that is not Python at the moment has none, nor has one in a chapter that was written
-    after all renames.
+    A file that is not Python at the moment has none; a chapter that is newer than all renames
+    neither.
     """
     chapter = path.relative_to(CHAPTERS).parts[0]
     if chapter > max(one.chapter for renames in read_renames().values() for one in renames):
