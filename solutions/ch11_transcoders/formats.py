@@ -39,7 +39,7 @@ Tensors = dict[str, Tensor]
 
 
 class About(NamedTuple):
-    """What config.yaml says of the model. Hooks have the names of TransformerLens."""
+    """Settings of the model in config.yaml. Hooks have the names of TransformerLens."""
 
     model_name: str = ""
     """Model whose MLPs are replaced."""

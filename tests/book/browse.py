@@ -59,6 +59,7 @@ def visit(page: Page, address: str) -> dict[str, Any]:
         "requestfailed": lambda request: errors.extend(lost(request)),
     }
     for event, handler in handlers.items():
+        # playwright types `on` for each event name; in a loop the name is any string.
         page.on(event, handler)  # type: ignore[call-overload]
     page.goto(address, wait_until="load")
     page.evaluate(

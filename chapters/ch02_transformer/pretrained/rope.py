@@ -82,7 +82,7 @@ class StretchedAttention:
 
 
 class Rope(NamedTuple):
-    """What config.json says about rotary embeddings."""
+    """Settings of rotary embeddings in config.json."""
 
     base: float
     """Base of the frequencies."""

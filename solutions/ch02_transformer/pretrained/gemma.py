@@ -30,7 +30,7 @@ def config(settings: dict[str, Any]) -> TransformerConfig:
     require_settings(settings, "gemma", attention_bias=False, tie_word_embeddings=True)
     rope = read_rope(settings)
     name = "hidden_activation" if settings.get("hidden_activation") else "hidden_act"
-    # The first release says "gelu", and is computed with the approximation by tanh.
+    # The first release has "gelu" in its config.json, and means the approximation by tanh.
     exact = settings.get(name) == "gelu"
     return llama.sizes(
         {**settings, name: "gelu_pytorch_tanh"} if exact else settings, rope, activation=name

@@ -75,7 +75,7 @@ def config(settings: dict[str, Any]) -> TransformerConfig:
 
 
 def parts(settings: dict[str, Any]) -> Parts:
-    """Return GPT-2's parts; the unembedding is tied unless config.json says otherwise."""
+    """Return GPT-2's parts; the unembedding is tied unless config.json unties it."""
     tied = flag(settings, "tie_word_embeddings", default=True)
     return GPT2 if tied else replace(GPT2, unembed=Unembed)
 
