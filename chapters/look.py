@@ -1,4 +1,4 @@
-"""Look at a model's insides: feature activations, graphs, and bars. For labs, notebooks, pages.
+"""Look at a model's insides: attention patterns, maps of heads, bars, lenses, features, graphs.
 
 Each function returns `Html`: a notebook shows it, `mi lab` puts it into the report, and
 `save(path)` writes a page that opens without a server or a network. The viewers are classic
@@ -9,7 +9,7 @@ nor import.
 import base64
 import html
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,14 @@ ASSETS = ROOT / "docs" / "assets"
 EXPLORER = ROOT / "docs" / "explorer"
 GRAPH_SCRIPTS = ("graph_file", "graph_canvas", "graph_state", "graph_live", "graph_explorer")
 """Scripts of the graph explorer, in the order in which they use each other."""
+SCRIPTS = {
+    "patterns": (ASSETS / "viewer_parts.js", ASSETS / "pattern_viewer.js"),
+    **dict.fromkeys(
+        ("lens", "attribution", "heads"), (ASSETS / "viewer_parts.js", ASSETS / "stream_viewers.js")
+    ),
+    "graph": tuple(EXPLORER / f"{name}.js" for name in GRAPH_SCRIPTS),
+}
+"""Scripts of each kind of viewer, before viewers.js."""
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width">
@@ -47,6 +55,185 @@ class Html(str):
         """Write a page that opens by itself."""
         replace_file(Path(path), PAGE.format(title=html.escape(title), body=self))
         return Path(path)
+
+
+def pattern(
+    patterns: "Tensor | Mapping[str, Tensor]",
+    tokens: Sequence[str],
+    start: tuple[int, int] = (0, 0),
+) -> Html:
+    """Show the attention patterns of every head on one text; choose a head, hover over a token.
+
+    patterns: [layer, head, query, key], or a cache that holds `hook_pattern` of every layer, of
+    which the first text is shown.
+    tokens: of the text, as strings.
+    start: the layer and the head that are chosen at first.
+
+    Raises: ValueError when the shapes do not fit, or a query attends to a later key.
+    """
+    return viewer("patterns", pack_pattern(patterns, tokens, start))
+
+
+def pack_pattern(
+    patterns: "Tensor | Mapping[str, Tensor]",
+    tokens: Sequence[str],
+    start: tuple[int, int] = (0, 0),
+) -> dict[str, Any]:
+    """Make the JSON of the pattern viewer: the lower triangle of each head, one byte per entry."""
+    import torch
+
+    if isinstance(patterns, Mapping):
+        layers = [x[0] for name, x in patterns.items() if name.endswith("hook_pattern")]
+        if not layers:
+            raise ValueError(
+                "expected a cache with hook_pattern, got none; run_with_cache(tokens, "
+                'names=lambda name: name.endswith("hook_pattern"))'
+            )
+        patterns = torch.stack(layers)
+    n_layers, n_heads, *sides = patterns.shape
+    if sides != [len(tokens), len(tokens)]:
+        raise ValueError(f"expected patterns of {len(tokens)} tokens, got {list(patterns.shape)}")
+    if not (0 <= start[0] < n_layers and 0 <= start[1] < n_heads):
+        raise ValueError(f"expected a head of {n_layers} x {n_heads}, got {start}")
+    if not patterns.isfinite().all() or patterns.triu(1).any():
+        raise ValueError("expected finite patterns with no attention to later keys, got others")
+    query, key = torch.tril_indices(len(tokens), len(tokens))
+    levels = (patterns.detach().float()[:, :, query, key].clamp(0, 1) * 255).round().int()
+    return {
+        "tokens": list(tokens),
+        "layers": n_layers,
+        "heads": n_heads,
+        "start": list(start),
+        "patterns": base64.b64encode(bytes(levels.flatten().tolist())).decode(),
+    }
+
+
+def heads(values: "Tensor", unit: str = "") -> Html:
+    """Draw a heat map of one value per head, [layer, head]; hover over a cell to read it."""
+    if values.ndim != 2 or not values.numel() or not values.isfinite().all():
+        raise ValueError(f"expected finite values [layer, head], got {list(values.shape)}")
+    return viewer("heads", {"values": rounded(values), "unit": unit})
+
+
+def lens(
+    logits: "Tensor",
+    tokens: Sequence[str],
+    decode: Callable[[int], str],
+    layers: Sequence[str] | None = None,
+) -> Html:
+    """Show what a lens predicts after each layer at each position.
+
+    logits: [layer, pos, d_vocab], the last layer's last; they are the model's own prediction.
+    tokens: of the text, as strings.
+    decode: from the number of a token to its text.
+    layers: a name for each layer; without it, their numbers.
+
+    Raises: ValueError when the shapes do not fit.
+    """
+    return viewer("lens", pack_lens(logits, tokens, decode, layers))
+
+
+def pack_lens(
+    logits: "Tensor",
+    tokens: Sequence[str],
+    decode: Callable[[int], str],
+    layers: Sequence[str] | None = None,
+    n_words: int = 5,
+) -> dict[str, Any]:
+    """Make the JSON of the lens: the most likely tokens, and the rank of the final prediction."""
+    n_layers, n_tokens, _ = logits.shape
+    names = [str(i) for i in range(n_layers)] if layers is None else list(layers)
+    if (n_layers, n_tokens) != (len(names), len(tokens)):
+        raise ValueError(
+            f"expected logits of {len(names)} layers and {len(tokens)} tokens, got "
+            f"{list(logits.shape)}"
+        )
+    shares = logits.detach().float().softmax(dim=-1)
+    best = shares.topk(min(n_words, shares.shape[-1]))
+    answers = best.indices[-1, :, 0]
+    own = shares.gather(-1, answers[None, :, None].expand(n_layers, -1, 1))
+    places: dict[int, int] = {}  # token -> place in `words`
+    top = [
+        [
+            [x for i, p in zip(*pair, strict=True) for x in (places.setdefault(i, len(places)), p)]
+            for pair in zip(*layer, strict=True)
+        ]
+        for layer in zip(best.indices.tolist(), rounded(best.values, 4), strict=True)
+    ]
+    return {
+        "tokens": list(tokens),
+        "layers": names,
+        "words": [decode(i) for i in places],
+        "top": top,
+        "answer": {
+            "words": [places[i] for i in answers.tolist()],
+            "shares": rounded(own[..., 0], 4),
+            "ranks": (shares > own).sum(dim=-1).tolist(),
+        },
+    }
+
+
+def attribution(
+    contributions: "Tensor", names: Sequence[str], tokens: Sequence[str], targets: Sequence[str]
+) -> Html:
+    """Show which components add to the logit of a target at each position, layer by layer.
+
+    contributions: [component, pos], with the names of `direct_logit_attribution`.
+    tokens: of the text, as strings.
+    targets: at each position, the token whose logit is split.
+
+    Raises: ValueError when the shapes do not fit.
+    """
+    return viewer("attribution", pack_attribution(contributions, names, tokens, targets))
+
+
+def pack_attribution(
+    contributions: "Tensor", names: Sequence[str], tokens: Sequence[str], targets: Sequence[str]
+) -> dict[str, Any]:
+    """Make the JSON of the attribution view: a table of layers by components at each position."""
+    import torch
+
+    sizes = [len(names), len(tokens)]
+    if list(contributions.shape) != sizes or len(targets) != len(tokens):
+        raise ValueError(
+            f"expected contributions {sizes} and {sizes[1]} targets, got "
+            f"{list(contributions.shape)} and {len(targets)}"
+        )
+    values = contributions.detach().double().cpu()
+    cells: dict[tuple[int, str], Tensor] = {}
+    start, rest = torch.zeros(2, len(tokens), dtype=torch.double)
+    for name, value in zip(names, values, strict=True):
+        kind, _, place = name.partition(" ")
+        layer, _, head = place.partition(".")
+        if layer.isdecimal():
+            cells[int(layer), head or kind] = value
+        elif kind in ("embed", "pos_embed"):
+            start += value
+        else:
+            rest += value
+    n_layers = 1 + max((layer for layer, _ in cells), default=-1)
+    columns = [c for c in dict.fromkeys(c for _, c in cells) if c != "bias"]
+    if any(value.any() for (_, column), value in cells.items() if column == "bias"):
+        columns.append("bias")
+    nothing = torch.zeros(len(tokens))
+    table = torch.stack(
+        [torch.stack([cells.get((i, c), nothing) for c in columns]) for i in range(n_layers)]
+    )
+    return {
+        "tokens": list(tokens),
+        "targets": list(targets),
+        "columns": columns,
+        "layers": n_layers,
+        "values": rounded(table.permute(2, 0, 1)),
+        "start": rounded(start),
+        "rest": rounded(rest),
+    }
+
+
+def rounded(values: "Tensor", places: int = 3) -> Any:
+    """Return numbers as nested lists, rounded, so that a page stays small."""
+    scale = 10**places
+    return ((values.detach().double() * scale).round() / scale).tolist()
 
 
 def features(
@@ -99,12 +286,9 @@ def graph(data: Mapping[str, Any]) -> Html:
 
 def viewer(kind: str, data: Mapping[str, Any]) -> Html:
     """Join a viewer's data, style and scripts into one piece of HTML."""
-    style, script = ((ASSETS / f"viewers.{end}").read_text("utf-8") for end in ("css", "js"))
-    if kind == "graph":
-        style += (EXPLORER / "explorer.css").read_text("utf-8")
-        script = (
-            "".join((EXPLORER / f"{name}.js").read_text("utf-8") for name in GRAPH_SCRIPTS) + script
-        )
+    sheets = [ASSETS / "viewers.css", *[EXPLORER / "explorer.css"] * (kind == "graph")]
+    scripts = [*SCRIPTS.get(kind, ()), ASSETS / "viewers.js"]
+    style, script = ("".join(p.read_text("utf-8") for p in paths) for paths in (sheets, scripts))
     return Html(
         f"<style>{style}</style>{data_block(kind, json.dumps(data))}<script>{script}</script>"
     )

@@ -7,8 +7,8 @@ A Python-Markdown extension, usable from every builder based on Python-Markdown:
   (cards.py) with the tested code of solutions/ put in at build time (code.py);
 - `![alt](figures/x.svg "caption")`, alone in a paragraph, becomes a figure (figures.py);
 - a line `::: exercises 2` becomes a table of chapter 2's exercises (tables.py);
-- a line `::: features figures/x.json` or `::: graph figures/x.json` becomes a viewer, and
-  `??? found` a fold that the search does not read (viewers.py).
+- a line `::: patterns figures/x.json` becomes a viewer, and `??? found` a fold that the search does
+  not read (viewers.py).
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
 """Put viewers into pages, and keep folded results out of the search index.
 
-- `::: features figures/x.json` or `::: graph figures/x.json`, a line of its own, becomes a viewer
-  with that JSON inlined: a page opened as a file may not fetch its neighbours.
+- `::: features figures/x.json`, a line of its own, becomes a viewer with that JSON inlined: a page
+  opened as a file may not fetch its neighbours. KINDS lists the other kinds.
 - `??? found "What we found"` folds a result that the reader is asked to guess first.
 """
 
@@ -15,7 +15,7 @@ from markdown.treeprocessors import Treeprocessor
 from chapters.look import data_block
 from docs._extension.errors import plainly
 
-KINDS = ("features", "graph")
+KINDS = ("features", "graph", "patterns", "lens", "attribution", "heads")
 
 
 class ViewerWriter(Preprocessor):

@@ -130,14 +130,15 @@
     }
   }
 
-  // Other scripts, loaded before this one, add their kinds.
-  const KINDS = { features: FeatureViewer, ...globalThis.miViewers };
-
+  // Other scripts, loaded before this one, add their kinds. A page of several viewers may load this
+  // script more than once; a viewer whose kind is not there yet waits for the next time.
   function start() {
+    const kinds = { features: FeatureViewer, ...globalThis.miViewers };
     for (const root of document.querySelectorAll(".mi-viewer:not([data-milliseconds])")) {
+      if (!kinds[root.dataset.kind]) continue;
       const begin = performance.now();
       try {
-        new KINDS[root.dataset.kind](root, JSON.parse(root.querySelector("script[type='application/json']").textContent));
+        new kinds[root.dataset.kind](root, JSON.parse(root.querySelector("script[type='application/json']").textContent));
       } catch (error) {
         root.append(element("p", { className: "status", textContent: `This picture's data cannot be read: ${error.message}` }));
       }

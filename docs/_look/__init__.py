@@ -1,0 +1,1 @@
+"""Three views of the real model on one text: attention patterns, logit lens, attribution."""
