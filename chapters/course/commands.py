@@ -105,6 +105,10 @@ def _add_book_and_model(commands: "Commands") -> None:
     _flag(book, "no_serve", "end when it is built")
     tour = _add(commands, "tour", ".course_commands:tour", "look into the real model", True)
     tour.add_argument("--prompt", help="a sentence of your own")
+    about = "see patterns and predictions on a text of your own"
+    looking = _add(commands, "look", ".course_commands:look", about, True)
+    looking.add_argument("text", help="a text of your own")
+    _flag(looking, "no_open", "open no browser")
     graph = _add(
         commands, "graph", ".course_commands:graph", "trace a prompt in the real model", True
     )

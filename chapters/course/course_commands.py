@@ -135,6 +135,17 @@ def tour(prompt: str | None = None) -> None:
     run_module("docs._tour", *words, error="The tour failed.")
 
 
+def look(text: str, no_open: bool = False) -> None:
+    """Show attention patterns, the logit lens and attribution of the real model on a text.
+
+    Raises: StepSkipped when this copy of the course has no docs/_look.
+    """
+    if not (ROOT / "docs" / "_look").is_dir():
+        raise StepSkipped("This copy of the course has no views (docs/_look).")
+    words = ["--no-open"] * no_open
+    run_module("docs._look", *words, "--", text, error="The page could not be written.")
+
+
 def graph(
     prompt: str,
     contrast: str | None = None,
