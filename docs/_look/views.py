@@ -20,7 +20,7 @@ def views(
     model: HookedTransformer, tokenizer: Tokenizer, tokens: Tensor, start: tuple[int, int] = (0, 0)
 ) -> dict[str, dict[str, Any]]:
     """Return the data of each view of one text, [1, pos]: kind of viewer -> JSON."""
-    words = [tokenizer.decode([i]) for i in tokens[0].tolist()]
+    words = [tokenizer.decode([i], skip_special_tokens=False) for i in tokens[0].tolist()]
     n_layers = model.config.n_layers
     _, cache = model.run_with_cache(
         tokens,

@@ -1,11 +1,14 @@
 """The viewers of one text: what Python packs is exact, and a person can read it in a browser."""
 
 import base64
+import re
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from chapters import look
+from docs._look import __main__ as mi_look
 from docs._look.views import views
 from solutions.ch02_transformer import HookedTransformer, TransformerConfig
 from tests.book.drive_text_viewers import HOSTILE
@@ -39,7 +42,7 @@ def tiny_model(dtype=torch.double):
 class Numbers:
     """A tokenizer whose tokens are numbers."""
 
-    def decode(self, ids):
+    def decode(self, ids, skip_special_tokens=True):
         return str(ids[0])
 
 
@@ -88,6 +91,20 @@ def test_the_lens_keeps_tokens_and_ranks():
 def test_what_cannot_be_shown_raises(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+def test_mi_look_writes_one_page_of_three_views(tmp_path, monkeypatch, capsys):
+    ids = SimpleNamespace(ids=[3, 1, 4])
+    numbers = SimpleNamespace(encode=lambda text: ids, decode=Numbers().decode)
+    model = tiny_model(torch.float)
+    monkeypatch.setattr(mi_look, "load_pretrained", lambda name: (model, numbers))
+    page = tmp_path / "look.html"
+    assert mi_look.main(["--no-open", "--out", str(page), "<i>"]) == 0
+    written = page.read_text("utf-8")
+    assert "&lt;i&gt;" in written and "<i>" not in written
+    assert re.findall(r'data-kind="(\w+)"', written) == ["patterns", "lens", "attribution"]
+    ids.ids = [1]
+    assert mi_look.main(["a"]) == 1 and "2 to 60 tokens, got 1" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="no browser: Debian's package chromium")
