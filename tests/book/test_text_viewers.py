@@ -102,7 +102,7 @@ def test_mi_look_writes_one_page_of_three_views(tmp_path, monkeypatch, capsys):
     assert mi_look.main(["--no-open", "--out", str(page), "<i>"]) == 0
     written = page.read_text("utf-8")
     assert "&lt;i&gt;" in written and "<i>" not in written
-    assert re.findall(r'data-kind="(\w+)"', written) == ["patterns", "lens", "attribution"]
+    assert re.findall(r'data-kind="(\w+)" data-search', written) == ["patterns", "lens", "attribution"]
     ids.ids = [1]
     assert mi_look.main(["a"]) == 1 and "2 to 60 tokens, got 1" in capsys.readouterr().err
 
