@@ -65,15 +65,17 @@ def fold_value_bias(
 def fold(model: HookedTransformer) -> HookedTransformer:
     """Return a copy of the model with the four simplifications, as far as its norms allow.
 
-    RMSNorm does not centre, so a model with RMSNorm keeps its means (step 3 is left out). A tied
+    RMSNorm does not centre, so a model with RMSNorm keeps its means (step 3 is left out). A soft-cap
+    on the logits is no softmax, so a model with one keeps the mean over tokens (step 4). A tied
     unembedding becomes untied, since it now differs from the embedding. The copy is in float32 at
     least.
     """
     model = deepcopy(model).to(torch.promote_types(model.embed.W_E.dtype, torch.float32))
-    unembed = Unembed(model.config, model.embed).to(model.embed.W_E)
-    unembed.W_U.copy_(model.unembed.W_U)
-    unembed.b_U.copy_(model.unembed.b_U)
-    model.unembed, model.parts = unembed, replace(model.parts, unembed=Unembed)
+    if model.unembed.linear:
+        unembed = Unembed(model.config, model.embed).to(model.embed.W_E)
+        unembed.W_U.copy_(model.unembed.W_U)
+        unembed.b_U.copy_(model.unembed.b_U)
+        model.unembed, model.parts = unembed, replace(model.parts, unembed=Unembed)
     for norm, part in model.norms_and_readers():
         gain, bias = norm.affine()
         for W, b in part.readers:
@@ -88,8 +90,9 @@ def fold(model: HookedTransformer) -> HookedTransformer:
     if model.ln_final.centers:
         for weight in residual_writing_weights(model):
             weight.copy_(center_output(weight))
-    model.unembed.W_U.copy_(center_unembed(model.unembed.W_U))
-    model.unembed.b_U.sub_(model.unembed.b_U.mean())
+    if model.unembed.linear:
+        model.unembed.W_U.copy_(center_unembed(model.unembed.W_U))
+        model.unembed.b_U.sub_(model.unembed.b_U.mean())
     return model
 
 

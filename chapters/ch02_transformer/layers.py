@@ -131,7 +131,7 @@ class AbstractMLP(ResidualModule):
     b_in: Float[Tensor, " d_mlp"]
     W_out: Float[Tensor, "d_mlp d_model"]
     b_out: Float[Tensor, " d_model"]
-    writers = ("W_out", "b_out")
+    writers: ClassVar[tuple[str, ...]] = ("W_out", "b_out")
 
 
 class MLP(AbstractMLP):
@@ -191,6 +191,8 @@ class Unembed(ResidualModule):
     W_U: Float[Tensor, "d_model d_vocab"]
     b_U: Float[Tensor, " d_vocab"]
     readers = (("W_U", "b_U"),)
+    linear: ClassVar[bool] = True
+    """Whether the logits are x @ W_U + b_U, and nothing is applied to them."""
 
     def __init__(self, config: TransformerConfig, embed: Embed) -> None:
         super().__init__()
@@ -206,6 +208,8 @@ class TiedUnembed(ResidualModule):
     """Map the residual stream to logits with the transposed embedding: W_U is W_E.T, not a copy."""
 
     W_E: Float[Tensor, "d_vocab d_model"]
+    linear: ClassVar[bool] = True
+    """Whether the logits are x @ W_U + b_U, and nothing is applied to them."""
 
     def __init__(self, config: TransformerConfig, embed: Embed) -> None:
         super().__init__()

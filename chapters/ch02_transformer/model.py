@@ -11,7 +11,7 @@ A family of models is a choice of parts (`Parts`); a new kind of block is a new 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 from jaxtyping import Float
@@ -41,6 +41,9 @@ from .padding import Mask, Start
 
 class Block(nn.Module, ABC):
     """Base class of blocks, the layers that read from and add to the residual stream."""
+
+    adds_up: ClassVar[bool] = True
+    """Whether the residual stream after the block is the one before it plus the outputs."""
 
     def __init__(self, config: TransformerConfig, parts: "Parts", layer: int) -> None:
         super().__init__()

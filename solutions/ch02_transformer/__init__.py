@@ -1,7 +1,8 @@
 """A transformer written from scratch: hooks, layers, model, training, sampling, real weights.
 
 Reading order: config, hooks, norms, layers, attention, kv_cache, model, sites, write_then_rename,
-checkpoint, train, fit, sample, fold, attention_only, pretrained.
+checkpoint, train, fit, sample, fold, attention_only, output_norms, post_norm, soft_caps,
+pretrained.
 """
 
 from .config import TransformerConfig

@@ -13,7 +13,7 @@ Axes: batch pos head d_head; query and key are both positions; kv_head counts th
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -156,7 +156,7 @@ class Attention(ResidualModule):
     b_V: Float[Tensor, "kv_head d_head"]
     b_O: Float[Tensor, " d_model"]
     readers = (("W_Q", "b_Q"), ("W_K", "b_K"), ("W_V", "b_V"))
-    writers = ("W_O", "b_O")
+    writers: ClassVar[tuple[str, ...]] = ("W_O", "b_O")
 
     def __init__(
         self,

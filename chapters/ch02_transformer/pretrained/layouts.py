@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..config import TransformerConfig
+from ..norms import at_least_float32
 from .checkpoint_files import Weights
 
 Named = Iterator[tuple[str, Tensor]]
@@ -73,6 +74,21 @@ def norm(weights: Weights, ours: str, theirs: str, biased: bool) -> Named:
     yield f"{ours}.w", weights[f"{theirs}.weight"]
     if biased:
         yield f"{ours}.b", weights[f"{theirs}.bias"]
+
+
+def with_output_gain(
+    named: Named, part: str, writer: str, gain: Float[Tensor, " d_model"]
+) -> Named:
+    """Multiply the matrix that writes by the gain of an output norm, and yield its inverse too.
+
+    part: beginning of our names; writer: W_O or W_out. A gain of 0 is replaced by 2^-60: its
+    dimension is still needed for the norm's divisor.
+    """
+    gain = at_least_float32(gain)
+    gain = gain.masked_fill(gain == 0, 2.0**-60)
+    for name, weight in named:
+        yield name, at_least_float32(weight) * gain if name.endswith(writer) else weight
+    yield f"{part}ln_post.inverse_gain", 1 / gain
 
 
 def llama_like(

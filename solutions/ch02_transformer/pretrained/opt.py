@@ -1,6 +1,8 @@
 """OPT: GPT-2 with ReLU, and a table of positions whose first two rows are not used.
 
-Differs: the 350m, whose norms come after attention and MLP, is refused.
+The 350m has post-norm blocks, no norm at the end, and embeddings of another width than the residual
+stream, with a projection at each end. Both projections are multiplied into the embedding and the
+unembedding.
 """
 
 from collections.abc import Iterator
@@ -9,12 +11,23 @@ from typing import Any
 
 from torch import Tensor
 
+from ..attention_only import NoNorm
 from ..config import TransformerConfig
 from ..layers import TiedUnembed, Unembed
 from ..model import GPT2, Parts
+from ..norms import at_least_float32
+from ..post_norm import PostNormBlock
 from . import layouts
 from .checkpoint_files import Weights
-from .config_json import ACTIVATION_NAMES, MOST_LAYERS, flag, integer, one_of, require_settings
+from .config_json import (
+    ACTIVATION_NAMES,
+    MOST_LAYERS,
+    flag,
+    integer,
+    one_of,
+    optional_integer,
+    require_settings,
+)
 
 IGNORED_TENSORS: tuple[str, ...] = ()
 OPTIONAL_PARAMS: tuple[str, ...] = ("b_U",)
@@ -32,8 +45,6 @@ def config(settings: dict[str, Any]) -> TransformerConfig:
     require_settings(
         settings,
         "opt",
-        do_layer_norm_before=True,
-        word_embed_proj_dim=d_model,
         enable_bias=True,
         layer_norm_elementwise_affine=True,
         _remove_final_layer_norm=False,
@@ -56,20 +67,30 @@ def config(settings: dict[str, Any]) -> TransformerConfig:
 
 
 def parts(settings: dict[str, Any]) -> Parts:
-    """Return GPT-2's parts; the unembedding is tied unless config.json unties it."""
+    """Return GPT-2's parts, or post-norm blocks with a linear read.
+
+    The unembedding is tied unless config.json unties it, or there are projections.
+    """
     tied = flag(settings, "tie_word_embeddings", default=True)
-    return replace(GPT2, unembed=TiedUnembed if tied else Unembed)
+    width = integer(settings, "hidden_size")
+    projected = (optional_integer(settings, "word_embed_proj_dim") or width) != width
+    family = replace(GPT2, unembed=TiedUnembed if tied and not projected else Unembed)
+    if flag(settings, "do_layer_norm_before", default=True):
+        return family
+    return replace(family, norm=NoNorm, block=PostNormBlock)
 
 
 def translate(weights: Weights, config: TransformerConfig) -> Iterator[tuple[str, Tensor]]:
     """Yield each tensor of an OPT checkpoint under our name and in our layout."""
     top = "model.decoder" if "model.decoder.embed_tokens.weight" in weights else "decoder"
-    yield "embed.W_E", weights[f"{top}.embed_tokens.weight"]
+    yield from embeddings(weights, top)
     yield "pos_embed.W_pos", weights[f"{top}.embed_positions.weight"][UNUSED_POSITIONS:]
+    pre_norm = f"{top}.final_layer_norm.weight" in weights
+    norms = ("ln1", "ln2") if pre_norm else ("ln1_post", "ln2_post")
     for layer in range(config.n_layers):
         ours, theirs = f"blocks.{layer}", f"{top}.layers.{layer}"
-        yield from layouts.norm(weights, f"{ours}.ln1", f"{theirs}.self_attn_layer_norm", True)
-        yield from layouts.norm(weights, f"{ours}.ln2", f"{theirs}.final_layer_norm", True)
+        for our_name, name in zip(norms, ("self_attn_layer_norm", "final_layer_norm"), strict=True):
+            yield from layouts.norm(weights, f"{ours}.{our_name}", f"{theirs}.{name}", True)
         yield from layouts.attention(
             weights,
             f"{ours}.attn",
@@ -79,6 +100,20 @@ def translate(weights: Weights, config: TransformerConfig) -> Iterator[tuple[str
             biased="QKVO",
         )
         yield from layouts.mlp(weights, f"{ours}.mlp", theirs, MLP_NAMES, True)
-    yield from layouts.norm(weights, "ln_final", f"{top}.final_layer_norm", True)
-    if "lm_head.weight" in weights:
-        yield "unembed.W_U", weights["lm_head.weight"].T
+    if pre_norm:
+        yield from layouts.norm(weights, "ln_final", f"{top}.final_layer_norm", True)
+
+
+def embeddings(weights: Weights, top: str) -> Iterator[tuple[str, Tensor]]:
+    """Yield embedding and unembedding, each with its projection multiplied in."""
+    W_E = weights[f"{top}.embed_tokens.weight"]
+    untied = "lm_head.weight" in weights
+    W_U = weights["lm_head.weight"] if untied else W_E
+    if f"{top}.project_in.weight" not in weights:
+        yield "embed.W_E", W_E
+        if untied:
+            yield "unembed.W_U", W_U.T
+        return
+    W_E, W_U = at_least_float32(W_E), at_least_float32(W_U)
+    yield "embed.W_E", W_E @ at_least_float32(weights[f"{top}.project_in.weight"]).T
+    yield "unembed.W_U", (W_U @ at_least_float32(weights[f"{top}.project_out.weight"])).T
