@@ -13,7 +13,7 @@ Axes: batch pos head d_head; query and key are both positions; kv_head counts th
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from .config import TransformerConfig
 from .hooks import HookPoint
-from .layers import Resid, ResidualModule, empty, zeros
+from .layers import Resid, ResidualModule, affine, empty, zeros
 from .norms import at_least_float32
 from .padding import Start, first_position
 
@@ -150,7 +150,7 @@ class Attention(ResidualModule):
     b_V: Float[Tensor, "kv_head d_head"]
     b_O: Float[Tensor, " d_model"]
     readers = (("W_Q", "b_Q"), ("W_K", "b_K"), ("W_V", "b_V"))
-    writers: ClassVar[tuple[str, ...]] = ("W_O", "b_O")
+    writers = ("W_O", "b_O")
 
     def __init__(
         self,
@@ -276,8 +276,9 @@ class Attention(ResidualModule):
 def project(
     x: Resid, W: Float[Tensor, "head d_model d_head"], b: Float[Tensor, "head d_head"]
 ) -> Float[Tensor, "batch pos head d_head"]:
-    """Project the residual stream to one vector per head."""
-    return einsum(x, W, "batch pos d_model, head d_model d_head -> batch pos head d_head") + b
+    """Project the residual stream to one vector per head: one product for all heads."""
+    flat = affine(x, W.transpose(0, 1).flatten(1), b.flatten())
+    return flat.unflatten(-1, b.shape)
 
 
 def rotary_attention(config: TransformerConfig, layer: int) -> Attention:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from .config import TransformerConfig
 from .hooks import HookPoint
-from .layers import Resid, ResidualModule, empty, zeros
+from .layers import Resid, ResidualModule, affine, empty, zeros
 from .norms import at_least_float32
 from .padding import Start, first_position
 
@@ -288,8 +288,9 @@ class Attention(ResidualModule):
 def project(
     x: Resid, W: Float[Tensor, "head d_model d_head"], b: Float[Tensor, "head d_head"]
 ) -> Float[Tensor, "batch pos head d_head"]:
-    """Project the residual stream to one vector per head."""
-    return einsum(x, W, "batch pos d_model, head d_model d_head -> batch pos head d_head") + b
+    """Project the residual stream to one vector per head: one product for all heads."""
+    flat = affine(x, W.transpose(0, 1).flatten(1), b.flatten())
+    return flat.unflatten(-1, b.shape)
 
 
 def rotary_attention(config: TransformerConfig, layer: int) -> Attention:
