@@ -39,3 +39,16 @@ def seed_for(package: str, values: Mapping[str, Any], number: str) -> int:
         "and delete the line with the seed. Until then your old answer stays in the file."
     )
     return seed_of(learner, number)
+
+
+def read_numbers(
+    values: Mapping[str, Any], key: str, n: int, what: str, size: int | None = None
+) -> list[int]:
+    """Read a list of different numbers from 0 to n - 1, of a given size if any; fail for others."""
+    value = values[key]
+    fits = isinstance(value, list) and all(type(i) is int and 0 <= i < n for i in value)
+    count = "" if size is None else f"{size} "
+    assert fits and value and len(set(value)) == len(value) and size in (None, len(value)), (
+        f"{key}: expected a list of {count}different {what} from 0 to {n - 1}, got {value!r}."
+    )
+    return sorted(value)

@@ -9,7 +9,8 @@ from chapters import lab
 from chapters.course.files import ROOT
 from tests.grading.own_case import seed_for
 
-NUMBERS = ("8.20", "8.21", "9.19", "9.20")
+PAGES = {page.name: page.read_text("utf-8") for page in sorted(ROOT.glob("docs/*.md"))}
+NUMBERS = sorted(set(re.findall(r'own_seed\("([0-9]+\.[0-9]+)"\)', "".join(PAGES.values()))))
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def learner(tmp_path, monkeypatch):
 def test_the_seed_follows_from_the_learners_id(learner):
     learner("ann")
     assert seed_for("chapters", {}, "8.20") == lab.own_seed("8.20") == lab.seed_of("ann", "8.20")
-    assert len({lab.seed_of(who, n) for who in ("ann", "bob") for n in NUMBERS}) == 8
+    assert len({lab.seed_of(who, n) for who in ("ann", "bob") for n in NUMBERS}) == 2 * len(NUMBERS)
 
 
 def test_a_course_may_set_the_id(learner, monkeypatch):
@@ -60,26 +61,28 @@ def test_the_references_id_is_refused_in_the_workbook(learner):
     assert seed_for("solutions", {}, "8.20") == lab.seed_of(lab.REFERENCE, "8.20")
 
 
-def keys(number):
-    folder = {"8": "ch08_saes", "9": "ch09_sparsity"}[number[0]]
-    tables = tomllib.loads((ROOT / "solutions" / folder / "answers.toml").read_text("utf-8"))
-    return [name for name in tables[number]]
+def tables(number):
+    """The tables of the chapter's answers.toml."""
+    path = next(ROOT.glob(f"solutions/ch{int(number.split('.')[0]):02d}_*/answers.toml"))
+    return tomllib.loads(path.read_text("utf-8"))
 
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_no_page_gives_values_for_an_open_question(number):
-    """A page may name a key, but not with a value, and no latent by number next to it."""
-    for page in sorted(ROOT.glob("docs/*.md")):
-        text = page.read_text("utf-8")
-        for key in keys(number):
+    """A page may name a key, but not with a value, and no part by number next to it."""
+    for page, text in PAGES.items():
+        for key in tables(number)[number]:
             given = re.search(rf"\b{key}\b[`\"']*\s*(=|:|is|are)\s*\[?[0-9]", text)
-            assert given is None, f"{page.name} answers {number}: {given[0]}"
+            assert given is None, f"{page} answers {number}: {given[0]}"
         if f'["{number}"]' in text:
-            section = text.split(f'["{number}"]')[1].split("\n## ")[0]
-            assert not re.search(r"\blatents? \[?[0-9]", section), f"{page.name}: {number}"
+            section = text.split(f'["{number}"]')[1].split("\n## ")[0].split("\n### ")[0]
+            part = re.search(r"\b(latent|neuron|direction|feature|head)s? \[?[0-9]", section)
+            assert part is None, f"{page}: {number} is answered by {part[0]}"
 
 
-def test_every_page_with_an_open_question_says_whose_case_it_is():
-    for number in NUMBERS:
-        pages = [p.read_text("utf-8") for p in ROOT.glob("docs/ch0[89]_*.md")]
-        assert any(f'own_seed("{number}")' in text for text in pages), number
+def test_every_question_about_an_own_case_says_so_on_its_page():
+    """Tables below the comment that explains own_seed are about a learner's own case."""
+    for path in ROOT.glob("solutions/ch*/answers.toml"):
+        own = path.read_text("utf-8").partition("own_seed(")[2]
+        for number in re.findall(r'^\["([0-9.]+)"\]', own, re.M):
+            assert number in NUMBERS, f'no page calls own_seed("{number}")'
