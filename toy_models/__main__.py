@@ -78,6 +78,8 @@ def run(chosen: argparse.Namespace, rest: list[str]) -> None:
         verify()
     elif chosen.command == "train":
         toys.checksums_of(chosen.name)
+        if not (toys.ROOT / chosen.name / "train.py").is_file():
+            raise ValueError("this copy of the course has no recipes; train a toy in a full clone")
         importlib.import_module(f"toy_models.{chosen.name}.train").main(rest)
     elif chosen.what == "model":
         fetch.fetch()

@@ -132,6 +132,20 @@ def _add_book_and_model(commands: "Commands") -> None:
 def _add_course_commands(commands: "Commands") -> None:
     course = _add(commands, "course", ".course_commands:course", "set everything up, and start")
     _flag(course, "no_serve", "end when the book is built")
+    about = "write a copy for students, or an autograder"
+    exporting = _add(commands, "export", ".export:export", about)
+    exporting.add_argument("--student", metavar="FOLDER", help="a copy without the answers")
+    exporting.add_argument("--autograder", metavar="FILE.zip", help="Gradescope's zip")
+    exporting.add_argument("--calendar", metavar="FILE", help="TOML: when chapters are released")
+    exporting.add_argument("--date", help="the day of the copy, as 2027-03-01; else today")
+    about = "grade the submissions of a class (instructors)"
+    grading = _add(commands, "grade", ".grade_class:grade", about, True)
+    grading.add_argument("folder", help="one folder per student, or one submission")
+    grading.add_argument("--out", help="the folder of the results; else FOLDER-grades")
+    grading.add_argument("--only", help="chapters and exercises, as in 4 or 4.2,5.1; else all")
+    grading.add_argument("--jobs", type=int, default=2, help="answers that run at a time")
+    _flag(grading, "fresh", "grade again what is recorded")
+    _flag(grading, "ids", "print the students' ids, and grade nothing")
     test = _add(commands, "test", ".course_commands:test", "set up, then check the whole project")
     _flag(test, "slow", "run the slow tests instead")
     workbook = _add(

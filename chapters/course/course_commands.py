@@ -56,7 +56,14 @@ def test(slow: bool = False) -> int:
     """Set up, check style, types, book and tests of the project; 0 when nothing failed.
 
     The learner's answers are not graded (`mi check` does that).
+
+    Raises: CourseError in a student's copy.
     """
+    if not (ROOT / "tests" / "grading" / "test_meta.py").is_file():
+        raise CourseError(
+            "This copy of the course is for students and has no tests of the project; `mi check` "
+            "grades your answers."
+        )
     steps = Steps()
     if not set_up(steps, PROJECT):
         return 1
@@ -258,8 +265,13 @@ def run_tests(*selection: str) -> None:
 
 
 def workbook(check: bool = False, root: Path = ROOT) -> int:
-    """Write or check the workbook of a repository; return the exit status."""
+    """Write or check the workbook of a repository; return the exit status.
+
+    Raises: CourseError when there is no reference to write it from.
+    """
     files = expected_files(root)
+    if not files:
+        raise CourseError("This copy of the course has no solutions/ to write the workbook from.")
     stale, edited = compare(root, files)
     if check:
         for name in stale + edited:

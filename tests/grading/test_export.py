@@ -1,0 +1,254 @@
+"""A student's copy holds no answer and works; an autograder holds all that grading needs."""
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from chapters.course import export as exporting
+from chapters.course.answers import TABLE_FILE, answer_files, answers_in, read_table
+from chapters.course.export_student import imported, parse, student_tree, without_entries
+from chapters.course.terminal import CourseError
+
+from .mistakes import SOLUTIONS, Mistake, RightAnswer, gather
+
+ROOT = Path(__file__).resolve().parents[2]
+CHAPTERS = sorted(SOLUTIONS.glob("ch*/"))
+SHORTEST, RUN = 40, 3
+"""Fewer characters, or fewer lines in a row, are in the graders and in given code as well."""
+
+
+def lines_of(text):
+    """The lines of a text without indents, comments, double spaces and blank lines."""
+    bare = (re.sub(r"(^|\s)#\s.*", "", line) for line in text.splitlines())
+    return [" ".join(line.split()) for line in bare if line.strip()]
+
+
+def joined(lines):
+    return "\n" + "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("class") / "course"
+    exporting.export(student=str(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def texts(copy):
+    found = {}
+    for path in copy.rglob("*"):
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".safetensors":
+            found[path.relative_to(copy).as_posix()] = path.read_text("utf-8", "replace")
+    assert len(found) > 500
+    return {name: joined(lines_of(text)) for name, text in found.items()}
+
+
+def answers():
+    """Exercise and function -> the lines of the reference's answer."""
+    for chapter in CHAPTERS:
+        for path in answer_files(chapter):
+            text = path.read_text("utf-8")
+            for one in answers_in(path, text):
+                body = text.split("\n")[one.mark_line : one.last_line]
+                yield path, one, lines_of("\n".join(body))
+
+
+def where(texts, lines):
+    return [name for name, text in texts.items() if joined(lines) in text]
+
+
+def test_no_answer_of_the_reference_is_in_the_copy(texts):
+    everything, seen, found = "".join(texts.values()), 0, []
+    outside = "".join(text for name, text in texts.items() if not name.startswith("chapters/ch"))
+    for path, answer, body in answers():
+        if path.name == TABLE_FILE or len(joined(body)) < SHORTEST:
+            continue
+        seen += 1
+        if joined(body) in everything:
+            found.append(f"{answer.number} {answer.qualname}: {where(texts, body)}")
+        runs = [body[start : start + RUN] for start in range(len(body) - RUN + 1)]
+        found += [f"{answer.number}: {run}" for run in runs if joined(run) in outside]
+    assert seen > 200 and found == []
+
+
+def test_no_answer_to_a_question_is_in_the_copy(texts):
+    found = []
+    for path, answer, _ in answers():
+        if path.name == TABLE_FILE:
+            values = read_table(path.read_text("utf-8"), answer.number)
+            given = texts[f"chapters/{path.parent.name}/{TABLE_FILE}"]
+            found += [f"{answer.number} {key}" for key in values if f'\n{key} = "?"' not in given]
+    assert found == []
+
+
+def test_no_record_of_a_mistake_or_right_answer_is_in_the_copy(texts):
+    assert not [name for name in texts if "/mistakes/" in name]
+    everything, seen, found = "".join(texts.values()), 0, []
+    for chapter in CHAPTERS:
+        for one in [*gather(chapter.name, Mistake), *gather(chapter.name, RightAnswer)]:
+            for body in map(lines_of, one.changes.values()):
+                if len(body) > 1 and len(joined(body)) > SHORTEST:
+                    seen += 1
+                    found += [f"{one}: {body}"] * (joined(body) in everything)
+    assert seen > 300 and found == []
+
+
+def test_the_copy_has_no_history_exam_record_or_recipe(copy, texts):
+    assert not [path.name for path in copy.iterdir() if path.name in (".git", "site", "solutions")]
+    unwanted = r"docs/(lecturer|_\w+(?<!_extension))/|instructors|/train\.py|progress\.toml|\.xz$"
+    assert not [name for name in texts if re.search(unwanted, name)]
+    for exam in (ROOT / "docs/_exams").glob("*.md"):
+        questions = [line for line in lines_of(exam.read_text("utf-8")) if len(line) > SHORTEST]
+        assert questions and not [line for line in questions if where(texts, [line])], exam.name
+
+
+def test_every_import_of_the_copy_is_in_the_copy(copy):
+    missing = []
+    for path in [*copy.glob("tests/**/*.py"), *copy.glob("docs/**/*.py")]:
+        name = path.relative_to(copy).as_posix()
+        for module in imported(parse(path.read_text("utf-8")), name):
+            place = copy / module.replace(".", "/")
+            ours = (ROOT / module.replace(".", "/")).with_suffix(".py").is_file()
+            if ours and not place.with_suffix(".py").is_file():
+                missing.append(f"{name} imports {module}")
+    assert missing == []
+
+
+def test_navigation_and_links_name_only_pages_of_the_copy(copy):
+    pages = {page.name for page in (copy / "docs").glob("*.md")}
+    entries = re.findall(r": ([\w/]+\.md)$", (copy / "mkdocs.yml").read_text("utf-8"), re.M)
+    assert len(entries) > 40 and {entry for entry in entries if entry not in pages} == set()
+    for page in sorted(pages):
+        targets = re.findall(r"\]\((\w[\w/]*\.md)[)#]", (copy / "docs" / page).read_text("utf-8"))
+        assert {target for target in targets if target not in pages} == set(), page
+
+
+def test_an_empty_heading_leaves_the_navigation():
+    text = "nav:\n  - A: a.md\n  - Group:\n      - B: x/b.md\n      - C: c.md\n"
+    assert without_entries(text, {"b.md", "c.md"}) == "nav:\n  - A: a.md\n"
+    assert "- Group:" in without_entries(text, {"b.md"})
+
+
+def run(copy, *words):
+    env = {**os.environ, "PYTHONPATH": "", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", *words]
+    done = subprocess.run(command, cwd=copy, env=env, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_stub_is_todo_and_an_answer_is_graded_in_the_copy(copy):
+    _, said = run(copy, "pytest", "-m", "0.2", "-q", "-p", "no:cacheprovider")
+    assert re.search(r"\d todo", said) and "passed" not in said and "failed" not in said, said
+    file = copy / "chapters/ch00_looking/tensors.py"
+    stub = 'raise NotImplementedError("exercise 0.1")'
+    wrong = file.read_text("utf-8").replace(stub, "return embedded.mean(dim=0)", 1)
+    file.write_text(wrong, "utf-8")
+    code, said = run(copy, "chapters", "check", "0.1")
+    assert code != 0 and "expected" in said and "Traceback" not in said, said
+    file.write_text(wrong.replace("mean(dim=0)", "mean(dim=1)"), "utf-8")
+    code, said = run(copy, "chapters", "check", "0.1")
+    assert code == 0 and "0.1" in said, said
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["chapters", "workbook", "--check"], "no solutions/"),
+        (["chapters", "test"], "for students"),
+        (["chapters", "solution", "0.2"], "without its solutions"),
+        (["chapters", "tour"], "no tour"),
+        (["toy_models", "train", "attn_0l"], "no recipes"),
+        (["chapters", "export", "--student", "../again"], "without solutions/"),
+    ],
+)
+def test_a_tool_says_what_the_copy_lacks(copy, words, said):
+    code, output = run(copy, *words)
+    assert said in output and "Traceback" not in output, output
+    assert code == (0 if "no tour" in said else 1) or words[1] == "tour"
+
+
+def test_a_released_chapter_brings_its_reference_and_its_mistakes(tmp_path):
+    calendar = tmp_path / "calendar.toml"
+    calendar.write_text("[releases]\n0 = 2027-02-08\n1 = 2027-02-15\n4 = 2027-03-15\n", "utf-8")
+    released = exporting.released_chapters(str(calendar), "2027-02-15")
+    assert released == {0, 1}
+    tree = student_tree(ROOT, released)
+    chapters = {name.split("/")[1] for name in tree if name.startswith("solutions/ch")}
+    assert chapters == {"ch00_looking", "ch01_superposition"}
+    records = {name.split("/")[1] for name in tree if "/mistakes/" in name}
+    assert records == chapters and "solutions/__init__.py" in tree
+    with pytest.raises(CourseError, match="got 99 in the calendar"):
+        student_tree(ROOT, {99})
+
+
+@pytest.mark.parametrize(
+    "text, date, said",
+    [
+        ("[releases]\n4 = 2027-03-15\n", "15.3.2027", "expected a date such as"),
+        ("[releases]\nfour = 2027-03-15\n", None, "expected lines such as"),
+        ("[releases]\n4 = 'March'\n", None, "expected lines such as"),
+        ("[weeks]\n4 = 2027-03-15\n", None, r"expected a table \[releases\]"),
+        ("[releases\n", None, "expected a TOML file"),
+    ],
+)
+def test_a_wrong_calendar_is_refused(tmp_path, text, date, said):
+    calendar = tmp_path / "calendar.toml"
+    calendar.write_text(text, "utf-8")
+    with pytest.raises(CourseError, match=said):
+        exporting.released_chapters(str(calendar), date)
+
+
+def test_a_target_in_use_is_refused_and_left_as_it_is(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine", "utf-8")
+    for target in (tmp_path, tmp_path / "notes.txt", ROOT / "copy"):
+        with pytest.raises(CourseError, match="expected a"):
+            exporting.export_student(target, set())
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    repository = tmp_path / "class"
+    (repository / ".git").mkdir(parents=True)
+    assert exporting.check_target(repository, ROOT)
+
+
+def test_a_leak_stops_the_export(tmp_path, monkeypatch):
+    leaked = SOLUTIONS / "ch02_transformer" / "layers.py"
+    monkeypatch.setattr(exporting, "student_tree", lambda *_: {"docs/a.md": leaked})
+    with pytest.raises(CourseError, match=r"docs/a.md: the answer of 2\.7 GatedMLP.forward"):
+        exporting.export_student(tmp_path / "copy", set())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupted_export_leaves_nothing(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(exporting, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        exporting.export_student(tmp_path / "copy", set())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_autograder_holds_scripts_reference_and_graders(tmp_path):
+    target = tmp_path / "autograder.zip"
+    exporting.export(autograder=str(target))
+    with zipfile.ZipFile(target) as archive:
+        names = set(archive.namelist())
+        rights = {name: archive.getinfo(name).external_attr >> 16 & 0o111 for name in names}
+        scripts = {name: archive.read(name).decode() for name in ("setup.sh", "run_autograder")}
+    assert rights["setup.sh"] and rights["run_autograder"] and "Dockerfile" in names
+    wanted = ["solutions/ch00_looking/tensors.py", "tests/ch00_looking/test_tensors.py"]
+    wanted += ["chapters/course/commands.py", "docs/ch00_behaviour.md", "requirements/course.txt"]
+    assert not [name for name in wanted if f"course/{name}" not in names]
+    assert not [name for name in names if re.search(r"/\.git/|docs/figures|_exams|lecturer", name)]
+    for name, text in scripts.items():
+        file = tmp_path / name
+        file.write_text(text, "utf-8")
+        assert subprocess.run(["bash", "-n", str(file)], check=False).returncode == 0
+    with pytest.raises(CourseError, match="expected a new file"):
+        exporting.export(autograder=str(target))
+    assert [path.name for path in tmp_path.glob("*.part")] == []
