@@ -264,7 +264,7 @@ def _fits(package: str, file: Path, bodies: dict[str, str]):
     reference = _text(merged) if merged != file and merged.is_file() else ""
     # An inner function is made by the function around it, so that one is lent other code.
     for name in dict.fromkeys(qualname.split(".<locals>")[0] for qualname in bodies):
-        function, code = _innermost(module, name), _compiled(text, str(file), reference, name)
+        function, code = innermost(module, name), _compiled(text, str(file), reference, name)
         wanted = function.__code__.co_freevars
         if code.co_freevars != wanted and wanted == ("__class__",):
             mentioned = bodies | {name: bodies[name] + "\n__class__"}
@@ -282,17 +282,17 @@ def _compiled(text: str, path: str, reference: str, qualname: str) -> CodeType:
     outermost = qualname.split(".")[0]
     tree.body = [node for node in tree.body if getattr(node, "name", outermost) == outermost]
     code = compile(tree, path, "exec", dont_inherit=True)
-    return {one.co_qualname: one for one in _codes(code)}[qualname]
+    return {one.co_qualname: one for one in codes_in(code)}[qualname]
 
 
-def _codes(code: CodeType) -> Iterator[CodeType]:
+def codes_in(code: CodeType) -> Iterator[CodeType]:
     for part in code.co_consts:
         if isinstance(part, CodeType):
             yield part
-            yield from _codes(part)
+            yield from codes_in(part)
 
 
-def _innermost(module: object, qualname: str) -> FunctionType:
+def innermost(module: object, qualname: str) -> FunctionType:
     """The function itself, below all decorators."""
     found = module
     for name in qualname.split("."):

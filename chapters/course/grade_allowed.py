@@ -1,0 +1,328 @@
+"""Refuse an answer that uses anything but what an answer needs, from its syntax tree alone.
+
+`refusal` reads the statements that count for an exercise, before any of them runs:
+
+1. A name is the answer's own, the course's (of this file), a listed builtin, or a listed import.
+2. A module is used only with names that are listed for it (`torch.softmax`), never as a value.
+3. An attribute is one that tensors, containers or the course's own classes have; none is private.
+4. A class inside an answer has plain bases, and no method that fools comparisons.
+
+What can only be seen while the answer runs is left to `grade_guard.py`.
+"""
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from string import Formatter
+from typing import NamedTuple
+
+from .answers import functions_of, parse
+from .grade_names import (
+    BASES,
+    BUILTINS,
+    DUNDERS,
+    UNDERSCORES,
+    attributes,
+    course_attributes,
+    denied,
+    is_listed,
+    names_of,
+)
+from .grade_submission import Taken, bound_by
+
+SHAPE = re.compile(r"[\w\s.*#=+-]*")
+"""The strings that a jaxtyping annotation may hold: it evaluates calls in them."""
+FORBIDDEN = {
+    ast.Global: "`global`: return what you compute",
+    ast.AsyncFunctionDef: "`async`",
+    ast.Await: "`await`",
+    ast.AsyncFor: "`async`",
+    ast.AsyncWith: "`async`",
+}
+
+
+class Refused(Exception):
+    """Why an answer is refused, with its line."""
+
+    def __init__(self, node: ast.AST, words: str):
+        super().__init__(f"line {getattr(node, 'lineno', '?')}: {words}")
+
+
+class Names(NamedTuple):
+    """What the names of an answer refer to."""
+
+    modules: dict[str, str]
+    """Name -> the module that it is bound to, as F -> torch.nn.functional."""
+    own: set[str]
+    """Names that the answer binds."""
+    given: set[str]
+    """Names of the course's file and of allowed imports."""
+
+
+def refusal(taken: Taken, original: str, name: str, chapters: Path) -> str:
+    """Return why an answer is refused, in words for its author; empty where nothing is wrong.
+
+    original: the text of the course's file. name: its path from the folder `chapters`.
+    """
+    try:
+        _check(taken, original, name, chapters)
+    except Refused as error:
+        return f"refused, {name.split('/')[-1]}, {error}"
+    except RecursionError:
+        return f"refused, {name.split('/')[-1]}: nested too deep"
+    return ""
+
+
+def _check(taken: Taken, original: str, name: str, chapters: Path) -> None:
+    pristine = parse(original)
+    nodes = [node for part in taken.statements for node in ast.walk(part)]
+    modules, given = _imports(pristine.body, name, chapters, strict=False)
+    inner = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+    more, names = _imports(inner, name, chapters, strict=True)
+    modules |= more
+    given |= names | {
+        bound
+        for node in pristine.body
+        if not isinstance(node, ast.Import | ast.ImportFrom)
+        for bound in bound_by(node)
+    }
+    functions = functions_of(pristine)
+    own = {bound for qualname in taken.bodies for bound in _parameters(functions, qualname)}
+    own |= set(_bound(nodes)) | {helper.name for helper in taken.helpers}
+    parents = {child: node for node in nodes for child in ast.iter_child_nodes(node)}
+    scope = Names(modules, own, given)
+    known = attributes() | course_attributes(chapters) | UNDERSCORES | DUNDERS
+    known |= set(_named(nodes)) - denied()
+    known |= set(re.findall(r"\.(_[a-z]\w*)", original)) - denied()
+    for node in nodes:
+        _check_kind(node)
+        if isinstance(node, ast.Name):
+            _check_name(node, scope, parents.get(node))
+        elif isinstance(node, ast.Attribute):
+            _check_attribute(node, scope, known, parents.get(node))
+        elif isinstance(node, ast.ClassDef):
+            _check_class(node)
+        elif isinstance(node, ast.MatchClass):
+            for attribute in node.kwd_attrs:
+                _check_word(node, attribute, known)
+        elif isinstance(node, ast.Subscript):
+            _check_shape(node, scope, original)
+
+
+def _imports(
+    statements: Sequence[ast.stmt], name: str, chapters: Path, strict: bool
+) -> tuple[dict[str, str], set[str]]:
+    """Return the modules that imports bind, and the other names, as far as they are allowed.
+
+    strict: refuse what is not allowed, rather than leave it out.
+    """
+    modules: dict[str, str] = {}
+    names: set[str] = set()
+    for node in statements:
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        for alias in node.names:
+            bound = (alias.asname or alias.name).split(".")[0]
+            module = _module_of(node, alias)
+            if module is not None and is_listed(module):
+                first = module if alias.asname or isinstance(node, ast.ImportFrom) else bound
+                if is_listed(first):
+                    modules[bound] = first
+                    continue
+            if isinstance(node, ast.ImportFrom) and _may_take(node, alias.name, name, chapters):
+                names.add(bound)
+            elif strict:
+                raise Refused(node, f"an answer may not import {ast.unparse(node)[7:60]}")
+    return modules, names
+
+
+def _module_of(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> str | None:
+    """Return the module that an import binds to a name, or None where it binds another thing."""
+    if isinstance(node, ast.Import):
+        return alias.name
+    if node.level or node.module is None:
+        return None
+    inside = f"{node.module}.{alias.name}"
+    listed = is_listed(node.module) or node.module == "scipy"
+    if is_listed(inside) and listed and (node.module == "scipy" or _lists(node.module, alias.name)):
+        return inside
+    return None
+
+
+def _lists(module: str, name: str) -> bool:
+    return module != "scipy" and name in names_of(module)
+
+
+def _may_take(node: ast.ImportFrom, wanted: str, name: str, chapters: Path) -> bool:
+    """Whether an answer may import a name: from a listed module, or from the course's chapters."""
+    if not node.level and node.module and not node.module.startswith("chapters."):
+        return node.module != "scipy" and is_listed(node.module) and _lists(node.module, wanted)
+    parts = name.split("/")[:-1]
+    if node.level:
+        parts = parts[: len(parts) - node.level + 1]
+        inside = node.module.split(".") if node.module else []
+    else:
+        parts, inside = [], (node.module or "").split(".")[1:]
+    path = chapters.joinpath(*parts, *inside)
+    if not [*parts, *inside] or [*parts, *inside][0] > name.split("/")[0]:
+        return False
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return file.is_file() and wanted in _public_names(file)
+
+
+def _public_names(file: Path) -> set[str]:
+    """Collect what a module of the course defines, or re-exports from another one of the course."""
+    found: set[str] = set()
+    for node in parse(file.read_text("utf-8")).body:
+        if isinstance(node, ast.Import) or isinstance(node, ast.ImportFrom) and not node.level:
+            continue
+        found |= bound_by(node)
+    return {name for name in found if not name.startswith("_")}
+
+
+def _parameters(functions: dict, qualname: str) -> Iterator[str]:
+    """Yield the names that a function binds outside of its answer, and those around it."""
+    parts = qualname.split(".<locals>.")
+    for end in range(1, len(parts) + 1):
+        around = functions.get(".<locals>.".join(parts[:end]))
+        if around is not None:
+            yield from _bound(list(ast.walk(around)))
+
+
+def _bound(nodes: list[ast.AST]) -> Iterator[str]:
+    """Yield every name that some code binds."""
+    for node in nodes:
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
+            yield node.id
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+            yield node.name
+        elif isinstance(node, ast.MatchMapping) and node.rest:
+            yield node.rest
+
+
+def _named(nodes: list[ast.AST]) -> Iterator[str]:
+    """Yield the attributes that an answer gives to classes and objects of its own."""
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
+        elif isinstance(node, ast.ClassDef):
+            yield from (name for statement in node.body for name in bound_by(statement))
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("namedtuple"):
+            for part in ast.walk(node):
+                if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    yield from re.findall(r"[A-Za-z]\w*", part.value)
+
+
+def _check_kind(node: ast.AST) -> None:
+    for kind, words in FORBIDDEN.items():
+        if isinstance(node, kind):
+            raise Refused(node, f"an answer may not use {words}")
+    if isinstance(node, ast.arg | ast.FunctionDef | ast.ExceptHandler):
+        word = node.arg if isinstance(node, ast.arg) else node.name
+        if word and word.startswith("__") and word not in DUNDERS:
+            raise Refused(node, f"an answer may not define {word}")
+    if isinstance(node, ast.keyword) and node.arg and node.arg.startswith("__"):
+        raise Refused(node.value, f"an answer may not use {node.arg}")
+    if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+        raise Refused(node, "import the names that you use, instead of *")
+
+
+def _check_name(node: ast.Name, scope: Names, parent: ast.AST | None) -> None:
+    word = node.id
+    if word.startswith("__") and word not in DUNDERS:
+        raise Refused(node, f"an answer may not use {word}")
+    if word in scope.modules:
+        if word in scope.own:
+            raise Refused(node, f"{word} is a module here; call the variable something else")
+        if not (isinstance(parent, ast.Attribute) and isinstance(parent.ctx, ast.Load)):
+            raise Refused(node, f"the module {word} may only be used as in {word}.name")
+        return
+    if word == "type" and word not in scope.own and not _is_plain_type(node, parent):
+        raise Refused(node, "`type` may only be called with one argument")
+    if not (word in scope.own or word in scope.given or word in BUILTINS):
+        raise Refused(node, f"an answer may not use {word}, or it is not defined here")
+
+
+def _is_plain_type(node: ast.Name, parent: ast.AST | None) -> bool:
+    """Whether `type` is called with one argument, or is what isinstance compares with."""
+    if not isinstance(parent, ast.Call):
+        return False
+    if parent.func is node:
+        return len(parent.args) == 1 and not parent.keywords
+    return getattr(parent.func, "id", "") in ("isinstance", "issubclass")
+
+
+def _check_attribute(
+    node: ast.Attribute, scope: Names, known: frozenset[str] | set[str], parent: ast.AST | None
+) -> None:
+    if node.attr == "format":
+        _check_format(node)
+        return
+    module = _module(node.value, scope)
+    if module is None:
+        _check_word(node, node.attr, known)
+        return
+    if not isinstance(node.ctx, ast.Load):
+        raise Refused(node, f"an answer may not change {ast.unparse(node)}")
+    inside = is_listed(f"{module}.{node.attr}")
+    if not inside and (module == "scipy" or node.attr not in names_of(module)):
+        raise Refused(node, f"an answer may not use {ast.unparse(node)}")
+    if inside and not isinstance(parent, ast.Attribute):
+        raise Refused(node, f"the module {ast.unparse(node)} may only be used with a name of it")
+
+
+def _module(node: ast.expr, scope: Names) -> str | None:
+    """Return the module that an expression such as torch.nn stands for, or None."""
+    if isinstance(node, ast.Name):
+        return scope.modules.get(node.id)
+    if isinstance(node, ast.Attribute):
+        around = _module(node.value, scope)
+        if around is not None and is_listed(f"{around}.{node.attr}"):
+            return f"{around}.{node.attr}"
+    return None
+
+
+def _check_word(node: ast.AST, word: str, known: frozenset[str] | set[str]) -> None:
+    private = word.startswith("_") and word not in UNDERSCORES | DUNDERS and word not in known
+    if private or word in denied() or word not in known:
+        raise Refused(node, f"an answer may not use the attribute {word}")
+
+
+def _check_format(node: ast.Attribute) -> None:
+    """Allow format on a literal string alone, whose fields reach into nothing."""
+    text = node.value.value if isinstance(node.value, ast.Constant) else None
+    if not isinstance(text, str):
+        raise Refused(node, "format is for a literal string; write an f-string")
+    for _, field, form, _ in Formatter().parse(text):
+        if not re.fullmatch(r"\w*", field or "") or "{" in (form or ""):
+            raise Refused(node, f"{{{field}}} in a format string; write an f-string")
+
+
+def _check_class(node: ast.ClassDef) -> None:
+    names = {ast.unparse(base).split("[")[0].split(".")[-1] for base in node.bases}
+    if names - BASES or node.keywords:
+        raise Refused(node, f"a class in an answer may be derived from {', '.join(sorted(BASES))}")
+    for statement in node.body:
+        for word in bound_by(statement):
+            if word.startswith("__") and word not in DUNDERS:
+                raise Refused(statement, f"an answer may not define {word}")
+
+
+def _check_shape(node: ast.Subscript, scope: Names, original: str) -> None:
+    """Allow only plain axes in the annotations of jaxtyping."""
+    word = ast.unparse(node.value).split(".")[-1]
+    typed = re.search(r"(?m)^from jaxtyping import .*", original)
+    names = set(re.findall(r"\w+", typed[0])) if typed else set()
+    if word not in names | names_of("jaxtyping") or word in scope.own:
+        return
+    for part in ast.walk(node.slice):
+        if isinstance(part, ast.JoinedStr | ast.BinOp | ast.Call):
+            raise Refused(node, f"write the axes of {word} as a literal string")
+        if isinstance(part, ast.Constant) and isinstance(part.value, str):
+            if not SHAPE.fullmatch(part.value):
+                raise Refused(node, f"{part.value!r:.40} is no list of axes")

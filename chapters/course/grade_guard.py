@@ -1,0 +1,203 @@
+"""Watch an answer while it runs: what its syntax tree cannot show.
+
+`guarded` rewrites the statements of an answer before they are compiled:
+
+    x.name = value     ->  __changes__(x, "name").name = value
+    type(x)            ->  __type_of__(x)
+    getattr, setattr   ->  __get__, __set__
+
+The functions refuse classes, functions and modules. `watch` adds an audit hook of Python, which
+sees every attempt to read a frame, to open a file or to start a process, and refuses those of an
+answer, however it came to them. It cannot be removed.
+"""
+
+import ast
+import builtins
+import sys
+import types
+from typing import Any
+
+from .grade_names import DUNDERS, denied
+
+REFUSED = (
+    "gc.get_objects",
+    "gc.get_referrers",
+    "gc.get_referents",
+    "sys._current_frames",
+    "sys._current_exceptions",
+    "sys.settrace",
+    "sys.setprofile",
+    "sys.addaudithook",
+    "ctypes",
+    "subprocess.Popen",
+    "socket",
+    "os",
+    "shutil",
+    "pty",
+    "signal",
+    "pickle.find_class",
+    "marshal",
+    "code.__new__",
+    "function.__new__",
+)
+"""Events, or the modules in front of their dot, that no answer may cause, directly or not."""
+DIRECT = (
+    "sys._getframe",
+    "sys._getframemodulename",
+    "object.__getattr__",
+    "object.__setattr__",
+    "object.__delattr__",
+    "exec",
+    "compile",
+    "open",
+    "builtins.input",
+)
+"""Events that Python's own modules may cause on behalf of an answer."""
+THROUGH = ("inspect", "traceback", "logging", "linecache", "importlib", "pdb", "code", "runpy")
+"""Modules that no answer may reach frames or files through."""
+
+
+class NotAllowed(BaseException):
+    """An answer tried what it may not; BaseException, so that `except Exception` lets it pass."""
+
+
+class Guard:
+    """Refuses what an answer tries, and remembers the first such thing."""
+
+    def __init__(self) -> None:
+        self.tried = ""
+        self.codes: set[types.CodeType] = set()
+
+    def functions(self) -> dict[str, Any]:
+        """Return the functions that the rewritten statements call."""
+        return {
+            "__changes__": self.changes,
+            "__type_of__": self.type_of,
+            "__get__": self.get,
+            "__set__": self.set,
+            "__super__": builtins.super,
+        }
+
+    def refuse(self, words: str) -> NotAllowed:
+        """Note what was tried, and return the error to raise."""
+        self.tried = self.tried or words
+        return NotAllowed(words)
+
+    def changes(self, owner: Any, name: str) -> Any:
+        """Return an object whose attribute an answer is about to change, if it may."""
+        kinds = (type, types.ModuleType, types.FunctionType, types.MethodType)
+        if isinstance(owner, kinds):
+            raise self.refuse(f"it changed {name} of {getattr(owner, '__name__', 'a function')}")
+        if callable(getattr(type(owner), name, None)):
+            raise self.refuse(f"it replaced the method {name} of a {type(owner).__name__}")
+        return owner
+
+    def type_of(self, value: Any) -> type:
+        """Return the class of a value; the class of a class makes classes."""
+        if isinstance(value, type):
+            raise self.refuse("it asked for the type of a class")
+        return type(value)
+
+    def get(self, owner: Any, name: str, *default: Any) -> Any:
+        """Read an attribute by name, as getattr does."""
+        self._check(owner, name)
+        return getattr(owner, name, *default)
+
+    def set(self, owner: Any, name: str, value: Any) -> None:
+        """Set an attribute by name, as setattr does."""
+        self._check(owner, name)
+        setattr(self.changes(owner, name), name, value)
+
+    def _check(self, owner: Any, name: str) -> None:
+        private = type(name) is not str or name.startswith("_") and name not in DUNDERS
+        if private or name in denied() or isinstance(owner, types.ModuleType):
+            raise self.refuse(f"it used the attribute {name!r:.40}")
+
+    def watch(self) -> None:
+        """Refuse frames, files and processes to the answer for the rest of this process."""
+        codes, refuse, looking = self.codes, self.refuse, False
+
+        def hook(event: str, arguments: tuple[Any, ...]) -> None:
+            nonlocal looking
+            if looking:  # looking at the frames is an event, too
+                return
+            direct = event in DIRECT
+            if not direct and not event.startswith(REFUSED):
+                return
+            looking = True
+            try:
+                frame = sys._getframe(1)
+                caused = _is_direct(frame, codes) if direct else _is_under(frame, codes)
+            finally:
+                looking = False
+            if caused:
+                raise refuse(f"it caused {event} {arguments[:1]!r:.60}")
+
+        sys.addaudithook(hook)
+
+
+def _is_direct(frame: types.FrameType | None, codes: set[types.CodeType]) -> bool:
+    """Whether an answer caused an event itself, or through a module that leads to frames."""
+    if frame is None:
+        return False
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(THROUGH):
+        frame = frame.f_back
+    return frame is not None and frame.f_code in codes
+
+
+def _is_under(frame: types.FrameType | None, codes: set[types.CodeType]) -> bool:
+    while frame is not None:
+        if frame.f_code in codes:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def guarded(node: ast.stmt, owner: str = "", first: str = "") -> ast.stmt:
+    """Rewrite a statement of an answer, in place.
+
+    owner, first: the class and the first parameter of a method whose `super()` has to name them.
+    """
+    rewritten: ast.stmt = _Rewrite(owner, first).visit(node)
+    return ast.fix_missing_locations(rewritten)
+
+
+class _Rewrite(ast.NodeTransformer):
+    def __init__(self, owner: str, first: str):
+        self.owner, self.first = owner, first
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.Attribute:
+        """Check the owner of an attribute that is set or deleted."""
+        self.generic_visit(node)
+        if not isinstance(node.ctx, ast.Load):
+            check = ast.Name("__changes__", ast.Load())
+            node.value = ast.Call(check, [node.value, ast.Constant(node.attr)], [])
+            ast.copy_location(node.value, node)
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        """Replace type, getattr and setattr; give super its arguments."""
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name):
+            if node.func.id == "super" and not node.args and self.owner:
+                node.args = [ast.Name(self.owner, ast.Load()), ast.Name(self.first, ast.Load())]
+                node.func = ast.Name("__super__", ast.Load())
+            elif node.func.id == "type":
+                node.func = ast.Name("__type_of__", ast.Load())
+        return node
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        """Replace getattr and setattr, called or passed on."""
+        names: dict[str, str] = {"getattr": "__get__", "setattr": "__set__"}
+        if isinstance(node.ctx, ast.Load):
+            node.id = names.get(node.id, node.id)
+        return node
+
+
+def code_objects(code: types.CodeType) -> set[types.CodeType]:
+    """Collect a code object and all that are defined in it."""
+    found = {code}
+    for part in code.co_consts:
+        if isinstance(part, types.CodeType):
+            found |= code_objects(part)
+    return found

@@ -1,0 +1,293 @@
+"""The process in which `mi grade` runs graders on handed-in answers, each in a fork of its own.
+
+It runs in a copy of the course that the reference's answers fill, started with
+
+    python -m tests.grading.grade_worker '{"hidden": [...], "kept": [...], "scratch": "..."}'
+
+1. It enters its namespaces, imports the course, and deletes the files of the answers.
+2. It reads one task per line, as JSON, and forks.
+3. The child puts the handed-in bodies in place of the reference's, whose code is gone with that,
+   gives up its rights, and runs the graders of one exercise.
+4. The outcomes come through a pipe, with a random word that the task's child alone was given.
+
+A task without files grades the reference, to learn which graders have to pass, and how long it
+takes. The process ends when its input closes.
+"""
+
+import ast
+import contextlib
+import gc
+import json
+import linecache
+import os
+import resource
+import secrets
+import select
+import signal
+import sys
+import threading
+import time
+import warnings
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from chapters.course import grade_confine, grade_guard
+from chapters.course.answers import TABLE_FILE, functions_of, make_stub, parse
+from chapters.course.files import ROOT
+from chapters.course.grade_confine import Confinement, Limits
+from chapters.course.grade_submission import Original, originals, take
+from chapters.course.grading import Stopwatch, in_words
+from chapters.course.terminal import printable, shortened
+
+Task = dict[str, Any]
+MOST_BYTES = 4_000_000
+WAITING = 20.0
+"""How long an answer may wait without computing."""
+MOST_TEXTS = 3
+"""Failed graders whose text is kept."""
+
+
+class Worker:
+    """The graders of the chapters that were asked for, and the course's modules."""
+
+    def __init__(self, confinement: Confinement):
+        self.confinement = confinement
+        self.graders: dict[str, Any] = {}
+        self.files: dict[str, list[Original]] = {}
+        self.text_of: dict[str, str] = {}
+
+    def collect(self, chapter: str) -> Any:
+        """Collect a chapter's graders; with the first one, import the whole course."""
+        if chapter not in self.graders:
+            from .replay import Graders
+
+            self.graders[chapter] = Graders(ROOT / "tests" / chapter, "chapters")
+            if not self.files:
+                self._take_over()
+            gc.collect()
+            gc.freeze()
+        return self.graders[chapter]
+
+    def _take_over(self) -> None:
+        """Import every module of the chapters, keep its stub, and delete its file."""
+        chapters = ROOT / "chapters"
+        paths = [path for path in sorted(chapters.glob("ch*/**/*.py")) if path.stem != "lab"]
+        for path in paths:
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            import_module(".".join(part for part in parts if part != "__init__"))
+        for path in paths:
+            path.write_text(make_stub(path.read_text("utf-8")), "utf-8")
+        self.files = originals(chapters)
+        for path in [*paths, *chapters.glob("ch*/lab.py")]:
+            path.unlink(missing_ok=True)
+        linecache.clearcache()
+        self.confinement.seal(ROOT)
+
+    def grade(self, task: Task) -> Task:
+        """Run one task in a child, and return what became of it."""
+        graders = self.collect(task["chapter"])
+        items = graders.of(task["number"])
+        limits = Limits(**task["limits"])
+        nonce = secrets.token_hex(16)
+        reading, writing = os.pipe()
+        pid = self.confinement.fork()
+        if pid == 0:
+            os.close(reading)
+            _child(self, graders, items, task, limits, nonce, writing)
+        os.close(writing)
+        sent, words = _receive(reading, pid, limits)
+        os.close(reading)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL) if words else None
+            os.killpg(pid, signal.SIGKILL)
+        status, used = os.wait4(pid, 0)[1:]
+        verdict = _verdict(sent, nonce, words, os.waitstatus_to_exitcode(status), limits)
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        memory = max(used.ru_maxrss - own, 0) * 1024
+        return verdict | {"cpu": round(used.ru_utime + used.ru_stime, 3), "memory": memory}
+
+
+def _receive(reading: int, pid: int, limits: Limits) -> tuple[bytes, str]:
+    """Read what a child sends, and say why it was stopped before its end."""
+    watch, data = Stopwatch(pid), b""
+    while True:
+        if select.select([reading], [], [], 0.5)[0]:
+            part = os.read(reading, 1 << 16)
+            data += part
+            if not part or len(data) > MOST_BYTES:
+                return data, ""
+        watch.look()
+        if watch.computed > limits.cpu_seconds + 1:
+            return data, f"stopped after {limits.cpu_seconds} s of CPU time: does a loop never end?"
+        if watch.waited > WAITING:
+            return data, f"stopped: it waited for {WAITING:.0f} s without computing"
+
+
+def _verdict(sent: bytes, nonce: str, words: str, code: int, limits: Limits) -> Task:
+    """Trust what came only with the child's own word in it."""
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        found = json.loads(sent)
+        if found.pop("nonce") == nonce:
+            return dict(found)
+    if not words and -code in (signal.SIGXCPU, signal.SIGKILL):
+        words = f"stopped after {limits.cpu_seconds} s of CPU time: does a loop never end?"
+    ended = words or f"the answer {in_words(code)}"
+    return {"outcomes": {}, "texts": [], "ended": ended, "waited": "waited" in ended}
+
+
+def _child(
+    worker: Worker, graders: Any, items: list, task: Task, limits: Limits, nonce: str, pipe: int
+) -> None:
+    """Grade in a process of its own, which never returns."""
+    code = 1
+    try:
+        os.setsid()
+        null = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (0, 1, 2):
+            os.dup2(null, descriptor)
+        try:
+            worker.confinement.drop(limits)
+            answer = _run(worker, graders, items, task)
+        except BaseException as error:  # SystemExit, or what the guard refuses outside a grader
+            text = printable(f"{type(error).__name__}: {error}")[:300]
+            if os.environ.get("MI_GRADE_DEBUG"):
+                import traceback
+
+                text += traceback.format_exc()
+            answer = {"outcomes": {}, "texts": [], "ended": f"the answer ended its process: {text}"}
+        data = json.dumps(answer | {"nonce": nonce}).encode()
+        while data:
+            data = data[os.write(pipe, data) :]
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _run(worker: Worker, graders: Any, items: list, task: Task) -> Task:
+    """Put the answer in place, and run every grader of its exercise."""
+    guard = grade_guard.Guard()
+    os.environ["MI_LEARNER"] = task["learner"]
+    try:
+        _put_in_place(worker, task, guard)
+    except Exception as error:  # what a compiler says about the handed-in text
+        text = printable(f"{type(error).__name__}: {error}")
+        return {"outcomes": {}, "texts": [["", text]], "ended": "", "tried": ""}
+    worker.files.clear()
+    if task["files"] or task["table"]:
+        guard.watch()
+    outcomes, texts = {}, []
+    for item, run in graders.run(items):
+        outcomes[item.nodeid] = run.outcome
+        if run.outcome != "passed" and len(texts) < MOST_TEXTS:
+            texts.append([item.name, shortened(printable(run.text))])
+    spoiled = "" if _comparisons_work() else "it changed how the graders compare values"
+    return {"outcomes": outcomes, "texts": texts, "ended": "", "tried": guard.tried or spoiled}
+
+
+def _comparisons_work() -> bool:
+    """Whether the graders' comparisons still tell a wrong tensor from a right one."""
+    import torch
+
+    from .assertions import is_close
+
+    right, wrong = torch.ones(2, 3), torch.tensor([[1.0, 1.0, 1.0], [1.0, 2.0, 1.0]])
+    equal = [torch.equal(right, wrong), torch.allclose(right, wrong), is_close(wrong, right)]
+    return not any(equal) and is_close(right, right.clone()) and not is_close(1.0, 2.0)
+
+
+def _put_in_place(worker: Worker, task: Task, guard: grade_guard.Guard) -> None:
+    from . import own_case
+    from .answer_tables_fixture import REPLACED
+
+    if task["table"]:
+        folder = ROOT / "chapters" / task["chapter"]
+        REPLACED[folder / TABLE_FILE] = task["table"]
+    if task["reference"]:
+        own_case.REFERENCE = ""
+    for original in worker.files[task["number"]]:
+        if original.name in task["files"]:
+            _replace(original, task["files"][original.name], task["number"], guard)
+
+
+def _replace(original: Original, text: str, number: str, guard: grade_guard.Guard) -> None:
+    """Lend the code of the handed-in bodies to the functions of a module of the course."""
+    from .mistakes import codes_in, innermost
+
+    taken, tree = take(text, original, number), parse(original.text)
+    module = sys.modules[f"chapters.{original.name.removesuffix('.py').replace('/', '.')}"]
+    module = sys.modules[module.__name__.removesuffix(".__init__")]
+    path = str(ROOT / "chapters" / original.name)
+    linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
+    vars(module).update(guard.functions())
+    _define([*taken.imports], module, path, guard)
+    _define([grade_guard.guarded(helper) for helper in taken.helpers], module, path, guard)
+    functions = functions_of(tree)
+    marks = {answer.qualname: answer.mark_line for answer in original.answers}
+    for qualname, body in taken.bodies.items():
+        node, outer = functions[qualname], qualname.split(".<locals>")[0]
+        wanted = innermost(module, outer).__code__.co_freevars
+        owner = outer.rpartition(".")[0] if "__class__" not in wanted else ""
+        first = node.args.args[0].arg if owner and node.args.args else ""
+        rewritten = [grade_guard.guarded(part, owner, first) for part in body]
+        given = [part for part in node.body if part.lineno < marks[qualname]]
+        node.body = [*given, *rewritten]
+    for outer in dict.fromkeys(name.split(".<locals>")[0] for name in taken.bodies):
+        function = innermost(module, outer)
+        code = _code(tree, path, outer, function.__code__.co_freevars)
+        guard.codes.update([code, *codes_in(code)])
+        function.__code__ = code
+
+
+def _define(nodes: list, module: Any, path: str, guard: grade_guard.Guard) -> None:
+    from .mistakes import codes_in
+
+    if nodes:
+        code = compile(ast.Module(nodes, []), path, "exec", dont_inherit=True)
+        exec(code, vars(module))
+        guard.codes.update(codes_in(code))
+
+
+def _code(tree: ast.Module, path: str, qualname: str, wanted: tuple[str, ...]) -> Any:
+    """Compile one function of a parsed file, with the closure that the reference's has."""
+    from .mistakes import codes_in
+
+    if "__class__" in wanted:  # a name that is only mentioned is in the closure too
+        mention = ast.Expr(ast.Name("__class__", ast.Load()))
+        functions_of(tree)[qualname].body.append(mention)
+    outermost = qualname.split(".")[0]
+    body = [node for node in tree.body if getattr(node, "name", None) == outermost]
+    module = ast.fix_missing_locations(ast.Module(body, []))
+    with warnings.catch_warnings(action="ignore"):
+        compiled = compile(module, path, "exec", dont_inherit=True)
+    return {code.co_qualname: code for code in codes_in(compiled)}[qualname]
+
+
+def work(words: str) -> None:
+    """Answer one line of JSON per task."""
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    settings = json.loads(words)
+    hidden, kept = (list(map(Path, settings[name])) for name in ("hidden", "kept"))
+    os.environ["TMPDIR"] = settings["scratch"]
+    confinement = grade_confine.enter(hidden, kept, Path(settings["scratch"]))
+    import torch
+
+    torch.set_num_threads(1)
+    worker = Worker(confinement)
+    print(json.dumps({"missing": confinement.missing}), file=channel, flush=True)
+    for line in sys.stdin:
+        task = json.loads(line)
+        start = time.monotonic()
+        try:
+            answer = worker.grade(task)
+        except Exception as error:  # a chapter that cannot be collected: every task of it fails
+            answer = {"broken": f"{type(error).__name__}: {error}"}
+        answer["seconds"] = round(time.monotonic() - start, 3)
+        print(json.dumps(answer), file=channel, flush=True)
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    assert threading.active_count() == 1
+    work(sys.argv[1])
