@@ -1,6 +1,6 @@
 """In-context learning and induction heads: find them, explain them, ablate them.
 
-Reading order: texts, scores, phase_change, smeared, ablate.
+Reading order: texts, scores, phase_change, smeared, ablate, from_scratch.
 """
 
 from .ablate import full_ablation, pattern_preserving_ablation, random_heads

@@ -10,6 +10,7 @@ phase_change = module_fixture("ch04_induction.phase_change")
 smeared = module_fixture("ch04_induction.smeared")
 ablate = module_fixture("ch04_induction.ablate")
 training = module_fixture("ch04_induction.training")
+from_scratch = module_fixture("ch04_induction.from_scratch")
 
 
 @pytest.fixture
