@@ -1,8 +1,8 @@
 """Activation patching, causal tracing and path patching.
 
 Reading order: interventions, interventions_in_generation, metrics, sweep, activation,
-logic_gate_models, fact_world, tracing, rome, edit_evaluation, path, path_bruteforce;
-intervention_io reads and writes interventions.
+logic_gate_models, fact_world, tracing, rome, edit_evaluation, path, path_bruteforce,
+from_scratch, own_gates, own_routes; intervention_io reads and writes interventions.
 """
 
 from ..ch02_transformer.sites import Site

@@ -17,6 +17,9 @@ tracing = module_fixture("ch05_patching.tracing")
 rome = module_fixture("ch05_patching.rome")
 path = module_fixture("ch05_patching.path")
 path_bruteforce = module_fixture("ch05_patching.path_bruteforce")
+from_scratch = module_fixture("ch05_patching.from_scratch")
+own_gates = module_fixture("ch05_patching.own_gates")
+own_routes = module_fixture("ch05_patching.own_routes")
 
 
 @pytest.fixture
