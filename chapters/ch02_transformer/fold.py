@@ -65,8 +65,8 @@ def fold_value_bias(
 def fold(model: HookedTransformer) -> HookedTransformer:
     """Return a copy of the model with the four simplifications, as far as its norms allow.
 
-    RMSNorm does not centre, so a model with RMSNorm keeps its means (step 3 is left out). A soft-cap
-    on the logits is no softmax, so a model with one keeps the mean over tokens (step 4). A tied
+    RMSNorm does not centre, so a model with RMSNorm keeps its means (step 3 is left out). Capped
+    logits depend on their mean, so a model with a cap keeps it (step 4 is left out). A tied
     unembedding becomes untied, since it now differs from the embedding. The copy is in float32 at
     least.
     """

@@ -7,8 +7,7 @@ stream (`divide_by_output_norms`). The norm is a part of the module whose output
 that a transcoder in the place of the MLP replaces both.
 Source: Gemma Team 2024, "Gemma 2: Improving Open Language Models at a Practical Size";
 OLMo et al. 2025, "2 OLMo 2 Furious".
-Differs: TransformerLens has the norm beside attention and MLP (`ln1_post`, `ln2_post`), and its
-    gain in the norm.
+Differs: TransformerLens has these norms in the block (`ln1_post`, `ln2_post`), with their gains.
 """
 
 from collections.abc import Callable

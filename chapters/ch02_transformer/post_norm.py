@@ -1,7 +1,7 @@
 """Blocks that normalise the residual stream itself, after each addition (post-norm).
 
-Every norm rescales all that was written before it. So the residual stream is no sum of outputs, and
-what needs that sum (`decompose`, attribution graphs) refuses such a model.
+Every norm rescales all that was written before it, so the residual stream is not the sum of the
+outputs. What needs that sum (`decompose`, attribution graphs) refuses such a model.
 Source: Vaswani et al. 2017, "Attention Is All You Need"; OPT-350m is the one OPT model built so.
 """
 
@@ -25,7 +25,10 @@ class PostNormBlock(MLPBlock):
     def __init__(self, config: TransformerConfig, parts: Parts, layer: int) -> None:
         super().__init__(config, parts, layer)
         if parts.norm is not NoNorm:
-            raise ValueError("expected NoNorm before attention and MLP of a post-norm block")
+            raise ValueError(
+                f"expected NoNorm as the norm of parts, got {parts.norm}; a post-norm block has "
+                "norms of its own"
+            )
         self.ln1_post, self.ln2_post = LayerNorm(config), LayerNorm(config)
         self.hook_normalized_resid_mid = HookPoint()  # [batch, pos, d_model]
 

@@ -6,6 +6,9 @@
    norm is linear (`apply_frozen_norm`), so a component's contribution to a logit is a dot product
    (`direct_logit_attribution`).
 
+In models with norms on the outputs of attention and MLP (`output_norms`), heads are divided by the
+scales of those norms in this forward pass.
+
 Holding the scale fixed is a choice. With it the contributions sum to the logit exactly, but
 removing a component from the model would also change the scale.
 Axes: component, batch, pos, d_model.
@@ -22,6 +25,7 @@ from torch import Tensor
 from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.layers import Tokens
 from ..ch02_transformer.norms import Norm, at_least_float32
+from ..ch02_transformer.output_norms import DIVISOR, divide_by_output_norms
 
 Direction = Float[Tensor, "batch pos d_model"]
 
@@ -36,9 +40,23 @@ class Components(NamedTuple):
 
 
 def component_hook_names(model: HookedTransformer) -> list[str]:
-    """List the hook points that `decompose` needs: embeddings, every z, every MLP output."""
-    written = ("hook_embed", "hook_pos_embed", "hook_z", "hook_mlp_out")
+    """List the hook points that `decompose` needs: embeddings, every z, every MLP output.
+
+    Of a model with output norms, the divisors of attention too.
+    """
+    written = ("hook_embed", "hook_pos_embed", "hook_z", "hook_mlp_out", DIVISOR)
     return [name for name in model.hook_points() if name.endswith(written)]
+
+
+def check_adds_up(model: HookedTransformer) -> None:
+    """Raise ValueError unless the residual stream is a sum of what the blocks write to it."""
+    for layer, block in enumerate(model.blocks):
+        if not block.adds_up:
+            raise ValueError(
+                "expected a residual stream that is a sum of outputs, got a norm of the residual "
+                f"stream itself in block {layer} ({type(block).__name__}); patch activations "
+                "instead, which needs no sum"
+            )
 
 
 def head_results(
@@ -51,8 +69,13 @@ def head_results(
 
 @torch.no_grad()
 def decompose(model: HookedTransformer, tokens: Tokens) -> Components:
-    """Split the residual stream after the last block into its components, in one forward pass."""
+    """Split the residual stream after the last block into its components, in one forward pass.
+
+    Raises: ValueError for a model with norms of the residual stream itself (post-norm).
+    """
+    check_adds_up(model)
     _, cache = model.run_with_cache(tokens, names=component_hook_names(model))
+    divide_by_output_norms(model, cache)
     pieces = {"embed": cache["hook_embed"], "pos_embed": cache["hook_pos_embed"]}
     # exercise 3.1
     raise NotImplementedError("exercise 3.1")
@@ -101,7 +124,8 @@ def direct_logit_attribution(
     """Compute each component's direct contribution to a token's logit at each position.
 
     Direct means through the unembedding, not through later layers. The final norm's scale is that
-    of this forward pass, held fixed.
+    of this forward pass, held fixed. Of a model that caps its logits, the contributions sum to the
+    logit before the cap.
 
     Units: logits; with `against`, of the difference between the two tokens' logits.
     """

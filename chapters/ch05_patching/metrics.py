@@ -134,8 +134,10 @@ def logit_diff_from_resid(model: HookedTransformer, answer: Answers, wrong: Answ
     """Return a metric that computes the logit difference without the other logits.
 
     A vocabulary of 49,152 costs more than several layers, but the difference needs only one
-    direction of the residual stream per prompt.
+    direction of the residual stream per prompt. Where the logits are capped, all are computed.
     """
+    if not model.unembed.linear:
+        return metric_from_logits(model, lambda logits: logit_diff(logits, answer, wrong))
     W_U, b_U = model.unembed.W_U.detach(), model.unembed.b_U.detach()
     direction = at_least_float32(W_U[:, answer] - W_U[:, wrong]).T  # [batch, d_model]
     bias = b_U[answer] - b_U[wrong]

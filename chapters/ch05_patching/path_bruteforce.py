@@ -19,12 +19,13 @@ from typing import Literal, cast
 import torch
 from einops import einsum
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.attention import project
 from ..ch02_transformer.layers import Resid, Tokens
-from ..ch02_transformer.model import MLPBlock
+from ..ch02_transformer.model import MLPBlock, SequentialBlock
+from ..ch02_transformer.norms import RMSNorm
 
 Run = Literal["clean", "corrupted", "sender_patched", "receivers_patched"]
 Input = tuple[int, int, str]
@@ -35,7 +36,10 @@ Input = tuple[int, int, str]
 class ComputationTree:
     """The output when the paths from a sender to the receivers start at the corrupted prompts.
 
-    For models whose blocks have attention before their MLP.
+    For models whose blocks add the output of each head, then that of an MLP.
+
+    Raises: ValueError for other blocks: parallel ones, and those that normalize what several heads
+        make together.
     """
 
     model: HookedTransformer
@@ -50,6 +54,16 @@ class ComputationTree:
     """Inputs that receive; none means the logits."""
     through_mlps: bool
     """Whether paths from sender to receivers may go through MLPs."""
+
+    def __post_init__(self) -> None:
+        for layer, block in enumerate(self.model.blocks):
+            attn = block.attn
+            each_head = {type(attn.q_norm), type(attn.k_norm)} <= {nn.Identity, RMSNorm}
+            if type(block) is not SequentialBlock or not attn.writers or not each_head:
+                raise ValueError(
+                    "expected blocks that add each head's output, then an MLP's, got block "
+                    f"{layer} with other parts; use path_patch"
+                )
 
     @torch.no_grad()
     def logits(self) -> Float[Tensor, "batch pos d_vocab"]:

@@ -25,6 +25,7 @@ from torch import Tensor
 from ..ch02_transformer import HookedTransformer, HookPoint, KVCache
 from ..ch02_transformer.attention import Attention
 from ..ch02_transformer.layers import Tokens
+from ..ch03_circuits.circuits import check_no_qk_norms
 from ..ch03_circuits.decompose import apply_frozen_norm, decompose
 
 Head = tuple[int, int]
@@ -66,12 +67,18 @@ def head_parts(
 ) -> HeadParts:
     """Split the queries or keys of one head over the sources in the residual stream.
 
-    Raises: ValueError for a batch of several texts.
+    Raises: ValueError for a batch of several texts, or attention with norms on queries and keys or
+        with capped scores, which are no such product.
     """
     if len(tokens) != 1:
         raise ValueError(f"expected tokens of shape [1, pos], got {list(tokens.shape)}")
     layer, index = head
     block = model.blocks[layer]
+    check_no_qk_norms(block.attn)
+    if block.attn.softcap is not None:
+        raise ValueError(
+            "expected scores without a cap, got capped ones, which are no sum over sources"
+        )
     _, cache = model.run_with_cache(tokens, names=f"blocks.{layer}.ln1.hook_scale")
     scale = cache[f"blocks.{layer}.ln1.hook_scale"]
     names, values = decompose(model, tokens)

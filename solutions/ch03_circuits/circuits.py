@@ -5,7 +5,9 @@
 
 Row vectors throughout. Norms must be folded into the weights first (chapter 2's `fold`), or these
 products are not what the model computes. With rotary positions the QK circuit depends on the
-distance between query and key. Axes: head, d_model, d_vocab; the inner axis has size d_head.
+distance between query and key. Where a norm divides attention's output (`output_norms`), W_O
+includes its gain, and the OV circuit is what a head writes up to that divisor.
+Axes: head, d_model, d_vocab; the inner axis has size d_head.
 Source: Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits".
 """
 
@@ -13,7 +15,7 @@ from collections.abc import Callable
 
 import torch
 from jaxtyping import Complex, Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.attention import Attention, repeat_kv_heads
@@ -28,6 +30,16 @@ def attention_of(model: HookedTransformer, layer: int) -> Attention:
     if not 0 <= layer < len(model.blocks):
         raise ValueError(f"expected a layer in 0..{len(model.blocks) - 1}, got {layer}")
     return model.blocks[layer].attn
+
+
+def check_no_qk_norms(attn: Attention) -> None:
+    """Raise ValueError for attention with norms on its queries or keys."""
+    if {type(attn.q_norm), type(attn.k_norm)} != {nn.Identity}:
+        raise ValueError(
+            "expected attention without norms on queries and keys, got "
+            f"{type(attn.q_norm).__name__}; its scores depend on the norms' divisors, so read them "
+            "from attn.hook_attn_scores"
+        )
 
 
 def per_query_head(
@@ -70,9 +82,11 @@ def qk_circuit(model: HookedTransformer, layer: int, distance: int = 0) -> Facto
     per distance.
 
     Not divided by sqrt(d_head); attention scores are.
-    Raises: ValueError for a layer that the model does not have.
+    Raises: ValueError for a layer that the model does not have, or one with norms on queries and
+        keys, whose scores depend on more than weights.
     """
     attn = attention_of(model, layer)
+    check_no_qk_norms(attn)
     # exercise 3.10
     W_K = per_query_head(attn.W_K, len(attn.W_Q))
     queries = rotate_weights(attn.rotate, attn.W_Q, distance)

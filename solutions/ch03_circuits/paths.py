@@ -18,7 +18,7 @@ from torch import Tensor
 from ..ch00_looking.checks import check_finite
 from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.attention import Attention
-from ..ch02_transformer.attention_only import AttentionOnlyBlock, NoNorm
+from ..ch02_transformer.attention_only import AttentionOnlyBlock, NoNorm, no_mlp
 from ..ch02_transformer.train import next_token_loss
 from .circuits import attention_of, ov_circuit, per_query_head, qk_circuit
 from .factored_matrix import FactoredMatrix
@@ -78,9 +78,9 @@ def extend_paths(
 
 def check_linear(model: HookedTransformer) -> None:
     """Raise ValueError unless a model has neither MLPs nor norms."""
-    if model.parts.norm is not NoNorm:
+    if model.parts.norm is not NoNorm or model.parts.mlp is not no_mlp:
         raise ValueError(
-            "expected a model without norms and MLPs, got one with norms; use an attention-only "
+            "expected a model without norms and MLPs, got one with them; use an attention-only "
             "model, for which paths are exact"
         )
 

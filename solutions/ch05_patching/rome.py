@@ -157,7 +157,15 @@ def optimize_value(
 
 @torch.no_grad()
 def with_edited_mlp(model: HookedTransformer, layer: int, W_out: Weight) -> HookedTransformer:
-    """Copy the model with another W_out in the MLP of one layer."""
+    """Copy the model with another W_out in the MLP of one layer.
+
+    Raises: ValueError for an MLP whose output is normalized: W_out does not decide it alone.
+    """
+    if "W_out" not in cast(MLPBlock, model.blocks[layer]).mlp.writers:
+        raise ValueError(
+            f"expected an MLP that writes W_out's output in layer {layer}, got one with a norm on "
+            "its output; an edit of W_out would be rescaled"
+        )
     edited = copy.deepcopy(model)
     cast(MLPBlock, edited.blocks[layer]).mlp.W_out.copy_(W_out)
     return edited

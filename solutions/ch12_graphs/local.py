@@ -25,6 +25,7 @@ from ..ch02_transformer.attention import Attention, project, repeat_kv_heads
 from ..ch02_transformer.layers import Tokens
 from ..ch02_transformer.model import MLPBlock
 from ..ch02_transformer.norms import Norm
+from ..ch02_transformer.output_norms import DIVISOR
 
 Vectors = Float[Tensor, "pos d_model"]
 Rows = Float[Tensor, "target pos d_model"]
@@ -113,7 +114,10 @@ def freeze_norm(norm: Norm, scale: Float[Tensor, "1 pos 1"]) -> FrozenNorm:
 def freeze(model: HookedTransformer, tokens: Tokens) -> LocalModel:
     """Run one text, and keep what the local replacement model holds fixed.
 
-    Raises: ValueError for a batch of several texts, or blocks other than attention, then MLP.
+    The divisor of a norm on attention's output is taken into the pattern.
+
+    Raises: ValueError for a batch of several texts, blocks other than attention, then MLP, norms on
+        the outputs of MLPs, or capped logits.
     """
     points = model.hook_points()
     if len(tokens) != 1 or any(
@@ -123,6 +127,7 @@ def freeze(model: HookedTransformer, tokens: Tokens) -> LocalModel:
             "expected tokens of shape [1, pos] and blocks with attention, then an MLP, got "
             f"{list(tokens.shape)} and {type(model.blocks[0]).__name__}; freeze one text at a time"
         )
+    check_written_directly(model)
     ends = ("hook_scale", "hook_pattern", "hook_mlp_out", "hook_resid_mid", "resid_post", "embed")
     logits, cache = model.run_with_cache(tokens, names=[x for x in points if x.endswith(ends)])
     norm_final = freeze_norm(model.ln_final, cache["ln_final.hook_scale"])
@@ -133,7 +138,7 @@ def freeze(model: HookedTransformer, tokens: Tokens) -> LocalModel:
         layers.append(
             FrozenLayer(
                 freeze_norm(block.ln1, cache[name + "ln1.hook_scale"]),
-                FrozenAttention(block.attn, cache[name + "attn.hook_pattern"][0]),
+                FrozenAttention(block.attn, divided_pattern(block.attn, cache, name)[0]),
                 norm2,
                 apply_norm(norm2, cache[name + "hook_resid_mid"][0]) + norm2.bias,
                 cache[name + "hook_mlp_out"][0],
@@ -151,6 +156,35 @@ def freeze(model: HookedTransformer, tokens: Tokens) -> LocalModel:
         model.unembed.b_U.detach(),
         logits[0],
     )
+
+
+def check_written_directly(model: HookedTransformer) -> None:
+    """Raise ValueError for norms on the outputs of MLPs, or capped logits."""
+    normed = any(name.endswith("mlp.ln_post.hook_scale") for name in model.hook_points())
+    if normed or not model.unembed.linear:
+        raise ValueError(
+            "expected MLPs that write to the residual stream, and logits without a cap, got a norm "
+            "on an MLP's output or a cap; call hold_output_norms(model, tokens) and use its model"
+        )
+
+
+def divided_pattern(
+    attn: Attention, cache: Mapping[str, Tensor], block: str
+) -> Float[Tensor, "batch head query key"]:
+    """Return a block's attention pattern, divided by the divisor of attention's output if any.
+
+    block: beginning of the block's names in the cache.
+
+    Raises: ValueError for an output bias before such a divisor.
+    """
+    pattern = cache[f"{block}attn.hook_pattern"]
+    if block + DIVISOR not in cache:
+        return pattern
+    if attn.b_O.any():
+        raise ValueError(
+            f"expected a zero b_O in {block}attn, whose output is normalized, got another"
+        )
+    return pattern / cache[block + DIVISOR][:, None]  # [batch, 1, query, 1]
 
 
 def apply_norm(

@@ -51,9 +51,7 @@ def config(settings: dict[str, Any]) -> TransformerConfig:
 
     Raises: ValueError for a setting of a wrong type or size, or one that is not implemented here.
     """
-    require_settings(
-        settings, "gemma2", read=READ, attention_bias=False, tie_word_embeddings=True
-    )
+    require_settings(settings, "gemma2", read=READ, attention_bias=False, tie_word_embeddings=True)
     number(settings, "query_pre_attn_scalar", 0.0, 1e6)  # read by `translate`
     name = "hidden_activation" if settings.get("hidden_activation") else "hidden_act"
     return llama.sizes(settings, read_rope(settings), activation=name)

@@ -43,9 +43,7 @@ class ProjectionNorm(nn.Module):
 def attention(config: TransformerConfig, layer: int) -> Attention:
     """Build attention with rotary embeddings and norms of queries, keys and the output."""
     del layer
-    norms = QKNorms(
-        ProjectionNorm(config, config.n_heads), ProjectionNorm(config, config.kv_heads)
-    )
+    norms = QKNorms(ProjectionNorm(config, config.n_heads), ProjectionNorm(config, config.kv_heads))
     return NormedAttention(config, Rotary(config), qk_norms=norms)
 
 
