@@ -30,7 +30,7 @@ RUNS = (
     Run(TOPK, 64),
     Run(JUMPRELU, 4.0),
     Run(JUMPRELU, 1.0),
-    Run(JUMPRELU, 16.0),
+    Run(TOPK, 32, 1),
 )
 KEYS = {"fvu": "variance unexplained", "recovered": "loss recovered"}
 FIRINGS = ("strongest", "random", "chance")
@@ -41,7 +41,7 @@ def main() -> None:
     found = measure_all(RUNS)
     scores = {run: score(found["base"], found[run]) for run in RUNS if run.kind in (TOPK, JUMPRELU)}
     draw_frontier(scores, found["base"])
-    draw_tokens({run: found[run] for run in RUNS if run.kind != JUMPRELU and run.level == 32})
+    draw_tokens({run: found[run] for run in (Run(TOPK, 32), Run(SHUFFLED, 32))})
 
 
 def draw_frontier(scores: Mapping[Run, dict[str, Any]], base: dict[str, Any]) -> None:
@@ -53,7 +53,10 @@ def draw_frontier(scores: Mapping[Run, dict[str, Any]], base: dict[str, Any]) ->
         for axes, (key, label) in zip(figure.subplots(1, 2), KEYS.items(), strict=True):
             for mark, (kind, mine) in zip("os", kinds.items(), strict=True):
                 l0, value = ([scores[run][one] for run in mine] for one in ("l0", key))
-                (line,) = axes.plot(l0, value, mark + "-", ms=5, lw=1.2, label=kind)
+                (line,) = axes.plot(l0, value, mark, ms=5, label=kind)
+                first = [run for run in mine if run.seed == 0]
+                curve = ([scores[run][one] for run in first] for one in ("l0", key))
+                axes.plot(*curve, lw=1.2, color=line.get_color())
                 if key == "recovered":
                     bounds = zip(l0, mine, strict=True)
                     for x, run in bounds:
@@ -78,7 +81,7 @@ def draw_frontier(scores: Mapping[Run, dict[str, Any]], base: dict[str, Any]) ->
             "loss, mean ablation": base["mean"].mean(),
             "runs": [{**run._asdict(), **scores[run]} for mine in kinds.values() for run in mine],
         },
-        seeds=(0,),
+        seeds=(0, 1),
         sources=[__file__, ch09_real_quality.__file__, frontier.__file__, *SOURCES],
         size=(8.0, 3.5),
     )

@@ -115,11 +115,11 @@ CASES = {
             "And the children of",
             "to the children of",
             "of the children of",
-            "And he spoke to the children of",
+            "And he came to the children of",
             "all the children of",
         ),
         (
-            "Yahweh said to Moses, Speak to the children of",
+            "Yahweh said to Moses and to the children of",
             "before the children of",
             "from the children of",
             "with the children of",
