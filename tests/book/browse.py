@@ -17,7 +17,8 @@ from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-WIDTHS = {"desktop": 1280, "phone": 390}
+WIDTHS = {"desktop": 1264, "phone": 390}
+"""A window of 1280 pixels less its scroll bar, and a phone."""
 
 SEARCHES = ("residual stream", "qwertyzxcvb")
 
@@ -33,7 +34,35 @@ LOOK = """() => ({
   solutions: document.querySelectorAll("details.solution").length,
   open: document.querySelectorAll("details.solution[open]").length,
   heading: document.querySelector("h1")?.textContent ?? "",
+  ...miMeasure(),
 })"""
+
+# With every fold open: what ends beyond its card, fold or page, or is clipped; and what scrolls
+# sideways inside a box of its own.
+MEASURE = """function miMeasure() {
+  const cut = [], scrolling = [];
+  const words = (e) => e.textContent.trim().slice(0, 50);
+  const told = (e, by) => `${e.tagName} ${e.className} +${Math.round(by)}: ${words(e)}`;
+  function walk(e, right) {
+    const box = e.getBoundingClientRect(), style = getComputedStyle(e);
+    if (!box.width || style.display === "none" || style.position === "absolute") return;
+    if (box.right > right + 1) cut.push(told(e, box.right - right));
+    const hidden = e.scrollWidth - e.clientWidth;
+    if (/auto|scroll/.test(style.overflowX)) {
+      if (hidden > 1) scrolling.push(told(e, hidden));
+      return;
+    }
+    if (/hidden|clip/.test(style.overflowX) && hidden > 1) cut.push(told(e, hidden));
+    if (e.matches("svg, .katex, select")) return;
+    const edge = e.matches("section.exercise, details, .admonition, td") ? box.right : right;
+    for (const child of e.children) walk(child, edge);
+  }
+  const closed = [...document.querySelectorAll("article details:not([open])")];
+  for (const fold of closed) fold.open = true;
+  for (const article of document.querySelectorAll("article")) walk(article, window.innerWidth);
+  for (const fold of closed) fold.open = false;
+  return { cut, scrolling };
+}"""
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -62,6 +91,7 @@ def visit(page: Page, address: str) -> dict[str, Any]:
         # playwright types `on` for each event name; in a loop the name is any string.
         page.on(event, handler)  # type: ignore[call-overload]
     page.goto(address, wait_until="load")
+    page.add_script_tag(content=MEASURE)
     page.evaluate(
         "Promise.all([document.fonts.ready, ...[...document.images]"
         ".map(i => i.complete || new Promise(done => i.onload = i.onerror = done))])"

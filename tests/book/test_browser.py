@@ -66,6 +66,17 @@ def test_nothing_sticks_out_sideways(report):
     assert offenders(report, lambda page: max(page["overflow"], 0)) == {}
 
 
+def test_nothing_is_cut_off(report):
+    assert offenders(report, lambda page: page["cut"]) == {}
+
+
+def test_code_and_tables_fit_a_desktop(report):
+    """On a phone they scroll in their own box; the references of papers.html always may."""
+    wide = {name: page["scrolling"] for name, page in report["pages"].items() if "desktop" in name}
+    wide.pop("papers.html (desktop)")
+    assert {name: found for name, found in wide.items() if found} == {}
+
+
 def test_solutions_are_closed_until_clicked(report):
     assert offenders(report, lambda page: page["open"]) == {}
     assert offenders(report, lambda page: page["cards"] - page["solutions"]) == {}
