@@ -14,6 +14,8 @@ heads = module_fixture("ch07_ioi.heads")
 circuit = module_fixture("ch07_ioi.circuit")
 search = module_fixture("ch07_ioi.search")
 gpt2_small = module_fixture("ch07_ioi.gpt2_small")
+from_scratch = module_fixture("ch07_ioi.from_scratch")
+own_names = module_fixture("ch07_ioi.own_names")
 
 
 @pytest.fixture(scope="session")

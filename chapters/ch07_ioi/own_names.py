@@ -1,0 +1,155 @@
+"""A small model of your own: name movers, backups, a negative head, a suppressor and impostors.
+
+A prompt is two names in either order, S again, and END. The weights are set by hand, in three
+layers of eight heads, which work at END:
+
+    layer 0   S-inhibition heads attend to S2 and write "not this name"
+    layer 1   name movers attend to the name that is left, raise its logit and write a mark;
+              a subject suppressor attends to S2 and lowers that name's logit
+    layer 2   backup name movers do what name movers do, but only while the mark is missing;
+              a negative name mover attends to IO only while the mark is there, and lowers its logit
+
+Each layer has impostors with the pattern of a working head, which write what nothing reads. How
+many heads have each role, and which heads these are, follows from a seed.
+
+Axes: batch, pos. Dimensions of the residual stream: name, inhibited name, mark, ones, logit,
+unread, position.
+Source: the classes are those of Wang et al. 2022, "Interpretability in the Wild".
+"""
+
+from typing import Literal, NamedTuple, cast
+
+import torch
+from torch import Tensor
+
+from ..ch02_transformer import HookedTransformer, TransformerConfig
+from ..ch02_transformer.attention import Attention
+from ..ch02_transformer.attention_only import ATTENTION_ONLY, AttentionOnlyBlock
+from .prompts import IOIPrompts, RolePositions
+
+N_NAMES, N_HEADS = 12, 8
+END_TOKEN = N_NAMES
+INHIBITED = N_NAMES
+MARK = INHIBITED + N_NAMES
+ONES = MARK + 1
+LOGIT = ONES + 1
+UNREAD = LOGIT + N_NAMES
+POSITION = UNREAD + N_NAMES
+S2, END = 2, 3
+SHARP = 40.0
+CONFIG = TransformerConfig(
+    n_layers=3,
+    d_model=POSITION + 4,
+    n_heads=N_HEADS,
+    d_head=N_NAMES + 3,
+    d_mlp=0,
+    d_vocab=N_NAMES + 1,
+    n_ctx=4,
+)
+LOOK = CONFIG.d_head - 2
+"""Dimension of queries and keys that compares positions; the one after it is the gate."""
+Gate = Literal["always", "mark", "no mark"]
+
+
+class Job(NamedTuple):
+    """What a head does: where it attends, when, and what it writes."""
+
+    attends: Literal["s2", "io"]
+    """The position it attends to; IO is the name that is not inhibited."""
+    target: int
+    """First of the dimensions that get the attended name."""
+    strength: float
+    """Size of what it writes; several heads share it."""
+    gate: Gate = "always"
+    """When it attends there; at other times it attends to END, where there is no name."""
+    marks: bool = False
+    """Whether it writes the mark."""
+
+
+JOBS: tuple[dict[str, Job], ...] = (
+    {"S-inhibition": Job("s2", INHIBITED, 1.0)},
+    {
+        "name mover": Job("io", LOGIT, 3.0, marks=True),
+        "subject suppressor": Job("s2", LOGIT, -0.5),
+    },
+    {
+        "backup name mover": Job("io", LOGIT, 2.5, "no mark"),
+        "negative name mover": Job("io", LOGIT, -1.0, "mark"),
+    },
+)
+SHARED = ("S-inhibition", "name mover", "backup name mover")
+"""Roles of two or three heads; the others have one."""
+
+
+def draw_names(n: int, generator: torch.Generator) -> IOIPrompts:
+    """Draw prompts [name, name, S, END], with IO first or second, in this chapter's form."""
+    io, s = torch.rand(n, N_NAMES, generator=generator).argsort(dim=1)[:, :2].T
+    abba = torch.rand(n, generator=generator) < 0.5
+    first, second = torch.where(abba, io, s), torch.where(abba, s, io)
+    tokens = torch.stack([first, second, s, torch.full_like(s, END_TOKEN)], dim=1)
+    s1 = abba.long()
+    places = RolePositions(1 - s1, s1, s1 + 1, torch.full_like(s1, S2), torch.full_like(s1, END))
+    return IOIPrompts(tokens, places, io, s, 1 - s1, abba)
+
+
+@torch.no_grad()
+def open_names(seed: int) -> HookedTransformer:
+    """Draw which heads have which role, and set the weights, in float64.
+
+    Tokens are names from 0, and END_TOKEN.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    model = HookedTransformer(CONFIG, ATTENTION_ONLY).double()
+    for weight in model.parameters():
+        weight.zero_()
+    names, places = torch.eye(N_NAMES).double(), torch.zeros(CONFIG.n_ctx, CONFIG.d_model)
+    model.embed.W_E[:N_NAMES, :N_NAMES] = names
+    model.embed.W_E[:, ONES] = 1.0
+    model.unembed.W_U[LOGIT:UNREAD, :N_NAMES] = names
+    places[:, POSITION:] = torch.eye(CONFIG.n_ctx)
+    for jobs, block in zip(JOBS, model.blocks, strict=True):
+        attn = cast(AttentionOnlyBlock, block).attn
+        block.load_state_dict({"W_pos": places}, strict=False)
+        free = torch.randperm(N_HEADS, generator=generator).tolist()
+        for role, job in jobs.items():
+            n = int(torch.randint(2, 4, (), generator=generator)) if role in SHARED else 1
+            for _ in range(n):
+                set_head(attn, free.pop(), job, 1 / n)
+        for head in free:  # impostors
+            jobs_here = list(jobs.values())
+            job = jobs_here[int(torch.randint(len(jobs_here), (), generator=generator))]
+            set_head(attn, head, job._replace(target=UNREAD, marks=False), 1.0)
+    return model.requires_grad_(False)
+
+
+def set_head(attn: Attention, head: int, job: Job, share: float) -> None:
+    """Write one head's job into weights of zero."""
+    names, scale = torch.eye(N_NAMES).double(), SHARP * CONFIG.d_head**0.5
+    Q, K = attn.W_Q[head], attn.W_K[head]
+    Q[ONES, LOOK] = scale
+    if job.attends == "s2":
+        K[POSITION + S2, LOOK] = 1.0
+    else:  # one of the first two names, but not the inhibited one
+        K[POSITION : POSITION + S2, LOOK] = 1.0
+        Q[INHIBITED : INHIBITED + N_NAMES, :N_NAMES] = -2 * scale * names
+        K[:N_NAMES, :N_NAMES] = names
+    gate_closed(Q, K, job.gate, scale)
+    attn.W_V[head, :N_NAMES, :N_NAMES] = names
+    attn.W_O[head, :N_NAMES, job.target : job.target + N_NAMES] = share * job.strength * names
+    if job.marks:
+        attn.W_V[head, ONES, N_NAMES] = 1.0
+        attn.W_O[head, N_NAMES, MARK] = share
+
+
+def gate_closed(Q: Tensor, K: Tensor, gate: Gate, scale: float) -> None:
+    """Let END attend to itself, more than to any name, while the gate is closed.
+
+    Half of the mark counts as the mark: one of two or three name movers keeps the backups silent.
+    """
+    gate_dim = LOOK + 1
+    K[POSITION + END, gate_dim] = 1.0
+    if gate == "no mark":
+        Q[MARK, gate_dim] = 4 * scale
+    elif gate == "mark":
+        Q[ONES, gate_dim] = 2 * scale
+        Q[MARK, gate_dim] = -4 * scale
