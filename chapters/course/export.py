@@ -16,9 +16,9 @@ from pathlib import Path
 
 from .answers import TABLE_FILE, answer_files, answers_in, read_table
 from .export_autograder import write_autograder
-from .export_student import CHAPTER, Tree, leaks, normalized, student_tree
+from .export_student import CHAPTER, Tree, leaks, left_out, normalized, student_tree
 from .files import ROOT, read_text
-from .terminal import CourseError, plural, say
+from .terminal import CourseError, plural, say, warn
 
 SHORTEST = 40
 """Characters of the shortest answer that is searched for: `return a @ b` says nothing."""
@@ -88,6 +88,8 @@ def export_student(target: Path, released: set[int], root: Path = ROOT) -> None:
     is_repository = check_target(target, root)
     say("[1 of 3] select the files")
     tree = student_tree(root, released)
+    for name in left_out(root):
+        warn(f"Left out, because git does not track it: {name}")
     say(f"[2 of 3] search {plural(len(tree), 'file')} for withheld answers")
     found = leaks(tree, withheld_answers(root, released))
     if found:

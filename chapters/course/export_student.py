@@ -23,7 +23,7 @@ Tree = dict[str, Content]
 TOP = ("LICENSE", "NOTICE.md", "mkdocs.yml", "pyproject.toml", ".gitattributes", ".gitignore")
 CHAPTER = re.compile(r"ch(\d\d)_\w+")
 NOT_IN_THE_BOOK = re.compile(
-    r"docs/(_figures|_tour|_graph|_exams|lecturer)/|docs/(instructors|grading_a_class)\.md$"
+    r"docs/(_(?!extension/)\w+|lecturer)/|docs/(instructors|grading_a_class)\.md$"
 )
 RECIPE = re.compile(r"toy_models/(recipes/|\w+/train\.py$)")
 PLUGINS = ("tests/grading/plugin.py", "tests/grading/thorough.py")
@@ -81,8 +81,9 @@ def student_tree(root: Path, released: set[int]) -> Tree:
         name: root / name for name in kept if after(name, "tests") == "" or name in graders
     }
     tree |= expected_files(root)
+    pages = {name.removeprefix("docs/") for name in tree if name.startswith("docs/")}
     dropped = {PurePosixPath(name).name for name in names if NOT_IN_THE_BOOK.match(name)}
-    for name, rewrite in rewriters(dropped):
+    for name, rewrite in rewriters(pages, dropped):
         for path in [path for path in tree if re.fullmatch(name, path)]:
             text = (root / path).read_text("utf-8")
             tree[path] = rewrite(text).encode()
@@ -97,17 +98,28 @@ def files_of_clone(root: Path) -> list[str]:
 
     `is_for_students` then keeps what has a place in the copy.
     """
-    command = ["git", "-C", str(root), "ls-files", "-z", "--cached"]
-    try:
-        done = subprocess.run(command, capture_output=True, check=False)
-        names = done.stdout.decode("utf-8", "surrogateescape").split("\0")
-    except FileNotFoundError:
-        names = []
-    if not any(names):
+    names = git_files(root, "--cached")
+    if not names:
         hidden = (".git", ".venv", "__pycache__", "node_modules", "site", "backups")
         found = (path.relative_to(root) for path in root.rglob("*"))
         names = [path.as_posix() for path in found if not set(path.parts) & {*hidden}]
-    return sorted({name for name in names if name and (root / name).is_file()})
+    return sorted({name for name in names if (root / name).is_file()})
+
+
+def git_files(root: Path, *options: str) -> list[str]:
+    """List files by `git ls-files`; nothing without git or outside a repository."""
+    command = ["git", "-C", str(root), "ls-files", "-z", *options]
+    try:
+        done = subprocess.run(command, capture_output=True, check=False)
+    except FileNotFoundError:
+        return []
+    return [name for name in done.stdout.decode("utf-8", "surrogateescape").split("\0") if name]
+
+
+def left_out(root: Path) -> list[str]:
+    """List files of the clone that would be in a copy, if git tracked them."""
+    names = git_files(root, "--others", "--exclude-standard")
+    return [name for name in names if name.endswith(".py") and is_for_students(name, set())]
 
 
 def after(name: str, room: str) -> str:
@@ -180,11 +192,11 @@ def imported(tree: ast.Module, name: str) -> Iterator[str]:
             yield from (".".join(parts[:length]) for length in range(1, len(parts) + 1))
 
 
-def rewriters(dropped: set[str]) -> list[tuple[str, Callable[[str], str]]]:
+def rewriters(pages: set[str], dropped: set[str]) -> list[tuple[str, Callable[[str], str]]]:
     """Pair the names of files with what is changed in them."""
     return [
         (r"docs/[^/]+\.md", lambda text: in_the_workbook(without_links(text, dropped))),
-        (r"mkdocs\.yml", lambda text: without_entries(text, dropped)),
+        (r"mkdocs\.yml", lambda text: without_entries(text, pages)),
         (r"toy_models/\w+/card\.md", lambda text: DETAILS.sub(WITHHELD, text)),
     ]
 
@@ -203,13 +215,12 @@ def without_links(text: str, dropped: set[str]) -> str:
     return LINK.sub(words, text)
 
 
-def without_entries(text: str, dropped: set[str]) -> str:
-    """Remove pages from the navigation of mkdocs.yml, and the headings that this leaves empty."""
+def without_entries(text: str, pages: set[str]) -> str:
+    """Keep those entries of mkdocs.yml whose page is there, and no heading without an entry."""
     lines = [
         line
         for line in text.splitlines()
-        if not (match := re.search(r"([\w./-]+\.md)\s*$", line))
-        or PurePosixPath(match[1]).name not in dropped
+        if not (match := re.search(r"^\s+- .*?([\w./-]+\.md)\s*$", line)) or match[1] in pages
     ]
     kept: list[str] = []
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
@@ -237,19 +248,19 @@ def leaks(tree: Mapping[str, Content], withheld: Mapping[str, list[str]]) -> lis
 
     withheld: an answer's name -> its lines, normalized by `normalized`.
     """
-    texts = {}
+    texts: dict[str, list[str]] = {}
     for name, content in tree.items():
         data = content if isinstance(content, bytes) else content.read_bytes()
         if b"\0" not in data[:4096]:
-            text = data.decode("utf-8", "replace")
-            texts[name] = "\n" + "\n".join(normalized(text)) + "\n"
-    whole = "".join(texts.values())
-    found = []
-    for answer, lines in withheld.items():
-        body = "\n" + "\n".join(lines) + "\n"
-        if body in whole:
-            found += [f"{name}: the answer of {answer}" for name in texts if body in texts[name]]
-    return found
+            texts[name] = normalized(data.decode("utf-8", "replace"))
+    known = {line for lines in texts.values() for line in lines}
+    return [
+        f"{name}: the answer of {answer}"
+        for answer, lines in withheld.items()
+        if known.issuperset(lines)
+        for name, text in texts.items()
+        if lines[0] in text and "\n".join(["", *lines, ""]) in "\n".join(["", *text, ""])
+    ]
 
 
 def normalized(text: str) -> list[str]:
