@@ -22,9 +22,8 @@ MOST_NODES = 2000
 def main(arguments: list[str] | None = None) -> int:
     """Build the graph, write its page, and open or serve it."""
     chosen = options().parse_args(arguments)
-    question = Question(
-        chosen.prompt, chosen.contrast, None if chosen.answers is None else tuple(chosen.answers)
-    )
+    answers = None if chosen.answers is None else tuple(chosen.answers)
+    question = Question(chosen.prompt, chosen.contrast, answers, chosen.change)
     try:
         if not 1 <= chosen.nodes <= MOST_NODES:
             raise ValueError(f"expected 1 to {MOST_NODES} nodes, got {chosen.nodes}")
@@ -55,6 +54,11 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--contrast", help="the same sentence with another word in it")
     parser.add_argument(
         "--answers", nargs=2, metavar="TOKEN", help='the next tokens to compare: " she" " he"'
+    )
+    parser.add_argument(
+        "--change",
+        action="store_true",
+        help="explain the change from the contrast to the prompt, attention included",
     )
     parser.add_argument("--nodes", type=int, default=300, help="how many neurons are shown")
     parser.add_argument(

@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from solutions.ch02_transformer import HookedTransformer
+from solutions.ch12_graphs.change_graph import Answers, change_graph
 from solutions.ch12_graphs.contrast import (
     SINK,
     Run,
@@ -47,6 +48,8 @@ class Question(NamedTuple):
     """Another prompt with equally many tokens."""
     answers: tuple[str, str] | None
     """The two next tokens to compare; by default the most likely ones."""
+    change: bool = False
+    """Whether to explain the change from the contrast to the prompt, by the secant graph."""
 
 
 class Setting(NamedTuple):
@@ -177,15 +180,21 @@ def build(
 
     edge_share: the share of the edges' scores that is kept.
 
-    Raises: ValueError for prompts that cannot be compared, or answers that are not one token.
+    Raises: ValueError for prompts that cannot be compared, answers that are not one token, or a
+        change without a contrast.
     """
+    if question.change and question.contrast is None:
+        raise ValueError("expected a contrast for the graph of a change; add --contrast")
     setting = read_question(question, model, tokenizer)
     local = setting.runs[0].local
     gradients = neuron_gradients(setting)
     where = largest_nodes(neuron_scores(setting, gradients), n_nodes)
     words = [tokenizer.decode([i]) for i in local.tokens.tolist()]
-    basis = neuron_basis(model, local, where)
-    graph = attribution_graph(local, basis, metric_targets(local, setting), words)
+    if question.change:
+        graph = graph_of_change(setting, where, tokenizer)
+    else:
+        basis = neuron_basis(model, local, where)
+        graph = attribution_graph(local, basis, metric_targets(local, setting), words)
     graph = prune(graph, node_share=1.0, edge_share=edge_share)
     gradient = gradients[0][where]
     notes = [
@@ -202,8 +211,21 @@ def build(
     labels[graph.nodes.index(PRUNED)] = Notes("edges that pruning has cut")
     compared = [i for i in (setting.answer, setting.against) if i is not None]
     labels[len(graph.nodes) - 1] = Notes('" minus "'.join(tokenizer.decode([i]) for i in compared))
-    about = Description("mi-graph", "smollm2-135m", setting.metric, question.contrast)
+    metric = f"change of {setting.metric}" if question.change else setting.metric
+    about = Description("mi-graph", "smollm2-135m", metric, question.contrast)
     return Built(graph, setting, graph_json(graph, about, labels))
+
+
+def graph_of_change(setting: Setting, where: Where, tokenizer: Tokenizer) -> Graph:
+    """Build the secant graph between the two prompts of a setting."""
+    one, other = setting.runs
+    assert setting.against is not None
+    pairs = zip(one.local.tokens.tolist(), other.local.tokens.tolist(), strict=True)
+    words = [
+        tokenizer.decode([a]) if a == b else f"{tokenizer.decode([a])}/{tokenizer.decode([b])}"
+        for a, b in pairs
+    ]
+    return change_graph((one, other), where, Answers(setting.answer, setting.against), words)
 
 
 def neuron_notes(

@@ -21,7 +21,17 @@ from .logits import LogitTargets
 from .nodes import Basis, join
 
 NodeKind = Literal[
-    "token", "position", "latent", "neuron", "error", "remainder", "bias", "constant", "logit"
+    "token",
+    "position",
+    "latent",
+    "neuron",
+    "error",
+    "remainder",
+    "bias",
+    "constant",
+    "attention",
+    "norm",
+    "logit",
 ]
 EVERYWHERE = -1
 """Position of biases, which act at all positions; layer of tokens, positions and constants."""
@@ -37,7 +47,7 @@ class Node(NamedTuple):
     pos: int
     """Position; EVERYWHERE for biases and constants."""
     unit: int
-    """Latent, neuron, token of the vocabulary, or place among its layer's biases; -1 for none."""
+    """Latent, neuron, token of the vocabulary, head, or place among its layer's biases; or -1."""
     label: str
     """Words for the reader."""
     act: float

@@ -53,6 +53,19 @@ def test_the_file_adds_up_to_the_logit_difference(model, contrast):
     assert all((one["effects"]["swap"] is None) == (contrast is None) for one in units)
 
 
+def test_a_change_adds_up_to_the_change_of_the_logit_difference(model):
+    question = Question("the keys to", "the key to", ("are", "is"), change=True)
+    built = build(question, model, TOKENIZER, 25)
+    logits = model(torch.tensor([[0, 1, 3], [0, 2, 3]]))[:, -1]
+    difference = logits[:, 4] - logits[:, 5]
+    *_, output = built.content["nodes"]
+    expected = pytest.approx(float(difference[0] - difference[1]), abs=1e-5)
+    into = [one["weight"] for one in built.content["links"] if one["target"] == output["node_id"]]
+    assert output["total"] == expected and sum(into) == expected
+    assert built.content["metadata"]["prompt_tokens"][1] == " w1/ w2"
+    assert {"attention", "norm"} <= {one["kind"] for one in built.content["nodes"]}
+
+
 def test_a_single_prompt_is_explained_around_the_mean_logit(model):
     built = build(Question("the keys to", None, None), model, TOKENIZER, 10)
     logits = model(torch.tensor([[0, 1, 3]]))[0, -1]
@@ -86,6 +99,7 @@ def test_predicted_removal_of_a_last_layer_neuron_is_measured(model):
     [
         (Question("the keys to", "the key", None), "equal length, got 3 and 2"),
         (Question("the keys to", "the keys to", None), "two prompts that differ"),
+        (Question("the keys to", None, None, change=True), "expected a contrast"),
         (Question("the", None, None), "2 to 48 tokens, got 1"),
         (Question("the keys to", None, ("are is", "is")), "expected one token"),
         (Question("the keys to", None, ("is", "is")), "different next tokens"),

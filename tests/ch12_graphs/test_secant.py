@@ -162,3 +162,25 @@ def test_prompts_of_different_lengths_raise(secant, contrast, small):
     runs = [contrast.run_prompt(small("LLAMA"), tokens) for tokens in (TOKENS[0], TOKENS[1, :3])]
     with pytest.raises(ValueError, match="positions must correspond"):
         secant.change_model(*runs)
+
+
+@pytest.mark.project
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_graph_of_a_change_adds_up_in_its_file(
+    secant, contrast, relp, change_graph, export, small, family
+):
+    model, where = small(family), relp.Where(*torch.tensor(WHERE))
+    _, _, targets = changes(secant, contrast, relp, model)
+    runs = tuple(contrast.run_prompt(model, tokens) for tokens in TOKENS)
+    answers = change_graph.Answers(*ANSWERS)
+    made = change_graph.change_graph(runs, where, answers, ["a", "b/c", "d", "e", "f"])
+    assert_close(made.edges.sum(dim=1)[-7:], targets.values, "A row is not its change.")
+    file = export.graph_json(made, export.Description("toy", "random", "the change"))
+    sums = dict.fromkeys((node["node_id"] for node in file["nodes"]), 0.0)
+    assert len(sums) == len(made.nodes), "Two nodes have one id."
+    for link in file["links"]:
+        sums[link["target"]] += link["weight"]
+    totals = {x["node_id"]: x["total"] for x in file["nodes"] if x["total"] is not None}
+    assert len(totals) == 7 and totals == pytest.approx({i: sums[i] for i in totals}, abs=1e-5)
+    kinds = {node["kind"] for node in file["nodes"]}
+    assert kinds == {"token", "remainder", "attention", "norm", "neuron", "logit"}
