@@ -90,3 +90,22 @@ def test_training_gains_more_from_width_than_the_control():
     numbers = numbers_of("ch09_scaling")
     assert numbers["low"] < numbers["exponent"] < numbers["high"] < -0.2
     assert -0.1 < numbers["its low"] and numbers["its high"] < -0.05
+
+
+def test_variants_on_the_real_model_recover_about_as_much():
+    runs = json.loads((FIGURES / "ch09_real_frontier.json").read_text("utf-8"))["numbers"]["runs"]
+    topk = sorted((run for run in runs if run["kind"] == "TopK"), key=lambda run: run["l0"])
+    jumprelu = next(run for run in runs if run["kind"] == "JumpReLU" and run["level"] == 1)
+    assert [round(run["l0"]) for run in topk] == [16, 32, 32, 64]
+    assert topk[0]["l0"] < jumprelu["l0"] < topk[1]["l0"]
+    assert topk[0]["recovered_low"] < jumprelu["recovered"] < topk[1]["recovered_high"]
+    assert topk[0]["fvu"] > topk[1]["fvu"] > topk[-1]["fvu"]
+    assert abs(topk[1]["recovered"] - topk[2]["recovered"]) < 0.01, "two seeds"
+
+
+def test_latents_of_the_shuffled_real_model_are_not_specific():
+    found = json.loads((FIGURES / "ch09_real_control.json").read_text("utf-8"))["numbers"]["runs"]
+    trained, shuffled = found["TopK"], found["TopK, shuffled weights"]
+    assert trained["strongest"]["low"] > 0.3 > trained["random"]["high"]
+    assert trained["random"]["low"] > 1.5 * trained["chance"]["high"]
+    assert shuffled["strongest"]["high"] < 0.13 and shuffled["random"]["high"] < 0.12
