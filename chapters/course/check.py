@@ -12,10 +12,11 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from .doctor import changes_needed, conflicts
 from .exercises import Selection, find, next_exercise, select
 from .files import CHAPTERS, chapter_folder
 from .grading import Failure, Grading, GradingProcess, Results
+from .old_names import changes_needed, conflicts
+from .progress import remember_place
 from .terminal import CourseError, paint, plural, say
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 TICK = 0.2
 """Seconds between two looks at the graders, or at the learner's files."""
 #: What lies in chapters/ and is not an answer; the tools write these themselves.
-NOT_ANSWERS = [CHAPTERS / name for name in ("course", "backups", "progress.toml", "hints.toml")]
+RECORDS = ("course", "backups", "progress.toml", "hints.toml", "place.toml")
+NOT_ANSWERS = [CHAPTERS / name for name in RECORDS]
 SLOW_IMPORTS = ("torch", "pytest", "jaxtyping", "beartype")
 SHOWN = 2
 """Reasons printed for one exercise; the tests that failed for further ones are counted."""
@@ -42,6 +44,8 @@ def check(what: str | None = None, own: bool = False, recorded: bool = False) ->
     if not selection.exercises:
         say("Every recorded pass is up to date.")
         return 0
+    if not selection.is_list:
+        remember_place(selection.exercises[0].number)
     grading = Grading(selection, own)
     try:
         return grade(grading)
@@ -164,6 +168,7 @@ def watch(number: str | None = None) -> int:
     from watchfiles import watch as saves
 
     current = find(number).number
+    remember_place(current)
     say(f"Grading {current} whenever you save in {chapter_folder(current).name}; Ctrl-C ends it.")
     grader = Grader()
     try:
@@ -182,6 +187,7 @@ def watch(number: str | None = None) -> int:
                     return 0
                 if following.number != current:
                     current = following.number
+                    remember_place(current)
                     grader.grade(current)
     except KeyboardInterrupt:
         say()

@@ -43,7 +43,7 @@ from .files import (
     replace_file,
     shown,
 )
-from .progress import delete_pass, read_passes
+from .progress import delete_pass, read_passes, read_place, remember_place
 from .terminal import CourseError, bar, heading, paint, plural, say, say_code, say_markdown
 
 COMMANDS = "mi next (read it) · mi check (grade it) · mi hint · mi watch · mi --help (all)"
@@ -89,7 +89,16 @@ def show_progress() -> None:
         f"\n* the core path: {sum(found.number in done for found in core)} of {len(core)} passed. "
         f"In total: {sum(found.number in done for found in every.values())} of {len(every)}."
     )
+    _say_skipped(passes.current)
     _say_outdated(passes.outdated)
+
+
+def _say_skipped(done: Collection[str]) -> None:
+    """Say how many exercises before the learner's place are open, of which `mi next` shows none."""
+    place = numeric(read_place() or "0.0")
+    skipped = [n for n in exercises() if n not in done and numeric(n) < place]
+    if skipped:
+        say(f"Skipped: {plural(len(skipped), 'exercise')}; mi next {skipped[0]} goes back there.")
 
 
 def _say_outdated(outdated: Collection[str]) -> None:
@@ -111,9 +120,11 @@ def _row(chapter: int, here: list[Exercise], done: Collection[str]) -> str:
     )
 
 
-def show_next(core: bool = False) -> None:
-    """Show the first exercise that is not passed: its statement, where to write, what to type."""
-    exercise = next_exercise(core)
+def show_next(number: str | None = None, core: bool = False) -> None:
+    """Show the next open exercise, or another one: its statement, where to write, what to type."""
+    exercise = next_exercise(core) if number is None else find(number)
+    if number is not None:
+        remember_place(number)
     if exercise is None:
         say("Every exercise " + ("of the core path " if core else "") + "is passed.")
         return
@@ -133,6 +144,7 @@ def show_next(core: bool = False) -> None:
 def hint(number: str | None, show_all: bool = False) -> None:
     """Show one hint more than last time, or all of them."""
     exercise = find(number)
+    remember_place(exercise.number)
     shown_before = int(hints_file().read().get(exercise.number, ["0"])[-1])
     count = len(exercise.hints)
     last = count if show_all else min(shown_before + 1, count)

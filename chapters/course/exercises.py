@@ -24,7 +24,7 @@ from .answers import (
     tables_of,
 )
 from .files import ROOT, chapter_folder, read_leniently, read_text, reference_of, shown
-from .progress import read_passes
+from .progress import read_passes, read_place
 from .terminal import CourseError
 
 DOCS = ROOT / "docs"
@@ -156,13 +156,17 @@ def nearest(wanted: str, numbers: list[str], count: int = 3) -> list[str]:
 
 
 def next_exercise(core: bool = False, besides: str = "") -> Exercise | None:
-    """Return the first exercise that is not passed, of the core path or of all; None if none.
+    """Return the exercise to do next, of the core path or of all; None if all are passed.
 
+    It is the first open one from the learner's place on; if there is none, the first of all.
     besides: an exercise that counts as passed.
     """
     done = read_passes().current | {besides}
-    open_ones = (found for found in exercises().values() if found.number not in done)
-    return next((found for found in open_ones if found.core or not core), None)
+    every = exercises().values()
+    open_ones = [one for one in every if one.number not in done and (one.core or not core)]
+    place = numeric(read_place() or "0.0")
+    later = (one for one in open_ones if numeric(one.number) >= place)
+    return next(later, next(iter(open_ones), None))
 
 
 def exercises() -> dict[str, Exercise]:

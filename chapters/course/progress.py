@@ -80,6 +80,23 @@ def delete_pass(number: str) -> None:
         record_file().change(lambda records: _without(records, number))
 
 
+def place_file() -> RecordFile:
+    """Return chapters/place.toml."""
+    header = "# The exercise that was checked, or whose hint was shown, last.\n"
+    return RecordFile(CHAPTERS / "place.toml", header, "1")
+
+
+def read_place() -> str | None:
+    """Return the exercise that the learner worked on last, or None."""
+    return next(iter(place_file().read()), None)
+
+
+def remember_place(number: str) -> None:
+    """Record that the learner works on an exercise; a read-only course does without."""
+    with contextlib.suppress(OSError, ImportError):
+        place_file().change(lambda _: {number: ["1"]})
+
+
 def _without(records: Records, number: str) -> Records:
     return {other: prints for other, prints in records.items() if other != number}
 

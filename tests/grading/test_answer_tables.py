@@ -204,7 +204,7 @@ def test_next_hint_and_solution_work_on_tables(course):
 def test_watch_sees_saved_tables_and_not_the_tools_files():
     saved = only_answers()
     graded = ("ch00_looking/answers.toml", "ch00_looking/interventions.py")
-    others = ("progress.toml", ".progress.toml.9.part", "hints.toml", "backups/a_answers.toml")
+    others = ("progress.toml", ".progress.toml.9.part", "place.toml", "backups/a_answers.toml")
     assert all(saved(Change.modified, str(CHAPTERS / name)) for name in graded)
     assert not any(saved(Change.modified, str(CHAPTERS / name)) for name in others)
 

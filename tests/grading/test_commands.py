@@ -116,6 +116,18 @@ def test_check_goes_from_todo_to_failed_to_passed(course):
     assert "2.10 Mean" in course.mi("next", "--core").stdout
 
 
+def test_next_goes_on_from_where_the_learner_is(course):
+    course.mi("hint", "2.2")
+    assert "2.2 Running" in course.mi("next").stdout
+    assert "Skipped: 1 exercise; mi next 2.1 goes back there." in course.mi("progress").stdout
+    course.answer("2.10", "return self.total / count")
+    assert "Next: 2.1 Twice" in course.mi("check", "2.10").stdout, "none is open after the last"
+    assert "2.2 Running" in course.mi("next", "2.2").stdout
+    assert "Next: 2.2 Running" in course.mi().stdout and "Skipped" in course.mi("progress").stdout
+    (course.root / "chapters/place.toml").unlink()
+    assert "2.1 Twice" in course.mi("next").stdout
+
+
 def test_check_of_a_chapter_ends_on_own_code_only(course):
     course.answer("2.1", "return 2 * number")
     graded = course.mi("check", "2")
