@@ -81,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_exercise_commands(commands: "Commands") -> None:
     following = _add(commands, "next", ".exercise_commands:show_next", "show the next exercise")
+    following.add_argument("number", nargs="?", help="go on from this exercise (2.4)")
     _flag(following, "core", "only of the core path")
     check = _add(commands, "check", ".check:check", "grade an exercise or a chapter", True)
     check.add_argument("what", nargs="?", help="an exercise (2.4) or a chapter (2); else the next")

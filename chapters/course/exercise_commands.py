@@ -52,10 +52,7 @@ BACKUPS = CHAPTERS / "backups"
 
 def show_status() -> None:
     """Show the current chapter, the next exercise, and where its answer goes."""
-    every, passes = exercises(), read_passes()
-    following = next(
-        (found for found in every.values() if found.number not in passes.current), None
-    )
+    every, passes, following = exercises(), read_passes(), next_exercise()
     say(paint("Mechanistic Interpretability from Scratch", "1"))
     if following is None:
         say(f"Every exercise is passed: {len(every)} of {len(every)}. mi progress lists them.")
