@@ -12,10 +12,10 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from .doctor import changes_needed, conflicts
 from .exercises import Selection, find, next_exercise, select
 from .files import CHAPTERS, chapter_folder
 from .grading import Failure, Grading, GradingProcess, Results
+from .old_names import changes_needed, conflicts
 from .progress import remember_place
 from .terminal import CourseError, paint, plural, say
 

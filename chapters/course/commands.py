@@ -128,6 +128,7 @@ def _add_book_and_model(commands: "Commands") -> None:
     about = "check this machine, and answers after an update"
     doctor = _add(commands, "doctor", ".doctor:examine", about)
     _flag(doctor, "verify", "compare every model file with its checksum")
+    doctor.add_argument("--model", metavar="FOLDER", help="what would be loaded from this folder")
 
 
 def _add_course_commands(commands: "Commands") -> None:
@@ -137,6 +138,7 @@ def _add_course_commands(commands: "Commands") -> None:
     exporting = _add(commands, "export", ".export:export", about)
     exporting.add_argument("--student", metavar="FOLDER", help="a copy without the answers")
     exporting.add_argument("--autograder", metavar="FILE.zip", help="Gradescope's zip")
+    exporting.add_argument("--settings", metavar="FILE", help="the autograder's class.toml")
     exporting.add_argument("--calendar", metavar="FILE", help="TOML: when chapters are released")
     exporting.add_argument("--date", help="the day of the copy, as 2027-03-01; else today")
     about = "grade the submissions of a class (instructors)"

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from chapters.course import doctor, files, progress
+from chapters.course import doctor, files, old_names, progress
 from chapters.course.answers import find_answers, functions_of, make_stub
 from chapters.course.course_commands import expected_files
+from chapters.course.terminal import CourseError
 
 ROOT = Path(__file__).resolve().parents[2]
 OLD = Path(__file__).with_name("solutions_before_renames.tar.xz")
@@ -87,7 +88,7 @@ class Learner:
 def make_learner(root: Path, monkeypatch, numbers: list[str]) -> Learner:
     """Build the repository, and let the tools look at it."""
     root.mkdir()
-    for module in (files, doctor, progress):
+    for module in (files, old_names, progress):
         monkeypatch.setattr(module, "CHAPTERS", root / "chapters")
     monkeypatch.setattr(files, "ROOT", root)
     return Learner(root, numbers)
@@ -111,7 +112,7 @@ def test_no_recorded_pass_is_lost(learner):
 
 
 def test_conflicts_and_moved_files_are_listed(learner):
-    changes = "\n".join(doctor.changes_needed())
+    changes = "\n".join(old_names.changes_needed())
     for line in learner.git("status", "--porcelain").splitlines():
         state, name = line.split(maxsplit=1)
         if state == "UU":
@@ -122,7 +123,7 @@ def test_conflicts_and_moved_files_are_listed(learner):
 
 
 def test_old_names_are_listed_with_file_and_line(learner):
-    changes = doctor.changes_needed()
+    changes = old_names.changes_needed()
     for old, new in (
         ("HookedTransformer.through", "HookedTransformer.run_blocks"),
         ("lift", "at_least_float32"),
@@ -130,7 +131,7 @@ def test_old_names_are_listed_with_file_and_line(learner):
         ("4.2 first", "n_bos"),
     ):
         assert any(change.endswith(f": {old} is now {new}") for change in changes), old
-    only = doctor.changes_needed(["4.2"])
+    only = old_names.changes_needed(["4.2"])
     assert [line for line in only if "4.2 first" in line] and not [
         x for x in only if "is now" in x and "ch05" in x
     ]
@@ -159,7 +160,7 @@ def test_every_name_that_no_longer_exists_is_listed(tmp_path, monkeypatch):
     old = {name: ast.parse(text) for name, text in old_solutions().items()}
     answers = {name: find_answers(text) for name, text in old_solutions().items()}
     make_learner(tmp_path / "all", monkeypatch, [a.number for f in answers.values() for a in f])
-    listed = " ".join(doctor.changes_needed())
+    listed = " ".join(old_names.changes_needed())
     new = identifiers(ast.parse(p.read_text("utf-8")) for p in (ROOT / "solutions").rglob("*.py"))
     gone = defined(old.values()) - new
     missing = set()
@@ -175,12 +176,12 @@ def test_every_name_that_no_longer_exists_is_listed(tmp_path, monkeypatch):
 
 def test_the_reference_uses_no_old_name(monkeypatch):
     """A name that is listed although the tested answers use it would mislead."""
-    monkeypatch.setattr(doctor, "CHAPTERS", ROOT / "solutions")
-    monkeypatch.setattr(doctor, "reference_of", lambda path: path)
+    monkeypatch.setattr(old_names, "CHAPTERS", ROOT / "solutions")
+    monkeypatch.setattr(old_names, "reference_of", lambda path: path)
     found = [
         f"{path.name}:{line}: {rename.old}"
         for path in sorted((ROOT / "solutions").glob("ch*/**/*.py"))
-        for line, rename in doctor.old_names(path.read_text("utf-8"), path)
+        for line, rename in old_names.old_names(path.read_text("utf-8"), path)
     ]
     assert found == []
 
@@ -201,3 +202,16 @@ def test_doctor_finds_a_half_installed_package(monkeypatch):
     assert not found.ok and "einops (not installed), tqdm (1 missing file)" in found.text
     monkeypatch.setattr(doctor, "read_stamp", lambda venv: {"state": "unfinished"})
     assert not doctor.environment().ok
+
+
+def test_doctor_says_what_would_be_loaded(tmp_path, capsys):
+    """A toy would be loaded; a folder without files would not, and both are named."""
+    assert doctor.examine(model=str(ROOT / "toy_models/attn_2l")) == 0
+    found = capsys.readouterr().out
+    for words in ("native", "d_model=64", "49,728 numbers in F16", "It would be loaded."):
+        assert words in found, found
+    assert doctor.examine(model=str(tmp_path)) == 1
+    found = capsys.readouterr().out
+    assert "config.json is missing" in found and "It would not be loaded." in found
+    with pytest.raises(CourseError, match="expected a folder"):
+        doctor.examine(model=str(tmp_path / "none"))
