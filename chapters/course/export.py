@@ -31,11 +31,12 @@ def export(
     autograder: str | None = None,
     calendar: str | None = None,
     date: str | None = None,
+    settings: str | None = None,
 ) -> None:
     """Write a copy of the course for students, or an autograder, or both.
 
     calendar: a TOML file of the dates on which the chapters' references are released. date: the day
-    for which the copy is made, instead of today.
+    for which the copy is made, instead of today. settings: the autograder's class.toml.
 
     Raises: CourseError when there is nothing to do, the target is in use or an input is wrong.
     """
@@ -47,7 +48,8 @@ def export(
         released = released_chapters(calendar, date)
         export_student(Path(student).expanduser().absolute(), released)
     if autograder is not None:
-        write_autograder(ROOT, Path(autograder).expanduser().absolute())
+        own = None if settings is None else Path(settings).expanduser()
+        write_autograder(ROOT, Path(autograder).expanduser().absolute(), own)
 
 
 def released_chapters(calendar: str | None, date: str | None) -> set[int]:

@@ -12,7 +12,8 @@ import time
 import zipfile
 from pathlib import Path
 
-from .export_student import files_of_clone
+from .export_student import files_of_clone, git_files
+from .files import read_bytes
 from .terminal import CourseError, plural, say
 
 LEFT_OUT = re.compile(
@@ -21,6 +22,8 @@ LEFT_OUT = re.compile(
     r"|tests/grading/(test_\w+\.py|\S+\.tar\.xz)$|toy_models/(recipes/|\w+/train\.py$)"
 )
 """What grading does not need: the book beyond its pages of exercises, and the project's tests."""
+CODE = re.compile(r"(chapters|docs|solutions|tests|toy_models)/.*\.py$")
+"""Code of the clone that git does not track yet."""
 DAY = (2020, 1, 1, 0, 0, 0)
 """The date of every entry, so that equal clones give equal files."""
 
@@ -53,7 +56,7 @@ submission=${1:-$base/submission}
 results=${2:-$base/results/results.json}
 mkdir -p "$(dirname "$results")"
 cd "$course"
-exec .venv/bin/python -m chapters grade "$submission" --gradescope "$results"
+exec .venv/bin/python -m chapters.course.export_run "$base" "$submission" "$results"
 """
 
 DOCKERFILE = """# Build:  docker build -t mi-grade .
@@ -68,8 +71,10 @@ ENTRYPOINT ["bash", "/autograder/source/run_autograder"]
 IGNORED = "**/__pycache__\n**/.venv\n"
 
 
-def write_autograder(root: Path, target: Path) -> None:
+def write_autograder(root: Path, target: Path, settings: Path | None = None) -> None:
     """Write the zip; an interruption leaves no file of that name.
+
+    settings: the class.toml of `mi grade`, with the secret that the students' ids follow from.
 
     Raises: CourseError when the file exists, or this clone has no reference.
     """
@@ -77,7 +82,8 @@ def write_autograder(root: Path, target: Path) -> None:
         raise CourseError(f"expected the name of a zip file, got {target}; end it in .zip")
     if target.exists() or target.is_symlink():
         raise CourseError(f"expected a new file, got {target}, which exists; delete or rename it")
-    names = [name for name in files_of_clone(root) if not LEFT_OUT.match(name)]
+    code = [name for name in git_files(root, "--others", "--exclude-standard") if CODE.match(name)]
+    names = [name for name in [*files_of_clone(root), *code] if not LEFT_OUT.match(name)]
     if not any(name.startswith("solutions/ch") for name in names):
         raise CourseError(
             "expected the whole course, got a copy without solutions/; export from a full clone"
@@ -92,6 +98,8 @@ def write_autograder(root: Path, target: Path) -> None:
                 add(archive, name, text.encode(), 0o755)
             for name, text in (("Dockerfile", DOCKERFILE), (".dockerignore", IGNORED)):
                 add(archive, name, text.encode(), 0o644)
+            if settings is not None:
+                add(archive, "class.toml", read_bytes(settings), 0o600)
             for count, name in enumerate(names, 1):
                 add(archive, f"course/{name}", (root / name).read_bytes(), 0o644)
                 if count % 400 == 0:

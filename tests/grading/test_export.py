@@ -1,5 +1,6 @@
 """A student's copy holds no answer and works; an autograder holds all that grading needs."""
 
+import json
 import os
 import re
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from chapters.course import export as exporting
+from chapters.course import export_run
 from chapters.course.answers import TABLE_FILE, answer_files, answers_in, read_table
 from chapters.course.exercises import read_exercises
 from chapters.course.export_student import imported, parse, student_tree, without_entries
@@ -188,7 +190,7 @@ def test_a_tool_says_what_the_copy_lacks(copy, words, said):
     assert code == 1
 
 
-def test_a_released_chapter_brings_its_reference_and_its_mistakes(tmp_path):
+def test_a_released_chapter_has_its_reference_and_mistakes(tmp_path):
     calendar = tmp_path / "calendar.toml"
     calendar.write_text("[releases]\n0 = 2027-02-08\n1 = 2027-02-15\n4 = 2027-03-15\n", "utf-8")
     released = exporting.released_chapters(str(calendar), "2027-02-15")
@@ -270,7 +272,7 @@ def test_the_autograder_holds_scripts_reference_and_graders(tmp_path):
     assert [path.name for path in tmp_path.glob("*.part")] == []
 
 
-def test_the_calendar_has_each_exercise_once_and_lets_no_core_one_wait():
+def test_the_calendar_has_each_exercise_in_one_week():
     calendar = tomllib.loads((ROOT / "docs/lecturer/calendar.toml").read_text("utf-8"))
     exercises = read_exercises()
     weeks = [chosen(week["exercises"], exercises.values()) for week in calendar["week"]]
@@ -281,3 +283,45 @@ def test_the_calendar_has_each_exercise_once_and_lets_no_core_one_wait():
     assert {int(name) for name in calendar["releases"]} == {
         int(number.split(".")[0]) for number in exercises
     }
+
+
+METADATA = {
+    "created_at": "2027-02-02T14:22:32.365935-07:00",
+    "users": [{"email": "Ada.L+x@example.org", "id": 7}],
+}
+
+
+def test_the_autograder_names_a_submission_after_its_student(tmp_path, monkeypatch):
+    def grade(folder, out):
+        stage = Path(folder)
+        assert (stage / "ada.l_x" / "chapters" / "a.py").read_text("utf-8") == "x = 1\n"
+        assert not (stage / "ada.l_x" / "class.toml").exists()
+        seen.append(tomllib.loads((stage / "class.toml").read_text("utf-8")))
+        result = Path(out) / "students" / "ada.l_x" / "results.json"
+        result.parent.mkdir(parents=True)
+        result.write_text('{"score": 3}', "utf-8")
+
+    seen = []
+    monkeypatch.setattr(export_run, "grade", grade)
+    (tmp_path / "submission_metadata.json").write_text(json.dumps(METADATA), "utf-8")
+    (tmp_path / "submission/chapters").mkdir(parents=True)
+    (tmp_path / "submission/chapters/a.py").write_text("x = 1\n", "utf-8")
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source/class.toml").write_text('secret = "s"\n', "utf-8")
+    results = tmp_path / "results/results.json"
+    assert export_run.main(tmp_path, tmp_path / "submission", results) == 0
+    assert json.loads(results.read_text("utf-8")) == {"score": 3}
+    assert seen[0]["secret"] == "s"
+    assert seen[0]["students"]["ada.l_x"]["submitted"].isoformat() == METADATA["created_at"]
+
+
+def test_a_submission_that_cannot_be_graded_gets_a_result(tmp_path, monkeypatch):
+    def grade(folder, out):
+        raise CourseError("expected chapters, got none")
+
+    monkeypatch.setattr(export_run, "grade", grade)
+    (tmp_path / "submission").mkdir()
+    results = tmp_path / "results.json"
+    assert export_run.main(tmp_path, tmp_path / "submission", results) == 0
+    whole = json.loads(results.read_text("utf-8"))
+    assert whole["score"] == 0 and "expected chapters, got none" in whole["output"]
