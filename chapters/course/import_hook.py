@@ -7,7 +7,7 @@
 3. The innermost decorator of the learner's function, `dispatch`, reads `current_exercise` at each
    call. Under the grader of an exercise, that exercise runs the learner's answer and every other
    one the reference's. Outside graders the learner's answer runs, and a stub is replaced by the
-   reference with one warning.
+   reference, with one line on stderr for each chapter.
 
 docs/internals.md shows the merged source of a small module.
 """
@@ -17,7 +17,6 @@ import copy
 import functools
 import re
 import sys
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
@@ -28,12 +27,16 @@ from typing import Any, TypeVar
 
 from .answers import Function, find_answers, functions_of, parse
 from .files import ROOT, UnreadableFile, read_text
+from .short_repr import shorten
 
 OWN_CODE_ONLY = "own code only"
 REFERENCE_NAME = re.compile(r"\b__reference_(.+?)__(?=\.|$)")  # the reference's function, compiled
 
 current_exercise: str | None = None
 """The exercise whose grader is running ("2.4"), OWN_CODE_ONLY, or None outside graders."""
+
+_said: set[str] = set()
+"""The chapters of which a stub was replaced in this process."""
 
 typechecker: Callable[..., Any] | None = None
 """The decorator added to every function, or None: shape checks double the time of a forward."""
@@ -89,7 +92,7 @@ def dispatch(number: str, reference: Callable[..., Any], is_stub: bool) -> Calla
             if graded in (number, OWN_CODE_ONLY) or (graded is None and not is_stub):
                 return learners(*args, **kwargs)
             if graded is None:
-                _warn_once(number)
+                _say_once(number)
             return reference(*args, **kwargs)
 
         return answer
@@ -97,10 +100,16 @@ def dispatch(number: str, reference: Callable[..., Any], is_stub: bool) -> Calla
     return decorate
 
 
-@functools.cache
-def _warn_once(number: str) -> None:
-    text = f"exercise {number} is not written yet; the reference solution runs in its place"
-    warnings.warn(text, stacklevel=3)
+def _say_once(number: str) -> None:
+    """Print one line for each chapter whose stubs are replaced: the first lines run many."""
+    chapter = number.partition(".")[0]
+    if chapter not in _said:
+        _said.add(chapter)
+        print(
+            f"Chapter {chapter}: where an exercise is not written yet, such as {number}, the "
+            "reference solution runs in its place.",
+            file=sys.stderr,
+        )
 
 
 class _Finder:
@@ -165,6 +174,7 @@ class _Loader(SourceFileLoader):
         """Run the module with the two names that `merge_reference` uses."""
         vars(module).update(__dispatch__=dispatch, __typechecked__=typechecker)
         super().exec_module(module)
+        shorten(module)
 
 
 def _raising(reference: str) -> ast.Module:
