@@ -118,10 +118,8 @@ def first_step(
     Each head carries one vector per target.
     """
     heads = len(layer.pattern)
-    z = rearrange(
-        layer.W_O @ directions.T, "(head d_head) target -> head d_head target", head=heads
-    )
-    W_V = rearrange(layer.W_V, "d_model (head d_head) -> head d_model d_head", head=heads)
+    z = (layer.W_O @ directions.T).unflatten(0, (heads, -1))  # [head, d_head, target]
+    W_V = layer.W_V.unflatten(1, (heads, -1)).transpose(0, 1)  # [head, d_model, d_head]
     carried = torch.bmm(W_V, z)  # [head, d_model, target]
     attended = layer.pattern[:, : len(columns), pos]  # [head, key, target]
     for weights, vectors in zip(attended, carried, strict=True):
@@ -184,7 +182,7 @@ def fast_effects(
     local: LocalModel,
     basis: Basis,
     targets: Targets,
-    batch: int = 256,
+    batch: int = 128,
     out: Effects | None = None,
 ) -> Effects:
     """Compute the direct effect of every source on every target, like `direct_effects`.

@@ -24,6 +24,7 @@ from .rows import ROWS, Bench, Row
 from .sae_steps import saes
 from .scoring import scoring
 from .sparse_sae_steps import sparse_saes
+from .tracing_peers import tracing_peers
 
 GROUPS = {
     **ROWS,
@@ -35,6 +36,7 @@ GROUPS = {
     "peers": peers,
     "patching-peers": patching_peers,
     "real-peers": real_peers,
+    "tracing-peers": tracing_peers,
 }
 
 
