@@ -11,13 +11,14 @@ What can only be seen while the answer runs is left to `grade_guard.py`.
 """
 
 import ast
+import functools
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from string import Formatter
 from typing import NamedTuple
 
-from .answers import functions_of, parse
+from .answers import Function, functions_of, parse
 from .grade_names import (
     BASES,
     BUILTINS,
@@ -29,8 +30,10 @@ from .grade_names import (
     is_listed,
     names_of,
 )
-from .grade_submission import Taken, bound_by
+from .grade_submission import Taken, bound_by, names_at_top
 
+COURSE = "chapters:"
+"""In front of the path of a module of the course."""
 SHAPE = re.compile(r"[\w\s.*#=+-]*")
 """The strings that a jaxtyping annotation may hold: it evaluates calls in them."""
 FORBIDDEN = {
@@ -75,26 +78,22 @@ def refusal(taken: Taken, original: str, name: str, chapters: Path) -> str:
 
 
 def _check(taken: Taken, original: str, name: str, chapters: Path) -> None:
-    pristine = parse(original)
+    pristine, functions = _pristine(original)
     nodes = [node for part in taken.statements for node in ast.walk(part)]
     modules, given = _imports(pristine.body, name, chapters, strict=False)
     inner = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
     more, names = _imports(inner, name, chapters, strict=True)
     modules |= more
-    given |= names | {
-        bound
-        for node in pristine.body
-        if not isinstance(node, ast.Import | ast.ImportFrom)
-        for bound in bound_by(node)
-    }
-    functions = functions_of(pristine)
+    imported = {name for node in pristine.body if _is_import(node) for name in bound_by(node)}
+    given |= names | (names_at_top(original) - imported)
     own = {bound for qualname in taken.bodies for bound in _parameters(functions, qualname)}
     own |= set(_bound(nodes)) | {helper.name for helper in taken.helpers}
     parents = {child: node for node in nodes for child in ast.iter_child_nodes(node)}
+    _add_aliases(nodes, modules, own)
     scope = Names(modules, own, given)
     known = attributes() | course_attributes(chapters) | UNDERSCORES | DUNDERS
     known |= set(_named(nodes)) - denied()
-    known |= set(re.findall(r"\.(_[a-z]\w*)", original)) - denied()
+    known |= _private_attributes(original) - denied()
     for node in nodes:
         _check_kind(node)
         if isinstance(node, ast.Name):
@@ -108,6 +107,21 @@ def _check(taken: Taken, original: str, name: str, chapters: Path) -> None:
                 _check_word(node, attribute, known)
         elif isinstance(node, ast.Subscript):
             _check_shape(node, scope, original)
+
+
+def _is_import(node: ast.AST) -> bool:
+    return isinstance(node, ast.Import | ast.ImportFrom)
+
+
+@functools.lru_cache(maxsize=256)
+def _pristine(original: str) -> tuple[ast.Module, dict[str, Function]]:
+    tree = parse(original)
+    return tree, functions_of(tree)
+
+
+@functools.lru_cache(maxsize=256)
+def _private_attributes(original: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\.(_[a-z]\w*)", original))
 
 
 def _imports(
@@ -130,10 +144,14 @@ def _imports(
                 if is_listed(first):
                     modules[bound] = first
                     continue
-            if isinstance(node, ast.ImportFrom) and _may_take(node, alias.name, name, chapters):
+            file = _course_file(node, name, chapters)
+            inner = file and _file_of(file.parent / alias.name)
+            if file and inner and alias.name not in _public_names(file):
+                modules[bound] = f"{COURSE}{inner}"
+            elif file and alias.name in _public_names(file) or _may_take(node, alias.name):
                 names.add(bound)
             elif strict:
-                raise Refused(node, f"an answer may not import {ast.unparse(node)[7:60]}")
+                raise Refused(node, f"an answer may not run `{ast.unparse(node):.70}`")
     return modules, names
 
 
@@ -151,26 +169,37 @@ def _module_of(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> str | Non
 
 
 def _lists(module: str, name: str) -> bool:
+    if module.startswith(COURSE):
+        return name in _public_names(Path(module.removeprefix(COURSE)))
     return module != "scipy" and name in names_of(module)
 
 
-def _may_take(node: ast.ImportFrom, wanted: str, name: str, chapters: Path) -> bool:
-    """Whether an answer may import a name: from a listed module, or from the course's chapters."""
-    if not node.level and node.module and not node.module.startswith("chapters."):
-        return node.module != "scipy" and is_listed(node.module) and _lists(node.module, wanted)
-    parts = name.split("/")[:-1]
-    if node.level:
-        parts = parts[: len(parts) - node.level + 1]
-        inside = node.module.split(".") if node.module else []
-    else:
-        parts, inside = [], (node.module or "").split(".")[1:]
-    path = chapters.joinpath(*parts, *inside)
-    if not [*parts, *inside] or [*parts, *inside][0] > name.split("/")[0]:
+def _may_take(node: ast.Import | ast.ImportFrom, wanted: str) -> bool:
+    """Whether an answer may import a name from a listed module."""
+    if isinstance(node, ast.Import) or node.level or node.module is None:
         return False
+    return is_listed(node.module) and _lists(node.module, wanted)
+
+
+def _course_file(node: ast.Import | ast.ImportFrom, name: str, chapters: Path) -> Path | None:
+    """Find the file of the course, of this chapter or an earlier one, that an import reads."""
+    if isinstance(node, ast.Import) or not (node.level or (node.module or "")[:9] == "chapters."):
+        return None
+    inside = node.module.split(".") if node.module else []
+    above = name.split("/")[:-1]
+    parts = [*above[: len(above) - node.level + 1], *inside] if node.level else inside[1:]
+    if node.level > len(above) + 1 or parts and parts[0] > name.split("/")[0]:
+        return None
+    return _file_of(chapters.joinpath(*parts)) if parts else None
+
+
+def _file_of(path: Path) -> Path | None:
+    """Return the file of a module of the course, by its path without an ending."""
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    return file.is_file() and wanted in _public_names(file)
+    return file if file.is_file() else None
 
 
+@functools.cache
 def _public_names(file: Path) -> set[str]:
     """Collect what a module of the course defines, or re-exports from another one of the course."""
     found: set[str] = set()
@@ -181,7 +210,26 @@ def _public_names(file: Path) -> set[str]:
     return {name for name in found if not name.startswith("_")}
 
 
-def _parameters(functions: dict, qualname: str) -> Iterator[str]:
+def _add_aliases(nodes: list[ast.AST], modules: dict[str, str], own: set[str]) -> None:
+    """Treat `F = torch.nn.functional` as an import, if F is bound to nothing else."""
+    bound = list(_bound(nodes))
+    for node in nodes:
+        found = _alias(node, modules)
+        if found is not None and bound.count(found[0]) == 1 and found[0] not in modules:
+            modules[found[0]] = found[1]
+            own.discard(found[0])
+
+
+def _alias(node: ast.AST | None, modules: dict[str, str]) -> tuple[str, str] | None:
+    """Return the name and the module of a statement such as `F = torch.nn.functional`."""
+    if not (isinstance(node, ast.Assign) and len(node.targets) == 1):
+        return None
+    target, module = node.targets[0], _module(node.value, modules)
+    is_chain = isinstance(node.value, ast.Attribute)
+    return (target.id, module) if isinstance(target, ast.Name) and is_chain and module else None
+
+
+def _parameters(functions: dict[str, Function], qualname: str) -> Iterator[str]:
     """Yield the names that a function binds outside of its answer, and those around it."""
     parts = qualname.split(".<locals>.")
     for end in range(1, len(parts) + 1):
@@ -218,15 +266,20 @@ def _named(nodes: list[ast.AST]) -> Iterator[str]:
                     yield from re.findall(r"[A-Za-z]\w*", part.value)
 
 
+def _is_dunder(word: str) -> bool:
+    """Whether a name has a meaning to Python, and is not one of the few that answers need."""
+    return word.startswith("__") and word.strip("_") != "" and word not in DUNDERS
+
+
 def _check_kind(node: ast.AST) -> None:
     for kind, words in FORBIDDEN.items():
         if isinstance(node, kind):
             raise Refused(node, f"an answer may not use {words}")
     if isinstance(node, ast.arg | ast.FunctionDef | ast.ExceptHandler):
         word = node.arg if isinstance(node, ast.arg) else node.name
-        if word and word.startswith("__") and word not in DUNDERS:
+        if word and _is_dunder(word):
             raise Refused(node, f"an answer may not define {word}")
-    if isinstance(node, ast.keyword) and node.arg and node.arg.startswith("__"):
+    if isinstance(node, ast.keyword) and node.arg and _is_dunder(node.arg):
         raise Refused(node.value, f"an answer may not use {node.arg}")
     if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
         raise Refused(node, "import the names that you use, instead of *")
@@ -234,11 +287,13 @@ def _check_kind(node: ast.AST) -> None:
 
 def _check_name(node: ast.Name, scope: Names, parent: ast.AST | None) -> None:
     word = node.id
-    if word.startswith("__") and word not in DUNDERS:
+    if _is_dunder(word):
         raise Refused(node, f"an answer may not use {word}")
     if word in scope.modules:
         if word in scope.own:
             raise Refused(node, f"{word} is a module here; call the variable something else")
+        if isinstance(node.ctx, ast.Store) and _alias(parent, scope.modules):
+            return
         if not (isinstance(parent, ast.Attribute) and isinstance(parent.ctx, ast.Load)):
             raise Refused(node, f"the module {word} may only be used as in {word}.name")
         return
@@ -263,25 +318,25 @@ def _check_attribute(
     if node.attr == "format":
         _check_format(node)
         return
-    module = _module(node.value, scope)
+    module = _module(node.value, scope.modules)
     if module is None:
         _check_word(node, node.attr, known)
         return
     if not isinstance(node.ctx, ast.Load):
         raise Refused(node, f"an answer may not change {ast.unparse(node)}")
     inside = is_listed(f"{module}.{node.attr}")
-    if not inside and (module == "scipy" or node.attr not in names_of(module)):
+    if not inside and not _lists(module, node.attr):
         raise Refused(node, f"an answer may not use {ast.unparse(node)}")
-    if inside and not isinstance(parent, ast.Attribute):
+    if inside and not (isinstance(parent, ast.Attribute) or _alias(parent, scope.modules)):
         raise Refused(node, f"the module {ast.unparse(node)} may only be used with a name of it")
 
 
-def _module(node: ast.expr, scope: Names) -> str | None:
+def _module(node: ast.expr, modules: dict[str, str]) -> str | None:
     """Return the module that an expression such as torch.nn stands for, or None."""
     if isinstance(node, ast.Name):
-        return scope.modules.get(node.id)
+        return modules.get(node.id)
     if isinstance(node, ast.Attribute):
-        around = _module(node.value, scope)
+        around = _module(node.value, modules)
         if around is not None and is_listed(f"{around}.{node.attr}"):
             return f"{around}.{node.attr}"
     return None
@@ -309,7 +364,7 @@ def _check_class(node: ast.ClassDef) -> None:
         raise Refused(node, f"a class in an answer may be derived from {', '.join(sorted(BASES))}")
     for statement in node.body:
         for word in bound_by(statement):
-            if word.startswith("__") and word not in DUNDERS:
+            if _is_dunder(word):
                 raise Refused(statement, f"an answer may not define {word}")
 
 

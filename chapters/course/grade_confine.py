@@ -71,8 +71,16 @@ class Confinement:
             with contextlib.suppress(OSError):  # part of a disk that is read-only already
                 _mount(None, folder.resolve(), None, REMOUNT | BIND | READ_ONLY)
 
-    def drop(self, limits: Limits) -> None:
-        """Give up every right in a child, and set its limits; it ends when its parent does."""
+    def drop(self, limits: Limits, pipe: int) -> None:
+        """Give up every right in a child, and set its limits; it ends when its parent does.
+
+        pipe: the only open file that it keeps, besides an empty input and output.
+        """
+        null = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (0, 1, 2):
+            os.dup2(null, descriptor)
+        os.closerange(3, pipe)
+        os.closerange(pipe + 1, max(os.sysconf("SC_OPEN_MAX"), 4096))
         _limit(limits)
         keep = {
             name: os.environ[name]
@@ -110,7 +118,7 @@ def enter(hidden: Sequence[Path], kept: Sequence[Path], scratch: Path) -> Confin
     with contextlib.suppress(OSError):
         _call("unshare", NEW_FILES)
         _mount(None, Path("/"), None, RECURSIVE | PRIVATE)
-        _hide(hidden, kept, scratch)
+        _hide([*hidden, *_closed(kept)], kept, scratch)
         _make_read_only(kept[:1], scratch)
         holds.add("files")
     origin: int | None = None
@@ -131,6 +139,15 @@ def _become_root_of_a_namespace() -> None:
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"0 {user} 1")
     Path("/proc/self/gid_map").write_text(f"0 {group} 1")
+
+
+def _closed(kept: Sequence[Path]) -> list[Path]:
+    """List the folders above the kept ones that another user cannot pass."""
+    found = []
+    for path in kept:
+        above = reversed(path.resolve().parents)
+        found += [one for one in above if one.is_dir() and not one.stat().st_mode & 0o001][:1]
+    return found
 
 
 def _hide(hidden: Sequence[Path], kept: Sequence[Path], scratch: Path) -> None:

@@ -117,7 +117,7 @@ class Guard:
         """Refuse frames, files and processes to the answer for the rest of this process."""
         codes, refuse, looking = self.codes, self.refuse, False
 
-        def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        def hook(event: str, _: tuple[Any, ...]) -> None:
             nonlocal looking
             if looking:  # looking at the frames is an event, too
                 return
@@ -131,7 +131,7 @@ class Guard:
             finally:
                 looking = False
             if caused:
-                raise refuse(f"it caused {event} {arguments[:1]!r:.60}")
+                raise refuse(f"it used {event}, which no answer needs")
 
         sys.addaudithook(hook)
 

@@ -59,6 +59,8 @@ MODULES = {
     "NamedTuple Optional Protocol Self Sequence Sized TypeAlias TypeVar Union cast overload",
     "warnings": "catch_warnings filterwarnings simplefilter warn",
     "numpy.linalg": EVERYTHING,
+    "numpy.polynomial.legendre": "leggauss",
+    "numpy.polynomial.hermite": "hermgauss",
     "numpy.fft": EVERYTHING,
     "numpy.random": "Generator default_rng",
     "torch.autograd": "Function Variable backward enable_grad functional grad inference_mode "
@@ -129,8 +131,8 @@ INTROSPECTION = (
     types.ModuleType,
     types.GetSetDescriptorType,
 )
-FREE = {"send", "throw", "close", "clear"}
-"""What generators and frames share with ordinary objects."""
+FREE = {"send", "throw", "close", "clear", "replace"}
+"""What generators, frames and code share with ordinary objects."""
 
 
 @functools.cache
@@ -200,6 +202,7 @@ def attributes() -> frozenset[str]:
     kinds += [str, bytes, list, tuple, dict, set, frozenset, int, float, complex, range, slice]
     kinds += [Counter, OrderedDict, deque, ExitStack, Exception, type(re.search("", ""))]
     kinds += [type(re.compile("")), type(map), types.SimpleNamespace]
+    kinds += [one for one in vars(torch.nn).values() if isinstance(one, type)]
     returned = vars(torch.return_types).values()
     kinds += [value for value in returned if isinstance(value, type)]
     names = {name for kind in kinds for name in dir(kind) if not name.startswith("_")}

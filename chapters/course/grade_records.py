@@ -58,7 +58,8 @@ class Records:
         """Return a record, or None; one that cannot be read is as none."""
         with contextlib.suppress(OSError, ValueError):
             found = json.loads((self._path(key)).read_text("utf-8"))
-            return dict(found) if found.get("key") == key else None
+            if isinstance(found, dict) and found.get("key") == key:
+                return found
         return None
 
     def write(self, key: str, values: dict[str, Any]) -> None:

@@ -247,11 +247,11 @@ def take(text: str, original: Original, number: str) -> Taken:
     Raises: CannotTake when the file is not Python, or a mark is missing.
     """
     try:
-        tree, theirs = parse(text), {a.qualname: a for a in find_answers(text)}
+        tree, theirs, functions = _parsed(text)
     except (SyntaxError, ValueError, RecursionError) as error:
         raise CannotTake(f"{original.name} is not Python: {error}") from None
-    functions, bodies, parts, stub = functions_of(tree), {}, [], False
-    lines = text.split("\n")
+    bodies: dict[str, list[ast.stmt]] = {}
+    lines, parts, stub = text.split("\n"), [], False
     for wanted in (answer for answer in original.answers if answer.number == number):
         own = theirs.get(wanted.qualname)
         if own is None or own.number != number:
@@ -263,12 +263,26 @@ def take(text: str, original: Original, number: str) -> Taken:
         bodies[own.qualname] = [part for part in statements if part.lineno > own.mark_line]
         parts += [own.qualname, *lines[own.mark_line : own.last_line]]
         stub |= _is_stub(bodies[own.qualname], number)
-    imports, helpers = _new_parts(tree, parse(original.text), bodies)
+    given = names_at_top(original.text)
+    imports, helpers = _new_parts(tree, given, bodies)
     for node in [*imports, *helpers]:
         start = first_line(node) if isinstance(node, Function) else node.lineno
         parts += lines[start - 1 : node.end_lineno]
-    notes = _left_out(tree, original, bodies)
+    notes = _left_out(tree, given, bodies)
     return Taken(bodies, imports, helpers, notes, "\n".join(parts), stub)
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed(text: str) -> tuple[ast.Module, dict[str, Answer], dict[str, Function]]:
+    """Parse a file once for all of its exercises: its tree, answers and functions."""
+    tree = parse(text)
+    return tree, {answer.qualname: answer for answer in find_answers(text)}, functions_of(tree)
+
+
+@functools.lru_cache(maxsize=256)
+def names_at_top(text: str) -> frozenset[str]:
+    """Return the names that a file of the course binds outside of its functions."""
+    return frozenset(name for node in parse(text).body for name in bound_by(node))
 
 
 def digest(number: str, parts: Sequence[str]) -> str:
@@ -286,10 +300,9 @@ def _is_stub(body: list[ast.stmt], number: str) -> bool:
 
 
 def _new_parts(
-    tree: ast.Module, pristine: ast.Module, bodies: dict[str, list[ast.stmt]]
+    tree: ast.Module, given: frozenset[str], bodies: dict[str, list[ast.stmt]]
 ) -> tuple[list[ast.stmt], list[Function]]:
     """List the new imports and functions of a file that the bodies use, directly or not."""
-    given = {name for node in pristine.body for name in bound_by(node)}
     new = {
         name: node
         for node in tree.body
@@ -328,9 +341,10 @@ def bound_by(node: ast.stmt) -> set[str]:
     }
 
 
-def _left_out(tree: ast.Module, original: Original, bodies: dict[str, list[ast.stmt]]) -> list[str]:
+def _left_out(
+    tree: ast.Module, given: frozenset[str], bodies: dict[str, list[ast.stmt]]
+) -> list[str]:
     """Say which new names at the top of a file the bodies use though they do not count."""
-    given = {name for node in parse(original.text).body for name in bound_by(node)}
     used = {
         node.id
         for body in bodies.values()

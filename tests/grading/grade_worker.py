@@ -143,11 +143,8 @@ def _child(
     code = 1
     try:
         os.setsid()
-        null = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):
-            os.dup2(null, descriptor)
         try:
-            worker.confinement.drop(limits)
+            worker.confinement.drop(limits, pipe)
             answer = _run(worker, graders, items, task)
         except BaseException as error:  # SystemExit, or what the guard refuses outside a grader
             text = printable(f"{type(error).__name__}: {error}")[:300]
