@@ -102,3 +102,18 @@ def test_toy_interventions_find_switch_parts_and_plan():
     shared = found["shared"]
     assert shared["layer 1"] == {"languages": 1, "control": 0}
     assert shared["layer 0"]["languages"] == shared["layer 0"]["control"]
+
+
+def test_addition_has_neurons_of_the_ones_digits_alone():
+    seeds = numbers("ch12_addition")["seeds"].values()
+    assert len(seeds) == 3
+    for found in seeds:
+        ones, size, control = (
+            found["swaps"][name] for name in ("ones", "size", "random, as many as ones")
+        )
+        assert found["labels, shuffled"] == 0 and found["sizes"]["ones"] >= 15
+        assert ones["tens stay"] > 0.85 and ones["ones stay"] < 0.35
+        assert size["tens follow"] > 0.6
+        assert control["ones follow"] < 0.01 and control["ones stay"] > 0.9
+    separate = [found["swaps"]["ones"]["ones follow"] > 0.75 for found in seeds]
+    assert sum(separate) == 2, "two of three seeds"

@@ -134,7 +134,8 @@ Trial = tuple[Tokens, list[Change], dict[int, int]]
 
 def rates(model: HookedTransformer, trials: list[Trial]) -> Rates:
     """Make the changes, and count how often every expected token is the most likely one."""
-    changed, random = [], []
+    changed: list[float] = []
+    random: list[float] = []
     for seed, (tokens, changes, expected) in enumerate(trials):
         for found, logits in (
             (changed, logits_with(model, tokens, changes)),

@@ -29,10 +29,10 @@ from solutions.ch08_saes.vanilla import fold_input_scale
 from solutions.ch09_sparsity import TopKSAE, sparse_pass
 from toy_models.sae_smollm2.train import BATCH, PER_KIND, make_sae, prepare
 
-TOKENS, SEED = 300_000, 0
+TOKENS, SEED = 200_000, 0
 TIMED = 50_000
 """Rows by whose collection the time is measured."""
-STOPS, FADE, WARMUP, LR = (2_000, 6_000, 12_500, 23_000), 1_000, 50, 1e-3
+STOPS, FADE, WARMUP, LR = (1_500, 5_000, 11_000, 20_000), 1_000, 50, 1e-3
 """Steps of 256 tokens before each copy, steps of each copy, and their learning rate."""
 SOURCES: list[Path | str] = [runs.__file__, *runs.SOURCES]
 
