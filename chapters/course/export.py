@@ -124,9 +124,10 @@ def check_target(target: Path, root: Path) -> bool:
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise CourseError(f"expected a new or empty folder, got a file: {target}")
     inside = [path.name for path in target.iterdir()] if target.exists() else []
-    if inside and inside != [".git"]:
+    other = next((name for name in sorted(inside) if name != ".git"), "")
+    if other:
         raise CourseError(
-            f"expected a new or empty folder, got {target} with {sorted(inside)[0]} in it; choose "
+            f"expected a new or empty folder, got {target} with {other} in it; choose "
             "another one, or empty it (a .git may stay)"
         )
     return bool(inside)

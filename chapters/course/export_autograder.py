@@ -33,14 +33,24 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/course"
 export DEBIAN_FRONTEND=noninteractive
 
+is_usable() {
+    "$1" -c "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))" 2>/dev/null
+}
 python=""
-for name in python3.13 python3.12 python3.11; do
-    if command -v "$name" >/dev/null; then python=$name; break; fi
+for name in python3.13 python3.12 python3.11 python3; do
+    if is_usable "$name"; then python=$name; break; fi
 done
-if [ -z "$python" ]; then python=python3.11; fi
-if ! "$python" -c "import ensurepip" 2>/dev/null; then
+if [ -z "$python" ]; then
     apt-get update -qq
-    apt-get install -qq -y --no-install-recommends "$python" "$python-venv"
+    for name in python3.12 python3.11; do
+        if apt-get install -qq -y --no-install-recommends "$name" "$name-venv"; then
+            python=$name; break
+        fi
+    done
+fi
+if [ -z "$python" ]; then
+    echo "expected Python 3.11 or newer, got none; choose an image that has it" >&2
+    exit 1
 fi
 "$python" -c "from chapters.course.environment import prepare; prepare(('dev',))"
 .venv/bin/python -m chapters model ||

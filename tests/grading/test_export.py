@@ -221,7 +221,7 @@ def test_a_wrong_calendar_is_refused(tmp_path, text, date, said):
         exporting.released_chapters(str(calendar), date)
 
 
-def test_a_target_in_use_is_refused_and_left_as_it_is(tmp_path):
+def test_a_target_in_use_is_refused_and_left_as_it_is(tmp_path, monkeypatch):
     (tmp_path / "notes.txt").write_text("mine", "utf-8")
     for target in (tmp_path, tmp_path / "notes.txt", ROOT / "copy"):
         with pytest.raises(CourseError, match="expected a"):
@@ -229,7 +229,11 @@ def test_a_target_in_use_is_refused_and_left_as_it_is(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
     repository = tmp_path / "class"
     (repository / ".git").mkdir(parents=True)
-    assert exporting.check_target(repository, ROOT)
+    monkeypatch.setattr(exporting, "student_tree", lambda *_: {"docs/a.md": b"a page"})
+    exporting.export_student(repository, set())
+    assert sorted(path.name for path in repository.iterdir()) == [".git", "docs"]
+    with pytest.raises(CourseError, match="with docs in it"):
+        exporting.export_student(repository, set())
 
 
 def test_a_leak_stops_the_export(tmp_path, monkeypatch):
