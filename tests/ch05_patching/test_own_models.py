@@ -141,12 +141,14 @@ def routes(answers, own_routes, request):
 
 
 @exercise("5.18")
-@pytest.mark.parametrize("key", ["queries", "keys", "values"])
+@pytest.mark.parametrize("key", ["query_heads", "key_heads", "value_heads"])
 def test_the_named_paths_carry_the_answer(routes, key):
     trial, values, head = routes
     senders = read_heads(values[key], key, trial.n)
     every = trial.lost(range(trial.n), key[0], head)
-    assert every > NONE, f"answering_head: no head of layer 0 matters to the {key} of head {head}."
+    assert every > NONE, (
+        f"answering_head: no head of layer 0 matters to head {head} through {key[0]}."
+    )
     share = trial.lost(senders, key[0], head) / every
     assert share > ALL, (
         f"{key}: corrupting the paths of {senders} loses {share:.2f} of what the paths of all "

@@ -180,10 +180,10 @@ def test_name_movers_carry_the_answer_and_backups_replace_them(names_claim):
 
 @exercise("7.16")
 def test_two_circuits_without_a_common_head_are_faithful(names_claim):
-    trial, *circuits = names_claim("7.16", {"first": None, "second": None})
+    trial, *circuits = names_claim("7.16", {"first_circuit": None, "second_circuit": None})
     common = set(circuits[0]) & set(circuits[1])
-    assert not common, f"first, second: {shown(common)} is in both circuits."
-    for key, circuit in zip(("first", "second"), circuits, strict=True):
+    assert not common, f"first_circuit, second_circuit: {shown(common)} is in both circuits."
+    for key, circuit in zip(("first_circuit", "second_circuit"), circuits, strict=True):
         share = trial.share(trial.every - set(circuit))
         assert 0.75 <= share <= 1.25, (
             f"{key}: with only {shown(circuit)} kept, F(C) / F(M) is {share:.2f}, expected .75 to "

@@ -50,9 +50,9 @@ GATES = mistakes(
 )
 
 
-def routes(head: int = 6, q: str = "0, 1", k: str = "0", v: str = "6") -> str:
+def routes(head: int | str = 6, q: str = "0, 1", k: str = "0", v: str = "6") -> str:
     """Write the table of 5.18."""
-    return f"answering_head = {head}\nqueries = [{q}]\nkeys = [{k}]\nvalues = [{v}]"
+    return f"answering_head = {head}\nquery_heads = [{q}]\nkey_heads = [{k}]\nvalue_heads = [{v}]"
 
 
 ROUTES = mistakes(
@@ -63,7 +63,7 @@ ROUTES = mistakes(
         "carries nothing of the answer": [routes(v="0, 6"), routes(k="0, 1"), routes(q="0, 1, 2")],
         "no head of layer 0 matters": [routes(head=5), routes(head=0)],
         "expected a list of different heads": [routes(q="0, 0, 1"), routes(k="8")],
-        "expected one head": "answering_head = [6]\nqueries = [0, 1]\nkeys = [0]\nvalues = [6]",
+        "expected one head": routes(head="[6]"),
     },
 )
 RIGHT = [

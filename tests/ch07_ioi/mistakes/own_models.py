@@ -80,7 +80,7 @@ BACKUPS = mistakes(
 
 def circuits(first="0.0 1.4 1.6", second="0.6 2.2 2.3 2.7") -> str:
     """Write the table of 7.16."""
-    return f"first = {first.split()!r}\nsecond = {second.split()!r}"
+    return f"first_circuit = {first.split()!r}\nsecond_circuit = {second.split()!r}"
 
 
 TWO = mistakes(
