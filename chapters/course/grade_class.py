@@ -116,6 +116,7 @@ class Class:
         self.notes: dict[str, dict[str, tuple[str, ...]]] = {}
         self.waiting: dict[str, list[tuple[str, str]]] = {}
         self.shapes: dict[str, dict[str, grade_similarity.Shape]] = {}
+        self.full_of_numbers: list[str] = []
         self.course = course_digest()
         self.done = self.total = 0
 
@@ -198,6 +199,9 @@ class Class:
             words = grade_allowed.refusal(taken, original.text, original.name, SOLUTIONS)
             if words:
                 return Verdict(REFUSED, words)
+            count = grade_similarity.numbers_in(taken)
+            if count > grade_similarity.MANY_NUMBERS:
+                self.full_of_numbers.append(f"{one.name}, {number}: {count} numbers")
             shape = grade_similarity.shape_of(taken)
             if shape is not None:
                 self.shapes.setdefault(f"{number} {original.name}", {})[one.name] = shape
@@ -316,6 +320,9 @@ class Class:
             for place, shapes in self.shapes.items()
             for pair in grade_similarity.pairs(place.split(" ")[0], shapes)
         ]
+        if self.full_of_numbers:
+            told = "Read these answers, which may be tables of expected values"
+            remarks = [*remarks, f"{told}: {'; '.join(self.full_of_numbers)}."]
         page = grade_report.class_page(marks, self.chosen, remarks, found)
         replace_file(self.results / "class.html", page)
 

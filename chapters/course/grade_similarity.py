@@ -21,6 +21,8 @@ SMALLEST_PART = 4
 ALIKE = 0.85
 """The similarity from which a pair is listed."""
 REFERENCE = "(reference)"
+MANY_NUMBERS = 30
+"""An answer with more numbers written out may be a table of expected values."""
 
 
 class Pair(NamedTuple):
@@ -65,6 +67,13 @@ def shape_of(taken: Taken) -> Shape | None:
     except RecursionError:
         return None
     return Shape(parts, len(nodes))
+
+
+def numbers_in(taken: Taken) -> int:
+    """Count the numbers that are written out in an answer, besides small integers."""
+    nodes = [node for part in taken.statements for node in ast.walk(part)]
+    values = [node.value for node in nodes if isinstance(node, ast.Constant)]
+    return sum(type(x) in (int, float, complex) and x not in range(-9, 10) for x in values)
 
 
 def _count(node: ast.AST, names: dict[str, str], parts: Counter[str]) -> tuple[str, int]:
