@@ -1,0 +1,59 @@
+"""Every chapter has material for its lecturer, and the points of an exam sheet add up."""
+
+import re
+
+import pytest
+
+from chapters.course.exercises import read_exercises
+from tests.book.program import ROOT
+
+CHAPTERS = sorted({f"{int(number.split('.')[0]):02d}" for number in read_exercises()})
+each_chapter = pytest.mark.parametrize("chapter", CHAPTERS)
+
+
+def text(name):
+    return (ROOT / "docs" / name).read_text("utf-8")
+
+
+def section(page, title):
+    """The lines below a heading, up to the next one."""
+    return re.split(r"(?m)^## ", page.split(f"\n## {title}", 1)[1])[0]
+
+
+def numbered(part):
+    return [int(number) for number in re.findall(r"(?m)^(\d+)\. \S", part)]
+
+
+@each_chapter
+def test_a_lecturers_page_has_all_its_parts(chapter):
+    page = text(f"lecturer/chapter_{chapter}.md")
+    assert 3 <= len(numbered(section(page, "Objectives"))) <= 6
+    assert numbered(section(page, "Discussion questions")) == list(range(1, 6))
+    assert numbered(section(page, "Oral questions")) == list(range(1, 11))
+    assert len(section(page, "What to say in the lecture").split()) > 150
+    assert section(page, "Rubric of the mini-project")
+    assert f"lecturer/chapter_{chapter}.md" in text("instructors.md")
+
+
+@each_chapter
+def test_points_of_an_exam_sheet_add_up(chapter):
+    sheet = text(f"_exams/ch{chapter}.md")
+    total = int(re.search(r"(\d+) points, no computer", sheet)[1])
+    questions = re.split(r"(?m)^(?=\*\*\d+\. )", sheet)[1:]
+    points = [int(re.match(r"\*\*\d+\. .*?\((\d+) points\)", one)[1]) for one in questions]
+    assert 5 <= len(questions) <= 7 and sum(points) == total
+    for question, whole in zip(questions, points, strict=True):
+        parts = [int(number) for number in re.findall(r"\((\d)\)\s*$", question, re.MULTILINE)]
+        assert not parts or sum(parts) == whole, question.splitlines()[0]
+
+
+@each_chapter
+def test_every_question_of_an_exam_has_an_answer(chapter):
+    sheet, answers = text(f"_exams/ch{chapter}.md"), text(f"_exams/ch{chapter}_answers.md")
+    assert numbered(section(answers, "Keys of the oral questions")) == list(range(1, 11))
+    asked = re.split(r"(?m)^(?=\*\*\d+\. )", sheet)[1:]
+    given = re.split(r"(?m)^(?=\*\*\d+\.\*\*)", answers.split("\n## ")[0])[1:]
+    assert len(asked) == len(given)
+    for question, answer in zip(asked, given, strict=True):
+        letters = re.findall(r"(?m)^([a-e])\) ", question)
+        assert letters == re.findall(r"(?m)^([a-e])\) ", answer), question.splitlines()[0]
