@@ -33,7 +33,7 @@ MOST_WORKERS = 4
 
 
 def course(no_serve: bool = False) -> int:
-    """Set up, show where to start, fetch the model, run the tour, build and serve the book."""
+    """Set up, show where to start, fetch the model, build the book, run the tour, serve both."""
     steps = Steps()
     if not set_up(steps, COURSE):
         return 1
@@ -42,8 +42,8 @@ def course(no_serve: bool = False) -> int:
         return code
     steps.run("You can start", show_start)
     fetched = steps.run("The real model: fetch it and check it, once", fetch_model)
-    steps.run("A tour of the finished instruments", lambda: tour_with_model(fetched))
     built = steps.run("The book", build)
+    steps.run("A tour of the finished instruments", lambda: tour_with_model(fetched))
     say_done(steps)
     if steps.failed():
         say("Run the same command again to repeat what failed; everything else works as it is.")
@@ -140,6 +140,21 @@ def tour(prompt: str | None = None) -> None:
         raise StepSkipped("This copy of the course has no tour (docs/_tour).")
     words = [] if prompt is None else ["--prompt", prompt]
     run_module("docs._tour", *words, error="The tour failed.")
+    show_tour_in_book()
+
+
+def show_tour_in_book(site: Path = SITE, folder: Path = ROOT / "tour") -> None:
+    """Copy the tour into the built book, which links to it; nothing where one of them is missing.
+
+    Beside the book the page's links to it are shorter: site/tour/index.html, not tour/index.html.
+    """
+    if not (site / "index.html").is_file() or not (folder / "index.html").is_file():
+        return
+    (site / "tour").mkdir(exist_ok=True)
+    for path in folder.iterdir():
+        if path.suffix in (".html", ".svg"):
+            content = path.read_bytes().replace(b'href="../site/', b'href="../')
+            replace_file(site / "tour" / path.name, content)
 
 
 def look(text: str, no_open: bool = False) -> None:
@@ -200,6 +215,8 @@ def build(site: Path = SITE, strict: bool = False) -> None:
     command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(site)]
     env = {**os.environ, "PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"}
     run_visibly(command + ["--strict"] * strict, "mkdocs failed", cwd=ROOT, env=env)
+    if site == SITE:
+        show_tour_in_book()
 
 
 def build_strictly() -> None:

@@ -5,9 +5,14 @@ before anything is written, so an interrupted tour leaves the page of the last o
 """
 
 import argparse
+import base64
 import html
+import itertools
+import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -17,6 +22,7 @@ from docs._figures.lib.figure_files import ROOT, replace_file
 from docs._figures.lib.plotting import render
 from docs._figures.lib.theme import LIGHT
 from docs._graph.build import Question, build
+from docs._look.views import views
 from docs._tour.directions import directions
 from docs._tour.features import features
 from docs._tour.induction import induction
@@ -27,21 +33,30 @@ from solutions.ch02_transformer import load_pretrained
 PROMPT = "The tall green ship left the harbour at dawn. The tall green"
 LONGEST, N_NODES = 40, 80
 STOPS = (predictions, logit_lens, directions, features, heads, induction, name_movers, ablation)
-STYLE = """body{font:17px/1.55 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;
-color:#1c2530;background:#fff}img{width:100%}code{background:#8882;padding:.1em .3em;
-border-radius:.2em;overflow-wrap:anywhere}.taught{opacity:.75;font-size:.9em}
-@media(prefers-color-scheme:dark){body{color:#dfe5ea;background:#12181e}
+FONT = ROOT / "docs" / "assets" / "fonts" / "source-serif-4-latin-wght-normal.woff2"
+STYLE = """@font-face{font-family:"Source Serif 4";font-weight:200 900;
+src:url(data:font/woff2;base64,FONT)}
+html{color-scheme:light dark}body{font:17px/1.62 "Source Serif 4",Charter,Georgia,serif;
+max-width:46rem;margin:0 auto;padding:0 1rem 3rem;color:#1c2530;background:#fff}
+h1,h2{font-weight:620;line-height:1.2;letter-spacing:-.01em}h2{margin-top:2.2em}a{color:#0a628f}
+nav{background:#12324a;margin:0 -1rem;padding:.6rem 1rem}nav a{color:#fff}
+.picture{overflow-x:auto}img{width:100%;min-width:34rem}code{background:#8882;padding:.1em .3em;
+border-radius:.2em;font-size:.8em;overflow-wrap:anywhere}.taught{opacity:.75;font-size:.9em}
+@media(prefers-color-scheme:dark){body{color:#dfe5ea;background:#12181e}a{color:#74c0e8}
 img{filter:invert(.92) hue-rotate(180deg)}}"""
-"""Style of the page. Drawing a picture costs more than some stops, so the dark page shows the light
-picture inverted; hue-rotate restores the hues."""
-
+"""Style of the page, with the book's typeface and colours. Drawing a picture costs more than some
+stops, so the dark page shows the light picture inverted; hue-rotate restores the hues."""
+VIEWS = {"predictions": "attribution", "logit_lens": "lens", "heads": "patterns"}
+"""The viewer that follows a stop."""
+BOOK = "../site/"
+"""Where the book is, seen from the page; `mi book` copies the tour into the book and changes it."""
 
 GRAPH = """<h2>Which neurons led to the next token?</h2>
 <p>An attribution graph of this prompt, with the neurons that matter most for the most likely
 next token: <a href="graph.html">open it in the graph explorer</a>. Most of the flow ends in
 neurons that are not shown. A contrast of two prompts shows more:
 <code>mi graph "..." --contrast "..."</code></p>
-<p class="taught">Taught in chapter 12.</p>"""
+<p class="taught">Taught in <a href="../site/ch12_graphs.html">chapter 12</a>.</p>"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -59,12 +74,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     print(f"Prompt: {source.prompt!r}, {len(source.words)} tokens")
     stops = [stop(source) for stop in tqdm(STOPS, desc="the tour", unit="stop")]
+    shown = views(source.model, source.tokenizer, source.tokens)
     trace(source, chosen.out / "graph.html")
     for stop in stops:
         svg = render(f"tour_{stop.name}", stop.draw, LIGHT, stop.size)
         replace_file(chosen.out / f"{stop.name}.svg", svg)
         print(f"\n{stop.title}\n  {stop.text}\n  Taught in {stop.taught_in}.")
-    replace_file(chosen.out / "index.html", page(source, stops))
+    replace_file(chosen.out / "index.html", page(source, stops, shown))
     print(f"\nPictures: {chosen.out / 'index.html'}")
     print(f"A graph of the prompt: {chosen.out / 'graph.html'}")
     return 0
@@ -90,17 +106,23 @@ def load_input(prompt: str) -> TourInput:
     return TourInput(model, tokenizer, prompt, torch.tensor([ids]), words)
 
 
-def page(source: TourInput, stops: list[Stop]) -> str:
-    """Return the tour as one HTML page that needs no network."""
+def page(source: TourInput, stops: list[Stop], shown: Mapping[str, dict[str, Any]]) -> str:
+    """Return the tour as one HTML page that needs no network; `shown` is the viewers' data."""
+    style = STYLE.replace("FONT", base64.b64encode(FONT.read_bytes()).decode())
+    sections = []
+    for stop in stops:
+        kind = VIEWS.get(stop.name)
+        sections.append(section(stop) + (look.viewer(kind, shown[kind]) if kind else ""))
     return "\n".join(
         [
             '<!doctype html><html lang="en"><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width">',
-            f"<title>A tour of one prompt</title><style>{STYLE}</style>",
+            f"<title>A tour of one prompt</title><style>{style}</style>",
+            f'<nav><a href="{BOOK}index.html">The book</a></nav>',
             f"<h1>A tour of one prompt</h1><p>The prompt: <b>{html.escape(source.prompt)}</b></p>",
             "<p>The model: SmolLM2-135M-Instruct as 4-bit weights, dequantised. Another prompt: "
             "<code>mi tour --prompt &quot;...&quot;</code></p>",
-            "\n".join(section(stop) for stop in stops),
+            *sections,
             GRAPH,
             "</html>\n",
         ]
@@ -108,14 +130,38 @@ def page(source: TourInput, stops: list[Stop]) -> str:
 
 
 def section(stop: Stop) -> str:
-    """Return the HTML of one stop."""
-    title, text, alt, code, taught_in = map(
-        html.escape, (stop.title, stop.text, stop.alt, stop.code, stop.taught_in)
-    )
+    """Return the HTML of one stop; the first sentence of its text is the result."""
+    title, alt, code = map(html.escape, (stop.title, stop.alt, stop.code))
     return (
-        f'<h2>{title}</h2><p>{text}</p><p><img src="{stop.name}.svg" alt="{alt}"></p>'
-        f'<p><code>{code}</code></p><p class="taught">Taught in {taught_in}.</p>'
+        f"<h2>{title}</h2>{paragraphs(stop.text)}"
+        f'<p class="picture"><img src="{stop.name}.svg" alt="{alt}"></p>'
+        f'<p><code>{code}</code></p><p class="taught">Taught in {linked(stop.taught_in)}.</p>'
     )
+
+
+def paragraphs(text: str) -> str:
+    """Return text as HTML: the first sentence bold, lines that begin with a dash as a list."""
+    lines = html.escape(text).split("\n")
+    result, dot, rest = lines[0].partition(". ")
+    lines[0] = f"<b>{result}{dot}</b>{rest}"
+    blocks = []
+    for listed, group in itertools.groupby(lines, key=lambda line: line.startswith("- ")):
+        if listed:
+            blocks.append(f"<ul>{''.join(f'<li>{line[2:]}</li>' for line in group)}</ul>")
+        else:
+            blocks += [f"<p>{line}</p>" for line in group]
+    return "".join(blocks)
+
+
+def linked(taught_in: str) -> str:
+    """Return the names of chapters as links to their first pages."""
+
+    def link(match: re.Match[str]) -> str:
+        pages = (ROOT / "docs").glob(f"ch{int(match[1]):02d}_*.md")
+        first = min(pages, key=lambda path: "::: exercises" not in path.read_text("utf-8"))
+        return f'<a href="{BOOK}{first.stem}.html">{match[0]}</a>'
+
+    return re.sub(r"chapter (\d+)", link, html.escape(taught_in))
 
 
 if __name__ == "__main__":

@@ -202,19 +202,21 @@ def describe_heads(
         "subject promoter": f"subject promoters, which attend to {s} and increase its logit",
         "unexplained": "attending to neither name, and so unexplained",
     }
-    found = "; ".join(
-        f"{does}: {format_heads(classes[name])}" for name, does in words.items() if name in classes
+    found = "".join(
+        f"\n- {does}: {format_heads(classes[name])}"
+        for name, does in words.items()
+        if name in classes
     )
     most = sorted(indirect, key=lambda head: abs(indirect[head]), reverse=True)[:2]
     queries = (
-        f" Of the heads that attend to {s}, {format_heads(most)} affect the name movers' queries "
-        "most."
+        f"Of the heads that attend to {s}, {format_heads(most)} affect the name movers' queries "
+        "most. "
         if most
         else ""
     )
     return (
         "Heads with a significant direct effect at the last token, later heads and MLPs frozen: "
-        f"{found or 'none'}.{queries} This is one sentence. Chapter 7 uses two hundred, and tests "
+        f"{found or 'none'}\n{queries}This is one sentence. Chapter 7 uses two hundred, and tests "
         "whether the heads are the whole circuit."
     )
 

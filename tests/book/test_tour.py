@@ -110,7 +110,7 @@ def test_ablation_costs_are_those_of_a_run_per_part():
 
 def test_every_stop_is_drawn_once(monkeypatch, tmp_path, capsys):
     words = [f"w{i}" for i in range(6)]
-    tokenizer = SimpleNamespace(decode=lambda ids: " ".join(f"w{i}" for i in ids))
+    tokenizer = SimpleNamespace(decode=lambda ids, **_: " ".join(f"w{i}" for i in ids))
     source = TourInput(tiny_model(), tokenizer, "prompt", torch.arange(6)[None], words)
     drawn = []
     original = tour.render
@@ -126,6 +126,20 @@ def test_every_stop_is_drawn_once(monkeypatch, tmp_path, capsys):
     assert pictures == [f"{name}.svg" for name in names]
     assert {path.name for path in tmp_path.iterdir()} == {"index.html", "graph.html", *pictures}
     assert (tmp_path / "graph.html").read_text() == "prompt" and 'href="graph.html"' in page
+    kinds = re.findall(r'data-kind="(\w+)" data-search', page)
+    assert kinds == ["attribution", "lens", "patterns"], "a viewer follows its stop"
+    links = re.findall(r'href="\.\./site/(\w+)\.html"', page)
+    assert set(links) > {"index", "ch02_hooks", "ch12_graphs"}
+    assert all((tour.ROOT / "docs" / f"{link}.md").exists() for link in links), links
+    assert "font/woff2;base64,d09GMg" in page, "the book's typeface"
+
+
+def test_the_result_of_a_stop_is_bold_and_heads_are_a_list():
+    written = tour.paragraphs("A <b> is 0.5. Then more.\n- one\n- two\nThe end.")
+    assert written == (
+        "<p><b>A &lt;b&gt; is 0.5. </b>Then more.</p><ul><li>one</li><li>two</li></ul>"
+        "<p>The end.</p>"
+    )
 
 
 def test_the_latent_that_matters_is_found(monkeypatch):

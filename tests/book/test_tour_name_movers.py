@@ -130,8 +130,8 @@ def test_the_direct_effect_of_a_copying_head_is_exact(tokenizer):
     assert class_of(found, 0) == "name mover" and class_of(found, 1) == "unexplained"
     stop = name_movers(tour_input(model, tokenizer, " " + SENTENCE))
     assert (
-        "which attend to Mary and increase its logit: 0.0;" in stop.text
-        and "unexplained: 0.1." in stop.text
+        "which attend to Mary and increase its logit: 0.0\n" in stop.text
+        and "unexplained: 0.1\n" in stop.text
     )
     assert render("stop", stop.draw, LIGHT, stop.size).startswith("<?xml")
 

@@ -252,6 +252,21 @@ def test_unreachable_model_stops_no_other_step(monkeypatch, capsys, no_serve):
     assert "it needs the real model. Later: `mi model`" in said
 
 
+def test_the_book_holds_the_tour_and_each_links_to_the_other(tmp_path):
+    site, tour = tmp_path / "site", tmp_path / "tour"
+    course_commands.show_tour_in_book(site, tour)
+    assert not site.exists(), "there is no book yet"
+    for folder in (site, tour):
+        folder.mkdir()
+        (folder / "index.html").write_text('<a href="../site/ch02_hooks.html">', "utf-8")
+    (tour / "heads.svg").write_text("<svg/>", "utf-8")
+    course_commands.show_tour_in_book(site, tour)
+    assert (site / "tour/index.html").read_text("utf-8") == '<a href="../ch02_hooks.html">'
+    assert (site / "tour/heads.svg").read_text("utf-8") == "<svg/>"
+    for page in ("index.md", "how_to_work.md"):
+        assert 'href="tour/index.html"' in (ROOT / "docs" / page).read_text("utf-8")
+
+
 def test_table_lists_every_step_with_its_outcome(capsys):
     steps = Steps()
     assert steps.run("goes well", lambda: None)
