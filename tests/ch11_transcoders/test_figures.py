@@ -44,3 +44,14 @@ def test_errors_grow_for_affine_maps_and_not_for_transcoders(numbers):
         assert (numbers[kind]["growth"].diff(dim=1) < 0).all()
     for kind in ("affine map", "with skip"):
         assert (numbers[kind]["growth"].diff(dim=1) > 0).all()
+
+
+def test_swaps_of_states_hold_on_fresh_seeds():
+    path = FIGURES / "ch11_fresh_seeds.json"
+    seeds = json.loads(path.read_text(encoding="utf-8"))["numbers"]["seeds"]
+    assert len(seeds) >= 3 and not {"0", "1", "2", "3", "4"} & set(seeds)
+    for seed, found in seeds.items():
+        assert found["states swapped"]["low"] > 0.9, seed
+        for control in ("two other latents", "random direction"):
+            assert found[control]["high"] < 0.1, f"seed {seed}, {control}"
+    assert sum(found["report"]["held-out accuracy"] == 1 for found in seeds.values()) >= 2

@@ -11,6 +11,7 @@
 """
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -28,6 +29,7 @@ from solutions.ch08_saes.train import TrainingPass, count_active
 from solutions.ch11_transcoders import JumpReLUCLT, measure_replacement
 from solutions.ch11_transcoders.formats import About, load_transcoders, save_transcoders
 from solutions.ch11_transcoders.geography import (
+    CONFIG,
     FIRST_STATE,
     N_STATES,
     Geography,
@@ -42,6 +44,8 @@ NOISE = 0.3
 """Standard deviation of the noise after each layer, as a share of the residual stream's size."""
 STATE_COPIES, STATE_WEIGHT = 3, 0.5
 """How often a question about a state is asked, and the weight of the loss at the first position."""
+WARMUP = 50
+"""Steps of warm-up of the models that are shipped."""
 N_LATENTS, COEFFICIENT, REVIVAL, CLT_STEPS = 64, 0.005, 2.4e-4, 2_000
 """CLT: latents per layer, weights of the sparsity loss and of the revival, full-batch steps."""
 
@@ -56,7 +60,7 @@ def settings(seed: int) -> TrainConfig:
         batch_size=1,
         window=2,
         lr=3e-3,
-        warmup=50,
+        warmup=WARMUP,
         weight_decay=0.1,
         betas=(0.9, 0.98),
         clip=math.inf,
@@ -172,22 +176,25 @@ def report(model: HookedTransformer, clt: JumpReLUCLT, world: Geography) -> dict
     }
 
 
-def train_toy(folder: Path, seed: int) -> None:
+def train_toy(folder: Path, config: TrainConfig) -> None:
     """Train the model, save it rounded to float16; train the CLT on what was saved."""
     world = make_geography()
     if not (folder / "model.safetensors").is_file():
-        save_model(train_model(world, settings(seed)).half(), folder)
-    model = load_pretrained(folder)[0]
-    clt = train_clt(training_rows(model, world), (len(model.blocks), model.config.d_model), seed)
+        save_model(train_model(world, config).half(), folder)
+    rows = training_rows(load_pretrained(folder)[0], world)
+    clt = train_clt(rows, (CONFIG.n_layers, CONFIG.d_model), config.seed)
     save_transcoders(clt, folder / "clt", About("two_hop"))
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Train one model and its CLT."""
-    chosen = recipe_parser("two_hop").parse_args(arguments)
+    parser = recipe_parser("two_hop")
+    add = parser.add_argument
+    add("--warmup", type=int, default=WARMUP, help="steps; with 300 more seeds learn the task")
+    chosen = parser.parse_args(arguments)
     use_one_thread()
     if not start_run(chosen, last="clt/config.yaml"):
-        train_toy(chosen.out, chosen.seed)
+        train_toy(chosen.out, replace(settings(chosen.seed), warmup=chosen.warmup))
     model, clt = load_pretrained(chosen.out)[0], load_transcoders(chosen.out / "clt")
     assert isinstance(clt, JumpReLUCLT)
     world = make_geography()
