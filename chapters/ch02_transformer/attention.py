@@ -13,7 +13,7 @@ Axes: batch pos head d_head; query and key are both positions; kv_head counts th
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -25,7 +25,7 @@ from .config import TransformerConfig
 from .hooks import HookPoint
 from .layers import Resid, ResidualModule, affine, empty, zeros
 from .norms import at_least_float32
-from .padding import Start, first_position
+from .padding import Start, count_runs, first_position
 
 Queries = Float[Tensor, "batch query head d_head"]
 Keys = Float[Tensor, "batch key head d_head"]
@@ -150,7 +150,7 @@ class Attention(ResidualModule):
     b_V: Float[Tensor, "kv_head d_head"]
     b_O: Float[Tensor, " d_model"]
     readers = (("W_Q", "b_Q"), ("W_K", "b_K"), ("W_V", "b_V"))
-    writers = ("W_O", "b_O")
+    writers: ClassVar[tuple[str, ...]] = ("W_O", "b_O")
 
     def __init__(
         self,
@@ -234,13 +234,16 @@ class Attention(ResidualModule):
 
         Padding attends to itself, since a softmax over no keys would be NaN.
 
-        Raises: ValueError for padding with a mask that counts distances.
+        Raises: ValueError for padding inside a text, with a mask that counts distances.
         """
         mask = self.mask(q.shape[1], k.shape[1]).to(q.device)
         if padding is None:
             return mask
-        if self.mask is not causal_mask:
-            raise ValueError("expected a causal mask with padding, got another; run prompts alone")
+        if self.mask is not causal_mask and (count_runs(padding) != 1).any():
+            raise ValueError(
+                "expected padding before or after each text, because this model's attention counts "
+                "distances, got padding inside one; pad on the left, or run prompts alone"
+            )
         index = torch.arange(k.shape[1], device=q.device)
         itself = index[-q.shape[1] :, None] == index  # [query, key]
         return (mask & padding[:, None, None, :]) | itself  # [batch, 1, query, key]

@@ -131,7 +131,7 @@ class AbstractMLP(ResidualModule):
     b_in: Float[Tensor, " d_mlp"]
     W_out: Float[Tensor, "d_mlp d_model"]
     b_out: Float[Tensor, " d_model"]
-    writers = ("W_out", "b_out")
+    writers: ClassVar[tuple[str, ...]] = ("W_out", "b_out")
 
 
 class MLP(AbstractMLP):

@@ -55,12 +55,17 @@ def check_mask(mask: Mask, tokens: Int[Tensor, "batch pos"]) -> None:
             f"expected a mask of type bool and of the tokens' shape {list(tokens.shape)}, got "
             f"{mask.dtype} and {list(mask.shape)}"
         )
-    starts = mask[:, 0].int() + (mask[:, 1:] & ~mask[:, :-1]).sum(dim=1)  # [batch]
+    starts = count_runs(mask)
     if (starts != 1).any():
         raise ValueError(
             "expected one run of tokens per prompt, with padding before or after it, got "
             f"{int(starts[starts != 1][0])} in prompt {int((starts != 1).nonzero()[0])}"
         )
+
+
+def count_runs(mask: Bool[Tensor, "batch key"]) -> Int[Tensor, " batch"]:
+    """Count the unbroken runs of tokens in each row of a mask."""
+    return mask[:, 0].int() + (mask[:, 1:] & ~mask[:, :-1]).sum(dim=1)
 
 
 def first_position(mask: Bool[Tensor, "batch key"], n_old: int) -> Int[Tensor, " batch"]:

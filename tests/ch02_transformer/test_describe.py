@@ -89,7 +89,7 @@ LIMITS = {
     "GPTNeoX": ["attribution graphs: attention and MLP in parallel, or no MLP"],
     "Gemma2": [
         "attribution graphs, unless by hold_output_norms: norms on outputs, or capped logits",
-        "padded prompts: layers that attend to a window",
+        "tokens after padding on the right: layers that attend to a window",
     ],
     "Qwen3": ["QK circuits: norms on queries and keys"],
     "OPT like the 350m": ["components and attribution graphs: norms of the residual stream itself"],

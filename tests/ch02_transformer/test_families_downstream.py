@@ -53,16 +53,24 @@ def test_hooks_folding_and_the_cache_hold(model, impl):
 
 @torch.no_grad()
 def test_a_padded_prompt_gives_what_it_gives_alone(model, impl):
-    rows = [TOKENS[0].tolist(), TOKENS[1, :7].tolist()]
-    padding = impl("ch02_transformer.padding")
+    rows = [TOKENS[0, :10].tolist(), TOKENS[1, :7].tolist()]
+    pad = impl("ch02_transformer.padding").pad_prompts
+    cache = impl("ch02_transformer.kv_cache").KVCache(model.config.n_layers)
+    left, right = pad(rows), pad(rows, side="right")
+    alone = model(TOKENS[1:2, :10])[0]  # three tokens more than the prompt
+    assert gap(model(left.tokens, mask=left.mask)[1, -7:], alone[:7]) < 1e-12
+    assert gap(model(right.tokens, mask=right.mask)[1, :7], alone[:7]) < 1e-12
+    model(left.tokens, past=cache, mask=left.mask)
+    assert gap(model(TOKENS[:2, 7:10], past=cache)[1], alone[7:]) < 1e-12
+    # Tokens after padding on the right: the padding is then inside the text.
+    cache = impl("ch02_transformer.kv_cache").KVCache(model.config.n_layers)
+    model(right.tokens, past=cache, mask=right.mask)
     causal = impl("ch02_transformer.attention").causal_mask
-    padded = padding.pad_prompts(rows)
     if any(block.attn.mask is not causal for block in model.blocks):
-        with pytest.raises(ValueError, match="causal mask with padding"):
-            model(padded.tokens, mask=padded.mask)
-        return
-    logits = model(padded.tokens, mask=padded.mask)
-    assert gap(logits[1, -7:], model(TOKENS[1:2, :7])[0]) < 1e-12
+        with pytest.raises(ValueError, match="padding inside one"):
+            model(TOKENS[:2, 7:10], past=cache)
+    else:
+        assert gap(model(TOKENS[:2, 7:10], past=cache)[1], alone[7:]) < 1e-12
 
 
 @torch.no_grad()

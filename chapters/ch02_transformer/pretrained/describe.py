@@ -147,7 +147,7 @@ def limits_of(model: HookedTransformer) -> list[str]:
             for block in blocks
             for norm in (block.attn.q_norm, block.attn.k_norm)
         ),
-        "padded prompts: layers that attend to a window": any(
+        "tokens after padding on the right: layers that attend to a window": any(
             block.attn.mask is not causal_mask for block in blocks
         ),
     }
