@@ -15,6 +15,8 @@ def one_thread():
     torch.set_num_threads(before)
 
 
+own_lookup = module_fixture("ch02_transformer.own_lookup")
+from_scratch = module_fixture("ch02_transformer.from_scratch")
 config = module_fixture("ch02_transformer.config")
 hooks = module_fixture("ch02_transformer.hooks")
 norms = module_fixture("ch02_transformer.norms")
