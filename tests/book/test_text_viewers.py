@@ -1,5 +1,6 @@
 """The viewers of one text: what Python packs is exact, and a person can read it in a browser."""
 
+import ast
 import base64
 import re
 from types import SimpleNamespace
@@ -12,8 +13,9 @@ from docs._look import __main__ as mi_look
 from docs._look.views import views
 from solutions.ch02_transformer import HookedTransformer, TransformerConfig
 from tests.book.drive_text_viewers import HOSTILE
-from tests.book.program import run
+from tests.book.program import ROOT, run
 from tests.book.test_browser import CHROMIUM
+from tests.book.test_examples import weights_or_skip
 
 TOKENS = [" the", HOSTILE, "cat"]
 SQUARE = torch.tensor([[1.0, 0, 0], [1, 0, 0], [0, 0.75, 0.25]])
@@ -102,9 +104,26 @@ def test_mi_look_writes_one_page_of_three_views(tmp_path, monkeypatch, capsys):
     assert mi_look.main(["--no-open", "--out", str(page), "<i>"]) == 0
     written = page.read_text("utf-8")
     assert "&lt;i&gt;" in written and "<i>" not in written
-    assert re.findall(r'data-kind="(\w+)" data-search', written) == ["patterns", "lens", "attribution"]
+    assert re.findall(r'data-kind="(\w+)" data-search', written) == [
+        "patterns",
+        "lens",
+        "attribution",
+    ]
     ids.ids = [1]
     assert mi_look.main(["a"]) == 1 and "2 to 60 tokens, got 1" in capsys.readouterr().err
+
+
+def test_the_cells_of_the_notebook_page_show_viewers():
+    page = (ROOT / "docs/notebook.md").read_text("utf-8")
+    weights_or_skip(page.replace("model, tok", ">>> model, tok"))
+    cells = re.findall(r"```python\n(.+?)```", page, re.DOTALL)
+    space = {}
+    for cell in cells:
+        tree = ast.parse(cell.replace("from chapters.ch", "from solutions.ch"))
+        last = ast.Expression(tree.body.pop().value)
+        exec(compile(tree, "cell", "exec"), space)
+        assert isinstance(eval(compile(last, "cell", "eval"), space), look.Html), cell
+    assert len(cells) == 3
 
 
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="no browser: Debian's package chromium")
