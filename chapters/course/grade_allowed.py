@@ -380,4 +380,4 @@ def _check_shape(node: ast.Subscript, scope: Names, original: str) -> None:
             raise Refused(node, f"write the axes of {word} as a literal string")
         if isinstance(part, ast.Constant) and isinstance(part.value, str):
             if not SHAPE.fullmatch(part.value):
-                raise Refused(node, f"{part.value!r:.40} is no list of axes")
+                raise Refused(node, f"{part.value!r:.40} is not a list of axes")

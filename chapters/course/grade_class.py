@@ -186,6 +186,8 @@ class Class:
             return self._functions(one, handed)
         except CannotTake as error:
             return Verdict(MISSING, str(error))
+        except (RecursionError, MemoryError) as error:
+            return Verdict(MISSING, f"nested too deep to be read ({type(error).__name__})")
 
     def _functions(self, one: Submission, handed: grade_submission.Handed) -> Job | Verdict:
         number, sources = handed.number, []
@@ -251,8 +253,8 @@ class Class:
             outcomes = answer.get("outcomes", {})
             graders = [name for name, outcome in outcomes.items() if outcome == PASSED]
             failed = [n for n, o in outcomes.items() if o not in (PASSED, "skipped")]
-            if failed or not graders:
-                reason = answer.get("broken") or answer.get("ended") or ""
+            reason = answer.get("broken") or answer.get("ended") or answer.get("tried") or ""
+            if failed or reason or not graders:
                 texts = "\n".join(text for _, text in answer.get("texts", []))
                 words = (
                     f"the reference's own answer does not pass here: {reason}{failed[:1]}\n{texts}"
@@ -260,9 +262,10 @@ class Class:
                 for job in unit.jobs:
                     self._note(job.key, Verdict(NOT_GRADED, words))
                 return None
-            known = {"graders": graders, "cpu": answer["cpu"], "memory": answer["memory"]}
+            known = {name: answer[name] for name in ("cpu", "memory", "strict")}
+            known |= {"graders": graders}
             self.records.write(key, known)
-        return Expected(known["graders"], known["cpu"], known["memory"])
+        return Expected(**{name: known[name] for name in Expected._fields})
 
     def _report(self, unit: Unit, job: Job, answer: dict[str, Any], expected: Expected) -> None:
         """Judge and record one answer, and show how far it is."""

@@ -8,7 +8,7 @@
 
 The functions refuse classes, functions and modules. `watch` adds an audit hook of Python, which
 sees every attempt to read a frame, to open a file or to start a process, and refuses those of an
-answer, however it came to them. It cannot be removed.
+answer, however it reached them. It cannot be removed.
 """
 
 import ast
@@ -30,9 +30,21 @@ REFUSED = (
     "sys.addaudithook",
     "ctypes",
     "subprocess.Popen",
-    "socket",
-    "os",
-    "shutil",
+    "socket.connect",
+    "socket.bind",
+    "socket.sendto",
+    "os.system",
+    "os.exec",
+    "os.fork",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.kill",
+    "os.remove",
+    "os.rename",
+    "os.truncate",
+    "os.link",
+    "os.symlink",
+    "os.chmod",
     "pty",
     "signal",
     "pickle.find_class",
@@ -40,7 +52,7 @@ REFUSED = (
     "code.__new__",
     "function.__new__",
 )
-"""Events, or the modules in front of their dot, that no answer may cause, directly or not."""
+"""Events, by the start of their names, that no answer may cause, directly or not."""
 DIRECT = (
     "sys._getframe",
     "sys._getframemodulename",
@@ -50,6 +62,8 @@ DIRECT = (
     "exec",
     "compile",
     "open",
+    "os.listdir",
+    "os.scandir",
     "builtins.input",
 )
 """Events that Python's own modules may cause on behalf of an answer."""

@@ -66,7 +66,9 @@ MODULES = {
     "torch.autograd": "Function Variable backward enable_grad functional grad inference_mode "
     "no_grad set_grad_enabled",
     "torch.autograd.functional": EVERYTHING,
-    "torch.distributions": EVERYTHING,
+    "torch.distributions": "Bernoulli Beta Binomial Categorical Dirichlet Distribution Exponential "
+    "Gamma Geometric Laplace LogNormal Multinomial MultivariateNormal Normal OneHotCategorical "
+    "Poisson StudentT Uniform kl_divergence",
     "torch.fft": EVERYTHING,
     "torch.func": "functional_call grad grad_and_value hessian jacfwd jacrev jvp linearize "
     "stack_module_state vjp vmap",
@@ -176,7 +178,7 @@ def _names_of_torch() -> frozenset[str]:
 
 
 def _public(module: types.ModuleType) -> set[str]:
-    """Collect the public names of a module that are no modules."""
+    """Collect the public names of a module other than modules."""
     names = getattr(module, "__all__", None) or [n for n in dir(module) if not n.startswith("_")]
     found = set()
     for name in names:

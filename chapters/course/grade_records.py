@@ -1,7 +1,7 @@
 """Verdicts, and the records of them, by what they depend on.
 
 A record is a file named after a hash: of the exercise, of the exact text that counts for it, of the
-learner's id for a question, and of the course. It is written beside and then renamed. So a command
+learner's id for a question, and of the course. It is written under another name and then renamed. So a command
 that was ended at any moment goes on where it was, equal answers are graded once, and a record is
 never used for another answer or another version of the graders.
 """
@@ -43,6 +43,8 @@ class Expected(NamedTuple):
     """Seconds of CPU time."""
     memory: int
     """Bytes that the graders need."""
+    strict: bool = True
+    """Whether the reference leaves its arguments and models exactly as they were."""
 
 
 class Records:

@@ -6,6 +6,7 @@ answers.toml. A file that was renamed or moved is found by its marks.
 """
 
 import ast
+import contextlib
 import functools
 import hashlib
 import os
@@ -128,8 +129,9 @@ class Submission:
         """Return the id in the submission's learner.toml; empty without one."""
         for path in self.files:
             if path.name == "learner.toml":
-                match = re.search(r'(?m)^id\s*=\s*"([^"\n]{1,80})"', self._read(path))
-                return match[1] if match else ""
+                with contextlib.suppress(UnreadableFile):
+                    match = re.search(r'(?m)^id\s*=\s*"([^"\n]{1,80})"', self._read(path))
+                    return match[1] if match else ""
         return ""
 
     def _text_of(self, original: Original, number: str) -> tuple[str, str]:

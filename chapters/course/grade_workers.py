@@ -201,6 +201,7 @@ def task_of(unit: Unit, job: Job, expected: Expected) -> Task:
         "learner": job.learner,
         "limits": limits,
         "reference": False,
+        "strict": expected.strict,
     }
 
 
@@ -214,4 +215,5 @@ def reference_task(unit: Unit, table: str, learner: str) -> Task:
         "learner": learner,
         "limits": dict(REFERENCE_LIMITS),
         "reference": True,
+        "strict": False,
     }

@@ -218,4 +218,19 @@ FRESH = {
         "from contextlib import suppress\nwith suppress(BaseException):\n"
         "    while True:\n        final = final + 0\n" + ZERO
     ),
+    "the arguments change without a trace": Cheat("final.data.copy_(guess.data)\n" + ZERO),
+    "the arguments change through numpy": Cheat(
+        "final.detach().numpy()[...] = guess.detach().numpy()\n" + ZERO
+    ),
+    "autocast is left on": Cheat("torch.autocast('cpu').__enter__()\n" + ZERO),
+    "a device is left on": Cheat("torch.device('meta').__enter__()\n" + ZERO),
+    "one buffer for every call": Cheat(
+        "return same(final.sum(-1) * 0)",
+        "def same(x, kept=[]):\n    kept.append(x)\n"
+        "    return kept[0].expand_as(x) if kept[0].shape == x.shape else x\n",
+    ),
+    "an object prints like the right answer": Cheat(
+        "class Infinite:\n    def __repr__(self):\n        return '[inf]'\n"
+        "    def tolist(self):\n        return self\nreturn Infinite()"
+    ),
 }

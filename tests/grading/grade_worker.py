@@ -125,7 +125,7 @@ def _receive(reading: int, pid: int, limits: Limits) -> tuple[bytes, str]:
 
 
 def _verdict(sent: bytes, nonce: str, words: str, code: int, limits: Limits) -> Task:
-    """Trust what came only with the child's own word in it."""
+    """Trust a message only with the child's own word in it."""
     with contextlib.suppress(ValueError, TypeError, KeyError):
         found = json.loads(sent)
         if found.pop("nonce") == nonce:
@@ -163,6 +163,8 @@ def _child(
 
 def _run(worker: Worker, graders: Any, items: list, task: Task) -> Task:
     """Put the answer in place, and run every grader of its exercise."""
+    from . import grade_promises
+
     guard = grade_guard.Guard()
     os.environ["MI_LEARNER"] = task["learner"]
     try:
@@ -171,15 +173,21 @@ def _run(worker: Worker, graders: Any, items: list, task: Task) -> Task:
         text = printable(f"{type(error).__name__}: {error}")
         return {"outcomes": {}, "texts": [["", text]], "ended": "", "tried": ""}
     worker.files.clear()
-    if task["files"] or task["table"]:
-        guard.watch()
+    grade_promises.be_strict(task["strict"] and not task["reference"])
+    guard.watch()
     outcomes, texts = {}, []
     for item, run in graders.run(items):
         outcomes[item.nodeid] = run.outcome
         if run.outcome != "passed" and len(texts) < MOST_TEXTS:
             texts.append([item.name, shortened(printable(run.text))])
     spoiled = "" if _comparisons_work() else "it changed how the graders compare values"
-    return {"outcomes": outcomes, "texts": texts, "ended": "", "tried": guard.tried or spoiled}
+    return {
+        "outcomes": outcomes,
+        "texts": texts,
+        "ended": "",
+        "tried": guard.tried or spoiled,
+        "strict": not grade_promises.broken_by_reference,
+    }
 
 
 def _comparisons_work() -> bool:
@@ -196,6 +204,7 @@ def _comparisons_work() -> bool:
 def _put_in_place(worker: Worker, task: Task, guard: grade_guard.Guard) -> None:
     from . import own_case
     from .answer_tables_fixture import REPLACED
+    from .mistakes import codes_in, innermost
 
     if task["table"]:
         folder = ROOT / "chapters" / task["chapter"]
@@ -205,6 +214,12 @@ def _put_in_place(worker: Worker, task: Task, guard: grade_guard.Guard) -> None:
     for original in worker.files[task["number"]]:
         if original.name in task["files"]:
             _replace(original, task["files"][original.name], task["number"], guard)
+        elif original.name.endswith(".py"):  # the reference must get along with the guard, too
+            module = _module(original)
+            for answer in original.answers:
+                if answer.number == task["number"]:
+                    code = innermost(module, answer.qualname.split(".<locals>")[0]).__code__
+                    guard.codes.update([code, *codes_in(code)])
 
 
 def _replace(original: Original, text: str, number: str, guard: grade_guard.Guard) -> None:
@@ -212,8 +227,7 @@ def _replace(original: Original, text: str, number: str, guard: grade_guard.Guar
     from .mistakes import codes_in, innermost
 
     taken, tree = take(text, original, number), parse(original.text)
-    module = sys.modules[f"chapters.{original.name.removesuffix('.py').replace('/', '.')}"]
-    module = sys.modules[module.__name__.removesuffix(".__init__")]
+    module = _module(original)
     path = str(ROOT / "chapters" / original.name)
     linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
     vars(module).update(guard.functions())
@@ -234,6 +248,12 @@ def _replace(original: Original, text: str, number: str, guard: grade_guard.Guar
         code = _code(tree, path, outer, function.__code__.co_freevars)
         guard.codes.update([code, *codes_in(code)])
         function.__code__ = code
+
+
+def _module(original: Original) -> Any:
+    """Return the imported module of a file of the course."""
+    name = original.name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    return sys.modules[f"chapters.{name}"]
 
 
 def _define(nodes: list, module: Any, path: str, guard: grade_guard.Guard) -> None:

@@ -20,11 +20,17 @@ RUNS = {
     "a context manager catches failures",
     "a loop's target is an attribute",
     "a star import",
+    "a device is left on",
+    "an object prints like the right answer",
     "another import under a given name",
+    "autocast is left on",
     "fills the memory",
     "never ends",
+    "one buffer for every call",
     "prints 50 MB",
     "replaces a method of Tensor",
+    "the arguments change through numpy",
+    "the arguments change without a trace",
     "the class of a class makes classes",
     "uninitialised memory",
 }
@@ -94,7 +100,7 @@ def test_every_cheat_is_refused_or_known_to_run():
         ("return type('X', (), {})", "`type` may only be called with one argument"),
     ],
 )
-def test_a_refusal_names_the_line_and_the_word(body, words):
+def test_what_is_refused_is_named_with_its_line(body, words):
     found = refusal(sample_class.with_body(body))
     assert found.startswith("refused, lens.py, line") and words in found
 
