@@ -1,9 +1,9 @@
 """Verdicts, and the records of them, by what they depend on.
 
 A record is a file named after a hash: of the exercise, of the exact text that counts for it, of the
-learner's id for a question, and of the course. It is written under another name and then renamed. So a command
-that was ended at any moment goes on where it was, equal answers are graded once, and a record is
-never used for another answer or another version of the graders.
+learner's id for a question, and of the course. It is written under another name and then renamed.
+So a command that was ended at any moment goes on where it was, equal answers are graded once, and a
+record is never used for another answer or another version of the graders.
 """
 
 import contextlib
