@@ -78,7 +78,9 @@ def student_tree(root: Path, released: set[int]) -> Tree:
     kept = [name for name in names if is_for_students(name, released)]
     graders = set(needed_tests(root, kept))
     tree: Tree = {
-        name: root / name for name in kept if after(name, "tests") == "" or name in graders
+        name: root / name
+        for name in kept
+        if (name in graders if name.startswith("tests/") else not is_recipe(root, name))
     }
     tree |= expected_files(root)
     pages = {name.removeprefix("docs/") for name in tree if name.startswith("docs/")}
@@ -145,6 +147,13 @@ def is_for_students(name: str, released: set[int]) -> bool:
     if room == "toy_models":
         return not RECIPE.match(name)
     return room in ("requirements", ".devcontainer")
+
+
+def is_recipe(root: Path, name: str) -> bool:
+    """Tell whether a file of toy_models imports the reference, which only recipes do."""
+    if not (name.startswith("toy_models/") and name.endswith(".py")):
+        return False
+    return "solutions" in imported(parse((root / name).read_text("utf-8"), name), name)
 
 
 def needed_tests(root: Path, names: Iterable[str]) -> Iterator[str]:
