@@ -48,7 +48,6 @@ REFUSED = (
     "pty",
     "signal",
     "pickle.find_class",
-    "marshal",
     "code.__new__",
     "function.__new__",
 )
@@ -64,6 +63,7 @@ DIRECT = (
     "open",
     "os.listdir",
     "os.scandir",
+    "marshal.loads",
     "builtins.input",
 )
 """Events that Python's own modules may cause on behalf of an answer."""
