@@ -32,6 +32,10 @@ def test_a_lecturers_page_has_all_its_parts(chapter):
     assert numbered(section(page, "Oral questions")) == list(range(1, 11))
     assert len(section(page, "What to say in the lecture").split()) > 150
     assert section(page, "Rubric of the mini-project")
+    links = re.findall(r"\((\S+?)\)", section(page, "Reading"))
+    pages = [link for link in links if link.startswith("../")]
+    assert len(pages) > 1 and len(links) > len(pages)
+    assert all((ROOT / "docs/lecturer" / page).resolve().is_file() for page in pages)
     assert f"lecturer/chapter_{chapter}.md" in text("instructors.md")
 
 
