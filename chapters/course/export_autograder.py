@@ -22,8 +22,8 @@ LEFT_OUT = re.compile(
     r"|tests/grading/(test_\w+\.py|\S+\.tar\.xz)$|toy_models/(recipes/|\w+/train\.py$)"
 )
 """What grading does not need: the book beyond its pages of exercises, and the project's tests."""
-CODE = re.compile(r"(chapters|docs|solutions|tests|toy_models)/.*\.py$")
-"""Code of the clone that git does not track yet."""
+CODE = re.compile(r"(chapters|docs|solutions|tests|toy_models)/.*\.(py|toml)$")
+"""Code and tables of the clone that git does not track yet."""
 DAY = (2020, 1, 1, 0, 0, 0)
 """The date of every entry, so that equal clones give equal files."""
 

@@ -31,9 +31,13 @@ def main(base: Path, submission: Path, results: Path) -> int:
     """
     try:
         text = graded(base, submission)
-    except (CourseError, OSError, ValueError) as error:
+    except Exception as error:  # without results.json Gradescope shows the student nothing
         traceback.print_exc()
-        whole = {"score": 0, "output": f"{NOT_GRADED}{error}", "stdout_visibility": "hidden"}
+        whole = {
+            "score": 0,
+            "output": f"{NOT_GRADED}{type(error).__name__}: {error}",
+            "stdout_visibility": "hidden",
+        }
         text = json.dumps(whole)
     replace_file(results, text)
     return 0

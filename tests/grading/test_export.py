@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import yaml
 
 from chapters.course import export as exporting
 from chapters.course import export_run
@@ -328,3 +329,14 @@ def test_a_submission_that_cannot_be_graded_gets_a_result(tmp_path, monkeypatch)
     assert export_run.main(tmp_path, tmp_path / "submission", results) == 0
     whole = json.loads(results.read_text("utf-8"))
     assert whole["score"] == 0 and "expected chapters, got none" in whole["output"]
+
+
+def test_workflow_and_devcontainer_name_what_is_there(copy):
+    container = json.loads((copy / ".devcontainer/devcontainer.json").read_text("utf-8"))
+    assert container["image"].startswith("mcr.microsoft.com/") and "course" in str(container)
+    workflow = yaml.safe_load((copy / ".github/workflows/check.yml").read_text("utf-8"))
+    steps = workflow["jobs"]["check"]["steps"]
+    commands = [step["run"] for step in steps if "run" in step]
+    assert workflow["permissions"] == {"contents": "read"} and len(commands) == 3
+    code = commands[0].split('"')[1].partition(";")[0]
+    assert subprocess.run([sys.executable, "-c", code], cwd=copy, check=False).returncode == 0
