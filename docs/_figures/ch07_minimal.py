@@ -29,7 +29,7 @@ def main() -> None:
         axes.axvline(1, ls=":", lw=1.2, color=mpl.rcParams["text.color"])
         most = max(100 * of["change"][2] / whole for of in found.values())
         least_low = min(100 * of["change"][0] / whole for of in found.values())
-        axes.set(xlabel="change of F, % of F(M)", xlim=(min(0, least_low), 2.1 * most))
+        axes.set(xlabel="change of F, % of F(M)", xlim=(min(0, least_low), 2.6 * most))
         axes.set_title("F changes most when K is", loc="right", fontsize=9)
 
     least = min(nodes, key=lambda node: found[node]["change"][1])

@@ -26,8 +26,8 @@ def main() -> None:
             axes.tick_params(axis="y", length=0, labelsize=7.5)
             axes.invert_yaxis()
             axes.grid(axis="x", linewidth=0.5, alpha=0.3)
-            if name == "gender":
-                axes.legend(frameon=False, fontsize=7.5)
+        marks = figure.axes[0].get_legend_handles_labels()
+        figure.legend(*marks, loc="outside upper right", ncols=2, frameon=False, fontsize=8.5)
 
     said = "; ".join(
         f"{name}: "

@@ -1,5 +1,7 @@
 """Draw the attribution graph of the hand-set two-hop model for one prompt."""
 
+from typing import Any
+
 import matplotlib as mpl
 import torch
 from matplotlib.axes import Axes
@@ -14,16 +16,19 @@ NAMES = {"token 0": "token: a city", "token 1": "token: a relation"}
 PLACES = {
     "token 0": (0.0, 0.0),
     "token 1": (2.4, 0.0),
-    "position 1": (3.6, 0.0),
+    "position 1": (4.2, 0.0),
     "first": (0.0, 1.0),
     "own bias first": (1.4, 1.0),
-    "MLP bias 0": (3.6, 0.75),
-    "MLP bias 1": (3.6, 1.25),
-    "attention bias 2": (3.6, 1.75),
+    "MLP bias 0": (4.2, 0.85),
+    "MLP bias 1": (4.2, 1.7),
+    "attention bias 2": (4.2, 2.55),
     "own bias second": (0.8, 2.4),
     "second": (2.4, 2.0),
     "logit": (2.4, 3.0),
 }
+CENTERED: dict[str, Any] = {"ha": "center", "va": "center"}
+SHARE = 0.4
+"""Where on its edge a weight stands, from the source on."""
 WORDS = {
     "first": "layer 0: the city's state",
     "second": "layer 2: state and relation",
@@ -52,41 +57,26 @@ def name(made: Graph, node: int, target: str) -> str:
 
 
 def draw_edges(axes: Axes, found: list[tuple[str, str, float]]) -> None:
-    """Draw nodes as boxes and edges as arrows with their weights."""
+    """Draw nodes as boxes and edges as arrows, from border to border, with their weights."""
     ink, faint = mpl.rcParams["text.color"], mpl.rcParams["axes.edgecolor"]
     colors = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
-    for source, target, weight in found:
-        (x0, y0), (x1, y1) = PLACES[source], PLACES[target]
-        color = colors[0] if weight > 0 else colors[1]
-        axes.annotate(
-            "",
-            (x1, y1),
-            (x0, y0),
-            arrowprops={
-                "arrowstyle": "-|>",
-                "color": color,
-                "lw": 0.8 + abs(weight) / 2,
-                "shrinkA": 14,
-                "shrinkB": 52 if abs(x1 - x0) > 2 * abs(y1 - y0) else 16,
-            },
-        )
-        share = 0.36
-        axes.text(
-            x0 + share * (x1 - x0),
-            y0 + share * (y1 - y0),
-            f"{weight:+.3g}",
-            color=color,
-            fontsize=8,
-            ha="center",
-            va="center",
-            bbox={"facecolor": mpl.rcParams["figure.facecolor"], "edgecolor": "none", "pad": 0.6},
-        )
-    for place in {end for edge in found for end in edge[:2]}:
+    plain = {"facecolor": mpl.rcParams["figure.facecolor"]}
+    boxes = {}
+    for place in {end: None for edge in found for end in edge[:2]}:
         text = WORDS.get(place, NAMES.get(place, place)).strip()
-        box = {"boxstyle": "round,pad=0.3", "edgecolor": faint}
-        box["facecolor"] = mpl.rcParams["figure.facecolor"]
-        axes.text(*PLACES[place], text, color=ink, fontsize=8, ha="center", va="center", bbox=box)
-    axes.set(xlim=(-0.7, 4.4), ylim=(-0.3, 3.3))
+        box = {"boxstyle": "round,pad=0.35", "edgecolor": faint, **plain}
+        shown = axes.text(*PLACES[place], text, color=ink, fontsize=9, bbox=box, **CENTERED)
+        boxes[place] = shown.get_bbox_patch()
+    for source, target, weight in found:
+        color = colors[0] if weight > 0 else colors[1]
+        arrow = {"arrowstyle": "-|>", "color": color, "lw": 0.8 + abs(weight) / 2}
+        ends = {"patchA": boxes[source], "patchB": boxes[target], "shrinkA": 1, "shrinkB": 1}
+        axes.annotate("", PLACES[target], PLACES[source], arrowprops={**arrow, **ends})
+        (x0, y0), (x1, y1) = PLACES[source], PLACES[target]
+        middle = (x0 + SHARE * (x1 - x0), y0 + SHARE * (y1 - y0))
+        box = {"edgecolor": "none", "pad": 0.8, **plain}
+        axes.text(*middle, f"{weight:+.3g}", color=color, fontsize=9, bbox=box, **CENTERED)
+    axes.set(xlim=(-0.75, 4.95), ylim=(-0.3, 3.3))
     axes.axis("off")
 
 
@@ -108,7 +98,7 @@ def main() -> None:
         alt=f"A graph with {len(found)} edges: {listed}.",
         numbers={"edges": [list(edge) for edge in found]},
         sources=[__file__, *(str(one.__file__) for one in (two_hop, edges, graph))],
-        size=(7.2, 4.2),
+        size=(7.6, 4.2),
     )
 
 

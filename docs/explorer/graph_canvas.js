@@ -4,7 +4,7 @@
 (() => {
   "use strict";
 
-  const CELL = 13, GAP = 10, LEFT = 46, BOTTOM = 40, TOP = 8, STRONGEST = 300;
+  const CELL = 13, GAP = 10, LEFT = 56, BOTTOM = 40, TOP = 8, STRONGEST = 300;
   const HOLLOW = ["remainder", "error", "bias", "norm"];
   const LAYOUT_ORDER = ["token", "position", "bias", "attention", "norm", "remainder", "error", "unit", "target"];
 

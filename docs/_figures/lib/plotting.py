@@ -27,6 +27,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
@@ -87,10 +88,20 @@ def render(
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
         draw(figure)
+        for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+            shorten_log_labels(axis)
         buffer = io.StringIO()
         # without date and matplotlib version, so the file changes only if the picture does
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+
+
+def shorten_log_labels(axis: Axis) -> None:
+    """Write 0.2 and 30 in place of powers of ten on a logarithmic axis without large numbers."""
+    low, high = sorted(axis.get_view_interval())
+    if axis.get_scale() == "log" and low >= 0.01 and high <= 1000 and high < 30 * low:
+        for kind in (axis.set_major_formatter, axis.set_minor_formatter):
+            kind(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "125" else "")
 
 
 def lines(
