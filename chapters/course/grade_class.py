@@ -9,6 +9,7 @@
 
 import contextlib
 import csv
+import os
 import shutil
 import sys
 import time
@@ -63,10 +64,15 @@ def grade(
         raise CourseError(f"Expected a folder of submissions, got {folder}.")
     if not SOLUTIONS.is_dir():
         raise CourseError("Grading needs solutions/: use your full copy of the course.")
-    settings = read_settings(place)
+    if not hasattr(os, "fork"):
+        raise CourseError("Grading needs Linux or macOS; on Windows, run it in WSL.")
+    # A submission must not bring its own rules.
+    settings = read_settings(place.parent if is_one(place) else place)
     if ids:
         return _say_ids(place, settings)
     results = Path(out).resolve() if out else place.with_name(f"{place.name}-grades")
+    if results == place or place in results.parents:
+        raise CourseError(f"Expected --out outside of {place}, got {results}.")
     class_ = Class(place, results, settings, selected(only))
     with _only_one(results):
         return class_.grade(max(jobs, 1), fresh)
@@ -94,12 +100,18 @@ def submissions(folder: Path) -> list[Submission]:
 
     Raises: CourseError when there is none.
     """
-    names = [path for path in sorted(folder.iterdir()) if path.is_dir() and path.name[0] != "."]
-    if any(path.name == "chapters" or grade_submission.CHAPTER.match(path.name) for path in names):
+    if is_one(folder):
         return [Submission(folder)]
+    names = [path for path in sorted(folder.iterdir()) if path.is_dir() and path.name[0] != "."]
     if not names:
         raise CourseError(f"Expected one folder per student in {folder}, got none.")
     return [Submission(path) for path in names if not path.is_symlink()]
+
+
+def is_one(folder: Path) -> bool:
+    """Whether a folder is one submission: it holds chapters."""
+    names = [path.name for path in folder.iterdir() if path.is_dir()]
+    return any(name == "chapters" or grade_submission.CHAPTER.match(name) for name in names)
 
 
 class Class:
@@ -256,9 +268,9 @@ class Class:
             reason = answer.get("broken") or answer.get("ended") or answer.get("tried") or ""
             if failed or reason or not graders:
                 texts = "\n".join(text for _, text in answer.get("texts", []))
-                words = (
-                    f"the reference's own answer does not pass here: {reason}{failed[:1]}\n{texts}"
-                )
+                words = f"the reference's own answer does not pass: {reason}{failed[:1]}\n{texts}"
+                if outcomes and set(outcomes.values()) == {"skipped"}:
+                    words = "its graders cannot run here; `mi model` fetches the real model"
                 for job in unit.jobs:
                     self._note(job.key, Verdict(NOT_GRADED, words))
                 return None

@@ -121,15 +121,26 @@ def enter(hidden: Sequence[Path], kept: Sequence[Path], scratch: Path) -> Confin
         _hide([*hidden, *_closed(kept)], kept, scratch)
         _make_read_only(kept[:1], scratch)
         holds.add("files")
-    origin: int | None = None
+    origin = _own_processes()
+    return Confinement(holds | ({"processes"} if origin is not None else set()), origin)
+
+
+def _own_processes() -> int | None:
+    """Open this PID namespace, if one can leave it for each child and return; tried in a child."""
     with contextlib.suppress(OSError):
         origin = os.open("/proc/self/ns/pid", os.O_RDONLY)
-        _call("unshare", NEW_PROCESSES)
-        _call("setns", origin, NEW_PROCESSES)
-        holds.add("processes")
-    if "processes" not in holds:
-        origin = None
-    return Confinement(holds, origin)
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            with contextlib.suppress(OSError):
+                _call("unshare", NEW_PROCESSES)
+                _call("setns", origin, NEW_PROCESSES)
+                code = 0
+            os._exit(code)
+        if os.waitpid(pid, 0)[1] == 0:
+            return origin
+        os.close(origin)
+    return None
 
 
 def _become_root_of_a_namespace() -> None:
@@ -153,7 +164,7 @@ def _closed(kept: Sequence[Path]) -> list[Path]:
 def _hide(hidden: Sequence[Path], kept: Sequence[Path], scratch: Path) -> None:
     """Cover folders by empty ones, and bind the kept folders back into them."""
     holding = scratch / "holding"
-    folders = [path.resolve() for path in hidden if path.is_dir()]
+    folders = [path.resolve() for path in hidden if path.is_dir() and path.resolve() != Path("/")]
     outer = [
         one for one in folders if not any(one != two and two in one.parents for two in folders)
     ]
@@ -211,7 +222,8 @@ def _limit(limits: Limits) -> None:
         highest = resource.getrlimit(name)[1]
         if highest != resource.RLIM_INFINITY:
             soft, hard = min(soft, highest), min(hard, highest)
-        resource.setrlimit(name, (soft, hard))
+        with contextlib.suppress(ValueError, OSError):  # macOS knows some of them in name only
+            resource.setrlimit(name, (soft, hard))
 
 
 def _mount(source: str | None, target: Path, kind: str | None, flags: int, data: str = "") -> None:

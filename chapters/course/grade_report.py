@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from .exercises import Exercise, numeric
 from .grade_records import FAILED, MISSING, NOT_GRADED, PASSED, REFUSED, STOPPED, TODO
@@ -82,7 +83,7 @@ def class_page(
         "<th class=n>late<th class=n>refused<th class=n>not graded</tr>"
     )
     for one in marks:
-        link = f"students/{html.escape(one.student)}/report.html"
+        link = f"students/{quote(one.student)}/report.html"
         sums = [
             sum(points for number, points in one.points.items() if numeric(number)[0] == chapter)
             for chapter in chapters

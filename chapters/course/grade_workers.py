@@ -18,8 +18,8 @@ from .grade_records import Expected
 from .terminal import CourseError
 
 Task = dict[str, Any]
-MINIMUM_SECONDS, TIMES = 5, 3
-"""An answer may use this many times the CPU time of the reference's, and so much more."""
+MINIMUM_SECONDS, TIMES = 10, 5
+"""An answer may use so many seconds of CPU time, and so many times those of the reference's."""
 MINIMUM_MEMORY = 1 << 30
 REFERENCE_LIMITS = {"cpu_seconds": 900, "memory": 12 << 30}
 TRIES = 2
@@ -58,11 +58,12 @@ class Worker:
         self.tree, self.hidden = tree, hidden
         self.collected: set[str] = set()
         self.missing: list[str] = []
+        self.closed = False
         self.process: subprocess.Popen[str] | None = None
 
     def ask(self, task: Task) -> dict[str, Any]:
         """Let the process run one task."""
-        for _ in range(TRIES):
+        for _ in range(0 if self.closed else TRIES):
             with contextlib.suppress(OSError, ValueError):
                 process = self.process or self._start()
                 assert process.stdin is not None and process.stdout is not None
@@ -72,6 +73,8 @@ class Worker:
                 if answer:
                     return dict(json.loads(answer))
             self.end()
+            if self.closed:
+                break
         return {"broken": "the process that grades has ended twice"}
 
     def end(self) -> None:
@@ -154,6 +157,7 @@ class Pool:
         finally:
             self.left = []
             for worker in self.workers:
+                worker.closed = True
                 worker.end()
         if self.failure is not None:
             raise self.failure

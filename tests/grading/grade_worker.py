@@ -55,7 +55,6 @@ class Worker:
         self.confinement = confinement
         self.graders: dict[str, Any] = {}
         self.files: dict[str, list[Original]] = {}
-        self.text_of: dict[str, str] = {}
 
     def collect(self, chapter: str) -> Any:
         """Collect a chapter's graders; with the first one, import the whole course."""
