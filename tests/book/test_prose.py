@@ -1,0 +1,36 @@
+"""Prose of the teaching pages: few numbers, a figure on each page, folded results."""
+
+import re
+
+import pytest
+
+from chapters.course.files import ROOT
+
+pytestmark = pytest.mark.project
+
+CHAPTERS = ("00", "01", "02", "03", "04", "05", "07")
+PAGES = [page for n in CHAPTERS for page in sorted(ROOT.glob(f"docs/ch{n}_*.md"))]
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+NUMBER = re.compile(r"(?<![\w.])-?(?:\d[\d,]*\.?\d*|\.\d+)(?!\w)")
+
+
+def prose(text):
+    """Leave out code, formulas, tables, headings, captions and folds."""
+    text = re.sub(r"```.*?```|\$\$.*?\$\$|\$[^$\n]*\$", "", text, flags=re.S)
+    lines = [x for x in text.split("\n") if not re.match(r"    |[|#!:>]|\?\?\?", x)]
+    return re.sub(r"\]\([^)]*\)", "]", re.sub(r"`[^`]*`", "code", "\n".join(lines)))
+
+
+@each_page
+def test_prose_has_fewer_than_three_numbers_per_hundred_words(page):
+    text = prose(page.read_text("utf-8"))
+    words, numbers = len(re.findall("[A-Za-z][A-Za-z'-]+", text)), len(NUMBER.findall(text))
+    assert numbers < 0.03 * words, f"{numbers} numbers in {words} words; use a table or a fold"
+
+
+@each_page
+def test_a_page_has_a_figure_and_a_guess_before_a_fold(page):
+    text = page.read_text("utf-8")
+    assert re.search(r"!\[\]\(figures/\w+\.svg", text), "a page without a figure"
+    before_folds = re.findall(r"(?:\n    [^\n]*|\n)+\?\?\? found", text)
+    assert len(before_folds) == text.count("??? found"), "a fold comes without a guess"
