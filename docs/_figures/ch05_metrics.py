@@ -42,6 +42,17 @@ NAMED = ("19.2", "20.0", "23.0", "23.2", "23.7")
 """Heads that chapter 7 finds: two S-inhibition heads, three that write names."""
 SCALE = 3.0
 """Noise in standard deviations of the entries of W_E, as in the paper."""
+SHIFTS = {
+    "noise": {},
+    "denoise": {
+        "24.5": (-6.0, 7.0),
+        "29.0": (-30.0, 6.0),
+        "24.4": (-30.0, -14.0),
+        "23.2": (-30.0, -10.0),
+        "29.1": (6.0, -11.0),
+    },
+}
+"""Direction -> places of labels of heads with nearly the same effects, in points."""
 
 
 def main() -> None:
@@ -243,7 +254,10 @@ def share(one: set, other: set) -> float:
 def draw_effects(axes: Axes, facts: dict[str, Tensor], way: str, heads: list[str]) -> None:
     """Draw a dot per head, the mean of the sets; the grey band is below the floor."""
     axes.axhspan(-FLOOR, FLOOR, color="0.5", alpha=0.18, lw=0)
-    scatter(axes, facts[f"{way}_logit_diff"], facts[f"{way}_probability"], heads)
+    both = (facts[f"{way}_logit_diff"], facts[f"{way}_probability"])
+    scatter(axes, *both, heads, shifts=SHIFTS[way])
+    if way == "denoise":  # every head is in the band
+        axes.set_ylim(-0.3 * FLOOR, 1.05 * FLOOR)
     axes.set(xlabel="change of logit difference", ylabel="change of probability")
     axes.set_title(f"{way}d")
 

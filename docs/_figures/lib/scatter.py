@@ -1,5 +1,7 @@
 """Scatter plot of heads: two effects per head, with their range over several sets of prompts."""
 
+from collections.abc import Mapping
+
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from torch import Tensor
@@ -11,10 +13,12 @@ def scatter(
     y: Float[Tensor, "set head"],
     heads: list[str],
     named: int = 9,
+    shifts: Mapping[str, tuple[float, float]] | None = None,
 ) -> None:
     """Plot the mean of each head over the sets; label the `named` heads farthest from zero.
 
-    A labelled head also has the range of its two effects over the sets, as lines.
+    A labelled head also has the range of its two effects over the sets, as lines. `shifts` places
+    labels that would print over each other, in points from their dots.
     """
     axes.axhline(0, color="0.5", lw=0.6)
     axes.axvline(0, color="0.5", lw=0.6)
@@ -32,4 +36,5 @@ def scatter(
         near = sum(abs(at[0] - u) < 0.2 and abs(at[1] - v) < 0.12 for u, v in placed)
         placed.append(at)
         shift = ((4, 3), (4, -10), (-25, 3), (-25, -10))[near % 4]
+        shift = (shifts or {}).get(heads[head], shift)
         axes.annotate(heads[head], (a, b), shift, textcoords="offset points", fontsize=8)
