@@ -6,7 +6,7 @@
 #
 # Run the cells in an editor or a notebook, or all of them with `mi lab 4`, which writes
 # `reports/lab04.html`. A cell that needs a guess stops until you replace its `"?"`.
-# The whole lab takes about 40 seconds of CPU time. One part uses the real model, and is skipped
+# The whole lab takes about 15 seconds of CPU time. One part uses the real model, and is skipped
 # where that was not fetched.
 
 # %%

@@ -6,7 +6,7 @@
 #
 # Run the cells in an editor or a notebook, or all of them with `mi lab 7`, which writes
 # `reports/lab07.html`. A cell that needs a guess stops until you replace its `"?"`.
-# The whole lab takes about 40 seconds of CPU time. The last parts use the real model, and are
+# The whole lab takes about 10 seconds of CPU time. The last parts use the real model, and are
 # skipped where that was not fetched.
 
 # %%

@@ -6,7 +6,7 @@
 #
 # Run the cells in an editor or a notebook, or all of them with `mi lab 5`, which writes
 # `reports/lab05.html`. A cell that needs a guess stops until you replace its `"?"`.
-# The whole lab takes about 20 seconds of CPU time, and needs no download.
+# The whole lab takes about 5 seconds of CPU time, and needs no download.
 
 # %%
 import tempfile

@@ -100,8 +100,8 @@ def open_routes(seed: int) -> HookedTransformer:
     answering = int(torch.randint(N_HEADS, (), generator=generator))
     other = (answering + 1 + int(torch.randint(N_HEADS - 1, (), generator=generator))) % N_HEADS
     for head, target in ((answering, ANSWER), (other, UNREAD)):
-        for side, weight in (("q", last.attn.W_Q), ("k", last.attn.W_K), ("v", last.attn.W_V)):
-            weight[head, SLOT[side] : SLOT[side] + N_VALUES, :N_VALUES] = EYE
+        for side, matrix in (("q", last.attn.W_Q), ("k", last.attn.W_K), ("v", last.attn.W_V)):
+            matrix[head, SLOT[side] : SLOT[side] + N_VALUES, :N_VALUES] = EYE
         last.attn.W_Q[head] *= SHARP * CONFIG.d_head**0.5
         last.attn.W_O[head, :N_VALUES, target : target + N_VALUES] = EYE
     return model.requires_grad_(False)

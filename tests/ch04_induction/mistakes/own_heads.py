@@ -104,8 +104,10 @@ REAL = mistakes(
     "4.16",
     "4.16",
     unnamed={
-        "the other is not needed": 'two_heads = ["18.7", "28.3"]',
-        "and random pairs up to": 'two_heads = ["25.0", "26.1"]',
+        "the other is not needed": [
+            'two_heads = ["18.7", "28.3"]',
+            'two_heads = ["25.0", "26.1"]',
+        ],
         "of the strong heads that are left": 'two_heads = ["17.5", "17.8"]',
         "gone already": 'two_heads = ["18.6", "18.7"]',
         "expected two heads": ['two_heads = ["18.7"]', 'two_heads = ["16.0", "18.7"]'],
