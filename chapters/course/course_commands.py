@@ -146,7 +146,7 @@ def tour(prompt: str | None = None) -> None:
 def show_tour_in_book(site: Path = SITE, folder: Path = ROOT / "tour") -> None:
     """Copy the tour into the built book, which links to it; nothing where one of them is missing.
 
-    Beside the book the page's links to it are shorter: site/tour/index.html, not tour/index.html.
+    Next to the book the page's links to it are shorter: site/tour/index.html, not tour/index.html.
     """
     if not (site / "index.html").is_file() or not (folder / "index.html").is_file():
         return

@@ -28,7 +28,7 @@ PLACES = {
 }
 CENTERED: dict[str, Any] = {"ha": "center", "va": "center"}
 SHARE = 0.4
-"""Where on its edge a weight stands, from the source on."""
+"""Where a weight is written on its edge, as a share of the way from the source."""
 WORDS = {
     "first": "layer 0: the city's state",
     "second": "layer 2: state and relation",
