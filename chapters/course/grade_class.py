@@ -9,6 +9,7 @@
 
 import contextlib
 import csv
+import functools
 import os
 import shutil
 import sys
@@ -106,6 +107,14 @@ def submissions(folder: Path) -> list[Submission]:
     if not names:
         raise CourseError(f"Expected one folder per student in {folder}, got none.")
     return [Submission(path) for path in names if not path.is_symlink()]
+
+
+@functools.cache
+def is_own_case(number: str) -> bool:
+    """Whether a question is about a model that is drawn from the learner's id."""
+    folder = TESTS / chapter_folder(number).name
+    texts = [path.read_text("utf-8") for path in folder.glob("test_*.py")]
+    return any(f'"{number}"' in text and "own_case" in text for text in texts)
 
 
 def is_one(folder: Path) -> bool:
@@ -233,7 +242,7 @@ class Class:
             if left:
                 return Verdict(TODO, f"still open: {', '.join(left)}")
         learner = ""
-        if self._is_own_case(number):
+        if is_own_case(number):
             learner = self.settings.learner(one.name) or one.learner()
             if not learner:
                 return Verdict(
@@ -241,14 +250,6 @@ class Class:
                 )
         key = grade_submission.digest(number, [self.course, table, learner])
         return Job(key, number, {}, table, learner)
-
-    def _is_own_case(self, number: str) -> bool:
-        """Whether a question is about a model that is drawn from the learner's id."""
-        folder = TESTS / chapter_folder(number).name
-        return any(
-            f'"{number}"' in text and "own_case" in text
-            for text in (path.read_text("utf-8") for path in folder.glob("test_*.py"))
-        )
 
     def _reference_key(self, number: str) -> str:
         return grade_submission.digest(number, [self.course, "the reference"])
@@ -274,7 +275,7 @@ class Class:
                 for job in unit.jobs:
                     self._note(job.key, Verdict(NOT_GRADED, words))
                 return None
-            known = {name: answer[name] for name in ("cpu", "memory", "strict")}
+            known = {name: answer[name] for name in ("cpu", "memory", "strict", "modules")}
             known |= {"graders": graders}
             self.records.write(key, known)
         return Expected(**{name: known[name] for name in Expected._fields})

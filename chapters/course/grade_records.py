@@ -45,6 +45,8 @@ class Expected(NamedTuple):
     """Bytes that the graders need."""
     strict: bool = True
     """Whether the reference leaves its arguments and models exactly as they were."""
+    modules: tuple[str, ...] = ()
+    """What the graders import only while they run; workers import it once."""
 
 
 class Records:

@@ -206,6 +206,7 @@ def task_of(unit: Unit, job: Job, expected: Expected) -> Task:
         "limits": limits,
         "reference": False,
         "strict": expected.strict,
+        "modules": list(expected.modules),
     }
 
 
@@ -220,4 +221,5 @@ def reference_task(unit: Unit, table: str, learner: str) -> Task:
         "limits": dict(REFERENCE_LIMITS),
         "reference": True,
         "strict": False,
+        "modules": [],
     }

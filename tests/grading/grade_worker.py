@@ -87,6 +87,9 @@ class Worker:
         """Run one task in a child, and return what became of it."""
         graders = self.collect(task["chapter"])
         items = graders.of(task["number"])
+        for name in task["modules"]:
+            with contextlib.suppress(Exception):
+                import_module(name)
         limits = Limits(**task["limits"])
         nonce = secrets.token_hex(16)
         reading, writing = os.pipe()
@@ -164,7 +167,7 @@ def _run(worker: Worker, graders: Any, items: list, task: Task) -> Task:
     """Put the answer in place, and run every grader of its exercise."""
     from . import grade_promises
 
-    guard = grade_guard.Guard()
+    guard, loaded = grade_guard.Guard(), set(sys.modules)
     os.environ["MI_LEARNER"] = task["learner"]
     try:
         _put_in_place(worker, task, guard)
@@ -186,6 +189,7 @@ def _run(worker: Worker, graders: Any, items: list, task: Task) -> Task:
         "ended": "",
         "tried": guard.tried or spoiled,
         "strict": not grade_promises.broken_by_reference,
+        "modules": sorted(set(sys.modules) - loaded) if task["reference"] else [],
     }
 
 
