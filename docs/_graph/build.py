@@ -184,7 +184,7 @@ def build(
         change without a contrast.
     """
     if question.change and question.contrast is None:
-        raise ValueError("expected a contrast for the graph of a change; add --contrast")
+        raise ValueError("expected a contrast for the graph of a change, got none; add --contrast")
     setting = read_question(question, model, tokenizer)
     local = setting.runs[0].local
     gradients = neuron_gradients(setting)

@@ -1,7 +1,8 @@
 """Graphs of circuit-tracer and ours, from the same model, transcoders and prompt.
 
 Both start at the model and end with the full matrix of edges. circuit-tracer is timed at several
-batch sizes, and the best one counts. It is no dependency: the rows are skipped without it.
+batch sizes, and the best one counts. The course does not depend on it: without it the rows are
+skipped.
 """
 
 import importlib.util

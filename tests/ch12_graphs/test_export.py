@@ -159,6 +159,14 @@ def test_files_have_the_fields_that_tools_require(content):
     assert all(0 <= node["ctx_idx"] < n_pos for node in file["nodes"])
 
 
+def test_frontends_can_tell_all_nodes_apart(export, graph):
+    nodes = [node for node in all_nodes(graph) if node.kind != "token" or node.unit == 0]
+    nodes.append(graph.Node("norm", -1, -1, -1, "norms", 1.0))
+    nodes += [graph.Node("attention", 1, -1, head, "moved", 1.0) for head in range(4)]
+    places = [(node.layer, max(node.pos, 0), export.feature_number(node)) for node in nodes]
+    assert len(set(places)) == len(places)
+
+
 def test_links_of_a_file_add_up(content):
     made, file = content
     sums = dict.fromkeys((node["node_id"] for node in file["nodes"]), 0.0)
