@@ -65,6 +65,12 @@ MEASURE = """function miMeasure() {
 }"""
 
 
+# A card with a paragraph that sticks out, one that is clipped, and code that scrolls.
+BAD_CARD = """<article><section class="exercise" style="width:200px">
+<p style="width:300px">out</p><p style="overflow:hidden;white-space:nowrap">{0}</p>
+<pre style="overflow:auto">{0}</pre></section></article>""".format("clipped " * 9)
+
+
 class Quiet(SimpleHTTPRequestHandler):
     """Serves the site without a line for each request."""
 
@@ -171,6 +177,9 @@ def browse(site: Path, shots: Path | None) -> dict[str, Any]:
             seen = visit(page, f"{home}/{name}")
             report["clicks"][name] = seen["clicks"]
             report["pages"] |= {f"{name} ({look})": seen[look] for look in WIDTHS}
+        page.set_content(BAD_CARD)
+        page.add_script_tag(content=MEASURE)
+        report["bad card"] = page.evaluate("miMeasure()")
         report["search"] = {words: search(page, home, words) for words in SEARCHES}
         if shots:
             shoot(browser, home, pages, shots)

@@ -66,6 +66,10 @@ def test_nothing_sticks_out_sideways(report):
     assert offenders(report, lambda page: max(page["overflow"], 0)) == {}
 
 
+def test_the_measure_sees_what_is_cut_and_what_scrolls(report):
+    assert [len(report["bad card"][what]) for what in ("cut", "scrolling")] == [2, 1]
+
+
 def test_nothing_is_cut_off(report):
     assert offenders(report, lambda page: page["cut"]) == {}
 
