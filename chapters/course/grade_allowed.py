@@ -18,7 +18,7 @@ from pathlib import Path
 from string import Formatter
 from typing import NamedTuple
 
-from .answers import Function, functions_of, parse
+from .answers import Function, find_answers, functions_of, parse
 from .grade_names import (
     BASES,
     BUILTINS,
@@ -30,7 +30,7 @@ from .grade_names import (
     is_listed,
     names_of,
 )
-from .grade_submission import Taken, bound_by, names_at_top
+from .grade_submission import Original, Taken, bound_by, names_at_top
 
 COURSE = "chapters:"
 """In front of the path of a module of the course."""
@@ -63,26 +63,27 @@ class Names(NamedTuple):
     """Names of the course's file and of allowed imports."""
 
 
-def refusal(taken: Taken, original: str, name: str, chapters: Path) -> str:
+def refusal(taken: Taken, file: Original, number: str, chapters: Path) -> str:
     """Return why an answer is refused, in words for its author; empty where nothing is wrong.
 
-    original: the text of the course's file. name: its path from the folder `chapters`.
+    file: the course's own, in the folder `chapters`.
     """
     try:
-        _check(taken, original, name, chapters)
+        _check(taken, file, number, chapters)
     except Refused as error:
-        return f"refused, {name.split('/')[-1]}, {error}"
+        return f"refused, {file.name.split('/')[-1]}, {error}"
     except RecursionError:
-        return f"refused, {name.split('/')[-1]}: nested too deep"
+        return f"refused, {file.name.split('/')[-1]}: nested too deep"
     return ""
 
 
-def _check(taken: Taken, original: str, name: str, chapters: Path) -> None:
+def _check(taken: Taken, file: Original, number: str, chapters: Path) -> None:
+    name, original = file.name, file.text
     pristine, functions = _pristine(original)
     nodes = [node for part in taken.statements for node in ast.walk(part)]
-    modules, given = _imports(pristine.body, name, chapters, strict=False)
+    modules, given = _imports(pristine.body, name, chapters)
     inner = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
-    more, names = _imports(inner, name, chapters, strict=True)
+    more, names = _imports(inner, name, chapters, number)
     modules |= more
     imported = {name for node in pristine.body if _is_import(node) for name in bound_by(node)}
     given |= names | (names_at_top(original) - imported)
@@ -91,6 +92,9 @@ def _check(taken: Taken, original: str, name: str, chapters: Path) -> None:
     parents = {child: node for node in nodes for child in ast.iter_child_nodes(node)}
     _add_aliases(nodes, modules, own)
     scope = Names(modules, own, given)
+    for node in nodes:
+        if isinstance(node, ast.Name) and node.id in _later(file, number):
+            raise Refused(node, f"{node.id} is a later exercise, so {number} may not use it")
     known = attributes() | course_attributes(chapters) | UNDERSCORES | DUNDERS
     known |= set(_named(nodes)) - denied()
     known |= _private_attributes(original) - denied()
@@ -125,11 +129,12 @@ def _private_attributes(original: str) -> frozenset[str]:
 
 
 def _imports(
-    statements: Sequence[ast.stmt], name: str, chapters: Path, strict: bool
+    statements: Sequence[ast.stmt], name: str, chapters: Path, number: str = ""
 ) -> tuple[dict[str, str], set[str]]:
     """Return the modules that imports bind, and the other names, as far as they are allowed.
 
-    strict: refuse what is not allowed, rather than leave it out.
+    number: the exercise whose answer has the imports; what it may not import is refused. Without
+    it, what is not allowed is left out.
     """
     modules: dict[str, str] = {}
     names: set[str] = set()
@@ -146,11 +151,12 @@ def _imports(
                     continue
             file = _course_file(node, name, chapters)
             inner = file and _file_of(file.parent / alias.name)
+            _refuse_later(node, alias.name, [one for one in (file, inner) if one], number)
             if file and inner and alias.name not in _public_names(file):
                 modules[bound] = f"{COURSE}{inner}"
             elif file and alias.name in _public_names(file) or _may_take(node, alias.name):
                 names.add(bound)
-            elif strict:
+            elif number:
                 raise Refused(node, f"an answer may not run `{ast.unparse(node):.70}`")
     return modules, names
 
@@ -191,6 +197,35 @@ def _course_file(node: ast.Import | ast.ImportFrom, name: str, chapters: Path) -
     if node.level > len(above) + 1 or parts and parts[0] > name.split("/")[0]:
         return None
     return _file_of(chapters.joinpath(*parts)) if parts else None
+
+
+def _refuse_later(node: ast.stmt, wanted: str, files: list[Path], number: str) -> None:
+    """Refuse the answer to a later exercise of the chapter, which may do what this one asks for."""
+    for file in files if number else []:
+        found = find_answers(file.read_text("utf-8"))
+        later = {one.qualname for one in found if _is_later(one.number, number)}
+        if wanted in later or later and file.stem == wanted:
+            raise Refused(node, f"{wanted} is a later exercise, so {number} may not use it")
+
+
+@functools.lru_cache(maxsize=1024)
+def _later(file: Original, number: str) -> frozenset[str]:
+    """Collect the functions of later exercises in a file that the reference's answer spares."""
+    later = {one.qualname for one in file.answers if _is_later(one.number, number)}
+    functions = _pristine(file.text)[1]
+    used = {
+        node.id
+        for one in file.answers
+        if one.number == number
+        for node in ast.walk(functions[one.qualname])
+        if isinstance(node, ast.Name)
+    }
+    return frozenset(later - used)
+
+
+def _is_later(one: str, number: str) -> bool:
+    (chapter, place), (own, wanted) = (map(int, text.split(".")) for text in (one, number))
+    return chapter == own and place > wanted
 
 
 def _file_of(path: Path) -> Path | None:

@@ -219,7 +219,7 @@ class Class:
             self.notes[one.name][number] = tuple(notes)
             if taken.is_stub:
                 return Verdict(TODO, "not written yet")
-            words = grade_allowed.refusal(taken, original.text, original.name, SOLUTIONS)
+            words = grade_allowed.refusal(taken, original, number, SOLUTIONS)
             if words:
                 return Verdict(REFUSED, words)
             count = grade_similarity.numbers_in(taken)
@@ -328,7 +328,7 @@ class Class:
             own = one._replace(notes=[*one.notes, *remarks])
             replace_file(folder / "results.json", grade_results.gradescope(own, self.chosen))
             replace_file(folder / "junit.xml", grade_results.junit(own, self.chosen))
-            page = grade_report.student_page(own, self.chosen, [])
+            page = grade_report.student_page(own, self.chosen)
             replace_file(folder / "report.html", page)
         replace_file(self.results / "scores.csv", grade_results.table(list(marks), self.chosen))
         found = [

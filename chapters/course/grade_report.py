@@ -31,18 +31,13 @@ MEANINGS = {
 }
 
 
-def student_page(marks: Marks, exercises: dict[str, Exercise], remarks: Sequence[str]) -> str:
+def student_page(marks: Marks, exercises: dict[str, Exercise]) -> str:
     """Write the page of one student: the points, and why each exercise did not pass."""
     whole = sum(exercises[number].points for number in marks.verdicts)
-    lines = [
-        f"<h1>{html.escape(marks.student)}</h1>",
-        f"<p><b>{marks.score:g} of {whole} points</b>",
-    ]
-    if marks.late_days:
-        late = plural(marks.late_days, "day")
-        lines.append(f", {late} late, which cost {marks.lost:g} points")
-    lines.append("</p>")
-    lines += [f"<p>{html.escape(note)}</p>" for note in [*marks.notes, *remarks]]
+    late = f", {plural(marks.late_days, 'day')} late, which cost {marks.lost:g} points"
+    sentence = f"<b>{marks.score:g} of {whole} points</b>{late if marks.late_days else ''}"
+    lines = [f"<h1>{html.escape(marks.student)}</h1>", f"<p>{sentence}</p>"]
+    lines += [f"<p>{html.escape(note)}</p>" for note in marks.notes]
     lines.append(_key(marks))
     lines.append("<table><tr><th>exercise<th class=n>points<th>outcome<th>why</tr>")
     for number, verdict in marks.verdicts.items():

@@ -45,7 +45,7 @@ class Original(NamedTuple):
     """Its path from the folder of chapters, as in ch02_transformer/softmax.py."""
     text: str
     """The reference's text."""
-    answers: list[Answer]
+    answers: tuple[Answer, ...]
     """Its answers."""
 
 
@@ -94,7 +94,7 @@ def originals(chapters: Path) -> dict[str, list[Original]]:
     for path in sorted([*chapters.glob("ch*/**/*.py"), *chapters.glob(f"ch*/{TABLE_FILE}")]):
         text = path.read_text("utf-8")
         answers = find_tables(text) if path.name == TABLE_FILE else find_answers(text)
-        one = Original(path.relative_to(chapters).as_posix(), text, answers)
+        one = Original(path.relative_to(chapters).as_posix(), text, tuple(answers))
         for number in dict.fromkeys(answer.number for answer in answers):
             found.setdefault(number, []).append(one)
     return found

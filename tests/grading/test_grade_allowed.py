@@ -38,7 +38,7 @@ RUNS = {
 
 def refusal(text: str, original=LENS, number: str = "3.6") -> str:
     taken = grade_submission.take(text, original, number)
-    return grade_allowed.refusal(taken, original.text, original.name, SOLUTIONS)
+    return grade_allowed.refusal(taken, original, number, SOLUTIONS)
 
 
 def test_no_answer_of_the_reference_is_refused():
@@ -97,6 +97,10 @@ def test_every_cheat_is_refused_or_known_to_run():
         ("return final._base", "the attribute _base"),
         ("match final:\n    case object(f_back=x):\n        return x", "the attribute f_back"),
         ("import torch._C\nreturn final", "may not run"),
+        (
+            "from .paths import apply_heads_to_paths\nreturn final",
+            "apply_heads_to_paths is a later exercise",
+        ),
         ("return type('X', (), {})", "`type` may only be called with one argument"),
     ],
 )
