@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import Any
 
 BUILTINS = set(
-    "abs all any bool bytes callable chr complex dict divmod enumerate filter float frozenset "
+    "abs all any ascii bin bool bytes callable chr complex dict divmod enumerate filter float "
+    "format frozenset oct "
     "getattr hasattr hash hex id int isinstance issubclass iter len list map max min next object "
     "ord pow print range repr reversed round set setattr slice sorted str sum super tuple type zip "
     "property staticmethod classmethod Ellipsis NotImplemented None True False "
     "ArithmeticError AssertionError AttributeError Exception IndexError KeyError LookupError "
     "NotImplementedError OverflowError RuntimeError RuntimeWarning StopIteration TypeError "
-    "UserWarning ValueError Warning ZeroDivisionError BaseException".split()
+    "DeprecationWarning FileNotFoundError FloatingPointError FutureWarning ImportError NameError "
+    "OSError RecursionError UserWarning ValueError Warning ZeroDivisionError BaseException".split()
 )
 
 EVERYTHING = "*"
@@ -54,6 +56,7 @@ MODULES = {
     "minimize_scalar nnls root root_scalar",
     "scipy.special": EVERYTHING,
     "statistics": EVERYTHING,
+    "tqdm": "tqdm trange",
     "time": "monotonic perf_counter process_time time",
     "typing": "Any Callable ClassVar Final Generic Hashable Iterable Iterator Literal Mapping "
     "NamedTuple Optional Protocol Self Sequence Sized TypeAlias TypeVar Union cast overload",
@@ -100,7 +103,7 @@ NUMPY_OUT = set(
 )
 DUNDERS = set(
     "__init__ __post_init__ __name__ __call__ __len__ __getitem__ __iter__ __next__ __enter__ "
-    "__exit__ __slots__ __contains__ __repr__".split()
+    "__exit__ __slots__".split()
 )
 """The names with two underscores that an answer may define or use."""
 UNDERSCORES = {"_replace", "_asdict", "_fields", "_make"}

@@ -21,7 +21,6 @@ RUNS = {
     "a loop's target is an attribute",
     "a star import",
     "a device is left on",
-    "an object prints like the right answer",
     "another import under a given name",
     "autocast is left on",
     "fills the memory",
