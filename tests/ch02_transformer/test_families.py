@@ -26,16 +26,21 @@ def record():
 
 @pytest.fixture
 def load(impl, tmp_path, record):
-    """Loads a family's recorded checkpoint, with some settings of config.json changed."""
+    """Loads a family's recorded checkpoint, with some settings of config.json changed.
 
-    def load(name, **changed):
+    dtype: the model's; edit: a function that changes the tensors.
+    """
+
+    def load(name, dtype=torch.float64, edit=None, **changed):
         family = record["families"][name]
         sizes = family["tensors"].items()
         tensors = {name: 0.2 * normal(*shape, seed=seed) for name, (seed, *shape) in sizes}
+        if edit is not None:
+            edit(tensors)
         save_file(tensors, tmp_path / "model.safetensors")
         settings = json.dumps(family["config"] | changed)
         (tmp_path / "config.json").write_text(settings, encoding="utf-8")
-        return impl("ch02_transformer.pretrained").load_pretrained(tmp_path, torch.float64)[0]
+        return impl("ch02_transformer.pretrained").load_pretrained(tmp_path, dtype)[0]
 
     return load
 
@@ -68,6 +73,32 @@ def test_the_record_is_what_the_library_computes(load, name):
     with record_families.lifted():
         theirs = record_families.build(pytest.importorskip("transformers"), name)
         assert gap(lambda tokens: theirs(tokens).logits, name) < 1e-12
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("dtype, bound", [(torch.bfloat16, 0.03), (torch.float16, 0.004)])
+def test_half_precision_is_close(load, name, dtype, bound):
+    model = load(name, dtype)
+    assert model(TOKENS).dtype == dtype and gap(model, name) < bound
+
+
+@pytest.mark.parametrize("name, one", [("Olmo2", 0.0), ("Gemma2", -1.0)])
+@torch.no_grad()
+def test_a_gain_of_zero_is_the_limit_of_small_gains(load, name, one):
+    """The dimension counts in the norm's divisor, although nothing is written to it."""
+
+    def with_gain(size):
+        def edit(tensors):
+            tensors["model.layers.0.post_attention_layernorm.weight"][3] = one + size
+            tensors["model.layers.1.post_feedforward_layernorm.weight"][5] = one + size
+
+        return edit
+
+    model, limit = load(name, edit=with_gain(0.0)), load(name, edit=with_gain(1e-12))
+    assert gap(model, name) > 1e-5
+    assert torch.allclose(model(TOKENS), limit(TOKENS), rtol=0, atol=1e-10)
+    with pytest.raises(ValueError, match="load it with another dtype"):
+        load(name, torch.float16, edit=with_gain(0.0))
 
 
 def rope(base=1e4, share=None):
