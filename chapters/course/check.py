@@ -127,7 +127,7 @@ def _say_verdict(selection: Selection, results: Results, own: bool) -> None:
     exercise = selection.exercises[0]
     number, verdict = exercise.number, results.verdicts[exercise.number]
     if verdict == "todo":
-        _say_todo(selection, number, own)
+        _say_todo(selection, number, own, results.missing)
         return
     reason = results.skips[0] if results.skips else "none of its graders ran"
     if verdict == "skipped":
@@ -140,13 +140,17 @@ def _say_verdict(selection: Selection, results: Results, own: bool) -> None:
         say(f"Some graders could not run here: {reason}")
 
 
-def _say_todo(selection: Selection, number: str, own: bool) -> None:
-    """Say where an answer is missing: in this exercise, or in one that it depends on."""
+def _say_todo(selection: Selection, number: str, own: bool, missing: list[str]) -> None:
+    """Say where an answer is missing: in this exercise, or in those that it depends on."""
     places = selection.places[number]
     stubs = [place for place in places if place.stub or place.open]
-    if own and not stubs:
-        say(f"{number} depends on exercises that are not written yet.")
-        say(f"mi check {number} grades it with the reference solutions in their place.")
+    if not stubs and (own or missing):
+        names = f": {', '.join(missing)}" if missing else ""
+        say(f"{number} depends on exercises that are not written yet{names}.")
+        if own:
+            say(f"mi check {number} grades it with the reference solutions in their place.")
+        else:
+            say("This copy of the course has no solutions of them; write them first.")
         return
     table = any(place.open for place in stubs)
     where = 'Its answers replace each "?" in' if table else "Its answer goes below the mark in"

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import grading_child
-from .exercises import Selection
+from .exercises import Selection, numeric
 from .files import ROOT, read_bytes
 from .grading_child import CPU_SECONDS
 from .progress import forget_pass
@@ -76,6 +76,8 @@ class Results(NamedTuple):
     """Why graders were skipped."""
     notes: list[str]
     """What else there is to say: a pass that could not be recorded, a busy machine."""
+    missing: list[str]
+    """Other exercises whose stubs were reached, where there is no reference to run instead."""
 
 
 class Grading:
@@ -146,7 +148,8 @@ class Grading:
                 f"{computed:.0f} s of them."
             )
         skips = [event["reason"] for event in events if event["reason"]]
-        return Results(verdicts, failures, skips, self.notes)
+        missing = {event["missing"] for event in events} - {"", *verdicts}
+        return Results(verdicts, failures, skips, self.notes, sorted(missing, key=numeric))
 
     def _send(self, numbers: list[str]) -> None:
         self.numbers, self.running = numbers, ""

@@ -120,6 +120,7 @@ class _Sender:
             id=report.nodeid,
             number=number_of(getattr(report, "user_properties", ())),
             outcome="todo" if todo else report.outcome,
+            missing=getattr(report, "todo", None) or "",
             claim=printable(test.removeprefix("test_").replace("_", " ")),
             text=printable(report.longreprtext.strip()) if report.failed else "",
             printed=report.capstdout if report.failed else "",

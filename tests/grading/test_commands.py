@@ -146,6 +146,10 @@ def test_check_on_own_code_says_what_is_missing(course):
     assert alone.returncode == 1
     assert "2.10 depends on exercises that are not written yet" in alone.stdout
     assert "2.10 is not written yet" not in alone.stdout
+    (course.root / "solutions/ch02_sums/sums.py").unlink()
+    withheld = course.mi("check", "2.10")
+    assert withheld.returncode == 1 and "not written yet: 2.2." in withheld.stdout
+    assert "This copy of the course has no solutions of them" in withheld.stdout
 
 
 def test_graders_that_cannot_run_name_what_is_missing(course):
