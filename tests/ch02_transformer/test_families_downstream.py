@@ -281,3 +281,36 @@ def test_paths_of_a_post_norm_model_are_refused(name, model, impl):
     if name == POST_NORM:
         with pytest.raises(ValueError, match="without norms and MLPs"):
             impl("ch03_circuits.paths").expand_paths(model, TOKENS)
+
+
+@torch.no_grad()
+def test_what_cannot_be_held_is_refused(name, model, impl):
+    hold = impl("ch12_graphs.output_norms").hold_output_norms
+    if name not in OUTPUT_NORMS:
+        with pytest.raises(ValueError, match="need no holding"):
+            hold(model, TOKENS[:1])
+        return
+    with pytest.raises(ValueError, match=r"shape \[1, pos\]"):
+        hold(model, TOKENS)
+    model.blocks[1].attn.b_O[2] = 0.1
+    with pytest.raises(ValueError, match="expected a zero b_O"):
+        impl("ch03_circuits.decompose").decompose(model, TOKENS)
+    with pytest.raises(ValueError, match="expected a zero b_O"):
+        impl("ch12_graphs.local").freeze(hold(model, TOKENS[:1]), TOKENS[:1])
+    model.blocks[1].mlp.b_out[2] = 0.1
+    with pytest.raises(ValueError, match="zero b_out"):
+        hold(model, TOKENS[:1])
+
+
+@torch.no_grad()
+def test_a_transcoder_replaces_an_mlp_with_its_norm(name, model, impl):
+    """What it predicts is added to the residual stream as it is."""
+    one = impl("ch11_transcoders.transcoder").TopKTranscoder(*[model.config.d_model] * 2, 9, 4)
+    for number, weight in enumerate(one.double().parameters()):
+        weight.data = normal(*weight.shape, seed=number)
+    with impl("ch11_transcoders.replacement").replace_mlps(model, {1: one}):
+        hooks = ["blocks.1.ln2.hook_normalized", "blocks.1.hook_mlp_out", "blocks.1.hook_resid_pre"]
+        _, cache = model.run_with_cache(TOKENS, names=hooks)
+    norm = model.blocks[1].ln2
+    read = cache[hooks[0]] if norm.centers else cache[hooks[0]] * norm.affine().gain
+    assert gap(cache[hooks[1]], one(read).y_hat) < 1e-12
