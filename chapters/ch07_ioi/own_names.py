@@ -144,7 +144,7 @@ def set_head(attn: Attention, head: int, job: Job, share: float) -> None:
 def gate_closed(Q: Tensor, K: Tensor, gate: Gate, scale: float) -> None:
     """Let END attend to itself, more than to any name, while the gate is closed.
 
-    Half of the mark counts as the mark: one of two or three name movers keeps the backups silent.
+    A third of the mark counts as the mark: one of three name movers keeps the backups silent.
     """
     gate_dim = LOOK + 1
     K[POSITION + END, gate_dim] = 1.0
