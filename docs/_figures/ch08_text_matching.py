@@ -12,7 +12,10 @@ from torch import Tensor
 from docs._figures.lib.plotting import publish
 from docs._figures.monosemanticity import dictionaries, matching, units
 from docs._figures.monosemanticity.dictionaries import (
+    L1,
+    L1_SEEDS,
     MAIN,
+    TOPK,
     Run,
     alive,
     random_dictionary,
@@ -39,9 +42,16 @@ from solutions.ch08_saes.sae import AbstractSAE
 
 MOVED = 6_000
 """Rows by which the control moves the activations of one model."""
-SEEDS = (0, 1, 2)
-"""SAE seeds; each pair of them is matched."""
-NEEDED = tuple(Run("A", seed=seed) for seed in SEEDS) + (Run("B"),)
+SEEDS = {TOPK: (0, 1, 2), L1: L1_SEEDS}
+"""SAE seeds of each variant; each pair of them is matched."""
+NEEDED = tuple(
+    run
+    for variant, seeds in SEEDS.items()
+    for run in (
+        *(Run("A", seed=seed, variant=variant) for seed in seeds),
+        Run("B", variant=variant),
+    )
+)
 Similarities = Mapping[str, Sequence[Tensor]]
 """Kind of unit -> similarity of each unit, for each pair of dictionaries."""
 
@@ -65,9 +75,9 @@ def main() -> None:
             "seeds": {name: described(pairs) for name, pairs in across_seeds.items()},
             "latents": MAIN,
         },
-        seeds=SEEDS,
+        seeds=SEEDS[TOPK],
         sources=[__file__, dictionaries.__file__, matching.__file__, units.__file__],
-        size=(7.6, 3.9),
+        size=(8.4, 4.6),
     )
 
 
@@ -86,20 +96,28 @@ def universality(saes: Mapping[Run, AbstractSAE]) -> Similarities:
     """Correlate units of A with their best match in B, on the same held-out tokens."""
     windows = held_out_windows(HELD_OUT_WINDOWS)
     rows = {name: rows_of(name, windows) for name in ("A", "B")}
-    first, second = (encoder(saes[Run(name)])(rows[name]) for name in ("A", "B"))
-    chosen = first[:, draw_units(first)]
     random = [encoder(random_dictionary(name, 0))(rows[name]) for name in ("A", "B")]
     strong = [strongest_only(rows[name])(rows[name]) for name in ("A", "B")]
-    again = [Run("A", seed=seed) for seed in SEEDS[1:]]
-    return {
-        "features": [best_correlations(chosen, second)],
-        "another SAE seed of A": [
-            best_correlations(chosen, encoder(saes[run])(rows["A"])) for run in again
-        ],
+    found: dict[str, list[Tensor]] = {}
+    for variant, seeds in SEEDS.items():
+        form = "" if variant == TOPK else f", {variant}"
+        first, second = (
+            encoder(saes[Run(name, variant=variant)])(rows[name]) for name in ("A", "B")
+        )
+        chosen = first[:, draw_units(first)]
+        found[f"features{form}"] = [best_correlations(chosen, second)]
+        again = [saes[Run("A", seed=seed, variant=variant)] for seed in seeds[1:]]
+        if again:
+            found[f"another SAE seed of A{form}"] = [
+                best_correlations(chosen, encoder(sae)(rows["A"])) for sae in again
+            ]
+        found[f"features, moved tokens{form}"] = [
+            best_correlations(chosen, displaced(second, MOVED))
+        ]
+    return found | {
         "neurons": [best_of_some(rows["A"], rows["B"])],
         "neurons, strongest": [best_of_some(*strong)],
         "random dictionaries": [best_of_some(*random)],
-        "features, moved tokens": [best_correlations(chosen, displaced(second, MOVED))],
     }
 
 
@@ -111,13 +129,18 @@ def best_of_some(x: X, y: X) -> Tensor:
 def stability(saes: Mapping[Run, AbstractSAE]) -> Similarities:
     """Match decoder rows of live latents one to one, for each pair of SAE seeds of model A."""
     x = rows_of("A", held_out_windows(HELD_OUT_WINDOWS))
-    found = (saes[Run("A", seed=seed)] for seed in SEEDS)
-    used = [sae.W_dec[alive(sae, x)] for sae in found]
-    pairs = list(itertools.combinations(used, 2))
-    return {
-        "SAE seeds": [matched_cosines(one, other) for one, other in pairs],
-        "shuffled rows": [matched_cosines(one, shuffled_rows(other, 0)) for one, other in pairs],
-    }
+    matched: dict[str, list[Tensor]] = {}
+    for variant, seeds in SEEDS.items():
+        form = "" if variant == TOPK else f", {variant}"
+        found = (saes[Run("A", seed=seed, variant=variant)] for seed in seeds)
+        used = [sae.W_dec[alive(sae, x)] for sae in found]
+        if not (pairs := list(itertools.combinations(used, 2))):
+            continue  # one seed
+        matched[f"SAE seeds{form}"] = [matched_cosines(one, other) for one, other in pairs]
+        matched[f"shuffled rows{form}"] = [
+            matched_cosines(one, shuffled_rows(other, 0)) for one, other in pairs
+        ]
+    return matched
 
 
 def draw(figure: Figure, models: Similarities, seeds: Similarities) -> None:
@@ -130,17 +153,25 @@ def draw(figure: Figure, models: Similarities, seeds: Similarities) -> None:
 
 
 def curves(axes: Axes, similarities: Similarities) -> None:
-    """Draw, for each set, the share of units whose similarity is larger than x."""
+    """Draw, for each set, the share of units whose similarity is larger than x; L1 is dashed."""
     colours = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
-    styles = ("-", "--", ":")
-    for number, (name, pairs) in enumerate(similarities.items()):
+    kinds = list(dict.fromkeys(name.removesuffix(f", {L1}") for name in similarities))
+    for name, pairs in similarities.items():
         values, x = torch.cat(list(pairs)), torch.linspace(0, 1, 101)
         share = (values[:, None] > x).double().mean(dim=0)
-        colour, style = colours[number % len(colours)], styles[number // len(colours)]
+        kind = name.removesuffix(f", {L1}")
+        colour, style = colours[kinds.index(kind)], "-" if kind == name else "--"
         axes.plot(x, share, color=colour, ls=style, lw=1.6, label=name)
     axes.set(xlim=(0, 1), ylim=(0, 1.02))
     axes.grid(linewidth=0.5, alpha=0.3)
-    axes.legend(frameon=False, fontsize=7.5)
+    axes.legend(
+        frameon=False,
+        fontsize=7.5,
+        ncols=2,
+        columnspacing=1,
+        loc="lower left",
+        bbox_to_anchor=(-0.05, 1),
+    )
 
 
 if __name__ == "__main__":

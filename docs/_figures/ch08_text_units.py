@@ -18,8 +18,10 @@ GROUPS = (
     "neurons, strongest",
     "random dictionary",
     "features",
+    "features, L1",
     "shuffled model, neurons",
     "shuffled model, features",
+    "shuffled model, features, L1",
 )
 
 
@@ -45,7 +47,7 @@ def main() -> None:
         numbers={"groups": numbers, "dictionaries": measured, "latents": MAIN},
         seeds=SAE_SEEDS,
         sources=[__file__, dictionaries.__file__, matching.__file__, *SOURCES],
-        size=(7.6, 3.9),
+        size=(7.6, 4.8),
     )
 
 

@@ -41,9 +41,22 @@ def test_strongest_contexts_flatter():
 
 def test_dictionaries_keep_the_loss_with_few_live_latents():
     for name, found in numbers_of("units")["dictionaries"].items():
-        if name.startswith(("A 2048", "B 2048")):
+        if name.startswith(("A 2048", "B 2048")) and name.endswith("TopK"):
             assert found["recovered_from_zero"] > 0.98 and found["fvu"] < 0.07
             assert found["dead"] > 0.6 and abs(found["l0"] - 16) < 0.1
+
+
+def test_l1_scores_as_topk_does_and_shrinks():
+    groups, found = numbers_of("units")["groups"], numbers_of("units")["dictionaries"]
+    for prefix in ("", "shuffled model, "):
+        topk, l1 = (groups[f"{prefix}features{form}"]["correlation"] for form in ("", ", L1"))
+        assert abs(topk["mean"] - l1["mean"]) < 0.03, prefix
+    assert len(groups["features, L1"]["correlation"]["seeds"]) == 2, "one of A, one of B"
+    for name in ("A", "B"):
+        l1, topk = (found[f"{name} 2048 0 {variant}"] for variant in ("L1", "TopK"))
+        assert l1["gamma"] < 0.92 and abs(topk["gamma"] - 1) < 0.01
+        assert l1["dead"] < topk["dead"] and 10 < l1["l0"] < 16
+        assert 0.96 < l1["recovered_from_zero"] < topk["recovered_from_zero"]
 
 
 def test_latents_of_the_small_dictionary_do_not_split():

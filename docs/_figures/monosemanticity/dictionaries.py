@@ -28,12 +28,17 @@ from docs._figures.monosemanticity.text_models import (
 from solutions.ch08_saes import ReconstructionSums, SAETrainConfig, train_saes
 from solutions.ch08_saes.fidelity import measure_fidelity
 from solutions.ch08_saes.sae import AbstractSAE
-from solutions.ch08_saes.vanilla import fold_decoder_norm, fold_input_scale
+from solutions.ch08_saes.train import dense_pass
+from solutions.ch08_saes.vanilla import VanillaSAE, fold_decoder_norm, fold_input_scale
 from solutions.ch09_sparsity import TopKSAE
 from solutions.ch09_sparsity.topk import sparse_pass
 
 WIDTHS, MAIN, K, STEPS = (512, 2048), 2048, 16, 1000
 SAE_SEEDS = (0, 1)
+TOPK, L1 = "TopK", "L1"
+L1_SEEDS = (0,)
+L1_COEFFICIENT, L1_WARMUP = 4.0, 100
+"""Coefficient of the L1 penalty, and steps over which its weight grows."""
 
 
 class Run(NamedTuple):
@@ -45,6 +50,8 @@ class Run(NamedTuple):
     """Latents."""
     seed: int = 0
     """Seed of its first weights and of its batches."""
+    variant: str = TOPK
+    """TOPK or L1."""
 
 
 RUNS = (
@@ -52,12 +59,15 @@ RUNS = (
     Run("B"),
     Run(f"{SHUFFLED}A"),
     *(Run("A", width) for width in WIDTHS if width != MAIN),
+    *(Run("A", seed=seed, variant=L1) for seed in L1_SEEDS),
+    Run("B", variant=L1),
+    Run(f"{SHUFFLED}A", variant=L1),
 )
 SOURCES: list[Path | str] = [
     str(text_models.__file__),
     *(
         Path(str(module.__file__)).parent / f"{name}.py"
-        for module, names in ((ch08, ("sae", "train")), (ch09, ("topk",)))
+        for module, names in ((ch08, ("sae", "train", "vanilla")), (ch09, ("topk",)))
         for name in names
     ),
 ]
@@ -66,12 +76,12 @@ SOURCES: list[Path | str] = [
 def trained(runs: Sequence[Run] = RUNS) -> dict[Run, AbstractSAE]:
     """Train the dictionaries, or load them; they read unscaled activations, with unit rows."""
     torch.set_num_threads(1)
-    steps = CachedSteps("ch08_text_saes", len(runs), [K, STEPS], SOURCES)
+    steps = CachedSteps("ch08_text_saes", len(runs), STEPS, SOURCES)
     saes: dict[Run, AbstractSAE] = {}
     for run in runs:
-        weights = digest(run.model)
-        checkpoint = steps.path(str(tuple(run)), weights).with_suffix(".run")
-        made = steps(str(tuple(run)), lambda: train(run, checkpoint), weights)
+        given = [digest(run.model), K if run.variant == TOPK else [L1_COEFFICIENT, L1_WARMUP]]
+        checkpoint = steps.path(str(tuple(run)), given).with_suffix(".run")
+        made = steps(str(tuple(run)), lambda: train(run, checkpoint), given)
         checkpoint.unlink(missing_ok=True)
         sae = build(run)
         sae.load_state_dict(made["state"])
@@ -86,8 +96,10 @@ def digest(name: str) -> list[float]:
     return [weight.double().sum().item() for weight in model(name).parameters()]
 
 
-def build(run: Run) -> TopKSAE:
+def build(run: Run) -> AbstractSAE:
     """Make the dictionary before its training."""
+    if run.variant == L1:
+        return VanillaSAE(N_NEURONS, run.width, L1_COEFFICIENT, run.seed)
     return TopKSAE(N_NEURONS, run.width, K, run.seed, aux_k=64, dead_after=200)
 
 
@@ -103,11 +115,13 @@ def train(run: Run, checkpoint: Path) -> dict[str, Any]:
         lr=2e-3,
         lr_warmup=STEPS // 60,
         lr_decay=STEPS * 3 // 10,
+        sparsity_warmup=L1_WARMUP,
         dead_after=200,
         seed=run.seed,
     )
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    for _ in train_saes({"sae": sae}, stream.batch, config, checkpoint, sparse_pass):
+    one_pass = sparse_pass if run.variant == TOPK else dense_pass
+    for _ in train_saes({"sae": sae}, stream.batch, config, checkpoint, one_pass):
         pass
     return {"state": sae.state_dict(), "scale": scale}
 

@@ -16,6 +16,7 @@ from docs._figures.monosemanticity.contexts import (
     vocabulary,
 )
 from docs._figures.monosemanticity.dictionaries import (
+    L1,
     MAIN,
     SAE_SEEDS,
     Run,
@@ -102,7 +103,8 @@ def unit_sets(saes: Mapping[Run, AbstractSAE], label_rows: Mapping[str, X]) -> l
     for run, sae in saes.items():
         prefix = "shuffled model, " if run.model.startswith(SHUFFLED) else ""
         if run.width == MAIN:
-            sets.append(UnitSet(f"{prefix}features", run.model, encoder(sae)))
+            form = ", L1" if run.variant == L1 else ""
+            sets.append(UnitSet(f"{prefix}features{form}", run.model, encoder(sae)))
     for seed in SAE_SEEDS:
         sae = random_dictionary("A", seed)
         sets.append(UnitSet("random dictionary", "A", encoder(sae)))
