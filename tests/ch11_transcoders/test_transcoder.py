@@ -147,8 +147,9 @@ def test_an_mlp_with_relu_is_its_own_transcoder(transcoder, layers, config):
     assert_close(made(x).acts, mlp.activation(x @ mlp.W_in + mlp.b_in), "acts are not the neurons.")
     assert all(torch.equal(mlp.state_dict()[name], value) for name, value in before.items())
     with torch.no_grad():
-        made.W_dec.zero_()
-    assert mlp.W_out.any(), (
+        for name in WEIGHTS:
+            getattr(made, name).zero_()
+    assert all(weight.any() for weight in mlp.parameters()), (
         "The transcoder shares its memory with the MLP: training would change it."
     )
     mlp.W_in.data += 1

@@ -79,6 +79,7 @@ EXACT = mistakes(
     },
     unnamed={
         "shares its memory": {"made.W_dec.copy_(mlp.W_out)": "made.W_dec.data = mlp.W_out.data"},
+        "shares its memory with": {"made.W_enc.copy_(mlp.W_in)": "made.W_enc.data = mlp.W_in.data"},
     },
 )
 BYPASS = mistakes(
