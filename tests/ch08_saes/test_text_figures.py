@@ -80,6 +80,8 @@ def test_neurons_match_across_models_as_well_as_features():
     assert abs(models["features"]["mean"] - models["neurons"]["mean"]) < 0.05
     assert models["features"]["above .9"] > models["neurons"]["above .9"]
     assert models["features"]["mean"] > models["random dictionaries"]["mean"] + 0.2
+    assert abs(models["features, L1"]["mean"] - models["features"]["mean"]) < 0.03
+    assert models["features, L1"]["above .9"] > 2 * models["features"]["above .9"]
     assert models["neurons, strongest"]["mean"] < models["random dictionaries"]["high"]
     assert models["another SAE seed of A"]["mean"] > models["features"]["mean"] + 0.05
     assert seeds["SAE seeds"]["above .9"] < 0.005
