@@ -98,8 +98,10 @@ def _check(taken: Taken, file: Original, number: str, chapters: Path) -> None:
     known = attributes() | course_attributes(chapters) | UNDERSCORES | DUNDERS
     known |= set(_named(nodes)) - denied()
     known |= _private_attributes(original) - denied()
+    decorators = {one for node in nodes for top in _decorators(node) for one in ast.walk(top)}
     for node in nodes:
         _check_kind(node)
+        _check_dataclass(node, decorators)
         if isinstance(node, ast.Name):
             _check_name(node, scope, parents.get(node))
         elif isinstance(node, ast.Attribute):
@@ -318,6 +320,19 @@ def _check_kind(node: ast.AST) -> None:
         raise Refused(node.value, f"an answer may not use {node.arg}")
     if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
         raise Refused(node, "import the names that you use, instead of *")
+
+
+def _decorators(node: ast.AST) -> list[ast.expr]:
+    return node.decorator_list if isinstance(node, ast.ClassDef) else []
+
+
+def _check_dataclass(node: ast.AST, decorators: set[ast.AST]) -> None:
+    """Allow `dataclass` only above a class: when called, it replaces methods of its argument."""
+    names = [getattr(node, "id", ""), getattr(node, "attr", "")]
+    if isinstance(node, ast.alias) and node.name == "dataclass" and node.asname:
+        raise Refused(node, "import dataclass under its own name")
+    if "dataclass" in names and node not in decorators:
+        raise Refused(node, "dataclass may only be used as a decorator of a class")
 
 
 def _check_name(node: ast.Name, scope: Names, parent: ast.AST | None) -> None:

@@ -38,10 +38,12 @@ from .grade_results import Marks
 from .grade_settings import Settings, read_settings
 from .grade_submission import CannotTake, Original, Submission
 from .grade_workers import Job, Pool, Task, Unit, Worker, reference_task
-from .terminal import CourseError, bar, plural, say
+from .terminal import CourseError, bar, plural, printable, say
 
 REFERENCE_ID = "reference"
 """The id whose questions the reference answers."""
+CONFINEMENT = "confinement"
+"""The record of what the system refused when answers last ran."""
 NAMES = {
     "network": "answers could reach the network",
     "files": "answers could read and write this disk",
@@ -157,9 +159,15 @@ class Class:
         self.done = 0
         if units:
             Pool(workers).run(units, self._expected, self._report)
-        missing = sorted({part for worker in workers for part in worker.missing})
+            missing = sorted({part for worker in workers for part in worker.missing})
+            self.records.write(CONFINEMENT, {"missing": missing})
+        missing = (self.records.read(CONFINEMENT) or {"missing": []})["missing"]
         marks = [self._marks(one) for one in self.submissions]
         self._write(marks, [f"Not confined here: {NAMES[part]}." for part in missing])
+        whole = sum(exercise.points for exercise in self.chosen.values())
+        say()
+        for one in marks:
+            say(f"  {one.score:>7g} of {whole}  {printable(one.student)}")
         say(f"\nResults: {self.results} ({time.monotonic() - start:.0f} s)")
         outcomes = [v.outcome for one in marks for v in one.verdicts.values()]
         left = outcomes.count(NOT_GRADED)

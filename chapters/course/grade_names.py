@@ -187,7 +187,9 @@ def _public(module: types.ModuleType) -> set[str]:
     for name in names:
         value = getattr(module, name, None)
         foreign = getattr(value, "__module__", "") in ("importlib", "os", "sys", "warnings")
-        if not isinstance(value, types.ModuleType) and not foreign and name not in denied():
+        if name == "test" or isinstance(value, types.ModuleType):
+            continue
+        if not foreign and name not in denied():
             found.add(name)
     return found
 

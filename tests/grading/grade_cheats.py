@@ -233,4 +233,22 @@ FRESH = {
         "class Infinite:\n    def __repr__(self):\n        return '[inf]'\n"
         "    def tolist(self):\n        return self\nreturn Infinite()"
     ),
+    "a dataclass replaces the equality of a class": Cheat(
+        "from dataclasses import dataclass\ndataclass(type(final))\n" + ZERO
+    ),
+    "a dataclass under another name": Cheat(
+        "from dataclasses import dataclass as made\nmade(type(final))\n" + ZERO
+    ),
+    "a helper takes the place of a builtin": Cheat(
+        "return isinstance(final, 0)", "def isinstance(x, kind):\n    return x.sum(-1) * kind\n"
+    ),
+    "an abstract class takes tensors in": Cheat(
+        "from collections.abc import Sequence\nSequence.register(type(final))\n" + ZERO
+    ),
+    "a traceback from a context manager": Cheat(
+        "class Caught:\n    def __enter__(self):\n        return self\n"
+        "    def __exit__(self, kind, error, trace):\n        self.trace = trace\n"
+        "        return True\nwith Caught() as caught:\n    1 / 0\n"
+        "frame = getattr(caught.trace, 'tb_' + 'frame')\n" + WALK
+    ),
 }

@@ -18,6 +18,7 @@ CHAPTERS = sorted({mistakes.chapter_of(number) for number in NUMBERS})
 RUNS = {
     "a class is passed on and changed",
     "a context manager catches failures",
+    "a helper takes the place of a builtin",
     "a loop's target is an attribute",
     "a star import",
     "a device is left on",

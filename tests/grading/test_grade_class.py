@@ -134,6 +134,19 @@ def test_a_second_run_takes_everything_from_records(graded, capsys, monkeypatch)
     assert "0 answers to run" in capsys.readouterr().out
 
 
+def test_what_the_system_refuses_stands_on_every_page(graded, monkeypatch):
+    monkeypatch.setattr(grade_class, "course_digest", lambda: "this version")
+    records = grade_records.Records(graded[1] / "records")
+    before = records.read(grade_class.CONFINEMENT)
+    records.write(grade_class.CONFINEMENT, {"missing": ["network"]})
+    grade_class.grade(str(graded[0]), only=sample_class.ONLY)
+    words = "Not confined here: answers could reach the network."
+    assert words in (graded[1] / "class.html").read_text("utf-8")
+    assert words in results_of(graded[1], "ada")["output"]
+    records.write(grade_class.CONFINEMENT, before)
+    grade_class.grade(str(graded[0]), only=sample_class.ONLY)
+
+
 def test_one_submission_alone_may_be_graded(graded, monkeypatch, tmp_path):
     monkeypatch.setattr(grade_class, "course_digest", lambda: "another version")
     monkeypatch.setattr(grade_class, "Pool", _Nothing)
