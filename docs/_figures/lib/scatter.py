@@ -35,6 +35,6 @@ def scatter(
         at = a / scales[0], b / scales[1]
         near = sum(abs(at[0] - u) < 0.2 and abs(at[1] - v) < 0.12 for u, v in placed)
         placed.append(at)
-        shift = ((4, 3), (4, -10), (-25, 3), (-25, -10))[near % 4]
-        shift = (shifts or {}).get(heads[head], shift)
+        corner: tuple[float, float] = ((4, 3), (4, -10), (-25, 3), (-25, -10))[near % 4]
+        shift = (shifts or {}).get(heads[head], corner)
         axes.annotate(heads[head], (a, b), shift, textcoords="offset points", fontsize=8)
