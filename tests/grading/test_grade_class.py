@@ -134,7 +134,7 @@ def test_a_second_run_takes_everything_from_records(graded, capsys, monkeypatch)
     assert "0 answers to run" in capsys.readouterr().out
 
 
-def test_what_the_system_refuses_stands_on_every_page(graded, monkeypatch):
+def test_what_the_system_refuses_is_on_every_page(graded, monkeypatch):
     monkeypatch.setattr(grade_class, "course_digest", lambda: "this version")
     records = grade_records.Records(graded[1] / "records")
     before = records.read(grade_class.CONFINEMENT)
