@@ -93,8 +93,8 @@ def test_neurons_match_across_models_as_well_as_features():
 def test_removing_a_feature_costs_as_much_as_removing_another():
     found = numbers_of("dashboards")
     removed, control = found["ablation"]["loss"], found["ablation"]["control"]
-    assert removed["low"] > 0 and control["low"] > 0
-    assert abs(removed["mean"] - control["mean"]) < 0.01
+    assert 0 < removed["mean"] < control["high"] and 0 < control["low"] < removed["high"]
+    assert max(removed["high"], control["high"]) < 0.06, "of 16 active features, one matters little"
     assert len(found["features"]) == removed["units"] == 36
     pages = FIGURES.parent / "dashboards"
     for feature in found["features"]:
