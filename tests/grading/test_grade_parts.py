@@ -11,6 +11,7 @@ from chapters.course.grade_course import SOLUTIONS
 from chapters.course.grade_records import FAILED, PASSED, REFUSED, TODO, Expected, Verdict, judge
 from chapters.course.grade_settings import Settings, read_settings
 from chapters.course.grade_submission import Submission, take
+from chapters.course.grade_workers import Job, Pool, Unit, Worker, task_of
 from chapters.course.terminal import CourseError
 
 from . import sample_class
@@ -175,3 +176,55 @@ def test_names_in_xml_and_csv_run_nothing():
     text = grade_results.junit(marks, exercises())
     assert "a?b &lt;script&gt;" in text and ast.literal_eval(repr(text)) == text
     assert "'=cmd()" in grade_results.table([marks], exercises())
+
+
+class Echo:
+    """A worker that gives each task back."""
+
+    def __init__(self):
+        self.collected, self.closed, self.ended = set(), False, 0
+
+    def ask(self, task):
+        return task
+
+    def end(self):
+        self.ended += 1
+
+
+UNITS = [
+    Unit(f"ch{n % 3}", str(n), [Job(f"{n} {k}", str(n), {}, "", "") for k in range(n % 4)])
+    for n in range(12)
+]
+
+
+def test_a_pool_reports_every_answer_once():
+    workers, seen = [Echo(), Echo()], []
+    expect = Expected(["a"], 1.0, 0)
+    Pool(workers).run(UNITS, lambda unit, ask: expect, lambda u, job, a, e: seen.append(job.key))
+    assert sorted(seen) == sorted(job.key for unit in UNITS for job in unit.jobs)
+    assert all(worker.ended and worker.closed for worker in workers)
+
+
+def test_an_error_in_a_pool_is_raised_and_ends_the_workers():
+    worker = Echo()
+    with pytest.raises(CourseError, match="no space"):
+        Pool([worker]).run(UNITS, _full, print)
+    assert worker.ended
+
+
+def _full(unit, ask):
+    raise CourseError("no space left")
+
+
+def test_a_closed_worker_starts_no_process(tmp_path):
+    worker = Worker(tmp_path / "tree", [])
+    worker.closed = True
+    assert "broken" in worker.ask({}) and worker.process is None and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "cpu, memory, limits", [(0.1, 0, (11, 1 << 30)), (40, 9 << 30, (210, 27 << 30))]
+)
+def test_limits_follow_from_the_reference(cpu, memory, limits):
+    task = task_of(UNITS[1], UNITS[1].jobs[0], Expected(["a"], cpu, memory))
+    assert tuple(task["limits"].values()) == limits and task["reference"] is False
