@@ -79,11 +79,14 @@ def test_the_probability_of_each_feature_counts(from_scratch):
 def test_the_loss_is_as_low_as_theory_allows(from_scratch):
     """Antipodal directions have the loss p^2 / 3 without biases; ignoring one, p/3 - p^2/4."""
     probability, importance = [0.1, 0.1], [1.0, 1.0]
-    found = loss(fit(from_scratch, probability, importance, 1), probability, importance)
-    assert found < 0.0036, (
-        f"Two features in one dimension at p = .1 have the loss {found:.4f}; antipodal directions "
-        "have .0033, and a model that ignores one feature has .0308."
-    )
+    for seed in range(5):
+        fitted = fit(from_scratch, probability, importance, 1, seed, steps=300)
+        found = loss(fitted, probability, importance)
+        assert found < 0.0036, (
+            f"Two features in one dimension at p = .1 have the loss {found:.4f} with seed {seed}; "
+            "antipodal directions have .0033, and a model that ignores one feature has .0308. "
+            "Are several starts trained, and the best one returned?"
+        )
 
 
 @exercise("1.19")

@@ -47,7 +47,10 @@ SCRATCH = mistakes(
                 "torch.rand(2, starts, batch, n_features)"
             )
         },
-        "require gradients": {"W[best].detach().clone()": "W[best].clone()"},
+        "require gradients": {
+            "with torch.no_grad():": "if True:",
+            "W[best].detach().clone()": "W[best].clone()",
+        },
         "Expected W and b of shapes": {
             "FittedToy(W[best].detach()": "FittedToy(W[best].T.detach()"
         },
