@@ -50,7 +50,7 @@ In `chapters/` you write the functions marked `# exercise`, and the tables in `a
 
 Where the reference of a chapter is not here, your own answers run in its place.
 A mistake in an early exercise of that chapter can then make a later one fail.
-The commands `mi tour`, `mi graph` and `mi figures` need the whole course, and say so.
+The commands `mi tour`, `mi graph`, `mi look` and `mi figures` need the whole course.
 
 Code: MIT.
 Text and figures: CC BY 4.0.
