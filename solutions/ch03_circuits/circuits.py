@@ -33,12 +33,13 @@ def attention_of(model: HookedTransformer, layer: int) -> Attention:
 
 
 def check_no_qk_norms(attn: Attention) -> None:
-    """Raise ValueError for attention with norms on its queries or keys."""
-    if {type(attn.q_norm), type(attn.k_norm)} != {nn.Identity}:
+    """Raise ValueError for attention that changes queries or keys after their projection."""
+    names = {type(attn.q_norm).__name__, type(attn.k_norm).__name__} - {nn.Identity.__name__}
+    if names:
         raise ValueError(
             "expected attention without norms on queries and keys, got "
-            f"{type(attn.q_norm).__name__}; its scores depend on the norms' divisors, so read them "
-            "from attn.hook_attn_scores"
+            f"{', '.join(sorted(names))}; scores depend on more than weights; read them from "
+            "attn.hook_attn_scores"
         )
 
 
@@ -79,14 +80,15 @@ def qk_circuit(model: HookedTransformer, layer: int, distance: int = 0) -> Facto
 
     Shape: [head, d_model, d_model]. distance: position of the query minus that of the key. It
     matters to rotary models only, which rotate both by their positions and so have one QK circuit
-    per distance.
+    per distance. Of keys that mix positions (chapter 4), it is the circuit before mixing.
 
     Not divided by sqrt(d_head); attention scores are.
     Raises: ValueError for a layer that the model does not have, or one with norms on queries and
         keys, whose scores depend on more than weights.
     """
     attn = attention_of(model, layer)
-    check_no_qk_norms(attn)
+    if not attn.mixes_positions:
+        check_no_qk_norms(attn)
     # exercise 3.10
     W_K = per_query_head(attn.W_K, len(attn.W_Q))
     queries = rotate_weights(attn.rotate, attn.W_Q, distance)

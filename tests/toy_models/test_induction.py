@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from solutions.ch04_induction import head_scores, repeated_segments
 from solutions.ch04_induction.phase_change import steepest_window
-from solutions.ch04_induction.training import small_model
+from solutions.ch04_induction.training import measure, small_model
 from toy_models import toys
 from toy_models.recipes import induction as recipe
 from toy_models.snapshots import snapshot_steps, snapshot_tensors
@@ -41,6 +41,14 @@ def test_every_seed_scores_as_recorded(name):
         found = head_scores(trained_model(name, seed), repeats, 20)
         measured = torch.tensor(run[-1]["prefix"])
         assert found.prefix.tolist() == [pytest.approx(row, abs=0.04) for row in measured.tolist()]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_composition_is_measured_wherever_there_are_two_layers(name):
+    """Smeared keys too, whose QK circuit is that before mixing."""
+    tokens = torch.randint(64, (2, 40), generator=torch.Generator().manual_seed(0))
+    found = measure(trained_model(name, 0), tokens, tokens, 20)
+    assert (found.k_composition is None) == (KINDS[name][0] == 1)
 
 
 @pytest.mark.parametrize("name", KINDS)
