@@ -8,6 +8,8 @@
    read after it are the first columns, so no other is touched.
 4. Where a target reads, its row is zero at all other positions. Its first step through attention
    is one vector per head, times the pattern (`first_step`).
+5. The first layer's attention is applied to the embeddings instead of the targets
+   (`embedding_writes`): there are fewer of them.
 
 Results equal those of `direct_effects` up to rounding, in a fraction of the time.
 Axes: target, node, pos (query and key are both positions), head, layer, d_model;
@@ -18,7 +20,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from einops import rearrange
+from einops import einsum, rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -96,6 +98,26 @@ def fold(local: LocalModel, basis: Basis) -> list[FoldedLayer]:
     return folded
 
 
+def embedding_writes(
+    local: LocalModel, first: FoldedLayer
+) -> Float[Tensor, "kind key query d_model"]:
+    """Compute what each embedding writes at each query: its own, and by the first attention.
+
+    kind: tokens, positions.
+    """
+    embeddings = torch.stack([local.embed, local.pos_embed])  # [kind, key, d_model]
+    split = (len(first.pattern), -1)
+    W_V, W_O = first.W_V.unflatten(1, split), first.W_O.unflatten(0, split)
+    axes = "kind key d_model, d_model head d_head -> kind head key d_head"
+    z = einsum(embeddings, W_V, axes)
+    axes = "kind head key d_head, head d_head d_model -> kind head key d_model"
+    written = einsum(z, W_O, axes)
+    axes = "kind head key d_model, head key query -> kind key query d_model"
+    moved = einsum(written, first.pattern, axes)
+    moved.diagonal(dim1=1, dim2=2).add_(embeddings.transpose(1, 2))
+    return moved
+
+
 def step_back(layer: FoldedLayer, columns: Columns) -> None:
     """Add to each column what attention and its norm read for it, in place."""
     (pos, _, targets), (size, _), heads = columns.shape, layer.W_O.shape, len(layer.pattern)
@@ -127,14 +149,17 @@ def first_step(
 
 
 def trace_batch(
-    local: LocalModel, layers: Sequence[FoldedLayer], chosen: Targets, effects: Effects
+    layers: Sequence[FoldedLayer],
+    embeddings: Float[Tensor, "kind key query d_model"],
+    chosen: Targets,
+    effects: Effects,
 ) -> None:
     """Carry targets back, and fill in their effects.
 
     chosen: ordered from the last layer down.
     """
     pos, n_targets, n_layers = int(chosen.pos.max()) + 1, len(chosen.pos), len(layers)
-    columns = local.embed.new_zeros(pos, local.embed.shape[1], n_targets)
+    columns = embeddings.new_zeros(pos, embeddings.shape[-1], n_targets)
     columns[chosen.pos, :, torch.arange(n_targets)] = chosen.directions
     # how many targets read at the end; and before the last layer's MLP or later; and so on
     counts = torch.bincount(n_layers - chosen.layer, minlength=n_layers + 1).cumsum(dim=0).tolist()
@@ -152,13 +177,13 @@ def trace_batch(
         if reached:
             made = torch.bmm(layer.attention_sources[:pos], columns[:, :, :reached])
             effects.biases[:reached, number, :2] = made.sum(dim=0).T
-        if later:
+        if later and number:
             step_back(layer, old)
-        if reached > later:
+        if reached > later and number:
             new = slice(later, reached)
             first_step(layer, columns[:, :, new], chosen.directions[new], chosen.pos[new])
-    made = torch.bmm(torch.stack([local.embed, local.pos_embed], dim=1)[:pos], columns)
-    effects.tokens[:, :pos], effects.positions[:, :pos] = made[:, 0].T, made[:, 1].T
+    read = embeddings[:, :pos, :pos].flatten(2) @ columns.flatten(0, 1)  # [kind, key, target]
+    effects.tokens[:, :pos], effects.positions[:, :pos] = read[0].T, read[1].T
 
 
 def no_effects(local: LocalModel, basis: Basis, n_targets: int) -> Effects:
@@ -182,7 +207,7 @@ def fast_effects(
     local: LocalModel,
     basis: Basis,
     targets: Targets,
-    batch: int = 128,
+    batch: int = 256,
     out: Effects | None = None,
 ) -> Effects:
     """Compute the direct effect of every source on every target, like `direct_effects`.
@@ -191,11 +216,12 @@ def fast_effects(
     """
     effects = no_effects(local, basis, len(targets.pos)) if out is None else out
     layers = fold(local, basis)
+    embeddings = embedding_writes(local, layers[0])
     by_position = targets.pos.argsort(stable=True)
     for part in by_position.split(batch) if len(by_position) else ():
         part = part[targets.layer[part].argsort(descending=True, stable=True)]
         made = no_effects(local, basis, len(part))
-        trace_batch(local, layers, take(targets, part), made)
+        trace_batch(layers, embeddings, take(targets, part), made)
         for whole, field in zip(effects, made, strict=True):
             whole[part] = field
     effects.constants[:] = targets.constants
