@@ -1,5 +1,8 @@
 """Odd inputs that every numeric answer is tried on, against an oracle that is slow and plain.
 
+An ordinary input comes first, so that an answer that is wrong everywhere is not told of an axis of
+length 1.
+
     check_odd(metrics.kl_divergence, oracle, make, batch=4, d_vocab=7)
 
 `make(batch=4, d_vocab=7)` gives ordinary arguments as a tuple, with tensors in float64, and
@@ -61,6 +64,9 @@ def check_odd(
     300 is called "batch=1" or "batch=300". half: 16-bit numbers are tried too.
     """
     left_out = skip.split()
+    arguments = make(**sizes)
+    claim = f"`{function.__name__}` is wrong."
+    check(function, *arguments, expected=oracle(*arguments), claim=claim, tolerance=tolerance)
     for name, words, arguments in _odd(make, sizes):
         if name in left_out:
             continue
