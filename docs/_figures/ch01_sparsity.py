@@ -29,6 +29,8 @@ SEEDS = (0, 1, 2)
 STARTS = 6
 N_FEATURES, D_HIDDEN = 20, 5
 SPARSITIES = (0, 0.7, 0.9, 0.97, 0.99, 0.997, 0.999)
+SHOWN = (0, 2, 3, 6)
+"""Which of them have a picture of their weights: more would be too small to read."""
 STEPS, BATCH, LR = 2000, 512, 0.01
 IMPORTANCE = importance_schedule(N_FEATURES, 0.7)
 KEPT = 0.5
@@ -124,11 +126,11 @@ def main() -> None:
     counts, linear_counts = ((n > KEPT).sum(dim=-1) for n in (norms, linear_norms))
 
     def draw(figure: Figure) -> None:
-        above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[1.7, 1]).flat
-        axes = above.subplots(2, len(SPARSITIES), height_ratios=[1, 0.9])
-        for column, sparsity in enumerate(SPARSITIES):
-            draw_model(axes[0, column], axes[1, column], relu[0][0][column], relu[0][1][column])
-            axes[0, column].set_title(f"S = {sparsity:g}", fontsize=9)
+        above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[2.1, 1]).flat
+        axes = above.subplots(2, len(SHOWN), height_ratios=[1.3, 0.8])
+        for column, place in enumerate(SHOWN):
+            draw_model(axes[0, column], axes[1, column], relu[0][0][place], relu[0][1][place])
+            axes[0, column].set_title(f"S = {SPARSITIES[place]:g}", fontsize=9)
         axes[0, 0].set_ylabel("WᵀW, bias")
         axes[1, 0].set_ylabel("norm of feature")
         draw_counts(below.subplots(), counts, linear_counts, limit)
@@ -152,7 +154,7 @@ def main() -> None:
         },
         seeds=SEEDS,
         sources=[__file__],
-        size=(7.6, 5.6),
+        size=(7.6, 6.6),
     )
 
 
