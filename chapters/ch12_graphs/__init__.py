@@ -1,8 +1,8 @@
 """Attribution graphs: which parts of a model led to its output on one text, as numbers that add up.
 
 Reading order: local, output_norms, nodes, logits, edges, fast_edges, graph, influence, scores,
-pruning, supernodes; then relp, contrast, secant, pairs, intervene, own_pairs, qk, from_scratch for
-neurons.
+pruning, supernodes; then relp, contrast, secant, change_graph, pairs, intervene, own_pairs, qk,
+from_scratch for neurons.
 """
 
 from .contrast import Pair, contrast_scores, group_scores, top_neurons

@@ -33,6 +33,17 @@ FEATURE_TYPES: dict[NodeKind, str] = {
     "logit": "logit",
 }
 """Kind -> the word by which frontends choose a shape; `bias` for all others."""
+FEATURE_NUMBERS: dict[NodeKind, int] = {
+    "error": -1,
+    "remainder": -2,
+    "position": -3,
+    "norm": -4,
+    "constant": -10,
+    "bias": -20,
+    "attention": -100,
+}
+"""Kind -> the largest `feature` of its nodes. Frontends drop a feature that occurs in many places,
+and take nodes of one layer, position and feature for one."""
 DIGITS = 7
 """Significant digits of numbers in a file: those of float32."""
 
@@ -113,7 +124,10 @@ def feature_number(node: Node) -> int:
     """Return what the field `feature` of a node has to be, by its kind."""
     if node.kind in UNITS:
         return pair_number(node.layer, node.unit)
-    return {"token": node.pos, "logit": node.unit}.get(node.kind, -1)
+    if node.kind in FEATURE_NUMBERS:
+        place = node.unit if node.kind in ("constant", "bias", "attention") else 0
+        return FEATURE_NUMBERS[node.kind] - place
+    return {"token": node.pos, "logit": node.unit}[node.kind]
 
 
 def node_json(

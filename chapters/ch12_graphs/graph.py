@@ -21,7 +21,17 @@ from .logits import LogitTargets
 from .nodes import Basis, join
 
 NodeKind = Literal[
-    "token", "position", "latent", "neuron", "error", "remainder", "bias", "constant", "logit"
+    "token",
+    "position",
+    "latent",
+    "neuron",
+    "error",
+    "remainder",
+    "bias",
+    "constant",
+    "attention",
+    "norm",
+    "logit",
 ]
 EVERYWHERE = -1
 """Position of biases, which act at all positions; layer of tokens, positions and constants."""
@@ -37,7 +47,7 @@ class Node(NamedTuple):
     pos: int
     """Position; EVERYWHERE for biases and constants."""
     unit: int
-    """Latent, neuron, token of the vocabulary, or place among its layer's biases; -1 for none."""
+    """Latent, neuron, token of the vocabulary, head, or place among its layer's biases; or -1."""
     label: str
     """Words for the reader."""
     act: float
@@ -68,7 +78,7 @@ class Graph(NamedTuple):
 
 
 def source_nodes(words: Sequence[str], tokens: Sequence[int], n_layers: int) -> list[Node]:
-    """List the sources other than units, in the order of `flatten_sources`."""
+    """List the sources other than units, in the order of `effects_within`."""
     at = list(enumerate(words))
     made = [Node("token", EVERYWHERE, i, tokens[i], f"token {word!r}", 1.0) for i, word in at]
     made += [Node("position", EVERYWHERE, i, i, f"position {i}", 1.0) for i, _ in at]
@@ -83,10 +93,18 @@ def source_nodes(words: Sequence[str], tokens: Sequence[int], n_layers: int) -> 
     return made
 
 
-def flatten_sources(effects: Effects) -> Float[Tensor, "target source"]:
-    """Put the effects of sources other than units side by side, in the order of `source_nodes`."""
-    _, *others = effects
-    return torch.cat([part.flatten(1) for part in others], dim=1)
+def effects_within(rows: Float[Tensor, "target source"], n_pos: int, n_layers: int) -> Effects:
+    """View rows of a graph's edges as effects: what is written to these is written to the rows.
+
+    The sources are those of `source_nodes`, in their order, then the units.
+    """
+    sizes = [n_pos, n_pos, n_layers * n_pos, n_layers * n_pos, n_layers * len(BIASES)]
+    parts = rows.split([*sizes, len(CONSTANTS), rows.shape[1] - sum(sizes) - len(CONSTANTS)], dim=1)
+    tokens, positions, errors, remainders, biases, constants, units = parts
+    shape = (n_layers, n_pos)
+    errors, remainders = errors.unflatten(1, shape), remainders.unflatten(1, shape)
+    biases = biases.unflatten(1, (n_layers, len(BIASES)))
+    return Effects(units, tokens, positions, errors, remainders, biases, constants)
 
 
 def attribution_graph(
@@ -99,7 +117,6 @@ def attribution_graph(
     """
     tokens = local.tokens.tolist()
     words = [str(token) for token in tokens] if words is None else list(words)
-    effects = fast_effects(local, basis, join([basis.nodes.targets, logits.targets]))
     first = source_nodes(words, tokens, len(local.layers))
     units = basis.nodes
     shown = [
@@ -123,8 +140,9 @@ def attribution_graph(
     ]
     n, n_shown, n_first = len(first) + len(shown) + len(last), len(shown), len(first)
     edges = local.embed.new_zeros(n, n)
-    edges[n_first:, :n_first] = flatten_sources(effects)
-    edges[n_first:, n_first : n_first + n_shown] = effects.nodes
+    rows = edges[n_first:, : n_first + n_shown]
+    targets = join([units.targets, logits.targets])
+    fast_effects(local, basis, targets, out=effects_within(rows, len(tokens), len(local.layers)))
     values, weights = edges.new_zeros(n), edges.new_zeros(n)
     values[n_first:] = torch.cat([units.targets.values, logits.targets.values])
     weights[n_first + n_shown :] = logits.probabilities

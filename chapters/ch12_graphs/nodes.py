@@ -165,14 +165,15 @@ def transcoder_basis(local: LocalModel, transcoders: Mapping[int, AbstractTransc
     targets, units, acts, writes, errors, first = [], [], [], [], [], 0
     for number, layer in enumerate(local.layers):
         one = transcoders[number]
-        made = one(layer.mlp_in)
-        read = ReadLatents(one.W_enc, one.b_enc, made.pre_acts, made.acts)
+        pre_acts = one.pre_activations(layer.mlp_in)
+        active = one.activate(pre_acts)
+        read = ReadLatents(one.W_enc, one.b_enc, pre_acts, active)
         target, unit = active_latents(number, layer.norm2, read)
         targets.append(target)
         units.append(unit)
-        acts.append(made.acts[target.pos, unit])
+        acts.append(active[target.pos, unit])
         writes.append(Writes(torch.arange(first, first + len(unit)), one.W_dec[unit]))
-        errors.append(layer.mlp_out - one.decode(made.acts))
+        errors.append(layer.mlp_out - one.decode(active))
         first += len(unit)
     nodes = Nodes(join(targets), torch.cat(units), torch.cat(acts), tuple(writes))
     bias = torch.stack([transcoders[number].b_dec for number in range(len(local.layers))])
