@@ -8,6 +8,8 @@
    read after it are the first columns, so no other is touched.
 4. Where a target reads, its row is zero at all other positions. Its first step through attention
    is one vector per head, times the pattern (`first_step`).
+5. The first layer's attention is applied to the embeddings instead of the targets
+   (`embedding_writes`): there are fewer of them.
 
 Results equal those of `direct_effects` up to rounding, in a fraction of the time.
 Axes: target, node, pos (query and key are both positions), head, layer, d_model;
@@ -18,12 +20,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from einops import rearrange
-from jaxtyping import Float
+from einops import einsum, rearrange
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..ch02_transformer.attention import repeat_kv_heads
-from .edges import BIASES, Effects, bias_writes, remainder_writes
+from .edges import BIASES, CONSTANTS, Effects, bias_writes, remainder_writes
 from .local import LocalModel
 from .nodes import Basis, Nodes, Targets, Writes, take
 
@@ -97,72 +98,107 @@ def fold(local: LocalModel, basis: Basis) -> list[FoldedLayer]:
     return folded
 
 
+def embedding_writes(
+    local: LocalModel, first: FoldedLayer
+) -> Float[Tensor, "kind key query d_model"]:
+    """Compute what each embedding writes at each query: its own, and by the first attention.
+
+    kind: tokens, positions.
+    """
+    embeddings = torch.stack([local.embed, local.pos_embed])  # [kind, key, d_model]
+    split = (len(first.pattern), -1)
+    W_V, W_O = first.W_V.unflatten(1, split), first.W_O.unflatten(0, split)
+    axes = "kind key d_model, d_model head d_head -> kind head key d_head"
+    z = einsum(embeddings, W_V, axes)
+    axes = "kind head key d_head, head d_head d_model -> kind head key d_model"
+    written = einsum(z, W_O, axes)
+    axes = "kind head key d_model, head key query -> kind key query d_model"
+    moved = einsum(written, first.pattern, axes)
+    moved.diagonal(dim1=1, dim2=2).add_(embeddings.transpose(1, 2))
+    return moved
+
+
 def step_back(layer: FoldedLayer, columns: Columns) -> None:
     """Add to each column what attention and its norm read for it, in place."""
-    (pos, d_model, targets), heads = columns.shape, len(layer.pattern)
-    z = torch.bmm(layer.W_O.expand(pos, -1, -1), columns)  # [query, z, target]
-    z = z.view(pos, heads, -1).transpose(0, 1)  # [head, query, (d_head target)]
-    v = torch.empty_like(z, memory_format=torch.preserve_format)
-    torch.bmm(layer.pattern[:, :pos, :pos], z, out=v)
-    v = v.transpose(0, 1).reshape(pos, -1, targets)  # [key, z, target]
-    columns.baddbmm_(layer.W_V.expand(pos, d_model, -1), v)
+    (pos, _, targets), (size, _), heads = columns.shape, layer.W_O.shape, len(layer.pattern)
+    z = torch.bmm(layer.W_O.expand(pos, -1, -1), columns)  # [query, (head d_head), target]
+    z = z.view(pos, heads, size // heads * targets).transpose(0, 1)
+    v = torch.empty_like(z)  # laid out as z is, so that the next view needs no copy
+    torch.bmm(layer.pattern[:, :pos, :pos], z, out=v)  # [head, key, (d_head target)]
+    v = v.transpose(0, 1).reshape(pos, size, targets)
+    columns.baddbmm_(layer.W_V.expand(pos, -1, -1), v)
 
 
-def first_step(layer: FoldedLayer, columns: Columns, chosen: Targets) -> None:
-    """Do the same, in place, for targets that read before this layer's MLP.
+def first_step(
+    layer: FoldedLayer,
+    columns: Columns,
+    directions: Float[Tensor, "target d_model"],
+    pos: Int[Tensor, " target"],
+) -> None:
+    """Do the same for targets that read before this layer's MLP, at their positions alone.
 
-    Their directions are at their own positions alone, so each head carries one vector per target.
+    Each head carries one vector per target.
     """
     heads = len(layer.pattern)
-    z = rearrange(layer.W_O @ chosen.directions.T, "(head z) target -> head z target", head=heads)
-    W_V = rearrange(layer.W_V, "d_model (head z) -> head d_model z", head=heads)
+    z = (layer.W_O @ directions.T).unflatten(0, (heads, -1))  # [head, d_head, target]
+    W_V = layer.W_V.unflatten(1, (heads, -1)).transpose(0, 1)  # [head, d_model, d_head]
     carried = torch.bmm(W_V, z)  # [head, d_model, target]
-    attended = layer.pattern[:, : len(columns), chosen.pos]  # [head, key, target]
+    attended = layer.pattern[:, : len(columns), pos]  # [head, key, target]
     for weights, vectors in zip(attended, carried, strict=True):
         columns.addcmul_(weights[:, None], vectors)
 
 
 def trace_batch(
-    local: LocalModel, layers: Sequence[FoldedLayer], chosen: Targets, effects: Effects
+    layers: Sequence[FoldedLayer],
+    embeddings: Float[Tensor, "kind key query d_model"],
+    chosen: Targets,
+    effects: Effects,
 ) -> None:
     """Carry targets back, and fill in their effects.
 
     chosen: ordered from the last layer down.
     """
     pos, n_targets, n_layers = int(chosen.pos.max()) + 1, len(chosen.pos), len(layers)
-    columns = local.embed.new_zeros(pos, local.embed.shape[1], n_targets)
+    columns = embeddings.new_zeros(pos, embeddings.shape[-1], n_targets)
     columns[chosen.pos, :, torch.arange(n_targets)] = chosen.directions
-    # how many targets read before the MLP of layer n_layers, n_layers - 1, ... or of a later one
+    # how many targets read at the end; and before the last layer's MLP or later; and so on
     counts = torch.bincount(n_layers - chosen.layer, minlength=n_layers + 1).cumsum(dim=0).tolist()
-    for number, later, reached in zip(range(n_layers)[::-1], counts, counts[1:], strict=False):
-        layer, old = layers[number], columns[:, :, :later]
-        for run in layer.runs if later else ():
-            if run.pos < pos:
-                effects.nodes[:later, run.nodes].addmm_(old[run.pos].T, run.written.T)
-        made = torch.bmm(layer.mlp_sources[:pos], old)  # [pos, 3, target]
-        effects.errors[:later, number, :pos] = made[:, 0].T
-        effects.remainders[:later, number, :pos] = made[:, 1].T
-        effects.biases[:later, number, 2] = made[:, 2].sum(dim=0)
-        made = torch.bmm(layer.attention_sources[:pos], columns[:, :, :reached])
-        effects.biases[:reached, number, :2] = made.sum(dim=0).T
-        step_back(layer, old)
-        new = slice(later, reached)
-        first_step(layer, columns[:, :, new], take(chosen, new))
-    start = torch.stack([local.embed, local.pos_embed], dim=1)[:pos]
-    made = torch.bmm(start, columns)
-    effects.tokens[:, :pos], effects.positions[:, :pos] = made[:, 0].T, made[:, 1].T
+    for number in reversed(range(n_layers)):
+        layer, later, reached = layers[number], *counts[n_layers - number - 1 :][:2]
+        if later:
+            old = columns[:, :, :later]
+            for run in layer.runs:
+                if run.pos < pos:
+                    effects.nodes[:later, run.nodes].addmm_(old[run.pos].T, run.written.T)
+            made = torch.bmm(layer.mlp_sources[:pos], old)  # [pos, 3, target]
+            effects.errors[:later, number, :pos] = made[:, 0].T
+            effects.remainders[:later, number, :pos] = made[:, 1].T
+            effects.biases[:later, number, 2] = made[:, 2].sum(dim=0)
+        if reached:
+            made = torch.bmm(layer.attention_sources[:pos], columns[:, :, :reached])
+            effects.biases[:reached, number, :2] = made.sum(dim=0).T
+        if later and number:
+            step_back(layer, old)
+        if reached > later and number:
+            new = slice(later, reached)
+            first_step(layer, columns[:, :, new], chosen.directions[new], chosen.pos[new])
+    read = embeddings[:, :pos, :pos].flatten(2) @ columns.flatten(0, 1)  # [kind, key, target]
+    effects.tokens[:, :pos], effects.positions[:, :pos] = read[0].T, read[1].T
 
 
 def no_effects(local: LocalModel, basis: Basis, n_targets: int) -> Effects:
     """Return zeros for the effects on some targets."""
     n_layers, n_pos = len(local.layers), len(local.tokens)
     zeros = local.embed.new_zeros
+    at_position, at_layer = (n_targets, n_pos), (n_targets, n_layers)
     return Effects(
-        zeros(n_targets, len(basis.nodes.unit)),
-        *(zeros(n_targets, n_pos) for _ in range(2)),
-        *(zeros(n_targets, n_layers, n_pos) for _ in range(2)),
-        zeros(n_targets, n_layers, len(BIASES)),
-        zeros(n_targets, 2),
+        nodes=zeros(n_targets, len(basis.nodes.unit)),
+        tokens=zeros(at_position),
+        positions=zeros(at_position),
+        errors=zeros(*at_layer, n_pos),
+        remainders=zeros(*at_layer, n_pos),
+        biases=zeros(*at_layer, len(BIASES)),
+        constants=zeros(n_targets, len(CONSTANTS)),
     )
 
 
@@ -180,11 +216,12 @@ def fast_effects(
     """
     effects = no_effects(local, basis, len(targets.pos)) if out is None else out
     layers = fold(local, basis)
+    embeddings = embedding_writes(local, layers[0])
     by_position = targets.pos.argsort(stable=True)
     for part in by_position.split(batch) if len(by_position) else ():
         part = part[targets.layer[part].argsort(descending=True, stable=True)]
         made = no_effects(local, basis, len(part))
-        trace_batch(local, layers, take(targets, part), made)
+        trace_batch(layers, embeddings, take(targets, part), made)
         for whole, field in zip(effects, made, strict=True):
             whole[part] = field
     effects.constants[:] = targets.constants
