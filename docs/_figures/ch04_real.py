@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from docs._figures.lib.dot_plot import dot_plot, legend_above
 from docs._figures.lib.plotting import publish
+from docs._figures.lib.theme import sequential_colormap
 from solutions.ch00_looking import bootstrap_interval
 from solutions.ch02_transformer import HookedTransformer, load_pretrained
 from solutions.ch04_induction import (
@@ -65,7 +66,13 @@ def draw_scores(scores: list[HeadScores]) -> None:
 
     def draw(figure: Figure) -> None:
         for axes, (kind, title) in zip(figure.subplots(1, 3), KINDS.items(), strict=True):
-            image = axes.imshow(means[kind].numpy(), vmin=0, vmax=1, aspect="auto")
+            look: dict[str, Any] = {
+                "cmap": sequential_colormap(),
+                "vmin": 0,
+                "vmax": 1,
+                "aspect": "auto",
+            }
+            image = axes.imshow(means[kind].numpy(), **look)
             axes.set_xticks(range(0, 9, 2))
             axes.set(title=title, xlabel="head", ylabel="layer" if kind == "prefix" else "")
         figure.colorbar(image, ax=figure.axes, label="share of attention")
