@@ -6,11 +6,12 @@ stays) would be compared with a value of its own making. `be_strict` compares co
 before and after each call. Where the reference itself breaks this, an exercise is not judged by it.
 """
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from . import promises
 from .values import modules, tensors
@@ -66,12 +67,9 @@ def _seen(arguments: Any) -> Iterator[tuple[int, Any]]:
                     yield id(part), [(key, id(one)) for key, one in value.items()]
                 elif isinstance(value, list):
                     yield id(part), [id(one) for one in value]
-            yield from ((id(x), _content(x)) for x in vars(part)["_parameters"].values() if _is(x))
-            yield from ((id(x), _content(x)) for x in vars(part)["_buffers"].values() if _is(x))
-
-
-def _is(x: object) -> bool:
-    return isinstance(x, Tensor | nn.Parameter)
+            for x in [*vars(part)["_parameters"].values(), *vars(part)["_buffers"].values()]:
+                if x is not None:
+                    yield id(x), _content(x)
 
 
 def _content(x: Tensor) -> Tensor | None:
@@ -79,8 +77,16 @@ def _content(x: Tensor) -> Tensor | None:
     if x.is_sparse or x.device.type == "meta" or x.numel() == 0:
         return None
     with torch.no_grad():
-        index = torch.arange(0, x.numel(), max(x.numel() // MOST, 1))
-        return x.detach()[torch.unravel_index(index, x.shape)] if x.dim() else x.detach().clone()
+        if x.numel() <= MOST:
+            return x.detach().clone()
+        return x.detach()[_some(x.shape)]
+
+
+@functools.lru_cache(maxsize=512)
+def _some(shape: torch.Size) -> tuple[Tensor, ...]:
+    """Indices of entries in even steps."""
+    index = torch.arange(0, shape.numel(), shape.numel() // MOST)
+    return torch.unravel_index(index, shape)
 
 
 def _same(before: list[tuple[int, Any]], after: list[tuple[int, Any]]) -> bool:
@@ -93,6 +99,8 @@ def _equal(left: Any, right: Any) -> bool:
     if isinstance(left, Tensor) and isinstance(right, Tensor):
         if left.shape != right.shape or left.dtype != right.dtype:
             return False
+        if torch.equal(left, right):
+            return True
         both_nan = (left != left) & (right != right)
         return bool(((left == right) | both_nan).all())
     return bool(left == right)
