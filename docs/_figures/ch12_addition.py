@@ -15,6 +15,7 @@ from docs._figures.attribution.addition import (
 )
 from docs._figures.lib.plotting import publish
 from solutions.ch02_transformer import load_pretrained
+from solutions.ch12_graphs import edges, nodes
 from toy_models.addition.train import N_NUMBERS
 from toy_models.toys import folder
 
@@ -58,7 +59,7 @@ def main() -> None:
         f"digits, bands for the size of the sum. Swaps, seed 0: {said}.",
         numbers={"seeds": studied},
         seeds=SEEDS,
-        sources=[__file__, addition.__file__, *SOURCES],
+        sources=[__file__, addition.__file__, *SOURCES, str(edges.__file__), str(nodes.__file__)],
         size=(8.4, 5.6),
     )
 

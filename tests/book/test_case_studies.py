@@ -115,5 +115,11 @@ def test_addition_has_neurons_of_the_ones_digits_alone():
         assert ones["tens stay"] > 0.85 and ones["ones stay"] < 0.35
         assert size["tens follow"] > 0.6
         assert control["ones follow"] < 0.01 and control["ones stay"] > 0.9
+    for found in seeds:
+        effects = found["graph"]["effects"]
+        assert found["graph"]["gap"] < 1e-4
+        assert abs(effects["neurons of the ones digits"][1]) < 0.6
+        share = effects["neurons of the ones digits"][0] / effects["the digit's value"][0]
+        assert (share > 0.7) == (found["swaps"]["ones"]["ones follow"] > 0.75)
     separate = [found["swaps"]["ones"]["ones follow"] > 0.75 for found in seeds]
     assert sum(separate) == 2, "two of three seeds"

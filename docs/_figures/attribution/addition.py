@@ -6,6 +6,7 @@
    QUANTITIES that explains SHARE of its variance.
 3. Swap: give a group of neurons the values of another pair, and count how often each digit of the
    answer becomes the other pair's digit. Control: as many random neurons of each layer.
+4. Graphs of N_GRAPHS held-out pairs: the direct effects of each group on the two digits' logits.
 Axes: pair, layer, neuron.
 """
 
@@ -16,11 +17,14 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from solutions.ch02_transformer import HookedTransformer, HookPoint, load_pretrained
+from solutions.ch11_transcoders import JumpReLUCLT
+from solutions.ch12_graphs import clt_basis, direct_effects, direction_targets, freeze
 from toy_models.addition import train as recipe
-from toy_models.addition.train import all_pairs, digit_logits
+from toy_models.addition.train import FIRST_ONES, FIRST_TENS, all_pairs, digit_logits
+from toy_models.hand_set.blank import blocks_of
 from toy_models.toys import folder
 
-SEEDS, SHARE, DRAWS = (0, 1, 2), 0.8, 10
+SEEDS, SHARE, DRAWS, N_GRAPHS = (0, 1, 2), 0.8, 10, 50
 QUANTITIES = (
     "the sum's ones digit",
     "one number's ones digit",
@@ -146,6 +150,7 @@ def study(seed: int) -> dict[str, Any]:
         },
         "labels, shuffled": int((label_neurons(acts, shuffled=True) >= 0).sum()),
         "sizes": {name: int(some[0].sum()) for name, some in groups.items()},
+        "graph": graph_parts(model, labels),
         "swaps": {
             name: averaged(
                 [swap_group(model, acts, g, s) for g, s in zip(some, sources, strict=True)]
@@ -153,6 +158,62 @@ def study(seed: int) -> dict[str, Any]:
             for name, some in groups.items()
         },
     }
+
+
+@torch.no_grad()
+def exact_clt(model: HookedTransformer) -> JumpReLUCLT:
+    """Make a CLT whose latents are the model's neurons, so that a graph has no error."""
+    config = model.config
+    sizes = config.n_layers, config.d_model, config.d_mlp
+    clt = JumpReLUCLT(*sizes, coefficient=0.0, threshold=1e-9)
+    for layer, block in enumerate(blocks_of(model)):
+        clt.W_enc[layer], clt.b_enc[layer] = block.mlp.W_in, block.mlp.b_in
+        clt.W_dec[layer][0], clt.b_dec[layer] = block.mlp.W_out, block.mlp.b_out
+    return clt.requires_grad_(False)
+
+
+def graph_parts(model: HookedTransformer, labels: Int[Tensor, "layer neuron"]) -> dict[str, Any]:
+    """Sum the direct effects of groups of neurons on both digits, as means over held-out pairs.
+
+    A digit's target is its logit minus the mean of the ten logits of its place.
+    """
+    pairs, clt = all_pairs(), exact_clt(model)
+    held_out = pairs.held_out.nonzero()[:: int(pairs.held_out.sum()) // N_GRAPHS, 0]
+    sums: dict[str, Tensor] = {}
+    gap = 0.0
+    for pair in held_out.tolist():
+        frozen = freeze(model, pairs.tokens[pair : pair + 1])
+        basis = clt_basis(frozen, clt)
+        firsts = torch.tensor([FIRST_ONES, FIRST_TENS])
+        W = frozen.W_U.T  # [d_vocab, d_model]
+        groups = torch.stack([W[first : first + 10] for first in firsts.tolist()])
+        biases = torch.stack([frozen.b_U[first : first + 10] for first in firsts.tolist()])
+        digit = pairs.digits[pair]
+        place = torch.arange(2)
+        targets = direction_targets(
+            frozen,
+            groups[place, digit] - groups.mean(dim=1),
+            biases[place, digit] - biases.mean(dim=1),
+        )
+        effects = direct_effects(frozen, basis, targets)
+        gap = max(gap, float((effects.total() - targets.values).abs().max()))
+        units = basis.nodes
+        kind = labels[units.layer, units.unit]
+        ones = (kind >= 0) & (kind < len(ONES))
+        size = torch.isin(kind, torch.tensor([QUANTITIES.index(name) for name in SIZE]))
+        late = units.pos == 1
+        parts = {
+            "neurons of the ones digits": ones & late,
+            "neurons of the size": size & late,
+            "other neurons at the second number": ~(ones | size) & late,
+            "neurons at the first number": ~late,
+        }
+        shown = {name: effects.nodes[:, mask].sum(dim=1) for name, mask in parts.items()}
+        shown["tokens, positions, biases"] = targets.values - effects.nodes.sum(dim=1)
+        shown["the digit's value"] = targets.values
+        for name, value in shown.items():
+            sums[name] = sums.get(name, torch.zeros(2)) + value / len(held_out)
+    return {"gap": gap, "effects": {name: value.tolist() for name, value in sums.items()}}
 
 
 def averaged(found: list[dict[str, float]]) -> dict[str, float]:
