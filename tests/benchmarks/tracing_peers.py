@@ -135,7 +135,8 @@ def theirs(case: Case, model: Any, batch: int) -> Any:
 def largest_difference(graph: Graph, other: Any) -> tuple[float, int, int]:
     """Compare edges between latents, and from tokens to latents, where both graphs define them.
 
-    Returns the largest difference over the largest edge; the latents compared, and theirs.
+    Returns the largest difference, over the largest of these edges; the number of latents compared;
+    and the number of theirs.
     """
     latents = graph.indices("latent")
     places = {graph.nodes[i][1:4]: i for i in latents.tolist()}
@@ -151,8 +152,8 @@ def largest_difference(graph: Graph, other: Any) -> tuple[float, int, int]:
         (graph.edges[mine][:, mine], matrix[rows][:, rows]),
         (graph.edges[mine][:, graph.indices("token")], matrix[rows, first_token:-n_logits]),
     ]
-    apart = max(float((a - b).abs().max() / b.abs().max()) for a, b in pairs)
-    return apart, len(rows), n
+    apart = max(float((a - b).abs().max()) for a, b in pairs)
+    return apart / max(float(b.abs().max()) for _, b in pairs), len(rows), n
 
 
 def peak(call: str, n_active: int, batch: int) -> float:
