@@ -148,6 +148,7 @@ def _add_course_commands(commands: "Commands") -> None:
     grading.add_argument("--only", help="chapters and exercises, as in 4 or 4.2,5.1; else all")
     grading.add_argument("--jobs", type=int, default=2, help="answers that run at a time")
     _flag(grading, "fresh", "grade again what is recorded")
+    _flag(grading, "no_model", "leave out the graders that run the real model")
     _flag(grading, "ids", "print the students' ids, and grade nothing")
     test = _add(commands, "test", ".course_commands:test", "set up, then check the whole project")
     _flag(test, "slow", "run the slow tests instead")

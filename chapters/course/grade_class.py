@@ -60,6 +60,7 @@ def grade(
     jobs: int = 2,
     fresh: bool = False,
     ids: bool = False,
+    no_model: bool = False,
 ) -> int:
     """Grade a folder of submissions, or one submission; return 1 if something was not graded."""
     place = Path(folder).resolve()
@@ -77,6 +78,8 @@ def grade(
     if results == place or place in results.parents:
         raise CourseError(f"Expected --out outside of {place}, got {results}.")
     class_ = Class(place, results, settings, selected(only))
+    if no_model:
+        class_.leave_out_model()
     with _only_one(results):
         return class_.grade(max(jobs, 1), fresh)
 
@@ -140,8 +143,12 @@ class Class:
         self.waiting: dict[str, list[tuple[str, str]]] = {}
         self.shapes: dict[str, dict[str, grade_similarity.Shape]] = {}
         self.full_of_numbers: list[str] = []
-        self.course = course_digest()
+        self.course, self.model = course_digest(), True
         self.done = self.total = 0
+
+    def leave_out_model(self) -> None:
+        """Grade without the real model: with fewer graders, whose verdicts are others."""
+        self.course, self.model = f"{self.course} without the model", False
 
     def grade(self, jobs: int, fresh: bool) -> int:
         """Grade everything, and write the results; return 1 if something was not graded."""
@@ -153,7 +160,7 @@ class Class:
         say(f"{plural(self.total, 'answer')} to run, {self.done} known from an earlier run.")
         hidden = [self.folder, self.results]
         workers = [
-            Worker(self.results / "work" / str(place), hidden)
+            Worker(self.results / "work" / str(place), hidden, self.model)
             for place in range(min(jobs, max(len(units), 1)))
         ]
         self.done = 0

@@ -54,8 +54,8 @@ class Unit(NamedTuple):
 class Worker:
     """One worker process; it is started when it is first needed, and again if it ends."""
 
-    def __init__(self, tree: Path, hidden: Sequence[Path]):
-        self.tree, self.hidden = tree, hidden
+    def __init__(self, tree: Path, hidden: Sequence[Path], model: bool = True):
+        self.tree, self.hidden, self.model = tree, hidden, model
         self.collected: set[str] = set()
         self.missing: list[str] = []
         self.closed = False
@@ -96,6 +96,8 @@ class Worker:
         scratch.mkdir()
         scratch.chmod(0o1777)
         cache = Path(os.environ.get("MI_CACHE") or "~/.cache/mechinterp-from-scratch").expanduser()
+        if not self.model:
+            cache = scratch / "no model"
         kept = [self.tree, Path(sys.prefix), Path(sys.base_prefix), cache]
         settings = {
             "hidden": [str(path) for path in [*self.hidden, ROOT, Path.home()]],
