@@ -1,5 +1,6 @@
 """The built files: both builders take the pages, and the search index gives nothing away."""
 
+import functools
 import importlib.util
 import json
 import re
@@ -17,15 +18,22 @@ def needs(package):
         pytest.skip(f"{package} is not installed")
 
 
+@functools.cache
+def shown():
+    """Everything that pages and the given code of all exercises spell out."""
+    pages = [page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md")]
+    given = [code.given for number in read_exercises() for code in exercise_code(ROOT, number)]
+    return "".join([*pages, *given])
+
+
 def answer_lines(number):
-    """The lines of an answer that say something of their own, and that no page spells out."""
-    pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md"))
+    """The lines of an answer that say something of their own, and that nothing shown has."""
     for code in exercise_code(ROOT, number):
         table = code.language == "toml"
         bodies = [code.solution] if table else code.solution.split(f"# exercise {number}\n")[1:]
         for body in bodies:
             for line in map(str.strip, body.splitlines()):
-                if len(line) > (12 if table else 24) and line not in code.given + pages:
+                if len(line) > (12 if table else 24) and line not in shown():
                     yield line
 
 
