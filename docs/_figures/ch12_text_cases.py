@@ -47,30 +47,26 @@ def main() -> None:
 
 def summarize(studied: dict[str, Any], case: Case) -> dict[str, Any]:
     """Summarize what is left without the group, over the prompts where the model is right."""
-    answer, against = studied["ends"]
-
-    def difference(logits: Float[Tensor, "set d_vocab"]) -> Tensor:
-        return logits[:, answer] - logits[:, against]
-
+    ends = studied["ends"]
     rows: dict[str, list[Any]] = {key: [] for key in ("before", "p", "after", "p after", "moved")}
     switched: dict[str, list[Tensor]] = {}
     agreements, prompts, predicted, moved = [], [], [], []
     for prompt, test in zip(case.tested_on, studied["tests"], strict=True):
         parts = test["logits"]
-        before, groups = difference(parts["none"])[0], difference(parts["groups"])
+        before, groups = difference(parts["none"], ends)[0], difference(parts["groups"], ends)
         if before <= 0:
             continue
         prompts.append(prompt)
         place = SIZES.index(SIZE)
         rows["before"].append(before)
         rows["after"].append(groups)
-        rows["p"].append(parts["none"].softmax(dim=-1)[0, answer])
-        rows["p after"].append(parts["groups"].softmax(dim=-1)[place, answer])
+        rows["p"].append(parts["none"].softmax(dim=-1)[0, ends[0]])
+        rows["p after"].append(parts["groups"].softmax(dim=-1)[place, ends[0]])
         for name in ("other latents", "random directions"):
-            found = difference(parts[name])
+            found = difference(parts[name], ends)
             switched.setdefault(name, []).append((found < 0).double().mean())
             moved.append((name, (before - found).mean()))
-        effects = before - difference(test["node logits"])
+        effects = before - difference(test["node logits"], ends)
         agreements.append(agreement(test["nodes predicted"], effects))
         predicted.append((test["predicted"][place], before - groups[place]))
     after = torch.stack(rows["after"])  # [prompt, size]
@@ -95,6 +91,14 @@ def summarize(studied: dict[str, Any], case: Case) -> dict[str, Any]:
         "closure": studied["closure"],
         "latents": len(studied["drawn"].effects),
     }
+
+
+def difference(
+    logits: Float[Tensor, "set d_vocab"], ends: tuple[int, int]
+) -> Float[Tensor, " set"]:
+    """Subtract the other token's logit from the answer's."""
+    answer, against = ends
+    return logits[:, answer] - logits[:, against]
 
 
 def interval(values: Sequence[Tensor]) -> dict[str, float]:
