@@ -102,7 +102,7 @@ def enter(hidden: Sequence[Path], kept: Sequence[Path], scratch: Path) -> Confin
     """Put this process, which has one thread, into namespaces of its own.
 
     hidden: folders that become empty, except for the kept ones in them; the first kept one can be
-    written to until `seal`. scratch: a folder that becomes an empty one of 64 MB in memory, for
+    written to until `seal`. scratch: a folder that becomes an empty one of 256 MB in memory, for
     temporary files.
     """
     if sys.platform != "linux":
@@ -186,7 +186,7 @@ def _hide(hidden: Sequence[Path], kept: Sequence[Path], scratch: Path) -> None:
     os.close(held)
     for path in [path for path in paths[:1] if path not in inside]:
         _mount(str(path), path, None, BIND | RECURSIVE)  # so that it can be sealed alone
-    _mount("none", scratch, "tmpfs", 0, "mode=1777,size=64m")
+    _mount("none", scratch, "tmpfs", 0, "mode=1777,size=256m")
 
 
 def _make_read_only(writable: Sequence[Path], scratch: Path) -> None:

@@ -37,6 +37,7 @@ from chapters.course.answers import TABLE_FILE, functions_of, make_stub, parse
 from chapters.course.files import ROOT
 from chapters.course.grade_confine import Confinement, Limits
 from chapters.course.grade_submission import Original, originals, take
+from chapters.course.grade_workers import OWN_MODELS
 from chapters.course.grading import Stopwatch, in_words
 from chapters.course.terminal import printable, shortened
 
@@ -291,6 +292,9 @@ def work(words: str) -> None:
     hidden, kept = (list(map(Path, settings[name])) for name in ("hidden", "kept"))
     os.environ["TMPDIR"] = settings["scratch"]
     confinement = grade_confine.enter(hidden, kept, Path(settings["scratch"]))
+    own_models = Path(settings["scratch"]) / OWN_MODELS
+    own_models.mkdir(exist_ok=True)
+    own_models.chmod(0o1777)
     import torch
 
     torch.set_num_threads(1)
