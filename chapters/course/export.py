@@ -1,8 +1,9 @@
 """`mi export`: a copy of the course for students, and an autograder for Gradescope.
 
 Both are written under another name next to the target and renamed at the end, so that an
-interruption leaves either nothing or the whole. A copy is searched for withheld answers before it
-gets its name: where one is found, nothing is exported.
+interruption leaves either nothing or the whole; only into a git repository the files are moved one
+by one. A copy is searched for withheld answers before it is written: if one is found, nothing is
+exported.
 """
 
 import contextlib
@@ -21,7 +22,7 @@ from .files import ROOT, read_text
 from .terminal import CourseError, plural, say, warn
 
 SHORTEST = 40
-"""Characters of the shortest answer that is searched for: `return a @ b` says nothing."""
+"""Characters of the shortest answer that is searched for: `return a @ b` occurs in other code."""
 PER_LINE = 200
 """Files that are written between two lines of progress."""
 
@@ -135,7 +136,7 @@ def check_target(target: Path, root: Path) -> bool:
 
 @contextlib.contextmanager
 def unfinished(target: Path) -> Iterator[Path]:
-    """Make a folder next to the target; delete what is left of it at the end."""
+    """Make a folder next to the target; delete it at the end, unless it was renamed."""
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     part.mkdir(parents=True)
     try:
@@ -145,7 +146,7 @@ def unfinished(target: Path) -> Iterator[Path]:
 
 
 def write(tree: Tree, folder: Path) -> None:
-    """Write every file of a tree, without the rights of the clone's files except to run them."""
+    """Write every file of a tree; of the clone's permissions only the right to run is kept."""
     for count, (name, content) in enumerate(sorted(tree.items()), 1):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -179,7 +180,10 @@ def withheld_answers(root: Path, released: set[int]) -> dict[str, list[str]]:
 
 
 def table_lines(text: str, number: str) -> dict[str, list[str]]:
-    """Map each list of a table of answers to its line; a number or a word may be anywhere."""
+    """Map each list in a table of answers to its line.
+
+    Single numbers and words are left out, because they also occur in other text.
+    """
     return {
         f"{number} {key}": [f"{key} = {value}"]
         for key, value in read_table(text, number).items()

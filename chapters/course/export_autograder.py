@@ -23,7 +23,7 @@ LEFT_OUT = re.compile(
 )
 """What grading does not need: the book beyond its pages of exercises, and the project's tests."""
 CODE = re.compile(r"(chapters|docs|solutions|tests|toy_models)/.*\.(py|toml)$")
-"""Code and tables of the clone that git does not track yet."""
+"""Code and tables, which are included even if git does not track them yet."""
 DAY = (2020, 1, 1, 0, 0, 0)
 """The date of every entry, so that equal clones give equal files."""
 
@@ -123,7 +123,7 @@ def write_autograder(root: Path, target: Path, settings: Path | None = None) -> 
 
 
 def add(archive: zipfile.ZipFile, name: str, content: bytes, mode: int) -> None:
-    """Add a file with its rights, which Gradescope and Docker keep."""
+    """Add a file with its permissions, which Gradescope and Docker keep."""
     entry = zipfile.ZipInfo(name, DAY)
     entry.external_attr = (0o100000 | mode) << 16
     entry.compress_type = zipfile.ZIP_DEFLATED

@@ -25,7 +25,7 @@ NOT_GRADED = "This submission could not be graded; tell your instructor:\n"
 
 
 def main(base: Path, submission: Path, results: Path) -> int:
-    """Grade a submission and write its results.json; return 0 if there is one.
+    """Grade a submission and write its results.json, also where grading fails; return 0.
 
     base: Gradescope's folder, with source/ and perhaps submission_metadata.json.
     """
@@ -61,7 +61,7 @@ def graded(base: Path, submission: Path) -> str:
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """Read what Gradescope knows about a submission; nothing where there is no such file."""
+    """Read Gradescope's metadata of a submission; return an empty dict without the file."""
     if not path.is_file():
         return {}
     found = json.loads(read_text(path))
@@ -69,7 +69,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
 
 
 def student(metadata: dict[str, Any]) -> str:
-    """Name a student by the part of the e-mail address before the @, as a folder can be named."""
+    """Return a folder's name for a student: the e-mail address before the @, in safe characters."""
     users = metadata.get("users") or [{}]
     address = str(users[0].get("email") or "student")
     return re.sub(r"[^a-z0-9._-]", "_", address.partition("@")[0].lower()).strip(".") or "student"

@@ -18,7 +18,7 @@ from .terminal import CourseError
 
 Content = Path | bytes
 Tree = dict[str, Content]
-"""Path below the copy -> the file to copy, or the text to write."""
+"""Path inside the copy -> the file to copy, or the content to write."""
 
 TOP = ("LICENSE", "NOTICE.md", "mkdocs.yml", "pyproject.toml", ".gitattributes", ".gitignore")
 CHAPTER = re.compile(r"ch(\d\d)_\w+")
@@ -96,9 +96,9 @@ def student_tree(root: Path, released: set[int]) -> Tree:
 
 
 def files_of_clone(root: Path) -> list[str]:
-    """List the files that git tracks and that are there; without git, every file.
+    """List the files that git tracks and that exist; without git, list every file.
 
-    `is_for_students` then keeps what has a place in the copy.
+    `is_for_students` then selects those of the copy.
     """
     names = git_files(root, "--cached")
     if not names:
@@ -109,7 +109,7 @@ def files_of_clone(root: Path) -> list[str]:
 
 
 def git_files(root: Path, *options: str) -> list[str]:
-    """List files by `git ls-files`; nothing without git or outside a repository."""
+    """List files by `git ls-files`; return an empty list without git or a repository."""
     command = ["git", "-C", str(root), "ls-files", "-z", *options]
     try:
         done = subprocess.run(command, capture_output=True, check=False)
@@ -125,7 +125,7 @@ def left_out(root: Path) -> list[str]:
 
 
 def after(name: str, room: str) -> str:
-    """Return the rest of a path inside a top folder, or nothing where it is in another one."""
+    """Return a path relative to a top folder, or an empty string if it is not inside."""
     return name.removeprefix(f"{room}/") if name.startswith(f"{room}/") else ""
 
 
@@ -159,7 +159,7 @@ def is_recipe(root: Path, name: str) -> bool:
 def needed_tests(root: Path, names: Iterable[str]) -> Iterator[str]:
     """Yield graders, their conftests, and every file of tests/ that these import.
 
-    A test that grades no exercise tests the project. Data files next to graders are kept.
+    Tests of the project, which grade no exercise, are left out; data files next to graders are not.
     """
     there = {name for name in names if name.startswith("tests/")}
     texts = {name: (root / name).read_text("utf-8") for name in there if name.endswith(".py")}
@@ -202,7 +202,7 @@ def imported(tree: ast.Module, name: str) -> Iterator[str]:
 
 
 def rewriters(pages: set[str], dropped: set[str]) -> list[tuple[str, Callable[[str], str]]]:
-    """Pair the names of files with what is changed in them."""
+    """Pair patterns of file names with the function that rewrites such a file."""
     return [
         (r"docs/[^/]+\.md", lambda text: in_the_workbook(without_links(text, dropped))),
         (r"mkdocs\.yml", lambda text: without_entries(text, pages)),
@@ -211,7 +211,7 @@ def rewriters(pages: set[str], dropped: set[str]) -> list[tuple[str, Callable[[s
 
 
 def in_the_workbook(text: str) -> str:
-    """Let a page's examples import the learner's modules, where they import the reference's."""
+    """Replace imports from `solutions` in a page's examples by imports from `chapters`."""
     return re.sub(r"(?m)^((?:>>> )?(?:from|import) )solutions\.", r"\1chapters.", text)
 
 
@@ -225,7 +225,7 @@ def without_links(text: str, dropped: set[str]) -> str:
 
 
 def without_entries(text: str, pages: set[str]) -> str:
-    """Keep those entries of mkdocs.yml whose page is there, and no heading without an entry."""
+    """Remove from mkdocs.yml the entries of missing pages, and headings without an entry."""
     lines = [
         line
         for line in text.splitlines()
