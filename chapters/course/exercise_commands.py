@@ -43,6 +43,7 @@ from .files import (
     replace_file,
     shown,
 )
+from .labs import lab_line
 from .progress import delete_pass, read_passes, read_place, remember_place
 from .terminal import CourseError, bar, heading, paint, plural, say, say_code, say_markdown
 
@@ -81,6 +82,8 @@ def show_progress() -> None:
             mark = paint("outdated", "33") if found.number in passes.outdated else mark
             star = "*" if found.core else " "
             say(f"  {mark}  {found.number:>5} {star} {found.title}")
+        if line := lab_line(chapter):
+            say(f"               lab  {line}")
     core = [found for found in every.values() if found.core]
     say(
         f"\n* the core path: {sum(found.number in done for found in core)} of {len(core)} passed. "

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from chapters import lab as lab_module
+from chapters.course import labs
 from chapters.course.answers import blank_lab, is_open
 from chapters.course.files import ROOT
 from chapters.course.terminal import CourseError
@@ -108,6 +109,22 @@ def test_damaged_notes_are_named_and_kept(lab, content):
     with pytest.raises(ValueError, match=r"notes\.toml: expected"):
         lab.guess("8a", 1)
     assert lab.notes.read_bytes() == content
+
+
+def test_progress_counts_measured_guesses_and_begun_projects(tmp_path, lab, monkeypatch):
+    monkeypatch.setattr(labs, "CHAPTERS", tmp_path)
+    monkeypatch.setattr(labs, "NOTES", lab.notes)
+    file = tmp_path / "ch08_saes" / "lab.py"
+    file.parent.mkdir()
+    file.write_text(blank_lab(SCRIPT), "utf-8")
+    assert (labs.lab_line(8), labs.lab_line(9)) == ("mi lab 8: 0 of 1 guesses measured", "")
+    lab.guess("8a", 1)
+    assert labs.lab_line(8) == "mi lab 8: 0 of 1 guesses measured"
+    lab.compare("8a", 2)
+    file.write_text(SCRIPT, "utf-8")
+    assert labs.lab_line(8) == "mi lab 8: 1 of 1 guesses measured, mini-project begun"
+    lab.notes.write_text("[[note]]\nlab = 8\n[", "utf-8")
+    assert labs.lab_line(8) == "mi lab 8: 0 of 1 guesses measured, mini-project begun"
 
 
 def test_seeds_differ_by_learner_chapter_and_question(lab):
