@@ -23,8 +23,8 @@ MINIMUM_SECONDS, TIMES = 10, 5
 MINIMUM_MEMORY = 1 << 30
 REFERENCE_LIMITS = {"cpu_seconds": 900, "memory": 12 << 30}
 TRIES = 2
-OWN_MODELS = "own"
-"""The folder of the cache for models that are drawn from a learner's id."""
+OWN_MODELS, REAL_MODEL = "own", "smollm2-135m"
+"""The folders of the cache for models that are drawn from a learner's id, and for the real one."""
 
 
 class Job(NamedTuple):
@@ -98,14 +98,15 @@ class Worker:
         scratch.mkdir()
         scratch.chmod(0o1777)
         cache = Path(os.environ.get("MI_CACHE") or "~/.cache/mechinterp-from-scratch").expanduser()
-        own_cache = self._link_cache(cache, scratch)
         kept = [self.tree, Path(sys.prefix), Path(sys.base_prefix), cache]
         settings = {
             "hidden": [str(path) for path in [*self.hidden, ROOT, Path.home()]],
             "kept": [str(path) for path in kept],
             "scratch": str(scratch),
+            "cache": str(cache),
+            "without": [OWN_MODELS, *([] if self.model else [REAL_MODEL])],
         }
-        own = {"MI_CACHE": str(own_cache), "OMP_NUM_THREADS": "1", "MALLOC_PERTURB_": "165"}
+        own = {"MI_CACHE": str(scratch / "cache"), "OMP_NUM_THREADS": "1", "MALLOC_PERTURB_": "165"}
         own |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.grading.grade_worker", json.dumps(settings)],
@@ -124,16 +125,6 @@ class Worker:
             raise CourseError(f"The process that grades could not start.\n{errors}")
         self.missing = json.loads(line)["missing"]
         return self.process
-
-    def _link_cache(self, cache: Path, scratch: Path) -> Path:
-        """Make a cache folder of links, in which models that graders train go to the scratch."""
-        linked = self.tree / "cache"
-        linked.mkdir()
-        for path in sorted(cache.glob("*")) if self.model else []:
-            if path.name != OWN_MODELS:
-                (linked / path.name).symlink_to(path)
-        (linked / OWN_MODELS).symlink_to(scratch / OWN_MODELS)
-        return linked
 
 
 class Pool:

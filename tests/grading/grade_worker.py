@@ -284,6 +284,16 @@ def _code(tree: ast.Module, path: str, qualname: str, wanted: tuple[str, ...]) -
     return {code.co_qualname: code for code in codes_in(compiled)}[qualname]
 
 
+def _link_cache(cache: Path, linked: Path, without: list[str]) -> None:
+    """Make a cache folder of links, into which graders may write models and snapshots."""
+    for folder in (linked, linked / OWN_MODELS):
+        folder.mkdir()
+        folder.chmod(0o1777)
+    for path in sorted(cache.glob("*")):
+        if path.name not in without:
+            (linked / path.name).symlink_to(path)
+
+
 def work(words: str) -> None:
     """Answer one line of JSON per task."""
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -292,9 +302,7 @@ def work(words: str) -> None:
     hidden, kept = (list(map(Path, settings[name])) for name in ("hidden", "kept"))
     os.environ["TMPDIR"] = settings["scratch"]
     confinement = grade_confine.enter(hidden, kept, Path(settings["scratch"]))
-    own_models = Path(settings["scratch"]) / OWN_MODELS
-    own_models.mkdir(exist_ok=True)
-    own_models.chmod(0o1777)
+    _link_cache(Path(settings["cache"]), Path(os.environ["MI_CACHE"]), settings["without"])
     import torch
 
     torch.set_num_threads(1)
