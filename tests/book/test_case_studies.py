@@ -123,3 +123,28 @@ def test_addition_has_neurons_of_the_ones_digits_alone():
         assert (share > 0.7) == (found["swaps"]["ones"]["ones follow"] > 0.75)
     separate = [found["swaps"]["ones"]["ones follow"] > 0.75 for found in seeds]
     assert sum(separate) == 2, "two of three seeds"
+
+
+def test_supernodes_switch_more_than_a_latent_but_are_unstable():
+    groups = numbers("ch12_supernodes")["groups"]
+    for name in ("one model", "two models"):
+        assert len(groups[name]) == 3
+        for found in groups[name].values():
+            assert found["matched, shuffled"] == 0 and found["rand"]["high"] < 0.5
+            assert abs(found["rand, permuted"]["mean"]) < 0.05
+    assert len(groups["swaps"]) == 6
+    for found in groups["swaps"].values():
+        assert found["supernode"]["mean"] > found["random group"]["mean"] + 0.1
+        assert found["supernode"]["mean"] >= found["latent"]["mean"]
+        assert found["all latents"]["mean"] > 0.9 and found["random direction"]["mean"] < 0.05
+
+
+def test_influence_ranks_effects_better_than_its_controls():
+    effects = numbers("ch12_supernodes")["effects"]
+    assert len(effects) == 5
+    for name, found in effects.items():
+        for control in ("shuffled decoders", "length", "random order"):
+            other = found[f"rank, {control}"]["mean"]
+            assert found["rank, influence"]["mean"] > other + 0.05, (name, control)
+        assert abs(found["rank, random order"]["mean"]) < 0.1, name
+        assert found["predicted, correlation"]["mean"] > found["shuffled, correlation"]["mean"]
