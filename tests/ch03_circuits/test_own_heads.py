@@ -83,7 +83,10 @@ def test_the_heads_move_the_logit_of_what_they_attend_to(trial, key, word):
             f"to the others, in {shares[head]:.0%} of the texts; expected more than {OFTEN:.0%}."
         )
     missed = [head for head in range(HEADS) if shares[head] > OFTEN and head not in claim]
-    assert not missed, f"{key}: some head is missing that {word} the attended token's logit too."
+    assert not missed, (
+        f"{key}: a head is missing from this list, {key}; it {word} the attended token's logit in "
+        f"more than {OFTEN:.0%} of the texts too."
+    )
 
 
 @exercise("3.17")

@@ -6,12 +6,12 @@ HEADS = mistakes(
     "2.24",
     "2.24",
     unnamed={
-        "does not predict as before": [
+        "expected the same logits as before": [
             'movers = ["0.0"]\ntranslators = ["2.3"]',
             'movers = ["0.0", "0.1", "0.2"]\ntranslators = ["2.3"]',
             'movers = ["0.2", "0.3"]\ntranslators = ["3.2"]',  # another learner's
         ],
-        "are not needed": 'movers = ["0.0", "0.1", "0.3"]\ntranslators = ["2.3"]',
+        "not needed": 'movers = ["0.0", "0.1", "0.3"]\ntranslators = ["2.3"]',
         "attention on that position itself": 'movers = ["0.0"]\ntranslators = ["0.1", "2.3"]',
         "expected a list of different heads": 'movers = ["0.4"]\ntranslators = ["2.3"]',
     },
@@ -42,6 +42,9 @@ SCRATCH = mistakes(
         },
         "Are heads the last axis of q, k and v? The entries of one head are neighbours.": {
             "unflatten(-1, (3, n_heads, -1))": "unflatten(-1, (3, -1, n_heads)).transpose(-1, -2)"
+        },
+        "Does c_attn give a q, k and v per head? It gives all of q, then all of k, then all of v.": {
+            "unflatten(-1, (3, n_heads, -1))": "unflatten(-1, (n_heads, 3, -1)).transpose(2, 3)"
         },
         "Is the variance divided by d_model - 1?": {
             "centred.square().mean(dim=-1, keepdim=True)": "x.var(dim=-1, keepdim=True)"

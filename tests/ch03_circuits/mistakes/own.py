@@ -8,7 +8,7 @@ COPIES = mistakes(
     unnamed={
         "head 1 raises the logit": "copies = [0, 1, 2]\nsuppresses = [4]",
         "head 5 lowers the logit": "copies = [0, 2]\nsuppresses = [4, 5]",
-        "copies: some head is missing": "copies = [0]\nsuppresses = [4]",
+        "missing from this list, copies": "copies = [0]\nsuppresses = [4]",
         "copies: head 3": "copies = [3]\nsuppresses = [2, 4]",  # another learner's
         "expected a list of different heads": "copies = [0, 6]\nsuppresses = [4]",
     },
