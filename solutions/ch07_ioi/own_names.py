@@ -1,14 +1,6 @@
-"""A small model of your own: name movers, backups, a negative head, a suppressor and impostors.
+"""A small model of your own for the IOI task, with weights that are set by hand.
 
-A prompt is two names in either order, S again, and END. The weights are set by hand, in three
-layers of eight heads, which work at END:
-
-    layer 0   S-inhibition heads attend to S2 and write "not this name"
-    layer 1   name movers attend to the name that is left, raise its logit and write a mark;
-              a subject suppressor attends to S2 and lowers that name's logit
-    layer 2   backup name movers do what name movers do, but only while the mark is missing;
-              a negative name mover attends to IO only while the mark is there, and lowers its logit
-
+A prompt is two names in either order, S again, and END. Three layers of eight heads work at END.
 Each layer has impostors with the pattern of a working head, which write what nothing reads. How
 many heads have each role, and which heads these are, follows from a seed.
 

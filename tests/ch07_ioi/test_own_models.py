@@ -82,8 +82,8 @@ class Names:
         self.every = frozenset((x, h) for x in range(self.sizes[0]) for h in range(self.sizes[1]))
 
     @torch.no_grad()
-    def without(self, removed):
-        """Compute F, the mean logit difference, without these heads."""
+    def at_end(self, removed):
+        """Average logit(IO) and logit(S) over prompts, without these heads."""
 
         def cut(z, point):
             for layer, head in removed:
@@ -92,8 +92,13 @@ class Names:
 
         hooks = {f"blocks.{layer}.attn.hook_z": cut for layer, _ in removed}
         logits = self.model.run_with_hooks(self.prompts.tokens, hooks=hooks)[:, -1]
-        right = logits.gather(1, self.prompts.io_token[:, None])
-        return (right - logits.gather(1, self.prompts.s_token[:, None])).mean().item()
+        names = (self.prompts.io_token, self.prompts.s_token)
+        return [logits.gather(1, name[:, None]).mean().item() for name in names]
+
+    def without(self, removed):
+        """Compute F, the mean logit difference, without these heads."""
+        right, wrong = self.at_end(removed)
+        return right - wrong
 
     @functools.cached_property
     def full(self):
@@ -174,6 +179,11 @@ def test_name_movers_carry_the_answer_and_backups_replace_them(names_claim):
         others = [one for one in movers if one != head]
         change = trial.share([*others, *later]) - silent
         assert change > 0.1, f"name_movers: {shown([head])} adds nothing to the answer."
+        raised = trial.at_end([*others, *later])[0] - trial.at_end([*movers, *later])[0]
+        assert raised > 0.1, (
+            f"name_movers: expected heads that raise logit(IO), got {shown([head])}, which only "
+            "lowers logit(S); leave it out."
+        )
     for head in backups:
         change = trial.share(movers) - trial.share([*movers, head])
         assert change > 0.1, (
@@ -237,6 +247,32 @@ def test_name_movers_of_a_known_model_are_found(from_scratch, counterfactuals, o
         f"logit difference and attend to IO with {[round(parts[h][1], 2) for h in sorted(idle)]}."
     )
     assert sorted(found) == expected, f"Found {shown(found) or 'none'}, expected {shown(expected)}."
+
+
+@exercise("7.14")
+def test_an_effect_that_varies_over_prompts_does_not_count(
+    from_scratch, counterfactuals, own_names
+):
+    """The negative head raises half of the names and lowers the others: +.3 on average."""
+    trial = Names(own_names, 1)
+    parts, io = direct_effects(trial), trial.prompts.io_token
+    negative = min((head for head in parts if parts[head][1] > 0.3), key=lambda x: parts[x][0])
+    signs = torch.ones(own_names.N_NAMES).double()
+    signs[::2] = -1.0
+    mean, chance = 0.3, 4 * signs[io].std() / len(io) ** 0.5
+    strength = 4 * signs + mean - 4 * signs[io].mean()
+    logits = slice(own_names.LOGIT, own_names.LOGIT + own_names.N_NAMES)
+    trial.model.blocks[negative[0]].attn.W_O[negative[1], : len(strength), logits] = strength.diag()
+    assert 0.02 * trial.full < mean < 2 * chance, "the case is not between the two limits"
+    found = find(
+        from_scratch, counterfactuals, trial.model, trial.prompts, torch.arange(own_names.N_NAMES)
+    )
+    assert negative not in found, (
+        f"{shown([negative])} is found; expected no head whose mean effect, here {mean}, is less "
+        f"than three standard errors over prompts, here {3 * chance:.2f}."
+    )
+    expected = [head for head, (gap, seen) in parts.items() if gap > 0.05 and seen > 0.3]
+    assert sorted(found) == sorted(expected), f"Found {shown(found)}, expected {shown(expected)}."
 
 
 @exercise("7.14")

@@ -46,6 +46,9 @@ MOVERS = mistakes(
             {"lost = clean - difference": "lost = -clean + difference"},
             {"prompts.positions.io]": "prompts.positions.s2]"},
         ],
+        "less than three standard errors": {
+            "large and lost.mean() >= 3 * lost.std() / len(rows) ** 0.5": "large"
+        },
         "Found none": [
             {
                 "model.run_with_cache(corrupted.tokens, names=outputs)": (
@@ -72,6 +75,7 @@ BACKUPS = mistakes(
         "a name mover or a backup is missing": [names(movers="1.4"), names(backups="2.1")],
         "a backup does nothing while": names(backups="2.1 2.4 2.5 2.7"),
         "adds nothing to the answer": names(movers="1.0 1.4 1.6"),
+        "expected heads that raise": names(movers="1.4 1.5 1.6"),
         "F does not fall without 2.0": names(backups="2.0 2.1 2.4 2.5"),
         "expected different heads of layer 1": [names(movers="0.4 1.6"), names(movers="")],
     },
