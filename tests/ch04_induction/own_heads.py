@@ -95,8 +95,12 @@ def check_working(trial, claim, layer, key):
     sets = [one for one in itertools.combinations(every, len(claim)) if set(one) != set(claim)]
     chance = sorted(trial.cost(one) for one in sets)
     bar = max(COSTLY, chance[int(0.95 * (len(chance) - 1))] if chance else 0.0)
-    cost = trial.cost(claim)
+    cost, size = trial.cost(claim), f"{len(claim)} head{'s' if len(claim) > 1 else ''}"
+    if cost <= bar and any(is_needed(trial, h, [*claim, h], layer) for h in others):
+        advice = "a head that works is not named, and does the same while the named ones are gone"
+    else:
+        advice = "name the heads whose removal costs most"
     assert cost > bar, (
-        f"{key}: without {written(claim)} the third repeat costs {cost:.2f} nats more; 95 % of "
-        f"other sets of {len(claim)} heads of the layer cost up to {bar:.2f}."
+        f"{key}: without {written(claim)} the third repeat costs {cost:.2f} nats more, expected "
+        f"more than {bar:.2f} and than without 95 % of other sets of {size} of the layer; {advice}."
     )

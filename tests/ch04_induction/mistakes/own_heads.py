@@ -27,7 +27,7 @@ WORKING = mistakes(
         ],
         "expected different heads of layer 1": [heads('"0.1", "1.4"'), heads('"1.0", "1.0"')],
         "no subset of the named heads needs it": [heads('"1.2", "1.5"'), heads(previous='"0.1"')],
-        "of other sets of 1 heads": heads(previous='"0.3"'),
+        "not named, and does the same": heads(previous='"0.3"'),
         "expected different heads of layer 0": heads(previous=""),
     },
 )
