@@ -12,8 +12,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from .files import shown
-from .terminal import CourseError, printable
+from .files import ROOT, shown
+from .terminal import CourseError, printable, warn
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction["_Parser"]
@@ -26,6 +26,7 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments = vars(parser().parse_args(words))
     module, function = arguments.pop("calls").split(":")
     try:
+        _say_which_course()
         if arguments.pop("needs_environment"):
             from .environment import enter
 
@@ -49,6 +50,17 @@ def main(words: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted. Run the same command again to continue.")
         return 130
+
+
+def _say_which_course() -> None:
+    """Print the course's folder if the working directory is inside another copy of the course."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "chapters" / "course").is_dir() and (folder / "docs").is_dir():
+            if not folder.samefile(ROOT):
+                other = f"not in {folder}; for the latter, run `python -m chapters` there."
+                warn(printable(f"This `mi` works in {ROOT}, {other}"))
+            return
 
 
 class _Parser(argparse.ArgumentParser):

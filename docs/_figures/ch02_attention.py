@@ -113,18 +113,14 @@ def draw_stream(figure: Figure) -> None:
         (10.45, "after the MLP"),
     ):
         tensor(axes, (left, 4.2), 6, (name, "pos x d_model"))
-    for left, parts, words, colour in (
-        (0.75, "norm, attention", "mixes positions", 0),
-        (5.6, "norm, MLP", "each position alone", 1),
-    ):
+    for left, parts, colour in ((0.75, "norm, attention", 0), (5.6, "norm, MLP", 1)):
         start, end = left + 6 * CELL, left + 4.85
         arrow(axes, (start + 0.1, 3.48), (end - 0.1, 3.48))
         axes.text((start + end) / 2, 3.62, "+", ha="center", fontsize=15, weight="bold")
         middle = (start + end) / 2
         frame = Rectangle((middle - 1.15, 0.75), 2.3, 0.85, fc="none", ec=paint(colour), lw=1.4)
         axes.add_patch(frame)
-        axes.text(middle, 1.28, parts, ha="center", va="center", fontsize=9.5)
-        axes.text(middle, 0.95, words, ha="center", va="center", fontsize=8, color=paint(colour))
+        axes.text(middle, 1.17, parts, ha="center", va="center", fontsize=9.5)
         arrow(axes, (left + 1.1, 2.3), (middle - 1.1, 1.35), colour)
         arrow(axes, (middle, 1.65), (middle, 3.35), colour)
     axes.text(2.0, 1.75, "read", ha="right", fontsize=8.5)
@@ -147,8 +143,8 @@ def main() -> None:
         "ch02_stream",
         draw_stream,
         alt="The residual stream, one row per token, before a block, after attention and after the "
-        "MLP, always of the same shape. Attention mixes rows; norm and MLP act on each row alone. "
-        "Both read the residual stream and add to it.",
+        "MLP, always of the same shape. A norm and attention, then a norm and the MLP, read the "
+        "residual stream and add to it.",
         sources=[__file__],
         size=(7.4, 2.6),
     )

@@ -3,9 +3,9 @@
 Texts have eight tokens. The model predicts, at the last position, the token of one earlier
 position, the same in every text. It takes two steps: in one block some heads copy that token to the
 last position, in a form that the unembedding does not read; in a later block others translate it.
-Two more heads copy another position's token into the logits, and cancel each other. The rest attend
-to the same positions and write where nothing reads. Blocks, heads, positions and the basis of the
-residual stream follow from the seed; there is no list of them.
+The other heads attend to the same positions or to one other; without them all the logits are the
+same. Blocks, heads, positions and the basis of the residual stream follow from the seed; there is
+no list of them.
 Axes: batch, pos, head.
 """
 
@@ -25,7 +25,7 @@ N_LAYERS, N_HEADS, N_POS, D_VOCAB, D_HEAD = 6, 4, 8, 16, 16
 TOKEN, MOVED, LOGIT, SPARE, PLACE = (D_VOCAB * step for step in range(5))
 D_MODEL = PLACE + N_POS
 SHARP, LOUD, DECOY = 60.0, 10.0, 1.3
-"""Size of attention scores, logit of the answer, and strength of the heads that cancel."""
+"""Size of attention scores, logit of the answer, and a strength of heads in `draw_plans`."""
 CONFIG = TransformerConfig(
     n_layers=N_LAYERS,
     d_model=D_MODEL,

@@ -4,8 +4,8 @@ It has two layers of six heads, and no norms. In layer 1 some heads raise the lo
 that they attend to, and some lower it. The OV circuits of the others have the same singular values,
 and map each token to another one, or copy half of the tokens' mixtures and suppress the others. One
 head of layer 1, `asked`, reads the output of one head of layer 0 for its queries, of another one
-for its keys, of a third for its values. The other heads of layer 0 write to the same places, and
-what they write is zero on every text. Orders, bases and sizes follow from the seed.
+for its keys, of a third for its values. The output weights of the other heads of layer 0 have the
+same targets. Orders, bases and sizes follow from the seed.
 Axes: head, d_model, d_head.
 Source: Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits".
 """
@@ -21,7 +21,7 @@ from ..ch02_transformer.attention_only import ATTENTION_ONLY
 
 N_HEADS, D_VOCAB, D_HEAD, N_CTX = 6, 12, 12, 16
 ROOMS = 4
-"""Subspaces of D_HEAD dimensions: layer 0 writes to the first three, and nothing to the last."""
+"""Subspaces of D_HEAD dimensions, besides that of the tokens."""
 D_MODEL = D_VOCAB + ROOMS * D_HEAD
 CONFIG = TransformerConfig(
     n_layers=2,

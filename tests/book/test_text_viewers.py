@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import json
 import re
 from types import SimpleNamespace
 
@@ -136,3 +137,22 @@ def test_a_person_can_read_the_viewers(tmp_path):
         + look.heads(torch.tensor([[1.0, 0.0], [-0.5, 0.0]]), "nats <b>")
     )
     run("tests.book.drive_text_viewers", str(html.save(tmp_path / "viewers.html")))
+
+
+@pytest.mark.project
+def test_page_2b_counts_the_kinds_of_the_heads_shown():
+    data = json.loads((ROOT / "docs/figures/ch02_patterns.json").read_text("utf-8"))
+    n = len(data["tokens"])
+    packed = torch.tensor(list(base64.b64decode(data["patterns"]))) / 255
+    patterns = torch.zeros(data["layers"] * data["heads"], n, n)
+    patterns[:, *torch.tril_indices(n, n)] = packed.view(len(patterns), -1)
+    late = torch.arange(len(patterns)) // data["heads"] > 11
+    keys = torch.arange(2, n)
+    rows = {"the first token": 0 * keys, "the previous token": keys - 1, "its own token": keys}
+    kinds = [patterns[:, 2:].gather(2, k.expand(len(late), -1)[..., None]) for k in rows.values()]
+    found = torch.stack([kind.mean(dim=(1, 2)) > 0.5 for kind in kinds])
+    found = torch.cat([found, ~found.any(dim=0, keepdim=True)])
+    page = (ROOT / "docs/ch02_layers.md").read_text("utf-8")
+    for name, heads in zip([*rows, "none of these alone"], found, strict=True):
+        row = f"| {name} | {(heads & ~late).sum()} | {(heads & late).sum()} |"
+        assert row in page, f"expected the row {row}"

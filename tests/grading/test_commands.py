@@ -53,6 +53,18 @@ def test_bare_mi_shows_the_next_exercise_without_slow_imports():
     assert "Next:" in ended.stdout or "Every exercise is passed" in ended.stdout
 
 
+def test_mi_names_its_folder_inside_another_course_only(monkeypatch, capsys, tmp_path):
+    other = tmp_path / "other/docs/inside"
+    other.mkdir(parents=True)
+    (tmp_path / "other/chapters/course").mkdir(parents=True)
+    for folder, named in ((commands.ROOT / "docs", False), (tmp_path, False), (other, True)):
+        monkeypatch.chdir(folder)
+        assert commands.main([]) == 0
+        said = capsys.readouterr().err
+        words = f"works in {commands.ROOT}, not in {tmp_path / 'other'};"
+        assert (words in said) == named and said.count("works in") == named
+
+
 def test_wrong_number_gets_a_sentence_with_the_nearest_numbers(course):
     ended = course.mi("check", "2.3")
     assert ended.returncode == 1
