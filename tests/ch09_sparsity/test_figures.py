@@ -1,5 +1,6 @@
 """The figures' numbers support what the pages of chapter 9 claim."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -109,3 +110,11 @@ def test_latents_of_the_shuffled_real_model_are_not_specific():
     assert trained["strongest"]["low"] > 0.3 > trained["random"]["high"]
     assert trained["random"]["low"] > 1.5 * trained["chance"]["high"]
     assert shuffled["strongest"]["high"] < 0.13 and shuffled["random"]["high"] < 0.12
+
+
+def test_more_minutes_stop_helping_on_held_out_text():
+    points = json.loads((FIGURES / "ch09_real_budget.json").read_text("utf-8"))["numbers"]["points"]
+    first, *later = (point["recovered"] for point in points)
+    assert first < min(later) and max(later) - min(later) < 0.005
+    assert all(a["fvu"] > b["fvu"] for a, b in itertools.pairwise(points))
+    assert all(a["never"] < b["never"] for a, b in itertools.pairwise(points))
