@@ -4,7 +4,7 @@
    a student cannot write: the instructor's, with the student's time of submission.
 2. `mi grade` grades this folder of one submission.
 3. Its results.json goes where Gradescope looks for it. Where grading fails, Gradescope gets a
-   results.json that says so, without points.
+   results.json with the reason and without points.
 """
 
 import json

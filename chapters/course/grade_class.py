@@ -50,7 +50,7 @@ NAMES = {
     "processes": "processes that an answer starts are ended by their group only",
     "user": "answers ran as you, not as another user",
 }
-"""What a system may refuse -> what the result says then."""
+"""What a system may refuse -> the words in the result when it does."""
 
 
 def grade(

@@ -27,7 +27,7 @@ MEANINGS = {
     STOPPED: "the answer ended the process, or used too much time or memory",
     TODO: "not written yet",
     MISSING: "not handed in, or not readable",
-    NOT_GRADED: "the graders could not run here; this says nothing about the answer",
+    NOT_GRADED: "the graders could not run here, so the answer is neither right nor wrong",
 }
 
 

@@ -48,10 +48,10 @@ def test_an_xor_of_two_directions_is_not_decoded(from_scratch):
 @exercise("0.18")
 def test_accuracies_are_of_the_second_half(from_scratch):
     """With more dimensions than examples a probe memorises the first half, of random labels too."""
-    acts = normal(60, 80, seed=4)
-    labels = (normal(60, seed=5) > 0).long()
-    for found in report(from_scratch, acts, labels, torch.arange(60)):
-        assert 0.15 < found < 0.85, f"Random labels are decoded with accuracy {found:.2f}."
+    acts = normal(200, 250, seed=4)
+    labels = (normal(200, seed=5) > 0).long()
+    for found in report(from_scratch, acts, labels, torch.arange(200)):
+        assert 0.33 < found < 0.67, f"Random labels are decoded with accuracy {found:.2f}."
 
 
 @exercise("0.18")

@@ -31,10 +31,14 @@ SCRATCH = mistakes(
     "probe_with_control",
     {},
     unnamed={
-        "Random labels are decoded": {
-            "logits = x[:half] @ w": "logits = x @ w",
-            "logits, y[:half]": "logits, y",
-        },
+        "Random labels are decoded": [
+            {"logits = x[:half] @ w": "logits = x @ w", "logits, y[:half]": "logits, y"},
+            {
+                "right = (x[half:] @ w.detach() > 0) == (y[half:] > 0.5)": (
+                    "right = (x @ w.detach() > 0) == (y > 0.5)"
+                )
+            },
+        ],
         "does each type get one label?": {
             "labels[picked][types]": "labels[torch.randint(len(labels), (len(labels),), generator=generator)]"
         },
