@@ -167,7 +167,7 @@ def _add_course_commands(commands: "Commands") -> None:
     workbook = _add(
         commands,
         "workbook",
-        ".course_commands:workbook",
+        ".workbook:workbook",
         "write chapters/ch* from solutions/ (project)",
     )
     _flag(workbook, "check", "write nothing; fail when a file differs")

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from .answers import parse
-from .course_commands import expected_files
 from .terminal import CourseError
+from .workbook import expected_files
 
 Content = Path | bytes
 Tree = dict[str, Content]

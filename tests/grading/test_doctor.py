@@ -17,8 +17,8 @@ import pytest
 
 from chapters.course import doctor, files, old_names, progress
 from chapters.course.answers import find_answers, functions_of, make_stub
-from chapters.course.course_commands import expected_files
 from chapters.course.terminal import CourseError
+from chapters.course.workbook import expected_files
 
 ROOT = Path(__file__).resolve().parents[2]
 OLD = Path(__file__).with_name("solutions_before_renames.tar.xz")

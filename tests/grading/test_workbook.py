@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chapters.course.answers import blank_tables
-from chapters.course.course_commands import workbook
+from chapters.course.workbook import workbook
 
 SOURCE = '''\
 """A file."""
