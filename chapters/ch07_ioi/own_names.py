@@ -43,32 +43,33 @@ LOOK = CONFIG.d_head - 2
 Gate = Literal["always", "mark", "no mark"]
 
 
-class Job(NamedTuple):
-    """What a head does: where it attends, when, and what it writes."""
+class Role(NamedTuple):
+    """What the heads of one role do: where they attend, when, and what they write."""
 
     attends: Literal["s2", "io"]
-    """The position it attends to; IO is the name that is not inhibited."""
+    """The position they attend to; IO is the name that is not inhibited."""
     target: int
     """First of the dimensions that get the attended name."""
     strength: float
-    """Size of what it writes; several heads share it."""
+    """Size of what they write together."""
     gate: Gate = "always"
-    """When it attends there; at other times it attends to END, where there is no name."""
+    """When they attend there; at other times they attend to END, where there is no name."""
     marks: bool = False
-    """Whether it writes the mark."""
+    """Whether they write the mark."""
 
 
-JOBS: tuple[dict[str, Job], ...] = (
-    {"S-inhibition": Job("s2", INHIBITED, 1.0)},
+ROLES: tuple[dict[str, Role], ...] = (
+    {"S-inhibition": Role("s2", INHIBITED, 1.0)},
     {
-        "name mover": Job("io", LOGIT, 3.0, marks=True),
-        "subject suppressor": Job("s2", LOGIT, -0.5),
+        "name mover": Role("io", LOGIT, 3.0, marks=True),
+        "subject suppressor": Role("s2", LOGIT, -0.5),
     },
     {
-        "backup name mover": Job("io", LOGIT, 2.5, "no mark"),
-        "negative name mover": Job("io", LOGIT, -1.0, "mark"),
+        "backup name mover": Role("io", LOGIT, 2.5, "no mark"),
+        "negative name mover": Role("io", LOGIT, -1.0, "mark"),
     },
 )
+"""The roles of each layer, by name."""
 SHARED = ("S-inhibition", "name mover", "backup name mover")
 """Roles of two or three heads; the others have one."""
 
@@ -99,36 +100,36 @@ def open_names(seed: int) -> HookedTransformer:
     model.embed.W_E[:, ONES] = 1.0
     model.unembed.W_U[LOGIT:UNREAD, :N_NAMES] = names
     places[:, POSITION:] = torch.eye(CONFIG.n_ctx)
-    for jobs, block in zip(JOBS, model.blocks, strict=True):
+    for roles, block in zip(ROLES, model.blocks, strict=True):
         attn = cast(AttentionOnlyBlock, block).attn
         block.load_state_dict({"W_pos": places}, strict=False)
         free = torch.randperm(N_HEADS, generator=generator).tolist()
-        for role, job in jobs.items():
-            n = int(torch.randint(2, 4, (), generator=generator)) if role in SHARED else 1
+        for name, role in roles.items():
+            n = int(torch.randint(2, 4, (), generator=generator)) if name in SHARED else 1
             for _ in range(n):
-                set_head(attn, free.pop(), job, 1 / n)
+                set_head(attn, free.pop(), role, 1 / n)
         for head in free:  # impostors
-            jobs_here = list(jobs.values())
-            job = jobs_here[int(torch.randint(len(jobs_here), (), generator=generator))]
-            set_head(attn, head, job._replace(target=UNREAD, marks=False), 1.0)
+            choices = list(roles.values())
+            role = choices[int(torch.randint(len(choices), (), generator=generator))]
+            set_head(attn, head, role._replace(target=UNREAD, marks=False), 1.0)
     return model.requires_grad_(False)
 
 
-def set_head(attn: Attention, head: int, job: Job, share: float) -> None:
-    """Write one head's job into weights of zero."""
+def set_head(attn: Attention, head: int, role: Role, share: float) -> None:
+    """Write the weights of one head of a role, with a share of its strength, over zeros."""
     names, scale = torch.eye(N_NAMES).double(), SHARP * CONFIG.d_head**0.5
     Q, K = attn.W_Q[head], attn.W_K[head]
     Q[ONES, LOOK] = scale
-    if job.attends == "s2":
+    if role.attends == "s2":
         K[POSITION + S2, LOOK] = 1.0
     else:  # one of the first two names, but not the inhibited one
         K[POSITION : POSITION + S2, LOOK] = 1.0
         Q[INHIBITED : INHIBITED + N_NAMES, :N_NAMES] = -2 * scale * names
         K[:N_NAMES, :N_NAMES] = names
-    gate_closed(Q, K, job.gate, scale)
+    gate_closed(Q, K, role.gate, scale)
     attn.W_V[head, :N_NAMES, :N_NAMES] = names
-    attn.W_O[head, :N_NAMES, job.target : job.target + N_NAMES] = share * job.strength * names
-    if job.marks:
+    attn.W_O[head, :N_NAMES, role.target : role.target + N_NAMES] = share * role.strength * names
+    if role.marks:
         attn.W_V[head, ONES, N_NAMES] = 1.0
         attn.W_O[head, N_NAMES, MARK] = share
 
