@@ -1,48 +1,29 @@
-"""The learner's id and seeds; for labs, guesses noted before results, and `mi lab 8`.
+"""The learner's id and seeds; for labs, guesses that are noted before results.
 
-A lab is a script of cells (`# %%`): run it in an editor, in a notebook, or whole with `mi lab 8`.
-`Lab.guess` stops the script while a guess is still "?". The first guess is noted with its time
-before anything is measured; a later one is added with a remark and never replaces it.
-Notes are in chapters/lab_notes.toml, which a person can read and git ignores. They are a diary:
-nothing in them is graded.
-
-`mi lab 8` runs the cells in order and writes what they show into one HTML report. A cell shows what
-it prints, its figures, and the value of its last line if that has an HTML form. A cell that waits
-for a guess ends the run; the report then holds everything before it.
+A lab is a script of cells (`# %%`): run it in an editor, in a notebook, or whole with `mi lab 8`
+(`course/lab_runner.py`). `Lab.guess` stops the script while a guess is still "?". The first guess
+is noted with its time before anything is measured; a later one is added with a remark and never
+replaces it. Notes are in chapters/lab_notes.toml, which a person can read and git ignores. They are
+a diary: nothing in them is graded.
 """
 
-import ast
-import contextlib
 import datetime
 import hashlib
-import html
-import io
 import json
 import os
-import re
 import secrets
 import sys
-import time
 import tomllib
-import traceback
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
-from .course.answers import CELL, LAB_FILE, is_open
-from .course.files import CHAPTERS, ROOT, replace_file, shown
-from .course.terminal import CourseError, say
+from .course.answers import is_open
+from .course.files import CHAPTERS, replace_file, shown
 
 NOTES, LEARNER = CHAPTERS / "lab_notes.toml", CHAPTERS / "learner.toml"
 #: The id whose answers solutions/ holds.
 REFERENCE = "reference"
-STYLE = """html{color-scheme:light dark}
-body{font:16px/1.6 Georgia,serif;margin:2em auto;max-width:58em;padding:0 1em}
-table{border-collapse:collapse}td,th{padding:.2em .8em;border-bottom:1px solid gray}
-pre{font-size:12.5px;overflow-x:auto;background:rgb(128 128 128/.1);padding:.6em}
-summary{color:gray;font-size:13px}svg{max-width:100%;height:auto;background:white}
-.out{border-left:3px solid #0072b2;padding-left:.8em}
-.stop{border-left:3px solid #d55e00;padding-left:.8em;white-space:pre-wrap}"""
 
 
 class WaitingForGuess(Exception):
@@ -190,130 +171,3 @@ def as_json(value: Any) -> str:
         return float(f"{value:.3g}") if isinstance(value, float) else value
 
     return json.dumps(plain(value), ensure_ascii=False, default=str)
-
-
-class Cell(NamedTuple):
-    """One cell of a percent script."""
-
-    is_text: bool
-    """Whether it is Markdown, instead of code."""
-    line: int
-    """The line of its head, counted from 1."""
-    body: str
-    """Its lines below the head."""
-
-
-def run(chapter: int, out: str | None = None) -> int:
-    """Run the learner's lab of a chapter; return 0 if it ran to the end or waits for a guess.
-
-    Raises: CourseError when the chapter has no lab, or its file cannot be read.
-    """
-    paths = sorted(CHAPTERS.glob(f"ch{chapter:02d}_*/{LAB_FILE}"))
-    if not paths:
-        there = ", ".join(
-            str(int(path.parent.name[2:4])) for path in CHAPTERS.glob(f"ch*/{LAB_FILE}")
-        )
-        raise CourseError(f"Chapter {chapter} has no lab. Labs: {there or 'none'}.")
-    try:
-        source = paths[0].read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CourseError(f"{shown(paths[0])} cannot be read: {error}") from error
-    report = Path(out) if out else ROOT / "reports" / f"lab{chapter:02d}.html"
-    return run_lab(source, str(paths[0]), report)
-
-
-def run_lab(source: str, file: str, report: Path) -> int:
-    """Run a lab's cells in one namespace and write the report; return 1 if a cell failed."""
-    os.environ.setdefault("MPLBACKEND", "Agg")
-    try:
-        ast.parse(source, file)
-    except SyntaxError as error:
-        raise CourseError(f"{shown(Path(file))}, line {error.lineno}: {error.msg}") from error
-    namespace: dict[str, Any] = {"__name__": "__main__", "__file__": file}
-    parts, status, start = [], 0, time.process_time()
-    for cell in split_cells(source):
-        if cell.is_text:
-            parts.append(render_markdown(cell.body))
-            say(f"\n{cell.body.partition(chr(10))[0].lstrip('# ')}")
-            continue
-        shown_there, stopped = run_cell(cell, namespace, file)
-        code = f"<details><summary>code</summary><pre>{html.escape(cell.body)}</pre></details>"
-        parts.append(code + shown_there)
-        if stopped is not None:
-            waits = isinstance(stopped, WaitingForGuess)
-            place = f"{shown(Path(file))}:{cell.line}"
-            text = f"Stopped here: {stopped}" if waits else failure(stopped, file)
-            parts.append(f'<p class="stop">{html.escape(text)} ({html.escape(place)})</p>')
-            say(f"{text} ({place})")
-            status = 0 if waits else 1
-            break
-    head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Lab report</title>'
-    head += f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style>'
-    replace_file(report, head + "\n".join(parts) + "</html>")
-    say(f"Report: {shown(report)} ({time.process_time() - start:.1f} s of CPU)")
-    return status
-
-
-def split_cells(source: str) -> list[Cell]:
-    """Split a percent script at its `# %%` lines; lines above the first one are dropped."""
-    lines = source.split("\n")
-    starts = [i for i, line in enumerate(lines) if line.startswith(CELL)]
-    cells = []
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
-        is_text, body = "[markdown]" in lines[start], lines[start + 1 : end]
-        if is_text:
-            body = [re.sub("^# ?", "", line) for line in body]
-        cells.append(Cell(is_text, start + 1, "\n".join(body).rstrip("\n")))
-    return cells
-
-
-def run_cell(cell: Cell, namespace: dict[str, Any], file: str) -> tuple[str, BaseException | None]:
-    """Run one cell; return what it printed and showed as HTML, and the exception that ended it."""
-    tree = ast.parse("\n" * cell.line + cell.body, file)  # so that errors name lines of the file
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    printed, rendered, stopped = io.StringIO(), "", None
-    try:
-        with contextlib.redirect_stdout(printed):
-            exec(compile(tree, file, "exec"), namespace)
-            if isinstance(last, ast.Expr):
-                value = eval(compile(ast.Expression(last.value), file, "eval"), namespace)
-                if hasattr(value, "_repr_html_"):
-                    rendered = value._repr_html_()
-                elif value is not None:
-                    print(repr(value))
-    except Exception as error:  # the report shows it
-        stopped = error
-    print(printed.getvalue(), end="", flush=True)
-    text = html.escape(printed.getvalue())
-    return (f'<pre class="out">{text}</pre>' if text else "") + rendered + figures(), stopped
-
-
-def figures() -> str:
-    """Return every open pyplot figure as inline SVG, and close them."""
-    plt = sys.modules.get("matplotlib.pyplot")
-    if plt is None:
-        return ""
-    drawn = ""
-    for number in plt.get_fignums():
-        buffer = io.StringIO()
-        plt.figure(number).savefig(buffer, format="svg", bbox_inches="tight")
-        drawn += f"<div>{buffer.getvalue()[buffer.getvalue().index('<svg') :]}</div>"
-    plt.close("all")
-    return drawn
-
-
-def failure(error: BaseException, file: str) -> str:
-    """Return the error with the lines of the lab and below that led to it."""
-    frames = traceback.TracebackException.from_exception(error)
-    where = [i for i, frame in enumerate(frames.stack) if frame.filename == file]
-    frames.stack = traceback.StackSummary.from_list(frames.stack[where[0] if where else 0 :])
-    return "".join(frames.format())
-
-
-def render_markdown(text: str) -> str:
-    """Render Markdown where the library is installed, and paragraphs elsewhere."""
-    try:
-        from markdown import markdown
-    except ImportError:
-        return "".join(f"<p>{html.escape(part)}</p>" for part in text.split("\n\n"))
-    return markdown(text, extensions=["tables"])

@@ -13,6 +13,7 @@ from functools import partial
 
 import matplotlib.pyplot as plt
 import torch
+from tqdm import tqdm
 
 from chapters import look
 from chapters.ch00_looking import bootstrap_interval
@@ -62,7 +63,8 @@ def trained(kind, densities, steps=700):
     importance = IMPORTANCE.expand_as(probability)
     draw = partial(sparse_features, probability)
     config = ToyTrainConfig(steps, batch_size=256, lr=1e-2, linear_decay=True, seed=number % 1000)
-    for _ in train(model, draw, importance, config):
+    records = train(model, draw, importance, config)
+    for _ in tqdm(records, total=steps, unit="step", disable=None):
         pass
     x = draw(4000, torch.Generator().manual_seed(1))
     losses = reconstruction_loss(model(x), x, importance).detach()

@@ -13,6 +13,7 @@
 import itertools
 
 import torch
+from tqdm import tqdm
 
 from chapters import look
 from chapters.ch02_transformer import load_pretrained
@@ -206,9 +207,9 @@ def trained(shortest, longest, seed, steps=400):
     def draw_texts(n, generator):
         return shifted_repeats(64, n, 64, shortest, longest, generator)
 
-    for _ in train_on_texts(
-        made, draw_texts, TrainConfig(steps, batch_size=32, window=64, lr=3e-3)
-    ):
+    config = TrainConfig(steps, batch_size=32, window=64, lr=3e-3)
+    records = train_on_texts(made, draw_texts, config)
+    for _ in tqdm(records, total=steps, unit="step", disable=None):
         pass
     return made
 

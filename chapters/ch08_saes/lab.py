@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import torch
+from tqdm import tqdm
 
 import toy_models
 from chapters import look
@@ -65,7 +66,8 @@ seed = lab.seed("planted") % 100_000
 data = PlantedFeatures(PlantedConfig(n_features=64, d_in=32, probability=0.05, seed=seed))
 saes = {"64": VanillaSAE(32, 64, 0.5, seed), "256": VanillaSAE(32, 256, 0.5, seed)}
 config = SAETrainConfig(700, lr=3e-3, lr_decay=150, resample_at=(250,), dead_after=100)
-for _ in train_saes(saes, data.batch, config):
+records = train_saes(saes, data.batch, config)
+for _ in tqdm(records, total=config.steps, unit="step", disable=None):
     pass
 found = {name: recover_features(sae.W_dec.detach(), data.directions) for name, sae in saes.items()}
 lab.compare("8a", [found["64"].recall, found["256"].recall])
@@ -122,7 +124,8 @@ lab.guess("8c", share_saved)
 # %%
 sae = NormWeightedSAE(128, 1024, 2.5, seed=seed)
 config = SAETrainConfig(900, lr=2e-3, lr_warmup=50, lr_decay=250, sparsity_warmup=100)
-for record in train_saes({"text": sae}, store.batch, config):
+records = train_saes({"text": sae}, store.batch, config)
+for record in tqdm(records, total=config.steps, unit="step", disable=None):
     pass
 print(f"active latents per token: {record.results['text'].l0:.1f}")
 
@@ -241,7 +244,8 @@ def dictionary_of(model, steps=900):
         pass
     store, sae = ActivationStore(folder, batch_size=256), NormWeightedSAE(128, 1024, 2.5, seed)
     config = SAETrainConfig(steps, lr=2e-3, lr_warmup=50, lr_decay=250, sparsity_warmup=100)
-    for _ in train_saes({"sae": sae}, store.batch, config):
+    records = train_saes({"sae": sae}, store.batch, config)
+    for _ in tqdm(records, total=steps, unit="step", disable=None):
         pass
     fold_input_scale(sae, store.scale)
     return sae

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import torch
+from tqdm import tqdm
 
 from chapters import look
 from chapters.ch02_transformer import load_pretrained
@@ -136,7 +137,8 @@ def batches(layers):
 
 def train(module, layers, one_pass):
     """Train one module, and return it."""
-    for _ in train_saes({"module": module}, batches(layers), CONFIG, training_pass=one_pass):
+    records = train_saes({"module": module}, batches(layers), CONFIG, training_pass=one_pass)
+    for _ in tqdm(records, total=CONFIG.steps, unit="step", disable=None):
         pass
     return module
 

@@ -131,7 +131,7 @@ def _add_book_and_model(commands: "Commands") -> None:
     graph.add_argument("--nodes", type=int, default=300, help="how many neurons are shown")
     _flag(graph, "serve", "serve the page, so that neurons can be switched off")
     _flag(graph, "no_open", "open no browser")
-    lab = _add(commands, "lab", "..lab:run", "run a chapter's lab and write a report", True)
+    lab = _add(commands, "lab", ".lab_runner:run", "run a chapter's lab and write a report", True)
     lab.add_argument("chapter", type=_chapter, help="the chapter of the lab")
     lab.add_argument("--out", help="the report; else reports/labNN.html")
     _add(commands, "model", ".course_commands:fetch_model", "fetch the real model", True)

@@ -10,6 +10,7 @@
 
 # %%
 import torch
+from tqdm import tqdm
 
 from chapters import look
 from chapters.ch00_looking import (
@@ -58,7 +59,7 @@ def show(values):
 # %%
 first_seed = lab.seed("models") % 1_000_000
 seeds = [first_seed + number for number in range(5)]
-models = [train_sentiment_model(seed) for seed in seeds]
+models = [train_sentiment_model(seed) for seed in tqdm(seeds, unit="model", disable=None)]
 untrained = [SentimentModel(SHORTCUT, seed).requires_grad_(False) for seed in seeds]
 generator = torch.Generator().manual_seed(lab.seed("reviews"))
 reviews = draw_reviews(4000, generator, agree=0.5, irony=0.5)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from tqdm import tqdm
 
 from chapters import look
 from chapters.ch02_transformer import load_pretrained
@@ -122,7 +123,8 @@ CONFIG = SAETrainConfig(450, lr=4e-3, lr_decay=150)
 def train(saes, stream, config=CONFIG, one_step=None):
     """Train SAEs on the same batches, fit the thresholds that need it, and return them."""
     given = {} if one_step is None else {"training_pass": one_step}
-    for _ in train_saes(saes, stream, config, **given):
+    records = train_saes(saes, stream, config, **given)
+    for _ in tqdm(records, total=config.steps, unit="step", disable=None):
         pass
     for sae in saes.values():
         if isinstance(sae, BatchTopKSAE):

@@ -10,6 +10,7 @@
 
 # %%
 import torch
+from tqdm import tqdm
 
 from chapters import look
 from chapters.ch02_transformer import load_pretrained
@@ -36,6 +37,12 @@ from chapters.lab import Lab
 
 torch.set_num_threads(1)
 lab = Lab(12)
+
+
+def counted(pairs):
+    """Show a progress bar while a loop goes through pairs."""
+    return tqdm(pairs, unit="pair", disable=None)
+
 
 # %% [markdown]
 # ## 1. See: sentences with a gap
@@ -66,10 +73,11 @@ model.requires_grad_(False)
 training = own_pairs(lab.seed("pairs"), tokenizer)
 generator = torch.Generator().manual_seed(lab.seed("tests"))
 tests = draw_pairs(all_pairs(GENDER, tokenizer, new_frames=True), 8, generator)
-scores = group_scores([contrast_scores(model, pair) for pair in training])
+scores = group_scores([contrast_scores(model, pair) for pair in counted(training)])
 
 SIZES = (1, 2, 3, 5, 10, 30, 100, 300)
-rates = switch_rates([swap(model, pair, [top_neurons(scores, k) for k in SIZES]) for pair in tests])
+by_size = [top_neurons(scores, k) for k in SIZES]
+rates = switch_rates([swap(model, pair, by_size) for pair in counted(tests)])
 for k, switched, moved in zip(SIZES, rates.switched, rates.moved, strict=True):
     print(f"{k:4} neurons: {switched:.2f} of {rates.cases} cases switch, moved {moved:.2f}")
 good = [k for k, share in zip(SIZES, rates.switched, strict=True) if share >= 0.9]
@@ -94,7 +102,7 @@ groups = {
     "by size": top_neurons(scores.abs(), 5),
     "random": random_group(five, scores.shape[1], generator),
 }
-rates = switch_rates([swap(model, pair, list(groups.values())) for pair in tests])
+rates = switch_rates([swap(model, pair, list(groups.values())) for pair in counted(tests)])
 lab.compare("12c", dict(zip(groups, rates.switched, strict=True)))
 print("signed:", five)
 print("by size:", groups["by size"])
@@ -201,12 +209,11 @@ def rate_between(chosen_on, tested_on, k, seed):
     """Find k neurons on pairs of some words; return the rate on pairs of others."""
     draw = torch.Generator().manual_seed(seed)
     pairs = all_pairs(GENDER._replace(words=chosen_on), tokenizer)
-    group = top_neurons(
-        group_scores([contrast_scores(model, pair) for pair in draw_pairs(pairs, 6, draw)]), k
-    )
+    chosen = draw_pairs(pairs, 6, draw)
+    group = top_neurons(group_scores([contrast_scores(model, pair) for pair in counted(chosen)]), k)
     held_out = all_pairs(GENDER._replace(words=tested_on), tokenizer, new_frames=True)
     drawn = draw_pairs(held_out, 6, draw)
-    return switch_rates([swap(model, pair, [group]) for pair in drawn]).switched[0]
+    return switch_rates([swap(model, pair, [group]) for pair in counted(drawn)]).switched[0]
 
 
 # %% your own cell

@@ -1,9 +1,13 @@
 """Labs: guesses before results, the runner's report, the blanked script, and the course's labs."""
 
+import io
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
@@ -12,17 +16,11 @@ from chapters import lab as lab_module
 from chapters.course import labs
 from chapters.course.answers import blank_lab, is_open
 from chapters.course.files import ROOT
+from chapters.course.lab_runner import run_lab, split_cells
 from chapters.course.terminal import CourseError
-from chapters.lab import (
-    REFERENCE,
-    Lab,
-    WaitingForGuess,
-    as_json,
-    read_notes,
-    run_lab,
-    seed_of,
-    split_cells,
-)
+from chapters.lab import REFERENCE, Lab, WaitingForGuess, as_json, read_notes, seed_of
+
+from . import small_course
 
 SCRIPT = """# A head above the first cell.
 
@@ -176,12 +174,56 @@ def test_a_cell_that_fails_shows_its_line(tmp_path, capsys):
     assert run_lab(broken, "lab.py", report) == 1
     said = capsys.readouterr().out
     assert 'File "lab.py", line 6' in said and "ZeroDivisionError" in said
-    assert "chapters/lab.py" not in said, "the runner's own frames do not help"
+    assert "lab_runner.py" not in said, "the runner's own frames do not help"
 
 
 def test_a_lab_that_is_not_python_is_named(tmp_path):
     with pytest.raises(CourseError, match="lab.py, line 3: "):
         run_lab("# %%\nx = 1\ny = = 2\n", "lab.py", tmp_path / "lab.html")
+
+
+class Terminal(io.StringIO):
+    """Standard error, as on a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_bar_counts_cells_and_its_clock_goes_on(tmp_path, monkeypatch, capsys):
+    slow = "# %%\nprint(1)\n\n# %%\nimport time\ntime.sleep(1.6)\n"
+    run_lab(slow, "lab.py", tmp_path / "lab.html")
+    assert capsys.readouterr().err == "", "no bar where no one watches"
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    run_lab(slow, "lab.py", tmp_path / "lab.html")
+    assert re.search("line 4 #+ +1 of 2 cells, 00:01", sys.stderr.getvalue())
+    assert "of 2 cells" not in (tmp_path / "lab.html").read_text("utf-8")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="uses signals")
+def test_an_interrupted_lab_keeps_the_last_report_and_leaves_no_files(tmp_path):
+    course = small_course.make(tmp_path / "course")
+    shutil.copy(ROOT / "chapters/lab.py", course.root / "chapters/lab.py")
+    report, temporary = course.root / "reports/lab02.html", tmp_path / "temporary"
+    for path in (report.parent, temporary):
+        path.mkdir()
+    report.write_text("an earlier run", "utf-8")
+    (course.root / "chapters/ch02_sums/lab.py").write_text(
+        "# %%\nimport pathlib, tempfile, time\n"
+        "pathlib.Path(tempfile.mkdtemp(), 'begun').touch()\ntime.sleep(60)\n"
+    )
+    options = course.options()
+    options["env"] |= {"TMPDIR": str(temporary)}
+    command, pipe = [sys.executable, "-m", "chapters", "lab", "2"], subprocess.PIPE
+    run = subprocess.Popen(command, stdout=pipe, stderr=pipe, **options)
+    deadline = time.monotonic() + 60
+    while not list(temporary.glob("*/*/begun")):
+        assert run.poll() is None and time.monotonic() < deadline, run.communicate()
+        time.sleep(0.05)
+    run.send_signal(signal.SIGINT)
+    said, errors = run.communicate(timeout=30)
+    assert run.returncode == 130 and said.endswith("to continue.\n") and errors == ""
+    assert [path.name for path in report.parent.iterdir()] == ["lab02.html"]
+    assert report.read_text("utf-8") == "an earlier run" and not list(temporary.iterdir())
 
 
 def test_plain_python_stops_without_a_traceback(tmp_path):
