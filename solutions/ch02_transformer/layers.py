@@ -182,10 +182,10 @@ class GatedMLP(AbstractMLP):
     def forward(self, x: Resid) -> Resid:
         """Multiply the activated gate with the linear factor, project back."""
         # exercise 2.7
-        gate = self.hook_pre(x @ self.W_gate + self.b_gate)
-        linear = self.hook_pre_linear(x @ self.W_in + self.b_in)
+        gate = self.hook_pre(affine(x, self.W_gate, self.b_gate))
+        linear = self.hook_pre_linear(affine(x, self.W_in, self.b_in))
         post = self.hook_post(self.activation(gate) * linear)
-        return post @ self.W_out + self.b_out
+        return affine(post, self.W_out, self.b_out)
 
 
 class Unembed(ResidualModule):

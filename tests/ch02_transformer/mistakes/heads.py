@@ -3,7 +3,8 @@
 from tests.grading.mistakes import mistakes, right_answers
 
 AXES = 'axes = "batch head query key, batch key head d_head -> batch query head d_head"\n'
-OUT = "einsum(z, self.W_O, axes) + self.b_O"
+OUT = "affine(z.flatten(2), self.W_O.flatten(0, 1), self.b_O)"
+SUM = "z.flatten(2) @ self.W_O.flatten(0, 1)"
 
 REPEAT_KV_HEADS = mistakes(
     "2.11",
@@ -72,27 +73,23 @@ ATTENTION_OUTPUT_PROJECTION = mistakes(
     "2.12",
     "Attention.output_projection",
     {
-        "b_O is forgotten.": {OUT: "einsum(z, self.W_O, axes)"},
+        "b_O is forgotten.": {OUT: SUM},
         "b_O is added once per head; the heads share it.": {
             OUT: "sum(z[:, :, h] @ self.W_O[h] + self.b_O for h in range(z.shape[2]))"
         },
-        "The heads are averaged; what they write adds up.": {
-            OUT: "einsum(z, self.W_O, axes) / z.shape[2] + self.b_O"
-        },
+        "The heads are averaged; what they write adds up.": {OUT: f"{SUM} / z.shape[2] + self.b_O"},
         "z's axes head and d_head are confused.": {
             OUT: "z.transpose(2, 3).flatten(2) @ self.W_O.flatten(0, 1) + self.b_O"
         },
         "Every head writes through W_O[0].": {OUT: "z.sum(dim=2) @ self.W_O[0] + self.b_O"},
     },
     unnamed={
-        "wrong shape or type": {
-            OUT: 'einsum(z, self.W_O, axes.replace("-> batch pos", "-> batch pos head")) + self.b_O'
-        },
+        "wrong shape or type": {OUT: "(z[..., None] * self.W_O).sum(dim=3) + self.b_O"},
         "sum over heads of z[head] @ W_O[head]": {
             OUT: "z.flatten(2) @ self.W_O.reshape(self.W_O.shape[2], -1).T + self.b_O"
         },
         "sum over heads of z[head]": {OUT: "z[:, :, -1] @ self.W_O[-1] + self.b_O"},
-        "reach b_O": {OUT: "einsum(z, self.W_O, axes) + self.b_O.data"},
+        "reach b_O": {OUT: f"{SUM} + self.b_O.data"},
     },
 )
 RIGHT_2_11 = right_answers(
@@ -132,7 +129,7 @@ RIGHT_2_12 = right_answers(
         },
         "matmul": {
             "Attention.apply_pattern": "return (pattern @ v.transpose(1, 2)).transpose(1, 2)",
-            "Attention.output_projection": "return z.flatten(2) @ self.W_O.flatten(0, 1) + self.b_O",
+            "Attention.output_projection": f"return {SUM} + self.b_O",
         },
         "one head at a time": {
             "Attention.apply_pattern": """

@@ -2,8 +2,8 @@
 
 from tests.grading.mistakes import mistakes, right_answers
 
-GATE, LINEAR = "x @ self.W_gate + self.b_gate", "x @ self.W_in + self.b_in"
-POST, OUT = "self.activation(gate) * linear", "post @ self.W_out + self.b_out"
+GATE, LINEAR = "affine(x, self.W_gate, self.b_gate)", "affine(x, self.W_in, self.b_in)"
+POST, OUT = "self.activation(gate) * linear", "affine(post, self.W_out, self.b_out)"
 
 GATED_MLP = mistakes(
     "2.7",
@@ -23,28 +23,28 @@ GATED_MLP = mistakes(
         "Are the factors added? They are multiplied.": {"(gate) * linear": "(gate) + linear"},
         "Is the gate left out? This is the plain MLP.": {POST: "self.activation(linear)"},
         "Is the linear factor left out?": {" * linear": ""},
-        "Is b_gate forgotten?": {" + self.b_gate": ""},
-        "Is b_in forgotten?": {" + self.b_in": ""},
-        "Are b_gate and b_in forgotten?": {" + self.b_gate": "", " + self.b_in": ""},
-        "Is b_out forgotten?": {" + self.b_out": ""},
+        "Is b_gate forgotten?": {GATE: "x @ self.W_gate"},
+        "Is b_in forgotten?": {LINEAR: "x @ self.W_in"},
+        "Are b_gate and b_in forgotten?": {GATE: "x @ self.W_gate", LINEAR: "x @ self.W_in"},
+        "Is b_out forgotten?": {OUT: "post @ self.W_out"},
         "Is b_gate added after the activation? It belongs inside.": {
-            " + self.b_gate": "",
+            GATE: "x @ self.W_gate",
             "self.activation(gate)": "(self.activation(gate) + self.b_gate)",
         },
         "Is b_in added after the product? It belongs to the linear factor.": {
-            " + self.b_in": "",
+            LINEAR: "x @ self.W_in",
             POST: f"{POST} + self.b_in",
         },
         "Are W_gate and W_in exchanged?": {
             "self.W_gate": "self.W_in",
-            "@ self.W_in": "@ self.W_gate",
+            "self.W_in,": "self.W_gate,",
         },
         "Are b_gate and b_in exchanged?": {
             "self.b_gate": "self.b_in",
-            "+ self.b_in": "+ self.b_gate",
+            "self.b_in)": "self.b_gate)",
         },
         "Is W_gate never read? Each factor has its own matrix.": {"self.W_gate": "self.W_in"},
-        "Is W_in never read? Each factor has its own matrix.": {"@ self.W_in": "@ self.W_gate"},
+        "Is W_in never read? Each factor has its own matrix.": {"self.W_in,": "self.W_gate,"},
         "Is silu written into the code? The config has the activation.": {
             "self.activation(gate)": "F.silu(gate)"
         },
