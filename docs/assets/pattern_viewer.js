@@ -5,6 +5,8 @@
   const { element, quoted, bytes, percent, tint, live, TokenRow } = globalThis.miParts;
   const INK = [36, 144, 205]; // reads on a light page and on a dark one
   const NARROW = "(max-width: 600px)";
+  const NARROW_ROW = 9; // heads side by side on a narrow page
+  const LARGEST = 120; // pixels across a head of the overview, or one per token of a long text
 
   class PatternViewer {
     constructor(root, data) {
@@ -31,7 +33,8 @@
       this.axes = element("span", { className: "facts" });
       this.grid = element("canvas", { tabIndex: 0, role: "img", ariaLabel: `All ${options.length} heads; arrow keys choose one` });
       this.frame = element("i", { className: "frame" });
-      this.overview = element("div", { className: "overview" }, element("div", { className: "sheet" }, this.grid, this.frame));
+      this.sheet = element("div", { className: "sheet" }, this.grid, this.frame);
+      this.overview = element("div", { className: "overview" }, this.sheet);
       this.matrix = element("canvas", { width: this.n, height: this.n, ariaHidden: "true" });
       this.rowFrame = element("i", { className: "frame" });
       this.cellFrame = element("i", { className: "frame thin" });
@@ -74,19 +77,23 @@
     }
 
     // One pixel for each entry, one between heads; the style sheet enlarges it without smoothing.
+    // The longer side goes across, unless the page is narrow and the side is long.
     layOut() {
-      this.wide = this.layers <= this.heads || !matchMedia(NARROW).matches;
+      const more = this.layers - this.heads;
+      const down = matchMedia(NARROW).matches && Math.max(this.layers, this.heads) > NARROW_ROW;
+      this.wide = down ? more <= 0 : more >= 0;
       const [columns, rows] = this.wide ? [this.layers, this.heads] : [this.heads, this.layers];
       const pitch = this.n + 1;
       Object.assign(this.grid, { width: columns * pitch, height: rows * pitch });
+      this.sheet.style.maxWidth = `${columns * Math.max(pitch, LARGEST)}px`;
       const context = this.grid.getContext("2d");
       for (let layer = 0; layer < this.layers; layer++)
         for (let head = 0; head < this.heads; head++) {
           const [column, row] = this.wide ? [layer, head] : [head, layer];
           context.putImageData(this.image(layer, head), column * pitch, row * pitch);
         }
-      const across = (name, count) => `${name} 0 to ${count - 1}`;
-      const [first, second] = this.wide ? [across("layers", this.layers), across("heads", this.heads)] : [across("heads", this.heads), across("layers", this.layers)];
+      const across = (name, count) => (count > 1 ? `${name}s 0 to ${count - 1}` : `${name} 0`);
+      const [first, second] = this.wide ? [across("layer", this.layers), across("head", this.heads)] : [across("head", this.heads), across("layer", this.layers)];
       this.axes.textContent = `Each square is a head: ${first} from left to right, ${second} from top to bottom. In a square: queries down, keys across.`;
       this.choose(this.layer, this.head);
       this.overview.scrollTop = this.frame.offsetTop - this.overview.clientHeight / 2;

@@ -54,7 +54,7 @@ def read_patterns(page: Page) -> None:
     page.keyboard.press("ArrowLeft")  # two layers, two heads: layers from left to right
     expect(status).to_contain_text("Head 0.0")
     box = overview.bounding_box()
-    assert box is not None
+    assert box is not None and box["width"] <= 240, "two heads of at most 120 pixels"
     overview.click(position={"x": 0.75 * box["width"], "y": 0.25 * box["height"]})
     expect(status).to_contain_text("Head 1.0")
     square = viewer.locator(".matrix canvas").bounding_box()

@@ -200,7 +200,7 @@ def test_a_bar_counts_cells_and_its_clock_goes_on(tmp_path, monkeypatch, capsys)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="uses signals")
-def test_an_interrupted_lab_keeps_the_last_report_and_leaves_no_files(tmp_path):
+def test_ctrl_c_keeps_the_last_report_and_leaves_no_files(tmp_path):
     course = small_course.make(tmp_path / "course")
     shutil.copy(ROOT / "chapters/lab.py", course.root / "chapters/lab.py")
     report, temporary = course.root / "reports/lab02.html", tmp_path / "temporary"
