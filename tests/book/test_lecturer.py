@@ -20,6 +20,14 @@ def section(page, title):
     return re.split(r"(?m)^## ", page.split(f"\n## {title}", 1)[1])[0]
 
 
+def rubric_of_lab(chapter):
+    """The five lines of a good report, which end a lab."""
+    lab = next(ROOT.glob(f"solutions/ch{chapter}_*/lab.py")).read_text("utf-8")
+    project = re.split(r"(?m)^# ## \d+\. Doubt", lab)[-1]
+    lines = re.findall(r"(?m)^# \d\. (.*(?:\n#    .*)*)", project)
+    return [re.sub(r"\n#\s+", " ", line).rstrip(";.") for line in lines]
+
+
 def numbered(part):
     return [int(number) for number in re.findall(r"(?m)^(\d+)\. \S", part)]
 
@@ -37,6 +45,14 @@ def test_a_lecturers_page_has_all_its_parts(chapter):
     assert len(pages) > 1 and len(links) > len(pages)
     assert all((ROOT / "docs/lecturer" / page).resolve().is_file() for page in pages)
     assert f"lecturer/chapter_{chapter}.md" in text("instructors.md")
+
+
+@each_chapter
+def test_the_rubric_has_the_lines_of_the_lab(chapter):
+    part = section(text(f"lecturer/chapter_{chapter}.md"), "Rubric of the mini-project")
+    rows = re.findall(r"(?m)^\| \d\. (.*) \| (\d) \|$", part)
+    assert [line for line, _ in rows] == rubric_of_lab(chapter)
+    assert sum(int(points) for _, points in rows) == 10
 
 
 @each_chapter
