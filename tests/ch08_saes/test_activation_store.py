@@ -83,20 +83,20 @@ def test_a_batch_may_keep_nothing(collect):
 
 @pytest.fixture
 def moments_of(activation_store):
-    def moments_of(*parts):
+    def Moments(*parts):
         moments = activation_store.Moments(parts[0].shape[1])
         for part in parts:
             moments.add(part)
-        return [moments.mean(), moments.scale()]
+        return {"mean": moments.mean(), "scale": moments.scale()}
 
-    return moments_of
+    return Moments
 
 
 def moments_by_loop(*parts):
     rows = torch.cat([part.double() for part in parts])
     mean = sum(rows) / len(rows)
     squared = sum(sum(row.square()) for row in rows) / len(rows)
-    return [mean, float((rows.shape[1] / squared) ** 0.5)]
+    return {"mean": mean, "scale": float((rows.shape[1] / squared) ** 0.5)}
 
 
 @exercise("8.15")
@@ -111,7 +111,7 @@ def test_moments_on_odd_inputs(moments_of):
 def test_sums_are_kept_in_float64(moments_of):
     parts = [torch.full((1000, 2), 0.1) for _ in range(20)]
     exact = torch.tensor(0.1).double().item()
-    expected = [torch.full((2,), exact, dtype=torch.float64), 1 / exact]
+    expected = {"mean": torch.full((2,), exact, dtype=torch.float64), "scale": 1 / exact}
     claim = "20,000 rows of .1: the sums must be kept in float64."
     check(moments_of, *parts, expected=expected, claim=claim, tolerance=1e-12)
 
@@ -130,8 +130,8 @@ def test_the_scale_gives_a_mean_squared_length_of_d_in(activation_store):
 @pytest.mark.parametrize("unit", [1e-9, 1e9])
 def test_mean_and_scale_follow_the_unit(moments_of, unit):
     x = 7 * normal(50, 4, seed=3)
-    mean, scale = moments_of(unit * x)
-    expected_mean, expected_scale = moments_by_loop(x)
+    mean, scale = moments_of(unit * x).values()
+    expected_mean, expected_scale = moments_by_loop(x).values()
     claim = f"Rows {unit:g} times as long have a mean {unit:g} times as long."
     assert_close(mean / unit, expected_mean, claim)
     claim = f"Rows {unit:g} times as long have a factor {unit:g} times smaller."

@@ -59,13 +59,17 @@ def test_the_dictionary_finds_the_planted_features(learn, seed):
         f"On new data the fraction of variance unexplained must be < .25, got {fvu:.2f}."
     )
     assert fvu > 0.005, f"A penalty of {L1} leaves an error, got {fvu:.4f}: is the penalty there?"
-    assert l0 < 4, f"About 1.3 features are present per row; expected L0 below 4, got {l0:.1f}."
+    assert l0 < 4, (
+        f"About 1.3 features are present per row; expected L0 below 4, got {l0:.1f}. Does b_dec "
+        "begin far from the mean of x? Is the penalty averaged over latents? Sum it."
+    )
     unit = learned.W_dec / lengths[:, None]
     found = linear_sum_assignment((directions @ unit.T).numpy(), maximize=True)
     cosines = (directions @ unit.T)[found[0], found[1]]
     recall = (cosines > 0.9).float().mean().item()
     assert recall > 0.8, (
-        f"Of 16 directions more than .8 must be found (cosine > .9), got {recall:.2f}."
+        f"Of 16 directions more than .8 must be found (cosine > .9), got {recall:.2f}. Does the "
+        "encoder begin as the transpose of the decoder?"
     )
 
 
@@ -81,9 +85,14 @@ def test_small_activations_are_shrunken_by_half_the_penalty(learn):
     x_hat = encode(x, learned) @ learned.W_dec + learned.b_dec
     on = (strengths[:, 0] > 0).nonzero()[:, 0]
     gap = ((x_hat[on].mean(0) - x_hat[strengths[:, 0] == 0].mean(0)).norm()).item()
+    cause = (
+        "Is the squared error averaged over d_in? Sum it."
+        if gap < 0.65
+        else ("Is the penalty averaged over latents? Sum it.")
+    )
     assert 0.65 < gap < 0.95, (
         f"One feature of strength 1, on a tenth of the time, with a penalty of {L1}: x_hat must "
-        f"move by .8 or so, as 1 - .4 / 2, got {gap:.3f}."
+        f"move by .8 or so, as 1 - .4 / 2, got {gap:.3f}. {cause}"
     )
 
 

@@ -18,9 +18,10 @@ def losses_of_two_axes(kind, sae, weighted):
     parts = made.loss_parts(x, sae.Reconstruction(x_hat + 1, pre_acts.relu(), pre_acts))
     lengths = made.W_dec.detach().norm(dim=1) if weighted else 1
     penalty = 0.7 * (pre_acts.relu() * lengths).sum() / 8
-    expected = [(x - x_hat - 1).square().sum() / 8, penalty]
+    expected = {"reconstruction": (x - x_hat - 1).square().sum() / 8, "sparsity": penalty}
     claim = "With x of shape [2, 4, d_in] the losses are means over all 8 tokens."
-    assert_close([part.detach() for part in parts[:2]], expected, claim)
+    actual = {name: part.detach() for name, part in zip(expected, parts[:2], strict=True)}
+    assert_close(actual, expected, claim)
 
 
 @exercise("8.2")

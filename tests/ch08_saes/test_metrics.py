@@ -208,10 +208,15 @@ def test_matching_has_the_largest_sum_of_cosines(metrics, sizes, threshold):
         W_dec, features = planted_rows(*sizes, seed)
         latent, cosines, recall, precision = best_assignment(W_dec, features, threshold)
         actual = metrics.recover_features(W_dec, features, threshold)
-        got = [actual.latent.tolist(), actual.cosine, actual.recall, actual.precision]
-        expected = [latent, float64(cosines), recall, precision]
-        claim = f"Matching {sizes[0]} latents to {sizes[1]} features: latent, cosine, recall, "
-        assert_close(got, expected, claim + "precision.")
+        expected = {
+            "latent": latent,
+            "cosine": float64(cosines),
+            "recall": recall,
+            "precision": precision,
+        }
+        got = {key: getattr(actual, key) for key in expected}
+        got["latent"] = actual.latent.tolist()
+        assert_close(got, expected, f"Matching {sizes[0]} latents to {sizes[1]} features.")
 
 
 @exercise("8.9")

@@ -11,6 +11,7 @@ from tests.grading.odd_inputs import check_odd
 from .small_saes import WEIGHTS, random_sae, weights, with_weights
 
 SIZES = {"batch": 5, "d_in": 3, "d_sae": 7}
+PARTS = ("reconstruction", "sparsity", "auxiliary")
 
 
 def dot(x, W):
@@ -80,12 +81,13 @@ def test_gradients_reach_every_weight(vanilla):
 
 
 def parts(kind):
-    """The parts of a loss as a list, from what a reconstruction holds."""
+    """The parts of a loss by name, from what a reconstruction holds."""
 
     def loss_parts(x, x_hat, acts, pre_acts, W_dec, l1_coefficient):
         given = weights(x.shape[-1], acts.shape[-1])
         made = with_weights(kind[0], (*given[:2], W_dec, given[3]), l1_coefficient)
-        return list(made.loss_parts(x, kind[1](x_hat, acts, pre_acts)))
+        loss = made.loss_parts(x, kind[1](x_hat, acts, pre_acts))
+        return dict(zip(PARTS, loss, strict=True))
 
     return loss_parts
 
@@ -98,7 +100,8 @@ def loss_by_token(weighted):
         errors = [sum((a - b).square()) for a, b in zip(x, x_hat, strict=True)]
         penalties = [sum(f * n for f, n in zip(row, lengths, strict=True)) for row in acts]
         sparsity = l1_coefficient * sum(penalties) / len(x)
-        return [sum(errors) / len(x), sparsity, torch.zeros((), dtype=x.dtype)]
+        values = (sum(errors) / len(x), sparsity, torch.zeros((), dtype=x.dtype))
+        return dict(zip(PARTS, values, strict=True))
 
     return loss
 
@@ -161,7 +164,7 @@ def gradient_left(vanilla):
         weight = W_dec.clone().requires_grad_()
         weight.grad = gradient.clone()
         vanilla.remove_parallel_gradient(weight)
-        return [weight.grad, weight.detach()]
+        return {"gradient": weight.grad, "W_dec": weight.detach()}
 
     return remove_parallel_gradient
 
@@ -172,7 +175,7 @@ def orthogonal_part(W_dec, gradient):
     for w, g in zip(W_dec.double(), gradient.double(), strict=True):
         square = sum(w * w)
         rows.append(g if square == 0 else g - sum(g * w) / square * w)
-    return [torch.stack(rows), W_dec]
+    return {"gradient": torch.stack(rows), "W_dec": W_dec}
 
 
 def decoder_and_gradient(d_sae, d_in):
@@ -191,7 +194,7 @@ def test_the_rest_is_orthogonal_on_odd_inputs(vanilla):
 def test_a_gradient_along_the_rows_is_removed(vanilla):
     W = normal(6, 4, seed=7)
     gradient = normal(6, 1, seed=8) * W
-    actual = gradient_left(vanilla)(W, gradient)[0]
+    actual = gradient_left(vanilla)(W, gradient)["gradient"]
     assert_close(actual, torch.zeros(6, 4), "A gradient along the rows is not removed.")
 
 

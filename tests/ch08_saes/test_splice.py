@@ -16,13 +16,13 @@ HOOK = "blocks.1.hook_resid_pre"
 
 @pytest.fixture
 def combined(splice, vanilla, impl):
-    def combined(x, acts, edited, W_enc, b_enc, W_dec, b_dec):
+    def combine(x, acts, edited, W_enc, b_enc, W_dec, b_dec):
         made = with_weights(vanilla.VanillaSAE, (W_enc, b_enc, W_dec, b_dec))
         point = impl("ch02_transformer.hooks").HookPoint()
         spliced = splice.SplicedPoint(point, made, error=True, keep_first=False)
         return spliced.combine(x, acts, edited).detach()
 
-    return combined
+    return combine
 
 
 def with_error_term(x, acts, edited, W_enc, b_enc, W_dec, b_dec):
@@ -85,11 +85,11 @@ def test_the_error_hook_sees_what_is_not_explained(splice, vanilla, build):
 
 @pytest.fixture
 def effects(splice, vanilla):
-    def effects(x, gradient, W_enc, b_enc, W_dec, b_dec, latents):
+    def ablation_effects(x, gradient, W_enc, b_enc, W_dec, b_dec, latents):
         made = with_weights(vanilla.VanillaSAE, (W_enc, b_enc, W_dec, b_dec))
         return splice.ablation_effects(made, x, gradient, latents).detach()
 
-    return effects
+    return ablation_effects
 
 
 def effects_by_ablation(x, gradient, W_enc, b_enc, W_dec, b_dec, latents):

@@ -103,7 +103,8 @@ def schedule(train):
     def schedule(steps, **phases):
         config = train.SAETrainConfig(steps, lr=2.0, **phases)
         rates = [train.learning_rate(step, config) for step in range(steps)]
-        return [rates, [train.sparsity_weight(step, config) for step in range(steps)]]
+        weights = [train.sparsity_weight(step, config) for step in range(steps)]
+        return {"learning_rate": rates, "sparsity_weight": weights}
 
     return schedule
 
@@ -113,7 +114,7 @@ def test_small_rates_and_weights_are_kept(train):
     rate = train.learning_rate(3, train.SAETrainConfig(10, lr=2e-9))
     assert_close(rate, 2e-9, "A learning rate of 2e-9 without phases is constant.", scale=0.0)
     config = train.SAETrainConfig(10**10, lr=2.0, sparsity_warmup=10**9)
-    claim = "After one step of a billion the weight is 1e-9."
+    claim = "After one step of a billion the sparsity weight is 1e-9."
     assert_close(train.sparsity_weight(1, config), 1e-9, claim, scale=0.0)
 
 
@@ -132,8 +133,9 @@ def test_small_rates_and_weights_are_kept(train):
     ],
 )
 def test_schedules_worked_by_hand(schedule, phases, rates, weights):
-    actual = schedule(6, **phases)
-    assert_close(actual, [rates, weights], f"Learning rates and sparsity weights of {phases}:")
+    expected = {"learning_rate": rates, "sparsity_weight": weights}
+    claim = f"In six steps with {phases}, by step:" if phases else "In six steps without phases:"
+    assert_close(schedule(6, **phases), expected, claim)
 
 
 @pytest.fixture

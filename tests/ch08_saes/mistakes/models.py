@@ -71,6 +71,9 @@ SCALE = mistakes(
                 "(self.squares / (len(self.sum) * self.n_rows)) ** 0.5"
             )
         },
+        "Are the squares not averaged? Divide their sum by the number of rows.": {
+            "len(self.sum) * self.n_rows": "len(self.sum)"
+        },
         "Does it give a mean squared length of 1? It is d_in.": {
             "len(self.sum) * self.n_rows": "self.n_rows"
         },
@@ -94,9 +97,10 @@ COMBINE = mistakes(
             "x + (recons - x_hat)": "x + (x - x_hat) + (recons - x_hat)"
         },
         "Is the error subtracted?": {"x + (recons - x_hat)": "recons - (x - x_hat)"},
-        "Is the error that of the edited latents? Then every edit is cancelled.": {
-            "x_hat = self.sae.decode(acts)": "x_hat = recons"
-        },
+        "Is the error that of the edited latents? Then every edit is cancelled.": [
+            {"x_hat = self.sae.decode(acts)": "x_hat = recons"},
+            "error = self.hook_sae_error(x - recons)\nreturn recons + error",
+        ],
         "Is the error missing? This is the reconstruction alone.": {
             "return x + (recons - x_hat)": "return recons"
         },
@@ -160,6 +164,9 @@ LEARN = mistakes(
         "is the penalty there?": {
             "+ l1_coefficient * acts.sum(1)": "",
         },
+        "averaged over d_in": {"error.square().sum(1)": "error.square().mean(1)"},
+        "averaged over latents": {"acts.sum(1)": "acts.mean(1)"},
+        "far from the mean of x": {"x.detach().mean(dim=0).clone()": "torch.zeros_like(x[0])"},
         "variance unexplained must be": [
             {
                 "(batch - b_dec) @ W_enc": "batch @ W_enc",
