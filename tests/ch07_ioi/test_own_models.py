@@ -276,6 +276,37 @@ def test_an_effect_that_varies_over_prompts_does_not_count(
 
 
 @exercise("7.14")
+def test_a_head_that_acts_through_another_does_not_count(from_scratch, counterfactuals, own_names):
+    """A head of layer 1 attends to IO, but only a head of layer 2 carries its output further."""
+    trial = Names(own_names, 1)
+    parts, (_, middle, last) = direct_effects(trial), trial.model.blocks
+    impostors = [head for head in sorted(parts) if abs(parts[head][0]) < 1e-6]
+    relay = next(h for h in impostors if h[0] == 1 and parts[h][1] > 0.9)
+    carrier = next(h for h in impostors if h[0] == 2)
+    size, unread, logit = own_names.N_NAMES, own_names.UNREAD, own_names.LOGIT
+    names, (_, head) = torch.eye(size).double(), carrier
+    for block in trial.model.blocks[:2]:
+        block.attn.W_O[:, :, unread : unread + size] = 0.0
+    middle.attn.W_O[relay[1], :size, unread : unread + size] = names
+    for weight in (last.attn.W_Q, last.attn.W_K, last.attn.W_V, last.attn.W_O):
+        weight[head] = 0.0
+    last.attn.W_Q[head, own_names.ONES, own_names.LOOK] = own_names.SHARP
+    last.attn.W_K[head, own_names.POSITION + own_names.END, own_names.LOOK] = own_names.SHARP
+    last.attn.W_V[head, unread : unread + size, :size] = names
+    last.attn.W_O[head, :size, logit : logit + size] = names
+    assert 1 - trial.share([relay]) > 0.2, "the relay has no effect"
+    found = find(
+        from_scratch, counterfactuals, trial.model, trial.prompts, torch.arange(own_names.N_NAMES)
+    )
+    assert relay not in found, (
+        f"{shown([relay])} is found, but its output reaches the logits only through "
+        f"{shown([carrier])}. Freeze all other heads at their clean outputs."
+    )
+    expected = [one for one in parts if parts[one][0] > 0.05 and parts[one][1] > 0.3]
+    assert sorted(found) == sorted(expected), f"Found {shown(found)}, expected {shown(expected)}."
+
+
+@exercise("7.14")
 @pytest.mark.parametrize("queries", [1.0, 0.0])
 def test_name_movers_of_a_trained_toy_are_found(
     from_scratch, counterfactuals, prompts, impl, queries

@@ -46,6 +46,9 @@ MOVERS = mistakes(
             {"lost = clean - difference": "lost = -clean + difference"},
             {"prompts.positions.io]": "prompts.positions.s2]"},
         ],
+        "Freeze all other heads": {
+            "frozen = dict.fromkeys(outputs, freeze)": "frozen = {outputs[layer]: freeze}"
+        },
         "less than three standard errors": {
             "large and lost.mean() >= 3 * lost.std() / len(rows) ** 0.5": "large"
         },
