@@ -21,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from ..ch02_transformer.pretrained.config_json import read_json
 from ..ch02_transformer.write_then_rename import write_then_rename
 from ..ch08_saes import AbstractSAE, NormWeightedSAE, VanillaSAE
 from ..ch08_saes.vanilla import fold_decoder_norm
@@ -159,12 +160,7 @@ def read_config(path: Path) -> Config:
 
     Raises: ValueError with file and field.
     """
-    try:
-        config = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: expected JSON, got {error!s:.100}") from error
-    if not isinstance(config, dict):
-        raise ValueError(f"{path}: expected an object, got {config!r:.60}")
+    config = read_json(path)
     if config.get("architecture") not in BUILDERS:
         names = " or ".join(BUILDERS)
         raise ValueError(

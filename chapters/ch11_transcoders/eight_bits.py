@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from ..ch02_transformer.pretrained.config_json import read_json
 from ..ch02_transformer.write_then_rename import write_then_rename
 from .crosslayer import TopKCLT
 
@@ -119,12 +120,7 @@ def read_sizes(path: Path) -> tuple[int, int, int, int]:
 
     Raises: ValueError with file and field.
     """
-    try:
-        config = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: expected JSON, got {error!s:.100}") from error
-    if not isinstance(config, dict):
-        raise ValueError(f"{path}: expected an object, got {config!r:.60}")
+    config = read_json(path)
     for name in SIZES:
         value = config.get(name)
         if type(value) is not int or not 1 <= value < 2**24:

@@ -25,6 +25,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ..ch02_transformer.write_then_rename import write_then_rename
+from ..ch09_sparsity.formats import check_tensor
 from .crosslayer import AbstractCLT, JumpReLUCLT, TopKCLT
 from .jumprelu import JumpReLUTranscoder
 from .replacement import Replacements
@@ -219,19 +220,10 @@ def _read_layer(folder: Path, layer: int, n_layers: int, clt: bool) -> Tensors:
         **({} if clt else {"W_skip": [d_out, d_in]}),
     }
     for name, value in tensors.items():
-        _check_tensor(f"{where}: {name}", value, expected.get(name))
+        check_tensor(f"{where}: {name}", value, expected.get(name))
     if "threshold" in tensors and (tensors["threshold"] < 0).any():
         raise ValueError(f"{where}: threshold: expected numbers from 0 on, got a negative one")
     return {name: value.float() for name, value in tensors.items()}
-
-
-def _check_tensor(where: str, value: Tensor, shape: list[int] | None) -> None:
-    if shape is None:
-        raise ValueError(f"{where}: expected no such tensor, got one of shape {list(value.shape)}")
-    if list(value.shape) != shape:
-        raise ValueError(f"{where}: expected shape {shape}, got {list(value.shape)}")
-    if not value.is_floating_point() or not value.isfinite().all():
-        raise ValueError(f"{where}: expected finite floats, got {value.dtype} with others")
 
 
 def _check_activation(path: Path, config: dict[str, Any], layers: list[Tensors]) -> int | None:

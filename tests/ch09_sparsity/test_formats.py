@@ -141,7 +141,7 @@ def test_a_malformed_config_names_its_field(saes, formats, tmp_path, change, wor
 def test_a_config_without_an_object_raises(saes, formats, tmp_path, content):
     formats.save_sae(saes["topk"], tmp_path)
     (tmp_path / "cfg.json").write_bytes(content)
-    with pytest.raises(ValueError, match=r"cfg\.json: expected"):
+    with pytest.raises(ValueError, match=r"object in .*cfg\.json|cfg\.json is (not JSON|nested)"):
         formats.load_sae(tmp_path)
 
 
