@@ -1,8 +1,6 @@
 """One fixture for each module of the chapter, from the tree that is graded, and tiny models."""
 
-import pytest
-
-from tests.grading import module_fixture, tiny_models
+from tests.grading import module_fixture
 
 decompose = module_fixture("ch03_circuits.decompose")
 lens = module_fixture("ch03_circuits.lens")
@@ -17,9 +15,3 @@ model = module_fixture("ch02_transformer.model")
 norms = module_fixture("ch02_transformer.norms")
 fold = module_fixture("ch02_transformer.fold")
 attention_only = module_fixture("ch02_transformer.attention_only")
-
-
-@pytest.fixture
-def build(impl):
-    """Builds a tiny model of a named family: `build("llama", n_layers=3)`."""
-    return lambda family, seed=1, **sizes: tiny_models.build(impl, family, seed, **sizes)

@@ -1,8 +1,6 @@
 """One fixture for each module of the chapter, from the tree that is graded, and tiny models."""
 
-import pytest
-
-from tests.grading import module_fixture, tiny_models
+from tests.grading import module_fixture
 
 texts = module_fixture("ch04_induction.texts")
 scores = module_fixture("ch04_induction.scores")
@@ -11,9 +9,3 @@ smeared = module_fixture("ch04_induction.smeared")
 ablate = module_fixture("ch04_induction.ablate")
 training = module_fixture("ch04_induction.training")
 from_scratch = module_fixture("ch04_induction.from_scratch")
-
-
-@pytest.fixture
-def build(impl):
-    """Builds a tiny model of a named family: `build("llama", n_layers=3)`."""
-    return lambda family, seed=1, **sizes: tiny_models.build(impl, family, seed, **sizes)

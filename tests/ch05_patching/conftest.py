@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.grading import module_fixture, tiny_models
+from tests.grading import module_fixture
 
 interventions = module_fixture("ch05_patching.interventions")
 interventions_in_generation = module_fixture("ch05_patching.interventions_in_generation")
@@ -26,9 +26,3 @@ own_routes = module_fixture("ch05_patching.own_routes")
 def Site(impl):
     """Chapter 2's class of sites, from the tree that is graded."""
     return impl("ch02_transformer.sites").Site
-
-
-@pytest.fixture
-def build(impl):
-    """Builds a tiny model of a named family: `build("llama", n_layers=3)`."""
-    return lambda family, seed=1, **sizes: tiny_models.build(impl, family, seed, **sizes)

@@ -8,7 +8,7 @@ import torch
 from tests.ch05_patching.patching_reference import CLEAN, CORRUPTED, Place, path_patched
 from tests.grading import exercise
 from tests.grading.assertions import assert_close
-from tests.grading.own_case import REFERENCE, case_seed, seed_of
+from tests.grading.own_case import REFERENCE, case_seed, read_numbers, seed_of
 
 ALL, NONE = 0.99, 0.01
 """Share of an effect that counts as the whole of it, and as nothing."""
@@ -16,11 +16,7 @@ ALL, NONE = 0.99, 0.01
 
 def read_heads(value, what, n):
     """A list of different heads; anything else fails."""
-    fits = isinstance(value, list) and all(type(i) is int and 0 <= i < n for i in value)
-    assert fits and value and len(set(value)) == len(value), (
-        f"{what}: expected a list of different heads from 0 to {n - 1}, got {value!r}."
-    )
-    return sorted(value)
+    return read_numbers({what: value}, what, n, "heads")
 
 
 class Gates:

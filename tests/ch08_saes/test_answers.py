@@ -7,7 +7,13 @@ import torch
 import torch.nn.functional as F
 
 from tests.grading import exercise
-from tests.grading.own_case import REFERENCE, case_seed, seed_of
+from tests.grading.own_case import (
+    REFERENCE,
+    case_seed,
+    check_tables,
+    read_numbers,
+    seed_of,
+)
 
 HELD_OUT, RANDOM_SETS = 4000, 200
 NOTHING, MUCH, SELECTIVE = 0.02, 1.0, 0.9
@@ -45,21 +51,10 @@ def trial(answers, suspects, request):
     return trial
 
 
-def read_latents(values, key, n):
-    """A list of different latents; anything else fails."""
-    value = values[key]
-    fits = isinstance(value, list) and all(type(i) is int and 0 <= i < n for i in value)
-    assert fits, f"{key}: expected a list of latents from 0 to {n - 1}, got {value!r}."
-    assert value and len(set(value)) == len(value), (
-        f"{key}: expected at least one latent, each of them once, got {value}."
-    )
-    return sorted(value)
-
-
 @exercise("8.20")
 def test_drivers_carry_the_answer_and_fire_for_the_concept(answers, trial):
     case = trial("8.20")
-    claim = read_latents(answers("ch08_saes", "8.20"), "drivers", case.n)
+    claim = read_numbers(answers("ch08_saes", "8.20"), "drivers", case.n, "latents")
     for latent in claim:
         assert case.purity(latent, 0) > SELECTIVE, (
             f"drivers: latent {latent} fires on inputs without concept 0 too: only "
@@ -90,7 +85,7 @@ def test_drivers_carry_the_answer_and_fire_for_the_concept(answers, trial):
 @exercise("8.20")
 def test_bystanders_fire_for_the_concept_and_change_nothing(answers, trial):
     case = trial("8.20")
-    claim = read_latents(answers("ch08_saes", "8.20"), "bystanders", case.n)
+    claim = read_numbers(answers("ch08_saes", "8.20"), "bystanders", case.n, "latents")
     for latent in claim:
         assert case.purity(latent, 0) > SELECTIVE, (
             f"bystanders: latent {latent} fires on inputs without concept 0 too."
@@ -172,9 +167,7 @@ def passes(suspects, seed, table):
 def test_right_answers_of_a_learner_pass_and_copied_ones_fail(suspects):
     seeds = [seed_of(f"learner {number}", "8.20") for number in range(4)]
     tables = [solve(suspects, seed) for seed in seeds]
-    for seed, table, copied in zip(seeds, tables, tables[1:] + tables[:1], strict=True):
-        assert passes(suspects, seed, table), f"right answers of seed {seed} fail: {table}"
-        assert not passes(suspects, seed, copied), f"copied answers pass for seed {seed}"
+    check_tables(seeds, tables, lambda seed, table: passes(suspects, seed, table))
 
 
 @pytest.mark.project

@@ -5,7 +5,13 @@ import torch
 import torch.nn.functional as F
 
 from tests.grading import exercise
-from tests.grading.own_case import REFERENCE, case_seed, seed_of
+from tests.grading.own_case import (
+    REFERENCE,
+    case_seed,
+    check_tables,
+    read_numbers,
+    seed_of,
+)
 
 HELD_OUT, MUCH, LEFT, SELECTIVE = 4000, 0.5, 0.15, 0.9
 
@@ -46,16 +52,6 @@ def trial(answers, own_dictionary, request):
     return trial
 
 
-def read_latents(values, key, n):
-    """A list of different latents; anything else fails."""
-    value = values[key]
-    fits = isinstance(value, list) and all(type(i) is int and 0 <= i < n for i in value)
-    assert fits and value and len(set(value)) == len(value), (
-        f"{key}: expected a list of different latents from 0 to {n - 1}, got {value!r}."
-    )
-    return value
-
-
 def read_parent(values, n):
     parent = values["parent"]
     assert type(parent) is int and 0 <= parent < n, (
@@ -83,7 +79,7 @@ def test_each_absorber_writes_the_parent_in_the_holes(answers, trial):
     case, values = trial("9.19"), answers("ch09_sparsity", "9.19")
     parent = read_parent(values, case.n)
     holes = case.parent & ~(case.acts[:, parent] > 0)
-    for latent in read_latents(values, "absorbers", case.n):
+    for latent in read_numbers(values, "absorbers", case.n, "latents"):
         there = holes & (case.acts[:, latent] > 0)
         lost = case.written([latent])[there].mean().item() if there.any() else 0.0
         assert lost > MUCH, (
@@ -99,7 +95,7 @@ def test_each_absorber_writes_the_parent_in_the_holes(answers, trial):
 @exercise("9.19")
 def test_nothing_else_writes_the_parent(answers, trial):
     case, values = trial("9.19"), answers("ch09_sparsity", "9.19")
-    claim = [read_parent(values, case.n), *read_latents(values, "absorbers", case.n)]
+    claim = [read_parent(values, case.n), *read_numbers(values, "absorbers", case.n, "latents")]
     left = (case.x @ case.own.concepts[0] - case.written(claim))[case.parent]
     kept = left.mean().item() / (case.x @ case.own.concepts[0])[case.parent].mean().item()
     assert kept < LEFT, (
@@ -111,7 +107,7 @@ def test_nothing_else_writes_the_parent(answers, trial):
 @exercise("9.20")
 def test_low_thresholds_can_be_raised_for_nothing(answers, trial):
     case = trial("9.20")
-    claim = read_latents(answers("ch09_sparsity", "9.20"), "too_low", case.n)
+    claim = read_numbers(answers("ch09_sparsity", "9.20"), "too_low", case.n, "latents")
     for latent in range(case.n):
         cost, saved = case.change(latent, 4.0)
         free = cost < 0.01 and saved > 0.1
@@ -128,7 +124,7 @@ def test_low_thresholds_can_be_raised_for_nothing(answers, trial):
 @exercise("9.20")
 def test_high_thresholds_should_be_lowered(answers, trial):
     case = trial("9.20")
-    claim = read_latents(answers("ch09_sparsity", "9.20"), "too_high", case.n)
+    claim = read_numbers(answers("ch09_sparsity", "9.20"), "too_high", case.n, "latents")
     for latent in range(case.n):
         gain = -case.change(latent, 0.5)[0]
         assert gain > 0.02 or latent not in claim, (
@@ -179,9 +175,7 @@ def passes(own_dictionary, seed, table):
 def test_right_answers_of_a_learner_pass_and_copied_ones_fail(own_dictionary):
     seeds = [seed_of(f"learner {number}", "9.19") for number in range(6)]
     tables = [solve(own_dictionary, seed) for seed in seeds]
-    for seed, table, copied in zip(seeds, tables, tables[1:] + tables[:1], strict=True):
-        assert passes(own_dictionary, seed, table), f"right answers of seed {seed} fail: {table}"
-        assert not passes(own_dictionary, seed, copied), f"copied answers pass for seed {seed}"
+    check_tables(seeds, tables, lambda seed, table: passes(own_dictionary, seed, table))
 
 
 @pytest.mark.project

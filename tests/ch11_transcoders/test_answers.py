@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.own_case import case_seed
+from tests.grading.own_case import case_seed, read_numbers
 
 CLEAR = 5.0
 """Logits by which an answer must lead."""
@@ -17,16 +17,6 @@ def opened(answers, own_two_hop, request):
         return own_two_hop.open_two_hop(case_seed(request, values, number)), values
 
     return opened
-
-
-def read_latents(values, key, n):
-    """A list of different latents; anything else fails."""
-    value = values[key]
-    fits = isinstance(value, list) and all(type(i) is int and 0 <= i < n for i in value)
-    assert fits and value and len(set(value)) == len(value), (
-        f"{key}: expected a list of different latents from 0 to {n - 1}, got {value!r}."
-    )
-    return value
 
 
 def led_by(logits, answers):
@@ -43,7 +33,7 @@ def every_question(module):
 def test_the_carriers_alone_answer_every_question(opened, own_two_hop):
     own, values = opened("11.16")
     n = own.transcoder.d_sae
-    carriers = read_latents(values, "carriers", n)
+    carriers = read_numbers(values, "carriers", n, "latents")
     tokens = every_question(own_two_hop)
     right = own_two_hop.answer_logits(own, tokens).argmax(dim=1)
     others = [latent for latent in range(n) if latent not in carriers]
@@ -60,7 +50,7 @@ def test_each_carrier_is_needed(opened, own_two_hop):
     own, values = opened("11.16")
     tokens = every_question(own_two_hop)
     logits = own_two_hop.answer_logits(own, tokens)
-    for latent in read_latents(values, "carriers", own.transcoder.d_sae):
+    for latent in read_numbers(values, "carriers", own.transcoder.d_sae, "latents"):
         without = own_two_hop.answer_logits(own, tokens, off=[latent])
         changed = (without - logits).abs().max().item()
         assert changed > 1e-3, f"carriers: without latent {latent} no answer's logit changes."
@@ -70,7 +60,7 @@ def test_each_carrier_is_needed(opened, own_two_hop):
 def test_the_swap_gives_the_other_citys_answers(opened, own_two_hop):
     own, values = opened("11.17")
     n = own.transcoder.d_sae
-    off, on = (read_latents(values, key, n) for key in ("off", "on"))
+    off, on = (read_numbers(values, key, n, "latents") for key in ("off", "on"))
     first, second = own.asked
     wanted = own_two_hop.answer_logits(own, own_two_hop.questions_of(second)).argmax(dim=1)
 

@@ -4,7 +4,7 @@ In the workbook it follows from the learner's id; any other package holds the re
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -39,6 +39,17 @@ def seed_for(package: str, values: Mapping[str, Any], number: str) -> int:
         "and delete the line with the seed. Until then your old answer stays in the file."
     )
     return seed_of(learner, number)
+
+
+def check_tables(
+    seeds: Sequence[int],
+    tables: Sequence[Mapping[str, Any]],
+    passes: Callable[[int, Mapping[str, Any]], bool],
+) -> None:
+    """Fail unless each seed's table passes, and the table of another seed does not."""
+    for seed, table, copied in zip(seeds, tables, [*tables[1:], tables[0]], strict=True):
+        assert passes(seed, table), f"right answers of seed {seed} fail: {table}"
+        assert not passes(seed, copied), f"copied answers pass for seed {seed}"
 
 
 def read_numbers(
