@@ -59,7 +59,7 @@ def test_a_neuron_without_weights_has_no_features(computation):
     actual = computation.features_per_neuron(W)
     assert not actual.isnan().any(), (
         "A neuron whose weights are all zero gives NaN, which is 0 / 0. It represents 0 features: "
-        "use torch.where(fourth > 0, ..., 0.0)."
+        "use torch.where, with 0 where the denominator is 0."
     )
     assert_close(actual, participation(W), "A neuron without weights represents 0 features.")
 

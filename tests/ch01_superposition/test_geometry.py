@@ -131,8 +131,8 @@ def test_an_absent_feature_has_no_dimension(geometry):
     W[0, :, 2], W[1, :, 0], W[2] = 0.0, 0.0, 0.0
     actual = geometry.feature_dimensionality(W)
     assert not actual.isnan().any(), (
-        "A feature of norm 0 gives NaN, which is 0 / 0. Its dimensionality is 0: use "
-        "torch.where(shared > 0, ..., 0.0)."
+        "A feature of norm 0 gives NaN, which is 0 / 0. Its dimensionality is 0: use torch.where, "
+        "with 0 where the denominator is 0."
     )
     claim = "An absent feature has 0 dimensions, and the others are as without it."
     assert_close(actual, dimensionality(W), claim)

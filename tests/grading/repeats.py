@@ -213,7 +213,10 @@ class Repeats:
         except Exception as error:
             if "not implemented for" in str(error):  # such as torch's decompositions
                 return
-            yield f"{{}} raises {type(error).__name__} in bfloat16: {str(error)[:200]}"
+            text = str(error)[:200]
+            if "dtype" in text or "scalar type" in text:
+                text += ". Give each tensor that you create the dtype of an argument: .to(x)."
+            yield f"{{}} raises {type(error).__name__} in bfloat16: {text}"
 
 
 def _numbers(value: Any) -> list[Tensor]:

@@ -3,6 +3,7 @@
 from tests.grading.mistakes import mistakes, right_answers
 
 UNIT, LENGTH = "F.normalize(slope, dim=-1)", "perturbation.norm(dim=-1, keepdim=True)"
+DIVIDED = "slope / slope.norm(dim=-1, keepdim=True)"
 PROJECTED = "perturbation * (radius / length).clamp(max=1)"
 SLOPE = "(slope,) = torch.autograd.grad(losses.sum(), perturbation)"
 LOOP = "for _ in range(steps):"
@@ -17,8 +18,12 @@ ATTACK = mistakes(
         "All examples share one ball. Each has its own, with a length over the last axis.": {
             LENGTH: "perturbation.norm()"
         },
-        "Perturbations inside the ball are scaled up to its surface. Scale only long ones.": {
-            PROJECTED: "perturbation * (radius / length)"
+        "Perturbations inside the ball are scaled up to its surface. Scale only long ones.": [
+            {PROJECTED: "perturbation * (radius / length)"},
+            {PROJECTED: "radius * F.normalize(perturbation, dim=-1)", UNIT: DIVIDED},
+        ],
+        "A gradient of zero is divided by its length of zero. Divide by F.normalize.": {
+            UNIT: DIVIDED
         },
         "The batch shares one norm of the gradient. Normalise each example's.": {
             UNIT: "slope / slope.norm()"
@@ -88,7 +93,6 @@ ATTACK = mistakes(
             """,
     },
     unnamed={
-        "zero over its own length": {UNIT: "slope / slope.norm(dim=-1, keepdim=True)"},
         "leaves no gradients": [
             {SLOPE: "losses.sum().backward()\n    slope = perturbation.grad"},
             {

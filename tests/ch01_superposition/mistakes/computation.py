@@ -12,9 +12,10 @@ FEATURES_PER_NEURON = mistakes(
     "1.13",
     "features_per_neuron",
     {
-        "There are absolute values instead of squares: (sum w^2)^2 / sum w^4.": ratio(
-            "W.abs().sum(-1) ** 2", "(W**2).sum(-1)"
-        ),
+        "There are absolute values instead of squares: (sum w^2)^2 / sum w^4.": [
+            ratio("W.abs().sum(-1) ** 2", "(W**2).sum(-1)"),
+            "return W.abs().sum(-1) ** 2 / (W**2).sum(-1)",
+        ],
         "The sum of squares is not squared: (sum w^2)^2.": ratio("(W**2).sum(-1)"),
         "Weights are summed with their signs. Square each.": ratio(
             "W.sum(-1) ** 2", "(W**2).sum(-1)"

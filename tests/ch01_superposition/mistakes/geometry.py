@@ -47,9 +47,10 @@ FEATURE_DIMENSIONALITY = mistakes(
     "1.7",
     "feature_dimensionality",
     {
-        "In the denominator both are normalised. Only What_i is; W_j keeps its norm.": {
-            SHARED: "cosines(W).square().sum(dim=-1)"
-        },
+        "In the denominator both are normalised. Only What_i is; W_j keeps its norm.": [
+            {SHARED: "cosines(W).square().sum(dim=-1)"},
+            "return W.square().sum(dim=1) / cosines(W).square().sum(dim=-1)",
+        ],
         OTHER_UNIT: [
             {SHARED: "onto.square().sum(dim=-2)"},
             {SHARED: "(W.mT @ unit_directions(W)).square().sum(dim=-1)"},
@@ -104,9 +105,10 @@ INTERFERENCE = mistakes(
     "interference",
     {
         "The feature itself is counted. The sum excludes j = i.": {MASKED: SHARED},
-        "Both are normalised (cosines). Only What_i is; W_j keeps its norm.": {
-            MASKED: MASKED.replace("onto", "cosines(W)")
-        },
+        "Both are normalised (cosines). Only What_i is; W_j keeps its norm.": [
+            {MASKED: MASKED.replace("onto", "cosines(W)")},
+            "return cosines(W).square().sum(dim=-1) - 1",
+        ],
         "W_j is normalised (or the sum runs over the wrong axis). Normalise W_i, and sum over j.": {
             MASKED: MASKED.replace("-1", "-2")
         },

@@ -61,14 +61,22 @@ LINEAR_LOSS = mistakes(
         }
     },
 )
-GUESS = "strength * overlap + b[:, None, :]"
+GUESS, TYPED = "strength * overlap + b[:, None, :]", ", dtype=W.dtype, device=W.device)"
 ONE_SPARSE_LOSS = mistakes(
     "1.11",
     "one_sparse_loss",
     {
-        "The bias is scaled by the strength. Add it unscaled.": {
-            GUESS: "strength * (overlap + b[:, None, :])"
-        },
+        "The bias is scaled by the strength. Add it unscaled.": [
+            {GUESS: "strength * (overlap + b[:, None, :])"},
+            {GUESS: "strength * (overlap + b[:, None, :])", TYPED: ")"},
+        ],
+        "`torch.eye` makes float32, and W is float64 here: convert with .to(W).": [
+            {TYPED: ")"},
+            """
+            error = (strength * (W.mT @ W) + b[:, None]).relu() - strength * torch.eye(W.shape[-1])
+            return (importance[:, None] * error.square()).sum((1, 2))
+            """,
+        ],
         "The bias is missing.": {GUESS: "strength * overlap"},
         "Bias or importance is that of the feature that is on. Both belong to the output, b_j and "
         "I_j.": [{GUESS: "strength * overlap + b[..., None]"}, {"inst out ->": "inst on ->"}],
