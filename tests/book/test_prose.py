@@ -8,9 +8,23 @@ from chapters.course.files import ROOT
 
 pytestmark = pytest.mark.project
 
-CHAPTERS = ("00", "01", "02", "03", "04", "05", "07")
-PAGES = [page for n in CHAPTERS for page in sorted(ROOT.glob(f"docs/ch{n}_*.md"))]
-each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+PAGES = sorted(ROOT.glob("docs/ch[0-9]*_*.md"))
+FIGURE = re.compile(r"(?m)^ *(!\[\]\(figures/\w+\.svg|::: (patterns|lens|features|graph) )")
+NOT_YET = {
+    "numbers": "ch08_models",
+    "figure": "ch08_models|ch09_fast_step",
+    "claim": "ch0[14789]_|ch02_layers",
+}
+"""Check -> the pages that do not pass it yet."""
+
+
+def each_page(check=None):
+    """Run a test for each page, without those that do not pass it yet."""
+    left_out = re.compile(NOT_YET.get(check, "none"))
+    pages = [page for page in PAGES if not left_out.match(page.stem)]
+    return pytest.mark.parametrize("page", pages, ids=lambda page: page.stem)
+
+
 NUMBER = re.compile(r"(?<![\w.])-?(?:\d[\d,]*\.?\d*|\.\d+)(?!\w)")
 
 
@@ -21,16 +35,30 @@ def prose(text):
     return re.sub(r"\]\([^)]*\)", "]", re.sub(r"`[^`]*`", "code", "\n".join(lines)))
 
 
-@each_page
+@each_page("numbers")
 def test_prose_has_fewer_than_three_numbers_per_hundred_words(page):
     text = prose(page.read_text("utf-8"))
     words, numbers = len(re.findall("[A-Za-z][A-Za-z'-]+", text)), len(NUMBER.findall(text))
     assert numbers < 0.03 * words, f"{numbers} numbers in {words} words; use a table or a fold"
 
 
-@each_page
-def test_a_page_has_a_figure_and_a_guess_before_a_fold(page):
+@each_page("figure")
+def test_a_page_has_a_figure(page):
+    assert FIGURE.search(page.read_text("utf-8"))
+
+
+@each_page()
+def test_a_guess_is_before_each_fold(page):
     text = page.read_text("utf-8")
-    assert re.search(r"!\[\]\(figures/\w+\.svg", text), "a page without a figure"
     before_folds = re.findall(r"(?:\n    [^\n]*|\n)+\?\?\? found", text)
     assert len(before_folds) == text.count("??? found"), "a fold comes without a guess"
+
+
+@each_page("claim")
+def test_a_fold_begins_with_its_result_in_one_bold_sentence(page):
+    folds = re.findall(
+        r'(?m)^\?\?\? found "What we found.*\n((?:    .*\n|\n)*)', page.read_text("utf-8")
+    )
+    for fold in folds:
+        after_figures = re.sub(r"\A(\s*(!\[|::: ).*\n)*\s*", "", fold)
+        assert re.match(r"\*\*[^*\n]*[.?!]\*\*\n", after_figures), after_figures[:200]
