@@ -69,10 +69,11 @@ def scatter(axes: Axes, heads: dict[str, Any], writers: list[tuple[str, str]]) -
         axes.annotate(
             head,
             (direct[1], total[1]),
-            (direct[2] + 0.02 * (high - low), height),
+            (direct[2] + 0.06 * (high - low), height),
             va="center",
             fontsize=8.5,
             color=colour,
+            arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6, "shrinkA": 1, "shrinkB": 3},
         )
     seen = dict.fromkeys(name for name, _ in writers)
     for name in seen:
