@@ -76,10 +76,9 @@ def is_installed(package: str) -> bool:
 def check_shapes() -> None:
     """Add jaxtyping's checks to every function of the modules that are imported from now on."""
     global typechecker
-    import beartype
-    import jaxtyping
+    from .shape_checks import check
 
-    typechecker = jaxtyping.jaxtyped(typechecker=beartype.beartype)
+    typechecker = check
 
 
 def dispatch(number: str, reference: Callable[..., Any], is_stub: bool) -> Callable[..., Any]:

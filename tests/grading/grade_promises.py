@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from . import promises
-from .values import modules, tensors
+from .values import all_parts, modules, tensors
 
 MOST = 4096
 """Entries of a tensor that are compared; of a larger one, so many in even steps."""
@@ -69,14 +69,15 @@ def _seen(arguments: Any) -> Iterator[tuple[int, Any]]:
     for x in tensors(arguments):
         yield id(x), _content(x)
     for module in modules(arguments):
-        for part in module.modules():
+        for part in all_parts(module):
+            own = vars(part)
             for name in PARTS:
-                value = vars(part).get(name)
-                if isinstance(value, dict):
-                    yield id(part), [(key, id(one)) for key, one in value.items()]
-                elif isinstance(value, list):
-                    yield id(part), [id(one) for one in value]
-            for x in [*vars(part)["_parameters"].values(), *vars(part)["_buffers"].values()]:
+                value = own.get(name)
+                if value and isinstance(value, dict):
+                    yield id(part), (name, [(key, id(one)) for key, one in value.items()])
+                elif value and isinstance(value, list):
+                    yield id(part), (name, [id(one) for one in value])
+            for x in [*own["_parameters"].values(), *own["_buffers"].values()]:
                 if x is not None:
                     yield id(x), _content(x)
 

@@ -21,7 +21,16 @@ from torch import Tensor, nn
 
 from . import contract
 from .repeats import Repeats
-from .values import SMALL, containers, generator_copy, is_plain, mapped, modules, tensors
+from .values import (
+    SMALL,
+    containers,
+    generator_copy,
+    is_plain,
+    mapped,
+    modules,
+    tensors,
+    weights,
+)
 
 REPEATED, REPEATED_WITH_MODEL = 3, 1
 """How many calls of a function by one grader are repeated."""
@@ -121,10 +130,10 @@ class State:
 
     def __init__(self, arguments: Any):
         self.tensors = [(x, _version(x), x.requires_grad, _grad(x)) for x in tensors(arguments)]
-        weights = [x for module in modules(arguments) for x in module.parameters()]
-        self.weights = [(x, _version(x), _grad(x)) for x in weights]
-        small = sum(x.numel() for x in weights) < SMALL
-        self.copies = [x.detach().clone() for x in weights] if small else []
+        found = [x for module in modules(arguments) for x in weights(module)]
+        self.weights = [(x, _version(x), _grad(x)) for x in found]
+        small = sum(x.numel() for x in found) < SMALL
+        self.copies = [x.detach().clone() for x in found] if small else []
         self.containers = [(x, _items(x)) for x in containers(arguments)]
         self.random = torch.get_rng_state()
         self.gradients = torch.is_grad_enabled()
@@ -164,8 +173,8 @@ class State:
 
 def broken_by(value: Any, arguments: Any, spared: list[str]) -> Iterator[str]:
     """What a result has that no argument gave it."""
-    weights = [x for module in modules(arguments) for x in module.parameters()]
-    given = [x for x in [*tensors(arguments), *weights] if x.is_floating_point()]
+    found = [x for module in modules(arguments) for x in weights(module)]
+    given = [x for x in [*tensors(arguments), *found] if x.is_floating_point()]
     floats = [x for x in tensors(value) if x.is_floating_point()]
     for field, hint in getattr(type(value), "__annotations__", {}).items():
         if hint in (int, float, bool, str) and isinstance(getattr(value, field, None), Tensor):
