@@ -7,7 +7,7 @@ plain SVG text; boxes and text need no plotting library.
 from pathlib import Path
 from string import Template
 
-from docs._figures.lib.figure_files import FIGURES, replace_file, write_metadata
+from docs._figures.lib.figure_files import FIGURES, ROOT, replace_file, write_metadata
 
 LIGHT = {
     "text": "#1c2530",
@@ -32,7 +32,7 @@ CHAPTERS = (
     "looking superposition transformer circuits induction patching discovery IOI SAEs sparsity "
     "features transcoders graphs auditing scale"
 ).split()
-FINISHED = {0, 1, 2, 3, 4, 5, 7, 8}
+FINISHED = {int(folder.name[2:4]) for folder in ROOT.glob("solutions/ch[0-9]*/")}
 
 FRAME = Template("""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 590" \
 font-family="system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif">
