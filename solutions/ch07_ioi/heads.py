@@ -99,7 +99,7 @@ def select_significant(
 ) -> Int[Tensor, " found"]:
     """Select the senders whose mean effect is large and certain, the largest first.
 
-    min_effect_share: least size of the mean effect, as a share of the clean metric's mean.
+    min_effect_share: least size of the mean effect, as a share of the size of the clean mean.
     min_z: least size of the mean effect in standard errors over the batch. Without it a few unusual
         prompts could select a head. Each entry of the batch has to be a draw of its own: average a
         prompt and its copy with swapped names first (`average_pairs`).
