@@ -20,8 +20,8 @@ def made(transcoder, skip, jumprelu, crosslayer):
         n_layers = 3
         built = {
             "relu": lambda: transcoder.L1Transcoder(d_in, d_out, d_sae, 0.1),
-            "topk": lambda: transcoder.TopKTranscoder(d_in, d_out, d_sae, 2),
-            "skip": lambda: skip.SkipTranscoder(d_in, d_out, d_sae, 2),
+            "topk": lambda: transcoder.TopKTranscoder(d_in, d_out, d_sae, min(2, d_sae)),
+            "skip": lambda: skip.SkipTranscoder(d_in, d_out, d_sae, min(2, d_sae)),
             "jumprelu": lambda: jumprelu.JumpReLUTranscoder(d_in, d_out, d_sae, 0.1),
             "clt topk": lambda: crosslayer.TopKCLT(n_layers, d_in, d_sae, 2),
             "clt jumprelu": lambda: crosslayer.JumpReLUCLT(n_layers, d_in, d_sae, 0.1),
@@ -52,7 +52,7 @@ PACKED = ("relu", "topk", "skip", "jumprelu")
 
 @exercise("11.18")
 @pytest.mark.parametrize("kind", PACKED)
-@pytest.mark.parametrize("sizes", [(5, 4, 9), (4, 4, 4), (3, 3, 7)])
+@pytest.mark.parametrize("sizes", [(5, 4, 9), (4, 4, 4), (3, 3, 7), (1, 1, 1)])
 def test_packed_tensors_compute_the_same(formats, made, kind, sizes):
     one, x = made(kind, *sizes), normal(30, sizes[0], seed=4)
     with torch.no_grad():

@@ -31,6 +31,8 @@ two_hop = module_fixture("ch11_transcoders.two_hop")
 crosslayer = module_fixture("ch11_transcoders.crosslayer")
 
 TEXT = torch.tensor([[3, 1, 4, 1, 5]])
+SIZES = ((1.0, 1.0), (-1e-8, 1e-8), (torch.nan, 1.0))
+"""Factors that a result has to show, and the size of the result with each."""
 
 
 @pytest.fixture

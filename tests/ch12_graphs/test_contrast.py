@@ -47,8 +47,9 @@ def by_loops(*scores):
 @exercise("12.14")
 def test_group_scores_on_odd_inputs(group_scores):
     def make(layer, pos, d_mlp):
-        sizes = (1.0, 20.0, 0.3)
-        return tuple(s * normal(layer, pos + 1, d_mlp, seed=i) for i, s in enumerate(sizes))
+        sizes, some_tiny = (1.0, 20.0, 0.3), 1e-6 ** (torch.arange(d_mlp).double() % 2)
+        scores = (s * normal(layer, pos + 1, d_mlp, seed=i) for i, s in enumerate(sizes))
+        return tuple(one * some_tiny for one in scores)
 
     skip = "pos=300 layer=300 d_mlp=300 zeros nan close"
     check_odd(group_scores, by_loops, make, skip=skip, layer=3, pos=4, d_mlp=5)
@@ -64,10 +65,10 @@ def test_prompts_of_several_lengths_are_combined(contrast):
 @exercise("12.14")
 def test_the_highest_scores_come_first(contrast):
     scores = torch.tensor([[0.5, -4.0, 1.0], [3.0, 0.1, -2.0]]).double()
-    expected = [(1, 0), (0, 2), (0, 0), (1, 1)]
-    for k in (4, 2, 1):
+    first, last = [(1, 0), (0, 2), (0, 0), (1, 1)], [(0, 1), (1, 2), (1, 1), (0, 0)]
+    for given, expected, k in ((scores, first, 4), (scores, first, 2), (-scores, last, 4)):
         claim = f"The {k} highest signed scores are wrong."
-        actual = [list(one) for one in contrast.top_neurons(scores, k)]
+        actual = [list(one) for one in contrast.top_neurons(given, k)]
         assert_close(actual, [list(one) for one in expected[:k]], claim)
 
 

@@ -6,7 +6,7 @@ import torch
 from tests.grading import exercise
 from tests.grading.assertions import assert_close, normal
 
-from .conftest import TEXT
+from .conftest import SIZES, TEXT
 from .linear_oracle import Linear, plain_attention, plain_norm
 
 CASES = [("GPT2", "clt"), ("LLAMA", "clt"), ("GPT2", "per layer"), ("LLAMA", "per layer")]
@@ -119,19 +119,19 @@ def test_any_direction_at_any_layer_is_a_target(edges, nodes, traced):
 
 
 @exercise("12.6")
-@pytest.mark.parametrize("family", ["GPT2", "LLAMA"])
-def test_each_bias_writes_its_own_part(local, edges, small, family):
-    made = small(family)
-    _, cache = made.run_with_cache(TEXT)
-    frozen, bias = local.freeze(made, TEXT), normal(12, seed=4)
+@pytest.mark.parametrize("family, length", [("GPT2", 5), ("LLAMA", 5), ("LLAMA", 1)])
+def test_each_bias_writes_its_own_part(local, edges, small, family, length):
+    made, text = small(family), TEXT[:, :length]
+    _, cache = made.run_with_cache(text)
+    frozen, bias = local.freeze(made, text), normal(12, seed=4)
     for number, layer in enumerate(frozen.layers):
         attn = made.blocks[number].attn
         pattern = cache[f"blocks.{number}.attn.hook_pattern"][0]
         group = len(attn.W_O) // len(attn.W_V)
         moved = sum(attn.b_V[head // group] @ attn.W_O[head] for head in range(6)) + attn.b_O
         gain_bias = made.blocks[number].ln1.affine().bias
-        norm = plain_attention(attn, pattern, gain_bias.expand(5, 12))
-        expected = torch.stack([norm, moved.expand(5, 12), bias.expand(5, 12)])
+        norm = plain_attention(attn, pattern, gain_bias.expand(length, 12))
+        expected = torch.stack([norm, *(x.expand(length, 12) for x in (moved, bias))])
         actual = edges.bias_writes(layer, bias)
         for place, name in enumerate(edges.BIASES):
             assert_close(actual[place], expected[place], f"The {name} writes something else.")
@@ -173,6 +173,10 @@ def test_the_gap_closes_with_every_source(edges, traced, family):
         assert_close(actual, float(gap / size), claim, tolerance=1e-9, scale=1e-3)
     open_share = edges.unclosed(effects, targets.values, PAPER)
     assert open_share > 0.05, "Without biases and positions a gap is left."
+    for share, scale in SIZES:
+        actual = edges.unclosed(effects, effects.total() / (1 - share / 2), effects._fields)
+        claim = f"The share is wrong where {abs(share) / 2} of every value is left."
+        assert_close(actual, abs(share) / 2, claim, tolerance=1e-6, scale=scale)
 
 
 @pytest.mark.project

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from tests.ch12_graphs.conftest import SIZES
 from tests.grading import exercise
 from tests.grading.assertions import check, normal
 from tests.grading.odd_inputs import check_odd
@@ -74,13 +75,13 @@ def test_neurons_take_the_other_prompts_values(intervene, contrast, small, famil
             new[layer] = change
         after.append(own_minus_other(run_with(model, TOKENS, new)))
     before = own_minus_other(model(TOKENS)[:, -1].detach())
-    swaps = check(
-        lambda tokens: list(intervene.swap(model, contrast.Pair(tokens, ANSWERS), GROUPS)),
-        TOKENS,
-        expected=[before, torch.stack(after)],
-        claim="Logit differences with a group swapped are wrong.",
-    )
-    assert len(swaps) == 2
+    for n in (3, 1):
+        check(
+            lambda tokens: list(intervene.swap(model, contrast.Pair(tokens, ANSWERS), GROUPS[:n])),
+            TOKENS,
+            expected=[before, torch.stack(after[:n])],
+            claim="Logit differences with a group swapped are wrong.",
+        )
 
 
 @exercise("12.17")
@@ -91,26 +92,37 @@ def test_rates_count_pairs_that_the_model_gets_right(intervene):
         ([-3.0, -0.5], [[9.0, 9.0], [9.0, 9.0]]),  # wrong in both
         ([1.0, 4.0], [[-3.0, -1.0], [0.0, 3.0]]),
     ]
-    results = [intervene.Swaps(torch.tensor(b), torch.tensor(a)) for b, a in rows]
-    rates = check(
-        lambda given: list(intervene.switch_rates(given)),
-        results,
-        expected=[
-            4,
-            [0.75, 0.0],
-            [(3 / 3 + 0.5 / 3 + 4 / 5 + 5 / 5) / 4, (0 + 0 + 1 / 5 + 1 / 5) / 4],
-        ],
-        claim="Switch rates are wrong.",
-        tolerance=1e-6,
-    )
-    assert rates[0] == 4
+    results = [intervene.Swaps(*map(torch.tensor, row)) for row in rows]
+    moved = [(3 / 3 + 0.5 / 3 + 4 / 5 + 5 / 5) / 4, (0 + 0 + 1 / 5 + 1 / 5) / 4]
+    check_rates(intervene, results, [4, [0.75, 0.0], moved], tolerance=1e-6)
+
+
+def check_rates(intervene, results, expected, **near):
+    claim = "Switch rates are wrong."
+    found = lambda given: list(intervene.switch_rates(given))  # noqa: E731
+    check(found, results, expected=expected, claim=claim, **near)
+
+
+@exercise("12.17")
+def test_a_group_may_move_answers_a_little_or_away(intervene):
+    before = torch.tensor([3.0, 1.0]).double()
+    for size in (1.0, -1e-8):
+        results = [intervene.Swaps(before, (before - 4 * size)[None])]
+        expected = [2, [float(size > 0)], [size]]
+        check_rates(intervene, results, expected, tolerance=1e-6, scale=1e-8)
+
+
+@exercise("12.17")
+def test_rates_without_a_pair_that_counts_raise(intervene):
+    with pytest.raises(ValueError):
+        intervene.switch_rates([intervene.Swaps(torch.tensor([-1.0, 1.0]), torch.zeros(1, 2))])
 
 
 @exercise("12.18")
-@pytest.mark.parametrize("family", ["GPT2", "LLAMA"])
-def test_sets_are_kept_and_removed(intervene, contrast, small, family):
-    model = small(family)
-    kept = normal(2, 3, 5, 10, seed=1) > 0.3
+@pytest.mark.parametrize("family, n_sets", [("GPT2", 2), ("LLAMA", 2), ("LLAMA", 1)])
+def test_sets_are_kept_and_removed(intervene, contrast, small, family, n_sets):
+    model, answers = small(family), ANSWERS.roll(n_sets)  # both orders: one score is below zero
+    kept = normal(n_sets, 3, 5, 10, seed=1) > 0.3
     other = posts_of(model, TOKENS[1:])
 
     def score(live):
@@ -118,7 +130,7 @@ def test_sets_are_kept_and_removed(intervene, contrast, small, family):
             return lambda x: torch.where(live[layer], x, other[layer])
 
         logits = run_with(model, TOKENS[:1], {layer: make(layer) for layer in range(3)})[0]
-        return logits[ANSWERS[0]] - logits[ANSWERS[1]]
+        return logits[answers[0]] - logits[answers[1]]
 
     everything = torch.ones_like(kept[0])
     expected = [
@@ -128,7 +140,7 @@ def test_sets_are_kept_and_removed(intervene, contrast, small, family):
         score(~everything).item(),
     ]
     check(
-        lambda sets: list(intervene.keep_and_remove(model, contrast.Pair(TOKENS, ANSWERS), sets)),
+        lambda sets: list(intervene.keep_and_remove(model, contrast.Pair(TOKENS, answers), sets)),
         kept,
         expected=expected,
         claim="Logit differences with neurons kept or removed are wrong.",
@@ -162,6 +174,11 @@ def test_agreement_on_odd_inputs(agreement):
         return x, 0.6 * x + normal(node, seed=2)
 
     check_odd(agreement, agreement_by_loops, make, skip="node=1 zeros nan close", node=7)
+    x, y = make(7)
+    for size, scale in SIZES:
+        expected = agreement_by_loops(x, size * y)
+        claim = f"Agreement with {size} times the measured effects is wrong."
+        check(agreement, x, size * y, expected=expected, claim=claim, scale=scale)
 
 
 @pytest.mark.project
@@ -185,5 +202,3 @@ def test_matched_sets_have_the_same_counts(intervene):
 def test_wrong_inputs_raise(intervene):
     with pytest.raises(ValueError, match="at least one neuron"):
         intervene.swap_interventions([], 5)
-    with pytest.raises(ValueError, match="use other prompts"):
-        intervene.switch_rates([intervene.Swaps(torch.tensor([-1.0, 1.0]), torch.zeros(1, 2))])

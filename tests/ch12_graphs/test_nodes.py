@@ -63,10 +63,12 @@ def test_clt_latents_write_to_their_own_and_later_layers(local, nodes, small, di
 
 
 @exercise("12.3")
-@pytest.mark.parametrize("family", FAMILIES)
-def test_latents_bias_and_error_sum_to_each_mlp_output(local, nodes, small, dictionary, family):
-    frozen = local.freeze(small(family), TEXT)
-    clt = dictionary("clt")
+@pytest.mark.parametrize("family, n_layers", [("GPT2", 3), ("LLAMA", 3), ("LLAMA", 1)])
+def test_latents_bias_and_error_sum_to_each_mlp_output(
+    local, nodes, small, dictionary, family, n_layers
+):
+    frozen = local.freeze(small(family, n_layers=n_layers), TEXT)
+    clt = dictionary("clt", n_layers=n_layers)
     basis = nodes.clt_basis(frozen, clt)
     assert_close(basis.bias, clt.b_dec, "The bias is b_dec.")
     for number, (node, rows) in enumerate(basis.nodes.writes):

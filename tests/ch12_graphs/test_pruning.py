@@ -103,6 +103,17 @@ def test_a_long_chain_is_dropped_from_end_to_end(pruning, lacks):
 
 
 @exercise("12.9")
+def test_one_node_keeps_its_axes(pruning, hand_graph):
+    nodes, edges, weights = torch.arange(8) < 1, torch.zeros(8, 8).bool(), normal(1, seed=1).abs()
+    alone = pruning.cut(pruning.add_remainder(hand_graph), pruning.Kept(nodes, edges))
+    kept = pruning.Kept(nodes[:1], edges[:1, :1])
+    found = [alone.edges, alone.values, pruning.edge_scores(alone.edges, weights)]
+    found += pruning.drop_dead_ends(kept, ~nodes[:1], ~nodes[:1])
+    sizes = [list(x.shape) for x in found]
+    assert sizes == [[1, 1], [1], [1, 1], [1], [1, 1]], f"With one node the shapes are {sizes}."
+
+
+@exercise("12.9")
 @pytest.mark.parametrize("kind, family", [("clt", "LLAMA"), ("per layer", "GPT2")])
 def test_pruned_graphs_add_up_and_have_no_dead_ends(pruning, any_graph, kind, family):
     whole = any_graph(family, kind)

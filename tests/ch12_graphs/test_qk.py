@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from tests.ch12_graphs.conftest import SIZES
 from tests.grading import exercise
 from tests.grading.assertions import assert_close, check, normal
 
@@ -83,6 +84,16 @@ def test_terms_sum_to_the_score(qk, small, family):
             assert_close(terms.sum(), scores[query, key], claim, tolerance=1e-9)
 
 
+@exercise("12.19")
+@pytest.mark.parametrize("number", [1.5, torch.nan])
+def test_one_head_of_one_number_has_a_weight_and_a_bias(qk, config, model, number):
+    sizes = config.TransformerConfig(1, 3, n_heads=1, d_head=1, d_mlp=4, d_vocab=5, n_ctx=6)
+    attn = model.HookedTransformer(sizes, model.GPT2, seed=0).blocks[0].attn
+    attn.W_K.data[0, 1] = number
+    found, expected = qk.linear_projection(attn, 0, "key"), [attn.W_K[0], attn.b_K[0]]
+    assert_close(list(found), expected, "Weight and bias are not those of the head's keys.")
+
+
 def parts_of(qk, seed, n_parts, d_head):
     """Random parts."""
     names = [f"part {n}" for n in range(n_parts)]
@@ -105,14 +116,20 @@ def test_contributions_to_a_difference(qk):
     where = qk.KeyContrast(query=3, key=0, than=2)
     key, than = (sum(part[pos] for part in keys.vectors) for pos in (0, 2))
     expected = torch.stack([sum(q * (key - than)) / math.sqrt(7) for q in queries.vectors[:, 3]])
-    claim = "Contributions to the difference of two scores are wrong."
-    check(qk.query_contributions, queries, keys, where, expected=expected, claim=claim)
+    for size, scale in SIZES:
+        claim = f"Contributions of {size} times a query to the difference of two scores are wrong."
+        given, wanted = queries._replace(vectors=size * queries.vectors), size * expected
+        check(qk.query_contributions, given, keys, where, expected=wanted, claim=claim, scale=scale)
 
 
 @exercise("12.20")
 @pytest.mark.parametrize("family", FAMILIES)
-def test_predictions_hold_everything_else_fixed(qk, small, family):
+@pytest.mark.parametrize("size, scale_of_all", SIZES)
+def test_predictions_hold_everything_else_fixed(qk, small, family, size, scale_of_all):
+    """size: of the query weights, with which each source's change is multiplied."""
     model = small(family)
+    for block in model.blocks:
+        block.attn.W_Q.data *= size
     where = qk.KeyContrast(query=4, key=2, than=1)
     for head in ((2, 4), (1, 1)):
         (clean, scale), (other, _) = (written(model, t[None], head[0]) for t in TOKENS)
@@ -125,7 +142,7 @@ def test_predictions_hold_everything_else_fixed(qk, small, family):
             expected[name] = (change @ (keys[2] - keys[1])).item() / math.sqrt(4)
         claim = "The predicted changes of the score difference are wrong."
         found = qk.predicted_changes(model, TOKENS, head, where)
-        assert_close(found, expected, claim, tolerance=1e-9)
+        assert_close(found, expected, claim, tolerance=1e-9, scale=scale_of_all)
 
 
 @pytest.mark.project

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from tests.ch12_graphs.conftest import SIZES
 from tests.ch12_graphs.linearized import activations, gradients
 from tests.grading import exercise
 from tests.grading.assertions import assert_close, check, normal
@@ -73,9 +74,13 @@ def reads_by_hand(model, layer, pos, unit, x):
 
 @exercise("12.12")
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_neuron_reads_directions_and_constants(relp, local, small, family, seed):
-    model = small(family, seed=seed)
+@pytest.mark.parametrize("size, scale", SIZES)
+def test_a_neuron_reads_directions_and_constants(relp, local, small, family, size, scale):
+    """size: of the weights of the last factor."""
+    model = small(family)
+    for mlp in (block.mlp for block in model.blocks):
+        mlp.W_in.data *= size
+        mlp.b_in.data *= size
     frozen, x = local.freeze(model, TEXT), normal(12, seed=9)
     pos, unit = torch.tensor([0, 4, 4, 2]), torch.tensor([3, 9, 0, 3])
     for layer, neurons in enumerate(relp.neuron_layers(model, frozen)):
@@ -83,11 +88,12 @@ def test_a_neuron_reads_directions_and_constants(relp, local, small, family, see
         by_hand = [reads_by_hand(model, layer, p, n, x) for p, n in zip(pos, unit, strict=True)]
         expected = torch.stack([numbers for numbers, _ in by_hand])
         parts = torch.stack([read.directions @ x, *read.constants.T], dim=1)
-        assert_close(parts[:, 0], expected[:, 0], "The direction is not what the neuron reads.")
-        assert_close(parts[:, 1], expected[:, 1], "The norm's bias reads wrong.")
-        assert_close(parts[:, 2], expected[:, 2], "The neuron's own bias is wrong.")
+        claims = ["The direction is not what the neuron reads.", "The norm's bias reads wrong."]
+        claims += ["The neuron's own bias is wrong."]
+        for part, one, claim in zip(parts.T, expected.T, claims, strict=True):
+            assert_close(part, one, claim, scale=scale)
         values = torch.stack([value for _, value in by_hand])
-        assert_close(read.values, values, "values are not the activations.")
+        assert_close(read.values, values, "values are not the activations.", scale=scale)
 
 
 @exercise("12.12")
@@ -111,13 +117,14 @@ def test_effects_along_all_paths(relp, local, small, family, seed, length):
     frozen, row = local.freeze(model, tokens), normal(length, 12, seed=5)
     neurons, embed = gradients(model, tokens, row)
     layers = relp.neuron_layers(model, frozen)
-    effects = check(
-        lambda given: list(relp.total_effects(layers, frozen, given)),
-        row,
-        expected=[neurons, embed],
-        claim="Gradients in the linearized model are wrong.",
-    )
-    assert len(effects[0]) == len(model.blocks)
+    for size, scale in SIZES:
+        check(
+            lambda given: list(relp.total_effects(layers, frozen, given)),
+            size * row,
+            expected=[size * neurons, size * embed],
+            claim="Gradients in the linearized model are wrong.",
+            scale=scale,
+        )
 
 
 @pytest.mark.project

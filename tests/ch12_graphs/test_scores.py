@@ -6,7 +6,7 @@ import torch
 from tests.grading import exercise
 from tests.grading.assertions import assert_close
 
-from .conftest import TEXT
+from .conftest import SIZES, TEXT
 
 
 @exercise("12.8")
@@ -40,11 +40,24 @@ def test_scores_know_positions_remainders_and_biases(scores, hand_graph):
 
 
 @exercise("12.8")
-@pytest.mark.parametrize("kind", ["clt", "per layer"])
+def test_the_share_of_an_error_may_be_anything(scores, hand_graph):
+    edges = hand_graph.edges
+    for size, scale in SIZES:
+        changed = edges.clone()
+        changed[:, 2] *= size
+        left = abs(size) / (3 + abs(size))  # share of the error in what nodes 3 and 5 read
+        error = 0.6 * (left + (1 - left) / 3 * left + (1 - left) / 6 * left) + 0.025 * left
+        found = scores.graph_scores(hand_graph._replace(edges=changed))
+        claim = f"With {size} times the error's edges the unaccounted share is wrong."
+        assert_close(found.unaccounted, error / 0.8, claim, tolerance=1e-6, scale=scale)
+
+
+@exercise("12.8")
+@pytest.mark.parametrize("kind, n_layers", [("clt", 3), ("per layer", 3), ("clt", 1)])
 def test_shuffled_decoders_change_edges_and_not_the_model(
-    scores, local, nodes, edges, small, basis, kind
+    scores, local, nodes, edges, small, basis, kind, n_layers
 ):
-    frozen = local.freeze(small("LLAMA"), TEXT)
+    frozen = local.freeze(small("LLAMA", n_layers=n_layers), TEXT)
     whole = basis(frozen, kind)
     whole = nodes.choose(whole, torch.arange(0, len(whole.nodes.unit), 2))
     shuffled = scores.shuffle_decoders(frozen, whole, torch.Generator().manual_seed(3))

@@ -10,6 +10,7 @@ from tests.grading.assertions import assert_close, check, normal
 from tests.grading.odd_inputs import check_odd
 
 FAMILIES = ("GPT2", "LLAMA")
+LENGTHS = [("GPT2", 5), ("LLAMA", 5), ("LLAMA", 1)]
 TOKENS = torch.tensor([[3, 1, 4, 1, 5], [3, 7, 4, 1, 5]])
 ANSWERS = (6, 11)
 WHERE = [[0, 0, 1, 2, 2, 2], [1, 4, 0, 4, 3, 4], [2, 7, 5, 0, 9, 1]]
@@ -40,6 +41,10 @@ def test_secants_on_odd_inputs(secant_of_silu):
         return x, other
 
     check_odd(secant_of_silu, slope, make, skip="tiny close", pos=3, d_mlp=4)
+    x, other = (one - 20 for one in make(3, 4))
+    near = {"tolerance": 1e-6, "scale": 1e-8}
+    claim = "Where the slope is as small as 1e-8, it is wrong."
+    check(secant_of_silu, x, other, expected=slope(x, other), claim=claim, **near)
 
 
 @exercise("12.15")
@@ -64,11 +69,11 @@ def test_coefficients_of_secants(secant, n_factors):
 
 
 @exercise("12.16")
-@pytest.mark.parametrize("family", FAMILIES)
-def test_shift_of_a_norm(secant, local, small, family):
+@pytest.mark.parametrize("family, length", LENGTHS)
+def test_shift_of_a_norm(secant, local, small, family, length):
     model = small(family)
-    norms = [local.freeze(model, tokens[None]).layers[1].norm1 for tokens in TOKENS]
-    x, other = normal(5, 12, seed=1) + 1, normal(5, 12, seed=2)
+    norms = [local.freeze(model, tokens[None]).layers[1].norm1 for tokens in TOKENS[:, -length:]]
+    x, other = normal(length, 12, seed=1) + 1, normal(length, 12, seed=2)
     middle = (x + other) / 2
     centered = middle - middle.mean(dim=1, keepdim=True) if norms[0].centers else middle
     expected = centered * (1 / norms[0].scale - 1 / norms[1].scale) * norms[0].gain
@@ -77,14 +82,14 @@ def test_shift_of_a_norm(secant, local, small, family):
 
 
 @exercise("12.16")
-@pytest.mark.parametrize("family", FAMILIES)
-def test_shift_of_attention(secant, local, small, family):
-    model = small(family)
-    frozen = [local.freeze(model, tokens[None]).layers[1].attention for tokens in TOKENS]
-    x, other = normal(5, 12, seed=1), normal(5, 12, seed=2)
+@pytest.mark.parametrize("family, length", LENGTHS)
+def test_shift_of_attention(secant, local, small, family, length):
+    model, texts = small(family), TOKENS[:, -length:]
+    frozen = [local.freeze(model, tokens[None]).layers[1].attention for tokens in texts]
+    x, other = normal(length, 12, seed=1), normal(length, 12, seed=2)
     attn, pattern, group = frozen[0].attn, frozen[0].pattern, 6 // len(frozen[0].attn.W_V)
     rows = []
-    for query in range(5):
+    for query in range(length):
         heads = []
         for head in range(6):
             W, b = attn.W_V[head // group].detach(), attn.b_V[head // group].detach()
@@ -97,11 +102,11 @@ def test_shift_of_attention(secant, local, small, family):
     assert_close(actual, torch.stack(rows), claim)
 
 
-def changes(secant, contrast, relp, model):
+def changes(secant, contrast, relp, model, tokens=TOKENS, where=WHERE):
     """A change model, its nodes, and as targets the nodes and a logit difference."""
-    runs = [contrast.run_prompt(model, tokens) for tokens in TOKENS]
+    runs = [contrast.run_prompt(model, one) for one in tokens]
     change = secant.change_model(*runs)
-    basis = secant.change_basis(change, relp.Where(*torch.tensor(WHERE)))
+    basis = secant.change_basis(change, relp.Where(*torch.tensor(where)))
     last = secant.change_target(change, *ANSWERS)
     both = zip(basis.nodes.targets, last, strict=True)
     return change, basis, type(last)(*(torch.cat(pair) for pair in both))
@@ -120,6 +125,19 @@ def test_terms_sum_to_the_change(secant, contrast, relp, small, family, seed):
     expected = torch.cat([(acts[0] - acts[1])[tuple(WHERE)], (last[0] - last[1])[None]])
     claim = "The terms do not sum to the change."
     assert_close(effects.total(), expected, claim, tolerance=1e-9)
+    lost = targets._replace(directions=torch.nan * targets.directions)
+    total = secant.change_effects(change, basis, lost).total()
+    assert total.isnan().all(), "Where a target's direction is NaN, its terms must be NaN."
+
+
+@exercise("12.16")
+def test_one_word_and_one_neuron_keep_their_axes(secant, contrast, relp, small):
+    model, where = small("LLAMA", n_layers=1), [[0], [0], [2]]
+    change, basis, _ = changes(secant, contrast, relp, model, TOKENS[:, 1:2], where)
+    effects = secant.change_effects(change, basis, basis.nodes.targets)
+    sizes = [list(x.shape) for x in effects]
+    expected = [[1, 1], [1, 1], [1, 1, 1], [1, 1, 6], [1]]
+    assert sizes == expected, f"With one of each the shapes are {sizes}."
 
 
 @exercise("12.16")
