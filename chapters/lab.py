@@ -75,7 +75,13 @@ class Lab:
         """Print the first guess next to the measured value, and note the measurement.
 
         as_guessed: whether the guess counts as right; None where that is for the learner to say.
+
+        Raises: WaitingForGuess while a value that the learner measures is "?".
         """
+        if is_open(measured):
+            raise WaitingForGuess(
+                f'write what you counted for {key} in place of "?", and run again'
+            )
         guesses = self.read(key, "guess")
         if not guesses:
             raise WaitingForGuess(f"run the cell with guess {key} first")

@@ -34,6 +34,7 @@ from chapters.ch08_saes import (
     train_saes,
 )
 from chapters.ch08_saes.fidelity import measure_fidelity
+from chapters.ch08_saes.metrics import cosines
 from chapters.ch08_saes.splice import steer
 from chapters.ch08_saes.vanilla import fold_decoder_norm, fold_input_scale
 from chapters.lab import Lab
@@ -84,6 +85,37 @@ chance = recover_features(random_rows, data.directions)
 print(f"a random dictionary of 256 rows: recall {chance.recall:.2f}")
 
 # %% [markdown]
+# The SAE of 256 latents has many that are matched to no feature. Which share of them copies a
+# feature all the same (a cosine above .9), although another latent is matched to it?
+
+# %%
+share_of_copies = 0.5  # guess: 0 to 1
+lab.guess("8c", share_of_copies)
+
+# %%
+large = saes["256"]
+rest = [i for i in range(256) if i not in found["256"].latent.tolist()]
+nearest = cosines(large.W_dec[rest].detach(), data.directions).max(dim=1)
+lab.compare("8c", (nearest.values > 0.9).double().mean().item())
+
+# %% [markdown]
+# And the others? Choose a latent of `rest` that does not copy a feature. Draw inputs with
+# `data.sample(4000, generator)`: how often is the latent active, and which features are present
+# where it is? Compare its decoder row with the sum of two directions.
+
+# %% your own cell
+batch = data.sample(4000, torch.Generator().manual_seed(seed))
+fires = large.encode(batch.x)[:, rest] > 0  # [input, latent]
+present = (batch.strengths > 0).double()
+for number in ((nearest.values < 0.9) & (fires.sum(dim=0) > 20)).nonzero().flatten().tolist()[:5]:
+    shares = present[fires[:, number]].mean(dim=0).topk(3)
+    there = [f"{i} in {s:.0%}" for s, i in zip(*map(torch.Tensor.tolist, shares), strict=True)]
+    print(
+        f"latent {rest[number]}: active on {fires[:, number].double().mean():.1%}; features:",
+        *there,
+    )
+
+# %% [markdown]
 # ## 3. A language model
 #
 # `text_4l` has four layers and was trained on verse, prose and code. You collect its residual
@@ -119,7 +151,7 @@ print(f"{len(training)} texts, {store.memory_bytes / 1e6:.0f} MB in memory")
 
 # %%
 share_saved = 0.8  # guess: 0 to 1
-lab.guess("8c", share_saved)
+lab.guess("8d", share_saved)
 
 # %%
 sae = NormWeightedSAE(128, 1024, 2.5, seed=seed)
@@ -134,7 +166,7 @@ fold_input_scale(sae, store.scale)  # from now on it reads the model's own activ
 fold_decoder_norm(sae)
 fidelity = measure_fidelity(model, HOOK, sae, held_out)
 print(f"loss {fidelity.clean:.2f}, with x_hat {fidelity.spliced:.2f}, mean {fidelity.mean:.2f}")
-lab.compare("8c", fidelity.recovered_from_mean)
+lab.compare("8d", fidelity.recovered_from_mean)
 
 # %% [markdown]
 # ## 5. See: your own sentence
@@ -161,14 +193,13 @@ look.features(acts[None], [words], strongest)
 # %%
 feature = strongest[0]  # guess: the number of a feature from the list above
 fitting = 4  # guess: 0 to 8
-lab.guess("8d", feature)
-lab.guess("8e", fitting)
+lab.guess("8e", [feature, fitting])
 
 # %%
 _, cache = model.run_with_cache(held_out, names=HOOK)
 strength = sae.encode(cache[HOOK][:, 1:])[..., feature].detach()  # [text, pos]
 active = strength.nonzero().tolist()
-order = strength.flatten().argsort(descending=True)[:8]
+order = strength.flatten().argsort(descending=True)[: min(8, len(active))]
 generator = torch.Generator().manual_seed(lab.seed("contexts"))
 chosen = torch.randperm(len(active), generator=generator)[:8].tolist()
 
@@ -191,15 +222,17 @@ for row, pos in (active[i] for i in chosen):
 
 # %%
 counted = 3  # guess: how many fit, now that you have seen them
-lab.guess("8f", counted)
-lab.compare("8e", counted)
+lab.compare("8e", [feature, counted])
 
 # %% [markdown]
 # ## 7. What does it do?
 #
 # Clamp the feature to twice its largest activation, with the error kept, and look at the
 # predictions after your sentence. Then set it to zero. Which tokens change most? Does the name
-# predict that?
+# predict that? `splice`, `apply_interventions`, `feature_site` and `steer` are imported.
+#
+# A feature changes the prediction mostly at a token where it is active, and setting it to zero
+# does nothing where it is zero already. So look at the token where it is strongest, too.
 
 # %% your own cell
 largest = strength.max().item()

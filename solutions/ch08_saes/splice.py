@@ -77,6 +77,8 @@ class SplicedPoint(HookPoint):
         """Compute the new activation from the latents before and after hooks edited them.
 
         With the error term it is x itself, to the last bit, where nothing was edited.
+
+        Differs: hook_sae_error is for reading only. SAELens adds what a hook there returns.
         """
         recons = self.hook_sae_recons(self.sae.decode(edited))
         if not self.error:

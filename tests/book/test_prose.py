@@ -12,7 +12,7 @@ PAGES = sorted(ROOT.glob("docs/ch[0-9]*_*.md"))
 FIGURE = re.compile(r"(?m)^ *(!\[\]\(figures/\w+\.svg|::: (patterns|lens|features|graph) )")
 NOT_YET = {
     "numbers": "ch08_models",
-    "figure": "ch08_models|ch09_fast_step",
+    "figure": "ch09_fast_step",
     "claim": "ch0[14789]_|ch02_layers",
 }
 """Check -> the pages that do not pass it yet."""

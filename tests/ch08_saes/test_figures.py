@@ -48,3 +48,23 @@ def test_larger_saes_split_groups():
     assert 3.5 < latents[:, 1].mean() < 4.5 and latents[:, 2].mean() > 6
     assert (latents[:, 1].min(), latents[:, 1].max()) == (2, 6)
     assert (latents[:, 2].min(), latents[:, 2].max()) == (3, 9)
+
+
+def numbers_of_drawing(name):
+    """The numbers of a figure of drawn data, which has no trained seeds."""
+    return json.loads((FIGURES / f"{name}.json").read_text(encoding="utf-8"))["numbers"]
+
+
+def test_no_feature_of_the_plane_is_a_neuron():
+    found = numbers_of_drawing("ch08_plane")
+    directions = torch.tensor(found["directions"])
+    assert len(directions) == 5 and directions.abs().min() > 0.25, "each changes both neurons"
+    assert 0.45 < 1 - found["one feature"] - found["several features"] < 0.55
+    assert (directions @ directions.T).min() < -0.99, "two of them are opposite"
+
+
+def test_no_ranking_alone_finds_the_drivers():
+    found = numbers_of("ch08_rankings")
+    predicts, writes, removed = found["share"].mean(dim=0)
+    assert len(found["share"]) == 200 and 0.5 < min(predicts, writes) and removed < 0.2
+    assert found["all drivers first"].max() < 0.25 and found["all drivers first"][2] == 0

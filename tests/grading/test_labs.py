@@ -93,6 +93,13 @@ def test_a_comparison_needs_a_guess(lab):
         lab.compare("8a", 1)
 
 
+def test_a_count_of_the_learner_is_waited_for(lab):
+    lab.guess("8a", 1)
+    with pytest.raises(WaitingForGuess, match="what you counted for 8a"):
+        lab.compare("8a", [3, "?"])
+    assert not lab.read("8a", "measured")
+
+
 def test_notes_of_others_are_left_alone(lab):
     lab.guess("8a", 1)
     Lab(8, "bob", lab.notes).guess("8a", 2)
