@@ -28,7 +28,6 @@ from chapters.ch01_superposition import (
 from chapters.ch01_superposition.adversarial import attack, random_perturbation
 from chapters.ch01_superposition.data import importance_schedule
 from chapters.ch01_superposition.geometry import feature_dimensionality, partners
-from chapters.ch01_superposition.phase import one_sparse_loss
 from chapters.ch01_superposition.toy_model import reconstruction_loss
 from chapters.lab import Lab
 
@@ -145,10 +144,11 @@ lab.compare("1d", all(one == ordered[0] for one in ordered))
 # ## 4. Guess: what does it cost?
 #
 # The worst perturbation of a given length against a random one of the same length: the loss that
-# each adds, divided by the squared length of the perturbation. Without superposition both ratios
-# are at most about 1. What are they for your models at p = 1 and at p = .15, on inputs of their own
-# density? (On much sparser inputs the gradient that the attack follows is often zero, because the
-# ReLU is off; the "worst" perturbation is then no worse than a random one.)
+# each adds, divided by the squared length of the perturbation. Where each represented feature has
+# a dimension of its own, both ratios are at most about 1. What are they for your models at p = 1
+# and at p = .15, on inputs of their own density? (On much sparser inputs the gradient that the
+# attack follows is often zero, because the ReLU is off; the "worst" perturbation is then no worse
+# than a random one.)
 
 # %%
 added = {"worst, p = 1": 1.0, "worst, p = .15": 1.0, "random, p = .15": 0.5}  # guess: three ratios
@@ -174,6 +174,10 @@ results = {
 for name, of_seeds in results.items():
     print(f"{name:16} {[round(value, 2) for value in of_seeds.tolist()]}, one per seed")
 lab.compare("1e", {name: of_seeds.mean().item() for name, of_seeds in results.items()})
+# Above 1 at p = 1? Then see whether each feature has a dimension of its own there.
+for seed, W in enumerate(model.W[best[0]]):
+    rounded = [round(value, 2) for value in feature_dimensionality(W[None])[0].tolist()]
+    print(f"p = 1, seed {seed}: dimensionalities {rounded}")
 look.bars({name: of_seeds.mean().item() for name, of_seeds in results.items()})
 
 # %% [markdown]
@@ -194,9 +198,9 @@ print("represented, by start:", (model.W[rows].norm(dim=1) > 0.5).sum(dim=1).tol
 # what a model will do *before* you train it, for a setting that this chapter does not show, such as
 # eight features in three dimensions of which two are twice as important.
 #
-# The starter compares two geometries without training: the loss of weights that you write down,
-# over inputs with one feature on. Write down first: how many features are represented, their
-# dimensionalities and partners, and the highest and lowest loss that you expect.
+# The starter compares two geometries without training: the loss of weights and biases that you
+# write down, on the same 20,000 examples. Write down first: how many features are represented,
+# their dimensionalities and partners, and the highest and lowest loss that you expect.
 #
 # A good report (half a page) has
 #
@@ -207,17 +211,22 @@ print("represented, by start:", (model.W[rows].norm(dim=1) > 0.5).sum(dim=1).tol
 # 5. another geometry that you considered, with its loss, and why it lost.
 #
 # It fails if the setting was chosen after a training run. You are wrong if none of the best tenth
-# of the starts has your geometry, or if a geometry that you can write down has a lower loss.
+# of the starts has your geometry, or if a geometry that you can write down has a lower loss on the
+# same examples than the best start.
 
 
 # %%
-def loss_of(W, b):
-    """Compute the one-sparse loss of weights [d_hidden, n_features] and biases [n_features]."""
-    return one_sparse_loss(W[None], b[None], torch.ones(1, W.shape[1]), strength=0.7).item()
+def loss_of(W, b, probability, importance):
+    """Compute the loss of weights [d_hidden, n_features] on 20,000 examples, always the same."""
+    sizes = {"n_inst": 1, "n_features": W.shape[1], "d_hidden": W.shape[0]}
+    geometry = ReluOutputToy.from_tensors(sizes, {"W": W[None], "b": b[None]})
+    x = sparse_features(probability[None], 20_000, torch.Generator().manual_seed(4))
+    return reconstruction_loss(geometry(x), x, importance[None]).item()
 
 
 # %% your own cell
 pentagon = torch.stack([torch.arange(5) * 1.2566 + phase for phase in (0.0, -1.5708)]).cos()
 digons = torch.tensor([[1.0, -1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, -1.0, 0.0]])
-print("pentagon:", loss_of(pentagon, torch.full((5,), -0.2)))
-print("two digons and one ignored:", loss_of(digons, torch.zeros(5)))
+probability, equal = torch.full((5,), 0.05), torch.ones(5)
+print("pentagon:", loss_of(1.13 * pentagon, torch.full((5,), -0.24), probability, equal))
+print("two digons and one ignored:", loss_of(digons, torch.zeros(5), probability, equal))

@@ -34,6 +34,13 @@ def _filled(numbers):
     return float("nan") if numbers is None else numbers
 
 
+def test_the_diagram_shows_interference_that_the_relu_removes():
+    loaded = json.loads((FIGURES / "ch01_interference.json").read_text(encoding="utf-8"))
+    x, projected, output = loaded["numbers"]["stages"].values()
+    assert projected[1] > 0.1 and projected[2] < -0.1, "interference of both signs"
+    assert output[1:] == [0, 0] and abs(output[0] - x[0]) < 0.05, "feature 0 is kept"
+
+
 def test_five_features_form_axes_digons_then_a_pentagon():
     numbers = facts("ch01_pentagon")
     kept, D = of(numbers, "features_kept"), of(numbers, "dimensionality")
