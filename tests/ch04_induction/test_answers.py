@@ -8,6 +8,7 @@ import torch
 
 import toy_models
 from tests.grading import exercise
+from tests.grading.once import once
 
 PERIOD, LAYERS, HEADS = 20, 2, 2
 WHOLE, BROKEN, REAL = 0.5, 0.15, 0.3
@@ -94,8 +95,9 @@ def matching(model, *ablated):
 def late_loss(model, tokens, ablated):
     """Average the loss in the last repeat, with some heads ablated."""
     with model.hooks(zero_hooks(*ablated)):
-        losses = -model(tokens).log_softmax(-1)[:, :-1].gather(-1, tokens[:, 1:, None])
-    return losses[:, -PERIOD:].double().mean().item()
+        resid = model(tokens, stop_at_layer=len(model.blocks))[:, -PERIOD - 1 : -1]
+        losses = -model.unembed_resid(resid).log_softmax(-1).gather(-1, tokens[:, -PERIOD:, None])
+    return losses.double().mean().item()
 
 
 @exercise("4.12")
@@ -165,7 +167,8 @@ def random_sets(exclude):
 def real_matching(model, tokens, heads):
     """Score prefix matching of some heads of the real model: {(layer, head): score}."""
     names = {f"blocks.{layer}.attn.hook_pattern" for layer, _ in heads}
-    _, cache = model.run_with_cache(tokens, names=names)
+    stop = 1 + max(layer for layer, _ in heads)
+    _, cache = model.run_with_cache(tokens, names=names, stop_at_layer=stop)
     back = torch.arange(tokens.shape[1])[:, None] - torch.arange(tokens.shape[1]) + 1
     target = (back > 0) & (back % PERIOD == 0)
     spent = {h: cache[f"blocks.{h[0]}.attn.hook_pattern"][:, h[1]] * target for h in heads}
@@ -178,7 +181,8 @@ def real_matching(model, tokens, heads):
 def test_named_heads_of_the_real_model_cost_most(heads_of, impl):
     claim = heads_of("smollm2_induction_heads", layers=30, heads=9)
     assert len(claim) == 4, f"smollm2_induction_heads: expected four heads, got {len(claim)}."
-    model, _ = impl("ch02_transformer").load_pretrained("smollm2-135m")
+    load = impl("ch02_transformer").load_pretrained
+    model, _ = once("smollm2-135m", lambda: load("smollm2-135m"))
     tokens = 1000 + repeats(20_000, PERIOD, 3, batch=1)
     for (layer, head), score in real_matching(model, tokens, claim).items():
         assert score > REAL, (
@@ -186,8 +190,12 @@ def test_named_heads_of_the_real_model_cost_most(heads_of, impl):
             "copies, so it is not an induction head. (Previous-token heads cost much too, since "
             "induction needs them.)"
         )
-    whole, cut = (late_loss(model, tokens, ablated) for ablated in ((), claim))
-    chance = [late_loss(model, tokens, one) for one in random_sets(tuple(claim))]
+
+    def loss(ablated):
+        return once(("4.12", tuple(ablated)), lambda: late_loss(model, tokens, ablated))
+
+    whole, cut = loss(()), loss(claim)
+    chance = [loss(one) for one in random_sets(tuple(claim))]
     assert cut - whole > max(0.5, 2 * (max(chance) - whole)), (
         f"Without the named heads the third repeat costs {cut:.2f} nats per token (intact: "
         f"{whole:.2f}); without random sets of four it costs up to {max(chance):.2f}. Better heads "

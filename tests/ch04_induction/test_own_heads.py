@@ -7,6 +7,7 @@ import torch
 
 import toy_models
 from tests.grading import exercise
+from tests.grading.once import once
 from tests.grading.own_case import REFERENCE, case_seed, seed_of
 from toy_models.impostors import own_induction
 
@@ -74,26 +75,37 @@ def test_the_named_heads_cancel(claims, layer):
 
 
 @torch.no_grad()
-def real_losses(impl, seed):
-    """Return the loss of a third repeat of new texts, as a function of the removed late heads."""
-    model, _ = impl("ch02_transformer").load_pretrained("smollm2-135m")
+def real_costs(impl, seed, gone):
+    """Return what it costs to remove late heads once some are gone, as a function of the heads.
+
+    The cost is the increase of the loss in a third repeat of new texts.
+    """
+    load = impl("ch02_transformer").load_pretrained
+    model, _ = once("smollm2-135m", lambda: load("smollm2-135m"))
     generator = torch.Generator().manual_seed(seed)
     order = torch.rand(3, 20_000, generator=generator).argsort(dim=1)
     tokens = 1000 + order[:, :PERIOD].repeat(1, 3)
-    resid = model(tokens, stop_at_layer=FIRST)
+    resids = {FIRST: model(tokens, stop_at_layer=FIRST)}
 
     @torch.no_grad()
-    def loss(removed):
+    def loss(removed, start):
         def cut(z, point):
             for layer, head in removed:
                 if point.name == f"blocks.{layer}.attn.hook_z":
                     z[:, :, head] = 0.0
 
         with model.hooks({f"blocks.{layer}.attn.hook_z": cut for layer, _ in removed}):
-            logits = model.unembed_resid(model.run_blocks(resid, FIRST)[:, -PERIOD - 1 : -1])
+            resid = model.run_blocks(resids[start], start)
+        logits = model.unembed_resid(resid[:, -PERIOD - 1 : -1])
         return -logits.log_softmax(-1).gather(-1, tokens[:, -PERIOD:, None]).mean().item()
 
-    return loss
+    def keep(x, point):
+        resids[int(point.name.split(".")[1])] = x
+
+    names = [f"blocks.{layer}.hook_resid_pre" for layer in range(FIRST, len(model.blocks))]
+    with model.observing(names, keep):
+        base = loss(gone, FIRST)
+    return lambda heads: loss([*gone, *heads], min(layer for layer, _ in heads)) - base
 
 
 @pytest.fixture
@@ -122,12 +134,7 @@ def test_two_other_heads_are_named(after_removal):
 @pytest.mark.heavy
 def test_the_two_heads_cost_most_once_three_are_gone(after_removal, impl):
     seed, claim, gone, strong = after_removal
-    loss = real_losses(impl, 4_000_000_007 + seed)
-    base = loss(gone)
-
-    def cost(heads):
-        return loss([*gone, *heads]) - base
-
+    cost = real_costs(impl, 4_000_000_007 + seed, gone)
     together, alone = cost(claim), [cost([head]) for head in claim]
     assert together > max(alone) + 0.2, (
         f"two_heads: {written(claim)} cost {together:.2f} nats together, and one of them alone "

@@ -3,16 +3,21 @@
 1. `held_out` draws new sentences and pairs each with its copy in which the two names are swapped,
    so that a preference for some names cancels.
 2. Means are taken over ABC corruptions of other sentences of the same templates.
-3. `without_each` scores a circuit without each of many sets of nodes. It uses chapter 5's sweep:
-   positions and layers before a set are computed once, with the rest of the model ablated.
+3. `shares` scores many circuits at once, at the positions of their roles (`role_runs.py`).
+4. `without_each` scores a circuit without each of many sets of nodes. For models without MLPs it
+   uses chapter 5's sweep: positions and layers before a set are computed once, with the rest of
+   the model ablated.
 """
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from .role_runs import AblatedRun
 
 ROLES = ("io", "s1", "s1_next", "s2", "end")
 PER_TEMPLATE, TEMPLATES, MAX_ROWS = 8, 8, 1024
@@ -72,14 +77,32 @@ class CircuitTrial:
         """Take the first n / 2 prompts and their swapped copies: fewer cost less."""
         evaluator = self.evaluator
         half = len(evaluator.prompts.tokens) // 2
+        if n == 2 * half:
+            return self
         chosen = torch.cat([torch.arange(n // 2), half + torch.arange(n // 2)])
         prompts, means = evaluator.prompts.select(chosen), evaluator.means[:, chosen]
         return self.on(self.impl, evaluator.model, prompts, means)
 
+    @functools.cached_property
+    def ablated(self) -> AblatedRun:
+        """The run with every head ablated."""
+        return AblatedRun(self.impl, self.evaluator)
+
     def share(self, nodes: Sequence) -> float:
         """Compute F of a circuit as a share of F(M)."""
-        scores = self.evaluator.keep_only(nodes) if nodes else self.evaluator.ablate_all()
-        return scores.mean().item() / self.full
+        return self.shares([nodes])[0]
+
+    def shares(self, circuits: Sequence[Sequence]) -> list[float]:
+        """Compute F of many circuits, as shares of F(M)."""
+        if self.ablated.can_run():
+            size = max(1, MAX_ROWS // (len(ROLES) * len(self.evaluator.prompts.tokens)))
+            parts = [circuits[i : i + size] for i in range(0, len(circuits), size)]
+            ends = [self.ablated.resid_at_end(part) for part in parts]
+            scores = [self.evaluator.metric(end).mean(dim=1) for end in ends]
+            return (torch.cat(scores) / self.full).tolist()
+        keep, nothing = self.evaluator.keep_only, self.evaluator.ablate_all
+        found = [keep(nodes) if nodes else nothing() for nodes in circuits]
+        return [scores.mean().item() / self.full for scores in found]
 
     def every_head(self, *roles: str) -> list:
         """List all heads of the model at these roles."""
@@ -99,6 +122,8 @@ class CircuitTrial:
     @torch.no_grad()
     def without_each(self, nodes: Sequence, sets: Iterable[Sequence]) -> list[float]:
         """Compute F of the circuit without each set, as a share of F(M); no set is empty."""
+        if self.ablated.can_run():
+            return self.shares([[node for node in nodes if node not in one] for one in sets])
         evaluator, sweep = self.evaluator, self.impl("ch05_patching.sweep")
         apply = self.impl("ch05_patching.interventions").apply_interventions
         model, prompts = evaluator.model, evaluator.prompts

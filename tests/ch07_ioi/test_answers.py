@@ -5,9 +5,11 @@ import re
 from typing import NamedTuple
 
 import pytest
+import torch
 
 import toy_models
 from tests.grading import exercise
+from tests.grading.once import once
 
 from .circuit_trials import ROLES, CircuitTrial, held_out
 
@@ -42,8 +44,7 @@ each_model = pytest.mark.parametrize(
 def trials(impl):
     """Load each model once, with held-out prompts: `trials("toy")`."""
 
-    @functools.cache
-    def trial(key):
+    def opened(key):
         load, parts = impl("ch02_transformer").load_pretrained, impl("ch07_ioi.pointer").POINTER
         toy = {"name_or_path": toy_models.folder("ioi_pointer"), "parts": parts}
         model, tokenizer = load(**toy) if key == "toy" else load("smollm2-135m")
@@ -52,7 +53,7 @@ def trials(impl):
         drawn = held_out(impl, tokenizer, names, LIMITS[key].prompts, seed=7_12)
         return CircuitTrial.open(impl, model, *drawn)
 
-    return trial
+    return functools.cache(lambda key: once(("7.12", key), lambda: opened(key)))
 
 
 @pytest.fixture
@@ -187,6 +188,22 @@ def test_sets_are_removed_as_by_keeping_the_rest(impl, trials):
     assert actual == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.project
+@pytest.mark.parametrize("family", ["gpt2", "llama", "parallel", "attention-only"])
+def test_positions_of_roles_give_the_scores_of_whole_forwards(impl, build, draw, family):
+    prompts, corrupted = draw(6), draw(24, seed=1)
+    model = build(family, n_layers=3, d_vocab=int(prompts.tokens.max()) + 40)
+    prompts = prompts.select(torch.isin(prompts.template, corrupted.template))
+    trial = CircuitTrial.open(impl, model, prompts, corrupted)
+    assert trial.ablated.can_run() == (family in ("gpt2", "llama"))
+    heads = [trial.every_head(role) for role in ROLES]
+    circuits = [[], heads[4][:3], heads[2][1:4] + heads[3][:2], sum(heads, [])]
+    circuits += [trial.random_circuit(circuits[2], seed) for seed in range(4)]
+    whole = [trial.evaluator.keep_only(one) for one in circuits[1:]]
+    expected = [x.mean().item() / trial.full for x in [trial.evaluator.ablate_all(), *whole]]
+    assert trial.shares(circuits) == pytest.approx(expected, abs=1e-4)
+
+
 class OfFewNodes:
     """A trial in which only the first few nodes matter; it counts the sets that are removed."""
 
@@ -220,8 +237,8 @@ def test_random_circuits_are_further_from_the_model(claim, trials, key):
     n, prompts = LIMITS[key].random
     nodes, trial = claim(key), trials(key).first(prompts)
     own = abs(1 - trial.share(nodes))
-    chance = [abs(1 - trial.share(trial.random_circuit(nodes, seed))) for seed in range(n)]
-    beaten = sum(own < gap for gap in chance)
+    drawn = trial.shares([trial.random_circuit(nodes, seed) for seed in range(n)])
+    beaten = sum(own < abs(1 - share) for share in drawn)
     assert beaten >= 0.95 * n, (
         f"{key}: F(C) / F(M) is {own:.2f} from 1, and only {beaten} of {n} random circuits with as "
         f"many nodes at each role are further away; 95 % must be."

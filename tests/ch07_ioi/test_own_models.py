@@ -57,7 +57,7 @@ def test_the_circuit_of_your_pointer_is_faithful(circuit_claim):
         f"circuit: on held-out prompts F(C) / F(M) of the {len(nodes)} nodes is {share:.2f}; {LOW} "
         f"to {HIGH} is faithful. {account(trial, nodes, share)}"
     )
-    chance = [trial.share(trial.random_circuit(nodes, seed)) for seed in range(20)]
+    chance = trial.shares([trial.random_circuit(nodes, seed) for seed in range(20)])
     nearer = sum(abs(1 - one) <= abs(1 - share) for one in chance)
     assert nearer <= 1, f"circuit: {nearer} of 20 random circuits of this size are as faithful."
 

@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from tests.ch12_graphs.held_out_prompts import GENDER_FRAMES, GENDER_WORDS, OPEN_FRAMES
+from tests.ch12_graphs.swap_all import swap_all
 from tests.grading import exercise
+from tests.grading.assertions import assert_close
 from tests.grading.once import once
 from tests.grading.own_case import case_seed
 
@@ -69,7 +71,7 @@ def switch(intervene, impl, real):
         generator = torch.Generator().manual_seed(seed)
         random = [intervene.random_group(group, D_MLP, generator) for _ in range(N_RANDOM)]
         tested = pairs.draw_pairs(pairs.all_pairs(behaviour, tokenizer), N_PAIRS, generator)
-        swaps = [intervene.swap(model, pair, [group, *random]) for pair in tested]
+        swaps = swap_all(intervene, model, tested, [group, *random])
         rates = intervene.switch_rates(swaps)
         own, *by_chance = rates.switched
         assert max(by_chance) <= CHANCE, (
@@ -105,3 +107,16 @@ def test_neurons_switch_the_answers_of_your_behaviour(answers, impl, switch, req
     assert share >= 0.8, (
         f"neurons: for {name}, {share:.0%} of {cases} held-out cases switch; expected 80 % or more."
     )
+
+
+@pytest.mark.project
+@pytest.mark.parametrize("family", ["GPT2", "LLAMA"])
+def test_pairs_together_give_the_swaps_of_each_alone(intervene, contrast, small, family):
+    model, drawn = small(family), torch.Generator().manual_seed(3)
+    shapes = [(2, 5), (2, 4), (2, 5), (2, 6)]
+    tokens = [torch.randint(0, model.config.d_vocab, one, generator=drawn) for one in shapes]
+    pairs = [contrast.Pair(one, torch.tensor([1, 2])) for one in tokens]
+    groups = [[(2, 1), (0, 1), (2, 3)], [(1, 0)], [(0, 4), (0, 2)]]
+    for actual, pair in zip(swap_all(intervene, model, pairs, groups), pairs, strict=True):
+        for one, other in zip(actual, intervene.swap(model, pair, groups), strict=True):
+            assert_close(one, other, "A swap in one pair.")
