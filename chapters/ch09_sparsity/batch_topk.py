@@ -70,7 +70,8 @@ class BatchTopKSAE(SelectingSAE):
 def fit_threshold(sae: BatchTopKSAE, batches: Iterable[Float[Tensor, "_ d_in"]]) -> float:
     """Set the threshold to the mean over batches of the smallest positive activation kept.
 
-    Batches of the training size: the smallest activation kept depends on the size of a batch.
+    Batches of the training size: the smallest activation kept depends on the size of a batch. The
+    SAE is left in the mode that it was in, also where this raises.
 
     Raises: ValueError without batches, or when no latent is active in any.
     """

@@ -30,6 +30,8 @@ def best_detector(
 ) -> FeatureRecall:
     """Find the latent whose activity has the best F1 for a feature.
 
+    A latent that is never active has an F1 of zero. Counts are divided in float64.
+
     Raises: ValueError when the feature is nowhere present.
     """
     if not present.any():
@@ -52,7 +54,7 @@ def absorbed_fraction(
     """Compute for each child the fraction of its tokens at which the parent's latent is silent.
 
     The parent's latent is the best detector of the parent on tokens without any child. 0 means
-    that nothing is absorbed. NaN for a child that is nowhere present.
+    that nothing is absorbed. NaN for a child that is nowhere present. In the dtype of acts.
 
     Raises: ValueError when the parent never occurs alone.
     """

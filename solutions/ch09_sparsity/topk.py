@@ -56,9 +56,9 @@ def auxiliary_loss(
     """Compute how badly the aux_k largest dead latents explain the residual, x - x_hat.
 
     ||e - e_hat||^2 as a mean over the batch. e_hat is the sum of decoder rows of dead latents, each
-    times its activation, without the decoder's bias. The residual is a constant here: the loss
-    teaches the dead latents only. With few dead latents it is scaled down by n_dead / aux_k, and
-    without any it is zero.
+    times its activation after ReLU, without the decoder's bias. The residual is a constant here:
+    the loss teaches the dead latents only. With few dead latents it is scaled down by n_dead /
+    aux_k, and without any it is zero.
     """
     n_dead = len(W_dead)
     if not n_dead:

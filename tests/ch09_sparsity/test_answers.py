@@ -111,9 +111,13 @@ def test_low_thresholds_can_be_raised_for_nothing(answers, trial):
     for latent in range(case.n):
         cost, saved = case.change(latent, 4.0)
         free = cost < 0.01 and saved > 0.1
+        assert cost < 0.01 or latent not in claim, (
+            f"too_low: with four times the threshold of latent {latent} the error rises by "
+            f"{cost:.3f}; expected less than .01."
+        )
         assert free or latent not in claim, (
-            f"too_low: with four times its threshold latent {latent} is active on {saved:.2f} "
-            f"fewer inputs per input, and the error rises by {cost:.3f}; expected nearly none."
+            f"too_low: latent {latent} is active on {abs(saved):.0%} fewer of the inputs with four "
+            "times its threshold; expected more than 10%. Is it active at all?"
         )
         assert latent in claim or not free, (
             "too_low: a latent is missing that is active less often with four times its threshold, "
@@ -128,8 +132,9 @@ def test_high_thresholds_should_be_lowered(answers, trial):
     for latent in range(case.n):
         gain = -case.change(latent, 0.5)[0]
         assert gain > 0.02 or latent not in claim, (
-            f"too_high: with half its threshold latent {latent} lowers the error by {gain:.3f}; "
-            "expected more than .02."
+            f"too_high: with half the threshold of latent {latent} the error "
+            f"{'falls' if gain > 0 else 'rises'} by {abs(gain):.3f}; expected a fall of more than "
+            ".02."
         )
         assert latent in claim or gain < 0.02, (
             "too_high: a latent is missing with which the error falls when its threshold is halved."

@@ -104,7 +104,10 @@ def test_the_auxiliary_loss_leaves_the_decoder_alone(gated):
         "The auxiliary loss moves W_dec. Its decoder is held fixed: it trains the gate alone."
     )
     by_encoder = -(made.W_enc @ made.b_enc.grad)
-    claim = "b_dec must get a gradient through the gate's input alone."
+    claim = (
+        "b_dec gets a gradient through x - b_dec in the gate alone: is it detached where the "
+        "auxiliary loss adds it?"
+    )
     assert_close(made.b_dec.grad, by_encoder, claim)
 
 

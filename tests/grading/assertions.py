@@ -164,6 +164,9 @@ def _different_part(actual: Any, expected: Any, tolerance: float) -> str:
 
 def _differ_by_rounding(actual: Any, expected: Any) -> bool:
     """Whether every entry agrees to the digits of float32, which no formula gives by accident."""
+    if isinstance(actual, list | tuple) and isinstance(expected, list | tuple):
+        alike = all(_differ_by_rounding(*pair) for pair in zip(actual, expected))
+        return len(actual) == len(expected) and alike
     if not (_is_number(actual) and _is_number(expected)):
         return False
     left, right = _wide(actual), _wide(expected)

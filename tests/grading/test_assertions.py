@@ -82,6 +82,9 @@ def test_rounding_is_blamed_only_for_differences_of_float32(got, rounded):
     with pytest.raises(Mismatch) as failure:
         assert_close(torch.tensor(got, dtype=torch.float64), expected, "Thirds.")
     assert ("rounding" in str(failure.value)) == rounded
+    with pytest.raises(Mismatch) as failure:
+        assert_close(got, expected.tolist(), "Thirds, as a list.")
+    assert ("rounding" in str(failure.value)) == rounded
 
 
 def test_containers_are_compared_part_by_part():

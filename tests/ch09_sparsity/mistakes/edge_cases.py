@@ -108,6 +108,11 @@ DETECTOR = mistakes(
             "2 * recall * precision / (recall + precision).clamp(min=1e-12)": "recall * precision"
         },
         "Are weak activations left out? Every one above zero counts.": {"acts > 0": "acts > 0.1"},
+        "They differ by rounding alone: is something computed in lower precision?": {
+            "(active & present[:, None]).sum(dim=0).double()": (
+                "(active & present[:, None]).sum(dim=0)"
+            )
+        },
     },
 )
 ABSORBED = mistakes(

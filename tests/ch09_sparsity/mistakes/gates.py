@@ -66,7 +66,7 @@ LOSS = mistakes(
     },
     unnamed={
         "moves W_dec": {"self.W_dec.detach()": "self.W_dec"},
-        "through the gate's input alone": {"self.b_dec.detach()": "self.b_dec"},
+        "is it detached where": {"self.b_dec.detach()": "self.b_dec"},
         "is something detached": {"made.pre_acts.relu()": "made.pre_acts.detach().relu()"},
     },
 )

@@ -105,10 +105,12 @@ MULTI = mistakes(
         "Is the average of both errors taken?": {
             "parts.reconstruction + wide / 8": "(parts.reconstruction + wide) / 2"
         },
+        "Are 4 k latents kept where the SAE has fewer? Keep the smaller of 4 k and d_sae.": {
+            "min(4 * self.k, self.d_sae)": "4 * self.k"
+        },
     },
     unnamed={
         "is something detached": {"self.decode(more)": "self.decode(more.detach())"},
-        "selected index k out of range": {"min(4 * self.k, self.d_sae)": "4 * self.k"},
     },
 )
 BATCH = mistakes(
@@ -132,8 +134,10 @@ BATCH = mistakes(
         "Is one entry too few kept?": {
             "n = k * pre_acts[..., 0].numel()": "n = k * pre_acts[..., 0].numel() - 1"
         },
+        "Are only rows of the first axis counted as tokens? All axes but the last hold tokens.": {
+            "k * pre_acts[..., 0].numel()": "k * len(pre_acts)"
+        },
     },
-    unnamed={"All tokens of all axes share": {"k * pre_acts[..., 0].numel()": "k * len(pre_acts)"}},
 )
 USE = mistakes(
     "9.7",
