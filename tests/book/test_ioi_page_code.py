@@ -2,14 +2,13 @@
 
 import re
 import textwrap
-from pathlib import Path
 
 import pytest
 
 from solutions.ch02_transformer.pretrained.model_folders import find_folder
+from tests.book.program import ROOT
 
-pytestmark = pytest.mark.project
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = ROOT / "docs"
 BLOCK = re.compile(r"^    ```python\n(.*?)^    ```$", re.DOTALL | re.MULTILINE)
 
 
