@@ -8,15 +8,15 @@ import pytest
 from solutions.ch02_transformer.pretrained.model_folders import find_folder
 from tests.book.program import ROOT
 
+pytestmark = pytest.mark.project
 DOCS = ROOT / "docs"
 BLOCK = re.compile(r"^    ```python\n(.*?)^    ```$", re.DOTALL | re.MULTILINE)
 
 
 def run_page(page, capsys):
     """Run the blocks of a page in order, in one namespace; return what each printed."""
-    text = (
-        (DOCS / page).read_text(encoding="utf-8").replace("from chapters.ch", "from solutions.ch")
-    )
+    text = (DOCS / page).read_text(encoding="utf-8")
+    text = text.replace("from chapters.ch", "from solutions.ch")
     if "smollm2-135m" in "".join(BLOCK.findall(text)):
         try:
             find_folder("smollm2-135m")
