@@ -117,6 +117,15 @@ def test_sums_are_kept_in_float64(moments_of):
 
 
 @exercise("8.15")
+def test_long_rows_leave_the_digits_of_short_ones(moments_of):
+    parts = [torch.full((1000, 2), 0.1) for _ in range(20)]
+    for part in parts:
+        part[0], part[1] = 1e4, -1e4
+    claim = "20,000 rows, some of 10,000 and -10,000: the sums must be kept in float64."
+    check(moments_of, *parts, expected=moments_by_loop(*parts), claim=claim, tolerance=1e-12)
+
+
+@exercise("8.15")
 def test_the_scale_gives_a_mean_squared_length_of_d_in(activation_store):
     x = 7 * normal(50, 4, seed=3)
     moments = activation_store.Moments(4)
