@@ -82,6 +82,7 @@ SPARED = {
     "11.15": "half",  # training in float32 is right
     "12.1": "ones",  # the axis pos of one argument is the axes key and query of a pattern
     "12.2": "ones",
+    "12.7": "nan",  # 0 / 0 may become 0 by nan_to_num; a flow that is NaN never runs out
     "12.9": "ones",  # target and source are one axis of a graph, of all its nodes
     "12.16": "ones",
     "12.20": "tiny",  # a product of seven weights

@@ -117,7 +117,10 @@ RIGHT = [
                 "rows = [row.abs() / row.abs().sum() if row.abs().sum() != 0 else row.abs()"
                 " for row in edges]\n"
                 "return torch.stack(rows)"
-            )
+            ),
+            "0 / 0 becomes 0": (
+                "size = edges.abs()\nreturn (size / size.sum(dim=1, keepdim=True)).nan_to_num()"
+            ),
         },
     ),
     *right_answers(
@@ -135,6 +138,13 @@ RIGHT = [
                 "for target in range(len(A) - 1, -1, -1):\n"
                 "    reach = reach + reach[target] * A[target]\n"
                 "return reach - weights"
+            ),
+            "until nothing flows": (
+                "shares = normalize_rows(edges)\n"
+                "flow, total = weights @ shares, torch.zeros_like(weights)\n"
+                "while flow.any():\n"
+                "    total, flow = total + flow, flow @ shares\n"
+                "return total"
             ),
         },
     ),
