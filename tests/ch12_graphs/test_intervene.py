@@ -106,7 +106,7 @@ def check_rates(intervene, results, expected, **near):
 @exercise("12.17")
 def test_a_group_may_move_answers_a_little_or_away(intervene):
     before = torch.tensor([3.0, 1.0]).double()
-    for size in (1.0, -1e-8):
+    for size in (1.0, -(2.0**-24)):
         results = [intervene.Swaps(before, (before - 4 * size)[None])]
         expected = [2, [float(size > 0)], [size]]
         check_rates(intervene, results, expected, tolerance=1e-6, scale=1e-8)

@@ -23,7 +23,7 @@ def test_summary_sums_edges_of_members(supernodes, any_graph):
     assert_close(summary.edges.sum(dim=1), summary.values, "Rows do not sum to groups' values.")
     n = sum(len(group) for group in groups)
     assert len(summary.values) == len(graph.nodes) - n + 3, "Others have a group of their own."
-    whole = supernodes.merge(graph, [range(len(graph.nodes))])
+    whole = supernodes.merge(graph, [list(range(len(graph.nodes)))])
     assert_close(whole.edges, graph.edges.sum()[None, None], "One group has one edge, to itself.")
     kinds = {type(node) for group in summary.members for node in group}
     assert kinds == {int}, f"The nodes of a group are numbers, not {kinds}."

@@ -10,7 +10,8 @@ EQUIVALENTS: list[tuple[str, str, str]] = [
         "2.16 2.17 2.18 2.19 3.6 3.7 3.12 3.13 4.1 4.2 4.3 5.3 5.4 5.9 5.11/run_with_restored "
         "7.1 7.2 7.3 7.4 7.5 7.6 7.11 8.2 8.4 8.6 8.7/fraction_unexplained 8.10 8.11 8.13 "
         "8.15/Moments.scale 9.1 9.2 9.3 9.4/ActiveEntries.by_latent 9.6 9.7 9.8 9.9 9.13 9.14 9.15 "
-        "11.2 11.10 11.12 11.14",
+        "11.2 11.10 11.12 11.14 12.6/unclosed 12.7 12.8/graph_scores 12.9/edge_scores "
+        "12.10/group_units 12.14/top_neurons 12.17/swap_interventions 12.23",
         "No result is negative: a share, a loss, a norm, an index, a token, a threshold, or what a "
         "ReLU lets through.",
     ),
@@ -19,7 +20,7 @@ EQUIVALENTS: list[tuple[str, str, str]] = [
         "0.4 0.5 0.6 0.7 0.13 0.14 1.6 1.7 1.8 1.10 1.11 1.13 1.16 2.17 2.18 3.4 3.7 3.8 3.11 3.12 "
         "3.1/head_results 3.2 3.14 4.1 4.2 4.3 4.4 4.5 4.7 4.8 5.2 5.3 5.5 5.10 5.11/total_effect "
         "5.11/indirect_effect 5.12 7.4 7.5 7.7 7.8 7.10 8.6 8.7 8.8 8.9 8.15 8.18 9.15 "
-        "11.5 11.7",
+        "11.5 11.7 12.1 12.2 12.3 12.5 12.7 12.9 12.10 12.11 12.12 12.15 12.16 12.19 12.20 12.23",
         "A measure, a gradient, an edit of weights or of activations: no gradient through it is "
         "promised.",
     ),
@@ -34,6 +35,8 @@ EQUIVALENTS: list[tuple[str, str, str]] = [
     ("squeeze", "5.9", "The given lines refuse fewer than two examples."),
     ("detach", "4.10", "The site is set to zero: there is no gradient left to cut off there."),
     ("detach", "1.5 8.19 9.18 11.15", "The result is detached by the docstring."),
+    ("detach", "11.18 11.19", "Weights on their way to a file, or from one, have no gradient."),
+    ("detach", "12.21", "Gradients, and a metric, are returned without a graph."),
     (
         "detach",
         "9.4/ActiveEntries.sum_per_latent 9.5 9.11 9.12",
@@ -43,7 +46,7 @@ EQUIVALENTS: list[tuple[str, str, str]] = [
     (
         "nan_to_num",
         "0.8 0.10 0.11 0.13 0.14 1.1 1.2 1.7 1.8 3.8 5.2 5.3 5.5 5.11/run_with_restored 5.12 7.5 "
-        "9.16 9.17 11.5",
+        "9.16 9.17 11.5 12.23",
         "The given lines, or the given functions that the answer calls, refuse NaN.",
     ),
     (
@@ -57,7 +60,16 @@ EQUIVALENTS: list[tuple[str, str, str]] = [
         "Autograd runs a backward pass without gradients, and sets the mode back.",
     ),
     ("nan_to_num", "2.23", "The given Weights refuses a tensor with NaN."),
-    ("nan_to_num", "5.6 7.11", "patch_sweep and CircuitEvaluator refuse scores that are NaN."),
+    (
+        "nan_to_num",
+        "5.6 7.11 12.17",
+        "patch_sweep and CircuitEvaluator refuse scores that are NaN.",
+    ),
+    (
+        "nan_to_num",
+        "12.7",
+        "A row of zeros stays zeros where 0 / 0 becomes 0 by nan_to_num, and so does every NaN.",
+    ),
     (
         "nan_to_num",
         "1.3 1.14 1.15",
@@ -90,6 +102,12 @@ EQUIVALENTS: list[tuple[str, str, str]] = [
     ),
     ("0 is None", "2.17", "SampleConfig refuses a top_k of 0."),
     ("small to zero", "7.5", "Every result is 0 or 1."),
+    ("no raise", "12.17/switch_rates", "torch.cat of no tensors raises ValueError as well."),
+    ("clamp", "12.23", "The strongest of n nodes has a share of at least 1 / n."),
+    ("small to zero", "12.23", "The strongest of n nodes has a share of at least 1 / n."),
+    ("first only", "12.4/difference_target", "There is one target."),
+    ("first for all", "12.4/difference_target", "There is one target."),
+    ("off by one", "12.4/difference_target", "There is one target."),
     ("float", "1.1 1.2", "Draws in float32 are random enough."),
     ("float", "0.4", "Shares of counts: float32 holds seven digits of them."),
     (

@@ -109,7 +109,7 @@ APPLIES: dict[str, Callable[[Any], bool]] = {
     "clamp": _is_float,
     "small to zero": _is_float,
     "clone": lambda x: isinstance(x, Tensor),
-    "off by one": lambda x: _is_items(x) or type(x) is int,
+    "off by one": lambda x: _is_array(x) or type(x) in (list, range, int),
     "hanging": lambda x: isinstance(x, Tensor) and x.is_floating_point(),
     "number to tensor": lambda x: type(x) in (int, float, bool),
     "tensor to number": lambda x: isinstance(x, Tensor) and not x.dim(),
