@@ -29,6 +29,7 @@ from .answers import CELL, LAB_FILE
 from .files import CHAPTERS, ROOT, replace_file, shown
 from .terminal import CourseError, say
 
+STUB = r"exercise (\d+\.\d+)"
 BAR = "{desc} {bar:24} {n_fmt} of {total_fmt} cells, {elapsed}"
 STYLE = """html{color-scheme:light dark}
 body{font:16px/1.6 Georgia,serif;margin:2em auto;max-width:58em;padding:0 1em}
@@ -83,7 +84,7 @@ def run_lab(source: str, file: str, report: Path) -> int:
         for cell in cells:
             if cell.is_text:
                 parts.append(render_markdown(cell.body))
-                show(bar, f"\n{cell.body.partition(chr(10))[0].lstrip('# ')}\n")
+                show(bar, f"\n{title_of(cell.body)}\n")
                 continue
             bar.set_description_str(f"line {cell.line}")
             printed, drawn, stopped = run_cell(cell, namespace, file)
@@ -93,9 +94,8 @@ def run_lab(source: str, file: str, report: Path) -> int:
             parts.append(code + text + drawn)
             bar.update()
             if stopped is not None:
-                waits = isinstance(stopped, WaitingForGuess)
-                place = f"{shown(Path(file))}:{cell.line}"
-                text = f"Stopped here: {stopped}" if waits else failure(stopped, file)
+                place, waits = f"{shown(Path(file))}:{cell.line}", waiting(stopped)
+                text = f"Stopped here: {waits}" if waits else failure(stopped, file)
                 parts.append(f'<p class="stop">{html.escape(text)} ({html.escape(place)})</p>')
                 show(bar, f"{text} ({place})\n")
                 status = 0 if waits else 1
@@ -188,6 +188,17 @@ def run_cell(cell: Cell, namespace: dict[str, Any], file: str) -> Shown:
     return Shown(printed.getvalue(), rendered + figures(), stopped)
 
 
+def waiting(stopped: Exception) -> str:
+    """Say what a cell waits for; empty for an error.
+
+    A stub is reached where the reference is not there to run in its place, in a student's copy.
+    """
+    stub = isinstance(stopped, NotImplementedError) and re.fullmatch(STUB, str(stopped))
+    if stub:
+        return f"this cell needs {stub[0]}, which is not written yet; `mi next {stub[1]}` shows it"
+    return str(stopped) if isinstance(stopped, WaitingForGuess) else ""
+
+
 def figures() -> str:
     """Return every open pyplot figure as inline SVG, and close them."""
     plt = sys.modules.get("matplotlib.pyplot")
@@ -208,6 +219,13 @@ def failure(error: BaseException, file: str) -> str:
     where = [i for i, frame in enumerate(frames.stack) if frame.filename == file]
     frames.stack = traceback.StackSummary.from_list(frames.stack[where[0] if where else 0 :])
     return "".join(frames.format())
+
+
+def title_of(text: str) -> str:
+    """Return what the terminal shows of a text: its heading, or its first paragraph."""
+    if text.startswith("#"):
+        return text.partition("\n")[0].lstrip("# ")
+    return text.partition("\n\n")[0]
 
 
 def render_markdown(text: str) -> str:

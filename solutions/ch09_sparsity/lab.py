@@ -203,7 +203,8 @@ lab.compare("9c", [by_width["16"]["absorbed"], by_width["128"]["absorbed"]])
 
 # %% [markdown]
 # The untrained SAE is the control. Its "parent's latent" has a low precision: it is silent and
-# active without regard to the parent. So read *absorbed* next to *precision*.
+# active without regard to the parent. So read *absorbed* next to *precision*: where a row's
+# precision is nearly as low as the control's, little absorption proves nothing.
 
 # %% [markdown]
 # ## 6. Guess: which variant wins where?
@@ -237,8 +238,8 @@ most = max(by_variant, key=lambda name: by_variant[name]["loners"])
 lab.compare("9d", [*first, most])
 
 # %% [markdown]
-# Before you conclude: the variants do not have the same number of active latents. And this is one
-# world and one seed: ranges over worlds are the mini-project below.
+# Before you conclude: the variants do not have the same number of active latents, and not the same
+# precision. And this is one world and one seed: ranges over worlds are the mini-project below.
 
 # %% [markdown]
 # ## 7. A language model: which k hides a feature of your sentence?
@@ -282,8 +283,9 @@ strongest = at_32.max(dim=0).values.topk(40).indices.tolist()
 look.features(at_32[None], [[tokenizer.decode([token]) for token in ids]], strongest)
 
 # %% [markdown]
-# Choose a feature from the list, one whose tokens you can name. Keep fewer latents per token than
-# the SAE was trained with: at which k is the feature last seen anywhere in the sentence?
+# Choose a feature from the list above the text (in the terminal: in `reports/lab09.html`), one
+# whose tokens you can name. Now keep fewer latents per token than the SAE was trained with: what
+# is the smallest k at which the feature is active anywhere in the sentence?
 #
 # And what does the model lose? With 32 latents the SAE saves a share of the loss that the mean in
 # its place would add. How large is this share with 4?
