@@ -33,7 +33,12 @@ RUNS = (
     Run(TOPK, 32, 1),
 )
 KEYS = {"fvu": "variance unexplained", "recovered": "loss recovered"}
-FIRINGS = ("strongest", "random", "chance")
+FIRINGS = {
+    "strongest": "strongest places",
+    "random": "random places of the latent",
+    "chance": "random places of the text",
+}
+MODELS = {TOPK: "the model", SHUFFLED: "the model with\nshuffled weights"}
 
 
 def main() -> None:
@@ -114,20 +119,21 @@ def draw_tokens(found: Mapping[Run, dict[str, Any]]) -> None:
             for row, one in enumerate(numbers.values()):
                 y, shown = row + (number - 1) * 0.2, one[name]
                 axes.plot([shown["low"], shown["high"]], [y, y], color=colours[number], lw=3)
-                label = name if row == 0 else None
+                label = FIRINGS[name] if row == 0 else None
                 axes.plot([shown["mean"]], [y], "os^"[number], color=colours[number], label=label)
-        axes.set_yticks(range(len(numbers)), numbers)
-        axes.set(xlabel="share of 20 firings that are on one token", xlim=(0, 1), ylim=(1.5, -0.5))
-        axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
+        axes.set_yticks(range(len(numbers)), [MODELS[kind] for kind in numbers])
+        axes.set(xlabel="share of 20 places that have one token", xlim=(0, 1), ylim=(1.5, -0.5))
+        axes.legend(frameon=False, loc="center right")
 
     said = "; ".join(
-        f"{kind}: " + ", ".join(f"{name} {one[name]['mean']:.2f}" for name in FIRINGS)
+        f"{MODELS[kind]}: ".replace("\n", " ")
+        + ", ".join(f"{words} {one[name]['mean']:.2f}" for name, words in FIRINGS.items())
         for kind, one in numbers.items()
     )
     publish(
         "ch09_real_control",
         draw,
-        alt=f"Share of 20 firings that are on one token: {said}.",
+        alt=f"Share of 20 places that have one token: {said}.",
         numbers={"tokens": TOKENS, "runs": numbers},
         seeds=(0,),
         sources=[__file__, matching.__file__, frontier.__file__, *SOURCES],

@@ -26,6 +26,8 @@ from docs._figures.real_sae.steering_runs import (
     open_bench,
 )
 
+SHOWN = {"clamp": "clamp", "shuffled": "row of another label", "random": "random direction"}
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Measure every label, and draw effect and price against strength."""
@@ -43,7 +45,11 @@ def main(arguments: list[str] | None = None) -> None:
         label.latent: step(str(label.latent), partial(measure, bench, label, largest))
         for label in measured
     }
-    numbers = summarize(bench, base, found)
+    draw_effects(summarize(bench, base, found), sources)
+
+
+def draw_effects(numbers: dict[str, Any], sources: list[str]) -> None:
+    """Draw effect and price of clamps and controls against strength."""
 
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2)
@@ -53,17 +59,20 @@ def main(arguments: list[str] | None = None) -> None:
                 rows = torch.tensor(numbers["mean over labels"][kind][name])
                 axes.errorbar(
                     STRENGTHS, rows[:, 0], rows[:, 1], marker="o", ms=4, lw=1.2, color=colour,
-                    capsize=3, label=kind,
+                    capsize=3, label=SHOWN[kind],
                 )  # fmt: skip
-        left.set(xlabel="strength, in largest activations")
-        right.set(xlabel="strength, in largest activations", ylabel="loss added (nats per token)")
+        left.set(xlabel="strength: multiple of the largest activation")
+        right.set(
+            xlabel="strength: multiple of the largest activation",
+            ylabel="loss added (nats per token)",
+        )
         left.set_ylabel("change of log P(label's words), nats")
         left.legend(frameon=False)
 
     means = numbers["mean over labels"]
     said = "; ".join(
-        f"{kind} {', '.join(f'{row[0]:.2f}' for row in means[kind]['effect'])} nats at a price of "
-        f"{', '.join(f'{row[0]:.2f}' for row in means[kind]['price'])}"
+        f"{SHOWN[kind]} {', '.join(f'{row[0]:.2f}' for row in means[kind]['effect'])} nats "
+        f"at a price of {', '.join(f'{row[0]:.2f}' for row in means[kind]['price'])}"
         for kind in KINDS
     )
     publish(

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from docs._figures.lib.plotting import publish
+from docs._figures.sparsity.looks import MARKERS, look_of
 from docs._figures.sparsity.text_model import (
     D_SAE,
     HOOK,
@@ -20,7 +21,6 @@ from docs._figures.sparsity.text_model import (
     text_sources,
 )
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "x")
 SHOWN = {"fvu": "fraction of variance unexplained", "recovered": "share of the loss recovered"}
 KEYS = ("l0", "fvu", "recovered", "kl", "gamma", "dead")
 Measured = dict[str, list[list[Scores]]]
@@ -33,7 +33,7 @@ def main() -> None:
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2)
         for axes, (key, label) in zip((left, right), SHOWN.items(), strict=True):
-            frontier(axes, measured, list(LEVELS), key)
+            frontier(axes, measured, list(MARKERS), key)
             axes.set(ylabel=label)
         left.set(ylim=(0, None))
         right.legend(frameon=False, fontsize=8, loc="lower right")
@@ -63,14 +63,12 @@ def main() -> None:
 
 def frontier(axes: Axes, measured: Measured, names: Sequence[str], key: str) -> None:
     """Draw each seed's score against its L0, and a line through the means."""
-    for number, name in enumerate(names):
+    for name in names:
         x, y = (collect_scores(measured, name, one) for one in ("l0", key))
         order = x.mean(dim=0).argsort()
         mean_x, mean_y = x.mean(dim=0)[order], y.mean(dim=0)[order]
-        (line,) = axes.plot(mean_x, mean_y, lw=1.2, marker=MARKERS[number], ms=5, label=name)
-        axes.plot(
-            x.flatten(), y.flatten(), ls="", marker=MARKERS[number], ms=3, color=line.get_color()
-        )
+        axes.plot(mean_x, mean_y, lw=1.2, ms=5, label=name, **look_of(name))
+        axes.plot(x.flatten(), y.flatten(), ls="", ms=3, **look_of(name))
     axes.set(xscale="log", xlabel="active latents per token")
     ticks = [4, 8, 16, 32, 64]
     axes.set_xticks(ticks, [str(tick) for tick in ticks])

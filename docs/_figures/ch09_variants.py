@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from docs._figures.lib.plotting import lines, publish
+from docs._figures.sparsity.looks import CONTROL, look_of
 from docs._figures.sparsity.variants import (
     LEVELS,
     N_FEATURES,
@@ -24,7 +25,6 @@ from docs._figures.sparsity.variants import (
 
 TRUE_L0 = N_FEATURES * PROBABILITY
 COMPARED = ("L1", "gated", "TopK", "BatchTopK", "JumpReLU", "Matryoshka")
-MARKERS = ("o", "s", "^", "D", "v", "P", "x")
 LABELS = {"gamma": "γ (1: no shrinkage)", "recall": "share of features found"}
 WORDS = {"gamma": "gamma", "recall": "features found"}
 KEYS = ("l0", "fvu", "gamma", "dead", "recall", "precision", "mmcs")
@@ -35,13 +35,13 @@ def main() -> None:
     measured = measure_all()
     draw_frontier("ch09_topk", measured, ("L1", "TopK"), "gamma")
     draw_frontier("ch09_gated", measured, ("L1", "gated"), "gamma")
-    draw_frontier("ch09_pareto", measured, (*COMPARED, "random dictionary"), "recall")
+    draw_frontier("ch09_pareto", measured, (*COMPARED, CONTROL), "recall")
     draw_counts(measured)
 
 
 def frontier(axes: Axes, measured: Measured, names: Sequence[str], key: str) -> None:
     """Draw the mean over seeds of one score against L0, with the range."""
-    for number, name in enumerate(names):
+    for name in names:
         x, y = collect(measured, name, "l0").mean(dim=0), collect(measured, name, key)
         mean = y.mean(dim=0)
         below, above = mean - y.amin(dim=0), y.amax(dim=0) - mean
@@ -49,11 +49,11 @@ def frontier(axes: Axes, measured: Measured, names: Sequence[str], key: str) -> 
             x.tolist(),
             mean.tolist(),
             yerr=torch.stack([below, above]).tolist(),
-            marker=MARKERS[number],
             ms=5,
             lw=1.2,
             capsize=2,
             label=name,
+            **look_of(name),
         )
     axes.axvline(TRUE_L0, color=mpl.rcParams["text.color"], lw=1, ls=":")
     axes.set(xlabel="active latents per token (dotted: features per token)")

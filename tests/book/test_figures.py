@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from docs._figures import overview_figure
 from docs._figures.lib import figure_files, plotting
@@ -106,6 +107,14 @@ def test_code_hash_ignores_docstrings_comments_and_types(tmp_path):
 def test_numbers_without_a_form_in_json_raise():
     with pytest.raises(TypeError, match="set"):
         figure_files.to_json({"a": {1, 2}})
+
+
+def test_a_logarithmic_axis_keeps_labels_of_its_own():
+    axes = Figure().subplots()
+    axes.set(xscale="log", xlim=(4, 64))
+    axes.set_xticks([4, 8, 16, 32, 64], ["4", "8", "16", "32", "64"])
+    plotting.shorten_log_labels(axes.xaxis)
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["4", "8", "16", "32", "64"]
 
 
 def test_series_colours_stand_out_from_the_page():

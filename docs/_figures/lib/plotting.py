@@ -31,6 +31,7 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedFormatter, FuncFormatter
 from numpy.typing import ArrayLike
 
 from docs._figures.lib.figure_files import FIGURES, replace_file, write_metadata
@@ -97,7 +98,12 @@ def render(
 
 
 def shorten_log_labels(axis: Axis) -> None:
-    """Write 0.2 and 30 in place of powers of ten on a logarithmic axis without large numbers."""
+    """Write 0.2 and 30 in place of powers of ten on a logarithmic axis without large numbers.
+
+    An axis whose ticks have labels of their own keeps them.
+    """
+    if isinstance(axis.get_major_formatter(), FixedFormatter | FuncFormatter):
+        return
     low, high = sorted(axis.get_view_interval())
     if axis.get_scale() == "log" and low >= 0.01 and high <= 1000 and high < 30 * low:
         for kind in (axis.set_major_formatter, axis.set_minor_formatter):
