@@ -40,8 +40,6 @@ from .grade_submission import CannotTake, Original, Submission
 from .grade_workers import Job, Pool, Task, Unit, Worker, reference_task
 from .terminal import CourseError, bar, plural, printable, say
 
-REFERENCE_ID = "reference"
-"""The id whose questions the reference answers."""
 CONFINEMENT = "confinement"
 """The record of what the system refused when answers last ran."""
 NAMES = {
@@ -206,8 +204,14 @@ class Class:
                     del keyed[key]
                     self.done += 1
             if keyed:
-                units.append(Unit(chapter_folder(number).name, number, list(keyed.values())))
+                units.append(self._unit(number, list(keyed.values())))
         return units
+
+    def _unit(self, number: str, jobs: list[Job]) -> Unit:
+        original, table = self.files[number][0], ""
+        if original.name.endswith(TABLE_FILE):
+            table = table_text(original.text, number)
+        return Unit(chapter_folder(number).name, number, jobs, table)
 
     def _job(self, one: Submission, number: str) -> Job | Verdict:
         """Return what is to run for an exercise, or the verdict that needs no run."""
@@ -274,10 +278,7 @@ class Class:
         key = self._reference_key(unit.number)
         known = self.records.read(key)
         if known is None:
-            original, table = self.files[unit.number][0], ""
-            if original.name.endswith(TABLE_FILE):
-                table = table_text(original.text, unit.number)
-            answer = ask(reference_task(unit, table, REFERENCE_ID))
+            answer = ask(reference_task(unit))
             outcomes = answer.get("outcomes", {})
             graders = [name for name, outcome in outcomes.items() if outcome == PASSED]
             failed = [n for n, o in outcomes.items() if o not in (PASSED, "skipped")]

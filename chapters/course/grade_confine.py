@@ -95,7 +95,7 @@ class Confinement:
             os.setresuid(NOBODY, NOBODY, NOBODY)
         if sys.platform == "linux":
             _call("prctl", NO_NEW_PRIVILEGES, 1, 0, 0, 0)
-            _call("prctl", PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+        end_with_parent()
 
 
 def enter(hidden: Sequence[Path], kept: Sequence[Path], scratch: Path) -> Confinement:
@@ -107,7 +107,7 @@ def enter(hidden: Sequence[Path], kept: Sequence[Path], scratch: Path) -> Confin
     """
     if sys.platform != "linux":
         return Confinement(set(), None)
-    _call("prctl", PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+    end_with_parent()
     holds = {"user"} if os.getuid() == 0 else set()
     if not holds:
         with contextlib.suppress(OSError):
@@ -123,6 +123,12 @@ def enter(hidden: Sequence[Path], kept: Sequence[Path], scratch: Path) -> Confin
         holds.add("files")
     origin = _own_processes()
     return Confinement(holds | ({"processes"} if origin is not None else set()), origin)
+
+
+def end_with_parent() -> None:
+    """Let the system end this process when its parent ends; Linux only."""
+    if sys.platform == "linux":
+        _call("prctl", PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
 
 
 def _own_processes() -> int | None:

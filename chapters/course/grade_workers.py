@@ -23,6 +23,8 @@ MINIMUM_SECONDS, TIMES = 10, 5
 MINIMUM_MEMORY = 1 << 30
 REFERENCE_LIMITS = {"cpu_seconds": 900, "memory": 12 << 30}
 TRIES = 2
+REFERENCE_ID = "reference"
+"""The id whose questions the reference answers."""
 OWN_MODELS, REAL_MODEL = "own", "smollm2-135m"
 """The folders of the cache for models that are drawn from a learner's id, and for the real one."""
 
@@ -51,6 +53,8 @@ class Unit(NamedTuple):
     """The exercise."""
     jobs: list[Job]
     """The answers."""
+    reference_table: str = ""
+    """The reference's table, for a question."""
 
 
 class Worker:
@@ -107,6 +111,7 @@ class Worker:
             "without": [OWN_MODELS, *([] if self.model else [REAL_MODEL])],
         }
         own = {"MI_CACHE": str(scratch / "cache"), "OMP_NUM_THREADS": "1", "MALLOC_PERTURB_": "165"}
+        own |= {"TOKENIZERS_PARALLELISM": "false"}  # its threads would not survive a fork
         own |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.grading.grade_worker", json.dumps(settings)],
@@ -206,6 +211,7 @@ def task_of(unit: Unit, job: Job, expected: Expected) -> Task:
         "number": job.number,
         "files": job.files,
         "table": job.table,
+        "reference_table": unit.reference_table,
         "learner": job.learner,
         "limits": limits,
         "reference": False,
@@ -214,14 +220,15 @@ def task_of(unit: Unit, job: Job, expected: Expected) -> Task:
     }
 
 
-def reference_task(unit: Unit, table: str, learner: str) -> Task:
+def reference_task(unit: Unit) -> Task:
     """Write the task that grades the reference's answer."""
     return {
         "chapter": unit.chapter,
         "number": unit.number,
         "files": {},
-        "table": table,
-        "learner": learner,
+        "table": unit.reference_table,
+        "reference_table": unit.reference_table,
+        "learner": REFERENCE_ID,
         "limits": dict(REFERENCE_LIMITS),
         "reference": True,
         "strict": False,

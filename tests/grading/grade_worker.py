@@ -12,6 +12,11 @@ It runs in a copy of the course that the reference's answers fill, started with
 
 A task without files grades the reference, to learn which graders have to pass, and how long it
 takes. The process ends when its input closes.
+
+A question about the real model has a process of its own, forked from this one (`Branch`). It grades
+the reference's table first, and keeps the model, the prompts and the scores that this needed. Its
+children grade the tables that were handed in, which hold no code. No child that runs an answer's
+code descends from it.
 """
 
 import ast
@@ -28,6 +33,7 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -37,9 +43,11 @@ from chapters.course.answers import TABLE_FILE, functions_of, make_stub, parse
 from chapters.course.files import ROOT
 from chapters.course.grade_confine import Confinement, Limits
 from chapters.course.grade_submission import Original, originals, take
-from chapters.course.grade_workers import OWN_MODELS
+from chapters.course.grade_workers import OWN_MODELS, REFERENCE_ID
 from chapters.course.grading import Stopwatch, in_words
 from chapters.course.terminal import printable, shortened
+
+from . import once
 
 Task = dict[str, Any]
 MOST_BYTES = 4_000_000
@@ -56,6 +64,7 @@ class Worker:
         self.confinement = confinement
         self.graders: dict[str, Any] = {}
         self.files: dict[str, list[Original]] = {}
+        self.branch: Branch | None = None
 
     def collect(self, chapter: str) -> Any:
         """Collect a chapter's graders; with the first one, import the whole course."""
@@ -85,8 +94,24 @@ class Worker:
         self.confinement.seal(ROOT)
 
     def grade(self, task: Task) -> Task:
+        """Run one task in a child, or in the branch of its question."""
+        items = self.collect(task["chapter"]).of(task["number"])
+        if self.branch is not None and self.branch.number != task["number"]:
+            self.branch.end()
+            self.branch = None
+        if not (task["reference_table"] and any(map(_needs_real_model, items))):
+            return self.run(task)
+        self.branch = self.branch or Branch(self, task)
+        try:
+            return self.branch.ask(task)
+        except Exception:
+            self.branch.end()
+            self.branch = None
+            raise
+
+    def run(self, task: Task) -> Task:
         """Run one task in a child, and return what became of it."""
-        graders = self.collect(task["chapter"])
+        graders = self.graders[task["chapter"]]
         items = graders.of(task["number"])
         for name in task["modules"]:
             with contextlib.suppress(Exception):
@@ -109,6 +134,83 @@ class Worker:
         own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         memory = max(used.ru_maxrss - own, 0) * 1024
         return verdict | {"cpu": round(used.ru_utime + used.ru_stime, 3), "memory": memory}
+
+
+def _needs_real_model(item: Any) -> bool:
+    return bool(item.get_closest_marker("weights") and not item.get_closest_marker("skip"))
+
+
+class Branch:
+    """A process for one question, which keeps what its graders make once for a class."""
+
+    def __init__(self, worker: Worker, task: Task):
+        self.number = task["number"]
+        requests, self._asking = os.pipe()
+        self._answering, answers = os.pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            os.close(self._asking)
+            os.close(self._answering)
+            _serve(worker, task, os.fdopen(requests), os.fdopen(answers, "w"))
+        os.close(requests)
+        os.close(answers)
+        self._requests, self._answers = os.fdopen(self._asking, "w"), os.fdopen(self._answering)
+
+    def ask(self, task: Task) -> Task:
+        """Let the process run one task.
+
+        Raises: RuntimeError when it has ended.
+        """
+        print(json.dumps(task), file=self._requests, flush=True)
+        answer = self._answers.readline()
+        if not answer:
+            raise RuntimeError(f"the process that keeps the model for {self.number} has ended")
+        return dict(json.loads(answer))
+
+    def end(self) -> None:
+        """End the process."""
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+        self._requests.close()
+        self._answers.close()
+
+
+def _serve(worker: Worker, first: Task, requests: Any, answers: Any) -> None:
+    """Grade the reference's table here, then run each task in a child; never returns."""
+    try:
+        grade_confine.end_with_parent()
+        once.keeping = True
+        own = dict(first, table=first["reference_table"], learner=REFERENCE_ID, reference=True)
+        graded = _grade_here(worker, own)
+        for line in requests:
+            task = json.loads(line)
+            answer = graded if task["reference"] else worker.run(task)
+            print(json.dumps(answer), file=answers, flush=True)
+    finally:
+        os._exit(0)
+
+
+def _grade_here(worker: Worker, task: Task) -> Task:
+    """Grade the reference's table in this process, and keep what its graders make."""
+    graders = worker.graders[task["chapter"]]
+    items, before = graders.of(task["number"]), resource.getrusage(resource.RUSAGE_SELF)
+    loaded = set(sys.modules)
+    with _answered(task):
+        outcomes, texts = _outcomes(graders, items)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    cpu = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+    gc.collect()
+    gc.freeze()
+    return {
+        "outcomes": outcomes,
+        "texts": texts,
+        "ended": "",
+        "tried": "",
+        "strict": True,
+        "modules": sorted(set(sys.modules) - loaded),
+        "cpu": round(cpu, 3),
+        "memory": max(used.ru_maxrss - before.ru_maxrss, 0) * 1024,
+    }
 
 
 def _receive(reading: int, pid: int, limits: Limits) -> tuple[bytes, str]:
@@ -169,20 +271,16 @@ def _run(worker: Worker, graders: Any, items: list, task: Task) -> Task:
     from . import grade_promises
 
     guard, loaded = grade_guard.Guard(), set(sys.modules)
-    os.environ["MI_LEARNER"] = task["learner"]
-    try:
-        _put_in_place(worker, task, guard)
-    except Exception as error:  # what a compiler says about the handed-in text
-        text = printable(f"{type(error).__name__}: {error}")
-        return {"outcomes": {}, "texts": [["", text]], "ended": "", "tried": ""}
-    worker.files.clear()
-    grade_promises.be_strict(task["strict"] and not task["reference"])
-    guard.watch()
-    outcomes, texts = {}, []
-    for item, run in graders.run(items):
-        outcomes[item.nodeid] = run.outcome
-        if run.outcome != "passed" and len(texts) < MOST_TEXTS:
-            texts.append([item.name, shortened(printable(run.text))])
+    with _answered(task):
+        try:
+            _put_in_place(worker, task, guard)
+        except Exception as error:  # what a compiler says about the handed-in text
+            text = printable(f"{type(error).__name__}: {error}")
+            return {"outcomes": {}, "texts": [["", text]], "ended": "", "tried": ""}
+        worker.files.clear()
+        grade_promises.be_strict(task["strict"] and not task["reference"])
+        guard.watch()
+        outcomes, texts = _outcomes(graders, items)
     spoiled = "" if _comparisons_work() else "it changed how the graders compare values"
     return {
         "outcomes": outcomes,
@@ -192,6 +290,34 @@ def _run(worker: Worker, graders: Any, items: list, task: Task) -> Task:
         "strict": not grade_promises.broken_by_reference,
         "modules": sorted(set(sys.modules) - loaded) if task["reference"] else [],
     }
+
+
+@contextlib.contextmanager
+def _answered(task: Task) -> Iterator[None]:
+    """Put a table and a learner's id in place; the reference's id is the reference's alone."""
+    from . import own_case
+    from .answer_tables_fixture import REPLACED
+
+    os.environ["MI_LEARNER"], known = task["learner"], own_case.REFERENCE
+    if task["table"]:
+        REPLACED[ROOT / "chapters" / task["chapter"] / TABLE_FILE] = task["table"]
+    if task["reference"]:
+        own_case.REFERENCE = ""
+    try:
+        yield
+    finally:
+        own_case.REFERENCE = known
+        REPLACED.clear()
+
+
+def _outcomes(graders: Any, items: list) -> tuple[dict[str, str], list[list[str]]]:
+    """Run graders; return the outcome of each, and the texts of the first that failed."""
+    outcomes, texts = {}, []
+    for item, run in graders.run(items):
+        outcomes[item.nodeid] = run.outcome
+        if run.outcome != "passed" and len(texts) < MOST_TEXTS:
+            texts.append([item.name, shortened(printable(run.text))])
+    return outcomes, texts
 
 
 def _comparisons_work() -> bool:
@@ -206,15 +332,8 @@ def _comparisons_work() -> bool:
 
 
 def _put_in_place(worker: Worker, task: Task, guard: grade_guard.Guard) -> None:
-    from . import own_case
-    from .answer_tables_fixture import REPLACED
     from .mistakes import codes_in, innermost
 
-    if task["table"]:
-        folder = ROOT / "chapters" / task["chapter"]
-        REPLACED[folder / TABLE_FILE] = task["table"]
-    if task["reference"]:
-        own_case.REFERENCE = ""
     for original in worker.files[task["number"]]:
         if original.name in task["files"]:
             _replace(original, task["files"][original.name], task["number"], guard)

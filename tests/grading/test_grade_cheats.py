@@ -20,7 +20,7 @@ UNIT = Unit("ch03_circuits", "3.6", [])
 def run(tmp_path_factory):
     """Grade one text of lens.py without the allow list: `run(text)` gives the verdict."""
     worker = Worker(tmp_path_factory.mktemp("worker") / "tree", [])
-    answer = worker.ask(reference_task(UNIT, "", "reference"))
+    answer = worker.ask(reference_task(UNIT))
     graders = [name for name, outcome in answer["outcomes"].items() if outcome == PASSED]
     expected = Expected(graders, answer["cpu"], answer["memory"])
     assert len(graders) > 5
