@@ -41,7 +41,7 @@ python -m chapters course
 ```
 
 installs the environment into `.venv`, fetches the real model, builds the book and serves it.
-Then activate the environment: `source .venv/bin/activate`, (on Windows `.venv\\Scripts\\activate`).
+Then activate the environment: `source .venv/bin/activate`, on Windows `.venv\\Scripts\\activate`.
 `mi next` shows the first exercise, and `mi check 0.1` grades it.
 
 In `chapters/` you write the functions marked `# exercise`, and the tables in `answers.toml`.

@@ -184,6 +184,16 @@ def test_a_cell_that_fails_shows_its_line(tmp_path, capsys):
     assert "lab_runner.py" not in said, "the runner's own frames do not help"
 
 
+def test_a_cell_that_reaches_a_stub_names_the_exercise(tmp_path, capsys):
+    stub = '# %%\nraise NotImplementedError("exercise 0.1")\n'
+    assert run_lab(stub, "lab.py", tmp_path / "lab08.html") == 0
+    said = capsys.readouterr().out
+    assert "this cell needs exercise 0.1, which is not written yet" in said
+    assert "Traceback" not in said and "mi next 0.1" in said
+    other = stub.replace("exercise 0.1", "no such axis")
+    assert run_lab(other, "lab.py", tmp_path / "lab08.html") == 1
+
+
 def test_a_lab_that_is_not_python_is_named(tmp_path):
     with pytest.raises(CourseError, match="lab.py, line 3: "):
         run_lab("# %%\nx = 1\ny = = 2\n", "lab.py", tmp_path / "lab.html")
