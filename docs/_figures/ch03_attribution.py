@@ -100,9 +100,8 @@ def publish_contributions(
         image = left.imshow(heads.numpy(), cmap=colours, norm=scale, aspect="auto")
         left.set(xlabel="head", ylabel="layer", xticks=range(n_heads))
         left.tick_params(length=0)
-        figure.colorbar(image, ax=left, label="mean contribution (logits)").outline.set_visible(
-            False
-        )
+        left.set_title("mean of each head (logits)", fontsize=9)
+        figure.colorbar(image, ax=left).outline.set_visible(False)
         lines(right, range(n_layers), means, bands=bands, labels=("layer", "contribution (logits)"))
 
     numbers = {"layers": means, "layer_bands": bands, "largest_error_of_the_sum": error}
