@@ -56,7 +56,7 @@ class LayerNorm(Norm):
     """Centre a vector, divide by its standard deviation, then apply gain and bias.
 
     (x - mean) / sqrt(var + eps) * w + b, with the biased variance (divide by d_model, not by
-    d_model - 1). `hook_scale` sees the divisor, `hook_normalized` the output, gain and bias
+    d_model - 1). `hook_scale` receives the divisor, `hook_normalized` the output, gain and bias
     included, as in TransformerLens up to version 3.
 
     Source: Ba, Kiros, Hinton 2016, "Layer Normalization".
@@ -85,8 +85,8 @@ class LayerNorm(Norm):
 class RMSNorm(Norm):
     """Divide a vector by its root mean square, then apply the gain; no centring, no bias.
 
-    x / sqrt(mean(x^2) + eps) * w. `hook_normalized` sees the vector before the gain, as in
-    TransformerLens up to version 3.
+    x / sqrt(mean(x^2) + eps) * w. `hook_normalized` receives the vector before the gain,
+    as in TransformerLens up to version 3.
 
     Source: Zhang and Sennrich 2019, "Root Mean Square Layer Normalization".
     """

@@ -110,8 +110,9 @@ look.bars({name: mean for name, (mean, _, _) in alone.items()}, "nats")
 # %% [markdown]
 # ## 4. Guess: pairs
 #
-# Ablate pairs of heads of layer 0. What does the costliest pair cost? The loss of a guess is
-# 4.2 nats. The control is six random pairs of the other heads.
+# Ablate pairs of heads of layer 0. What does the costliest pair cost? A uniform guess has a loss
+# of 4.2 nats. The control is six random pairs of all other heads, of both layers; a head of layer 1
+# that does induction can be among them.
 
 # %%
 costliest = "?"  # guess: nats
@@ -131,7 +132,8 @@ for pair in random_heads(model, 2, 6, generator, exclude=best):
 # %% [markdown]
 # A head that costs nothing alone can belong to a pair that costs everything. Which of your heads
 # are like that, and which cost nothing in any pair?
-#
+
+# %% [markdown]
 # ## 5. Guess: a sentence of your own
 #
 # Write a sentence. The real model reads it twice, and you score all of its heads. Random tokens

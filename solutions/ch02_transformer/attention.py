@@ -257,7 +257,7 @@ class Attention(ResidualModule):
     def pattern(self, q: Queries, k: Keys, padding: PaddingMask = None) -> Pattern:
         """Compute the attention pattern: softmax over keys of q . k / sqrt(d_head), masked.
 
-        `hook_attn_scores` sees the scores after the mask (-inf where a query may not attend). The
+        `hook_attn_scores` receives the scores after the mask (-inf where a query may not attend). The
         softmax is computed in float32 at least, and the pattern is returned in q's own precision.
         """
         softcap = self.softcap or (lambda scores: scores)

@@ -157,8 +157,8 @@ class MLP(AbstractMLP):
 class GatedMLP(AbstractMLP):
     """MLP whose neurons are products: activation(x W_gate + b_gate) * (x W_in + b_in).
 
-    `hook_pre` sees the gate before its activation, `hook_pre_linear` the other factor, `hook_post`
-    the product.
+    `hook_pre` receives the gate before its activation, `hook_pre_linear` the other factor,
+    `hook_post` the product.
 
     Source: Shazeer 2020, "GLU Variants Improve Transformer" (SwiGLU with silu, GeGLU with gelu).
     Differs: TransformerLens adds b_in after the product; here it belongs to the linear factor, as

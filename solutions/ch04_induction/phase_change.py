@@ -59,8 +59,7 @@ def loss_slope(
 ) -> Float[Tensor, "*snapshot band"]:
     """Fit the slope of the mean loss over the log of the index, in bands of `width` indices.
 
-    Negative where later tokens are easier. Before the phase change it is nearly zero beyond the
-    first tokens; after it, it is negative far into the text. The first predicted token has index 1.
+    The slope is negative where later tokens are easier. The first predicted token has index 1.
 
     Units: nats per factor of e in the index.
     """

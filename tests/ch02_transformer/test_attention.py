@@ -49,7 +49,10 @@ def test_pattern_is_the_one_worked_by_hand(attention, config):
     past = weight / (1 + weight)
     first, second = torch.tensor([1.0, 0]).expand(6, 2), torch.stack([past, 1 - past], dim=-1)
     expected = torch.stack([first, second], dim=1).expand(2, 6, 2, 2)
-    claim = "Scores ln(h + 1) and 0 give weights (h + 1) to 1."
+    claim = (
+        "Query 1 of head h has the scores ln(h + 1) and 0, so its weights are (h + 1) / (h + 2) "
+        "and 1 / (h + 2)."
+    )
     assert_close(build(attention, config).pattern(q, k), expected, claim)
 
 

@@ -56,6 +56,9 @@ SPARED = {
     "3.6": "tiny",  # a divergence is of second order
     "3.14": "ones",  # the axis pos of one argument is the axis key of another
     "3.8": "ones",  # with one row or column the product has fewer singular values
+    "4.1": "ones",  # the axes query and key of a pattern are one axis of the text
+    "4.2": "ones",
+    "4.3": "ones",
     "4.10": f"arguments {REPEATS}",  # a hook gets a copy
     "5.1": f"arguments {REPEATS}",  # in place, by its docstring
     "5.3": "tiny",

@@ -297,6 +297,14 @@ RIGHT = [
                 spent.append(pattern[:, :, query, keys].sum(-1))
             return torch.stack(spent).mean(dim=(0, 1))
             """,
+            "a loop over queries and keys": """
+            text = pattern[:, :, n_bos:, n_bos:]
+            pos, total = text.shape[-1], 0
+            for query in range(period, pos):
+                for key in range(query - period + shift, -1, -period):
+                    total = total + text[:, :, query, key].mean(dim=0)
+            return total / (pos - period)
+            """,
         },
     ),
     *right_answers(
