@@ -187,7 +187,7 @@ DRIVERS = mistakes(
     "8.20",
     "8.20",
     unnamed={
-        "expected a list of latents": 'drivers = ["a"]\nbystanders = [2, 4, 18]',
+        "expected a list of different latents": 'drivers = ["a"]\nbystanders = [2, 4, 18]',
         "fires on inputs without concept 0 too": "drivers = [10, 23]\nbystanders = [2, 4, 18]",
         "still carry it": "drivers = [9]\nbystanders = [2, 4, 18]",
         "removing it never changes answer 0": "drivers = [9, 11, 21, 2]\nbystanders = [4, 18]",
