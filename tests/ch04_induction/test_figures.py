@@ -175,6 +175,26 @@ def test_best_heads_of_the_real_model_are_those_of_the_page():
     assert all(17 <= int(name.split(".")[0]) <= 24 for name in names["prefix"])
 
 
+def test_the_second_copy_is_predicted_after_a_few_tokens():
+    facts = numbers("repeat_loss")
+    for first, second, third in facts["mean"]:
+        assert first > facts["uniform"] > 3 * max(second, third)
+    for losses in facts["second_copy"]:
+        assert losses[0] > facts["uniform"]
+        assert 0.35 < losses[1] / losses[0] < 0.55 and losses[5] < 1.9
+
+
+def test_heads_that_match_best_do_not_copy_directly():
+    facts = numbers("copying")
+    heads = {name: one["copying"] for name, one in facts["heads"].items()}
+    copy = {name for name, scores in heads.items() if mean(scores) > 0.2}
+    assert len(heads) == 8 and copy == {"18.6", "20.6", "23.2", "23.7"}
+    assert all(abs(x) < 0.15 for name in ("17.3", "17.4", "17.5") for x in heads[name])
+    assert max(heads["24.4"]) < -0.7
+    low, high = facts["quantiles_of_all_heads"]
+    assert -0.2 < low < 0 < high < 0.5
+
+
 def test_induction_heads_cost_the_real_model_most():
     facts = numbers("real_ablation")
     for size, loss in facts["late_loss"]["without_best"].items():
