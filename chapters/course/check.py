@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from .exercises import Selection, find, next_exercise, select
 from .files import CHAPTERS, chapter_folder
-from .grading import Failure, Grading, GradingProcess, Results
+from .grading import Failure, Grading, Results
+from .grading_process import GradingProcess
 from .old_names import changes_needed, conflicts
 from .progress import remember_place
 from .terminal import CourseError, paint, plural, say

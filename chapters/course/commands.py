@@ -109,7 +109,7 @@ def _add_exercise_commands(commands: "Commands") -> None:
     shows = "show what is passed, with points"
     _add(commands, "progress", ".exercise_commands:show_progress", shows)
     about = "replace an answer by its stub; keeps a backup"
-    reset = _add(commands, "reset", ".exercise_commands:reset", about, True)
+    reset = _add(commands, "reset", ".reset:reset", about, True)
     reset.add_argument("number", help="an exercise (2.4)")
 
 
@@ -154,7 +154,7 @@ def _add_course_commands(commands: "Commands") -> None:
     exporting.add_argument("--calendar", metavar="FILE", help="TOML: when chapters are released")
     exporting.add_argument("--date", help="the day of the copy, as 2027-03-01; else today")
     about = "grade the submissions of a class (instructors)"
-    grading = _add(commands, "grade", ".grade_class:grade", about, True)
+    grading = _add(commands, "grade", ".grade.command:grade", about, True)
     grading.add_argument("folder", help="one folder per student, or one submission")
     grading.add_argument("--out", help="the folder of the results; else FOLDER-grades")
     grading.add_argument("--only", help="chapters and exercises, as in 4 or 4.2,5.1; else all")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .files import read_text, replace_file
-from .grade_class import grade
+from .grade.command import grade
 from .terminal import CourseError
 
 CLASS = "class.toml"

@@ -1,6 +1,6 @@
 """Run the graders of some exercises in a child process, and end it when an answer does not end.
 
-1. `Grading` sends pytest's arguments to the child (`grading_child.py`) and collects its reports.
+1. `Grading` sends pytest's arguments to the child (`grading_process.py`) and collects its reports.
 2. `Stopwatch` adds up the CPU time and the waiting time of a grader. Time in which a process is
    ready to run and another one has the CPU counts as neither, so a grader on a busy machine is slow
    and not stopped. The child interrupts Python code at its limit; this process ends a little later
@@ -9,27 +9,20 @@
 """
 
 import contextlib
-import json
-import os
-import queue
 import re
-import signal
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from . import grading_child
 from .exercises import Selection, numeric
 from .files import ROOT, read_bytes
 from .grading_child import CPU_SECONDS
+from .grading_process import Event, GradingProcess
 from .progress import forget_pass
+from .stopwatch import Stopwatch
 from .terminal import CourseError, heading
 
-Event = dict[str, Any]
 INTERRUPTED = 2  # pytest's code when a grader raises KeyboardInterrupt
 BROKEN = (2, 3, 4)  # pytest's codes for an interrupt, an internal error, a wrong command line
 MOST_LOST = 2
@@ -40,8 +33,6 @@ GRACE = 3.0
 """Seconds that the parent waits longer than the plugin."""
 BUSY = 3.0
 """How many times as long as its CPU time a run takes on a machine that is called busy."""
-MOST_ERRORS = 100_000
-"""Bytes of its standard error that are kept."""
 
 
 class Failure(NamedTuple):
@@ -247,145 +238,3 @@ def arguments(numbers: Sequence[str], folders: Sequence[str]) -> list[str]:
         raise CourseError(f"There is no grader of {', '.join(numbers)} in tests/.")
     ignored = [f"--ignore={p.relative_to(ROOT).as_posix()}" for p in files if p not in used]
     return ["-m", " or ".join(numbers), *ignored, *tests]
-
-
-class GradingProcess:
-    """The parent's end: sends arguments of pytest, and receives what happens."""
-
-    def __init__(self, imports: Sequence[str] = ()):
-        self._errors = b""
-        own_group: dict[str, Any] = {"start_new_session": True}  # Ctrl-C reaches the parent only
-        if sys.platform == "win32":
-            own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", grading_child.__name__, *imports],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=ROOT,
-            env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONUTF8": "1"},
-            **own_group,
-        )
-        self.pid = self._process.pid
-        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        threading.Thread(target=self._receive, daemon=True).start()
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
-
-    def send(self, words: Sequence[str]) -> None:
-        """Let the child run pytest with these arguments; a dead child is noticed on receiving."""
-        with contextlib.suppress(OSError):
-            assert self._process.stdin is not None
-            self._process.stdin.write(json.dumps(list(words)).encode() + b"\n")
-            self._process.stdin.flush()
-
-    def receive(self, seconds: float) -> Event | None:
-        """Wait for what happens next: of kind "" if nothing did, None if the child ended."""
-        try:
-            return self._events.get(timeout=seconds) if seconds else self._events.get_nowait()
-        except queue.Empty:
-            return {"kind": ""}
-
-    def end(self) -> str:
-        """End the child and everything it started; say how it had ended if it had."""
-        code = self._process.poll()
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            self._process.kill() if sys.platform == "win32" else os.killpg(self.pid, signal.SIGKILL)
-        self._process.wait()
-        return "" if code is None else in_words(code)
-
-    def locate(self) -> None:
-        """Let the child write where it is, inside C code too; `learners_line` reads that."""
-        if sys.platform != "win32":
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGUSR1)
-                time.sleep(0.2)
-
-    def errors(self) -> str:
-        """Return the end of what the child wrote to its standard error."""
-        self._listener.join(1.0)
-        return self._errors.decode("utf-8", "replace").strip()
-
-    def learners_line(self) -> str:
-        """Return where the child was in the learner's files; empty if it did not write that."""
-        frames = re.findall(r'File "(.+?)", line (\d+) in (\S+)', self.errors())
-        folder = str(ROOT / "chapters" / "ch")
-        inside = [frame for frame in frames if frame[0].startswith(folder)]
-        if not inside:
-            return ""
-        path, line, function = inside[0]
-        return f"    in {path.removeprefix(f'{ROOT}{os.sep}')}, line {line}, in {function}"
-
-    def _receive(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            with contextlib.suppress(ValueError):
-                self._events.put(json.loads(line))
-        self._process.wait()
-        self._events.put(None)
-
-    def _listen(self) -> None:
-        assert self._process.stderr is not None
-        while part := os.read(self._process.stderr.fileno(), 1 << 16):
-            self._errors = (self._errors + part)[-MOST_ERRORS:]
-
-
-def in_words(code: int) -> str:
-    """Say how a process ended that should not have."""
-    if code >= 0:
-        return f"ended Python with status {code}, as os._exit does"
-    known = {
-        "SIGSEGV": "crashed: it read memory that is not its own (SIGSEGV)",
-        "SIGKILL": "was ended by the system (SIGKILL), most often because memory ran out",
-    }
-    name = signal.Signals(-code).name if -code in signal.valid_signals() else f"signal {-code}"
-    return known.get(name, f"was ended by {name}")
-
-
-class Stopwatch:
-    """Adds up what another process computes and waits, at each look."""
-
-    def __init__(self, pid: int):
-        self.pid = pid
-        self.computed, self.waited = 0.0, 0.0
-        self._last, self._before = time.monotonic(), usage(pid)
-
-    def look(self) -> None:
-        """Add what happened since the last look."""
-        now, used = time.monotonic(), usage(self.pid)
-        passed = min(now - self._last, 5.0)  # a machine that slept has not waited
-        if used is None or self._before is None:
-            passed /= 4  # it cannot be known here: allow for a busy machine
-            self.waited += passed
-        else:
-            computed, starved = (new - old for new, old in zip(used, self._before, strict=True))
-            self.computed += computed
-            # Linux reports the time without a CPU late: an earlier look may need a correction.
-            self.waited = max(self.waited + passed - computed - starved, 0.0)
-        self._last, self._before = now, used
-
-
-def usage(pid: int) -> tuple[float, float] | None:
-    """Return seconds of CPU time, and seconds ready to run without a CPU; None if unknown."""
-    if sys.platform == "win32":
-        return None
-    folder = Path(f"/proc/{pid}")
-    try:
-        fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        computed = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    except OSError:
-        return _usage_of_ps(pid)
-    starved = 0.0
-    with contextlib.suppress(OSError):
-        starved = int((folder / "schedstat").read_text().split()[1]) / 1e9
-    return computed, starved
-
-
-def _usage_of_ps(pid: int) -> tuple[float, float] | None:
-    """Ask ps, where there is no /proc; it writes 1:02:03.45."""
-    try:
-        done = subprocess.run(["ps", "-o", "time=", "-p", str(pid)], capture_output=True, text=True)
-        parts = [float(part) for part in done.stdout.strip().split(":")]
-    except (OSError, ValueError):
-        return None
-    return sum(part * 60**place for place, part in enumerate(reversed(parts))), 0.0

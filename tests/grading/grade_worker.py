@@ -38,13 +38,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from chapters.course import grade_confine, grade_guard
 from chapters.course.answers import TABLE_FILE, functions_of, make_stub, parse
 from chapters.course.files import ROOT
-from chapters.course.grade_confine import Confinement, Limits
-from chapters.course.grade_submission import Original, originals, take
-from chapters.course.grade_workers import OWN_MODELS, REFERENCE_ID
-from chapters.course.grading import Stopwatch, in_words
+from chapters.course.grade.confine import Confinement, Limits, end_with_parent, enter
+from chapters.course.grade.guard import Guard, guarded
+from chapters.course.grade.submission import Original, originals
+from chapters.course.grade.taken import take
+from chapters.course.grade.workers import OWN_MODELS, REFERENCE_ID
+from chapters.course.stopwatch import Stopwatch, in_words
 from chapters.course.terminal import printable, shortened
 
 from . import once
@@ -178,7 +179,7 @@ class Branch:
 def _serve(worker: Worker, first: Task, requests: Any, answers: Any) -> None:
     """Grade the reference's table here, then run each task in a child; never returns."""
     try:
-        grade_confine.end_with_parent()
+        end_with_parent()
         once.keeping = True
         own = dict(first, table=first["reference_table"], learner=REFERENCE_ID, reference=True)
         graded = _grade_here(worker, own)
@@ -270,7 +271,7 @@ def _run(worker: Worker, graders: Any, items: list, task: Task) -> Task:
     """Put the answer in place, and run every grader of its exercise."""
     from . import grade_promises
 
-    guard, loaded = grade_guard.Guard(), set(sys.modules)
+    guard, loaded = Guard(), set(sys.modules)
     with _answered(task):
         try:
             _put_in_place(worker, task, guard)
@@ -331,7 +332,7 @@ def _comparisons_work() -> bool:
     return not any(equal) and is_close(right, right.clone()) and not is_close(1.0, 2.0)
 
 
-def _put_in_place(worker: Worker, task: Task, guard: grade_guard.Guard) -> None:
+def _put_in_place(worker: Worker, task: Task, guard: Guard) -> None:
     from .mistakes import codes_in, innermost
 
     for original in worker.files[task["number"]]:
@@ -345,7 +346,7 @@ def _put_in_place(worker: Worker, task: Task, guard: grade_guard.Guard) -> None:
                     guard.codes.update([code, *codes_in(code)])
 
 
-def _replace(original: Original, text: str, number: str, guard: grade_guard.Guard) -> None:
+def _replace(original: Original, text: str, number: str, guard: Guard) -> None:
     """Lend the code of the handed-in bodies to the functions of a module of the course."""
     from .mistakes import codes_in, innermost
 
@@ -355,7 +356,7 @@ def _replace(original: Original, text: str, number: str, guard: grade_guard.Guar
     linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
     vars(module).update(guard.functions())
     _define([*taken.imports], module, path, guard)
-    _define([grade_guard.guarded(helper) for helper in taken.helpers], module, path, guard)
+    _define([guarded(helper) for helper in taken.helpers], module, path, guard)
     functions = functions_of(tree)
     marks = {answer.qualname: answer.mark_line for answer in original.answers}
     for qualname, body in taken.bodies.items():
@@ -363,7 +364,7 @@ def _replace(original: Original, text: str, number: str, guard: grade_guard.Guar
         wanted = innermost(module, outer).__code__.co_freevars
         owner = outer.rpartition(".")[0] if "__class__" not in wanted else ""
         first = node.args.args[0].arg if owner and node.args.args else ""
-        rewritten = [grade_guard.guarded(part, owner, first) for part in body]
+        rewritten = [guarded(part, owner, first) for part in body]
         given = [part for part in node.body if part.lineno < marks[qualname]]
         node.body = [*given, *rewritten]
     for outer in dict.fromkeys(name.split(".<locals>")[0] for name in taken.bodies):
@@ -379,7 +380,7 @@ def _module(original: Original) -> Any:
     return sys.modules[f"chapters.{name}"]
 
 
-def _define(nodes: list, module: Any, path: str, guard: grade_guard.Guard) -> None:
+def _define(nodes: list, module: Any, path: str, guard: Guard) -> None:
     from .mistakes import codes_in
 
     if nodes:
@@ -420,7 +421,7 @@ def work(words: str) -> None:
     settings = json.loads(words)
     hidden, kept = (list(map(Path, settings[name])) for name in ("hidden", "kept"))
     os.environ["TMPDIR"] = settings["scratch"]
-    confinement = grade_confine.enter(hidden, kept, Path(settings["scratch"]))
+    confinement = enter(hidden, kept, Path(settings["scratch"]))
     _link_cache(Path(settings["cache"]), Path(os.environ["MI_CACHE"]), settings["without"])
     import torch
 

@@ -12,7 +12,7 @@ HOME = Path.home()
 READERS = {
     "solutions/ch02_transformer/pretrained/model_folders.py",
     "toy_models/cache.py",
-    "chapters/course/grade_workers.py",  # mounts the folder, before either of the two is imported
+    "chapters/course/grade/workers.py",  # mounts the folder, before either of the two is imported
 }
 
 

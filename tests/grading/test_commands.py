@@ -15,7 +15,7 @@ import pytest
 
 from chapters.course import commands, course_commands
 from chapters.course.check import Failure, _say_failures
-from chapters.course.exercise_commands import restore
+from chapters.course.reset import restore
 from chapters.course.terminal import CourseError
 
 from . import small_course

@@ -2,15 +2,16 @@
 
 import pytest
 
-from chapters.course import grade_allowed, grade_submission
 from chapters.course.answers import TABLE_FILE
-from chapters.course.grade_course import SOLUTIONS
-from chapters.course.grade_submission import CannotTake
+from chapters.course.grade import allowed
+from chapters.course.grade.course_copy import SOLUTIONS
+from chapters.course.grade.submission import CannotTake, Submission, originals
+from chapters.course.grade.taken import take
 
 from . import grade_cheats, mistakes, sample_class
 from .mistakes import RightAnswer
 
-FILES = grade_submission.originals(SOLUTIONS)
+FILES = originals(SOLUTIONS)
 LENS = FILES["3.6"][0]
 NUMBERS = [number for number, files in FILES.items() if not files[0].name.endswith(TABLE_FILE)]
 CHAPTERS = sorted({mistakes.chapter_of(number) for number in NUMBERS})
@@ -37,8 +38,8 @@ RUNS = {
 
 
 def refusal(text: str, original=LENS, number: str = "3.6") -> str:
-    taken = grade_submission.take(text, original, number)
-    return grade_allowed.refusal(taken, original, number, SOLUTIONS)
+    taken = take(text, original, number)
+    return allowed.refusal(taken, original, number, SOLUTIONS)
 
 
 def test_no_answer_of_the_reference_is_refused():
@@ -141,7 +142,7 @@ def test_unused_imports_and_functions_do_not_count():
 
 def test_new_names_at_the_top_that_do_not_count_are_named():
     text = sample_class.with_body("return final * EPS", "\nEPS = 1e-9\n")
-    assert grade_submission.take(text, LENS, "3.6").notes == [
+    assert take(text, LENS, "3.6").notes == [
         f"line {len(text.splitlines())}: EPS does not count; define it inside the answer"
     ]
     assert "EPS" in refusal(text)
@@ -150,7 +151,7 @@ def test_new_names_at_the_top_that_do_not_count_are_named():
 @pytest.mark.parametrize("deep", ["(" * 500 + ")" * 500, "[" * 200 + "]" * 200])
 def test_deep_nesting_is_refused_before_it_is_parsed(deep, tmp_path):
     sample_class.hand_in(tmp_path, {sample_class.LENS: sample_class.with_body(f"return {deep}")})
-    handed = grade_submission.Submission(tmp_path).handed("3.6", FILES["3.6"])
+    handed = Submission(tmp_path).handed("3.6", FILES["3.6"])
     assert "brackets at most" in handed.problem
     chain = sample_class.with_body("return final" + ".real" * 5000)
     with pytest.raises((CannotTake, AssertionError)):

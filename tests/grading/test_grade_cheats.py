@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from chapters.course.grade_records import NOT_GRADED, PASSED, Expected, judge
-from chapters.course.grade_workers import Job, Unit, Worker, reference_task, task_of
+from chapters.course.grade.records import NOT_GRADED, PASSED, Expected, judge
+from chapters.course.grade.workers import Job, Unit, Worker, reference_task, task_of
 
 from . import grade_cheats, sample_class
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from chapters.course import grade_class, grade_records
 from chapters.course.files import ROOT
+from chapters.course.grade import classroom, command
+from chapters.course.grade.records import Records
 from chapters.course.terminal import CourseError
 
 from . import sample_class
@@ -50,8 +51,8 @@ def graded(tmp_path_factory):
     """The class, graded once: its folder, and the folder of results."""
     folder = sample_class.make(tmp_path_factory.mktemp("class") / "hand-ins")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(grade_class, "course_digest", lambda: "this version")
-        assert grade_class.grade(str(folder), only=sample_class.ONLY, jobs=1) == 0
+        patch.setattr(classroom, "course_digest", lambda: "this version")
+        assert command.grade(str(folder), only=sample_class.ONLY, jobs=1) == 0
     return folder, folder.with_name("hand-ins-grades")
 
 
@@ -126,32 +127,32 @@ def test_equal_answers_are_found_for_a_person_to_read(graded):
 
 
 def test_a_second_run_takes_everything_from_records(graded, capsys, monkeypatch):
-    monkeypatch.setattr(grade_class, "course_digest", lambda: "this version")
-    monkeypatch.setattr(grade_class, "Pool", None)  # a run would need it
+    monkeypatch.setattr(classroom, "course_digest", lambda: "this version")
+    monkeypatch.setattr(classroom, "Pool", None)  # a run would need it
     before = (graded[1] / "scores.csv").read_text()
-    assert grade_class.grade(str(graded[0]), only=sample_class.ONLY) == 0
+    assert command.grade(str(graded[0]), only=sample_class.ONLY) == 0
     assert (graded[1] / "scores.csv").read_text() == before
     assert "0 answers to run" in capsys.readouterr().out
 
 
 def test_what_the_system_refuses_is_on_every_page(graded, monkeypatch):
-    monkeypatch.setattr(grade_class, "course_digest", lambda: "this version")
-    records = grade_records.Records(graded[1] / "records")
-    before = records.read(grade_class.CONFINEMENT)
-    records.write(grade_class.CONFINEMENT, {"missing": ["network"]})
-    grade_class.grade(str(graded[0]), only=sample_class.ONLY)
+    monkeypatch.setattr(classroom, "course_digest", lambda: "this version")
+    records = Records(graded[1] / "records")
+    before = records.read(classroom.CONFINEMENT)
+    records.write(classroom.CONFINEMENT, {"missing": ["network"]})
+    command.grade(str(graded[0]), only=sample_class.ONLY)
     words = "Not confined here: answers could reach the network."
     assert words in (graded[1] / "class.html").read_text("utf-8")
     assert words in results_of(graded[1], "ada")["output"]
-    records.write(grade_class.CONFINEMENT, before)
-    grade_class.grade(str(graded[0]), only=sample_class.ONLY)
+    records.write(classroom.CONFINEMENT, before)
+    command.grade(str(graded[0]), only=sample_class.ONLY)
 
 
 def test_one_submission_alone_may_be_graded(graded, monkeypatch, tmp_path):
-    monkeypatch.setattr(grade_class, "course_digest", lambda: "another version")
-    monkeypatch.setattr(grade_class, "Pool", _Nothing)
+    monkeypatch.setattr(classroom, "course_digest", lambda: "another version")
+    monkeypatch.setattr(classroom, "Pool", _Nothing)
     out = tmp_path / "out"
-    assert grade_class.grade(str(graded[0] / "half"), out=str(out), only="3") == 1
+    assert command.grade(str(graded[0] / "half"), out=str(out), only="3") == 1
     assert [row["student"] for row in rows_of(out)] == ["half"]
     assert results_of(out, "half")["tests"][0]["tags"] == ["todo"]
 
@@ -169,16 +170,16 @@ class _Nothing:
 @pytest.mark.parametrize("text", ["nonsense", "4.99", "x y"])
 def test_an_unknown_exercise_is_refused(text):
     with pytest.raises(CourseError, match="Expected exercises such as"):
-        grade_class.selected(text)
+        command.selected(text)
 
 
 def test_selections_keep_the_order_of_the_book():
-    assert list(grade_class.selected("3.6,0.15 3.3")) == ["0.15", "3.3", "3.6"]
-    assert all(number.startswith("4.") for number in grade_class.selected("4"))
+    assert list(command.selected("3.6,0.15 3.3")) == ["0.15", "3.3", "3.6"]
+    assert all(number.startswith("4.") for number in command.selected("4"))
 
 
 def test_damaged_records_are_not_used(tmp_path):
-    records = grade_records.Records(tmp_path)
+    records = Records(tmp_path)
     records.write("ab12", {"verdict": {}})
     assert records.read("ab12") == {"key": "ab12", "verdict": {}}
     path = next(tmp_path.rglob("ab12.json"))

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="namespaces are 
 SCRIPT = """
 import json, os, socket, sys
 from pathlib import Path
-from chapters.course.grade_confine import Limits, enter
+from chapters.course.grade.confine import Limits, enter
 
 base = Path(sys.argv[1])
 kept = [base / "hidden/kept", Path(sys.prefix), Path(sys.base_prefix)]

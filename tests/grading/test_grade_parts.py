@@ -5,19 +5,20 @@ import datetime
 
 import pytest
 
-from chapters.course import grade_results, grade_similarity, grade_submission
 from chapters.course.exercises import exercises
-from chapters.course.grade_course import SOLUTIONS
-from chapters.course.grade_records import FAILED, PASSED, REFUSED, TODO, Expected, Verdict, judge
-from chapters.course.grade_settings import Settings, read_settings
-from chapters.course.grade_submission import Submission, take
-from chapters.course.grade_workers import Job, Pool, Unit, Worker, task_of
+from chapters.course.grade import results, similarity
+from chapters.course.grade.course_copy import SOLUTIONS
+from chapters.course.grade.records import FAILED, PASSED, REFUSED, TODO, Expected, Verdict, judge
+from chapters.course.grade.settings import Settings, read_settings
+from chapters.course.grade.submission import Submission, originals
+from chapters.course.grade.taken import take
+from chapters.course.grade.workers import Job, Pool, Unit, Worker, task_of
 from chapters.course.terminal import CourseError
 
 from . import sample_class
 from .sample_class import LENS, OTHER, RIGHT, hand_in, with_body
 
-FILES = grade_submission.originals(SOLUTIONS)
+FILES = originals(SOLUTIONS)
 ORIGINAL = FILES["3.6"][0]
 DUE = datetime.datetime(2026, 12, 1, 12, tzinfo=datetime.UTC)
 
@@ -108,7 +109,7 @@ def test_points_are_all_or_nothing_unless_partial():
         (TODO, 0.5, True, 0),
     ]:
         verdicts = {number: Verdict(outcome, "", share)}
-        marks = grade_results.marks_of("ada", verdicts, exercises(), partial)
+        marks = results.marks_of("ada", verdicts, exercises(), partial)
         assert marks.points[number] == pytest.approx(points, abs=0.1)
 
 
@@ -134,7 +135,7 @@ def test_a_pass_needs_every_expected_grader(changes, outcome):
 
 
 def shape(body: str):
-    return grade_similarity.shape_of(take(with_body(body), ORIGINAL, "3.6"))
+    return similarity.shape_of(take(with_body(body), ORIGINAL, "3.6"))
 
 
 LONG = """rows = final.log_softmax(-1)
@@ -147,35 +148,35 @@ return weighted.sum(dim=-1)"""
 def test_renaming_and_layout_hide_no_copy():
     renamed = LONG.replace("rows", "p").replace("kept", "mask").replace("gaps", "d")
     commented = renamed.replace("\n", "  # mine\n\n", 1)
-    assert grade_similarity.similarity(shape(LONG), shape(commented)) == 1.0
+    assert similarity.similarity(shape(LONG), shape(commented)) == 1.0
     other = shape(
         OTHER + "\n" + LONG.replace("torch.where", "torch.mul").replace("* rows", "+ 2 * d")
     )
-    assert grade_similarity.similarity(shape(LONG), other) < grade_similarity.ALIKE
+    assert similarity.similarity(shape(LONG), other) < similarity.ALIKE
     assert shape("return final.sum(-1)") is None
-    pairs = grade_similarity.pairs("3.6", {"bob": shape(LONG), "ada": shape(renamed)})
+    pairs = similarity.pairs("3.6", {"bob": shape(LONG), "ada": shape(renamed)})
     assert [(one.one, one.other, one.similarity) for one in pairs] == [("ada", "bob", 1.0)]
 
 
 def test_a_table_of_expected_values_is_noticed():
     table = ", ".join(f"{0.137 * n:.3f}" for n in range(1, 80))
     taken = take(with_body(f"return torch.tensor([{table}])[: len(final)]"), ORIGINAL, "3.6")
-    assert grade_similarity.numbers_in(taken) > grade_similarity.MANY_NUMBERS
+    assert similarity.numbers_in(taken) > similarity.MANY_NUMBERS
     honest = [
         take(one.text, one, n)
         for n, files in FILES.items()
         for one in files[:1]
         if ".py" in one.name
     ]
-    assert max(map(grade_similarity.numbers_in, honest)) <= grade_similarity.MANY_NUMBERS
+    assert max(map(similarity.numbers_in, honest)) <= similarity.MANY_NUMBERS
 
 
 def test_names_in_xml_and_csv_run_nothing():
     verdicts = {"3.6": Verdict(FAILED, "a\x00b <script>")}
-    marks = grade_results.marks_of("=cmd()", verdicts, exercises(), False)
-    text = grade_results.junit(marks, exercises())
+    marks = results.marks_of("=cmd()", verdicts, exercises(), False)
+    text = results.junit(marks, exercises())
     assert "a?b &lt;script&gt;" in text and ast.literal_eval(repr(text)) == text
-    assert "'=cmd()" in grade_results.table([marks], exercises())
+    assert "'=cmd()" in results.table([marks], exercises())
 
 
 class Echo:

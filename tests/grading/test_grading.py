@@ -10,7 +10,7 @@ import time
 import pytest
 
 from chapters.course.files import ROOT
-from chapters.course.grading import Stopwatch, in_words
+from chapters.course.stopwatch import Stopwatch, in_words
 
 from . import limits, small_course
 
@@ -181,7 +181,7 @@ def test_time_without_a_processor_is_not_waiting(monkeypatch):
     """A machine so busy that the grader never runs: all of its time is spent ready to run."""
     used = iter([(1.0, 0.0), (1.1, 100.0)])
     now = iter([0.0, 100.1])
-    monkeypatch.setattr("chapters.course.grading.usage", lambda pid: next(used))
+    monkeypatch.setattr("chapters.course.stopwatch.usage", lambda pid: next(used))
     monkeypatch.setattr("chapters.course.grading.time.monotonic", lambda: next(now))
     watch = Stopwatch(1)
     watch.look()
@@ -192,7 +192,7 @@ def test_time_that_the_system_reports_late_is_not_waiting(monkeypatch):
     """Linux adds the time without a processor only when the process runs again."""
     used = iter([(0.0, 0.0), (0.0, 0.0), (0.1, 2.9)])
     now = iter([0.0, 2.0, 3.0])
-    monkeypatch.setattr("chapters.course.grading.usage", lambda pid: next(used))
+    monkeypatch.setattr("chapters.course.stopwatch.usage", lambda pid: next(used))
     monkeypatch.setattr("chapters.course.grading.time.monotonic", lambda: next(now))
     watch = Stopwatch(1)
     watch.look()

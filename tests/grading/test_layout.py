@@ -135,16 +135,24 @@ def test_the_tools_import_no_other_room():
 def test_the_tools_import_only_what_the_table_lists_below_them():
     """So `mi check` is read from top to bottom: no file calls back into one above it."""
     table = (ROOT / "docs/internals.md").read_text("utf-8").split("| file | what it does |")[1]
-    order = re.findall(r"(?m)^\| `(\w+)\.py` \|", table)
-    tools = {Path(name).stem: tree for name, tree in sources("chapters/course/*.py")}
-    assert sorted(order) == sorted(tools.keys() - {"__init__"})
+    order = re.findall(r"(?m)^\| `([\w/]+)\.py` \|", table)
+    found = sources("chapters/course/**/*.py")
+    tools = {name[len("chapters/course/") : -len(".py")]: tree for name, tree in found}
+    assert sorted(order) == sorted(name for name in tools if not name.endswith("__init__"))
     offences = [
         f"{name}.py imports {module}"
         for name in order
         for level, module in imports(tools[name])
-        if level == 1 and module in order[: order.index(name) + 1]
+        if 0 < level <= len(parts := name.split("/"))
+        and "/".join([*parts[:-level], *module.split(".")]) not in below(order, name)
     ]
     assert not offences, broken("a file imports only files further down", offences)
+
+
+def below(order: list[str], name: str) -> set[str]:
+    """The files that a file may import, and the folders that they are in."""
+    files = order[order.index(name) + 1 :]
+    return {*files, *(file.rpartition("/")[0] for file in files)}
 
 
 def test_graders_import_neither_tree():

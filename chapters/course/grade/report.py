@@ -4,11 +4,11 @@ import html
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from .exercises import Exercise, numeric
-from .grade_records import FAILED, MISSING, NOT_GRADED, PASSED, REFUSED, STOPPED, TODO
-from .grade_results import Marks
-from .grade_similarity import Pair, summary
-from .terminal import plural
+from ..exercises import Exercise, numeric
+from ..terminal import plural
+from .records import FAILED, MISSING, NOT_GRADED, PASSED, REFUSED, STOPPED, TODO
+from .results import Marks
+from .similarity import Pair, summary
 
 STYLE = """html{color-scheme:light dark}
 body{font:16px/1.5 system-ui,sans-serif;margin:2em auto;max-width:64em;padding:0 1em}

@@ -17,7 +17,7 @@ import sys
 import types
 from typing import Any
 
-from .grade_names import DUNDERS, denied
+from .names import DUNDERS, denied
 
 REFUSED = (
     "gc.get_objects",

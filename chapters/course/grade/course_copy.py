@@ -13,8 +13,8 @@ import shutil
 from importlib.metadata import version
 from pathlib import Path
 
-from .answers import TABLE_FILE, blank_tables
-from .files import ROOT
+from ..answers import TABLE_FILE, blank_tables
+from ..files import ROOT
 
 SOLUTIONS, TESTS = ROOT / "solutions", ROOT / "tests"
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "mistakes", ".*")

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .files import ROOT
-from .grade_course import copy_course
-from .grade_records import Expected
-from .terminal import CourseError
+from ..files import ROOT
+from ..terminal import CourseError
+from .course_copy import copy_course
+from .records import Expected
 
 Task = dict[str, Any]
 MINIMUM_SECONDS, TIMES = 10, 5

@@ -2,24 +2,26 @@
 
 `refusal` reads the statements that count for an exercise, before any of them runs:
 
-1. A name is the answer's own, the course's (of this file), a listed builtin, or a listed import.
+1. A name is the answer's own, the course's (of this file), a listed builtin, or an import that
+   `imports.py` allows.
 2. A module is used only with names that are listed for it (`torch.softmax`), never as a value.
 3. An attribute is one that tensors, containers or the course's own classes have; none is private.
 4. A class inside an answer has plain bases, and no method that fools comparisons.
 
-What can only be seen while the answer runs is left to `grade_guard.py`.
+What can only be seen while the answer runs is left to `guard.py`.
 """
 
 import ast
 import functools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
 from typing import NamedTuple
 
-from .answers import Function, find_answers, functions_of, parse
-from .grade_names import (
+from ..answers import Function, functions_of, parse
+from .imports import Refused, imports, is_import, is_later, lists
+from .names import (
     BASES,
     BUILTINS,
     DUNDERS,
@@ -30,10 +32,9 @@ from .grade_names import (
     is_listed,
     names_of,
 )
-from .grade_submission import Original, Taken, bound_by, names_at_top
+from .submission import Original
+from .taken import Taken, bound_by, names_at_top
 
-COURSE = "chapters:"
-"""In front of the path of a module of the course."""
 SHAPE = re.compile(r"[\w\s.*#=+-]*")
 """The strings that a jaxtyping annotation may hold: it evaluates calls in them."""
 FORBIDDEN = {
@@ -43,13 +44,6 @@ FORBIDDEN = {
     ast.AsyncFor: "`async`",
     ast.AsyncWith: "`async`",
 }
-
-
-class Refused(Exception):
-    """Why an answer is refused, with its line."""
-
-    def __init__(self, node: ast.AST, words: str):
-        super().__init__(f"line {getattr(node, 'lineno', '?')}: {words}")
 
 
 class Names(NamedTuple):
@@ -81,11 +75,11 @@ def _check(taken: Taken, file: Original, number: str, chapters: Path) -> None:
     name, original = file.name, file.text
     pristine, functions = _pristine(original)
     nodes = [node for part in taken.statements for node in ast.walk(part)]
-    modules, given = _imports(pristine.body, name, chapters)
+    modules, given = imports(pristine.body, name, chapters)
     inner = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
-    more, names = _imports(inner, name, chapters, number)
+    more, names = imports(inner, name, chapters, number)
     modules |= more
-    imported = {name for node in pristine.body if _is_import(node) for name in bound_by(node)}
+    imported = {name for node in pristine.body if is_import(node) for name in bound_by(node)}
     given |= names | (names_at_top(original) - imported)
     own = {bound for qualname in taken.bodies for bound in _parameters(functions, qualname)}
     own |= set(_bound(nodes)) | {helper.name for helper in taken.helpers}
@@ -115,10 +109,6 @@ def _check(taken: Taken, file: Original, number: str, chapters: Path) -> None:
             _check_shape(node, scope, original)
 
 
-def _is_import(node: ast.AST) -> bool:
-    return isinstance(node, ast.Import | ast.ImportFrom)
-
-
 @functools.lru_cache(maxsize=256)
 def _pristine(original: str) -> tuple[ast.Module, dict[str, Function]]:
     tree = parse(original)
@@ -130,90 +120,10 @@ def _private_attributes(original: str) -> frozenset[str]:
     return frozenset(re.findall(r"\.(_[a-z]\w*)", original))
 
 
-def _imports(
-    statements: Sequence[ast.stmt], name: str, chapters: Path, number: str = ""
-) -> tuple[dict[str, str], set[str]]:
-    """Return the modules that imports bind, and the other names, as far as they are allowed.
-
-    number: the exercise whose answer has the imports; what it may not import is refused. Without
-    it, what is not allowed is left out.
-    """
-    modules: dict[str, str] = {}
-    names: set[str] = set()
-    for node in statements:
-        if not isinstance(node, ast.Import | ast.ImportFrom):
-            continue
-        for alias in node.names:
-            bound = (alias.asname or alias.name).split(".")[0]
-            module = _module_of(node, alias)
-            if module is not None and is_listed(module):
-                first = module if alias.asname or isinstance(node, ast.ImportFrom) else bound
-                if is_listed(first):
-                    modules[bound] = first
-                    continue
-            file = _course_file(node, name, chapters)
-            inner = file and _file_of(file.parent / alias.name)
-            _refuse_later(node, alias.name, [one for one in (file, inner) if one], number)
-            if file and inner and alias.name not in _public_names(file):
-                modules[bound] = f"{COURSE}{inner}"
-            elif file and alias.name in _public_names(file) or _may_take(node, alias.name):
-                names.add(bound)
-            elif number:
-                raise Refused(node, f"an answer may not run `{ast.unparse(node):.70}`")
-    return modules, names
-
-
-def _module_of(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> str | None:
-    """Return the module that an import binds to a name, or None where it binds another thing."""
-    if isinstance(node, ast.Import):
-        return alias.name
-    if node.level or node.module is None:
-        return None
-    inside = f"{node.module}.{alias.name}"
-    listed = is_listed(node.module) or node.module == "scipy"
-    if is_listed(inside) and listed and (node.module == "scipy" or _lists(node.module, alias.name)):
-        return inside
-    return None
-
-
-def _lists(module: str, name: str) -> bool:
-    if module.startswith(COURSE):
-        return name in _public_names(Path(module.removeprefix(COURSE)))
-    return module != "scipy" and name in names_of(module)
-
-
-def _may_take(node: ast.Import | ast.ImportFrom, wanted: str) -> bool:
-    """Whether an answer may import a name from a listed module."""
-    if isinstance(node, ast.Import) or node.level or node.module is None:
-        return False
-    return is_listed(node.module) and _lists(node.module, wanted)
-
-
-def _course_file(node: ast.Import | ast.ImportFrom, name: str, chapters: Path) -> Path | None:
-    """Find the file of the course, of this chapter or an earlier one, that an import reads."""
-    if isinstance(node, ast.Import) or not (node.level or (node.module or "")[:9] == "chapters."):
-        return None
-    inside = node.module.split(".") if node.module else []
-    above = name.split("/")[:-1]
-    parts = [*above[: len(above) - node.level + 1], *inside] if node.level else inside[1:]
-    if node.level > len(above) + 1 or parts and parts[0] > name.split("/")[0]:
-        return None
-    return _file_of(chapters.joinpath(*parts)) if parts else None
-
-
-def _refuse_later(node: ast.stmt, wanted: str, files: list[Path], number: str) -> None:
-    """Refuse the answer to a later exercise of the chapter, which may do what this one asks for."""
-    for file in files if number else []:
-        found = find_answers(file.read_text("utf-8"))
-        later = {one.qualname for one in found if _is_later(one.number, number)}
-        if wanted in later or later and file.stem == wanted:
-            raise Refused(node, f"{wanted} is a later exercise, so {number} may not use it")
-
-
 @functools.lru_cache(maxsize=1024)
 def _later(file: Original, number: str) -> frozenset[str]:
     """Collect the functions of later exercises in a file that the reference's answer spares."""
-    later = {one.qualname for one in file.answers if _is_later(one.number, number)}
+    later = {one.qualname for one in file.answers if is_later(one.number, number)}
     functions = _pristine(file.text)[1]
     used = {
         node.id
@@ -223,28 +133,6 @@ def _later(file: Original, number: str) -> frozenset[str]:
         if isinstance(node, ast.Name)
     }
     return frozenset(later - used)
-
-
-def _is_later(one: str, number: str) -> bool:
-    (chapter, place), (own, wanted) = (map(int, text.split(".")) for text in (one, number))
-    return chapter == own and place > wanted
-
-
-def _file_of(path: Path) -> Path | None:
-    """Return the file of a module of the course, by its path without an ending."""
-    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    return file if file.is_file() else None
-
-
-@functools.cache
-def _public_names(file: Path) -> set[str]:
-    """Collect what a module of the course defines, or re-exports from another one of the course."""
-    found: set[str] = set()
-    for node in parse(file.read_text("utf-8")).body:
-        if isinstance(node, ast.Import) or isinstance(node, ast.ImportFrom) and not node.level:
-            continue
-        found |= bound_by(node)
-    return {name for name in found if not name.startswith("_")}
 
 
 def _add_aliases(nodes: list[ast.AST], modules: dict[str, str], own: set[str]) -> None:
@@ -375,7 +263,7 @@ def _check_attribute(
     if not isinstance(node.ctx, ast.Load):
         raise Refused(node, f"an answer may not change {ast.unparse(node)}")
     inside = is_listed(f"{module}.{node.attr}")
-    if not inside and not _lists(module, node.attr):
+    if not inside and not lists(module, node.attr):
         raise Refused(node, f"an answer may not use {ast.unparse(node)}")
     if inside and not (isinstance(parent, ast.Attribute) or _alias(parent, scope.modules)):
         raise Refused(node, f"the module {ast.unparse(node)} may only be used with a name of it")

@@ -11,8 +11,8 @@ import re
 from typing import Any, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
-from .exercises import Exercise
-from .grade_records import MISSING, NOT_GRADED, PASSED, TODO, Verdict
+from ..exercises import Exercise
+from .records import MISSING, NOT_GRADED, PASSED, TODO, Verdict
 
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 LONGEST = 4000

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from .grade_submission import Taken
+from .taken import Taken
 
 SMALLEST_TREE = 45
 """Nodes of the smallest answer that is compared: about four lines."""

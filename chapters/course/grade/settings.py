@@ -22,7 +22,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .terminal import CourseError
+from ..terminal import CourseError
 
 SETTINGS_FILE = "class.toml"
 KINDS: dict[str, tuple[type, ...]] = {

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .files import replace_file
+from ..files import replace_file
 
 PASSED, FAILED, REFUSED, TODO = "passed", "failed", "refused", "todo"
 MISSING, STOPPED, NOT_GRADED = "missing", "stopped", "not graded"

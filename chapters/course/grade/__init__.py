@@ -1,0 +1,1 @@
+"""`mi grade`: grades a class on graders that no student can change."""
