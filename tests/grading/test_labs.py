@@ -16,7 +16,7 @@ from chapters import lab as lab_module
 from chapters.course import labs
 from chapters.course.answers import blank_lab, is_open
 from chapters.course.files import ROOT
-from chapters.course.lab_runner import run_lab, split_cells
+from chapters.course.lab_runner import run_lab, split_cells, title_of
 from chapters.course.terminal import CourseError
 from chapters.lab import REFERENCE, Lab, WaitingForGuess, as_json, read_notes, seed_of
 
@@ -165,6 +165,13 @@ def test_a_whole_lab_is_reported(tmp_path, capsys):
     assert "<h1>Title</h1>" in text and "<em>word</em>" in text
     assert "As guessed." in text and "42" in text
     assert "42" in capsys.readouterr().out
+
+
+def test_the_terminal_shows_headings_and_whole_first_paragraphs():
+    assert title_of("## 3. Measure\n\nA text.") == "3. Measure"
+    assert title_of("A sentence that\nneeds two lines.\n\nMore.") == (
+        "A sentence that\nneeds two lines."
+    )
 
 
 def test_a_lab_that_waits_ends_in_a_sentence(tmp_path, capsys):
