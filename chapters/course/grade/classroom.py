@@ -38,7 +38,9 @@ class Class:
         self, folder: Path, results: Path, settings: Settings, chosen: dict[str, Exercise]
     ):
         self.folder, self.results, self.settings, self.chosen = folder, results, settings, chosen
-        self.submissions = submissions(folder)
+        found = submissions(folder, results / "work" / "unpacked")
+        self.submissions = [one.submission for one in found]
+        self.remarks = {one.submission.name: one.remarks for one in found}
         self.records = Records(results / "records")
         self.verdicts: dict[str, dict[str, Verdict]] = {}
         self.waiting: dict[str, list[tuple[str, str]]] = {}
@@ -72,6 +74,8 @@ class Class:
         self._write(marks, [f"Not confined here: {NAMES[part]}." for part in missing])
         whole = sum(exercise.points for exercise in self.chosen.values())
         say()
+        for remark in (one for own in self.remarks.values() for one in own):
+            say(remark)
         for one in marks:
             say(f"  {one.score:>7g} of {whole}  {printable(one.student)}")
         say(f"\nResults: {self.results} ({time.monotonic() - start:.0f} s)")
@@ -169,12 +173,13 @@ class Class:
         """Write every result."""
         for one in marks:
             folder = self.results / "students" / one.student
-            own = one._replace(notes=[*one.notes, *remarks])
+            own = one._replace(notes=[*one.notes, *self.remarks[one.student], *remarks])
             replace_file(folder / "results.json", gradescope(own, self.chosen))
             replace_file(folder / "junit.xml", junit(own, self.chosen))
             page = student_page(own, self.chosen)
             replace_file(folder / "report.html", page)
         replace_file(self.results / "scores.csv", table(list(marks), self.chosen))
+        remarks = [*remarks, *(one for own in self.remarks.values() for one in own)]
         if self.reader.full_of_numbers:
             told = "Read these answers, which may be tables of expected values"
             remarks = [*remarks, f"{told}: {'; '.join(self.reader.full_of_numbers)}."]

@@ -19,7 +19,7 @@ from ..exercises import Exercise, exercises, numeric
 from ..terminal import CourseError
 from .classroom import Class
 from .course_copy import SOLUTIONS
-from .folders import is_one, submissions
+from .folders import is_one, places
 from .settings import Settings, read_settings
 
 
@@ -47,10 +47,12 @@ def grade(
     results = Path(out).resolve() if out else place.with_name(f"{place.name}-grades")
     if results == place or place in results.parents:
         raise CourseError(f"Expected --out outside of {place}, got {results}.")
-    class_ = Class(place, results, settings, selected(only))
-    if no_model:
-        class_.leave_out_model()
+    chosen = selected(only)
+    places(place)  # a folder without submissions gets no folder of results
     with _only_one(results):
+        class_ = Class(place, results, settings, chosen)
+        if no_model:
+            class_.leave_out_model()
         return class_.grade(max(jobs, 1), fresh)
 
 
@@ -73,7 +75,7 @@ def selected(only: str | None) -> dict[str, Exercise]:
 
 def _say_ids(folder: Path, settings: Settings) -> int:
     """Print the students' ids as CSV."""
-    names = {one.name for one in submissions(folder)} | settings.students.keys()
+    names = places(folder).keys() | settings.students.keys()
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["student", "id"])
     for name in sorted(names):
