@@ -19,7 +19,7 @@ from ..terminal import printable
 MOST_FILES, MOST_BYTES, LARGEST_ARCHIVE = 3000, 50_000_000, 100_000_000
 """Files and bytes that are unpacked of one archive, and bytes of the archive itself."""
 KINDS = (".py", ".toml")
-DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, OSError)
+DAMAGED: tuple[type[Exception], ...] = (zipfile.BadZipFile, zlib.error, struct.error, OSError)
 DAMAGED += (EOFError, OverflowError, RuntimeError, ValueError)
 """What Python raises for an archive that is damaged, encrypted or made to harm."""
 
