@@ -251,8 +251,8 @@ class Attention(ResidualModule):
     def pattern(self, q: Queries, k: Keys, padding: PaddingMask = None) -> Pattern:
         """Compute the attention pattern: softmax over keys of q . k / sqrt(d_head), masked.
 
-        `hook_attn_scores` receives the scores after the mask (-inf where a query may not attend). The
-        softmax is computed in float32 at least, and the pattern is returned in q's own precision.
+        `hook_attn_scores` receives the scores after the mask: -inf where a query may not attend.
+        The softmax is computed in float32 at least, and the pattern is returned in q's precision.
         """
         softcap = self.softcap or (lambda scores: scores)
         hidden = ~self.visible_keys(q, k, padding)
