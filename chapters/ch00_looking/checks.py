@@ -25,18 +25,36 @@ def check_finite(values: Tensor, what: str, *, allow_minus_inf: bool = False) ->
 
 def check_tokens(tokens: Tensor, d_vocab: int) -> None:
     """Raise ValueError unless tokens is a batch of sequences of tokens of the vocabulary."""
+    check_token_ids(tokens, d_vocab)
     if tokens.ndim != 2:
         raise ValueError(
             f"expected tokens of shape [batch, pos], got {list(tokens.shape)}; "
             f"for one sequence, write tokens[None]"
         )
-    if tokens.dtype not in (torch.int64, torch.int32):
+
+
+def check_tensor(values: object, what: str) -> None:
+    """Raise ValueError unless values are a tensor."""
+    if not isinstance(values, Tensor):
         raise ValueError(
-            f"expected whole numbers of type int64 as tokens, got {tokens.dtype}; "
-            f"convert them with tokens.long()"
+            f"expected {what} as a tensor, got a {type(values).__name__}; "
+            f"convert them with torch.tensor({what})"
         )
-    if tokens.numel() and not 0 <= tokens.min() <= tokens.max() < d_vocab:
+
+
+def check_token_ids(ids: Tensor, d_vocab: int, what: str = "tokens") -> None:
+    """Raise ValueError unless ids is a tensor of tokens of the vocabulary, of any shape.
+
+    As an index, uint8 and bool would be a mask, and -1 the last token.
+    """
+    check_tensor(ids, what)
+    if ids.dtype not in (torch.int64, torch.int32):
         raise ValueError(
-            f"expected tokens in 0..{d_vocab - 1}, the vocabulary, "
-            f"got {tokens.min().item()} to {tokens.max().item()}"
+            f"expected whole numbers of type int64 as {what}, got {ids.dtype}; "
+            f"convert them with {what}.long()"
+        )
+    if ids.numel() and not 0 <= ids.min() <= ids.max() < d_vocab:
+        raise ValueError(
+            f"expected {what} in 0..{d_vocab - 1}, the vocabulary, "
+            f"got {ids.min().item()} to {ids.max().item()}"
         )

@@ -61,6 +61,20 @@ def match_precision(returned: Any, x: Tensor) -> Any:
     return returned.to(x) if real else returned
 
 
+def hooks_at(name: str, given: Any) -> list[Hook]:
+    """Return the hooks that are given for one point as a list.
+
+    Raises: ValueError unless each of them is a function.
+    """
+    several = not callable(given) and isinstance(given, Iterable)
+    found = list(given) if several else [given]
+    if not all(map(callable, found)):
+        raise ValueError(
+            f"expected a function or a list of functions as hook at {name!r}, got {given!r:.80}"
+        )
+    return found
+
+
 def check_replacement(new: object, old: Tensor, hook: Hook, point: HookPoint) -> None:
     """Raise ValueError unless a hook returned real numbers of the activation's shape."""
     if isinstance(new, Tensor) and new.shape == old.shape and not new.is_complex():
@@ -110,10 +124,10 @@ class HookedModule(nn.Module):
         found = []
         for name in names:
             point: nn.Module | None = self
-            for part in name.split("."):
+            for part in str(name).split("."):
                 point = None if point is None else point._modules.get(part)
             if not isinstance(point, HookPoint):
-                nearest = get_close_matches(name, self.hook_points(), n=3, cutoff=0.0)
+                nearest = get_close_matches(str(name), self.hook_points(), n=3, cutoff=0.0)
                 raise KeyError(f"no hook point {name!r}; the nearest are {', '.join(nearest)}")
             point.name = name
             found.append(point)
@@ -139,7 +153,7 @@ class HookedModule(nn.Module):
         Several hooks at one point run in the order given, after those of an enclosing block.
 
         Raises: KeyError for an unknown name, before any hook is attached; ValueError unless hooks
-            is a mapping.
+            is a mapping of names to functions.
         """
         if not isinstance(hooks, Mapping):
             raise ValueError(
@@ -147,7 +161,7 @@ class HookedModule(nn.Module):
                 "convert pairs with dict(pairs), and give one name several hooks as a list"
             )
         points = self.find_points(list(hooks))
-        lists = [[given] if callable(given) else list(given) for given in hooks.values()]
+        lists = [hooks_at(name, given) for name, given in hooks.items()]
         # exercise 2.2
         raise NotImplementedError("exercise 2.2")
 
@@ -194,6 +208,8 @@ class HookedModule(nn.Module):
                 "expected gradients=True outside of torch.inference_mode, which keeps no graph, "
                 "got it inside; use torch.no_grad around the rest instead"
             )
+        if isinstance(positions, int):
+            raise ValueError(f"expected positions as a list or a slice, got {positions}")
         if not (positions is None or isinstance(positions, slice)):
             positions = list(positions)  # a tuple would index several axes
         cache = ActivationCache()

@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ..ch00_looking.checks import check_tensor
 from .attention import AbstractLayerCache, Attention, plain_attention, rotary_attention
 from .config import TransformerConfig
 from .hooks import HookedModule, HookPoint
@@ -192,8 +193,9 @@ class HookedTransformer(HookedModule):
 
         start: the position of the first token, or of each prompt's first.
 
-        Raises: ValueError when the sequence is longer than n_ctx.
+        Raises: ValueError when the sequence is longer than n_ctx, or for a list.
         """
+        check_tensor(tokens, "tokens")
         stop = tokens.shape[-1] + (start if isinstance(start, int) else int(start.max()))
         if stop > self.config.n_ctx:
             raise ValueError(

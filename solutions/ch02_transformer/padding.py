@@ -33,9 +33,11 @@ def pad_prompts(
 ) -> PaddedPrompts:
     """Pad lists of token ids to the longest.
 
-    Raises: ValueError without prompts, or for an empty one.
+    Raises: ValueError without prompts, for an empty one, or another side.
     """
-    if not prompts or not all(prompts):
+    if side not in ("left", "right"):
+        raise ValueError(f"expected side='left' or 'right', got {side!r:.40}")
+    if not prompts or not all(map(len, prompts)):
         raise ValueError("expected prompts of at least one token each, got an empty one or none")
     longest = max(map(len, prompts))
     left = side == "left"
@@ -50,10 +52,13 @@ def pad_prompts(
 
 def check_mask(mask: Mask, tokens: Int[Tensor, "batch pos"]) -> None:
     """Raise ValueError unless each row of a mask marks one unbroken run of tokens."""
-    if mask.dtype != torch.bool or mask.shape != tokens.shape:
+    given = f"a {type(mask).__name__}"
+    if isinstance(mask, Tensor):
+        given = f"{mask.dtype} and {list(mask.shape)}"
+    if given != f"{torch.bool} and {list(tokens.shape)}":
         raise ValueError(
             f"expected a mask of type bool and of the tokens' shape {list(tokens.shape)}, got "
-            f"{mask.dtype} and {list(mask.shape)}"
+            f"{given}"
         )
     starts = count_runs(mask)
     if (starts != 1).any():
@@ -65,7 +70,7 @@ def check_mask(mask: Mask, tokens: Int[Tensor, "batch pos"]) -> None:
 
 def count_runs(mask: Bool[Tensor, "batch key"]) -> Int[Tensor, " batch"]:
     """Count the unbroken runs of tokens in each row of a mask."""
-    return mask[:, 0].int() + (mask[:, 1:] & ~mask[:, :-1]).sum(dim=1)
+    return mask[:, :1].sum(dim=1) + (mask[:, 1:] & ~mask[:, :-1]).sum(dim=1)
 
 
 def first_position(mask: Bool[Tensor, "batch key"], n_old: int) -> Int[Tensor, " batch"]:

@@ -45,7 +45,7 @@ class SampleConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.temperature < math.inf:
             raise ValueError(f"expected temperature 0 (greedy) or more, got {self.temperature}")
-        if self.top_k is not None and self.top_k < 1:
+        if self.top_k is not None and not (type(self.top_k) is int and self.top_k >= 1):
             raise ValueError(f"expected top_k of at least 1, got {self.top_k}")
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise ValueError(f"expected top_p in (0, 1], got {self.top_p}")
@@ -85,9 +85,11 @@ def next_token(
 ) -> Int[Tensor, "batch 1"]:
     """Choose a token for each sequence of the batch.
 
-    Raises: ValueError for logits that are NaN or infinite; -inf forbids a token.
+    Raises: ValueError for logits that are NaN or infinite; -inf forbids a token, but not all.
     """
     check_finite(logits, "logits", allow_minus_inf=True)
+    if logits.isneginf().all(dim=-1).any():
+        raise ValueError("expected a logit above -inf in each row, got a row that has none")
     if config.temperature < COLDEST:
         return logits.argmax(dim=-1, keepdim=True)
     # The largest logit becomes 0, so that no temperature makes it overflow.
@@ -113,8 +115,11 @@ def stream_tokens(
 
     mask: True for the prompts' tokens, where prompts are padded.
 
-    Raises: ValueError for an empty prompt, or when prompt and new tokens are more than n_ctx.
+    Raises: ValueError for an empty prompt, a negative number of new tokens, or when prompt and new
+        tokens are more than n_ctx.
     """
+    if not isinstance(n_new, int) or n_new < 0:
+        raise ValueError(f"expected n_new as a whole number from 0 on, got {n_new!r:.40}")
     if tokens.ndim == 2 and not tokens.shape[1]:
         raise ValueError("expected prompts of at least one token, got none; begin with a BOS token")
     if tokens.shape[-1] + n_new - 1 > model.config.n_ctx:

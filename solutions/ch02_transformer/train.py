@@ -22,7 +22,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ..ch00_looking.checks import check_finite
+from ..ch00_looking.checks import check_finite, check_token_ids
 from .checkpoint import restore_checkpoint, save_checkpoint
 from .layers import Tokens
 from .model import HookedTransformer
@@ -74,7 +74,9 @@ def next_token_loss(
     The last position has no target, and the first token is never a target.
 
     Units: nats per token; 0 is certainty, log(d_vocab) is guessing; lower is better.
+    Raises: ValueError for ids outside the vocabulary.
     """
+    check_token_ids(tokens, logits.shape[-1])
     logits = at_least_float32(logits)
     # exercise 2.15
     predicted, actual = logits[:, :-1], tokens[:, 1:]

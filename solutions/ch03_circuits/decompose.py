@@ -22,6 +22,7 @@ from einops import einsum
 from jaxtyping import Float
 from torch import Tensor
 
+from ..ch00_looking.checks import check_token_ids
 from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.layers import Tokens
 from ..ch02_transformer.norms import Norm, at_least_float32
@@ -110,7 +111,11 @@ def logit_direction(
     """Return the unembedding direction of a token's logit, or of the difference to `against`.
 
     The direction is read after the final norm. It is in float32 at least.
+
+    Raises: ValueError for ids outside the vocabulary.
     """
+    for tokens in (token,) if against is None else (token, against):
+        check_token_ids(tokens, model.config.d_vocab)
     W_U = model.unembed.W_U.detach().T
     direction = at_least_float32(W_U[token])
     return direction if against is None else direction - at_least_float32(W_U[against])

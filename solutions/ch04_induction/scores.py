@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..ch00_looking.checks import check_token_ids
 from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.norms import at_least_float32
 
@@ -105,7 +106,9 @@ def token_losses(
     """Compute the cross-entropy of each next token; entry i belongs to the token at i + 1.
 
     Units: nats.
+    Raises: ValueError for ids outside the vocabulary.
     """
+    check_token_ids(tokens, logits.shape[-1])
     logits = at_least_float32(logits)
     return F.cross_entropy(logits[:, :-1].transpose(1, 2), tokens[:, 1:], reduction="none")
 

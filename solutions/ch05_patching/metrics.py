@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from ..ch00_looking.checks import check_finite
+from ..ch00_looking.checks import check_finite, check_token_ids
 from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.norms import at_least_float32
 from ..ch02_transformer.padding import Mask, last_token
@@ -47,7 +47,11 @@ def check_logits(logits: Tensor, answers: int) -> Tensor:
 def gather_answer(
     x: Shaped[Tensor, "*patch batch d_vocab"], answer: Answers
 ) -> Shaped[Tensor, "*patch batch"]:
-    """Select the entry of each prompt's own answer."""
+    """Select the entry of each prompt's own answer.
+
+    Raises: ValueError for answers outside the vocabulary.
+    """
+    check_token_ids(answer, x.shape[-1], "answers")
     index = answer.expand(x.shape[:-1])[..., None]  # [*patch, batch, 1]
     return x.gather(-1, index)[..., 0]
 
@@ -135,7 +139,11 @@ def logit_diff_from_resid(model: HookedTransformer, answer: Answers, wrong: Answ
 
     A vocabulary of 49,152 costs more than several layers, but the difference needs only one
     direction of the residual stream per prompt. Where the logits are capped, all are computed.
+
+    Raises: ValueError for answers outside the vocabulary.
     """
+    for tokens in (answer, wrong):
+        check_token_ids(tokens, model.config.d_vocab, "answers")
     if not model.unembed.linear:
         return metric_from_logits(model, lambda logits: logit_diff(logits, answer, wrong))
     W_U, b_U = model.unembed.W_U.detach(), model.unembed.b_U.detach()

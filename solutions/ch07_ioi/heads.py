@@ -20,7 +20,7 @@ from einops import einsum
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..ch00_looking.checks import check_finite
+from ..ch00_looking.checks import check_finite, check_token_ids
 from ..ch02_transformer import HookedTransformer
 from ..ch02_transformer.attention import repeat_kv_heads
 from ..ch02_transformer.sites import Site
@@ -159,9 +159,11 @@ def in_top_k(
 ) -> Float[Tensor, " batch"]:
     """Return 1 for each prompt whose name is among its k highest logits, else 0.
 
-    Raises: ValueError for logits that are NaN or infinite; -inf forbids a token.
+    Raises: ValueError for logits that are NaN or infinite, where -inf forbids a token; for names
+        outside the vocabulary.
     """
     check_finite(logits, "logits", allow_minus_inf=True)
+    check_token_ids(names, logits.shape[-1], "names")
     # exercise 7.5
     return (logits.topk(k, dim=-1).indices == names[:, None]).any(dim=-1).to(logits)
 

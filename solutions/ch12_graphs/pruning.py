@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from ..ch00_looking.checks import check_finite
 from .graph import EVERYWHERE, Graph, Node
 from .influence import UNITS, Edges, PerNode, node_influence, normalize_rows
 
@@ -105,7 +106,11 @@ def prune(graph: Graph, node_share: float = 0.8, edge_share: float = 0.98) -> Gr
     """Prune nodes, then edges, then dead ends.
 
     Edges from constants and remainders are never cut, and do not count among the edges.
+
+    Raises: ValueError for edges or weights that are NaN or infinite.
     """
+    check_finite(graph.edges, "edges of the graph")
+    check_finite(graph.weights, "weights of the graph")
     graph = add_remainder(graph)
     units, errors, fixed = (
         torch.isin(torch.arange(len(graph.nodes)), graph.indices(*kinds))

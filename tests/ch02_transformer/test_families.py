@@ -148,6 +148,23 @@ def test_a_wrong_setting_fails(load, mistake):
     assert gap(load(name, **changed), name) > 1e-5
 
 
+MALFORMED = [
+    ("Phi", "partial_rotary_factor", [0.5]),
+    ("Llama", "rotary_pct", {}),
+    ("Qwen2", "layer_types", 3),
+    ("Qwen3", "layer_types", [["full_attention"]]),
+    ("Gemma", "hidden_activation", []),
+    ("Gemma2", "hidden_activation", {}),
+    ("GPTNeo", "attention_layers", {}),
+]
+
+
+@pytest.mark.parametrize("name, setting, value", MALFORMED)
+def test_a_malformed_setting_of_a_family_is_named(load, name, setting, value):
+    with pytest.raises(ValueError, match=setting):
+        load(name, **{setting: value})
+
+
 def scale_queries(model):
     """Divide scores by the root of d_head once more."""
     for block in model.blocks:

@@ -1,6 +1,7 @@
 """Misuse (given code): a forward that fails half-way, and inputs that are refused by name."""
 
 import copy
+import inspect
 import io
 import math
 
@@ -126,6 +127,75 @@ def test_any_cold_temperature_is_greedy(sample, temperature, dtype):
     logits = torch.tensor([[1.0, 300.0, -50.0, 290.0]]).to(dtype)
     config = sample.SampleConfig(temperature, top_k=3, top_p=0.9)
     assert sample.next_token(logits, config, torch.Generator()).tolist() == [[1]]
+
+
+MISUSED = {
+    "a list of tokens": (
+        lambda impl: impl("ch02_transformer.model").HookedTransformer.embed_tokens,
+        lambda f, model: f(model, [[1, 2, 3]]),
+        "expected tokens as a tensor, got a list",
+    ),
+    "None as a hook": (
+        lambda impl: impl("ch02_transformer.hooks").hooks_at,
+        lambda f, model: f("hook_embed", [None]),
+        "expected a function or a list of functions as hook at 'hook_embed'",
+    ),
+    "a fraction of a token": (
+        lambda impl: impl("ch02_transformer.sample").stream_tokens,
+        lambda f, model: next(f(model, TOKENS, 1.5)),
+        "expected n_new as a whole number from 0 on, got 1.5",
+    ),
+    "fewer than no tokens": (
+        lambda impl: impl("ch02_transformer.sample").generate,
+        lambda f, model: f(model, TOKENS, -1),
+        "expected n_new as a whole number from 0 on, got -1",
+    ),
+    "every token forbidden": (
+        lambda impl: impl("ch02_transformer.sample").next_token,
+        lambda f, model: f(torch.full((1, 3), -math.inf), None, None),
+        "expected a logit above -inf in each row",
+    ),
+    "targets beyond the vocabulary": (
+        lambda impl: impl("ch02_transformer.train").next_token_loss,
+        lambda f, model: f(model(TOKENS), TOKENS + 13),
+        "expected tokens in 0..12",
+    ),
+    "ignored targets": (
+        lambda impl: impl("ch04_induction.scores").token_losses,
+        lambda f, model: f(model(TOKENS), 0 * TOKENS - 100),
+        "expected tokens in 0..12",
+    ),
+    "the logit of token -1": (
+        lambda impl: impl("ch03_circuits.decompose").logit_direction,
+        lambda f, model: f(model, 0 * TOKENS - 1),
+        "expected tokens in 0..12",
+    ),
+    "uint8 as answers": (
+        lambda impl: impl("ch05_patching.metrics").gather_answer,
+        lambda f, model: f(model(TOKENS)[:, -1], torch.ones(2).byte()),
+        "type int64 as answers, got torch.uint8",
+    ),
+    "answer -1 in the residual stream": (
+        lambda impl: impl("ch05_patching.metrics").logit_diff_from_resid,
+        lambda f, model: f(model, torch.tensor([-1, 2]), torch.tensor([3, 4])),
+        "expected answers in 0..12",
+    ),
+    "names beyond the vocabulary": (
+        lambda impl: impl("ch07_ioi.heads").in_top_k,
+        lambda f, model: f(model(TOKENS)[:, -1], torch.tensor([1, 13])),
+        "expected names in 0..12",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISUSED)
+def test_a_misused_argument_is_named(impl, name):
+    """`unwrap`: without the shape checks that only tests have."""
+    function, call, words = MISUSED[name]
+    model = tiny_models.build(impl, "gpt2")
+    with pytest.raises(ValueError) as refused:
+        call(inspect.unwrap(function(impl)), model)
+    assert words in str(refused.value)
 
 
 @pytest.mark.parametrize("temperature", [math.nan, math.inf, -1.0])

@@ -1,5 +1,7 @@
 """Padding (given code): with a mask every prompt gives what it gives alone."""
 
+import inspect
+
 import pytest
 import torch
 
@@ -98,6 +100,15 @@ def test_other_masks_are_refused(padding, mask, words):
 def test_empty_prompts_are_refused(padding, prompts):
     with pytest.raises(ValueError, match="at least one token each"):
         padding.pad_prompts(prompts)
+    with pytest.raises(ValueError, match="expected side='left' or 'right', got 'centre'"):
+        inspect.unwrap(padding.pad_prompts)([[1], [2, 3]], "centre")
+    with pytest.raises(ValueError, match="of the tokens' shape .*, got a list"):
+        inspect.unwrap(padding.check_mask)([[True]], torch.tensor([[1]]))
+    with pytest.raises(ValueError, match="got 0 in prompt 0"):
+        inspect.unwrap(padding.check_mask)(torch.ones(1, 0).bool(), torch.ones(1, 0).long())
+    as_tensors = [torch.tensor(prompt) for prompt in PROMPTS]
+    actual = inspect.unwrap(padding.pad_prompts)(as_tensors)
+    assert torch.equal(actual.tokens, padding.pad_prompts(PROMPTS).tokens)
 
 
 def test_keys_that_mix_positions_refuse_padding_and_caches(impl, padding, kv_cache, sample):

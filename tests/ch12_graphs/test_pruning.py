@@ -163,6 +163,16 @@ def test_wrong_shares_raise(pruning):
 
 
 @pytest.mark.project
+@pytest.mark.parametrize("field", ["edges", "weights"])
+def test_graphs_that_are_not_finite_raise(pruning, any_graph, field):
+    whole = any_graph("LLAMA", "clt")
+    broken = getattr(whole, field).clone()
+    broken[-1] = torch.nan
+    with pytest.raises(ValueError, match=f"expected finite {field} of the graph"):
+        pruning.prune(whole._replace(**{field: broken}))
+
+
+@pytest.mark.project
 def test_pruned_remainder_is_added_once(pruning, any_graph):
     once = pruning.prune(any_graph("LLAMA", "clt"), 0.8, 0.9)
     twice = pruning.prune(once, 1.0, 1.0)

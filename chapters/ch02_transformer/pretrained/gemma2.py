@@ -53,7 +53,8 @@ def config(settings: dict[str, Any]) -> TransformerConfig:
     """
     require_settings(settings, "gemma2", read=READ, attention_bias=False, tie_word_embeddings=True)
     number(settings, "query_pre_attn_scalar", 0.0, 1e6)  # read by `translate`
-    name = "hidden_activation" if settings.get("hidden_activation") else "hidden_act"
+    given = settings.get("hidden_activation") is not None
+    name = "hidden_activation" if given else "hidden_act"
     return llama.sizes(settings, read_rope(settings), activation=name)
 
 

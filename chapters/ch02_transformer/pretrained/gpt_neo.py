@@ -83,7 +83,8 @@ def parts(settings: dict[str, Any]) -> Parts:
         known = type(kinds) is list and all(kind in ("global", "local") for kind in kinds)
         return known and len(kinds) == layers
 
-    kinds = settings.get("attention_layers") or expand(settings.get("attention_types"))
+    kinds = settings.get("attention_layers")
+    kinds = expand(settings.get("attention_types")) if kinds is None else kinds
     named, expected = {"attention_layers": kinds}, f"{layers} times 'global' or 'local'"
     kinds = take(named, "attention_layers", [], expected, accept)
     windows = tuple(window if kind == "local" else None for kind in kinds)

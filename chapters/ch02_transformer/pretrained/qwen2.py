@@ -8,7 +8,7 @@ from torch import Tensor
 from ..config import TransformerConfig
 from . import layouts, llama
 from .checkpoint_files import Weights
-from .config_json import require_settings
+from .config_json import require_settings, take
 from .rope import read_rope
 
 IGNORED_TENSORS: tuple[str, ...] = llama.IGNORED_TENSORS
@@ -32,8 +32,11 @@ def require_full_attention(settings: dict[str, Any], family: str, **expected: An
     """
     read = ("sliding_window", "layer_types")
     require_settings(settings, family, read=read, use_sliding_window=False, **expected)
-    if kinds := set(settings.get("layer_types") or ()) - {"full_attention"}:
-        raise ValueError(f"expected layer_types of 'full_attention' in config.json, got {kinds!r}")
+
+    def accept(kinds: Any) -> bool:
+        return type(kinds) is list and all(kind == "full_attention" for kind in kinds)
+
+    take(settings, "layer_types", None, "a list of 'full_attention'", accept)
 
 
 def translate(weights: Weights, config: TransformerConfig) -> Iterator[tuple[str, Tensor]]:

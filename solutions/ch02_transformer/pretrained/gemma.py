@@ -29,7 +29,8 @@ def config(settings: dict[str, Any]) -> TransformerConfig:
     """
     require_settings(settings, "gemma", attention_bias=False, tie_word_embeddings=True)
     rope = read_rope(settings)
-    name = "hidden_activation" if settings.get("hidden_activation") else "hidden_act"
+    given = settings.get("hidden_activation") is not None
+    name = "hidden_activation" if given else "hidden_act"
     # The first release has "gelu" in its config.json, and means the approximation by tanh.
     exact = settings.get(name) == "gelu"
     return llama.sizes(

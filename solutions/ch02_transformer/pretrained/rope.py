@@ -111,7 +111,8 @@ def read_rope(
     Raises: ValueError for a way of scaling that is not implemented here, or two different bases.
     """
     bases = {number(settings, "rope_theta", 0.0, 1e12)} if "rope_theta" in settings else set()
-    fractions = [settings[name] for name in (FRACTION, "rotary_pct") if name in settings]
+    names = [name for name in (FRACTION, "rotary_pct") if name in settings]
+    fractions = [number(settings, name, 0.0, 1.0) for name in names]
     stretch = None
     for key in ("rope_scaling", "rope_parameters"):  # the older name and the newer
         rope = take(settings, key, None, "an object or null", lambda value: type(value) is dict)
@@ -121,15 +122,14 @@ def read_rope(
         check_kind(key, rope, "llama3" if stretched else "default", STRETCH if stretched else ())
         if stretched:
             stretch = Stretch(*(number(rope, name, 0.0, 1e12) for name in STRETCH))
-        fractions += [rope[FRACTION]] if FRACTION in rope else []
+        fractions += [number(rope, FRACTION, 0.0, 1.0)] if FRACTION in rope else []
         bases |= {number(rope, "rope_theta", 0.0, 1e12)} if "rope_theta" in rope else set()
     if len(bases) > 1 or len(set(fractions)) > 1:
         raise ValueError(
             f"expected one rope_theta and one {FRACTION} in config.json, got {sorted(bases)} and "
             f"{fractions!r:.80}"
         )
-    turned = {FRACTION: fractions[0]} if fractions else {}
-    rotating = number(turned, FRACTION, 0.0, 1.0, default=1.0 if fraction is None else fraction)
+    rotating = fractions[0] if fractions else 1.0 if fraction is None else fraction
     if fraction is None and rotating != 1:
         raise ValueError(
             f"expected {FRACTION}=1.0 in config.json, got {rotating}, which is not supported"
