@@ -1,6 +1,8 @@
 """Tour stops on synthetic models with known answers."""
 
 import re
+import runpy
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +21,18 @@ from solutions.ch09_sparsity import TopKSAE
 
 VOCABULARY, WIDTH = 4000, 100
 NAMES = {7: " ship", 8: " Ships", 9: " boat", 10: "12"}
+
+
+@pytest.mark.parametrize("words", [["_tour"], ["_look", "a text"], ["_graph", "a text"]])
+def test_one_thread_is_used(monkeypatch, tmp_path, words):
+    """Small products dominate: with all threads the tour took nine times the CPU seconds."""
+    threads = []
+    monkeypatch.setattr(torch, "set_num_threads", threads.append)
+    monkeypatch.setattr(sys, "argv", words)
+    monkeypatch.setenv("MI_CACHE", str(tmp_path))  # without the real model each ends at once
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module(f"docs.{words[0]}", run_name="__main__")
+    assert ended.value.code == 1 and threads == [1]
 
 
 @pytest.fixture

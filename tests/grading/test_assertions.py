@@ -5,9 +5,10 @@ import math
 import pytest
 import torch
 
+from . import mistakes as records
 from .assertions import assert_close, check, is_close, normal
 from .evidence import SEEN, Mismatch, Run, alike, end_of, same
-from .mistakes import Mistake, edited, mistakes
+from .mistakes import SOLUTIONS, Mistake, Variant, edited, in_place, mistakes
 from .odd_inputs import KINDS, check_odd
 
 
@@ -121,6 +122,20 @@ def test_edits_apply_at_once_and_only_where_they_are_unique():
         edited("a + a", {"a": "b"})
     with pytest.raises(ValueError, match="do not overlap"):
         edited("abc", {"ab": "", "bc": ""})
+
+
+def test_each_text_is_parsed_once(monkeypatch):
+    read, parsed = records.answers_in, []
+
+    def counted(*arguments):
+        parsed.append(arguments)
+        return read(*arguments)
+
+    monkeypatch.setattr(records, "answers_in", counted)
+    for number in ("5.2", "5.3", "5.2"):
+        with in_place("solutions", [Variant(number, "", records.answers_of(SOLUTIONS, number))]):
+            pass
+    assert len(parsed) == len(set(parsed)), "expected the answers of a text to be kept"
 
 
 def test_a_table_of_mistakes_makes_one_record_for_each_form():

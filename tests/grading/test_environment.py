@@ -252,6 +252,28 @@ def test_unreachable_model_stops_no_other_step(monkeypatch, capsys, no_serve):
     assert "it needs the real model. Later: `mi model`" in said
 
 
+@pytest.mark.parametrize("reachable", [True, False])
+def test_the_real_model_is_fetched_before_the_tests(monkeypatch, capsys, reachable):
+    def fetch():
+        done.append("model")
+        if not reachable:
+            raise CourseError("no such host")
+
+    done = []
+    monkeypatch.setattr(course_commands, "set_up", lambda steps, extras: True)
+    monkeypatch.setattr(course_commands, "enter", lambda words: None)
+    monkeypatch.setattr(course_commands, "run_tool", lambda *words: None)
+    monkeypatch.setattr(course_commands, "build_strictly", lambda: None)
+    monkeypatch.setattr(course_commands, "fetch_model", fetch)
+    monkeypatch.setattr(course_commands, "run_visibly", lambda words, *_, **__: done.append(words))
+    assert course_commands.test() == 0
+    model, words = done
+    assert model == "model" and "--impl=solutions" in words
+    reasons = [word for word in words if word.startswith("-r")]
+    assert reasons and "s" in reasons[0], "expected each reason for a skip, with its number"
+    assert ("tests that need it are skipped" in capsys.readouterr().out) != reachable
+
+
 def test_the_book_holds_the_tour_and_each_links_to_the_other(tmp_path):
     site, tour = tmp_path / "site", tmp_path / "tour"
     course_commands.show_tour_in_book(site, tour)

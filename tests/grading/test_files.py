@@ -89,6 +89,18 @@ def test_a_failed_write_leaves_the_old_file_alone(tmp_path, monkeypatch, broken)
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
 
+def test_two_writes_at_once_are_both_whole(tmp_path, monkeypatch):
+    path, wait = tmp_path / "page.py", os.fsync
+
+    def write_another(descriptor):
+        monkeypatch.setattr(files.os, "fsync", wait)
+        replace_file(path, "second")
+
+    monkeypatch.setattr(files.os, "fsync", write_another)
+    replace_file(path, "first")
+    assert path.read_text() == "first" and list(tmp_path.iterdir()) == [path]
+
+
 def test_parts_of_killed_writes_are_deleted_later(tmp_path):
     old, new = tmp_path / ".page.py.1.part", tmp_path / ".page.py.2.part"
     for part in (old, new):
@@ -150,14 +162,16 @@ def test_a_sound_record_is_written_only_when_it_changes(passes, capsys):
     assert not capsys.readouterr().err
 
 
-def _add(passes: RecordFile, chapter: int) -> None:
+def _add(passes: RecordFile, chapter: int, both) -> None:
+    both.wait()  # until the other process has started too
     for place in range(20):
         passes.change(lambda records: {**records, f"{chapter}.{place}": ["0123456789ab"]})
 
 
 def test_two_processes_lose_no_record(passes):
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_add, args=(passes, chapter)) for chapter in (1, 2)]
+    both = context.Barrier(2)
+    processes = [context.Process(target=_add, args=(passes, one, both)) for one in (1, 2)]
     for process in processes:
         process.start()
     for process in processes:

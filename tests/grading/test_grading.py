@@ -6,9 +6,11 @@ import signal as signals
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
+from chapters.course import grading
 from chapters.course.files import ROOT
 from chapters.course.stopwatch import Stopwatch, in_words
 
@@ -97,6 +99,7 @@ def test_the_other_graders_of_a_loop_are_refused_at_once(course):
     course.answer("2.1", "while True: pass")
     graded = course.mi("check", "2.1").stdout
     assert graded.count("Stopped after") == 1 and "and 29 more tests" in graded
+    assert "Not run, because an earlier grader was stopped." in graded
 
 
 def test_threads_that_go_on_do_not_hold_a_check(course):
@@ -198,6 +201,30 @@ def test_time_that_the_system_reports_late_is_not_waiting(monkeypatch):
     watch.look()
     watch.look()
     assert watch.waited == pytest.approx(0)
+
+
+class Idle:
+    """A child process that grades nothing."""
+
+    pid = os.getpid()
+
+    def send(self, words):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("computed", "notes"),
+    [
+        (5, ["This machine is busy: the graders took 100 s, and computed for 5 s of them."]),
+        (90, []),
+    ],
+)
+def test_a_busy_machine_is_named(monkeypatch, computed, notes):
+    monkeypatch.setattr(grading, "arguments", lambda numbers, folders: [])
+    run = grading.Grading(SimpleNamespace(title="", exercises=[], folders=[]), False, Idle())
+    run.start -= 100
+    run.whole.computed = computed
+    assert run.results().notes == notes
 
 
 WRAPPED = "mine = lambda x: x; mine.__wrapped__ = torch.Tensor.sum; torch.Tensor.sum = mine"
