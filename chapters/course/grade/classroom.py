@@ -54,8 +54,8 @@ class Class:
     def grade(self, jobs: int, fresh: bool) -> int:
         """Grade everything, and write the results; return 1 if something was not graded."""
         start = time.monotonic()
-        count = f"{plural(len(self.submissions), 'submission')}, {len(self.chosen)} exercises"
-        say(f"{count}: reading the answers.")
+        chosen = plural(len(self.chosen), "exercise")
+        say(f"{plural(len(self.submissions), 'submission')}, {chosen}: reading the answers.")
         units = self._read(fresh)
         self.total = sum(len(unit.jobs) for unit in units)
         say(f"{plural(self.total, 'answer')} to run, {self.done} known from an earlier run.")

@@ -70,7 +70,7 @@ def class_page(
     numbers = list(marks[0].verdicts) if marks else []
     chapters = sorted({numeric(number)[0] for number in numbers})
     whole = sum(exercises[number].points for number in numbers)
-    lines = [f"<h1>{plural(len(marks), 'submission')}, {len(numbers)} exercises</h1>"]
+    lines = [f"<h1>{plural(len(marks), 'submission')}, {plural(len(numbers), 'exercise')}</h1>"]
     lines += [f"<p>{html.escape(text)}</p>" for text in remarks]
     heads = "".join(f"<th class=n>ch {chapter}" for chapter in chapters)
     lines.append(
