@@ -25,8 +25,8 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from ..lab import WaitingForGuess
-from .answers import CELL, LAB_FILE
-from .files import CHAPTERS, ROOT, replace_file, shown
+from .answers import CELL, LAB_FILE, parse
+from .files import CHAPTERS, ROOT, read_text, replace_file, shown
 from .terminal import CourseError, say
 
 STUB = r"exercise (\d+\.\d+)"
@@ -58,14 +58,10 @@ def run(chapter: int, out: str | None = None) -> int:
     """
     paths = sorted(CHAPTERS.glob(f"ch{chapter:02d}_*/{LAB_FILE}"))
     if not paths:
-        there = ", ".join(
-            str(int(path.parent.name[2:4])) for path in CHAPTERS.glob(f"ch*/{LAB_FILE}")
-        )
+        labs = sorted(CHAPTERS.glob(f"ch*/{LAB_FILE}"))
+        there = ", ".join(str(int(path.parent.name[2:4])) for path in labs)
         raise CourseError(f"Chapter {chapter} has no lab. Labs: {there or 'none'}.")
-    try:
-        source = paths[0].read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CourseError(f"{shown(paths[0])} cannot be read: {error}") from error
+    source = read_text(paths[0])
     report = Path(out) if out else ROOT / "reports" / f"lab{chapter:02d}.html"
     return run_lab(source, str(paths[0]), report)
 
@@ -74,7 +70,7 @@ def run_lab(source: str, file: str, report: Path) -> int:
     """Run a lab's cells in one namespace and write the report; return 1 if a cell failed."""
     os.environ.setdefault("MPLBACKEND", "Agg")
     try:
-        ast.parse(source, file)
+        parse(source, file)
     except SyntaxError as error:
         raise CourseError(f"{shown(Path(file))}, line {error.lineno}: {error.msg}") from error
     cells = split_cells(source)

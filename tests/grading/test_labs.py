@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from chapters import lab as lab_module
-from chapters.course import labs
+from chapters.course import lab_runner, labs
 from chapters.course.answers import blank_lab, is_open
 from chapters.course.files import ROOT
 from chapters.course.lab_runner import run_lab, split_cells, title_of
@@ -204,6 +204,25 @@ def test_a_cell_that_reaches_a_stub_names_the_exercise(tmp_path, capsys):
 def test_a_lab_that_is_not_python_is_named(tmp_path):
     with pytest.raises(CourseError, match="lab.py, line 3: "):
         run_lab("# %%\nx = 1\ny = = 2\n", "lab.py", tmp_path / "lab.html")
+    with pytest.raises(CourseError, match="lab.py, line 1: Python cannot read this"):
+        run_lab("# %%\nx = " + "-" * 100_000 + "1\n", "lab.py", tmp_path / "lab.html")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="makes a pipe")
+def test_a_lab_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(lab_runner, "CHAPTERS", tmp_path)
+    for chapter in (12, 3, 4):
+        (tmp_path / f"ch{chapter:02d}_x").mkdir()
+    (tmp_path / "ch03_x/lab.py").write_bytes(b"# %%\n# \xe4\n")
+    os.mkfifo(tmp_path / "ch04_x/lab.py")
+    (tmp_path / "ch12_x/lab.py").touch()
+    for chapter, words in (
+        (3, "lab.py, line 2: expected UTF-8"),
+        (4, "got a pipe or a device"),
+        (5, "Chapter 5 has no lab. Labs: 3, 4, 12."),
+    ):
+        with pytest.raises(CourseError, match=words):
+            lab_runner.run(chapter)
 
 
 class Terminal(io.StringIO):
