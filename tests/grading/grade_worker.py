@@ -83,6 +83,10 @@ class Worker:
         """Import every module of the chapters, keep its stub, and delete its file."""
         chapters = ROOT / "chapters"
         paths = [path for path in sorted(chapters.glob("ch*/**/*.py")) if path.stem != "lab"]
+        with contextlib.suppress(ImportError):
+            # Optimizers of torch import it when they are first made. It then tries to write a
+            # temporary file and deletes it, which no answer may.
+            import_module("torch._dynamo")
         for path in paths:
             parts = path.relative_to(ROOT).with_suffix("").parts
             import_module(".".join(part for part in parts if part != "__init__"))

@@ -16,6 +16,7 @@ import pytest
 from chapters.course.files import ROOT
 from chapters.course.grade import classroom, command
 from chapters.course.grade.records import Records
+from chapters.course.grade.workers import Unit, Worker, reference_task
 from chapters.course.terminal import CourseError
 
 from . import sample_class
@@ -205,3 +206,13 @@ def test_killed_ten_times_it_loses_and_doubles_nothing(graded, tmp_path):
     assert subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL).returncode == 0
     assert (out / "scores.csv").read_text() == (graded[1] / "scores.csv").read_text()
     assert not (out / "work").exists()
+
+
+@pytest.mark.slow
+def test_answers_that_train_can_be_graded(tmp_path):
+    """An optimizer of torch imports modules when it is first made, which no answer may cause."""
+    worker = Worker(tmp_path / "tree", [])
+    for chapter, number in (("ch00_looking", "0.8"), ("ch01_superposition", "1.19")):
+        answer = worker.ask(reference_task(Unit(chapter, number, [])))
+        assert not answer["tried"] and set(answer["outcomes"].values()) == {"passed"}, answer
+    worker.end()
