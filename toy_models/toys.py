@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokenizers import Tokenizer
 
-from toy_models.cache import check_sha256, sha256_of
+from toy_models.cache import check_sha256, sha256_of, write_then_rename
 from toy_models.snapshots import write_snapshot
 
 if TYPE_CHECKING:
@@ -124,14 +124,20 @@ def check_files(name: str, root: Path = ROOT) -> None:
 
 
 def record_checksums(name: str, root: Path = ROOT) -> None:
-    """Write the checksums of one toy's files to checksums.toml, and keep those of the others."""
+    """Write the checksums of one toy's files to checksums.toml, and keep those of the others.
+
+    Raises: ValueError when there is no such toy.
+    """
     folder = root / name
     paths = sorted(path for path in folder.rglob("*") if path.name in FILES)
     present = [path.relative_to(folder).as_posix() for path in paths]
+    if not present or folder.parent != root:
+        raise ValueError(f"expected the name of a toy in {root}, got {name!r:.80}")
     known = checksums(root) | {name: {file: sha256_of(root / name / file) for file in present}}
     lines = [
         "# SHA-256 of each toy's files, written by `python -m toy_models verify --record NAME`."
     ]
     for toy, files in sorted(known.items()):
         lines += ["", f"[{toy}]", *(f'"{file}" = "{digest}"' for file, digest in files.items())]
-    (root / "checksums.toml").write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    with write_then_rename(root / "checksums.toml") as scratch:
+        scratch.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")

@@ -113,6 +113,14 @@ def test_recording_one_toy_keeps_other_checksums(root):
     toys.load("adder", root=root)
 
 
+@pytest.mark.parametrize("name", ["nothing", "", ".", "adder/x", "../adder"])
+def test_recording_no_toy_changes_no_checksum(root, name):
+    before = (root / "checksums.toml").read_bytes()
+    with pytest.raises(ValueError, match="expected the name of a toy"):
+        toys.record_checksums(name, root)
+    assert (root / "checksums.toml").read_bytes() == before
+
+
 def test_every_committed_toy_loads_and_has_a_card_and_a_recipe():
     names = list(toys.checksums())
     assert "text_4l" in names
