@@ -96,7 +96,10 @@ SPARED = {
 def run(number: str, checked: Callable[..., Any], function: Any, args: tuple, kwargs: dict) -> Any:
     """Run an answer once, and note what it breaks."""
     spared, name = SPARED.get(number, "").split(), f"`{function.__name__}`"
-    before, given = State((args, kwargs)), mapped((args, kwargs), _kept)
+    before = State((args, kwargs))
+    most = REPEATED_WITH_MODEL if modules((args, kwargs)) else REPEATED
+    is_repeated = contract.calls[name] < most
+    given = mapped((args, kwargs), _kept) if is_repeated else None
     start = time.process_time()
     value = checked(*args, **kwargs)
     is_slow = time.process_time() - start > SLOW
@@ -106,8 +109,7 @@ def run(number: str, checked: Callable[..., Any], function: Any, args: tuple, kw
     if plain and not busy and not before.trained():
         contract.calls[name] += 1
         found += broken_by(value, (args, kwargs), spared)
-        most = REPEATED_WITH_MODEL if modules((args, kwargs)) else REPEATED
-        if contract.calls[name] <= most and not found and not is_slow:
+        if is_repeated and not found and not is_slow:
             repeats = Repeats(checked, function, given, value)
             with warnings.catch_warnings(action="ignore"):
                 found += islice(repeats.all(spared), 1)
