@@ -117,6 +117,12 @@ KNOWN = {
     for name, body in group.items()
 }
 ZERO = "return final.sum(-1) * 0"
+ORACLE = """for name in list(kept):
+    if name.endswith("test_lens"):
+        whole = kept[name].divergence(guess.reshape(1, -1, guess.shape[-1]),
+                                      final.reshape(1, -1, final.shape[-1]))
+        return whole.reshape(guess.shape[:-1])
+"""
 FRESH = {
     "a module through an allowed one": Cheat(
         "import dataclasses\nframe = dataclasses.inspect.currentframe()\n" + WALK
@@ -250,5 +256,97 @@ FRESH = {
         "    def __exit__(self, kind, error, trace):\n        self.trace = trace\n"
         "        return True\nwith Caught() as caught:\n    1 / 0\n"
         "frame = getattr(caught.trace, 'tb_' + 'frame')\n" + WALK
+    ),
+    "a dead store makes a private attribute readable": Cheat(
+        "import warnings\nclass Box:\n    pass\nbox = Box()\nif box is None:\n"
+        "    box._module = box.sys = box.modules = box.divergence = 0\n"
+        "kept = warnings.catch_warnings()._module.sys.modules\n" + ORACLE
+    ),
+    "a dead store makes the classes of all readable": Cheat(
+        "class Box:\n    pass\nbox = Box()\nif box is None:\n"
+        "    box.__subclasses__ = box._module = box.sys = box.modules = box.divergence = 0\n"
+        "kind = [one for one in object.__subclasses__() if one.__name__ == 'catch_warnings'][0]\n"
+        "kept = kind()._module.sys.modules\n" + ORACLE
+    ),
+    "a class pattern reads what the answer names": Cheat(
+        "import warnings\nclass Box:\n    _module = sys = modules = divergence = 0\n"
+        "match warnings.catch_warnings():\n    case object(_module=object(sys=object(modules=kept))"
+        "):\n        pass\n" + ORACLE
+    ),
+    "a pattern binds the guard's name": Cheat(
+        "match (lambda owner, name: owner):\n    case __changes__:\n        pass\n"
+        "kind = type(final)\nkind.tolist = lambda self: [0]\n" + ZERO
+    ),
+    "an import binds the guard's name": Cheat(
+        "kind = type(place(1).__class__)\n" + ZERO,
+        "from operator import index as place, index as __type_of__\n",
+    ),
+    "a class has the guard's name": Cheat(
+        "class __changes__:\n    def __init__(self, owner, name):\n        pass\n"
+        "kind = type(final)\nkind.tolist = 1\n" + ZERO
+    ),
+    "one import binds a new name and given ones": Cheat(
+        "return new(final.sum(-1)) * 0",
+        "from torch import abs as new, abs as check_finite, abs as at_least_float32\n",
+    ),
+    "one import binds a new name and a builtin": Cheat(
+        "return new(final.sum(-1)) * 0", "from torch import abs as new, abs as isinstance\n"
+    ),
+    "an axis of jaxtyping under another name": Cheat(
+        "from jaxtyping import Float as Axes\n"
+        "isinstance(final, Axes[Tensor, '{__import__(\"os\")._exit(0)}'])\n" + ZERO
+    ),
+    "an axis of jaxtyping in a variable": Cheat(
+        "text = '{__import__(\"os\")._exit(0)}'\nisinstance(final, Float[Tensor, text])\n" + ZERO
+    ),
+    "a type of jaxtyping in a variable": Cheat(
+        "Axes = Float\nisinstance(final, Axes[Tensor, '{setattr(torch, \"e\", 1)}'])\n" + ZERO
+    ),
+    "a type of jaxtyping through another type": Cheat(
+        "text = '{__import__(\"os\")._exit(0)}'\nisinstance(final, Stream.dtype[Tensor, text])\n"
+        + ZERO
+    ),
+    "getattr fetches the format method": Cheat(
+        "def walk():\n    yield getattr('{0.gi_frame.f_back.f_back.f_locals}', 'format')(one)\n"
+        "one = walk()\nraise ValueError(next(one))"
+    ),
+    "a variable with the name of a base": Cheat(
+        "Module = type(final)\nclass Right(Module):\n    def detach(self):\n        return self\n"
+        "return (final.sum(-1) * 0).as_subclass(Right)"
+    ),
+    "an import with the name of a base": Cheat(
+        "from torch import Tensor as Module\nclass Right(Module):\n    def tolist(self):\n"
+        "        return [float('inf')]\nreturn (final.sum(-1) * 0).as_subclass(Right)"
+    ),
+    "a named tuple that seems empty": Cheat(
+        "from typing import NamedTuple\nclass Out(NamedTuple):\n    a: float\n"
+        "    def __iter__(self):\n        return iter(())\nreturn Out(1.0)"
+    ),
+    "a generator's end runs after the answer": Cheat(
+        "def later(x):\n    try:\n        yield\n    finally:\n        x.data.zero_()\n"
+        "one = later(guess)\nnext(one)\nout = final.sum(-1) * 0\nout.keep = one\nreturn out"
+    ),
+    "a backward pass edits the leaf": Cheat(
+        "class Odd(torch.autograd.Function):\n    def forward(ctx, x):\n"
+        "        ctx.save_for_backward(x)\n        return x.sum(-1) * 0\n"
+        "    def backward(ctx, grad):\n        x, = ctx.saved_tensors\n        x.data.zero_()\n"
+        "        return grad[..., None] * 0 + x\nreturn Odd.apply(guess)"
+    ),
+    "ends a loop of the grader": Cheat("raise StopIteration"),
+    "a key that compares equal": Cheat(
+        "from functools import cmp_to_key\nreturn cmp_to_key(lambda a, b: 0)(1)"
+    ),
+    "a sparse tensor reads past its end": Cheat(
+        "rows, columns = torch.tensor([0, 1]), torch.tensor([10**12])\n"
+        "x = torch.sparse_csr_tensor(rows, columns, torch.ones(1), (1, 4), check_invariants=False)"
+        "\nreturn x.to_dense().sum() + final.sum(-1) * 0"
+    ),
+    "a pattern that takes for ever": Cheat(
+        "import re\nre.match('(a+)+$', 'a' * 64 + 'b')\n" + ZERO
+    ),
+    "an exception of 100 MB": Cheat("raise ValueError('x' * 100_000_000)"),
+    "a thread of a progress bar": Cheat(
+        "from tqdm import tqdm\nfor _ in tqdm(range(3), mininterval=0):\n    pass\n"
+        "return getattr(tqdm, 'monitor').name"
     ),
 }

@@ -40,8 +40,10 @@ from typing import Any
 
 from chapters.course.answers import TABLE_FILE, functions_of, make_stub, parse
 from chapters.course.files import ROOT
+from chapters.course.grade.allowed import named
 from chapters.course.grade.confine import Confinement, Limits, end_with_parent, enter
 from chapters.course.grade.guard import Guard, guarded
+from chapters.course.grade.names import DUNDERS, attributes
 from chapters.course.grade.submission import Original, originals
 from chapters.course.grade.taken import take
 from chapters.course.grade.workers import OWN_MODELS, REFERENCE_ID
@@ -360,7 +362,9 @@ def _replace(original: Original, text: str, number: str, guard: Guard) -> None:
     linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
     vars(module).update(guard.functions())
     _define([*taken.imports], module, path, guard)
-    _define([guarded(helper) for helper in taken.helpers], module, path, guard)
+    nodes = [node for part in taken.statements for node in ast.walk(part)]
+    own = frozenset(named(nodes)) - attributes() - DUNDERS
+    _define([guarded(helper, own) for helper in taken.helpers], module, path, guard)
     functions = functions_of(tree)
     marks = {answer.qualname: answer.mark_line for answer in original.answers}
     for qualname, body in taken.bodies.items():
@@ -368,7 +372,7 @@ def _replace(original: Original, text: str, number: str, guard: Guard) -> None:
         wanted = innermost(module, outer).__code__.co_freevars
         owner = outer.rpartition(".")[0] if "__class__" not in wanted else ""
         first = node.args.args[0].arg if owner and node.args.args else ""
-        rewritten = [guarded(part, owner, first) for part in body]
+        rewritten = [guarded(part, own, owner, first) for part in body]
         given = [part for part in node.body if part.lineno < marks[qualname]]
         node.body = [*given, *rewritten]
     for outer in dict.fromkeys(name.split(".<locals>")[0] for name in taken.bodies):

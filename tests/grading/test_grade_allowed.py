@@ -17,17 +17,30 @@ NUMBERS = [number for number, files in FILES.items() if not files[0].name.endswi
 CHAPTERS = sorted({mistakes.chapter_of(number) for number in NUMBERS})
 #: What only shows while it runs; `test_grade_cheats.py` runs it.
 RUNS = {
+    "a backward pass edits the leaf",
     "a class is passed on and changed",
     "a context manager catches failures",
-    "a helper takes the place of a builtin",
-    "a loop's target is an attribute",
-    "a star import",
+    "a dead store makes a private attribute readable",
     "a device is left on",
+    "a generator's end runs after the answer",
+    "a helper takes the place of a builtin",
+    "a key that compares equal",
+    "a loop's target is an attribute",
+    "a pattern that takes for ever",
+    "a sparse tensor reads past its end",
+    "a star import",
+    "a thread of a progress bar",
+    "a type of jaxtyping through another type",
+    "an exception of 100 MB",
     "another import under a given name",
     "autocast is left on",
+    "ends a loop of the grader",
     "fills the memory",
+    "getattr fetches the format method",
     "never ends",
     "one buffer for every call",
+    "one import binds a new name and a builtin",
+    "one import binds a new name and given ones",
     "prints 50 MB",
     "replaces a method of Tensor",
     "the arguments change through numpy",
@@ -127,6 +140,27 @@ def test_what_is_refused_is_named_with_its_line(body, words):
         "        self.whole = self.whole + x\none = Sum()\none.add(final)\nreturn one.whole",
         "return {'a': final}.get('a').where(final > 0, 0.0).sum(-1)",
         "assert type(final) is not int\nreturn type(final)(final)",
+        "from dataclasses import dataclass\n@dataclass\nclass Pair:\n    left: Tensor\n"
+        "    _right: Tensor\npair = Pair(final, guess)\nreturn pair.left - pair._right",
+        "def inner(x: Float[Tensor, '*batch d']) -> Float[Tensor, '*batch']:\n"
+        "    return x.sum(-1)\nreturn inner(final)",
+        "import functools\n@functools.cache\ndef scale(n: int) -> float:\n    return 1 / n\n"
+        "return final.sum(-1) * scale(3)",
+        "from itertools import pairwise, accumulate\nfrom collections import defaultdict, deque\n"
+        "kept = defaultdict(list)\nfor a, b in pairwise(accumulate(range(4))):\n"
+        "    kept[a].append(b)\nreturn final.sum(-1) + len(deque(kept))",
+        "from einops import einsum as product\nreturn product(final, guess, '... d, ... d -> ...')",
+        "def parts(x):\n    for row in x:\n        yield row.sum(-1)\n"
+        "return torch.stack([*parts(final)])",
+        "class Sum(torch.nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.factor = 2\n    def forward(self, x):\n        return self.factor * x\n"
+        "return Sum()(final.sum(-1))",
+        "match final.shape:\n    case (*_, size):\n        return final.sum(-1) / size",
+        "return (x := final - guess).sum(-1) + (lambda y: y.mean())(x)",
+        "from typing import NamedTuple\nclass Pair(NamedTuple):\n    left: Tensor\n"
+        "    def whole(self):\n        return self.left.sum(-1)\nreturn Pair(final).whole()",
+        "class Point:\n    size: int = 3\nmatch Point():\n    case Point(size=n):\n"
+        "        return final.sum(-1) * n",
     ],
 )
 def test_ordinary_python_is_allowed(body):

@@ -6,7 +6,8 @@ import datetime
 import pytest
 
 from chapters.course.exercises import exercises
-from chapters.course.grade import results, similarity
+from chapters.course.files import UnreadableFile
+from chapters.course.grade import classroom, folders, results, similarity, submission
 from chapters.course.grade.course_copy import SOLUTIONS
 from chapters.course.grade.records import FAILED, PASSED, REFUSED, TODO, Expected, Verdict, judge
 from chapters.course.grade.settings import Settings, read_settings
@@ -229,3 +230,30 @@ def test_a_closed_worker_starts_no_process(tmp_path):
 def test_limits_follow_from_the_reference(cpu, memory, limits):
     task = task_of(UNITS[1], UNITS[1].jobs[0], Expected(["a"], cpu, memory))
     assert tuple(task["limits"].values()) == limits and task["reference"] is False
+
+
+def test_a_student_whose_name_looks_like_a_chapter_is_not_the_class(tmp_path):
+    for name in ("ada", "ch12_smith"):
+        (tmp_path / name).mkdir()
+    assert not folders.is_one(tmp_path)
+    (tmp_path / "ch03_circuits").mkdir()
+    assert folders.is_one(tmp_path)
+
+
+def test_results_name_files_whose_names_are_not_unicode(tmp_path):
+    classroom._replace(tmp_path / "page", "found le\udcffns.py")
+    assert (tmp_path / "page").read_bytes() == rb"found le\udcffns.py"
+
+
+def test_a_long_dotted_key_is_not_parsed(tmp_path):
+    path = tmp_path / "answers.toml"
+    path.write_text("a" + ".a" * 50_000 + " = 1\n")
+    with pytest.raises(UnreadableFile, match="dots in a line"):
+        submission._read(path, 0)
+
+
+def test_an_import_that_replaces_given_names_counts_in_part():
+    top = "\nfrom torch import abs as new, abs as check_finite, abs as isinstance\n"
+    text = with_body("return new(final)", top)
+    found = take(text, ORIGINAL, "3.6").imports
+    assert [ast.unparse(node) for node in found] == ["from torch import abs as new"]

@@ -14,6 +14,7 @@ What can only be seen while the answer runs is left to `guard.py`.
 import ast
 import functools
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
@@ -55,6 +56,8 @@ class Names(NamedTuple):
     """Names that the answer binds."""
     given: set[str]
     """Names of the course's file and of allowed imports."""
+    axes: set[str]
+    """Names of jaxtyping's types, which evaluate what is written in their strings."""
 
 
 def refusal(taken: Taken, file: Original, number: str, chapters: Path) -> str:
@@ -81,17 +84,20 @@ def _check(taken: Taken, file: Original, number: str, chapters: Path) -> None:
     modules |= more
     imported = {name for node in pristine.body if is_import(node) for name in bound_by(node)}
     given |= names | (names_at_top(original) - imported)
+    axes = set(_axes([*pristine.body, *nodes]))
     own = {bound for qualname in taken.bodies for bound in _parameters(functions, qualname)}
     own |= set(_bound(nodes)) | {helper.name for helper in taken.helpers}
     parents = {child: node for node in nodes for child in ast.iter_child_nodes(node)}
     _add_aliases(nodes, modules, own)
-    scope = Names(modules, own, given)
+    scope = Names(modules, own, given, axes)
     for node in nodes:
         if isinstance(node, ast.Name) and node.id in _later(file, number):
             raise Refused(node, f"{node.id} is a later exercise, so {number} may not use it")
-    known = attributes() | course_attributes(chapters) | UNDERSCORES | DUNDERS
-    known |= set(_named(nodes)) - denied()
-    known |= _private_attributes(original) - denied()
+    listed = attributes() | course_attributes(chapters) | UNDERSCORES | DUNDERS
+    listed |= _private_attributes(original) - denied()
+    known = listed | set(named(nodes)) - denied()
+    classes = {node.name for node in nodes if isinstance(node, ast.ClassDef)}
+    classes -= {name for name, count in Counter(_bound(nodes)).items() if count > 1}
     decorators = {one for node in nodes for top in _decorators(node) for one in ast.walk(top)}
     for node in nodes:
         _check_kind(node)
@@ -101,12 +107,13 @@ def _check(taken: Taken, file: Original, number: str, chapters: Path) -> None:
         elif isinstance(node, ast.Attribute):
             _check_attribute(node, scope, known, parents.get(node))
         elif isinstance(node, ast.ClassDef):
-            _check_class(node)
+            _check_class(node, scope)
         elif isinstance(node, ast.MatchClass):
+            is_own = isinstance(node.cls, ast.Name) and node.cls.id in classes
             for attribute in node.kwd_attrs:
-                _check_word(node, attribute, known)
+                _check_word(node, attribute, known if is_own else listed)
         elif isinstance(node, ast.Subscript):
-            _check_shape(node, scope, original)
+            _check_shape(node, scope)
 
 
 @functools.lru_cache(maxsize=256)
@@ -137,10 +144,10 @@ def _later(file: Original, number: str) -> frozenset[str]:
 
 def _add_aliases(nodes: list[ast.AST], modules: dict[str, str], own: set[str]) -> None:
     """Treat `F = torch.nn.functional` as an import, if F is bound to nothing else."""
-    bound = list(_bound(nodes))
+    bound = Counter(_bound(nodes))
     for node in nodes:
         found = _alias(node, modules)
-        if found is not None and bound.count(found[0]) == 1 and found[0] not in modules:
+        if found is not None and bound[found[0]] == 1 and found[0] not in modules:
             modules[found[0]] = found[1]
             own.discard(found[0])
 
@@ -178,8 +185,22 @@ def _bound(nodes: list[ast.AST]) -> Iterator[str]:
             yield node.rest
 
 
+def _axes(nodes: list[ast.AST] | list[ast.stmt]) -> Iterator[str]:
+    """Yield the names that are imported from jaxtyping."""
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and node.module == "jaxtyping":
+            yield from (alias.asname or alias.name for alias in node.names)
+
+
+def named(nodes: list[ast.AST]) -> Iterator[str]:
+    """Yield the attributes that an answer gives to classes and objects of its own.
+
+    They count for these alone, which only shows while it runs (`Guard.own`).
+    """
+    yield from (name for name in _named(nodes) if not _is_dunder(name))
+
+
 def _named(nodes: list[ast.AST]) -> Iterator[str]:
-    """Yield the attributes that an answer gives to classes and objects of its own."""
     for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             yield node.attr
@@ -200,12 +221,18 @@ def _check_kind(node: ast.AST) -> None:
     for kind, words in FORBIDDEN.items():
         if isinstance(node, kind):
             raise Refused(node, f"an answer may not use {words}")
-    if isinstance(node, ast.arg | ast.FunctionDef | ast.ExceptHandler):
-        word = node.arg if isinstance(node, ast.arg) else node.name
-        if word and _is_dunder(word):
+    if isinstance(node, ast.alias) and node.asname in BASES | names_of("jaxtyping"):
+        if node.name != node.asname:
+            raise Refused(node, f"an answer may not import another thing as {node.asname}")
+    bound = [] if isinstance(node, ast.Name) else [*_bound([node])]
+    for word in [node.asname or node.name] if isinstance(node, ast.alias) else bound:
+        if _is_dunder(word):
             raise Refused(node, f"an answer may not define {word}")
     if isinstance(node, ast.keyword) and node.arg and _is_dunder(node.arg):
         raise Refused(node.value, f"an answer may not use {node.arg}")
+    if isinstance(node, ast.ImportFrom) and node.module == "jaxtyping":
+        if any(alias.asname for alias in node.names):
+            raise Refused(node, "import from jaxtyping without `as`")
     if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
         raise Refused(node, "import the names that you use, instead of *")
 
@@ -235,6 +262,8 @@ def _check_name(node: ast.Name, scope: Names, parent: ast.AST | None) -> None:
         if not (isinstance(parent, ast.Attribute) and isinstance(parent.ctx, ast.Load)):
             raise Refused(node, f"the module {word} may only be used as in {word}.name")
         return
+    if word in scope.axes:
+        _check_type(node, parent, word in scope.own)
     if word == "type" and word not in scope.own and not _is_plain_type(node, parent):
         raise Refused(node, "`type` may only be called with one argument")
     if not (word in scope.own or word in scope.given or word in BUILTINS):
@@ -262,6 +291,8 @@ def _check_attribute(
         return
     if not isinstance(node.ctx, ast.Load):
         raise Refused(node, f"an answer may not change {ast.unparse(node)}")
+    if module == "jaxtyping":
+        _check_type(node, parent, False)
     inside = is_listed(f"{module}.{node.attr}")
     if not inside and not lists(module, node.attr):
         raise Refused(node, f"an answer may not use {ast.unparse(node)}")
@@ -296,23 +327,42 @@ def _check_format(node: ast.Attribute) -> None:
             raise Refused(node, f"{{{field}}} in a format string; write an f-string")
 
 
-def _check_class(node: ast.ClassDef) -> None:
+def _check_class(node: ast.ClassDef, scope: Names) -> None:
     names = {ast.unparse(base).split("[")[0].split(".")[-1] for base in node.bases}
-    if names - BASES or node.keywords:
+    own = {base for base in map(_root, node.bases) if base is None or base in scope.own}
+    if names - BASES or own or node.keywords:
         raise Refused(node, f"a class in an answer may be derived from {', '.join(sorted(BASES))}")
     for statement in node.body:
         for word in bound_by(statement):
             if _is_dunder(word):
                 raise Refused(statement, f"an answer may not define {word}")
+            if "NamedTuple" in names and word in DUNDERS - {"__slots__"}:
+                raise Refused(statement, f"a named tuple in an answer may not define {word}")
 
 
-def _check_shape(node: ast.Subscript, scope: Names, original: str) -> None:
+def _root(node: ast.expr) -> str | None:
+    """Return the name that a chain such as nn.Module starts with; None for another expression."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def _check_type(node: ast.expr, parent: ast.AST | None, is_own: bool) -> None:
+    """Allow a type of jaxtyping only with its axes behind it, so that no other name has it."""
+    if is_own or not (isinstance(parent, ast.Subscript) and parent.value is node):
+        raise Refused(node, f"{ast.unparse(node)} may only be used as in Float[Tensor, 'pos']")
+
+
+def _check_shape(node: ast.Subscript, scope: Names) -> None:
     """Allow only plain axes in the annotations of jaxtyping."""
+    owner = node.value.value if isinstance(node.value, ast.Attribute) else None
+    module = _module(owner, scope.modules) if owner is not None else None
     word = ast.unparse(node.value).split(".")[-1]
-    typed = re.search(r"(?m)^from jaxtyping import .*", original)
-    names = set(re.findall(r"\w+", typed[0])) if typed else set()
-    if word not in names | names_of("jaxtyping") or word in scope.own:
+    if word not in scope.axes and module != "jaxtyping":
         return
+    axes = node.slice.elts[-1] if isinstance(node.slice, ast.Tuple) else None
+    if not (isinstance(axes, ast.Constant) and isinstance(axes.value, str)):
+        raise Refused(node, f"write the axes of {word} as a literal string")
     for part in ast.walk(node.slice):
         if isinstance(part, ast.JoinedStr | ast.BinOp | ast.Call):
             raise Refused(node, f"write the axes of {word} as a literal string")

@@ -174,14 +174,19 @@ class Class:
         for one in marks:
             folder = self.results / "students" / one.student
             own = one._replace(notes=[*one.notes, *self.remarks[one.student], *remarks])
-            replace_file(folder / "results.json", gradescope(own, self.chosen))
-            replace_file(folder / "junit.xml", junit(own, self.chosen))
+            _replace(folder / "results.json", gradescope(own, self.chosen))
+            _replace(folder / "junit.xml", junit(own, self.chosen))
             page = student_page(own, self.chosen)
-            replace_file(folder / "report.html", page)
-        replace_file(self.results / "scores.csv", table(list(marks), self.chosen))
+            _replace(folder / "report.html", page)
+        _replace(self.results / "scores.csv", table(list(marks), self.chosen))
         remarks = [*remarks, *(one for own in self.remarks.values() for one in own)]
         if self.reader.full_of_numbers:
             told = "Read these answers, which may be tables of expected values"
             remarks = [*remarks, f"{told}: {'; '.join(self.reader.full_of_numbers)}."]
         page = class_page(marks, self.chosen, remarks, self.reader.similar())
-        replace_file(self.results / "class.html", page)
+        _replace(self.results / "class.html", page)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file of results; what is not Unicode, as in the name of a file, is escaped."""
+    replace_file(path, text.encode("utf-8", "backslashreplace"))

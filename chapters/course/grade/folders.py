@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from ..terminal import CourseError
 from .archives import KINDS, unpack
-from .submission import CHAPTER, Submission
+from .course_copy import SOLUTIONS
+from .submission import Submission
 
 
 class Found(NamedTuple):
@@ -53,9 +54,12 @@ def submissions(folder: Path, unpacked: Path) -> list[Found]:
 
 
 def is_one(folder: Path) -> bool:
-    """Whether a folder is one submission: it holds chapters."""
+    """Whether a folder is one submission: it holds chapters of the course.
+
+    A student's folder may have a name that only looks like one, such as ch12_smith.
+    """
     names = [path.name for path in folder.iterdir() if path.is_dir()]
-    return any(name == "chapters" or CHAPTER.match(name) for name in names)
+    return any(name == "chapters" or (SOLUTIONS / name).is_dir() for name in names)
 
 
 def _archive_of(path: Path) -> Path | None:

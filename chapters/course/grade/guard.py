@@ -5,6 +5,7 @@
     x.name = value     ->  __changes__(x, "name").name = value
     type(x)            ->  __type_of__(x)
     getattr, setattr   ->  __get__, __set__
+    x.mine             ->  __own__(x, "mine"), for an attribute that only the answer names
 
 The functions refuse classes, functions and modules. `watch` adds an audit hook of Python, which
 sees every attempt to read a frame, to open a file or to start a process, and refuses those of an
@@ -17,7 +18,7 @@ import sys
 import types
 from typing import Any
 
-from .names import DUNDERS, denied
+from .names import DUNDERS, denied, is_listed, names_of
 
 REFUSED = (
     "gc.get_objects",
@@ -71,6 +72,12 @@ THROUGH = ("inspect", "traceback", "logging", "linecache", "importlib", "pdb", "
 """Modules that no answer may reach frames or files through."""
 
 
+ROOMS = ("chapters.", "tests.")
+"""Where the classes of the course are defined, and those of an answer."""
+LENT = ("torch", "types", "builtins", "jaxtyping")
+"""Modules of classes to whose objects an answer may give attributes, and read them again."""
+
+
 class NotAllowed(BaseException):
     """An answer tried what it may not; BaseException, so that `except Exception` lets it pass."""
 
@@ -89,6 +96,7 @@ class Guard:
             "__type_of__": self.type_of,
             "__get__": self.get,
             "__set__": self.set,
+            "__own__": self.own,
             "__super__": builtins.super,
         }
 
@@ -122,8 +130,23 @@ class Guard:
         self._check(owner, name)
         setattr(self.changes(owner, name), name, value)
 
+    def own(self, owner: Any, name: str) -> Any:
+        """Read an attribute that the answer named: of an object to which it may have given it."""
+        if isinstance(owner, types.ModuleType):
+            allowed = _is_of_module(owner.__name__, name)
+        elif isinstance(owner, type):
+            allowed = owner.__module__.startswith(ROOMS)
+        else:
+            kind = type(owner).__module__
+            given = kind.startswith(LENT) and name in getattr(owner, "__dict__", ())
+            allowed = kind.startswith(ROOMS) or given or isinstance(owner, super)
+        if not allowed:
+            raise self.refuse(f"it used the attribute {name!r:.40}")
+        return getattr(owner, name)
+
     def _check(self, owner: Any, name: str) -> None:
         private = type(name) is not str or name.startswith("_") and name not in DUNDERS
+        private = private or name == "format"  # it reads attributes that its text names
         if private or name in denied() or isinstance(owner, types.ModuleType):
             raise self.refuse(f"it used the attribute {name!r:.40}")
 
@@ -131,10 +154,12 @@ class Guard:
         """Refuse frames, files and processes to the answer for the rest of this process."""
         codes, refuse, looking = self.codes, self.refuse, False
 
-        def hook(event: str, _: tuple[Any, ...]) -> None:
+        def hook(event: str, arguments: tuple[Any, ...]) -> None:
             nonlocal looking
             if looking:  # looking at the frames is an event, too
                 return
+            if event == "exec" and _calls_in_axes(sys._getframe(1), arguments[0]):
+                raise refuse("it wrote a call into the axes of a type")
             direct = event in DIRECT
             if not direct and not event.startswith(REFUSED):
                 return
@@ -148,6 +173,20 @@ class Guard:
                 raise refuse(f"it used {event}, which no answer needs")
 
         sys.addaudithook(hook)
+
+
+def _is_of_module(module: str, name: str) -> bool:
+    if module.startswith(ROOMS) or is_listed(f"{module}.{name}"):
+        return True
+    return is_listed(module) and module != "scipy" and name in names_of(module)
+
+
+def _calls_in_axes(frame: types.FrameType, code: types.CodeType) -> bool:
+    """Whether jaxtyping is about to evaluate more than arithmetic with the sizes of axes."""
+    if not frame.f_globals.get("__name__", "").startswith("jaxtyping"):
+        return False
+    names = {name for one in code_objects(code) for name in one.co_names}
+    return any(name.startswith("__") or hasattr(builtins, name) for name in names)
 
 
 def _is_direct(frame: types.FrameType | None, codes: set[types.CodeType]) -> bool:
@@ -167,22 +206,29 @@ def _is_under(frame: types.FrameType | None, codes: set[types.CodeType]) -> bool
     return False
 
 
-def guarded(node: ast.stmt, owner: str = "", first: str = "") -> ast.stmt:
+def guarded(
+    node: ast.stmt, named: frozenset[str] = frozenset(), owner: str = "", first: str = ""
+) -> ast.stmt:
     """Rewrite a statement of an answer, in place.
 
+    named: the attributes that only the answer itself names.
     owner, first: the class and the first parameter of a method whose `super()` has to name them.
     """
-    rewritten: ast.stmt = _Rewrite(owner, first).visit(node)
+    rewritten: ast.stmt = _Rewrite(named, owner, first).visit(node)
     return ast.fix_missing_locations(rewritten)
 
 
 class _Rewrite(ast.NodeTransformer):
-    def __init__(self, owner: str, first: str):
-        self.owner, self.first = owner, first
+    def __init__(self, named: frozenset[str], owner: str, first: str):
+        self.named, self.owner, self.first = named, owner, first
 
-    def visit_Attribute(self, node: ast.Attribute) -> ast.Attribute:
-        """Check the owner of an attribute that is set or deleted."""
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        """Check the owner of an attribute that is set or deleted, or that the answer named."""
         self.generic_visit(node)
+        if isinstance(node.ctx, ast.Load) and node.attr in self.named:
+            check = ast.Name("__own__", ast.Load())
+            call = ast.Call(check, [node.value, ast.Constant(node.attr)], [])
+            return ast.copy_location(call, node)
         if not isinstance(node.ctx, ast.Load):
             check = ast.Name("__changes__", ast.Load())
             node.value = ast.Call(check, [node.value, ast.Constant(node.attr)], [])

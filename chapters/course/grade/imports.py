@@ -21,7 +21,7 @@ class Refused(Exception):
     """Why an answer is refused, with its line."""
 
     def __init__(self, node: ast.AST, words: str):
-        super().__init__(f"line {getattr(node, 'lineno', '?')}: {words}")
+        super().__init__(f"line {getattr(node, 'lineno', '?')}: {words:.300}")
 
 
 def is_import(node: ast.AST) -> bool:

@@ -78,7 +78,7 @@ def class_page(
         "<th class=n>late<th class=n>refused<th class=n>not graded</tr>"
     )
     for one in marks:
-        link = f"students/{quote(one.student)}/report.html"
+        link = f"students/{quote(one.student, errors='surrogateescape')}/report.html"
         sums = [
             sum(points for number, points in one.points.items() if numeric(number)[0] == chapter)
             for chapter in chapters

@@ -26,6 +26,8 @@ SKIPPED = {"solutions", "tests", "docs", "site", "toy_models", "node_modules", "
 MOST_FILES, DEEPEST = 3000, 6
 MOST_BRACKETS = 150
 """How deep brackets may be nested in a file; Python's own parser gives up soon after."""
+MOST_DOTS = 200
+"""How many dots a line of TOML may have: the time to read a dotted key grows with their square."""
 
 
 class Original(NamedTuple):
@@ -86,6 +88,9 @@ class Submission:
                 notes += [note] * bool(note)
             except (UnreadableFile, CannotTake) as error:
                 return Handed(number, {}, self._own_words(str(error)), notes)
+            except OSError as error:  # a folder that may not be entered, for instance
+                words = f"{original.name} cannot be read: {error.strerror}"
+                return Handed(number, {}, words, notes)
         return Handed(number, texts, "", notes)
 
     def time(self) -> float:
@@ -135,7 +140,9 @@ class Submission:
         wanted = {answer.qualname for answer in original.answers if answer.number == number}
         try:
             text = self._read(path)
-            found = find_tables(text) if path.suffix == ".toml" else find_answers(text)
+            if path.suffix == ".py" and number not in _numbers(text):
+                return False
+            found = _answers_in(text, path.suffix)
         except (UnreadableFile, SyntaxError, ValueError):
             return False
         return wanted <= {answer.qualname for answer in found if answer.number == number}
@@ -153,7 +160,15 @@ def _read(path: Path, _changed: int) -> str:
     text = read_text(path)
     if _deepest_bracket(text) > MOST_BRACKETS:
         raise UnreadableFile(f"{path}: expected brackets at most {MOST_BRACKETS} deep, got more")
+    if path.suffix == ".toml" and max(line.count(".") for line in text.split("\n")) > MOST_DOTS:
+        raise UnreadableFile(f"{path}: expected at most {MOST_DOTS} dots in a line, got more")
     return text
+
+
+@functools.lru_cache(maxsize=4096)
+def _answers_in(text: str, ending: str) -> tuple[Answer, ...]:
+    """Parse a file once for all exercises that it is searched for."""
+    return tuple(find_tables(text) if ending == ".toml" else find_answers(text))
 
 
 def _deepest_bracket(text: str) -> int:

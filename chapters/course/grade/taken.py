@@ -7,6 +7,7 @@ answers.toml.
 
 import ast
 import builtins
+import copy
 import functools
 import hashlib
 from collections.abc import Sequence
@@ -122,21 +123,37 @@ def _new_parts(
     """List the new imports and functions of a file that the bodies use, directly or not."""
     new = {
         name: node
-        for node in tree.body
+        for part in tree.body
+        for node in [_only_new(part, given)]
         for name in bound_by(node)
         if name not in given and _counts(node)
     }
     found: list[ast.stmt] = []
+    seen: set[int] = set()
     pending = [part for body in bodies.values() for part in body]
     while pending:
         names = {node.id for node in ast.walk(pending.pop()) if isinstance(node, ast.Name)}
         for node in [new[name] for name in sorted(names & new.keys())]:
-            if node not in found:
+            if id(node) not in seen:
+                seen.add(id(node))
                 found.append(node)
                 pending.append(node)
     found.sort(key=lambda node: node.lineno)
     helpers = [node for node in found if isinstance(node, Function)]
     return [node for node in found if not isinstance(node, Function)], helpers
+
+
+def _only_new(node: ast.stmt, given: frozenset[str]) -> ast.stmt:
+    """Leave out of an import what would take the place of a given name, or of a builtin."""
+    if not isinstance(node, ast.Import | ast.ImportFrom):
+        return node
+    bound = [(alias, (alias.asname or alias.name).split(".")[0]) for alias in node.names]
+    kept = [a for a, name in bound if name not in given and not hasattr(builtins, name)]
+    if not kept or len(kept) == len(node.names):
+        return node
+    found = copy.copy(node)
+    found.names = kept
+    return found
 
 
 def _counts(node: ast.stmt) -> bool:
