@@ -57,11 +57,14 @@ class SplicedPoint(HookPoint):
         return True
 
     def forward(self, x: Float[Tensor, "batch pos d_in"]) -> Float[Tensor, "batch pos d_in"]:
-        """Encode, let hooks edit the latents, decode; then apply the hooks of this point itself."""
+        """Encode, let hooks edit the latents, decode; then apply the hooks of this point itself.
+
+        The SAE computes in its own precision; the result has that of the model.
+        """
         x = self.hook_sae_input(x)
-        acts = self.sae.encode(x)
+        acts = self.sae.encode(x.to(self.sae.W_dec.dtype))
         edited = self.hook_sae_acts_post(acts)
-        out = self.combine(x, acts, edited)
+        out = self.combine(x, acts, edited).to(x.dtype)
         if self.keep_first:
             position = torch.as_tensor(self.start, device=x.device)[..., None]
             position = position + torch.arange(x.shape[1], device=x.device)  # [pos] or [batch, pos]

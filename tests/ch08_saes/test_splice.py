@@ -192,6 +192,17 @@ def test_the_first_position_can_be_left_as_it_is(splice, vanilla, build):
 
 
 @pytest.mark.project
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_a_model_keeps_its_precision_beside_a_float32_sae(splice, vanilla, build, impl, dtype):
+    model, made = build("gpt2").to(dtype), random_sae(vanilla.VanillaSAE, 10, 14).float()
+    clean = model(TOKENS)
+    with torch.no_grad(), splice.splice(model, {HOOK: made}):
+        assert torch.equal(model(TOKENS), clean)
+    fidelity = impl("ch08_saes.fidelity").measure_fidelity(model, HOOK, made, TOKENS)
+    assert fidelity.spliced != fidelity.clean and fidelity.kl > 0
+
+
+@pytest.mark.project
 @pytest.mark.parametrize("first", [1, 2, 3])
 def test_only_the_text_s_first_token_is_left_with_a_cache(splice, vanilla, build, impl, first):
     model, made = build("gpt2"), random_sae(vanilla.VanillaSAE, 10, 14)
