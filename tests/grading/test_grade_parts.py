@@ -232,7 +232,7 @@ def test_limits_follow_from_the_reference(cpu, memory, limits):
     assert tuple(task["limits"].values()) == limits and task["reference"] is False
 
 
-def test_a_student_whose_name_looks_like_a_chapter_is_not_the_class(tmp_path):
+def test_a_student_named_like_a_chapter_is_not_the_class(tmp_path):
     for name in ("ada", "ch12_smith"):
         (tmp_path / name).mkdir()
     assert not folders.is_one(tmp_path)
