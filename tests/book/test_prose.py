@@ -10,19 +10,7 @@ pytestmark = pytest.mark.project
 
 PAGES = sorted(ROOT.glob("docs/ch[0-9]*_*.md"))
 FIGURE = re.compile(r"(?m)^ *(!\[\]\(figures/\w+\.svg|::: (patterns|lens|features|graph) )")
-NOT_YET = {
-    "figure": "ch09_fast_step",
-}
-"""Check -> the pages that do not pass it yet."""
-
-
-def each_page(check=None):
-    """Run a test for each page, without those that do not pass it yet."""
-    left_out = re.compile(NOT_YET.get(check, "none"))
-    pages = [page for page in PAGES if not left_out.match(page.stem)]
-    return pytest.mark.parametrize("page", pages, ids=lambda page: page.stem)
-
-
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 NUMBER = re.compile(r"(?<![\w.])-?(?:\d[\d,]*\.?\d*|\.\d+)(?!\w)")
 
 
@@ -33,26 +21,26 @@ def prose(text):
     return re.sub(r"\]\([^)]*\)", "]", re.sub(r"`[^`]*`", "code", "\n".join(lines)))
 
 
-@each_page("numbers")
+@each_page
 def test_prose_has_fewer_than_three_numbers_per_hundred_words(page):
     text = prose(page.read_text("utf-8"))
     words, numbers = len(re.findall("[A-Za-z][A-Za-z'-]+", text)), len(NUMBER.findall(text))
     assert numbers < 0.03 * words, f"{numbers} numbers in {words} words; use a table or a fold"
 
 
-@each_page("figure")
+@each_page
 def test_a_page_has_a_figure(page):
     assert FIGURE.search(page.read_text("utf-8"))
 
 
-@each_page()
+@each_page
 def test_a_guess_is_before_each_fold(page):
     text = page.read_text("utf-8")
     before_folds = re.findall(r"(?:\n    [^\n]*|\n)+\?\?\? found", text)
     assert len(before_folds) == text.count("??? found"), "a fold comes without a guess"
 
 
-@each_page("claim")
+@each_page
 def test_a_fold_begins_with_its_result_in_one_bold_sentence(page):
     folds = re.findall(
         r'(?m)^\?\?\? found "What we found.*\n((?:    .*\n|\n)*)', page.read_text("utf-8")
