@@ -117,7 +117,7 @@ def freeze(model: HookedTransformer, tokens: Tokens) -> LocalModel:
     The divisor of a norm on attention's output is taken into the pattern.
 
     Raises: ValueError for a batch of several texts, blocks other than attention, then MLP, norms on
-        the outputs of MLPs, capped logits, half precision, or logits that are not finite.
+        the outputs of MLPs, capped logits, or half precision.
     """
     points = model.hook_points()
     if len(tokens) != 1 or any(
@@ -130,10 +130,10 @@ def freeze(model: HookedTransformer, tokens: Tokens) -> LocalModel:
     check_written_directly(model)
     ends = ("hook_scale", "hook_pattern", "hook_mlp_out", "hook_resid_mid", "resid_post", "embed")
     logits, cache = model.run_with_cache(tokens, names=[x for x in points if x.endswith(ends)])
-    if logits.dtype not in (torch.float32, torch.float64) or not logits.isfinite().all():
+    if logits.dtype not in (torch.float32, torch.float64):
         raise ValueError(
-            "expected finite logits in float32 or float64, because the parts of a graph add up to "
-            f"them, got {logits.dtype} or numbers that are not finite; call model.float()"
+            "expected logits in float32 or float64, because the parts of a graph add up to them, "
+            f"got {logits.dtype}; call model.float()"
         )
     norm_final = freeze_norm(model.ln_final, cache["ln_final.hook_scale"])
     layers = []

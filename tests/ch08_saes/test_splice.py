@@ -193,7 +193,7 @@ def test_the_first_position_can_be_left_as_it_is(splice, vanilla, build):
 
 @pytest.mark.project
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
-def test_a_model_keeps_its_precision_beside_a_float32_sae(splice, vanilla, build, impl, dtype):
+def test_a_model_with_a_float32_sae_keeps_its_precision(splice, vanilla, build, impl, dtype):
     model, made = build("gpt2").to(dtype), random_sae(vanilla.VanillaSAE, 10, 14).float()
     clean = model(TOKENS)
     with torch.no_grad(), splice.splice(model, {HOOK: made}):

@@ -142,10 +142,6 @@ def test_freeze_refuses_several_texts_and_other_blocks(local, small, config, mod
 
 
 @pytest.mark.project
-def test_freeze_refuses_half_precision_and_nan(local, small):
-    with pytest.raises(ValueError, match=r"float64.*got torch.bfloat16.*call model.float"):
+def test_freeze_refuses_half_precision(local, small):
+    with pytest.raises(ValueError, match=r"float64.*got torch.bfloat16; call model.float"):
         local.freeze(small("GPT2").bfloat16(), TEXT)
-    broken = small("GPT2")
-    broken.blocks[0].attn.W_Q.data[0, 0, 0] = torch.nan
-    with pytest.raises(ValueError, match="expected finite logits"):
-        local.freeze(broken, TEXT)
