@@ -92,7 +92,9 @@ SEQUENTIALBLOCK_FORWARD = mistakes(
             {"self.ln2(resid_mid)": "self.ln2(resid_mid.detach())"},
             {MID: "resid_pre.detach() + attn_out"},
         ],
-        "too many positional arguments": {"self.ln2(resid_mid))": "self.ln2(resid_mid), past)"},
+        "takes 2 positional arguments but 3 were given": {
+            "self.ln2(resid_mid))": "self.ln2(resid_mid), past)"
+        },
         "it was called 0 times": {
             "self.hook_resid_post(resid_mid + mlp_out)": "resid_mid + mlp_out"
         },
