@@ -127,6 +127,14 @@ RIGHT = [
         "12.7",
         "node_influence",
         {
+            # Not the last, which the other exercises' graders run with NaN: there it never ends.
+            "until nothing flows": (
+                "shares = normalize_rows(edges)\n"
+                "flow, total = weights @ shares, torch.zeros_like(weights)\n"
+                "while flow.any():\n"
+                "    total, flow = total + flow, flow @ shares\n"
+                "return total"
+            ),
             "matrix inverse": (
                 "A = normalize_rows(edges).double()\n"
                 "eye = torch.eye(len(A)).to(A)\n"
@@ -138,13 +146,6 @@ RIGHT = [
                 "for target in range(len(A) - 1, -1, -1):\n"
                 "    reach = reach + reach[target] * A[target]\n"
                 "return reach - weights"
-            ),
-            "until nothing flows": (
-                "shares = normalize_rows(edges)\n"
-                "flow, total = weights @ shares, torch.zeros_like(weights)\n"
-                "while flow.any():\n"
-                "    total, flow = total + flow, flow @ shares\n"
-                "return total"
             ),
         },
     ),
