@@ -1,4 +1,4 @@
-"""The code that readers run in a guess of chapter 7, and what its page says about the output."""
+"""The code blocks of chapter 7's pages print what the folded results on the pages state."""
 
 import re
 import textwrap

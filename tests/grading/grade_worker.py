@@ -281,7 +281,7 @@ def _run(worker: Worker, graders: Any, items: list, task: Task) -> Task:
     with _answered(task):
         try:
             _put_in_place(worker, task, guard)
-        except Exception as error:  # what a compiler says about the handed-in text
+        except Exception as error:  # the text may fail to compile in any way
             text = printable(f"{type(error).__name__}: {error}")
             return {"outcomes": {}, "texts": [["", text]], "ended": "", "tried": ""}
         worker.files.clear()

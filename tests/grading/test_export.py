@@ -1,4 +1,4 @@
-"""A student's copy holds no answer and works, and a calendar says what is released."""
+"""A student's copy works without any answer, and gets what the calendar releases."""
 
 import json
 import os
