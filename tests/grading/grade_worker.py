@@ -6,8 +6,8 @@ It runs in a copy of the course that the reference's answers fill, started with
 
 1. It enters its namespaces, imports the course, and deletes the files of the answers.
 2. It reads one task per line, as JSON, and forks.
-3. The child puts the handed-in bodies in place of the reference's, whose code is gone with that,
-   gives up its rights, and runs the graders of one exercise.
+3. The child gives up its rights, puts the handed-in bodies in place of the reference's, whose code
+   is gone with that (`handed_in_bodies.py`), and runs the graders of one exercise.
 4. The outcomes come through a pipe, with a random word that the task's child alone was given.
 
 A task without files grades the reference, to learn which graders have to pass, and how long it
@@ -19,7 +19,6 @@ children grade the tables that were handed in, which hold no code. No child that
 code descends from it.
 """
 
-import ast
 import contextlib
 import gc
 import json
@@ -32,25 +31,21 @@ import signal
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from chapters.course.answers import TABLE_FILE, functions_of, make_stub, parse
+from chapters.course.answers import TABLE_FILE, make_stub
 from chapters.course.files import ROOT
-from chapters.course.grade.allowed import named
 from chapters.course.grade.confine import Confinement, Limits, end_with_parent, enter
-from chapters.course.grade.guard import Guard, guarded
-from chapters.course.grade.names import DUNDERS, attributes
+from chapters.course.grade.guard import Guard
 from chapters.course.grade.submission import Original, originals
-from chapters.course.grade.taken import take
 from chapters.course.grade.workers import OWN_MODELS, REFERENCE_ID
 from chapters.course.stopwatch import Stopwatch, in_words
 from chapters.course.terminal import printable, shortened
 
-from . import once
+from . import handed_in_bodies, once
 
 Task = dict[str, Any]
 MOST_BYTES = 4_000_000
@@ -280,7 +275,7 @@ def _run(worker: Worker, graders: Any, items: list, task: Task) -> Task:
     guard, loaded = Guard(), set(sys.modules)
     with _answered(task):
         try:
-            _put_in_place(worker, task, guard)
+            handed_in_bodies.put_in_place(task, worker.files[task["number"]], guard)
         except Exception as error:  # the text may fail to compile in any way
             text = printable(f"{type(error).__name__}: {error}")
             return {"outcomes": {}, "texts": [["", text]], "ended": "", "tried": ""}
@@ -336,80 +331,6 @@ def _comparisons_work() -> bool:
     right, wrong = torch.ones(2, 3), torch.tensor([[1.0, 1.0, 1.0], [1.0, 2.0, 1.0]])
     equal = [torch.equal(right, wrong), torch.allclose(right, wrong), is_close(wrong, right)]
     return not any(equal) and is_close(right, right.clone()) and not is_close(1.0, 2.0)
-
-
-def _put_in_place(worker: Worker, task: Task, guard: Guard) -> None:
-    from .mistakes import codes_in, innermost
-
-    for original in worker.files[task["number"]]:
-        if original.name in task["files"]:
-            _replace(original, task["files"][original.name], task["number"], guard)
-        elif original.name.endswith(".py"):  # the reference must get along with the guard, too
-            module = _module(original)
-            for answer in original.answers:
-                if answer.number == task["number"]:
-                    code = innermost(module, answer.qualname.split(".<locals>")[0]).__code__
-                    guard.codes.update([code, *codes_in(code)])
-
-
-def _replace(original: Original, text: str, number: str, guard: Guard) -> None:
-    """Lend the code of the handed-in bodies to the functions of a module of the course."""
-    from .mistakes import codes_in, innermost
-
-    taken, tree = take(text, original, number), parse(original.text)
-    module = _module(original)
-    path = str(ROOT / "chapters" / original.name)
-    linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
-    vars(module).update(guard.functions())
-    _define([*taken.imports], module, path, guard)
-    nodes = [node for part in taken.statements for node in ast.walk(part)]
-    own = frozenset(named(nodes)) - attributes() - DUNDERS
-    _define([guarded(helper, own) for helper in taken.helpers], module, path, guard)
-    functions = functions_of(tree)
-    marks = {answer.qualname: answer.mark_line for answer in original.answers}
-    for qualname, body in taken.bodies.items():
-        node, outer = functions[qualname], qualname.split(".<locals>")[0]
-        wanted = innermost(module, outer).__code__.co_freevars
-        owner = outer.rpartition(".")[0] if "__class__" not in wanted else ""
-        first = node.args.args[0].arg if owner and node.args.args else ""
-        rewritten = [guarded(part, own, owner, first) for part in body]
-        given = [part for part in node.body if part.lineno < marks[qualname]]
-        node.body = [*given, *rewritten]
-    for outer in dict.fromkeys(name.split(".<locals>")[0] for name in taken.bodies):
-        function = innermost(module, outer)
-        code = _code(tree, path, outer, function.__code__.co_freevars)
-        guard.codes.update([code, *codes_in(code)])
-        function.__code__ = code
-
-
-def _module(original: Original) -> Any:
-    """Return the imported module of a file of the course."""
-    name = original.name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    return sys.modules[f"chapters.{name}"]
-
-
-def _define(nodes: list, module: Any, path: str, guard: Guard) -> None:
-    from .mistakes import codes_in
-
-    if nodes:
-        code = compile(ast.Module(nodes, []), path, "exec", dont_inherit=True)
-        exec(code, vars(module))
-        guard.codes.update(codes_in(code))
-
-
-def _code(tree: ast.Module, path: str, qualname: str, wanted: tuple[str, ...]) -> Any:
-    """Compile one function of a parsed file, with the closure that the reference's has."""
-    from .mistakes import codes_in
-
-    if "__class__" in wanted:  # a name that is only mentioned is in the closure too
-        mention = ast.Expr(ast.Name("__class__", ast.Load()))
-        functions_of(tree)[qualname].body.append(mention)
-    outermost = qualname.split(".")[0]
-    body = [node for node in tree.body if getattr(node, "name", None) == outermost]
-    module = ast.fix_missing_locations(ast.Module(body, []))
-    with warnings.catch_warnings(action="ignore"):
-        compiled = compile(module, path, "exec", dont_inherit=True)
-    return {code.co_qualname: code for code in codes_in(compiled)}[qualname]
 
 
 def _link_cache(cache: Path, linked: Path, without: list[str]) -> None:
