@@ -4,6 +4,8 @@ Where features share directions, each output depends on many inputs. A perturbat
 over these inputs changes the output more than one of the same length on a single feature.
 Axes: inst, batch, n_features.
 Source: Elhage et al. 2022, "Toy Models of Superposition", on adversarial examples.
+Differs: the paper computes the attack analytically for each feature, because gradients can be
+    masked in very sparse data; here the attack follows the gradient.
 """
 
 import torch
