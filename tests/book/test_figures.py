@@ -150,10 +150,14 @@ def test_every_figure_has_metadata_and_a_dark_variant():
             assert figure.with_suffix(".dark.svg").exists(), figure.name
 
 
+NOT_BY_SOURCE = {"ch05_cost", "ch07_circuit", "ch07_paths", "ch07_signals"}
+"""Times of one machine, and chapter 7's main experiment, of which test_ioi_experiment.py compares
+what the code computes."""
 CHECKED = [
     name
     for name in sorted(path.stem for path in figure_files.FIGURES.glob("*.json"))
-    if name[:4] in {"ch00", "ch01", "ch02", "ch03", "ch04", "over"}
+    if name[:4] in {"ch00", "ch01", "ch02", "ch03", "ch04", "ch05", "ch07", "over"}
+    and name not in NOT_BY_SOURCE
 ]
 
 

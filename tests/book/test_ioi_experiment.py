@@ -1,11 +1,14 @@
 """Test the code of chapter 7's main experiment: sweeps of circuits, and keys of cached steps."""
 
+import json
+
 import pytest
 import torch
 
 from docs._figures.ioi import circuit_tests, fingerprint
 from docs._figures.ioi.circuit_sweep import CircuitSweep
 from docs._figures.lib.cached_steps import CachedSteps
+from docs._figures.lib.figure_files import FIGURES, ROOT, code_hash
 from solutions.ch02_transformer import HookedTransformer, TransformerConfig
 from solutions.ch02_transformer.model import LLAMA
 from solutions.ch05_patching import logit_diff_from_resid
@@ -76,6 +79,23 @@ def test_keys_of_steps_follow_what_the_code_computes(monkeypatch):
     assert fingerprint.behaviour_hash() == before, "written in another way, it computes the same"
     monkeypatch.setattr(search, "path_effects", lambda *given: 1.001 * original(*given))
     assert fingerprint.behaviour_hash() != before
+
+
+def test_committed_numbers_are_what_the_present_code_computes():
+    """The code that measures computes the same numbers; the code that draws prompts is the same."""
+    of = {
+        name: json.loads((FIGURES / f"ch07_{name}.json").read_text(encoding="utf-8"))
+        for name in ("circuit", "paths", "signals")
+    }
+    assert of["circuit"]["numbers"]["behaviour"] == fingerprint.behaviour_hash()
+    sources = of["circuit"]["sources"]
+    for name in ("prompts", "counterfactuals", "sentences"):
+        source = f"solutions/ch07_ioi/{name}.py"
+        assert sources[source] == code_hash(ROOT / source), source
+    for name in ("paths", "signals"):
+        shared = sources.keys() & of[name]["sources"].keys()
+        assert len(shared) >= 9
+        assert all(of[name]["sources"][source] == sources[source] for source in shared), name
 
 
 def test_a_step_runs_again_only_for_other_inputs(tmp_path, monkeypatch):
