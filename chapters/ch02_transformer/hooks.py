@@ -7,8 +7,9 @@ attaches hooks, and removes them again even if an error occurs.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
+from inspect import CO_VARARGS
 from typing import Any
 
 import torch
@@ -64,7 +65,7 @@ def match_precision(returned: Any, x: Tensor) -> Any:
 def hooks_at(name: str, given: Any) -> list[Hook]:
     """Return the hooks that are given for one point as a list.
 
-    Raises: ValueError unless each of them is a function.
+    Raises: ValueError unless each of them is a function of a tensor and a hook point.
     """
     several = not callable(given) and isinstance(given, Iterable)
     found = list(given) if several else [given]
@@ -72,7 +73,22 @@ def hooks_at(name: str, given: Any) -> list[Hook]:
         raise ValueError(
             f"expected a function or a list of functions as hook at {name!r}, got {given!r:.80}"
         )
+    for hook in found:
+        if not takes_two(hook):
+            raise ValueError(
+                f"expected a hook of two arguments, hook(tensor, point), at {name!r}, got "
+                f"{getattr(hook, '__name__', hook)!r:.80} of another number"
+            )
     return found
+
+
+def takes_two(hook: Any) -> bool:
+    """Whether a function takes two arguments by position; True for other callables."""
+    code = getattr(hook, "__code__", None)
+    if code is None or code.co_flags & CO_VARARGS:
+        return True
+    most = code.co_argcount - (getattr(hook, "__self__", None) is not None)
+    return most - len(hook.__defaults__ or ()) <= 2 <= most
 
 
 def check_replacement(new: object, old: Tensor, hook: Hook, point: HookPoint) -> None:
@@ -86,6 +102,10 @@ def check_replacement(new: object, old: Tensor, hook: Hook, point: HookPoint) ->
         f"expected a tensor of shape {tuple(old.shape)} or None from the hook "
         f"{getattr(hook, '__name__', repr(hook))!r} at {point.name!r}, got {returned}"
     )
+
+
+class _AllObserved(Exception):
+    """Every chosen point was observed: the rest of the forward is not needed."""
 
 
 class ActivationCache(dict[str, Tensor]):
@@ -176,6 +196,28 @@ class HookedModule(nn.Module):
         finally:
             for point in points:
                 point.observers.remove(observer)
+
+    def run_until_observed(
+        self, *inputs: Any, names: Iterable[str], observer: Observer, **options: Any
+    ) -> None:
+        """Call observer(tensor, point) at the named points, and stop after the last of them.
+
+        Nothing behind the last point is computed: for the patterns of all heads neither the last
+        MLP nor the logits.
+
+        Raises: KeyError for an unknown name.
+        """
+        names = list(names)
+        left = set(names)
+
+        def observe(x: Tensor, point: HookPoint) -> None:
+            observer(x, point)
+            left.discard(point.name)
+            if not left:
+                raise _AllObserved
+
+        with self.observing(names, observe), suppress(_AllObserved):
+            self(*inputs, **options)
 
     def run_with_hooks(self, *inputs: Any, hooks: Hooks, **options: Any) -> Tensor:
         """Run the model once with these hooks attached."""

@@ -145,8 +145,7 @@ def role_attentions(
         found.append(torch.stack(between))  # [key, head, batch]
 
     names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(len(model.blocks))]
-    with model.observing(names, observe):
-        model(prompts.tokens, stop_at_layer=len(model.blocks))
+    model.run_until_observed(prompts.tokens, names=names, observer=observe)
     return torch.stack(found, dim=1)
 
 

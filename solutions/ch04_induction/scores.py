@@ -159,10 +159,8 @@ def head_scores(
         previous = previous_token_score(pattern, n_bos)
         found.append((prefix, previous, duplicate_token_score(pattern, period, n_bos)))
 
-    n_layers = len(model.blocks)
-    names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(n_layers)]
-    with model.observing(names, score):
-        model(tokens, stop_at_layer=n_layers)
+    names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(len(model.blocks))]
+    model.run_until_observed(tokens, names=names, observer=score)
     prefix, previous, duplicate = (torch.stack(scores) for scores in zip(*found, strict=True))
     return HeadScores(prefix, previous, duplicate)
 

@@ -12,7 +12,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from solutions.ch02_transformer import load_pretrained
+from solutions.ch02_transformer import HookedTransformer, load_pretrained
 from solutions.ch02_transformer.pretrained.model_folders import cache_folder
 from solutions.ch04_induction import (
     duplicate_token_score,
@@ -36,6 +36,13 @@ def load_theirs() -> tuple[Any, Tokenizer]:
         folder, dtype=torch.float32, attn_implementation="eager"
     )
     return model.eval(), Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+
+def our_patterns(model: HookedTransformer, tokens: Tensor, names: list[str]) -> list[Tensor]:
+    """Keep the patterns of all layers and compute nothing after the last."""
+    patterns: list[Tensor] = []
+    model.run_until_observed(tokens, names=names, observer=lambda x, _: patterns.append(x))
+    return patterns
 
 
 def their_scores(model: Any, tokens: Tensor) -> list[Tensor]:
@@ -71,6 +78,11 @@ def real_peers(bench: Bench) -> Iterator[Row]:
             lambda: theirs(tokens, output_attentions=True, use_cache=False),
         )
         yield Row("logits and patterns of all layers / transformers", shape, timing)
+        timing = bench.against(
+            lambda: our_patterns(ours, tokens, names),
+            lambda: theirs.model(tokens, output_attentions=True, use_cache=False).attentions,
+        )
+        yield Row("patterns of all layers / transformers", shape, timing, "no logits")
         pairs = zip(head_scores(ours, tokens, PERIOD), their_scores(theirs, tokens), strict=True)
         gap = max((a - b).abs().max().item() for a, b in pairs)
         timing = bench.against(

@@ -183,3 +183,15 @@ def test_every_point_gets_its_own_hooks_back(toy):
         for name, expected in ((FIRST, "a"), (SECOND, "bc")):
             claim = f"{name} had the hooks {expected!r} before the block, and must have them after."
             same(toy.ran(name), expected, claim)
+
+
+@pytest.mark.project
+def test_a_run_for_observers_ends_after_the_last_of_them(toy):
+    seen = []
+    read = lambda x, point: seen.append((point.name, x[0, 0].item()))  # noqa: E731
+    with toy.hooks({SECOND: toy.letter("a")}):
+        toy.run_until_observed(torch.ones(2, 3), names=[FIRST], observer=read)
+    assert (seen, toy.letters) == ([(FIRST, 1.0)], {}), "No point after the observed one may run."
+    toy.run_until_observed(torch.ones(2, 3), names=[SECOND, FIRST], observer=read)
+    assert seen[1:] == [(FIRST, 1.0), (SECOND, 2.0)], "Each observed point must run."
+    assert not any(point.has_hooks for point in toy.hook_points().values())
