@@ -5,25 +5,16 @@ import re
 
 import pytest
 
-from solutions.ch02_transformer.pretrained.model_folders import find_folder
+from tests.book.page_models import skip_without_models
 from tests.book.program import ROOT
 
 PAGES = sorted(p for p in (ROOT / "docs").glob("*.md") if ">>> " in p.read_text(encoding="utf-8"))
 
 
-def weights_or_skip(text):
-    """Skips, with the command that helps, when a page asks for a model that is not there."""
-    for name in set(re.findall(r'>>> .*load_pretrained\("([^"]+)"\)', text)):
-        try:
-            find_folder(name)
-        except ValueError as error:
-            pytest.skip(str(error))
-
-
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_examples_show_what_they_give(page):
     text = page.read_text(encoding="utf-8")
-    weights_or_skip(text)
+    skip_without_models("\n".join(re.findall(r">>> .*", text)))
     # A learner's chapters/ may be unfinished; the page shows the reference's output.
     text = text.replace("from chapters.ch", "from solutions.ch")
     # A fence would pass for output; an empty line ends it and keeps the line numbers.

@@ -5,7 +5,7 @@ import textwrap
 
 import pytest
 
-from solutions.ch02_transformer.pretrained.model_folders import find_folder
+from tests.book.page_models import skip_without_models
 from tests.book.program import ROOT
 
 pytestmark = pytest.mark.project
@@ -17,11 +17,7 @@ def run_page(page, capsys):
     """Run the blocks of a page in order, in one namespace; return what each printed."""
     text = (DOCS / page).read_text(encoding="utf-8")
     text = text.replace("from chapters.ch", "from solutions.ch")
-    if "smollm2-135m" in "".join(BLOCK.findall(text)):
-        try:
-            find_folder("smollm2-135m")
-        except ValueError as error:
-            pytest.skip(str(error))
+    skip_without_models("".join(BLOCK.findall(text)))
     names, printed = {}, []
     for block in BLOCK.findall(text):
         exec(compile(textwrap.dedent(block), page, "exec"), names)

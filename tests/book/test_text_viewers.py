@@ -14,9 +14,9 @@ from docs._look import __main__ as mi_look
 from docs._look.views import views
 from solutions.ch02_transformer import HookedTransformer, TransformerConfig
 from tests.book.drive_text_viewers import HOSTILE
+from tests.book.page_models import skip_without_models
 from tests.book.program import ROOT, run
 from tests.book.test_browser import CHROMIUM
-from tests.book.test_examples import weights_or_skip
 
 TOKENS = [" the", HOSTILE, "cat"]
 SQUARE = torch.tensor([[1.0, 0, 0], [1, 0, 0], [0, 0.75, 0.25]])
@@ -116,7 +116,7 @@ def test_mi_look_writes_one_page_of_three_views(tmp_path, monkeypatch, capsys):
 
 def test_the_cells_of_the_notebook_page_show_viewers():
     page = (ROOT / "docs/notebook.md").read_text("utf-8")
-    weights_or_skip(page.replace("model, tok", ">>> model, tok"))
+    skip_without_models(page)
     cells = re.findall(r"```python\n(.+?)```", page, re.DOTALL)
     space = {}
     for cell in cells:
