@@ -23,13 +23,11 @@ EXPLORER = ROOT / "docs" / "explorer"
 GRAPH_SCRIPTS = ("graph_file", "graph_canvas", "graph_state", "graph_live", "graph_explorer")
 """Scripts of the graph explorer, in the order in which they use each other."""
 SCRIPTS = {
-    "patterns": (ASSETS / "viewer_parts.js", ASSETS / "pattern_viewer.js"),
-    **dict.fromkeys(
-        ("lens", "attribution", "heads"), (ASSETS / "viewer_parts.js", ASSETS / "stream_viewers.js")
-    ),
+    "patterns": (ASSETS / "pattern_viewer.js",),
+    **dict.fromkeys(("lens", "attribution", "heads"), (ASSETS / "stream_viewers.js",)),
     "graph": tuple(EXPLORER / f"{name}.js" for name in GRAPH_SCRIPTS),
 }
-"""Scripts of each kind of viewer, before viewers.js."""
+"""Scripts of each kind of viewer, between viewer_parts.js and viewers.js."""
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width">
@@ -287,7 +285,7 @@ def graph(data: Mapping[str, Any]) -> Html:
 def viewer(kind: str, data: Mapping[str, Any]) -> Html:
     """Join a viewer's data, style and scripts into one piece of HTML."""
     sheets = [ASSETS / "viewers.css", *[EXPLORER / "explorer.css"] * (kind == "graph")]
-    scripts = [*SCRIPTS.get(kind, ()), ASSETS / "viewers.js"]
+    scripts = [ASSETS / "viewer_parts.js", *SCRIPTS.get(kind, ()), ASSETS / "viewers.js"]
     style, script = ("".join(p.read_text("utf-8") for p in paths) for paths in (sheets, scripts))
     return Html(
         f"<style>{style}</style>{data_block(kind, json.dumps(data))}<script>{script}</script>"

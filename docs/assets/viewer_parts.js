@@ -1,5 +1,6 @@
-// Parts of the viewers of a model's text: a row of tokens and a table of cells, both with one stop
-// of the Tab key and arrow keys. A classic script without dependencies, loaded before the viewers.
+// Parts of all viewers: elements, signs and tokens as text, and, for a model's text, a row of tokens
+// and a table of cells, both with one stop of the Tab key and arrow keys. A classic script without
+// dependencies, loaded before the viewers and the graph explorer.
 globalThis.miParts = (() => {
   "use strict";
 

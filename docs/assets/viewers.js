@@ -1,17 +1,11 @@
 // Viewers of the book, of notebooks and of pages opened as files: a classic script without
-// dependencies or requests (viewers.css beside it). Each <div class="mi-viewer" data-kind="features">
-// holds its data in a <script type="application/json">; `start` fills those that are still empty.
+// dependencies or requests, next to viewers.css and after viewer_parts.js. Each
+// <div class="mi-viewer" data-kind="features"> holds its data in a
+// <script type="application/json">; `start` fills those that are still empty.
 (() => {
   "use strict";
 
-  function element(tag, properties = {}, ...children) {
-    const made = Object.assign(document.createElement(tag), properties);
-    made.append(...children);
-    return made;
-  }
-
-  const shown = (token) => token.replace(/ /g, "·").replace(/\n/g, "⏎") || "∅";
-  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const { element, shown, bytes, live } = globalThis.miParts;
   const digits = (value) => (value >= 100 || value === 0 ? value.toFixed(0) : value.toPrecision(2));
 
   // Token by feature activations. Data: {texts: [[token]], features: [{id, label, max, acts}]};
@@ -44,8 +38,7 @@
         if (row.firstChild) row.firstChild.tabIndex = 0;
         return row;
       });
-      this.status = element("p", { className: "status" });
-      this.status.setAttribute("aria-live", "polite");
+      this.status = live();
       this.largest = element("p", { className: "largest" });
       const label = element("label", {}, "Feature ", this.select);
       this.root.append(element("div", { className: "head" }, label, this.facts),

@@ -399,7 +399,7 @@
       context.font = "12px ui-monospace, 'DejaVu Sans Mono', monospace";
       this.graph.tokens.forEach((token, pos) => {
         const left = this.layout.lefts[pos] * k + x, right = (this.layout.lefts[pos + 1] - GAP) * k + x;
-        const letters = Math.floor((right - left) / 7.3), text = token.replace(/ /g, "·").replace(/\n/g, "⏎");
+        const letters = Math.floor((right - left) / 7.3), text = globalThis.miParts.shown(token);
         if (letters < 1 || left + right < 2 * LEFT || left > wide) return;
         context.fillText(text.length > letters ? `${text.slice(0, Math.max(1, letters - 1))}…` : text, (left + right) / 2, tall - BOTTOM + 8);
       });

@@ -4,6 +4,7 @@
   "use strict";
 
   const { read, parse, LIMITS, GraphCanvas, GraphState } = globalThis.miGraphs;
+  const { element, shown: readable } = globalThis.miParts;
   const ROWS = 12, DRAWN = 150;
   const KIND_NAMES = {
     unit: "shown nodes", token: "tokens", position: "position embeddings", error: "errors", remainder: "remainders (nodes not shown)",
@@ -12,12 +13,6 @@
   const HELP = "Arrow keys move between nodes, Enter chooses, i and o follow the strongest edge in or out, p pins, " +
     "+ and - zoom, Shift and arrows pan, 0 shows everything, z undoes, Escape lets go.";
 
-  function element(tag, properties = {}, ...children) {
-    const made = Object.assign(document.createElement(tag), properties);
-    made.append(...children);
-    return made;
-  }
-
   function button(text, action, properties = {}) {
     const made = element("button", { type: "button", textContent: text, ...properties });
     made.addEventListener("click", action);
@@ -25,9 +20,8 @@
   }
 
   const thousandths = (value) => Math.round(value * 1000);
-  const signed = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(3);
+  const signed = (value) => globalThis.miParts.signed(value, 3);
   const percent = (value) => `${(100 * value).toFixed(value > 0.995 || value < 0.1 ? 1 : 0)} %`;
-  const seen = (token) => token.replace(/ /g, "·").replace(/\n/g, "⏎");
 
   class GraphExplorer {
     constructor(root, data) {
@@ -126,7 +120,7 @@
 
     place(node) {
       const one = this.graph.nodes[node]; // the labels of other kinds name their place
-      return one.label && one.kind !== "unit" && one.kind !== "target" ? "" : `at ${seen(this.graph.tokens[one.pos])} (${one.pos})`;
+      return one.label && one.kind !== "unit" && one.kind !== "target" ? "" : `at ${readable(this.graph.tokens[one.pos])} (${one.pos})`;
     }
 
     both(node) {
@@ -181,8 +175,8 @@
       if (chosen.group === undefined) {
         parts.push(element("h4", { textContent: this.name(first) }), element("p", { className: "facts", textContent: `${node.kind === "target" ? "output" : node.layer === -1 ? (node.kind === "token" || node.kind === "position" ? "embedding" : "all layers") : `layer ${node.layer}`}${node.unit === null ? "" : `, unit ${node.unit}`} ${this.place(first)}` }));
         if (node.activation !== null) parts.push(element("p", { textContent: `${node.kind === "target" ? "Probability of the first token" : "Activation"} ${node.activation.toFixed(3).replace("-", "−")}` }));
-        if (node.writes.length) parts.push(element("p", { textContent: `Writes: ${node.writes.map(seen).join("  ")}` }));
-        if (node.fires.length) parts.push(element("p", { textContent: `Fires at: ${node.fires.map(seen).join("  ")}` }));
+        if (node.writes.length) parts.push(element("p", { textContent: `Writes: ${node.writes.map(readable).join("  ")}` }));
+        if (node.fires.length) parts.push(element("p", { textContent: `Fires at: ${node.fires.map(readable).join("  ")}` }));
         parts.push(button(state.now.pins.includes(first) ? "Unpin" : "Pin", () => this.pin(first)));
       } else {
         parts.push(element("h4", { textContent: `${groups[chosen.group].name}: ${members.length} nodes` }),

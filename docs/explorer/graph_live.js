@@ -3,13 +3,8 @@
 (() => {
   "use strict";
 
-  function element(tag, properties = {}, ...children) {
-    const made = Object.assign(document.createElement(tag), properties);
-    made.append(...children);
-    return made;
-  }
-
-  const signed = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(3);
+  const { element } = globalThis.miParts;
+  const signed = (value) => globalThis.miParts.signed(value, 3);
 
   class GraphLive {
     constructor(graph, tell) {
