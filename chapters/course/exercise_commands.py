@@ -11,7 +11,8 @@ from .answers import (
     TABLE_FILE,
     text_of,
 )
-from .exercises import Exercise, exercises, find, next_exercise, numeric, places
+from .exercise_pages import Exercise, numeric
+from .exercises import exercises, find, next_exercise, places
 from .files import (
     CHAPTERS,
     RecordFile,

@@ -15,7 +15,8 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .exercises import Selection, numeric
+from .exercise_pages import numeric
+from .exercises import Selection
 from .files import ROOT, read_bytes
 from .grading_child import CPU_SECONDS
 from .grading_process import Event, GradingProcess

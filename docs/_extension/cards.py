@@ -14,7 +14,7 @@ from markdown import Markdown
 from markdown.preprocessors import Preprocessor
 from markdown.treeprocessors import Treeprocessor
 
-from chapters.course.exercises import (
+from chapters.course.exercise_pages import (
     HEADING,
     HINT,
     Exercise,

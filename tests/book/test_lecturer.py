@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from chapters.course.exercises import read_exercises
+from chapters.course.exercise_pages import read_exercises
 from tests.book.program import ROOT
 
 CHAPTERS = sorted({f"{int(number.split('.')[0]):02d}" for number in read_exercises()})

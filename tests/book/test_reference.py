@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from chapters.course.exercises import read_exercises
+from chapters.course.exercise_pages import read_exercises
 from solutions.ch02_transformer import GPT2, LLAMA, HookedTransformer, TransformerConfig
 from tests.book.program import ROOT
 

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from chapters.course.exercises import read_exercises
+from chapters.course.exercise_pages import read_exercises
 from docs._extension.code import exercise_code
 from tests.book.program import ROOT, run
 

@@ -10,7 +10,7 @@ With pytest-xdist the workers send the names of the graders, and the first proce
 import pytest
 
 from chapters.course import progress
-from chapters.course.exercises import read_exercises
+from chapters.course.exercise_pages import read_exercises
 
 Graders = dict[str, set[str]]
 SENT = "graders"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chapters.course.answers import TABLE_FILE, answer_files, answers_in, open_keys, read_table
-from chapters.course.exercises import read_exercises
+from chapters.course.exercise_pages import read_exercises
 
 from .mistakes import SOLUTIONS, Mistake, RightAnswer, gather, numbers_of
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from chapters.course.exercises import nearest, read_exercises
+from chapters.course.exercise_pages import read_exercises
+from chapters.course.exercises import nearest
 
 PAGE = """# Page
 

@@ -14,7 +14,7 @@ import yaml
 
 from chapters.course import export as exporting
 from chapters.course.answers import TABLE_FILE, answer_files, answers_in, read_table
-from chapters.course.exercises import read_exercises
+from chapters.course.exercise_pages import read_exercises
 from chapters.course.export_student import imported, parse, student_tree, without_entries
 from chapters.course.terminal import CourseError
 from docs._extension.calendar import chosen

@@ -2,7 +2,7 @@
 
 import re
 
-from chapters.course.exercises import read_exercises
+from chapters.course.exercise_pages import read_exercises
 
 from .mistakes import ROOT, SOLUTIONS, TESTS, Variant, chapter_of, in_place, numbers_of
 from .naming import names

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..exercises import Exercise
+from ..exercise_pages import Exercise
 from ..files import replace_file
 from ..terminal import bar, plural, printable, say
 from .course_copy import course_digest

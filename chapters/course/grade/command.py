@@ -15,7 +15,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..exercises import Exercise, exercises, numeric
+from ..exercise_pages import Exercise, numeric
+from ..exercises import exercises
 from ..terminal import CourseError
 from .classroom import Class
 from .course_copy import SOLUTIONS

@@ -5,7 +5,7 @@ import functools
 from collections.abc import Mapping
 
 from ..answers import TABLE_FILE, open_keys, read_table, table_text
-from ..exercises import Exercise
+from ..exercise_pages import Exercise
 from ..files import chapter_folder
 from . import similarity
 from .allowed import refusal

@@ -4,7 +4,7 @@ import html
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from ..exercises import Exercise, numeric
+from ..exercise_pages import Exercise, numeric
 from ..terminal import plural
 from .records import FAILED, MISSING, NOT_GRADED, PASSED, REFUSED, STOPPED, TODO
 from .results import Marks

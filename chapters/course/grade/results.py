@@ -11,7 +11,7 @@ import re
 from typing import Any, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
-from ..exercises import Exercise
+from ..exercise_pages import Exercise
 from .records import MISSING, NOT_GRADED, PASSED, TODO, Verdict
 
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
