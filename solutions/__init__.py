@@ -1,5 +1,10 @@
 """The reference library: one hand-written copy of everything that the course teaches.
 
 Read a chapter's files in the order that its `__init__` names them. A chapter imports only earlier
-chapters. The workbook in chapters/ is this tree with the answers taken out.
+chapters. The workbook in chapters/ is this tree with the answers taken out. `argument_errors` names
+the argument with which a call failed.
 """
+
+from .argument_errors import install
+
+install(__name__)

@@ -74,9 +74,14 @@ def next_token_loss(
     The last position has no target, and the first token is never a target.
 
     Units: nats per token; 0 is certainty, log(d_vocab) is guessing; lower is better.
-    Raises: ValueError for ids outside the vocabulary.
+    Raises: ValueError for ids outside the vocabulary, or fewer than two tokens.
     """
     check_token_ids(tokens, logits.shape[-1])
+    if tokens[..., 1:].numel() == 0:
+        raise ValueError(
+            f"expected texts of at least two tokens, got tokens of shape {list(tokens.shape)}; the "
+            "first token is never a target"
+        )
     logits = at_least_float32(logits)
     # exercise 2.15
     raise NotImplementedError("exercise 2.15")
