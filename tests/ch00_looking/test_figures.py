@@ -177,4 +177,4 @@ def test_linear_probes_of_new_models_are_more_selective(impl):
             found[kind].append(result.task - result.control)
     linear, mlp = (sum(values) / len(values) for values in found.values())
     assert linear == pytest.approx(0.24, abs=0.05)
-    assert linear - mlp > 0.04, f"linear {linear:.2f}, MLP {mlp:.2f}"
+    assert linear - mlp > 0.1, f"linear {linear:.2f}, MLP {mlp:.2f}"
