@@ -260,6 +260,21 @@ def test_vision_networks_share_a_family_of_units():
     assert shifted < two < shifted + 0.2, "matching alone gives most of the agreement"
     covered, turned_away = of(numbers, "empty_sectors"), of(numbers, "empty_sectors_turned")
     assert covered.max() == 0 < turned_away.min(), "the family covers all directions in each seed"
+    by_chance = chance_of_covering_all_directions()
+    assert by_chance == pytest.approx(0.43, abs=0.01) and 0.03 < by_chance**4 < 0.04
+
+
+def chance_of_covering_all_directions():
+    """Estimate how often 12 random peaks are within 30 degrees of each of eight directions."""
+    peaks = 10 * torch.randint(36, (40_000, 12), generator=torch.Generator().manual_seed(0))
+    apart = ((45 * torch.arange(8)[:, None] - peaks[:, None] + 180) % 360 - 180).abs()
+    return (apart.amin(dim=-1) <= 30).all(dim=-1).double().mean().item()
+
+
+def test_few_of_three_correlated_pairs_collapse():
+    cosines = of(facts("ch01_correlated"), "three_pairs", "cosine_within_pairs")
+    assert cosines.numel() == 27 and (cosines > 0.99).sum() == 4
+    assert cosines.median().item() == pytest.approx(0.44, abs=0.005)
 
 
 def test_toy_models_agree_only_on_what_importance_decides():
