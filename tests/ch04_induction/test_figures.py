@@ -84,6 +84,8 @@ def test_late_losses_rise_with_positions_only():
         for run in ends[kind]:
             assert mean(run[33:44]) < 0.6
             assert least < mean(run[52:58]) < most
+    for run in ends["one layer"]:
+        assert 0.2 < mean(run[56:58]) - mean(run[44:54]) < 0.6, "without previous-token heads too"
 
 
 def test_every_path_turns_in_its_own_components():
