@@ -51,3 +51,11 @@ def test_a_fold_begins_with_its_result_in_one_bold_sentence(page):
     for fold in folds:
         after_figures = re.sub(r"\A(\s*(!\[|::: ).*\n)*\s*", "", fold)
         assert re.match(r"\*\*[^*\n]*[.?!]\*\*\n", after_figures), after_figures[:200]
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/*.md")), ids=lambda page: page.stem)
+def test_a_table_is_a_block_of_its_own(page):
+    """Without a blank line, or a fold's title, before it a table is shown as text."""
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.S)
+    glued = re.findall(r"(?m)^ *(?![|?!<]| ).+\n *\|.*", text)
+    assert not glued, glued[:3]
