@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import torch
 
+import toy_models
 from solutions.ch02_transformer import HookedTransformer, load_pretrained
 from solutions.ch02_transformer.pretrained.model_folders import cache_folder
 from solutions.ch02_transformer.sites import Site
@@ -94,7 +95,29 @@ def patching(bench: Bench) -> Iterator[Row]:
     timing = against(one_patch(model, prompts, heads[len(heads) // 2]))
     note = f"loop over all heads: {len(heads)} x {timing.ratio:.2f} forwards, from one"
     yield Row("one head patched in a forward of its own / forward", bench.shape, timing, note)
+    yield from toy_sweeps(bench)
     yield from real_sweep(bench)
+
+
+def toy_sweeps(bench: Bench) -> Iterator[Row]:
+    """Time both sweeps on a toy, where what each patch costs besides computation weighs more."""
+    model, _ = load_pretrained(toy_models.folder("text_4l"))
+    model = model.to(bench.device)
+    prompts = draw(bench, model.config.d_vocab)
+    places = {
+        "heads at the last position": head_sites(model, position=-1),
+        "residual streams": residual_sites(model, bench.pos),
+    }
+    for what, sites in places.items():
+        call = sweep(model, prompts, sites)
+        with torch.no_grad():
+            timing = bench.against(call, lambda: model(prompts.clean))
+        yield Row(
+            f"text_4l, sweep of {len(sites)} {what} / forward",
+            f"4 layers, d_model 128, {bench.batch} x {bench.pos} tokens",
+            timing,
+            f"loop: {len(sites)} forwards, {len(sites) / timing.ratio:.1f} times as long",
+        )
 
 
 def real_sweep(bench: Bench) -> Iterator[Row]:

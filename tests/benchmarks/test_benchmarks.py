@@ -88,7 +88,7 @@ def test_the_timed_sweep_equals_single_patches(model):
 def test_sweeps_are_measured_and_a_missing_real_model_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("MI_CACHE", str(tmp_path))
     *rows, real = benchmarks.main(["--only", "patching"], TINY)
-    assert all(row.timing is not None and "loop" in row.note for row in rows) and len(rows) == 3
+    assert all(row.timing is not None and "loop" in row.note for row in rows) and len(rows) == 5
     assert real.timing is None and "mi model" in real.note
 
 
