@@ -12,7 +12,10 @@ if sys.version_info < (3, 11):  # noqa: UP036
         "name, as in python3.12 -m chapters course"
     )
 
-from chapters.course.commands import main
+try:
+    from chapters.course.commands import main
+except KeyboardInterrupt:
+    sys.exit(130)
 
 if __name__ == "__main__":
     sys.exit(main())

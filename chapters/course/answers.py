@@ -97,7 +97,7 @@ def find_answers(source: str) -> list[Answer]:
         return []
     tree, marks = parse(source), _mark_lines(source)
     lines = source.split("\n")
-    functions = list(_functions(tree, ""))
+    functions = _list_functions(tree)
     answers: list[Answer] = []
     for line, number in marks.items():
         qualname, node = _innermost(functions, line, lines, number)
@@ -115,17 +115,42 @@ def find_answers(source: str) -> list[Answer]:
 def parse(source: str, name: str = "<unknown>") -> ast.Module:
     """Parse a file.
 
-    Raises: SyntaxError for everything that Python cannot read, too deep a nesting too.
+    Raises: SyntaxError for everything that Python cannot read; without a line when it nests too
+        deeply.
     """
     try:
         return ast.parse(source, name)
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise SyntaxError(f"Python cannot read this ({error})", (name, 1, 1, None)) from None
+    except (RecursionError, MemoryError):
+        raise too_deep(name) from None
+    except ValueError as error:
+        raise SyntaxError(f"Python cannot read this: {error}", (name, None, None, None)) from None
+
+
+def too_deep(name: str) -> SyntaxError:
+    """Return the error for a file whose syntax tree is too deep for Python, or for the tools."""
+    words = "an expression or a block is nested too deeply; split it into several statements"
+    return SyntaxError(words, (name, None, None, None))
+
+
+def place_of(error: SyntaxError, name: str) -> str:
+    """Return a file's name and, where it is known, the line of an error in it."""
+    return name if error.lineno is None else f"{name}, line {error.lineno}"
 
 
 def functions_of(tree: ast.Module) -> dict[str, Function]:
     """Map __qualname__ to each function of a parsed file; of two equal names, to the last."""
-    return dict(_functions(tree, ""))
+    return dict(_list_functions(tree))
+
+
+def _list_functions(tree: ast.Module) -> list[tuple[str, Function]]:
+    """Return (qualname, function) for each function of a parsed file.
+
+    Raises: SyntaxError for a chain of a thousand `elif`, which is a block in a block in a block.
+    """
+    try:
+        return list(_functions(tree, ""))
+    except RecursionError:
+        raise too_deep("<unknown>") from None
 
 
 def first_line(node: Function | ast.ClassDef) -> int:
@@ -184,6 +209,8 @@ def _mark_lines(source: str) -> dict[int, str]:
 def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[str, Function]]:
     """Yield (qualname, function) below a node, outer functions before inner ones."""
     for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
+            continue  # no expression holds a function
         if isinstance(child, Function):
             yield prefix + child.name, child
             yield from _functions(child, f"{prefix}{child.name}.<locals>.")
@@ -256,8 +283,8 @@ def tables_of(text: str, number: str) -> list[Answer]:
 def read_table(text: str, number: str) -> dict[str, Any]:
     """Return the keys and values of one exercise.
 
-    Raises: KeyError when there is no such table; ValueError, with the line in the whole file, when
-    it is not TOML.
+    Raises: KeyError when there is no such table; TOMLDecodeError, with the line in the whole file,
+        when it is not TOML.
     """
     own = tables_of(text, number)
     if not own:
@@ -266,7 +293,14 @@ def read_table(text: str, number: str) -> dict[str, Any]:
         line if any(table.first_line <= place <= table.last_line for table in own) else ""
         for place, line in enumerate(text.split("\n"), start=1)
     ]
-    table: dict[str, Any] = tomllib.loads("\n".join(lines))[number]
+    try:
+        table: dict[str, Any] = tomllib.loads("\n".join(lines))[number]
+    except tomllib.TOMLDecodeError:
+        raise
+    except RecursionError:
+        raise tomllib.TOMLDecodeError("A value is nested too deeply") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise tomllib.TOMLDecodeError(str(error)) from None
     return table
 
 

@@ -153,6 +153,10 @@ def _say_todo(selection: Selection, number: str, own: bool, missing: list[str]) 
         else:
             say("This copy of the course has no solutions of them; write them first.")
         return
+    if not places:
+        say(f"{number} is not written yet, and its comment `# exercise {number}` is missing.")
+        say(f"mi reset {number} restores both.")
+        return
     table = any(place.open for place in stubs)
     where = 'Its answers replace each "?" in' if table else "Its answer goes below the mark in"
     say(f"{number} is not written yet. {where}")

@@ -5,14 +5,14 @@ arguments of the command are passed to the function's parameters of the same nam
 """
 
 import argparse
-import io
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from .files import ROOT, shown
+from .endings import run
+from .files import ROOT
 from .terminal import CourseError, printable, warn
 
 if TYPE_CHECKING:
@@ -21,40 +21,30 @@ if TYPE_CHECKING:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one `mi` command and return the exit status."""
-    use_utf8()
-    words = sys.argv[1:] if words is None else list(words)
+    return run(lambda: _run(sys.argv[1:] if words is None else list(words)))
+
+
+def _run(words: Sequence[str]) -> int | None:
     arguments = vars(parser().parse_args(words))
     module, function = arguments.pop("calls").split(":")
-    try:
-        _say_which_course()
-        if arguments.pop("needs_environment"):
-            from .environment import enter
+    _say_which_course()
+    if arguments.pop("needs_environment"):
+        from .environment import enter
 
-            code = enter(words)
-            if code is not None:
-                return code
-        command = getattr(import_module(module, __package__), function)
-        status: int | None = command(**arguments)
-        return status or 0
-    except CourseError as error:
-        print(printable(str(error)), file=sys.stderr)
-        return 1
-    except BrokenPipeError:  # a reader, such as `head`, closed the pipe
-        sys.stderr.close()
-        return 0
-    except OSError as error:
-        where = "" if error.filename is None else f"{shown(Path(error.filename))}: "
-        reason = f"{where}{error.strerror or error}."
-        print(printable(f"{reason} No answer is lost."), file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nInterrupted. Run the same command again to continue.")
-        return 130
+        code = enter(words)
+        if code is not None:
+            return code
+    command = getattr(import_module(module, __package__), function)
+    status: int | None = command(**arguments)
+    return status
 
 
 def _say_which_course() -> None:
     """Print the course's folder if the working directory is inside another copy of the course."""
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:
+        raise CourseError("The working directory was deleted; change to another one.") from None
     for folder in (here, *here.parents):
         if (folder / "chapters" / "course").is_dir() and (folder / "docs").is_dir():
             if not folder.samefile(ROOT):
@@ -69,13 +59,6 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print the usage and what is wrong, and exit."""
         super().error(printable(message))
-
-
-def use_utf8() -> None:
-    """Write UTF-8 where the console's own encoding lacks some characters."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="replace")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -22,6 +22,7 @@ from .terminal import CourseError, Steps, StepSkipped, heading, run_visibly, say
 SITE = ROOT / "site"
 PORT = 8000
 ROOMS = ("chapters", "docs", "solutions", "tests", "toy_models")
+RUNNER = (sys.executable, "-m", "chapters.course.module_runner")
 MOST_WORKERS = 4
 """Processes that run tests: each holds a PyTorch of its own in memory."""
 
@@ -206,7 +207,7 @@ def book(no_serve: bool = False) -> None:
 
 def build(site: Path = SITE, strict: bool = False) -> None:
     """Build every page with mkdocs; if strict, a warning is an error."""
-    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(site)]
+    command = [*RUNNER, "mkdocs", "build", "--quiet", "--site-dir", str(site)]
     env = {**os.environ, "PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"}
     run_visibly(command + ["--strict"] * strict, "mkdocs failed", cwd=ROOT, env=env)
     if site == SITE:
@@ -262,7 +263,7 @@ def run_tool(*words: str) -> None:
 
 def run_module(module: str, *words: str, error: str) -> None:
     """Run `python -m module words` in the course's folder."""
-    run_visibly([sys.executable, "-m", module, *words], error, cwd=ROOT)
+    run_visibly([*RUNNER, module, *words], error, cwd=ROOT)
 
 
 def run_tests(*selection: str) -> None:

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from .files import ROOT, replace_file
-from .terminal import CourseError, run_visibly, say
+from .terminal import CourseError, end, run_visibly, say
 
 VENV = ROOT / ".venv"
 STAMP = "set-up.json"
@@ -78,6 +78,9 @@ def enter(arguments: Sequence[str]) -> int | None:
             return process.wait()
         except KeyboardInterrupt:  # the process inside got the same Ctrl-C and is ending
             continue
+        except SystemExit:
+            end(process, told=False)
+            raise
 
 
 def run_installer(title: str, command: Sequence[str], env: dict[str, str] | None = None) -> None:

@@ -100,8 +100,8 @@ def find(number: str | None) -> Exercise:
             raise CourseError("Every exercise is passed. Give a number, as in 2.4.")
         return following
     if number not in found:
-        if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{0,4})?", number):
-            raise CourseError(f"Expected an exercise such as 2.4, got {number}.")
+        if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4})?", number):
+            raise CourseError(f"Expected an exercise such as 2.4, got {number!r:.40}.")
         close = ", ".join(nearest(number, list(found)))
         raise CourseError(f"There is no exercise {number}. The nearest ones are {close}.")
     return found[number]

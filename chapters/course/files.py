@@ -46,16 +46,22 @@ def read_bytes(path: Path) -> bytes:
 
     Raises: UnreadableFile for anything else, such as a folder, a pipe or a file without rights.
     """
+    size = 0
     try:
         status = path.stat()  # opening a pipe would wait for its other end
-        if stat.S_ISREG(status.st_mode) and status.st_size <= LARGEST:
-            return path.read_bytes()
+        size = status.st_size
+        if stat.S_ISREG(status.st_mode) and size <= LARGEST:
+            with path.open("rb") as file:
+                content = file.read(LARGEST + 1)  # it may grow, and /proc has files of size 0
+            size = len(content)
+            if size <= LARGEST:
+                return content
     except OSError as error:
         raise UnreadableFile(f"{shown(path)} cannot be read: {error.strerror}") from None
     if stat.S_ISDIR(status.st_mode):
         what = "a folder"
     elif stat.S_ISREG(status.st_mode):
-        what = f"{status.st_size} bytes"
+        what = f"{size} bytes"
     else:
         what = "a pipe or a device"
     raise UnreadableFile(
@@ -92,8 +98,8 @@ def read_leniently(path: Path) -> tuple[str, str]:
     except UnreadableFile as error:
         text = ""
         with contextlib.suppress(UnreadableFile):
-            text = read_bytes(path).decode("utf-8", "surrogateescape").replace("\r\n", "\n")
-        return text, str(error)
+            text = read_bytes(path).decode("utf-8", "surrogateescape")
+        return text.replace("\r\n", "\n").replace("\r", "\n"), str(error)
 
 
 def replace_file(path: Path, content: str | bytes) -> None:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from .endings import INSTALL
 from .exercise_pages import numeric
 from .exercises import Selection
 from .files import ROOT, read_bytes
@@ -24,7 +25,11 @@ from .progress import forget_pass
 from .stopwatch import Stopwatch
 from .terminal import CourseError, heading
 
-INTERRUPTED = 2  # pytest's code when a grader raises KeyboardInterrupt
+#: pytest's codes when an answer raises KeyboardInterrupt, or changes what pytest needs.
+STOPPED = {
+    2: "The answer interrupted pytest, as KeyboardInterrupt does.",
+    3: "The answer broke pytest, which runs it: does it replace something of Python's or pytest's?",
+}
 BROKEN = (2, 3, 4)  # pytest's codes for an interrupt, an internal error, a wrong command line
 MOST_LOST = 2
 """Child processes that answers may end before the other exercises are left ungraded."""
@@ -166,12 +171,13 @@ class Grading:
             self.running, self.watch = "", Stopwatch(self.child.pid)
         elif kind == "note":
             self.notes.append(event["text"])
-        elif kind == "done" and self.running and event["code"] == INTERRUPTED:
+        elif kind == "done" and self.running and event["code"] in STOPPED:
             self.child.end()
-            return self._lose("The answer interrupted pytest, as KeyboardInterrupt does.")
+            return self._lose(STOPPED[event["code"]])
         elif kind == "done":
             if event["code"] in BROKEN and not self.results().failures:
-                raise CourseError(f"The graders could not run. pytest says:\n{event['output']}")
+                output = could_not(event["output"])
+                raise CourseError(f"The graders could not run. pytest says:\n{output}")
         return bool(kind == "done")
 
     def _limit_reached(self) -> str:
@@ -199,7 +205,7 @@ class Grading:
         if done:  # only the search for the mistake was lost
             return True
         if not number:
-            raise CourseError(f"The graders could not run.\n{self.child.errors()}")
+            raise CourseError(f"The graders could not run.\n{could_not(self.child.errors())}")
         text = "\n".join(filter(None, [sentence, self.child.learners_line()]))
         self.lost.append(Failure(number, "the answer was stopped or ended Python", text))
         if not self.own:
@@ -223,6 +229,13 @@ class Grading:
             seconds = time.monotonic() - self.start
             line = f"\r  {len(self.reports)} graders, {seconds:.0f} s"
             print(line, end="", file=self.screen, flush=True)
+
+
+def could_not(output: str) -> str:
+    """Return the last line of a traceback of a missing package, and of other output everything."""
+    last = "".join(output.splitlines()[-1:])
+    missing = re.match(r"(\w*INTERNALERROR> )?((ModuleNotFound|Import|OS)Error: .+)", last)
+    return f"{missing[2]}. {INSTALL}" if missing else output
 
 
 def arguments(numbers: Sequence[str], folders: Sequence[str]) -> list[str]:

@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from .files import ROOT
@@ -36,12 +37,15 @@ CPU_SECONDS_OF = {"weights": 90.0, "slow": 1200.0}
 # The last two end every session in a garbage collection that takes longer than most graders.
 PLUGINS = ("cacheprovider", "faulthandler", "unraisableexception", "threadexception")
 PYTEST = ("--quiet", "--capture=sys", *(word for name in PLUGINS for word in ("-p", f"no:{name}")))
+MEMORY_SHARE, LEAST_MEMORY = 0.75, 4 << 30
+"""What graders may use of the memory that is free when they start, and the least that they may."""
 LAST_RESORT = 60
 """Seconds of CPU time after its limit at which the system ends a child without a parent."""
 
 
 def work(imports: Sequence[str]) -> None:
     """Import what is slow, then run pytest for every line of input."""
+    allow_memory()
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what an answer writes past Python goes to the errors
     faulthandler.enable()
@@ -146,6 +150,21 @@ def number_of(properties: Sequence[tuple[str, object]]) -> str:
 def cpu_seconds(marks: Iterable[str]) -> float:
     """Return the CPU time that a grader with these marks may use."""
     return max([CPU_SECONDS, *(CPU_SECONDS_OF.get(mark, 0.0) for mark in marks)])
+
+
+def allow_memory() -> None:
+    """Let an answer that would fill the memory fail with MemoryError, where Linux can do that."""
+    try:
+        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+        free = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, ValueError, StopIteration):
+        return
+    import resource
+
+    limit = max(int(free * 1024 * MEMORY_SHARE), LEAST_MEMORY)
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    if hard == resource.RLIM_INFINITY or limit < hard:
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 
 def allow_cpu_seconds(seconds: int) -> None:

@@ -20,6 +20,10 @@ from .stopwatch import in_words
 Event = dict[str, Any]
 MOST_ERRORS = 100_000
 """Bytes of its standard error that are kept."""
+#: Settings of Python and pytest that would change a grade: -O leaves out the graders' assertions.
+CHANGE_GRADES = re.compile(
+    "PYTEST_.*|PYTHON(OPTIMIZE|WARNINGS|SAFEPATH|INSPECT|VERBOSE|PROFILEIMPORTTIME|DEVMODE)"
+)
 
 
 class GradingProcess:
@@ -36,7 +40,7 @@ class GradingProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=ROOT,
-            env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONUTF8": "1"},
+            env=environment(),
             **own_group,
         )
         self.pid = self._process.pid
@@ -101,3 +105,9 @@ class GradingProcess:
         assert self._process.stderr is not None
         while part := os.read(self._process.stderr.fileno(), 1 << 16):
             self._errors = (self._errors + part)[-MOST_ERRORS:]
+
+
+def environment() -> dict[str, str]:
+    """Return the variables of the child's environment."""
+    kept = {k: value for k, value in os.environ.items() if not CHANGE_GRADES.fullmatch(k)}
+    return {**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONUTF8": "1"}

@@ -25,7 +25,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, TypeVar
 
-from .answers import Function, find_answers, functions_of, parse
+from .answers import Function, find_answers, functions_of, parse, too_deep
 from .files import ROOT, UnreadableFile, read_text
 from .short_repr import shorten
 
@@ -159,15 +159,24 @@ class _Loader(SourceFileLoader):
         path = self.get_filename(fullname)
         source = self.reference.read_text("utf-8") if self.reference.is_file() else ""
         try:
-            tree = parse(read_text(Path(path)), path)
+            return self._compile(parse(read_text(Path(path)), path), path, source)
         except (UnreadableFile, SyntaxError) as error:
             if current_exercise is None or not source:
                 raise ImportError(str(error)) if isinstance(error, UnreadableFile) else error
             self.error = error
-            tree = _raising(source)
-        merge_reference(tree, source, typechecked=typechecker is not None)
-        code = compile(tree, path, "exec", dont_inherit=True)
-        return _restore_names(code, str(self.reference))
+        return self._compile(_raising(source), path, source)
+
+    def _compile(self, tree: ast.Module, path: str, source: str) -> CodeType:
+        """Merge the reference into a parsed module, and compile it.
+
+        Raises: SyntaxError for what the compiler refuses, or a tree that is too deep.
+        """
+        try:
+            merge_reference(tree, source, typechecked=typechecker is not None)
+            code = compile(tree, path, "exec", dont_inherit=True)
+            return _restore_names(code, str(self.reference))
+        except RecursionError:
+            raise too_deep(path) from None
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the module with the two names that `merge_reference` uses."""

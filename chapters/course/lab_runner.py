@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from ..lab import WaitingForGuess
-from .answers import CELL, LAB_FILE, parse
+from .answers import CELL, LAB_FILE, parse, place_of
 from .files import CHAPTERS, ROOT, read_text, replace_file, shown
 from .terminal import CourseError, say
 
@@ -72,7 +72,7 @@ def run_lab(source: str, file: str, report: Path) -> int:
     try:
         parse(source, file)
     except SyntaxError as error:
-        raise CourseError(f"{shown(Path(file))}, line {error.lineno}: {error.msg}") from error
+        raise CourseError(f"{place_of(error, shown(Path(file)))}: {error.msg}") from error
     cells = split_cells(source)
     namespace: dict[str, Any] = {"__name__": "__main__", "__file__": file}
     parts, status, start = [], 0, time.process_time()

@@ -25,6 +25,7 @@ from .answers import (
     parse,
     read_table,
     table_text,
+    too_deep,
 )
 from .files import (
     CHAPTERS,
@@ -166,15 +167,25 @@ def _cut_tables(text: str, answers: dict[str, str]) -> None:
 
 
 def _cut_answers(source: str, answers: dict[str, str]) -> str:
-    """Move each answer of a file into `answers`, and return the rest, both as syntax trees."""
+    """Move each answer of a file into `answers`, and return the rest, both as syntax trees.
+
+    Raises: SyntaxError and ValueError as `find_answers` does; `answers` is then unchanged.
+    """
     tree = parse(source)
     functions = functions_of(tree)
     for node in ast.walk(tree):
         if isinstance(node, Function | ast.ClassDef | ast.Module) and ast.get_docstring(node):
             node.body = node.body[1:]
-    for answer in find_answers(source):
-        function = functions[answer.qualname]
-        below = [part for part in function.body if part.lineno > answer.mark_line]
-        function.body = [part for part in function.body if part.lineno < answer.mark_line]
-        answers[answer.number] += answer.qualname + "".join(map(ast.dump, below))
-    return ast.dump(tree)
+    found = defaultdict[str, str](str)
+    try:
+        for answer in find_answers(source):
+            function = functions[answer.qualname]
+            below = [part for part in function.body if part.lineno > answer.mark_line]
+            function.body = [part for part in function.body if part.lineno < answer.mark_line]
+            found[answer.number] += answer.qualname + "".join(map(ast.dump, below))
+        rest = ast.dump(tree)
+    except RecursionError:
+        raise too_deep("<unknown>") from None
+    for number, text in found.items():
+        answers[number] += text
+    return rest

@@ -19,6 +19,7 @@ from .answers import (
     functions_of,
     marked_lines,
     parse,
+    place_of,
     stub_line,
     tables_of,
     text_of,
@@ -51,13 +52,16 @@ def reset(number: str) -> None:
     for path in files_of(number):
         there = os.path.lexists(path)
         content = read_bytes(path) if there else b""
-        before = content.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
+        if (b"\0" in content or not content.isascii()) and not _holds(path, number):
+            read_text(path)  # UTF-16: another sentence than of a deleted mark
+        before = content.decode("utf-8", "surrogateescape")
+        ends = next((end for end in ("\r\n", "\n", "\r") if end in before), "\n")
+        before = before.replace("\r\n", "\n").replace("\r", "\n")
         after = restored(before, path, number)
         if there and after == before:
             say(f"{shown(path)}: {number} is a stub already.")
             continue
         backup = keep(content, path, number)
-        ends = "\r\n" if b"\r\n" in content else "\n"
         replace_file(path, after.replace("\n", ends).encode("utf-8", "surrogateescape"))
         say(f"{shown(path)}: {number} is a stub again. The file before is {shown(backup)}")
     delete_pass(number)
@@ -184,8 +188,8 @@ def _cut_by_indent(lines: list[str], number: str, name: str, error: SyntaxError)
     marks = marked_lines(lines, number)
     if not marks:
         raise CourseError(
-            f"{name}, line {error.lineno}, is not Python ({error.msg}), and the comment "
-            f"`# exercise {number}` is missing; restore it, or fix that line, and try again."
+            f"{place_of(error, name)}, is not Python ({error.msg}), and the comment "
+            f"`# exercise {number}` is missing; restore it, or fix the file, and try again."
         )
     for mark in reversed(marks):
         indent = lines[mark][: -len(lines[mark].lstrip())]

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 HIDDEN = ("Cc", "Cf", "Cs")
 """Unicode's categories of control characters, invisible marks, and bytes without a meaning."""
 MOST_PRINTED, MOST_LINES = 2000, 20
+END_SECONDS = 3.0
+"""How long an interrupted program may take to end."""
 
 
 class CourseError(Exception):
@@ -158,6 +160,27 @@ def run_visibly(command: Sequence[str], error: str, **options: Any) -> None:
     Raises: CourseError with the sentence `error` when the command fails.
     """
     sys.stdout.flush()
-    code = subprocess.run(list(command), **options).returncode
+    with subprocess.Popen(list(command), **options) as process:
+        try:
+            code = process.wait()
+        except BaseException as reason:
+            end(process, told=isinstance(reason, KeyboardInterrupt))
+            raise
     if code != 0:
         raise CourseError(f"{error} (exit status {code})")
+
+
+def end(process: "subprocess.Popen[Any]", *, told: bool) -> None:
+    """Let a process end by itself, and kill it when it does not.
+
+    told: whether the terminal has sent it Ctrl-C already.
+    """
+    for _ in range(2):
+        if not told:
+            process.terminate()
+        try:
+            process.wait(END_SECONDS)
+            return
+        except subprocess.TimeoutExpired:
+            told = False
+    process.kill()

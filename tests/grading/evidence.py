@@ -45,8 +45,8 @@ def end_of(error: BaseException, words: str) -> str | None:
     """How an error ended a grader, to be compared; None for a time limit or an exit."""
     if isinstance(error, Mismatch):
         return ""
-    stopped = str(error).startswith(("Timeout", "Stopped after", "Not run"))
-    timed_out = isinstance(error, pytest.fail.Exception) and stopped
+    limits = ("Timeout", "Stopped after", "Not run")
+    timed_out = isinstance(error, pytest.fail.Exception) and str(error).startswith(limits)
     if timed_out or not isinstance(error, Exception | pytest.fail.Exception):
         return None
     return f"{type(error).__name__}: {words}"

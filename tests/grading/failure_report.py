@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from chapters.course.answers import place_of
 from chapters.course.files import UnreadableFile
 from chapters.course.terminal import printable
 
@@ -21,8 +22,16 @@ LINES, WIDTH = 12, 300
 
 def unwritten(error: BaseException) -> str | None:
     """The exercise whose stub raised this error, if one did."""
-    match = STUB.match(str(error)) if isinstance(error, NotImplementedError) else None
+    match = STUB.match(words_of(error)) if isinstance(error, NotImplementedError) else None
     return match and match[1]
+
+
+def words_of(error: BaseException) -> str:
+    """The message of an error, whose class may be the learner's own and may raise another one."""
+    try:
+        return str(error)
+    except BaseException as other:
+        return f"its message cannot be shown, because of {type(other).__name__}"
 
 
 def explain(failure: pytest.ExceptionInfo, item: pytest.Item) -> tuple[list[str], list[str]]:
@@ -34,20 +43,23 @@ def explain(failure: pytest.ExceptionInfo, item: pytest.Item) -> tuple[list[str]
         return [str(error), UNREADABLE], []
     where = _learners_line(failure, item)
     if type(error).__name__ == "TypeCheckError":
-        return _shapes(str(error)), where
+        return _shapes(words_of(error)), where
     if isinstance(error, AssertionError):
-        return _claim(str(error), item), where
+        return _claim(words_of(error), item), where
     if isinstance(error, pytest.fail.Exception):
-        return _failed(str(error), item), where
-    return _short(f"{type(error).__name__}: {error}"), where
+        return _failed(words_of(error), item), where
+    return _short(f"{type(error).__name__}: {words_of(error)}"), where
 
 
 def _syntax(error: SyntaxError, root: Path) -> list[str]:
     """File, line, the text of the line, and what follows from it."""
     name = _shown(error.filename or "?", root)
-    text = (error.text or "").rstrip("\n")
-    caret = " " * max((error.offset or 1) - 1, 0) + "^"
-    lines = [f"{name}, line {error.lineno}: {error.msg}", f"    {text}", f"    {caret}"]
+    lines = [f"{place_of(error, name)}: {error.msg}"]
+    if error.text:
+        place = max((error.offset or 1) - 1, 0)
+        first = max(place - WIDTH // 2, 0)  # of a long line, the part around the error
+        text = error.text.rstrip("\n")[first : first + WIDTH]
+        lines += [f"    {text}", " " * (4 + place - first) + "^"]
     return [*map(printable, lines), UNREADABLE]
 
 

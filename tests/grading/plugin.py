@@ -207,7 +207,7 @@ def _shorten(report: pytest.TestReport, failure: pytest.ExceptionInfo, item, pla
     if missing:
         report.outcome, report.todo = "skipped", missing
         path, line, _ = item.location
-        report.longrepr = (path, (line or 0) + 1, f"todo: {failure.value}")
+        report.longrepr = (path, (line or 0) + 1, f"todo: exercise {missing}")
         return ""
     reason, where = failure_report.explain(failure, item)
     if plain:

@@ -25,6 +25,12 @@ ENDINGS = {
     "sys.exit": ("raise SystemExit(0)", "SystemExit: 0"),
     "interrupt": ("raise KeyboardInterrupt", "interrupted pytest, as KeyboardInterrupt does"),
     "memory": ("return bytearray(10**15)", "MemoryError"),
+    "str of its error": (
+        "class Odd(Exception): __str__ = lambda self: 1 / 0\n    raise Odd",
+        "Odd: its message cannot be shown, because of ZeroDivisionError",
+    ),
+    "pytest broken": ("import _pytest.runner as r; r.TestReport = None", "broke pytest, which"),
+    "too much memory": ("return [bytearray(1 << 26) for _ in range(100)]", "MemoryError"),
     "loop": ("while True: pass", "Stopped after 1 s of CPU time: does a loop never end?"),
     "loop in C": ("return sum(iter(int, 1))", "Stopped after 1 s of CPU time: does a loop"),
     "wait": ("import time; time.sleep(999)", "does it wait for something?"),
@@ -37,15 +43,16 @@ def course(tmp_path):
     """A course in a folder whose name pytest would parse, with limits of a second."""
     course = small_course.make(tmp_path / "my [first] course")
     set_limits(course, CPU_SECONDS=1.0, WAITING_SECONDS=4.0, GRACE=1.0)
+    set_limits(course, **{"MEMORY_SHARE, LEAST_MEMORY": "0.0, 1 << 30"})
     return course
 
 
-def set_limits(course, **seconds: float) -> None:
+def set_limits(course, **limits: float | str) -> None:
     """Write other limits into the tools of a course."""
     for name in ("grading.py", "grading_child.py"):
         path = course.root / "chapters/course" / name
         text = path.read_text()
-        for limit, value in seconds.items():
+        for limit, value in limits.items():
             text = re.sub(f"(?m)^{limit} = .*$", f"{limit} = {value}", text)
         path.write_text(text)
 
@@ -117,6 +124,27 @@ def test_what_an_answer_prints_is_cut(course):
     course.answer("2.1", "print('many words ' * 300_000)", "print(chr(27) + '[2J')")
     graded = course.mi("check", "2.1").stdout
     assert len(graded) < 4000 and "... (3,300,006 characters in all)" in graded
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"PYTHONOPTIMIZE": "2"},
+        {"PYTHONWARNINGS": "error"},
+        {"PYTEST_ADDOPTS": "--collect-only"},
+        {"PYTEST_PLUGINS": "no_such_plugin"},
+    ],
+)
+def test_settings_of_python_and_pytest_change_no_grade(course, monkeypatch, variables):
+    answers = {"2.1": "return 2 * number", "2.10": "return 0.0"}
+    for number, answer in answers.items():
+        course.answer(number, answer)
+    before = course.options
+    monkeypatch.setattr(course, "options", lambda: before() | {"env": before()["env"] | variables})
+    right, wrong = (course.mi("check", number) for number in answers)
+    assert "2.1 is right: 1 point." in right.stdout, right.stdout + right.stderr
+    assert "2.10 is not right yet." in wrong.stdout, wrong.stdout + wrong.stderr
+    assert (right.returncode, wrong.returncode) == (0, 1)
 
 
 def test_a_right_answer_is_right_without_a_record(course):

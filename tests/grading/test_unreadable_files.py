@@ -43,6 +43,9 @@ KINDS = {
     "not Python": lambda path: path.write_bytes(MINE + b"def broken(:\n"),
     "NUL": lambda path: path.write_bytes(MINE + b"\0"),
     "deep": lambda path: path.write_bytes(MINE + b"x = " + b"-" * 100_000 + b"1\n"),
+    "a long sum": lambda path: path.write_bytes(MINE + b"x = 1" + b" + 1" * 700 + b"\n"),
+    "a long chain": lambda path: path.write_bytes(MINE + b"if 0: 1\n" + b"elif 0: 1\n" * 900),
+    "a long line": lambda path: path.write_bytes(MINE + b"x = " + b"(" * 5000 + b"\n"),
     "a dangling link": lambda path: path.symlink_to("nowhere"),
 }
 SAID = {
@@ -50,6 +53,10 @@ SAID = {
     "empty": "minus of exercise 2.11 is missing from the file; restore it with `mi reset 2.11`",
     "missing": "chapters/ch02_sums/more.py cannot be read: No such file",
     "not Python": "chapters/ch02_sums/more.py, line 8: invalid syntax",
+    "deep": "chapters/ch02_sums/more.py: an expression or a block is nested too deeply;",
+    "a long sum": "chapters/ch02_sums/more.py: an expression or a block is nested too deeply;",
+    "a long chain": "chapters/ch02_sums/more.py: an expression or a block is nested too deeply;",
+    "a long line": "chapters/ch02_sums/more.py, line 8: ",
 }
 
 
@@ -85,6 +92,7 @@ def test_a_file_that_cannot_be_read_fails_its_own_exercises(course, kind):
     assert "passed     2.1 Twice" in graded.stdout, graded.stdout + graded.stderr
     assert "failed    2.11 More" in graded.stdout and "todo       2.2 " in graded.stdout
     assert SAID.get(kind, "chapters/ch02_sums/more.py") in graded.stdout
+    assert max(map(len, graded.stdout.splitlines())) < 400
     assert "Traceback" not in graded.stdout + graded.stderr
     without_tracebacks(course.mi(), course.mi("next"), course.mi("hint"), course.mi("progress"))
     assert "passed      2.1 " in course.mi("progress").stdout
@@ -98,26 +106,55 @@ def test_a_file_that_cannot_be_read_fails_its_own_exercises(course, kind):
         assert "more.py" in reset.stderr
 
 
-@pytest.mark.parametrize("kind", ["no UTF-8", "a folder", "a pipe", "empty", "missing", "deep"])
+TABLES = {
+    "a deep list": lambda path: path.write_text('["2.12"]\nsign = ' + "[" * 20_000),
+    "a huge number": lambda path: path.write_text('["2.12"]\nsign = ' + "9" * 10_000),
+    "UTF-16": lambda path: path.write_text(TABLE, "utf-16"),
+}
+OTHERS = ("no UTF-8", "a folder", "a pipe", "empty", "missing", "deep", "a dangling link")
+
+
+@pytest.mark.parametrize("kind", [*OTHERS, *TABLES])
 def test_a_table_that_cannot_be_read_fails_its_own_exercises(course, kind):
     path = course.root / "chapters/ch02_sums/answers.toml"
     path.unlink()
-    KINDS[kind](path)
+    (KINDS | TABLES)[kind](path)
     graded = course.mi("check", "2")
     assert "passed     2.1 Twice" in graded.stdout, graded.stdout + graded.stderr
     assert "failed    2.12 More" in graded.stdout and "answers.toml" in graded.stdout
     assert "Traceback" not in graded.stdout + graded.stderr
     without_tracebacks(course.mi(), course.mi("next"), course.mi("progress"))
-    assert "Traceback" not in course.mi("reset", "2.12").stderr
+    reset = course.mi("reset", "2.12")
+    assert "Traceback" not in reset.stderr
+    refused = kind in ("no UTF-8", "a folder", "a pipe", "a dangling link", "UTF-16")
+    assert ("is a stub again" in reset.stdout) != refused, reset.stdout + reset.stderr
+    assert "brings it back" not in graded.stdout or not refused, "reset cannot do that here"
 
 
-def test_windows_line_ends_and_a_mark_survive_a_reset(course):
+@pytest.mark.parametrize("ends", ["\r\n", "\r"])
+def test_other_line_ends_and_a_mark_survive_a_reset(course, ends):
     text = course.page.read_text()
-    course.page.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    course.page.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", ends).encode())
     course.mi("reset", "2.1")
-    after = course.page.read_bytes()
-    assert after.startswith(b"\xef\xbb\xbf") and after.count(b"\n") == after.count(b"\r\n") > 20
-    assert b'NotImplementedError("exercise 2.1")' in after
+    after = course.page.read_bytes().decode()
+    assert after.startswith("\ufeff") and after.replace(ends, "").count("\n") == 0
+    assert after.count(ends) == text.count("\n")
+    assert after.count('NotImplementedError("exercise 2.1")') == 1
+
+
+def test_a_reset_of_utf16_names_the_encoding(course):
+    text = course.page.read_text()
+    course.page.write_text(text, "utf-16")
+    reset = course.mi("reset", "2.1")
+    assert reset.returncode == 1 and "line 1: expected UTF-8, got the byte 0xff" in reset.stderr
+    assert course.page.read_text("utf-16") == text
+
+
+def test_a_deleted_mark_is_said(course):
+    course.page.write_text(course.page.read_text().replace("        # exercise 2.2\n", ""))
+    graded = course.mi("check", "2.2").stdout
+    assert "2.2 is not written yet, and its comment `# exercise 2.2` is missing." in graded
+    assert "mi reset 2.2 restores both." in graded
 
 
 def test_two_resets_in_a_second_keep_two_backups(course):
