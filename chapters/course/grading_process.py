@@ -18,6 +18,15 @@ from .files import ROOT
 from .stopwatch import in_words
 
 Event = dict[str, Any]
+FIELDS = {
+    "collected": {"counts"},
+    "start": {"number", "limit"},
+    "report": {*"id number outcome missing reason claim text printed mistake".split()},
+    "finished": {"number"},
+    "note": {"text"},
+    "done": {"code", "output"},
+}
+"""Kinds of events -> what each of them has."""
 MOST_ERRORS = 100_000
 """Bytes of its standard error that are kept."""
 #: Settings of Python and pytest that would change a grade: -O leaves out the graders' assertions.
@@ -96,8 +105,9 @@ class GradingProcess:
     def _receive(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            with contextlib.suppress(ValueError):
-                self._events.put(json.loads(line))
+            with contextlib.suppress(ValueError, RecursionError):
+                if is_event(event := json.loads(line)):
+                    self._events.put(event)
         self._process.wait()
         self._events.put(None)
 
@@ -105,6 +115,13 @@ class GradingProcess:
         assert self._process.stderr is not None
         while part := os.read(self._process.stderr.fileno(), 1 << 16):
             self._errors = (self._errors + part)[-MOST_ERRORS:]
+
+
+def is_event(value: object) -> bool:
+    """Tell whether a line is one of the child's, and not of an answer that writes to its files."""
+    if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
+        return False
+    return bool(FIELDS.get(value["kind"], {""}) <= value.keys())
 
 
 def environment() -> dict[str, str]:

@@ -48,7 +48,12 @@ def explain(failure: pytest.ExceptionInfo, item: pytest.Item) -> tuple[list[str]
         return _claim(words_of(error), item), where
     if isinstance(error, pytest.fail.Exception):
         return _failed(words_of(error), item), where
-    return _short(f"{type(error).__name__}: {words_of(error)}"), where
+    name, words = type(error).__name__, words_of(error)
+    if name == "BdbQuit":
+        words = "a breakpoint waits for commands, and a grader has no input"
+    elif isinstance(error, OSError) and words.startswith("pytest: reading from stdin"):
+        words = "your code reads its input, and a grader has none"
+    return _short(f"{name}: {words}"), where
 
 
 def _syntax(error: SyntaxError, root: Path) -> list[str]:

@@ -25,6 +25,8 @@ ENDINGS = {
     "sys.exit": ("raise SystemExit(0)", "SystemExit: 0"),
     "interrupt": ("raise KeyboardInterrupt", "interrupted pytest, as KeyboardInterrupt does"),
     "memory": ("return bytearray(10**15)", "MemoryError"),
+    "input": ("return float(input())", "OSError: your code reads its input, and a grader has none"),
+    "breakpoint": ("breakpoint(); return 1", "BdbQuit: a breakpoint waits for commands, and"),
     "str of its error": (
         "class Odd(Exception): __str__ = lambda self: 1 / 0\n    raise Odd",
         "Odd: its message cannot be shown, because of ZeroDivisionError",
@@ -145,6 +147,13 @@ def test_settings_of_python_and_pytest_change_no_grade(course, monkeypatch, vari
     assert "2.1 is right: 1 point." in right.stdout, right.stdout + right.stderr
     assert "2.10 is not right yet." in wrong.stdout, wrong.stdout + wrong.stderr
     assert (right.returncode, wrong.returncode) == (0, 1)
+
+
+def test_rubbish_among_the_events_is_left_out(course):
+    rubbish = 'b"[1]\\n{}\\n3\\n" + b"[" * 9999 + b"\\n"'
+    course.answer("2.1", f"import os; os.write(3, {rubbish})", "return 2 * number")
+    graded = course.mi("check", "2.1")
+    assert "2.1 is right: 1 point." in graded.stdout, graded.stdout + graded.stderr
 
 
 def test_a_right_answer_is_right_without_a_record(course):
