@@ -5,7 +5,9 @@ import torch
 
 from docs._figures.ioi import experiment, name_movers
 from solutions.ch02_transformer import load_pretrained
+from solutions.ch07_ioi import abc_corruption, draw_prompts, single_tokens
 from solutions.ch07_ioi.circuit import Node
+from solutions.ch07_ioi.sentences import NAMES
 
 pytestmark = [pytest.mark.project, pytest.mark.slow, pytest.mark.weights]
 MOVERS = [(23, 0), (23, 1), (23, 2), (23, 7)]
@@ -50,3 +52,16 @@ def test_the_four_lose_more_than_three_of_them(new_prompts):
     four, three = found["all"]["change"], found["all but 23.1"]["change"]
     assert four[2] < 0, "the interval of the change excludes 0"
     assert four[1] < three[1] - 0.3
+
+
+@torch.no_grad()
+def test_few_abc_prompts_prefer_one_of_the_names():
+    model, tokenizer = load_pretrained("smollm2-135m")
+    names = torch.tensor(list(single_tokens(tokenizer, NAMES).values()))
+    means = []
+    for seed in range(5):
+        generator = torch.Generator().manual_seed(seed)
+        prompts = abc_corruption(draw_prompts(tokenizer, 20, generator), names, generator)
+        logits, row = model(prompts.tokens)[:, -1], torch.arange(20)
+        means.append((logits[row, prompts.io_token] - logits[row, prompts.s_token]).mean().item())
+    assert [round(min(means), 1), round(max(means), 1)] == [-1.5, 0.5], "the page's range"
