@@ -5,7 +5,7 @@ import re
 from chapters.course.exercise_pages import read_exercises
 
 from .mistakes import ROOT, SOLUTIONS, TESTS, Variant, chapter_of, in_place, numbers_of
-from .naming import names
+from .naming import known, names
 from .replay import Graders
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -34,3 +34,19 @@ def test_the_readme_answer_is_named_and_passes_when_fixed():
     said += [run.text for run in runs["wrong"].values()]
     assert any("the mean over the batch (axis 0)" in text for text in said)
     assert {run.outcome for run in runs["fixed"].values()} == {"passed"}
+
+
+def test_the_output_that_pages_show_is_what_2_8_prints():
+    shown = re.search(r"```text\n(2\.8  .+?)\n\n", README, re.DOTALL)[1]
+    assert shown in (ROOT / "docs/how_to_work.md").read_text("utf-8")
+    title, claim, mistake, more = (line.strip() for line in shown.split("\n"))
+    (wrong,) = (one for one in known("2.8") if one.words == mistake)
+    graders = Graders(TESTS / chapter_of("2.8"), "solutions")
+    with in_place("solutions", [wrong]):
+        runs = list(graders.run(graders.of("2.8")))
+    graders.close()
+    failed = [(item, run) for item, run in runs if run.outcome == "failed"]
+    item, run = failed[0]
+    assert title == "2.8  " + item.name.removeprefix("test_").replace("_", " ")
+    assert run.text.startswith(claim)
+    assert more == f"and {len(failed) - 1} more tests for the same reason"
