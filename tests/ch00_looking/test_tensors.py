@@ -96,9 +96,9 @@ def logits_and_answers(batch, d_out):
 
 @exercise("0.3")
 def test_score_of_three_logits_by_hand(tensors):
-    logits, answer = torch.tensor([[6.0, 1.0, 2.0], [0.0, -4.0, 12.0]]), torch.tensor([0, 1])
-    claim = "6 - (1 + 2) / 2 = 4.5, and -4 - (0 + 12) / 2 = -10."
-    expected = torch.tensor([4.5, -10.0])
+    logits = torch.tensor([[6.0, 1.0, 2.0], [0.0, -4.0, 12.0], [3.0, 3.0, 0.0]])
+    answer, expected = torch.tensor([0, 1, 0]), torch.tensor([4.5, -10.0, 1.5])
+    claim = "6 - (1 + 2) / 2 = 4.5, -4 - (0 + 12) / 2 = -10, and 3 - (3 + 0) / 2 = 1.5."
     check(tensors.score_of_answer, logits, answer, expected=expected, claim=claim)
 
 

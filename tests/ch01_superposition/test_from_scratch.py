@@ -71,7 +71,7 @@ def test_the_probability_of_each_feature_counts(from_scratch):
     fitted = fit(from_scratch, [0.02, 0.9, 0.02], [1.0, 0.25, 1.0], 1)
     assert 1 in represented(fitted), (
         f"The features {represented(fitted)} are represented; feature 1, which is on in nine of "
-        "ten examples, is not."
+        "ten examples, is not. Is every feature on with its own probability?"
     )
 
 

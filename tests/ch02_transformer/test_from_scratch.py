@@ -71,8 +71,12 @@ def test_a_token_changes_no_earlier_logits(from_scratch):
     tokens, weights = draw(batch=1, pos=6)
     changed = tokens.clone()
     changed[0, 3:] = (changed[0, 3:] + 1) % GPT2["vocab_size"]
-    one, other = (from_scratch.gpt2_logits(t, weights, HEADS)[:, :3] for t in (tokens, changed))
-    assert_close(one, other, "Later tokens change earlier logits: is the mask causal?")
+    name = "h.0.attn.c_attn.weight"
+    for size in (1, 200):
+        large = weights | {name: size * weights[name]}
+        one, other = (from_scratch.gpt2_logits(t, large, HEADS)[:, :3] for t in (tokens, changed))
+        claim = f"Later tokens change earlier logits, with c_attn times {size}: is the mask causal?"
+        assert_close(one, other, claim)
 
 
 @exercise("2.26")

@@ -57,6 +57,15 @@ def test_k_likeliest_share_the_probability(sample, seed, temperature, k):
 
 
 @exercise("2.17")
+@pytest.mark.parametrize("scale, temperature", [(0.007, 0.005), (1.0, 2000.0)])
+def test_the_lowest_and_highest_temperatures_count(sample, scale, temperature):
+    logits = scale * normal(BATCH, VOCAB, seed=3)
+    claim = f"The logits are divided by {temperature}, whether low or high."
+    expected = top_k(logits, temperature, 4)
+    check(sample.top_k_probabilities, logits, temperature, 4, expected=expected, claim=claim)
+
+
+@exercise("2.17")
 def test_top_k_on_odd_inputs(sample):
     def make(batch: int, vocab: int) -> tuple:
         return normal(batch, vocab, seed=2), 0.7, 3

@@ -78,11 +78,13 @@ def test_the_operation_is_applied_at_the_site(
 
 @exercise("5.1")
 @pytest.mark.parametrize("start, position, rows", [(2, 4, [[2]] * 3), (3, -1, [[5]] * 3)])
-def test_x_begins_at_position_start(interventions, check_edit, Site, start, position, rows):
+@pytest.mark.parametrize("action", ["replace", "add", "scale"])
+def test_x_begins_at_position_start(interventions, check_edit, Site, start, position, rows, action):
     x, new = normal(BATCH, POS, D, seed=3), normal(BATCH, 1, D, seed=4)
-    change = interventions.Intervention.put(Site("hook_resid_pre", 0, position=position), new)
-    claim = f"x has positions {start} to {start + POS - 1}, and position {position} is replaced."
-    check_edit(x, change, edited(x, rows, [None], "replace", new), claim, start)
+    site = Site("hook_resid_pre", 0, position=position)
+    change = interventions.Intervention(site, action, new)
+    claim = f"x begins at position {start} of the text: {action} at position {position} is wrong."
+    check_edit(x, change, edited(x, rows, [None], action, new), claim, start)
 
 
 @exercise("5.1")

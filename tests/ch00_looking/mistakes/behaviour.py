@@ -41,7 +41,14 @@ GROUPS = mistakes(
         "Is each group divided by n / n_groups, as if all had one size?": {
             f"/ {SIZES}": "* n_groups / len(label)"
         },
-        "Is each group divided by its size plus one?": {SIZES: f"({SIZES} + 1)"},
+        "Is each group divided by its size plus one? See include_self of scatter_reduce.": [
+            {SIZES: f"({SIZES} + 1)"},
+            f"found = torch.zeros(n_groups).scatter_reduce(0, group, {HITS}.float(), 'mean')\n"
+            f"return found.where({SIZES} > 0, torch.nan)",
+        ],
+        "Is the accuracy of an empty group that of all examples? It is NaN.": {
+            f"right / {SIZES}": f"(right / {SIZES}).nan_to_num(nan=float({HITS}.double().mean()))"
+        },
         "Does one empty group make every group NaN?": {
             f"right / {SIZES}": f"right / {SIZES} + 0 * (right / {SIZES}).sum()"
         },

@@ -107,6 +107,11 @@ SETS = mistakes(
         "Are the excluded items given the SMALLEST numbers? Then they are drawn first.": (
             DRAW + "lots[:, excluded] = 0.0\n" + SORT
         ),
+        "Is a place shifted by the excluded items up to its own number? Neighbours shift it more.": (
+            DRAW.replace("n_items", "n_items - len(excluded)")
+            + "place = lots.argsort(dim=1)[:, :size]\n"
+            "return place + (excluded <= place[..., None]).sum(dim=-1)"
+        ),
         "Is an excluded item replaced by the next one? Then that one is drawn twice as often.": (
             DRAW.replace("n_items", "n_items - len(excluded)")
             + "drawn = lots.argsort(dim=1)[:, :size]\nfor item in excluded.tolist():\n"

@@ -22,6 +22,11 @@ CONTROL = mistakes(
         "Is the label drawn evenly among 0..max? Use the frequencies of the task's labels.": (
             f"return ({DRAW})[types]".replace("len(labels)", "int(labels.max()) + 1")
         ),
+        "Is there a softmax of the frequencies? They are probabilities already.": (
+            "share = torch.bincount(labels) / len(labels)\n"
+            "drawn = torch.multinomial(share.softmax(0), int(types.max()) + 1, True, "
+            "generator=generator)\nreturn drawn[types]"
+        ),
         "Are the types' own labels shuffled? Frequencies are counted over the examples.": (
             OWN + "return own[torch.randperm(len(own), generator=generator)][place]"
         ),

@@ -29,7 +29,11 @@ NEURONS = mistakes(
 SCRATCH = mistakes(
     "0.18",
     "probe_with_control",
-    {},
+    {
+        "Has the probe no bias? Append a column of ones.": {
+            "x = torch.cat([x, torch.ones_like(x[:, :1])], dim=1).detach()": "x = x.detach()"
+        },
+    },
     unnamed={
         "Random labels are decoded": [
             {"logits = x[:half] @ w": "logits = x @ w", "logits, y[:half]": "logits, y"},

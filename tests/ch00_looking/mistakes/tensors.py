@@ -87,10 +87,12 @@ SCORE = mistakes(
         "Is this minus the mean of ALL logits? The answer's own does not count.": (
             OWN + "return own - logits.mean(-1)"
         ),
-        "Are the others found by their value? A logit equal to the answer's is one of them.": (
+        "Are the others found by their value? A logit equal to the answer's is one of them.": [
             OWN + "other = logits != own[:, None]\n"
-            "return own - (logits * other).sum(-1) / other.sum(-1)"
-        ),
+            "return own - (logits * other).sum(-1) / other.sum(-1)",
+            OWN + "other = logits != own[:, None]\n"
+            "return own - (logits * other).sum(-1) / (logits.shape[-1] - 1)",
+        ],
         "Is the sum of the others divided by d_out? There are d_out - 1 others.": (
             OWN + "return own - (logits.sum(-1) - own) / logits.shape[-1]"
         ),

@@ -119,6 +119,9 @@ INTERFERENCE = mistakes(
         "1 is subtracted for the feature itself. Its own term of the sum is ||W_i||^2.": {
             MASKED: SHARED + " - 1"
         },
+        "1 is subtracted from the feature's own entry. That entry is its norm: set it to 0.": {
+            MASKED: "(onto - themselves.to(onto)).square().sum(dim=-1)"
+        },
     },
     unnamed={
         "its interference is 0": {"unit_directions(W), W,": "W / W.norm(dim=1, keepdim=True), W,"}

@@ -57,6 +57,18 @@ SCRATCH = mistakes(
         "Are values concatenated before heads and positions change places?": {
             ".transpose(1, 2).flatten(2)": ".reshape(x.shape)"
         },
+        "Is the mask a large negative number? A score can be lower still: use -inf.": [
+            {"future, -torch.inf": "future, -1e4"},
+            {"scores.masked_fill(future, -torch.inf)": "(scores - 1e4 * future.to(scores))"},
+            {
+                "scores.masked_fill(future, -torch.inf)": "(scores * ~future - 1e4 * future.to(scores))"
+            },
+        ],
+        "Is 1e-5 added to the standard deviation? It belongs to the variance.": {
+            "(centred.square().mean(dim=-1, keepdim=True) + 1e-5).sqrt()": (
+                "centred.square().mean(dim=-1, keepdim=True).sqrt() + 1e-5"
+            )
+        },
         "Is the softmax over queries? Each query's weights sum to one.": {
             ".softmax(dim=-1)": ".softmax(dim=-2).nan_to_num()"
         },

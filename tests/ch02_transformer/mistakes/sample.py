@@ -18,6 +18,13 @@ TOP_K_PROBABILITIES = mistakes(
             "logits / temperature": "logits",
             END: f"{END} / temperature",
         },
+        "Is a low temperature raised? Every temperature above 0 counts as it is.": [
+            {"logits / temperature": "logits / max(temperature, 0.01)"},
+            {"logits / temperature": "logits / (temperature + 0.01)"},
+        ],
+        "Is a high temperature lowered? Every temperature above 0 counts as it is.": {
+            "logits / temperature": "logits / min(temperature, 100.0)"
+        },
         "Are the logits of dropped tokens 0? Their probability is 0 at -inf.": {
             "torch.full_like(logits, -torch.inf)": "torch.zeros_like(logits)"
         },

@@ -34,6 +34,9 @@ SCORE = mistakes(
             own = pairs.norm() / (first.norm()[:n] * second.norm()[:n])
             return own[:, None].expand(n, len(second.A)) if n == len(first.A) else own[:, None]
             """,
+        "Are the norms of earlier and later heads exchanged in the denominator?": {
+            BELOW: "(first.norm() * second.norm()[:, None])"
+        },
         "The axes are [later, earlier]. Earlier comes first.": {
             f"{ABOVE} / {BELOW}": f"({ABOVE} / {BELOW}).mT"
         },

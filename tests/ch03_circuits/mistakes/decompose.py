@@ -37,6 +37,10 @@ COMPONENTS = mistakes(
         "Is the bias b_O divided among the heads? It belongs to none of them.": {
             "result for": "result + block.attn.b_O / len(results) for"
         },
+        "Is b_O moved from the entry of the bias to the heads? It belongs to none of them.": {
+            "result for": "result + block.attn.b_O / len(results) for",
+            "block.attn.b_O.expand_as": "torch.zeros_like",
+        },
         "Is the bias of the values counted twice? z contains b_V already.": {
             "block.attn.b_O.expand_as": """(block.attn.b_O + einsum(
         block.attn.b_V, block.attn.W_O.unflatten(0, (len(block.attn.b_V), -1)),
@@ -84,6 +88,13 @@ FROZEN = mistakes(
         "Is the scale missing?": {"values / scale": "values"},
         "Is the norm's bias added to every component? It belongs to none of them.": {
             "scale * gain": "scale * gain + norm.affine()[1]"
+        },
+        "Is the norm's bias divided among the components? It belongs to none of them.": {
+            "scale * gain": "scale * gain + norm.affine()[1] / len(values)"
+        },
+        "Is the norm's bias added to the first component? It belongs to none of them.": {
+            "return values / scale * gain": "values = values / scale * gain\n"
+            "first = values[:1] + norm.affine()[1]\nreturn torch.cat([first, values[1:]])"
         },
         "Is the mean taken over components? It is a mean over d_model.": {
             MEAN: "values.mean(dim=0)"

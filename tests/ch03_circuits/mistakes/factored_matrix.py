@@ -31,6 +31,12 @@ NORM = mistakes(
         "Can rounding make the number under the root negative? Clamp it at 0.": (
             f"return {SQUARES}.sum((-2, -1)).sub(1e-14).sqrt()"
         ),
+        "Is a small number added, or the smallest value above 0? The norm of zeros is 0.": [
+            {"clamp(min=0)": "clamp(min=1e-12)"},
+            {"clamp(min=0)": "clamp(min=1e-8)"},
+            {".clamp(min=0).sqrt()": ".clamp(min=0).add(1e-12).sqrt()"},
+            {".clamp(min=0).sqrt()": ".clamp(min=0).sqrt() + 1e-8"},
+        ],
     },
     unnamed={"must come from the thin factors": "return self.product().norm(dim=(-2, -1))"},
 )
@@ -58,6 +64,12 @@ SVD = mistakes(
             "Q_B.mT": "self.B"
         },
         "Is Vh on the wrong side of Q_B?": {"Vh @ Q_B": "Q_B @ Vh"},
+        "Is Vh of the core taken for V? Its rows are the vectors: Vh @ Q_B.mT.": [
+            {"Vh @ Q_B.mT": "(Q_B @ Vh).mT"},
+        ],
+        "Is U of the core transposed? Its columns are the vectors: Q_A @ U.": {
+            "Q_A @ U": "Q_A @ U.mT"
+        },
         "Is Vh transposed? Its rows are the singular vectors.": {
             "return Q_A @ U, S, Vh @ Q_B.mT": """Vh = Vh @ Q_B.mT
 return Q_A @ U, S, Vh.mT if Vh.shape[-1] == Vh.shape[-2] else Vh"""

@@ -101,6 +101,8 @@ DIVERGENCE = mistakes(
             LOGS + "return (f.exp() * (f - g)).sum(-1)",
             LOGS + "kl_div = torch.nn.functional.kl_div\n"
             "return kl_div(g, f, reduction='none', log_target=True).sum(-1)",
+            LOGS + "kl_div = torch.nn.functional.kl_div\n"
+            "return kl_div(g, f.exp(), reduction='none').sum(-1)",
         ],
         "Is the logarithm taken of a softmax that is zero? Use log_softmax.": """
             p, q = final.softmax(-1), guess.softmax(-1)

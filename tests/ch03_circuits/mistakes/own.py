@@ -33,6 +33,11 @@ SCRATCH = mistakes(
         "Does layer 1 attend by the embedding? Its queries and keys read what layer 0 wrote.": {
             "torch.stack(list(paths.values())).sum(dim=0)": "paths[()]"
         },
+        "Do both layers use the same row of W_pos? Each layer has its own.": [
+            {"weights.W_pos[layer, :n_pos]": "weights.W_pos[0, :n_pos]"},
+            {"weights.W_pos[layer, :n_pos]": "weights.W_pos[1, :n_pos]"},
+        ],
+        "Do queries and keys not read the positions?": {" + weights.W_pos[layer, :n_pos]": ""},
         "Is the score not divided by the square root of d_head?": {" / q.shape[-1] ** 0.5": ""},
         "Is the mask left out?": {"scores.masked_fill(future, -torch.inf)": "scores"},
         "Is the pattern transposed? A query's row sums over keys.": {

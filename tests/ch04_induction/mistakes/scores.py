@@ -58,6 +58,15 @@ DUPLICATE = mistakes(
         "Does only the nearest copy count? All earlier copies count together.": (
             DIAGONAL.format("-period", MEAN)
         ),
+        "Is each copy averaged over its own queries? All have the same queries, from period on.": (
+            TEXT + "backs = range(period, text.shape[-1], period)\n"
+            "return sum(text.diagonal(-k, dim1=2, dim2=3).mean(dim=(0, 2)) for k in backs)"
+        ),
+        "Is it a mean over the copies? Their attention counts together: a sum.": (
+            TEXT + "pos = text.shape[-1]\nbacks = range(period, pos, period)\n"
+            "all = sum(text.diagonal(-k, dim1=2, dim2=3).sum(-1) for k in backs)\n"
+            "return all.mean(0) / (pos - period) / len(backs)"
+        ),
         "Are query and key exchanged? The pattern is [batch, head, query, key].": (
             CALL.format("pattern.mT", "n_bos", 0)
         ),

@@ -29,6 +29,10 @@ DIRECTIONS = mistakes(
         "Is the clean run patched from itself? Noised needs the corrupted run.": (
             RUNS + SWEEPS.replace("corrupted_run)", "clean_run)") + RETURN
         ),
+        "Is one direction computed from the other? That is right for linear effects alone.": [
+            RUNS + SWEEPS + "noised = clean_scores + corrupted_scores - denoised\n" + RETURN,
+            RUNS + SWEEPS + "denoised = clean_scores + corrupted_scores - noised\n" + RETURN,
+        ],
         "Is every position patched, not those of the sites alone?": (
             "from dataclasses import replace\n"
             "patches = [[Intervention.patch(replace(s, position=None), 'other')] for s in sites]\n"

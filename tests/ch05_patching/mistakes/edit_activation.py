@@ -27,6 +27,8 @@ EDIT = mistakes(
         "`where` counts positions of the text, and x begins at `start`: use where - start.": [
             FROM_0,
             "where = where % n_pos\n" + FROM_0,
+            "part = site.take(x, point, where.clamp(max=n_pos - 1))\n" + APPLY + PUT,
+            TAKE + APPLY + "return site.put(x, point, where.clamp(max=n_pos - 1), part)",
         ],
         "Is every operation an addition? Use the one that the intervention names.": (
             TAKE + "part = part + new\n" + PUT

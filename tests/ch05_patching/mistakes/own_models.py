@@ -5,21 +5,47 @@ from tests.grading.mistakes import mistakes, right_answers
 SCRATCH = mistakes(
     "5.16",
     "path_effect",
-    {},
+    {
+        "Are the other heads not frozen? Only the sender's effect past all heads counts.": {
+            "frozen = dict.fromkeys(names, freeze)": "frozen = {sent: freeze}"
+        },
+        "Are all heads of the sender's layer corrupted? Only the sender is.": {
+            "z[:, :, head] = theirs[sent][:, :, head]": "z = theirs[sent]"
+        },
+        "Do all heads of the receiver's layer get the new input? Only the receiver does.": {
+            "x[:, :, receiver.head] = recorded[received][:, :, receiver.head]": "x = recorded[received]"
+        },
+        "Is nothing corrupted? The sender's output comes from the corrupted prompts.": {
+            "run_with_cache(corrupted, names=names)": "run_with_cache(clean, names=names)"
+        },
+        "Are heads frozen in the last run too? Everything after the receiver is recomputed.": {
+            "model.run_with_hooks(clean, hooks={received: put})": (
+                "model.run_with_hooks(clean, hooks={**frozen, received: put})"
+            )
+        },
+        "Are the MLPs frozen as well? The effect passes through them.": {
+            "frozen = dict.fromkeys(names, freeze)": (
+                "mlps = [name for name in model.hook_points() if name.endswith('hook_mlp_out')]\n"
+                "ours |= model.run_with_cache(clean, names=mlps)[1]\n"
+                "frozen = dict.fromkeys([*names, *mlps], freeze)"
+            )
+        },
+        "Is the sender corrupted at the last position alone? It is at every position.": {
+            "z[:, :, head] = theirs[sent][:, :, head]": "z[:, -1, head] = theirs[sent][:, -1, head]"
+        },
+        "Is the receiver's input taken from the corrupted run?": {
+            "with model.hooks(frozen):\n    _, recorded = model.run_with_cache(clean,": (
+                "with model.hooks({}):\n    _, recorded = model.run_with_cache(corrupted,"
+            )
+        },
+        "Are the clean and corrupted prompts exchanged?": {
+            "run_with_cache(corrupted, names=names)": "run_with_cache(clean, names=names)",
+            "logits, ours = model.run_with_cache(clean,": (
+                "clean, corrupted = corrupted, clean\nlogits, ours = model.run_with_cache(clean,"
+            ),
+        },
+    },
     unnamed={
-        "Path from head": [
-            {"frozen = dict.fromkeys(names, freeze)": "frozen = {sent: freeze}"},
-            {"z[:, :, head] = theirs[sent][:, :, head]": "z = theirs[sent]"},
-            {
-                "x[:, :, receiver.head] = recorded[received][:, :, receiver.head]": "x = recorded[received]"
-            },
-            {"run_with_cache(corrupted, names=names)": "run_with_cache(clean, names=names)"},
-            {
-                "model.run_with_hooks(clean, hooks={received: put})": (
-                    "model.run_with_hooks(clean, hooks={**frozen, received: put})"
-                )
-            },
-        ],
         "to the logits": {
             "return metric(model.run_with_hooks(clean, hooks=frozen)[:, -1]) - before": (
                 "return before - metric(model.run_with_hooks(clean, hooks=frozen)[:, -1])"

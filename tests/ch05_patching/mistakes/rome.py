@@ -35,6 +35,9 @@ MOMENT = mistakes(
             MEAN + "return moment + ridge * moment.diagonal().mean()"
         ),
         "Is the ridge missing?": MEAN + "return moment",
+        "Is the ridge left out where there are enough keys? It is always added.": (
+            MEAN + "if len(keys) >= len(moment):\n    return moment\n" + SCALED.format("1")
+        ),
         "Does the ridge multiply each diagonal entry? All get the same.": (
             MEAN + "return moment + ridge * moment.diagonal().diag()"
         ),

@@ -25,6 +25,9 @@ ATTEND = mistakes(
         "Are the new scores divided by sqrt(d_head) again? q is divided by it already.": {
             MASK: "new_scores = new_scores.masked_fill(future, -torch.inf) / q.shape[-1] ** 0.5"
         },
+        "Is the mask moved by the length of the past? It covers the new keys alone (triu(1)).": {
+            FUTURE: ".triu(1 + self.length)"
+        },
         "Is there no mask? A new token must not attend to later ones.": {MASK: "pass"},
         "Does a new token not attend to itself? Only later ones are masked (triu(1)).": {
             FUTURE: ".triu(0)"

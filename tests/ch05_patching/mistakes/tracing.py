@@ -42,6 +42,21 @@ RESTORED = mistakes(
         "Are states restored at all positions?": {
             "torch.where(here, clean[point.name], apart)": "(0 * apart + clean[point.name])"
         },
+        "Are clean states repeated one by one? The rows are [set, sample, prompt].": {
+            "torch.where(here, clean[point.name], apart)": (
+                "torch.where(here, clean[point.name].repeat_interleave(n_sets * n_samples, dim=0)"
+                ".reshape(apart.shape), apart)"
+            )
+        },
+        "Are position sets repeated as a whole? The rows of a set come one after the other.": {
+            "here = position_sets[:, None, None, :, None]": (
+                "here = position_sets.repeat(n_samples * batch, 1)"
+                ".reshape(n_sets, n_samples, batch, -1, 1)"
+            )
+        },
+        "Is the noise repeated one by one? The rows are [set, sample, prompt].": {
+            RESID: "corrupted_resid.repeat_interleave(n_sets, dim=0)"
+        },
         "Is nothing restored? This is the corrupted run.": {"dict.fromkeys(clean, restore)": "{}"},
         "Does only the first sample count? Average over all of them.": [
             {MEAN: "return probability(apart, answers)[:, 0]"},

@@ -43,6 +43,13 @@ ATTENTION = mistakes(
         "Is every prompt read at every other one's positions? Index the prompts as well.": (
             "return pattern[:, :, query, key]"
         ),
+        "Are heads and prompts mixed by a reshape? Exchange axes by a transpose.": (
+            "x = pattern[:, :, query, key].diagonal(dim1=0, dim2=2)\n"
+            "return x.reshape(pattern.shape[:2])"
+        ),
+        "The axes are [head, batch]. Prompts come first.": (
+            "return pattern[:, :, query, key].diagonal(dim1=0, dim2=2)"
+        ),
     },
 )
 TOP_K = mistakes(

@@ -39,6 +39,10 @@ POSITIONS = mistakes(
             "    s1=s1,": "    s1=(is_s * index).amax(dim=1),",
             S2: "s2=s1",
         },
+        "Are S1 and S2 from topk of a mask? The order of equal entries is not defined.": {
+            S1: "s1, second = is_s.int().topk(2, dim=1).indices.unbind(dim=1)",
+            S2: "s2=second",
+        },
         "Is S2 the first occurrence of the subject, which is S1?": {S2: "s2=s1"},
         "Is S2 the sum of both positions of the subject?": {S2: "s2=(is_s * index).sum(dim=1)"},
         "Is IO the position of S1?": {IO: "io=s1"},
