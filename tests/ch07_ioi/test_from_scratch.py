@@ -91,6 +91,37 @@ def test_a_head_that_acts_through_another_does_not_count(from_scratch, counterfa
 
 
 @exercise("7.14")
+def test_an_effect_through_an_mlp_counts(from_scratch, counterfactuals, own_names, impl):
+    """A head that attends to IO writes what only an MLP of the last block reads."""
+    trial = Names(own_names, 1)
+    parts, last = direct_effects(trial), trial.model.blocks[-1]
+    relay = next(h for h, (gap, seen) in sorted(parts.items()) if abs(gap) < 1e-6 and seen > 0.9)
+    size, unread, logit = own_names.N_NAMES, own_names.UNREAD, own_names.LOGIT
+    for block in trial.model.blocks:
+        block.attn.W_O[:, :, unread : unread + size] = 0.0
+    own = trial.model.blocks[relay[0]].attn.W_O[relay[1]]
+    own[:size, unread : unread + size] = torch.eye(size).double()
+
+    class WithMLP(type(last)):
+        def forward(self, resid, past=None):
+            resid = super().forward(resid, past)
+            out = torch.zeros_like(resid)
+            out[..., logit : logit + size] = resid[..., unread : unread + size].relu()
+            return resid + self.hook_mlp_out(out)
+
+    last.hook_mlp_out = impl("ch02_transformer.hooks").HookPoint()
+    last.__class__ = WithMLP
+    assert 1 - trial.share([relay]) > 0.1, "the head has no effect"
+    found = find(
+        from_scratch, counterfactuals, trial.model, trial.prompts, torch.arange(own_names.N_NAMES)
+    )
+    assert relay in found, (
+        f"{shown([relay])} is missing: an MLP adds its output to the logits, and no other head is "
+        "in between. Freeze heads alone, not MLPs."
+    )
+
+
+@exercise("7.14")
 @pytest.mark.parametrize("queries", [1.0, 0.0])
 def test_name_movers_of_a_trained_toy_are_found(
     from_scratch, counterfactuals, prompts, impl, queries

@@ -46,6 +46,13 @@ MOVERS = mistakes(
             {"lost = clean - difference": "lost = -clean + difference"},
             {"prompts.positions.io]": "prompts.positions.s2]"},
         ],
+        "not MLPs": {
+            "frozen = dict.fromkeys(outputs, freeze)": (
+                "mlps = [n for n in model.hook_points() if n.endswith('hook_mlp_out')]\n"
+                "        ours |= model.run_with_cache(prompts.tokens, names=mlps)[1]\n"
+                "        frozen = dict.fromkeys([*outputs, *mlps], freeze)"
+            )
+        },
         "Freeze all other heads": {
             "frozen = dict.fromkeys(outputs, freeze)": "frozen = {outputs[layer]: freeze}"
         },
