@@ -8,14 +8,16 @@ one), pytest-timeout stops what only waits.
 
 import builtins
 import contextlib
+import io
 import math
+import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 
@@ -50,7 +52,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True, specname="pytest_runtest_setup")
-def guard_fixtures(item: pytest.Item):
+def pytest_guard_fixtures(item: pytest.Item):
     """Run the fixtures of a grader, which import the learner's files."""
     with guarded(item):
         return (yield)
@@ -60,6 +62,20 @@ def guard_fixtures(item: pytest.Item):
 def pytest_runtest_call(item: pytest.Item):
     """Run a grader."""
     with guarded(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, trylast=True, specname="pytest_runtest_setup")
+def pytest_keep_surroundings_of_fixtures(item: pytest.Item):
+    """Keep the surroundings of a fixture, inside of pytest's own capture."""
+    with surroundings() if NUMBER in item.stash else contextlib.nullcontext():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, trylast=True, specname="pytest_runtest_call")
+def pytest_keep_surroundings(item: pytest.Item):
+    """Keep the surroundings of a grader, inside of pytest's own capture."""
+    with surroundings() if NUMBER in item.stash else contextlib.nullcontext():
         return (yield)
 
 
@@ -86,6 +102,72 @@ def guarded(item: pytest.Item) -> Iterator[None]:
                 "Define a function of another name instead.",
                 pytrace=False,
             )
+
+
+@contextlib.contextmanager
+def surroundings() -> Iterator[None]:
+    """Restore the standard streams, the working directory and the rights of new files at the end.
+
+    Otherwise an answer that closes its output, or writes bytes to it, fails every later grader.
+    """
+    streams, here, mask = (sys.stdin, sys.stdout, sys.stderr), Path.cwd(), os.umask(0o022)
+    os.umask(mask)
+    sys.stdout, sys.stderr = Printed(sys.stdout), Printed(sys.stderr)
+    try:
+        yield
+    finally:
+        sys.stdin, sys.stdout, sys.stderr = streams
+        os.umask(mask)
+        with contextlib.suppress(OSError):
+            os.chdir(here)
+
+
+class Printed(io.TextIOBase):
+    """A stream that stays open, and shows bytes that are not UTF-8 as question marks."""
+
+    encoding, errors = "utf-8", "replace"
+
+    def __init__(self, inner: TextIO):
+        self.inner, self.buffer = inner, PrintedBytes(self)
+
+    def write(self, text: str) -> int:
+        """Write a text."""
+        self.inner.write(text.encode("utf-8", "replace").decode("utf-8"))
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what is held back."""
+        self.inner.flush()
+
+    def close(self) -> None:
+        """Stay open."""
+
+    def writable(self) -> bool:
+        """Tell that text can be written."""
+        return True
+
+    def fileno(self) -> int:
+        """Return the number of the file below, if there is one."""
+        return self.inner.fileno()
+
+
+class PrintedBytes(io.RawIOBase):
+    """The bytes of such a stream."""
+
+    def __init__(self, text: Printed):
+        self.text = text
+
+    def write(self, content: Any) -> int:
+        """Write bytes."""
+        self.text.write(bytes(content).decode("utf-8", "replace"))
+        return len(content)
+
+    def writable(self) -> bool:
+        """Tell that bytes can be written."""
+        return True
+
+    def close(self) -> None:
+        """Stay open."""
 
 
 def _blamed(error: BaseException, item: pytest.Item) -> str:

@@ -131,8 +131,8 @@ class SmallCourse:
         self.page.write_text(text.replace(indent + stub, "\n".join(indent + x for x in lines)))
 
 
-def make(root: Path) -> SmallCourse:
-    """Lay the course out in an empty folder."""
+def make(root: Path, *, checks_shapes: bool = False) -> SmallCourse:
+    """Lay the course out in an empty folder; checking shapes takes two seconds of imports."""
     from chapters.course.answers import make_stub
 
     ignore = shutil.ignore_patterns("__pycache__")
@@ -144,7 +144,6 @@ def make(root: Path) -> SmallCourse:
     files = {
         # Without torch, which nothing here needs and every process would wait for.
         "tests/conftest.py": 'pytest_plugins = ["tests.grading.plugin"]\n',
-        "chapters/course/shape_checks.py": "def check(function):\n    return function\n",
         "tests/grading/contract.py": CONTRACT,
         "solutions/__init__.py": "",
         "solutions/ch02_sums/__init__.py": "",
@@ -154,6 +153,8 @@ def make(root: Path) -> SmallCourse:
         "docs/ch02_sums.md": PAGE,
         "tests/ch02_sums/test_sums.py": GRADERS,
     }
+    if not checks_shapes:
+        files["chapters/course/shape_checks.py"] = "def check(function):\n    return function\n"
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, "utf-8")

@@ -125,7 +125,7 @@ def test_threads_that_go_on_do_not_hold_a_check(course):
 def test_what_an_answer_prints_is_cut(course):
     course.answer("2.1", "print('many words ' * 300_000)", "print(chr(27) + '[2J')")
     graded = course.mi("check", "2.1").stdout
-    assert len(graded) < 4000 and "... (3,300,006 characters in all)" in graded
+    assert len(graded) < 4000 and "... (3,300,016 characters in all)" in graded
 
 
 @pytest.mark.parametrize(
@@ -154,6 +154,25 @@ def test_rubbish_among_the_events_is_left_out(course):
     course.answer("2.1", f"import os; os.write(3, {rubbish})", "return 2 * number")
     graded = course.mi("check", "2.1")
     assert "2.1 is right: 1 point." in graded.stdout, graded.stdout + graded.stderr
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "sys.stdout.close(); sys.stderr.close()",
+        "sys.stdout = sys.stderr = 3",
+        "sys.stdout.buffer.write(b'\\xff')",
+        "print('\\udce4')",
+        "os.chdir('/'); os.umask(0o777)",
+    ],
+)
+def test_what_an_answer_does_to_its_streams_reaches_no_other(course, line):
+    course.answer("2.1", "import os, sys", line, "return 2 * number")
+    course.answer("2.2", "print('seen')", "self.total += number", "return self.total")
+    graded = course.mi("check", "2").stdout
+    assert "failed     2.1 Twice" in graded or "passed     2.1 Twice" in graded
+    assert "passed     2.2 Running" in graded and "failed     2.2" not in graded, graded
+    assert "passed      2.2   Running" in course.mi("progress").stdout
 
 
 def test_a_right_answer_is_right_without_a_record(course):

@@ -120,7 +120,8 @@ def test_a_failure_is_the_assertions_words_and_no_traceback(course):
     assert "def test_double" in pytest_in(course, "-m", "2.1", "--tb=long").stdout
 
 
-def test_a_type_error_shows_the_expected_and_the_actual_type(course):
+def test_a_type_error_shows_the_expected_and_the_actual_type(tmp_path):
+    course = small_course.make(tmp_path / "course", checks_shapes=True)
     course.answer("2.1", 'return "two"')
     said = pytest_in(course, "-m", "2.1").stdout
     assert "the return value of sums.double" in said
