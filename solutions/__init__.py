@@ -5,6 +5,6 @@ chapters. The workbook in chapters/ is this tree with the answers taken out. `ar
 the argument with which a call failed.
 """
 
-from .argument_errors import install
+from .import_hook import install
 
 install(__name__)

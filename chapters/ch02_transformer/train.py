@@ -82,7 +82,7 @@ def next_token_loss(
             f"expected texts of at least two tokens, got tokens of shape {list(tokens.shape)}; the "
             "first token is never a target"
         )
-    logits = at_least_float32(logits)
+    logits, tokens = at_least_float32(logits), tokens.long()
     # exercise 2.15
     raise NotImplementedError("exercise 2.15")
 

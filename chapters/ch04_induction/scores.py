@@ -104,7 +104,7 @@ def token_losses(
     Raises: ValueError for ids outside the vocabulary.
     """
     check_token_ids(tokens, logits.shape[-1])
-    logits = at_least_float32(logits)
+    logits, tokens = at_least_float32(logits), tokens.long()
     return F.cross_entropy(logits[:, :-1].transpose(1, 2), tokens[:, 1:], reduction="none")
 
 

@@ -156,9 +156,15 @@ def optimize_value(
 def with_edited_mlp(model: HookedTransformer, layer: int, W_out: Weight) -> HookedTransformer:
     """Copy the model with another W_out in the MLP of one layer.
 
-    Raises: ValueError for an MLP whose output is normalized: W_out does not decide it alone.
+    Raises: ValueError for an MLP whose output is normalized: W_out does not decide it alone; for a
+        W_out of another shape.
     """
-    if "W_out" not in cast(MLPBlock, model.blocks[layer]).mlp.writers:
+    mlp = cast(MLPBlock, model.blocks[layer]).mlp
+    if W_out.shape != mlp.W_out.shape:
+        raise ValueError(
+            f"expected W_out of shape {list(mlp.W_out.shape)}, got {list(W_out.shape)}"
+        )
+    if "W_out" not in mlp.writers:
         raise ValueError(
             f"expected an MLP that writes W_out's output in layer {layer}, got one with a norm on "
             "its output; an edit of W_out would be rescaled"

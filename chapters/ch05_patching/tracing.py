@@ -45,10 +45,16 @@ def corrupt_subject(
     Every sample, prompt, position and entry has its own draw. The standard deviation is `scale`
     times that of all entries of W_E.
 
-    Raises: ValueError when a prompt has no subject, or for fewer than one sample.
+    Raises: ValueError when a prompt has no subject, for fewer than one sample, or a subject of
+        another type or shape than the tokens.
     Differs: the paper's code takes the deviation over the embeddings of the subjects in its data;
         here it is over all entries of W_E.
     """
+    if subject.dtype != torch.bool or subject.shape != tokens.shape:
+        raise ValueError(
+            f"expected a subject of type bool and of the tokens' shape {list(tokens.shape)}, got "
+            f"{subject.dtype} and {list(subject.shape)}"
+        )
     if n_samples < 1 or not subject.any(dim=1).all():
         raise ValueError(
             f"expected at least one sample and a subject in every prompt, got {n_samples} samples "
@@ -148,10 +154,11 @@ def causal_trace(
         raise ValueError(f"expected kind in {', '.join(get_args(State))}, got {kind!r}")
     if width < 1:
         raise ValueError(f"expected width of at least 1 layer, got {width}")
-    if corrupted_resid.shape[1:3] != tokens.shape:
+    expected = [*tokens.shape, model.config.d_model]
+    if list(corrupted_resid.shape[1:]) != expected:
         raise ValueError(
-            f"expected corrupted_resid of shape [sample, {tokens.shape[0]}, {tokens.shape[1]}, "
-            f"d_model], as tokens, got {list(corrupted_resid.shape)}"
+            f"expected corrupted_resid of shape [sample, {', '.join(map(str, expected))}], as "
+            f"tokens, got {list(corrupted_resid.shape)}"
         )
     layers = range(len(model.blocks))
     names = [f"blocks.{layer}.{STATE_HOOKS[kind]}" for layer in layers]

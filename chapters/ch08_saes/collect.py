@@ -23,6 +23,7 @@ from jaxtyping import Bool, Float, Int
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from ..ch02_transformer.pretrained.config_json import read_json
 from ..ch02_transformer.write_then_rename import write_then_rename
 
 MANIFEST = "manifest.json"
@@ -145,12 +146,31 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"expected {path}, got no such file; collect activations first")
     try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
+        manifest = read_json(path)
+    except ValueError as error:
         raise ValueError(f"{path} is damaged ({error}); collect the activations again") from error
     if manifest.get("format") != FORMAT:
-        raise ValueError(f"expected {path} of format {FORMAT}, got {manifest.get('format')}")
+        raise ValueError(f"expected {path} of format {FORMAT}, got {manifest.get('format')!r:.60}")
+    for name, kind in {"run": "dict", "batches": "int", "shards": "list"}.items():
+        if type(manifest.get(name)).__name__ != kind:
+            raise ValueError(
+                f"{path}: {name}: expected type {kind}, got {manifest.get(name)!r:.60}; "
+                "collect the activations again"
+            )
+    for number, shard in enumerate(manifest["shards"]):
+        check_shard(f"{path}: shards[{number}]", shard)
     return manifest
+
+
+def check_shard(where: str, shard: Any) -> None:
+    """Raise ValueError unless a manifest's entry names a file of this folder, its rows and hash."""
+    fields = {"file": str, "rows": int, "sha256": str}
+    if type(shard) is not dict or any(type(shard.get(n)) is not kind for n, kind in fields.items()):
+        raise ValueError(f"{where}: expected file, rows and sha256, got {shard!r:.80}")
+    if Path(shard["file"]).name != shard["file"] or shard["rows"] < 1:
+        raise ValueError(
+            f"{where}: expected a file in the same folder with at least one row, got {shard!r:.80}"
+        )
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:

@@ -65,13 +65,23 @@ def restore_checkpoint(path: Path, saes: SAEs, optimizers: Optimizers, run: str)
         with safe_open(path, framework="pt") as file:
             meta = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is damaged ({error}); delete it and start again") from error
     if meta.get("run") != run:
         raise ValueError(
             f"{path} belongs to another run: expected {run}, got {meta.get('run')}; delete it, or "
             "give another file"
         )
+    state_names = {f"{name}/state/{key}" for name, sae in saes.items() for key in sae.state_dict()}
+    moment_names = {
+        f"{name}/{moment}/{key}"
+        for name, sae in saes.items()
+        for key, _ in sae.named_parameters()
+        for moment in MOMENTS
+    }
+    missing = sorted((state_names | moment_names) - tensors.keys())
+    if missing or not meta.get("step", "").isdecimal():
+        raise ValueError(f"{path} lacks {missing[:3] or 'a step'}; delete it and start again")
     for name, sae in saes.items():
         state = {key: tensors[f"{name}/state/{key}"] for key in sae.state_dict()}
         sae.load_state_dict(state)

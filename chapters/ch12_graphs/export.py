@@ -19,6 +19,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..ch02_transformer.pretrained.config_json import read_json
 from ..ch02_transformer.write_then_rename import write_then_rename
 from .graph import EVERYWHERE, Graph, Node, NodeKind
 from .influence import UNITS, node_influence
@@ -272,7 +273,8 @@ def save_graph(
     folder: for circuit-tracer's server, its graph_file_dir.
     features: (layer, unit) -> what `feature_json` returns.
 
-    Raises: ValueError for a slug or model that is not a file name of letters, digits, - _ and ..
+    Raises: ValueError for a slug or model that is not a file name of letters, digits, - _ and ..,
+        or a list of graphs that is damaged.
     """
     metadata = content["metadata"]
     slug, scan = metadata["slug"], metadata["scan"]
@@ -284,7 +286,11 @@ def save_graph(
     graphs = [metadata]
     listed = folder / "graph-metadata.json"
     if listed.exists():
-        others = json.loads(listed.read_text("utf-8"))["graphs"]
+        others = read_json(listed).get("graphs")
+        if type(others) is not list or not all(
+            type(one) is dict and "slug" in one for one in others
+        ):
+            raise ValueError(f"{listed}: graphs: expected a list of graphs, got {others!r:.80}")
         graphs = [*(one for one in others if one["slug"] != slug), metadata]
     write_json(listed, {"graphs": graphs})
     for (layer, unit), feature in (features or {}).items():

@@ -137,7 +137,7 @@ def is_for_students(name: str, released: set[int]) -> bool:
     if not rest:
         return name in TOP or name.startswith("LICENSE")
     if room == "solutions":
-        return is_released or (bool(released) and rest == "__init__.py")
+        return is_released or (bool(released) and "/" not in rest)
     if room == "chapters":  # the chapters' own files are generated
         return chapter is None and not rest.endswith((".lock", ".toml")) or "course/" in rest
     if room == "tests":

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from ..ch00_looking.checks import check_token_ids
 from ..ch02_transformer import GPT2, HookedTransformer, HookPoint, TransformerConfig
 from ..ch02_transformer.fit import fit
 from ..ch02_transformer.hooks import Hook
@@ -90,7 +91,14 @@ def make_prompts(
     wording: Int[Tensor, " batch"],
     prefix: Int[Tensor, "batch length"],
 ) -> FactPrompts:
-    """Ask for these relations of these subjects, in these wordings after these prefixes."""
+    """Ask for these relations of these subjects, in these wordings after these prefixes.
+
+    Raises: ValueError for a subject, relation, wording or word that does not exist.
+    """
+    check_token_ids(subject, N_SUBJECTS, "subjects")
+    check_token_ids(relation, len(RELATIONS), "relations")
+    check_token_ids(wording, N_WORDINGS, "wordings")
+    check_token_ids(prefix, len(WORDS), "prefixes")
     first = len(FIRST_NAMES) + len(LAST_NAMES) + len(FILLERS)
     question = first + 2 * (N_WORDINGS * relation + wording)
     words = torch.stack([question, question + 1], dim=1)

@@ -21,6 +21,8 @@ from .sae import TrainedModule
 from .train import PassFunction, SAETrainConfig, Stream, TrainRecord, dense_pass, train_saes
 
 Row = dict[str, Any]
+FIELDS = {"step": (int,), "sae": (str,), "reconstruction": (int, float)}
+"""What is read from a line of the log -> its types in JSON."""
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 
 
@@ -76,15 +78,20 @@ def rows_of(record: TrainRecord) -> list[Row]:
 
 
 def read_log(path: Path) -> list[Row]:
-    """Read a log; a last line that was cut off by a crash is left out."""
+    """Read a log up to the first line that is not one of ours: a crash cuts off the last one."""
     if not path.exists():
         return []
     rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
             break
+        if type(row) is not dict or not FIELDS.keys() <= row.keys():
+            break
+        if any(type(row[name]) not in kinds for name, kinds in FIELDS.items()):
+            break
+        rows.append(row)
     return rows
 
 

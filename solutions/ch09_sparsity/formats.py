@@ -161,11 +161,10 @@ def read_config(path: Path) -> Config:
     Raises: ValueError with file and field.
     """
     config = read_json(path)
-    if config.get("architecture") not in BUILDERS:
+    architecture = config.get("architecture")
+    if not isinstance(architecture, str) or architecture not in BUILDERS:
         names = " or ".join(BUILDERS)
-        raise ValueError(
-            f"{path}: architecture: expected {names}, got {config.get('architecture')!r:.60}"
-        )
+        raise ValueError(f"{path}: architecture: expected {names}, got {architecture!r:.60}")
     sizes = ["d_in", "d_sae", *["k"] * (config["architecture"] == "topk")]
     for name in sizes:
         value = config.get(name)

@@ -4,6 +4,7 @@ import copy
 import inspect
 import io
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from tests.grading.assertions import assert_close
 
 pytestmark = pytest.mark.project
 TOKENS = torch.randint(13, (2, 8), generator=torch.Generator().manual_seed(0))
+ONE = torch.ones(1, dtype=torch.long)
 POINTS = ["blocks.0.hook_resid_pre", "blocks.1.attn.hook_k", "blocks.1.hook_mlp_out"]
 POINTS += ["ln_final.hook_normalized", "hook_embed"]
 
@@ -67,7 +69,10 @@ def test_other_types_than_whole_numbers_are_refused(impl, layers, dtype):
         impl("ch00_looking.checks").check_tokens(tokens, 13)
 
 
-def test_int32_tokens_are_taken(built):
+def test_int32_tokens_are_taken(built, impl):
+    losses = impl("ch02_transformer.train").next_token_loss, impl("ch04_induction.scores")
+    for loss in (losses[0], losses[1].token_losses):
+        assert_close(loss(built(TOKENS), TOKENS.int()), loss(built(TOKENS), TOKENS), "The same.")
     assert_close(built(TOKENS.int()), built(TOKENS), "int32 tokens are the same tokens.")
 
 
@@ -154,6 +159,46 @@ MISUSED = {
         lambda impl: impl("ch02_transformer.sample").next_token,
         lambda f, model: f(torch.full((1, 3), -math.inf), None, None),
         "expected a logit above -inf in each row",
+    ),
+    "a hook of one argument": (
+        lambda impl: impl("ch02_transformer.hooks").hooks_at,
+        lambda f, model: f("hook_embed", lambda x: x),
+        "expected a hook of two arguments, hook(tensor, point), at 'hook_embed'",
+    ),
+    "texts of one token": (
+        lambda impl: impl("ch02_transformer.train").next_token_loss,
+        lambda f, model: f(model(TOKENS[:, :1]), TOKENS[:, :1]),
+        "expected texts of at least two tokens, got tokens of shape [2, 1]",
+    ),
+    "no windows in a batch": (
+        lambda impl: impl("ch02_transformer.train").TrainConfig.__post_init__,
+        lambda f, model: f(SimpleNamespace(steps=1, batch_size=0)),
+        "expected batch_size as an integer of at least 1, got 0",
+    ),
+    "a pattern from a KV cache": (
+        lambda impl: impl("ch04_induction.scores").previous_token_score,
+        lambda f, model: f(torch.ones(1, 2, 3, 8)),
+        "with as many queries as keys, got [1, 2, 3, 8]",
+    ),
+    "a fourth wording": (
+        lambda impl: impl("ch05_patching.fact_world").make_prompts,
+        lambda f, model: f(None, ONE, ONE, ONE + 2, ONE[None]),
+        "expected wordings in 0..2",
+    ),
+    "one row of W_out": (
+        lambda impl: impl("ch05_patching.rome").with_edited_mlp,
+        lambda f, model: f(model, 0, torch.zeros(1, 10)),
+        "expected W_out of shape [7, 10], got [1, 10]",
+    ),
+    "the subject of one prompt for two": (
+        lambda impl: impl("ch05_patching.tracing").corrupt_subject,
+        lambda f, model: f(model, TOKENS, TOKENS[:1] >= 0, 1, torch.Generator()),
+        "of the tokens' shape [2, 8], got torch.bool and [1, 8]",
+    ),
+    "corrupted entries of width 1": (
+        lambda impl: impl("ch05_patching.tracing").causal_trace,
+        lambda f, model: f(model, TOKENS, TOKENS[:, 0], torch.zeros(1, 2, 8, 1)),
+        "expected corrupted_resid of shape [sample, 2, 8, 10]",
     ),
     "targets beyond the vocabulary": (
         lambda impl: impl("ch02_transformer.train").next_token_loss,

@@ -163,6 +163,39 @@ def test_damaged_and_foreign_stores_are_refused(collect, activation_store, forei
         activation_store.ActivationStore(tmp_path, 5)
 
 
+DAMAGED = [
+    (b"[]", "is damaged"),
+    (b"\xff", "is damaged"),
+    (b"[" * 100_000, "is damaged"),
+    ({"format": [1]}, r"of format 1, got \[1\]"),
+    ({"run": 3}, "run: expected type dict, got 3"),
+    ({"batches": "2"}, "batches: expected type int, got '2'"),
+    ({"shards": {}}, "shards: expected type list"),
+    ({"shards": [3]}, r"shards\[0\]: expected file, rows and sha256, got 3"),
+    ({"shards": [{"file": "a", "sha256": "b"}]}, "expected file, rows and sha256"),
+    ({"shards": [{"file": "a", "rows": 2.0, "sha256": "b"}]}, "expected file, rows and sha256"),
+    ({"shards": [{"file": "../a", "rows": 2, "sha256": "b"}]}, "a file in the same folder"),
+    ({"shards": [{"file": "a", "rows": 0, "sha256": "b"}]}, "at least one row"),
+]
+
+
+@pytest.mark.parametrize("change, words", DAMAGED)
+def test_a_malformed_manifest_names_its_field(activation_store, tmp_path, change, words):
+    whole = {"format": 1, "run": {}, "batches": 0, "shards": []}
+    content = change if isinstance(change, bytes) else json.dumps(whole | change).encode()
+    (tmp_path / "manifest.json").write_bytes(content)
+    with pytest.raises(ValueError, match=words):
+        activation_store.ActivationStore(tmp_path, 5)
+
+
+@pytest.mark.parametrize("line", [b"[]", b"{}", b"3", b"\xff", b'{"step": "2"}', b"[" * 100_000])
+def test_a_log_is_read_up_to_a_line_of_another_kind(impl, tmp_path, line):
+    folder, log = impl("ch08_saes.training_folder"), tmp_path / "log.jsonl"
+    row = {"step": 1, "sae": "a", "reconstruction": 0.5}
+    log.write_bytes(json.dumps(row).encode() + b"\n" + line + b"\n")
+    assert folder.read_log(log) == [row]
+
+
 def test_bad_activations_and_names_raise(collect, foreign, tmp_path):
     with pytest.raises(KeyError, match="no module 'blocks'"):
         collect.activations_of(foreign, "blocks", texts(1)[0])

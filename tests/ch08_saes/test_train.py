@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from tests.grading import exercise
 from tests.grading.assertions import assert_close, check, normal
@@ -268,6 +270,11 @@ def test_bad_streams_and_runs_raise(train, small, tmp_path):
     finish(train, saes, stream, config, checkpoint)
     with pytest.raises(ValueError, match="belongs to another run"):
         finish(train, *small(lr=0.5), checkpoint)
+    with safe_open(checkpoint, framework="pt") as file:
+        meta = file.metadata()
+    save_file({"other": torch.zeros(1)}, checkpoint, metadata=meta)
+    with pytest.raises(ValueError, match="lacks .*narrow/exp_avg"):
+        finish(train, *small(), checkpoint)
     checkpoint.write_bytes(b"cut off")
     with pytest.raises(ValueError, match="is damaged"):
         finish(train, *small(), checkpoint)

@@ -115,6 +115,7 @@ def test_rescaling_of_other_architectures_is_refused(saes, formats, tmp_path):
 BAD = [
     ({"architecture": "transcoder"}, "architecture: expected standard or topk"),
     ({"architecture": None}, "architecture: expected"),
+    ({"architecture": ["topk"]}, "architecture: expected"),
     ({"d_in": 4.0}, "d_in: expected an integer from 1 on, got 4.0"),
     ({"d_in": "4"}, "d_in: expected"),
     ({"d_sae": 0}, "d_sae: expected"),

@@ -196,6 +196,13 @@ def test_a_saved_graph_is_read_as_it_was(content, export, tmp_path):
     assert feature["index"] == number and feature["examples_quantiles"][0]["examples"]
 
 
+@pytest.mark.parametrize("listed", ["{", "[]", "{}", '{"graphs": 3}', '{"graphs": [{}]}'])
+def test_a_damaged_list_of_graphs_is_refused(content, export, tmp_path, listed):
+    (tmp_path / "graph-metadata.json").write_text(listed)
+    with pytest.raises(ValueError, match="graph-metadata.json"):
+        export.save_graph(tmp_path, content[1])
+
+
 @pytest.mark.parametrize("slug", ["../up", "", "a/b", "..", "a b"])
 def test_a_slug_cannot_leave_the_folder(content, export, tmp_path, slug):
     _, file = content

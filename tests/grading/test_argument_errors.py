@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from solutions import argument_errors
+from solutions import signatures
 
 pytestmark = pytest.mark.project
 SETUP = """
@@ -133,7 +133,7 @@ def test_errors_raised_on_purpose_or_by_the_caller_stay(messages, call):
     ],
 )
 def test_mismatch_describes_what_does_not_fit(hint, value, words):
-    reason = argument_errors.first_mismatch({"x": value}, {"x": hint})
+    reason = signatures.first_mismatch({"x": value}, {"x": hint})
     if words is None:
         assert reason is None
     else:
