@@ -117,7 +117,8 @@ class Grading:
             self.child.locate()
         if sentence or event is None:
             end = self.child.end()
-            self.finished = self._lose(sentence or f"The answer {end}.")
+            error = "" if sentence else self.child.last_error()
+            self.finished = self._lose(sentence or f"The answer {end}. {error}".strip())
         return self.finished
 
     def results(self) -> Results:

@@ -92,6 +92,11 @@ class GradingProcess:
         self._listener.join(1.0)
         return self._errors.decode("utf-8", "replace").strip()
 
+    def last_error(self) -> str:
+        """Return the error that ended the child, if its last line of errors names one."""
+        last = "".join(self.errors().splitlines()[-1:])
+        return last if re.match(r"[\w.]+(Error|Exception)\b", last) else ""
+
     def learners_line(self) -> str:
         """Return where the child was in the learner's files; empty if it did not write that."""
         frames = re.findall(r'File "(.+?)", line (\d+) in (\S+)', self.errors())

@@ -84,9 +84,10 @@ class Recorder:
             elif graders <= self.passed:
                 progress.record_pass(number)
                 self.recorded.add(number)
-        except OSError as error:
+        except (OSError, ImportError) as error:
             self.recorded.add(number)
-            text = f"The pass of {number} could not be recorded: {error.strerror or error}."
+            reason = getattr(error, "strerror", None) or error
+            text = f"The pass of {number} could not be recorded: {reason}."
             self.config.hook.pytest_course_note(text=text)
 
     def pytest_course_note(self, text: str) -> None:

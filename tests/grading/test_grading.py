@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from chapters.course import grading
-from chapters.course.files import ROOT
+from chapters.course.files import LOCK_SECONDS, ROOT
 from chapters.course.stopwatch import Stopwatch, in_words
 
 from . import limits, small_course
@@ -27,6 +27,10 @@ ENDINGS = {
     "memory": ("return bytearray(10**15)", "MemoryError"),
     "input": ("return float(input())", "OSError: your code reads its input, and a grader has none"),
     "breakpoint": ("breakpoint(); return 1", "BdbQuit: a breakpoint waits for commands, and"),
+    "json replaced": (
+        "import json; json.dumps = None; return 1",
+        "ended Python with status 1, as os._exit does. TypeError: 'NoneType' object is not",
+    ),
     "str of its error": (
         "class Odd(Exception): __str__ = lambda self: 1 / 0\n    raise Odd",
         "Odd: its message cannot be shown, because of ZeroDivisionError",
@@ -51,7 +55,7 @@ def course(tmp_path):
 
 def set_limits(course, **limits: float | str) -> None:
     """Write other limits into the tools of a course."""
-    for name in ("grading.py", "grading_child.py"):
+    for name in ("files.py", "grading.py", "grading_child.py"):
         path = course.root / "chapters/course" / name
         text = path.read_text()
         for limit, value in limits.items():
@@ -173,6 +177,27 @@ def test_what_an_answer_does_to_its_streams_reaches_no_other(course, line):
     assert "failed     2.1 Twice" in graded or "passed     2.1 Twice" in graded
     assert "passed     2.2 Running" in graded and "failed     2.2" not in graded, graded
     assert "passed      2.2   Running" in course.mi("progress").stdout
+
+
+def test_a_right_answer_is_right_while_the_lock_is_held(course):
+    from filelock import FileLock
+
+    assert LOCK_SECONDS < grading.WAITING_SECONDS
+    set_limits(course, LOCK_SECONDS=0.5)
+    course.answer("2.1", "return 2 * number")
+    with FileLock(course.root / "chapters/progress.toml.lock"):
+        graded = course.mi("check", "2.1").stdout
+    assert "2.1 is right: 1 point." in graded, graded
+    assert "The pass of 2.1 could not be recorded: The file lock" in graded
+
+
+def test_a_right_answer_is_right_without_filelock(course):
+    course.answer("2.1", "return 2 * number")
+    missing = "raise ModuleNotFoundError('No module named filelock', name='filelock')"
+    (course.root / "filelock.py").write_text(missing)
+    graded = course.mi("check", "2.1")
+    assert "2.1 is right: 1 point." in graded.stdout, graded.stdout + graded.stderr
+    assert "The pass of 2.1 could not be recorded: No module named filelock." in graded.stdout
 
 
 def test_a_right_answer_is_right_without_a_record(course):
