@@ -20,6 +20,7 @@ from .terminal import CourseError, printable
 
 INTERRUPTED, READER_GONE = 130, 141
 AGAIN = "Run the same command again to continue."
+DOCTOR = "`mi doctor` checks this machine and the files of the course."
 INSTALL = "`mi doctor` shows what is missing, and `python -m chapters course` installs it."
 
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .endings import INSTALL
+from .endings import DOCTOR, INSTALL
 from .exercise_pages import numeric
 from .exercises import Selection
 from .files import ROOT, read_bytes
@@ -233,10 +233,14 @@ class Grading:
 
 
 def could_not(output: str) -> str:
-    """Return the last line of a traceback of a missing package, and of other output everything."""
-    last = "".join(output.splitlines()[-1:])
-    missing = re.match(r"(\w*INTERNALERROR> )?((ModuleNotFound|Import|OS)Error: .+)", last)
-    return f"{missing[2]}. {INSTALL}" if missing else output
+    """Return the error at the end of a traceback or a crash, and other output as it is."""
+    errors = re.findall(
+        r"(?m)^(?:INTERNALERROR> )?((?:Fatal Python error: |[\w.]+Error\b).*)", output
+    )
+    if not errors:
+        return output
+    missing = re.match("ModuleNotFoundError|ImportError|OSError", errors[-1])
+    return f"{errors[-1]}. {INSTALL if missing else DOCTOR}"
 
 
 def arguments(numbers: Sequence[str], folders: Sequence[str]) -> list[str]:

@@ -284,6 +284,20 @@ def test_time_that_the_system_reports_late_is_not_waiting(monkeypatch):
     assert watch.waited == pytest.approx(0)
 
 
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("Traceback (most\n  File x\nModuleNotFoundError: No module named 'y'", "installs it."),
+        ("INTERNALERROR> Traceback\nINTERNALERROR> ValueError: no\n\n4 deselected", "checks this"),
+        ("Fatal Python error: Segmentation fault\n\nThread 0x1 (most recent", "checks this"),
+        ("ERROR: no such option: --x", "ERROR: no such option: --x"),
+    ],
+)
+def test_graders_that_could_not_run_end_in_a_line(output, said):
+    words = grading.could_not(output)
+    assert said in words and "\n" not in words and "Traceback" not in words
+
+
 class Idle:
     """A child process that grades nothing."""
 
