@@ -79,10 +79,10 @@ def options() -> argparse.ArgumentParser:
 def summary(built: Built) -> str:
     """Summarize the graph in a few lines."""
     metadata, graph = built.content["metadata"], built.graph
-    value = float(graph.values[-1])
+    value, unaccounted = float(graph.values[-1]), 100 * metadata["unaccounted_share"]
     return (
         f"{metadata['metric']} = {value:.2f}: {len(graph.indices('neuron'))} neurons and "
-        f"{len(built.content['links']):,} edges are shown.\n{metadata['unaccounted_share']:.0%} of "
+        f"{len(built.content['links']):,} edges are shown.\n{unaccounted:.0f} % of "
         "the flow ends in neurons that are not shown: the graph does not account for it."
     )
 

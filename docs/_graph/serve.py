@@ -109,7 +109,7 @@ def make_app(worker: Worker, html: str, port: int) -> Any:
         "Cross-Origin-Resource-Policy": "same-origin",
         "Cache-Control": "no-store",
     }
-    waiting = [0]
+    waiting = 0
 
     def refuse(status: int, words: str) -> Response:
         return JSONResponse({"error": words}, status, headers)
@@ -122,6 +122,7 @@ def make_app(worker: Worker, html: str, port: int) -> Any:
         return forbidden(request) or HTMLResponse(html, headers=headers)
 
     async def run(request: Request) -> Response:
+        nonlocal waiting
         if refused := forbidden(request):
             return refused
         body = b""
@@ -129,15 +130,15 @@ def make_app(worker: Worker, html: str, port: int) -> Any:
             body += part
             if len(body) > BODY:
                 return refuse(413, f"expected at most {BODY} bytes, got more")
-        if waiting[0] >= WAITING:
+        if waiting >= WAITING:
             return refuse(503, "expected fewer requests at once, got too many; try again")
-        waiting[0] += 1
+        waiting += 1
         try:
             found = await worker.run(body)
         except Late as error:
             return refuse(504, str(error))
         finally:
-            waiting[0] -= 1
+            waiting -= 1
         return JSONResponse(found, 422 if "error" in found else 200, headers)
 
     routes = [Route("/", show, methods=["GET"]), Route("/v1/run", run, methods=["POST"])]

@@ -29,8 +29,8 @@ def views(
     )
     patterns = {name: x for name, x in cache.items() if name.endswith("hook_pattern")}
     shown = [*range(EVERY - 1, n_layers - 1, EVERY), n_layers - 1]
-    stream = [cache["hook_embed"], *(cache[f"blocks.{i}.hook_resid_post"] for i in shown)]
-    logits = logit_lens(model, torch.stack(stream))[:, 0]
+    resid = [cache["hook_embed"], *(cache[f"blocks.{i}.hook_resid_post"] for i in shown)]
+    logits = logit_lens(model, torch.stack(resid))[:, 0]
     best = logits[-1].argmax(dim=-1)
     split = direct_logit_attribution(model, tokens, best[None])
     targets = [tokenizer.decode([i]) for i in best.tolist()]

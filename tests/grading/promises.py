@@ -34,7 +34,6 @@ from .values import (
 
 REPEATED, REPEATED_WITH_MODEL = 3, 1
 """How many calls of a function by one grader are repeated."""
-
 SLOW = 0.2
 """CPU seconds of a call that is not repeated."""
 REPEATS = "again grad strided ones nan tiny half"
@@ -99,7 +98,8 @@ def run(number: str, checked: Callable[..., Any], function: Any, args: tuple, kw
     before = State((args, kwargs))
     most = REPEATED_WITH_MODEL if modules((args, kwargs)) else REPEATED
     is_repeated = contract.calls[name] < most
-    given = mapped((args, kwargs), _kept) if is_repeated else None
+    # Tensors themselves: an answer that changes them is not repeated.
+    given = mapped((args, kwargs), generator_copy) if is_repeated else None
     start = time.process_time()
     value = checked(*args, **kwargs)
     is_slow = time.process_time() - start > SLOW
@@ -124,11 +124,6 @@ def _new_leaf(value: Any, arguments: Any) -> bool:
     known = {id(x) for x in tensors(arguments)}
     leaves = [x for x in tensors(value) if x.requires_grad and x.is_leaf and id(x) not in known]
     return any(not x._is_view() and not isinstance(x, nn.Parameter) for x in leaves)
-
-
-def _kept(x: Any) -> Any:
-    """A tensor itself, which the answer may not change, and the state of a generator."""
-    return generator_copy(x)
 
 
 class State:

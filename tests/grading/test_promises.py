@@ -11,6 +11,7 @@ from torch import Generator, Tensor, nn
 
 from . import contract, promises
 from .assertions import normal
+from .values import SMALL
 
 Rows = Float[Tensor, "batch d_model"]
 Means = Float[Tensor, " batch"]
@@ -132,6 +133,15 @@ def test_a_right_answer_breaks_nothing(asks):
     assert not broken_by(right, x, normal(2, 3, seed=2))
 
 
+def test_a_gradient_left_in_an_argument_is_noticed():
+    def differentiated(x: Rows, W: Rows) -> Means:
+        right(x, W).sum().backward()
+        return right(x, W)
+
+    x = normal(2, 3, seed=1).requires_grad_()
+    assert "leaves one in it" in broken_by(differentiated, x, normal(2, 3, seed=2))[0]
+
+
 class Linear(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -179,6 +189,20 @@ def test_a_promise_about_a_model_is_noticed(function, words):
     assert not broken_by(mapped, Linear(), x)
     found = broken_by(function, Linear(), x)
     assert len(found) == 1 and words in found[0], found
+
+
+class Large(Linear):
+    """A model that is too large to be called once more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unused = nn.Parameter(torch.zeros(SMALL))
+
+
+def test_a_new_leaf_is_noticed_in_a_single_call():
+    found = broken_by(hanging_by_itself, Large(), normal(2, 3, seed=1))
+    assert len(found) == 1 and "has no graph" in found[0], found
+    assert not broken_by(mapped, Large(), normal(2, 3, seed=1))
 
 
 class Summary(NamedTuple):

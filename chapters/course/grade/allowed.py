@@ -312,8 +312,7 @@ def _module(node: ast.expr, modules: dict[str, str]) -> str | None:
 
 
 def _check_word(node: ast.AST, word: str, known: frozenset[str] | set[str]) -> None:
-    private = word.startswith("_") and word not in UNDERSCORES | DUNDERS and word not in known
-    if private or word in denied() or word not in known:
+    if word in denied() or word not in known:
         raise Refused(node, f"an answer may not use the attribute {word}")
 
 

@@ -98,4 +98,6 @@ def _only_one(results: Path) -> Iterator[None]:
             finally:
                 shutil.rmtree(results / "work", ignore_errors=True)
     except Timeout:
-        raise CourseError(f"Another `mi grade` is writing to {results}.") from None
+        raise CourseError(
+            f"Another `mi grade` is writing to {results}; wait for it, or choose another --out."
+        ) from None

@@ -22,7 +22,7 @@ PACKAGES = ("torch", "numpy", "pytest", "jaxtyping", "beartype", "einops")
 
 
 def copy_course(to: Path) -> None:
-    """Lay a copy of the course out in an empty folder."""
+    """Copy the course into an empty folder."""
     shutil.copytree(ROOT / "chapters/course", to / "chapters/course", ignore=LEFT_OUT)
     shutil.copytree(TESTS / "grading", to / "tests/grading", ignore=LEFT_OUT)
     for name in ("chapters/__init__.py", "chapters/lab.py", "tests/__init__.py"):

@@ -70,8 +70,6 @@ DIRECT = (
 """Events that Python's own modules may cause on behalf of an answer."""
 THROUGH = ("inspect", "traceback", "logging", "linecache", "importlib", "pdb", "code", "runpy")
 """Modules that no answer may reach frames or files through."""
-
-
 ROOMS = ("chapters.", "tests.")
 """Where the classes of the course are defined, and those of an answer."""
 LENT = ("torch", "types", "builtins", "jaxtyping")

@@ -90,7 +90,7 @@ TORCH = (
     "iinfo inference_mode initial_seed is_grad_enabled is_inference_mode_enabled is_tensor layout "
     "lobpcg manual_seed memory_format no_grad seed set_default_dtype set_grad_enabled "
     "set_rng_state unravel_index vmap e inf nan newaxis pi nn autograd distributions fft func "
-    "linalg optim special random FloatTensor DoubleTensor LongTensor IntTensor BoolTensor "
+    "linalg optim special FloatTensor DoubleTensor LongTensor IntTensor BoolTensor "
     "contiguous_format preserve_format strided channels_last"
 )
 TORCH_OUT = {"from_file", "frombuffer", "import_ir_module", "set_vital", "read_vitals"}
@@ -177,7 +177,7 @@ def _names_of_torch() -> frozenset[str]:
     torch = importlib.import_module("torch")
     functions = {name for name in dir(torch._C._VariableFunctions) if not name.startswith("_")}
     dtypes = {name for name, value in vars(torch).items() if isinstance(value, torch.dtype)}
-    return frozenset((functions | dtypes | set(TORCH.split())) - TORCH_OUT - {"random"})
+    return frozenset((functions | dtypes | set(TORCH.split())) - TORCH_OUT)
 
 
 def _public(module: types.ModuleType) -> set[str]:

@@ -81,7 +81,7 @@ class Worker:
             self.end()
             if self.closed:
                 break
-        return {"broken": "the process that grades has ended twice"}
+        return {"broken": "the process that grades ended twice; if memory is short, try --jobs 1"}
 
     def end(self) -> None:
         """End the process."""
@@ -113,21 +113,24 @@ class Worker:
         own = {"MI_CACHE": str(scratch / "cache"), "OMP_NUM_THREADS": "1", "MALLOC_PERTURB_": "165"}
         own |= {"TOKENIZERS_PARALLELISM": "false"}  # its threads would not survive a fork
         own |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.grading.grade_worker", json.dumps(settings)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=(self.tree / "errors.txt").open("w"),
-            cwd=self.tree,
-            env={**os.environ, **own, "PYTHONUTF8": "1"},
-            text=True,
-            start_new_session=True,
-        )
+        with (self.tree / "errors.txt").open("w") as errors_file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tests.grading.grade_worker", json.dumps(settings)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors_file,
+                cwd=self.tree,
+                env={**os.environ, **own, "PYTHONUTF8": "1"},
+                text=True,
+                start_new_session=True,
+            )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
             errors = (self.tree / "errors.txt").read_text("utf-8", "replace")[-2000:]
-            raise CourseError(f"The process that grades could not start.\n{errors}")
+            raise CourseError(
+                f"The process that grades could not start; run `mi doctor`.\n{errors}"
+            )
         self.missing = json.loads(line)["missing"]
         return self.process
 
