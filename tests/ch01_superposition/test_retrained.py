@@ -70,6 +70,45 @@ def test_a_linear_model_keeps_the_five_most_important_features(fit, toy_model):
     assert norms[:, :5].min() > 0.9 and norms[:, 5:].max() < 0.1
 
 
+def octahedra(toy_model, data, train, geometry, seed, correlated):
+    """Train eight models of two sets of three features; return their cosines, early and late."""
+    p, ones = torch.full((8, 6), 0.05), torch.ones(8, 6)
+    model = toy_model.ReluOutputToy(toy_model.ToyConfig(8, 6, 3), seed)
+    with torch.no_grad():
+        model.W.mul_(0.03)
+
+    def draw(batch, generator):
+        if not correlated:
+            return data.sparse_features(p, batch, generator)
+        on = torch.rand(8, batch, 2, generator=generator) < 0.05
+        return on.repeat_interleave(3, dim=-1) * torch.rand(8, batch, 6, generator=generator)
+
+    config = train.ToyTrainConfig(3000, 512, 1e-2, linear_decay=True, seed=seed)
+    for record in train.train(model, draw, ones, config):
+        if record.step == 50:
+            early = geometry.cosines(model.W.detach())
+            smallest = torch.linalg.svdvals(model.W.detach())[:, 2]
+    W = model.W.detach()
+    assert ((geometry.feature_dimensionality(W) - 0.5).abs() < 0.01).all()
+    cosines = geometry.cosines(W)
+    assert (cosines.amin(dim=-1) < -0.9).all(), "every feature has an opposite: octahedra"
+    other = cosines.argmin(dim=-1) // 3 != torch.arange(6) // 3
+    return early, smallest, int(other.all(dim=-1).sum())
+
+
+def test_octahedra_pair_features_of_two_correlated_sets(toy_model, data, train, geometry):
+    """The paper's second experiment on how geometry forms, and a control."""
+    counts = {True: 0, False: 0}
+    for seed, correlated in itertools.product(range(3), counts):
+        early, smallest, paired = octahedra(toy_model, data, train, geometry, seed, correlated)
+        counts[correlated] += paired
+        if correlated:
+            within = torch.stack([early[:, :3, :3], early[:, 3:, 3:]])
+            assert (within.sum() - 48) / 96 > 0.985, "the features of a set share a direction"
+            assert smallest.mean() < 0.065, "the third dimension is not used yet"
+    assert counts[True] == 24 and counts[False] < 14, counts
+
+
 @pytest.mark.parametrize("density", [0.1, 0.3, 0.6, 0.7])
 def test_the_best_of_many_starts_reaches_the_oracle(fit, phase, density):
     starts = 16

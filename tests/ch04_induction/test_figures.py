@@ -162,6 +162,7 @@ def test_the_same_heads_match_partners_and_raise_both():
         literal, partners = (model["prefix"][kind] for kind in ("literal", "partners"))
         assert min(literal + partners) > 0.6
         assert all(abs(a - b) < 0.02 for a, b in zip(literal, partners))
+        assert 0 < model["loss"]["partners"] - model["loss"]["literal"] < 0.2
         pairs = zip(model["raises_own"], model["raises_partner"])
         assert all(0.96 < partner / own < 1 for own, partner in pairs)
     for model in facts["literal"]:
