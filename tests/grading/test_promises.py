@@ -87,11 +87,11 @@ def accumulated(x: Rows, W: Rows) -> Means:
     return memory["sum"]
 
 
-def broken_by(function, *arguments):
-    """What a function breaks in one call by a grader."""
+def broken_by(function, *arguments, number="0.0"):
+    """What a function breaks in one call by a grader of an exercise."""
     check = jaxtyping.jaxtyped(typechecker=beartype.beartype)
     contract.begin()
-    promises.run("0.0", check(function), function, arguments, {})
+    promises.run(number, check(function), function, arguments, {})
     found = list(contract.broken)
     contract.begin()
     return found
@@ -142,6 +142,29 @@ def test_a_gradient_left_in_an_argument_is_noticed():
     assert "leaves one in it" in broken_by(differentiated, x, normal(2, 3, seed=2))[0]
 
 
+def test_a_second_call_that_fails_is_noticed():
+    def once(x: Rows, W: Rows) -> Means:
+        assert not memory, "called again"
+        memory["called"] = x
+        return right(x, W)
+
+    memory.clear()
+    found = broken_by(once, normal(2, 3, seed=1), normal(2, 3, seed=2))
+    assert "raises AssertionError when it is called a second time" in found[0]
+
+
+def test_gradients_left_off_are_noticed_where_the_grader_has_them_off():
+    with torch.no_grad():
+        found = broken_by(switched_off, normal(2, 3, seed=1), normal(2, 3, seed=2))
+    assert "switches gradients off for its caller" in found[0]
+
+
+def test_tensors_of_inference_mode_can_be_arguments():
+    with torch.inference_mode():
+        x, W = normal(2, 3, seed=1), normal(2, 3, seed=2)
+        assert not broken_by(right, x, W)
+
+
 class Linear(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -189,6 +212,17 @@ def test_a_promise_about_a_model_is_noticed(function, words):
     assert not broken_by(mapped, Linear(), x)
     found = broken_by(function, Linear(), x)
     assert len(found) == 1 and words in found[0], found
+
+
+def gradient(linear: Linear, x: Rows) -> Float[Tensor, " d_model"]:
+    right(x, linear.W).sum().backward()
+    return linear.W.grad.clone()
+
+
+@pytest.mark.parametrize("function", [trained, gradient])
+def test_an_answer_that_may_train_is_not_repeated(function):
+    assert "1.5" in promises.SPARED
+    assert not broken_by(function, Linear(), normal(2, 3, seed=1), number="1.5")
 
 
 class Large(Linear):
