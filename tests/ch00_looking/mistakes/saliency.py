@@ -76,6 +76,9 @@ TIMES = mistakes(
         "Is it multiplied by the absolute value of the input? Keep its sign.": {
             "* embedded.detach()": "* embedded.detach().abs()"
         },
+        "Is it multiplied by the norm of each token's vector? Multiply entry by entry.": {
+            "* embedded.detach()": "* embedded.detach().norm(dim=-1, keepdim=True)"
+        },
         "Is it multiplied by the input twice?": {"* embedded.detach()": "* embedded.detach() ** 2"},
         "Is this the input without the gradient?": "return embedded.detach().clone()",
         "Is the input added? Multiply by it.": {"* embedded.detach()": "+ embedded.detach()"},
@@ -139,6 +142,9 @@ INTEGRATED = mistakes(
         ),
         "This is the sum over the steps. Divide by their number.": (
             path().replace(".mean(", ".sum(")
+        ),
+        "Is it divided by the batch size? Each review has its own score.": (
+            path(factor="way / len(embedded)")
         ),
         "Is it divided by steps + 1?": path(factor="way * steps / (steps + 1)"),
         "Is the gradient taken only in the middle of the path?": path("0.5"),

@@ -107,6 +107,9 @@ FOLD_VALUE_BIAS = mistakes(
             {WRITTEN: "b_V.sum(0) @ W_O.sum(0)"},
             {WRITTEN: "(b_V @ W_O).sum((0, 1))"},
         ],
+        "Is every head's bias multiplied by the MEAN of W_O? Each head has its own.": {
+            WRITTEN: "b_V.sum(0) @ W_O.mean(0)"
+        },
         "Are the heads averaged? Sum them.": {WRITTEN: f"{WRITTEN} / len(W_O)"},
         "Is b_O added once per head? All heads share it.": {"b_O +": "len(W_O) * b_O +"},
         "This is the last head alone.": {WRITTEN: "[b @ W for b, W in zip(b_V, W_O)][-1]"},

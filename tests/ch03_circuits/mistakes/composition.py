@@ -79,6 +79,12 @@ ALL = mistakes(
             V: V.replace("written", "written.T")
         },
         "The axes are [later, earlier]. Earlier comes first.": {Q: f"{Q}.mT"},
+        "Is `distance` ignored? A rotary model has one QK circuit per distance.": {
+            "return": "scores = qk_circuit(model, later)\nreturn"
+        },
+        "Has `distance` the wrong sign?": {
+            "return": "scores = qk_circuit(model, later, -distance)\nreturn"
+        },
         "Is the baseline subtracted? Return the score itself.": {
             K: f"{K} - model.config.d_model**-0.5"
         },

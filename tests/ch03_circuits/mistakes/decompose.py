@@ -161,6 +161,18 @@ HEADS = mistakes(
             return (z * {READ}).sum(-1)
             """,
         "Is it a mean over d_head? A dot product is a sum.": f"return (z * {READ}).mean(-1)",
+        "Do all positions use the direction of the last one? Each has its own.": f"""
+            direction = direction[:, -1:].expand_as(direction)
+            return (z * {READ}).sum(-1)
+            """,
+        "Do all positions use the direction of the first one? Each has its own.": f"""
+            direction = direction[:, :1].expand_as(direction)
+            return (z * {READ}).sum(-1)
+            """,
+        "Do all texts use the direction of the first one? Each has its own.": f"""
+            direction = direction[:1].expand_as(direction)
+            return (z * {READ}).sum(-1)
+            """,
         "Is the direction scaled to length 1? Use it as it is.": f"""
             direction = direction / direction.norm(dim=-1, keepdim=True)
             return (z * {READ}).sum(-1)

@@ -38,6 +38,12 @@ HEADS = mistakes(
         "Do all examples use the first one's pattern?": {
             PATTERN: "    pattern[:1].expand_as(pattern),"
         },
+        "Is the pattern averaged over the batch? Each example has its own.": {
+            PATTERN: "    pattern.mean(dim=0, keepdim=True).expand_as(pattern),"
+        },
+        "Do all heads use the mean pattern? Each has its own.": {
+            PATTERN: "    pattern.mean(dim=1, keepdim=True).expand_as(pattern),"
+        },
         "Is the path itself added? Return only the head's output.": {
             LAST: LAST.replace("return ", "return values[:, None] + ")
         },

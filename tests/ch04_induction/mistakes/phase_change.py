@@ -78,6 +78,12 @@ SLOPE = mistakes(
             BELOW: " / (index[:, -1] - index[:, 0])",
         },
         "Is the division by the squares of log(index) missing?": {BELOW: ""},
+        "Is log(index) fitted over the loss? Divide by the variance of log(index).": {
+            BELOW: " / (bands - bands.mean(dim=-1, keepdim=True)).square().sum(dim=-1)"
+        },
+        "Is this a correlation? Divide by the variance of log(index) alone.": {
+            BELOW: " / (centred.norm(dim=-1) * (bands - bands.mean(dim=-1, keepdim=True)).norm(dim=-1))"
+        },
         "This is the covariance. Divide by the variance of log(index).": {
             ABOVE + BELOW: "(bands * centred).mean(dim=-1)"
         },
@@ -118,6 +124,13 @@ PCA = mistakes(
             MIDDLE: f"({MIDDLE}) / losses.std(dim=0)"
         },
         "Are the coordinates not multiplied by S?": {" * S[:n_components]": ""},
+        "Are the components scaled to one size? Each keeps its own, U * S.": [
+            {" * S[:n_components]": " * len(losses) ** 0.5"},
+            {" * S[:n_components]": " * (len(losses) - 1) ** 0.5"},
+        ],
+        "Is S divided by the root of n - 1? The coordinates are U * S.": {
+            PATH: f"{PATH} / (len(losses) - 1) ** 0.5"
+        },
         "Are the coordinates multiplied by S twice?": {PATH: f"{PATH} ** 2"},
         "Are these the directions V? The coordinates of the snapshots are U * S.": {
             "U, S, _ =": "U, S, Vh =",
