@@ -104,6 +104,12 @@ DIVERGENCE = mistakes(
             LOGS + "kl_div = torch.nn.functional.kl_div\n"
             "return kl_div(g, f.exp(), reduction='none').sum(-1)",
         ],
+        "Is a probability kept above a small number? It cuts the divergence off.": [
+            "p, q = final.softmax(-1), guess.softmax(-1)\n"
+            "return (p * ((p + 1e-12) / (q + 1e-12)).log()).sum(-1)",
+            "p, q = final.softmax(-1), guess.softmax(-1)\n"
+            "return (p * (p.clamp(min=1e-12) / q.clamp(min=1e-12)).log()).sum(-1)",
+        ],
         "Is the logarithm taken of a softmax that is zero? Use log_softmax.": """
             p, q = final.softmax(-1), guess.softmax(-1)
             return (p * (p.log() - q.log())).sum(-1)

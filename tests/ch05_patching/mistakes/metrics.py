@@ -20,6 +20,11 @@ DIFFERENCE = mistakes(
         "Are these logarithms of probabilities? One that underflows is -inf: subtract logits.": (
             "return probability(logits, answer).log() - probability(logits, wrong).log()"
         ),
+        "Is a probability kept above a small number? Subtract logits.": [
+            BOTH.format("logits.softmax(-1).clamp(min=1e-9).log()"),
+            BOTH.format("logits.softmax(-1).clamp(min=1e-12).log()"),
+            BOTH.format("(logits.softmax(-1) + 1e-9).log()"),
+        ],
         "Are the logits centered in place? The caller still uses them.": (
             "logits -= logits.mean(-1, keepdim=True)\n" + BOTH.format("logits")
         ),
@@ -86,6 +91,12 @@ DIVERGENCE = mistakes(
             PROBABILITIES + "return (p - q).pow(2).sum(dim=-1)",
             PROBABILITIES + "return (p - q).abs().sum(dim=-1)",
         ],
+        "Are the patches averaged? Each patch has its own divergence.": (
+            "if patched.ndim > clean.ndim:\n"
+            "    patched = patched.mean(dim=0, keepdim=True).expand_as(patched)\n"
+            + LOGS
+            + "return (p.exp() * (p - q)).sum(dim=-1)"
+        ),
         "This is the mean over prompts. Each prompt has its own divergence.": (
             LOGS + "each = (p.exp() * (p - q)).sum(-1)\nreturn 0 * each + each.mean()"
         ),
@@ -95,6 +106,7 @@ DIVERGENCE = mistakes(
         "Is something added inside the logarithm? It cuts the divergence off: use log_softmax.": [
             PROBABILITIES + "return (p * ((p + 1e-12) / (q + 1e-12)).log()).sum(dim=-1)",
             PROBABILITIES + "return (p * ((p + 1e-9) / (q + 1e-9)).log()).sum(dim=-1)",
+            PROBABILITIES + "return (p * (p.clamp(min=1e-12) / q.clamp(min=1e-12)).log()).sum(-1)",
         ],
     },
 )
