@@ -11,6 +11,13 @@ This package imports no class of the course, so that a learner's own model can o
 the recipes (NAME/train.py, recipes/) import the reference library, because they train with it.
 """
 
-from toy_models.toys import Toy, folder, load
+import sys
+
+try:
+    from toy_models.toys import Toy, folder, load
+except KeyboardInterrupt:
+    if sys.argv[0] == "-m":  # `python -m toy_models`
+        sys.exit(130)
+    raise
 
 __all__ = ["Toy", "folder", "load"]

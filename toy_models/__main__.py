@@ -7,8 +7,11 @@ from collections.abc import Callable
 from functools import partial
 from io import TextIOWrapper
 
-from toy_models import fetch, real_text, toys
-from toy_models.cache import cache_folder
+try:
+    from toy_models import fetch, real_text, toys
+    from toy_models.cache import cache_folder
+except KeyboardInterrupt:  # NumPy and others take a second
+    sys.exit(130)
 
 
 def list_toys() -> None:
