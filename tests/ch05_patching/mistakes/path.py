@@ -69,6 +69,10 @@ RECEIVED = mistakes(
         "Is this the next sender's input?": {
             PUT: "Intervention.put(site, inputs[(sender + 1) % len(inputs)])"
         },
+        "Is this the input of the sender before? Senders count from 0.": [
+            {PUT: "Intervention.put(site, inputs[max(sender - 1, 0)])"},
+            {PUT: "Intervention.put(site, inputs[sender - 1])"},
+        ],
         "Is the last sender of each receiver skipped?": {REACHED: "if sender + 1 < len(inputs)"},
         "Is a value put at a query? Each receiver gets its own input, at its own site.": {
             PUT: "Intervention.put(type(site)(site.hook.replace('hook_q', 'hook_v'), site.layer, "

@@ -32,6 +32,9 @@ HEADS = mistakes(
                 'if run != "sender_patched" and (layer, head) != self.sender:'
             )
         },
+        "Are heads frozen in 'receivers_patched' as well? Only in 'sender_patched'.": {
+            ONLY.splitlines()[0]: 'if run not in ("sender_patched", "receivers_patched"):'
+        },
         "Are heads clean in every run but the corrupted one? Only in 'sender_patched'.": {
             ONLY.splitlines()[0]: 'if run == "corrupted":'
         },
