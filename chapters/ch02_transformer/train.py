@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from ..ch00_looking.checks import check_finite, check_token_ids
 from .checkpoint import restore_checkpoint, save_checkpoint
+from .config import check_size
 from .layers import Tokens
 from .model import HookedTransformer
 from .norms import at_least_float32
@@ -31,7 +32,10 @@ from .norms import at_least_float32
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Settings of a training run."""
+    """Settings of a training run.
+
+    Raises: ValueError for a number of steps, windows or tokens, or a rate, that cannot be.
+    """
 
     steps: int
     """Number of updates."""
@@ -53,6 +57,15 @@ class TrainConfig:
     """Steps between held-out losses and checkpoints; the last step always has both."""
     seed: int = 0
     """Seed of the batches."""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "window", "warmup", "eval_every"):
+            check_size(name, getattr(self, name), 0 if name in ("steps", "warmup") else 1)
+        for name, most in (("lr", 1e6), ("weight_decay", 1e6), ("clip", math.inf)):
+            if not 0 <= getattr(self, name) <= most:
+                raise ValueError(
+                    f"expected {name} as a number from 0 to {most:g}, got {getattr(self, name)}"
+                )
 
 
 class TrainRecord(NamedTuple):

@@ -26,8 +26,18 @@ from ..ch02_transformer.norms import at_least_float32
 Pattern = Float[Tensor, "batch head query key"]
 
 
+def check_square(pattern: Tensor) -> None:
+    """Raise ValueError unless a pattern has as many queries as keys."""
+    if pattern.ndim != 4 or pattern.shape[-2] != pattern.shape[-1]:
+        raise ValueError(
+            "expected a pattern [batch, head, query, key] with as many queries as keys, got "
+            f"{list(pattern.shape)}; run the model on the whole text, without a KV cache"
+        )
+
+
 def check_repeats(pattern: Tensor, period: int, n_bos: int) -> None:
     """Raise ValueError unless a pattern covers at least two periods, each of two or more tokens."""
+    check_square(pattern)
     if n_bos < 0 or period < 2 or pattern.shape[-1] - n_bos < 2 * period:
         raise ValueError(
             "expected period >= 2 and at least two repeats after the start tokens, got "
@@ -43,8 +53,9 @@ def previous_token_score(pattern: Pattern, n_bos: int = 0) -> Float[Tensor, " he
     n_bos: number of start tokens, which count neither as queries nor as keys.
 
     Units: share of attention, 0 to 1.
-    Raises: ValueError unless at least two tokens remain.
+    Raises: ValueError unless at least two tokens remain, or for a pattern that is not square.
     """
+    check_square(pattern)
     if n_bos < 0 or pattern.shape[-1] - n_bos < 2:
         raise ValueError(
             "expected at least two tokens after the start tokens, got "
