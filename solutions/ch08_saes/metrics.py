@@ -5,8 +5,8 @@ with predicting the mean (SAEBench, sparsify: 1 - FVU). `centered_explained_vari
 dictionary_learning) subtracts the mean of the error first, so that a constant offset costs nothing
 there. The rest of the course means the first one.
 
-All functions take flat batches, [batch, d]. Over a whole data set add up `ReconstructionSums`: a
-mean of the batches' ratios is another number.
+All functions take flat batches, [batch, d], and compute in float32 at least. Over a whole data set
+add up `ReconstructionSums`: a mean of the batches' ratios is another number.
 Axes: batch (tokens), d_in, d_sae (latents), feature (a known direction).
 """
 
@@ -19,6 +19,8 @@ from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from ..ch02_transformer.norms import at_least_float32
+
 X = Float[Tensor, "batch d_in"]
 Acts = Float[Tensor, "batch d_sae"]
 Scalar = Float[Tensor, ""]
@@ -28,12 +30,14 @@ Features = Float[Tensor, "feature d_in"]
 
 def l0(acts: Acts) -> Scalar:
     """Count the active latents per token, on average. From 0 to d_sae; lower is sparser."""
+    acts = at_least_float32(acts)
     # exercise 8.6
     return (acts != 0).to(acts.dtype).sum(dim=-1).mean()
 
 
 def firing_density(acts: Acts) -> Float[Tensor, " d_sae"]:
     """Compute the fraction of tokens on which each latent is active. From 0 to 1."""
+    acts = at_least_float32(acts)
     # exercise 8.6
     return (acts != 0).to(acts.dtype).mean(dim=0)
 
@@ -77,6 +81,7 @@ def fraction_unexplained(x: X, x_hat: X) -> Scalar:
     Both are summed over tokens and dimensions before they are divided. FVU; 0 is perfect, 1 is
     as good as the mean, more is worse. NaN where x is constant.
     """
+    x, x_hat = at_least_float32(x), at_least_float32(x_hat)
     # exercise 8.7
     return (x - x_hat).square().sum() / (x - x.mean(dim=0)).square().sum()
 
@@ -91,6 +96,7 @@ def centered_explained_variance(x: X, x_hat: X) -> Scalar:
 
     A constant error costs nothing here, so it is never lower than `explained_variance`.
     """
+    x, x_hat = at_least_float32(x), at_least_float32(x_hat)
     # exercise 8.7
     error = x - x_hat
     unexplained = (error - error.mean(dim=0)).square().sum()
@@ -105,12 +111,14 @@ def shrinkage(x: X, x_hat: X) -> Scalar:
     Source: Rajamanoharan et al. 2024, "Improving Dictionary Learning with Gated Sparse
     Autoencoders", eq. 10.
     """
+    x, x_hat = at_least_float32(x), at_least_float32(x_hat)
     # exercise 8.8
     return x_hat.square().sum() / (x_hat * x).sum()
 
 
 def mean_cosine(x: X, x_hat: X) -> Scalar:
     """Average the cosine similarity of each token's reconstruction with x; 0 where one is zero."""
+    x, x_hat = at_least_float32(x), at_least_float32(x_hat)
     return F.cosine_similarity(x, x_hat, dim=-1).mean()
 
 
@@ -229,6 +237,7 @@ def cosines(
     first: Float[Tensor, "row d_in"], second: Float[Tensor, "other d_in"]
 ) -> Float[Tensor, "row other"]:
     """Compute the cosine of every pair of rows; it is 0 where one of them is zero."""
+    first, second = at_least_float32(first), at_least_float32(second)
     return F.normalize(first, dim=-1) @ F.normalize(second, dim=-1).T
 
 

@@ -248,3 +248,18 @@ def test_a_hook_on_the_reconstruction_changes_the_result(spliced_point):
     assert len(seen) == 1, f"hook_sae_recons must see one reconstruction, got {len(seen)}."
     claim = "A hook that adds 1 to the reconstruction must add 1 to the result."
     assert_close(actual, given["x"] + 1, claim)
+
+
+@pytest.mark.project
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_metrics_of_half_precision_are_those_of_its_values(impl, dtype):
+    metrics = impl("ch08_saes.metrics")
+    x, x_hat = normal(300, 6, seed=1).to(dtype), normal(300, 6, seed=2).to(dtype)
+    pairs = ("fraction_unexplained", "explained_variance", "centered_explained_variance")
+    for name in (*pairs, "shrinkage", "mean_cosine", "mean_max_cosine"):
+        actual = getattr(metrics, name)(x, x_hat)
+        expected = getattr(metrics, name)(x.double(), x_hat.double())
+        assert actual.dtype == torch.float32
+        torch.testing.assert_close(actual.double(), expected, rtol=1e-4, atol=1e-6)
+    acts = torch.ones(3, 301).to(dtype)
+    assert metrics.l0(acts) == 301 and metrics.firing_density(acts).dtype == torch.float32
