@@ -27,6 +27,7 @@ def test_extend_returns_and_keeps_all_keys_and_values(kv_cache, sizes):
     assert_close(cache.length, 0, "An empty cache has length 0.")
     for k, v in chunks(0, *sizes):
         k[0, 0, 0, 0] = v[0, 0, 0, 0] = torch.nan
+        k[0, 0, 0, 1] = v[0, 0, 0, 1] = 1e6
         ks, vs, total = [*ks, k], [*vs, v], total + k.shape[1]
         all_k, all_v = cache.extend(k.clone(), v.clone())
         after = f"After chunks of {', '.join(str(k.shape[1]) for k in ks)} tokens:"

@@ -66,7 +66,8 @@ def test_every_tensor_has_our_name_and_axes(llama, checkpoint_files, checkpoint,
     _, settings, tensors = checkpoint
     for tensor in tensors.values():
         tensor.view(-1)[1] *= 1e-9
-    folder = tiny_checkpoints.write(tmp_path / "with small numbers", settings, tensors)
+        tensor.view(-1)[2] = 1e6
+    folder = tiny_checkpoints.write(tmp_path / "small and large numbers", settings, tensors)
     torch.manual_seed(7)
     state = torch.get_rng_state()
     actual = dict(llama.translate(checkpoint_files.Weights(folder), llama.config(settings)))

@@ -73,6 +73,11 @@ def check_odd_inputs(norm):
         batch=2,
         pos=3,
     )
+    with torch.no_grad():
+        norm.w.mul_(1e6)
+    x = vectors(2, 3, WIDTH, seed=23)
+    claim = f"{type(norm).__name__} with a gain of a million is wrong."
+    check(norm, x, expected=oracle(norm, x), claim=claim)
 
 
 def check_divisor(norm, x):

@@ -1,7 +1,5 @@
 """Graders of train.py: one step of gradient descent."""
 
-import math
-
 import pytest
 import torch
 from torch import Tensor, nn
@@ -17,14 +15,15 @@ seeds = pytest.mark.parametrize("seed", [0, 1])
 class Bigram(nn.Module):
     """A row of logits for each token plus one bias, so that the gradient is known by hand."""
 
-    def __init__(self, seed: int):
+    def __init__(self, seed: int, scale: float = 10.0):
         super().__init__()
+        self.scale = scale
         self.W = nn.Parameter(normal(VOCAB, VOCAB, seed=seed))
         self.b = nn.Parameter(normal(VOCAB, seed=seed + 100))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Scaled by ten, so that gradients are long."""
-        return 10 * (self.W[tokens] + self.b)
+        """Scaled, so that gradients are long."""
+        return self.scale * (self.W[tokens] + self.b)
 
     def state(self) -> Tensor:
         """All weights as they are now, copied into one row."""
@@ -37,18 +36,19 @@ def some_tokens(seed: int) -> Tensor:
     return torch.randint(VOCAB, (BATCH, POS), generator=generator)
 
 
-def loss_and_slope(state: Tensor, tokens: Tensor) -> tuple[float, Tensor]:
+def loss_and_slope(state: Tensor, tokens: Tensor, scale: float = 10.0) -> tuple[float, Tensor]:
     """A Bigram's loss and its gradient, one prediction at a time."""
     W, b = state[: VOCAB * VOCAB].view(VOCAB, VOCAB), state[VOCAB * VOCAB :]
     slope_W, slope_b, loss = torch.zeros_like(W), torch.zeros_like(b), 0.0
     n = BATCH * (POS - 1)
     for row in tokens.tolist():
         for token, after in zip(row, row[1:], strict=False):
-            p = (10 * (W[token] + b)).softmax(-1)
-            loss -= math.log(p[after].item()) / n
+            logits = scale * (W[token] + b)
+            loss -= logits.log_softmax(-1)[after].item() / n
+            p = logits.softmax(-1)
             p[after] -= 1
-            slope_W[token] += 10 * p / n
-            slope_b += 10 * p / n
+            slope_W[token] += scale * p / n
+            slope_b += scale * p / n
     return loss, torch.cat([slope_W.flatten(), slope_b])
 
 
@@ -93,3 +93,16 @@ def test_returns_the_loss_before_the_update(train, seed):
     actual = train.train_step(model, tokens, PlainSGD(model, lr=0.01), clip=1.0)
     claim = "The loss of this batch before the update is returned."
     assert_close(actual, expected, claim, tolerance=1e-9)
+
+
+@exercise("2.16")
+def test_a_large_loss_and_a_large_clip_are_used_as_they_are(train):
+    model, tokens = Bigram(3, scale=1e6), some_tokens(3)
+    before = model.state()
+    loss, slope = loss_and_slope(before, tokens, scale=1e6)
+    clip = slope.norm().item() / 2
+    actual = train.train_step(model, tokens, PlainSGD(model, lr=0.3), clip)
+    assert_close(actual, loss, f"The loss is {loss:.3g}, as large as that.", tolerance=1e-9)
+    used = (before - model.state()) / 0.3
+    claim = f"The gradient is clipped to the norm {clip:.3g}, as large as that."
+    assert_close(used / clip, slope / clip / 2, claim, tolerance=1e-6)

@@ -41,6 +41,16 @@ def test_lens_decodes_each_layer_by_the_final_norm(lens, build, family):
 
 @exercise("3.5")
 @torch.no_grad()
+def test_large_logits_are_returned_as_they_are(lens, build):
+    model, stream = build("llama"), normal(LAYERS, 2, 3, 10, seed=3)
+    model.unembed.W_U.mul_(1e6)
+    expected = lens_by_loop(model, stream)
+    claim = "With W_U a million times larger, the logit lens is wrong."
+    check(lens.logit_lens, model, stream, expected=expected, claim=claim)
+
+
+@exercise("3.5")
+@torch.no_grad()
 @pytest.mark.parametrize("family", FAMILIES)
 def test_lens_of_the_last_layer_gives_the_models_logits(lens, build, family):
     model = build(family)

@@ -40,9 +40,11 @@ def test_scores_know_positions_remainders_and_biases(scores, hand_graph):
 
 
 @exercise("12.8")
-def test_the_share_of_an_error_may_be_anything(scores, hand_graph):
-    edges = hand_graph.edges
+def test_the_share_of_an_error_may_be_anything(scores, hand_graph, request):
+    edges, own = hand_graph.edges, request.config.getoption("--own")
     for size, scale in SIZES:
+        if size != size and own:  # the learner's 12.7 may loop on NaN for ever
+            continue
         changed = edges.clone()
         changed[:, 2] *= size
         left = abs(size) / (3 + abs(size))  # share of the error in what nodes 3 and 5 read

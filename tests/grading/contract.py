@@ -18,6 +18,8 @@ broken: list[str] = []
 """What the answer broke so far under the grader that is running."""
 calls: Counter[str] = Counter()
 """How often the grader called each function with plain values."""
+with_large_numbers = True
+"""Whether the grader that is running repeats calls with large numbers, which costs more."""
 inside = False
 """Whether an answer is running, and not the grader itself, which may call it."""
 

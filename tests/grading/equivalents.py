@@ -139,6 +139,16 @@ EQUIVALENTS: list[tuple[str, str, str]] = [
         "A dimensionality, an interference or a number of features is of order 1; a direction "
         "below 1e-6 counts as absent.",
     ),
+    *(
+        (f"{place}clamp at {limit}", numbers, reason)
+        for limit in ("50", "1e4")
+        for place, numbers, reason in [
+            ("", "2.9 2.17 2.18 4.1 4.2 4.3", "A probability is at most 1."),
+            ("", "3.11 3.12 3.13", "A score is at most 1."),
+            ("given: ", "2.18 4.1 4.2 4.3", "A probability is at most 1."),
+            ("given: ", "2.23/translate:config", "No number of the config is translated."),
+        ]
+    ),
 ]
 """(slip, exercises, reason); "5.11/window" is one function, "*" stands for every exercise."""
 
@@ -154,5 +164,5 @@ REASONS: dict[tuple[str, str], str] = dict(_each())
 
 def reason(number: str, slip: str, function: str = "") -> str:
     """Why a slip behind the answers of an exercise is right; "" where it is a mistake."""
-    places = (f"{number}/{function}", number, "*")
+    places = (f"{number}/{function}", f"{number}/{function.partition(':')[0]}", number, "*")
     return next((REASONS[place, slip] for place in places if (place, slip) in REASONS), "")

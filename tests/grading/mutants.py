@@ -2,6 +2,7 @@
 
     python -m tests.grading.mutants             the whole map
     python -m tests.grading.mutants --only 5    a chapter, or an exercise such as 5.3
+    python -m tests.grading.mutants --slips "clamp at 50,no cast"
 
 1. The graders of an exercise run once, while `__slip__` compares each value that an answer returns
    with what each slip would make of it. A slip that no grader could see has survived.
@@ -19,7 +20,7 @@ import itertools
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pytest
@@ -89,6 +90,25 @@ class Watch:
                     seen.append(self.item)
         return value
 
+    def given(self, function: str, name: str, value: Any) -> Any:
+        """Compare an argument with what each slip makes of it."""
+        place = f"{function}:{name}"
+        key, self.function = (place, self.item.nodeid), place
+        self.calls[key] += 1
+        if self.calls[key] <= CALLS:
+            for slip, change in slips.GIVEN.items():
+                seen = self.shows.setdefault((place, slip), [])
+                if self.item not in seen and self._differs(value, change):
+                    seen.append(self.item)
+                    self.applies.add((place, slip))
+        return value
+
+    def _differs(self, value: Any, change: Callable[[Any], Any]) -> bool:
+        try:
+            return slips.differs(slips.change_value(value, change), value)
+        except Exception:  # a slip that cannot run fails every grader that sees it
+            return True
+
     def _shows(self, value: Any, slip: str, change: Callable[[Any], Any]) -> bool:
         try:
             changed = slips.change_value(value, self._noting(slip, change))
@@ -126,6 +146,12 @@ def acting(function: str, slip: str) -> Callable[..., Any]:
         act.acted |= value is not None and not told
         return before.setdefault(slips.gist(arguments), value)
 
+    def given(name: str, parameter: str, value: Any) -> Any:
+        if slip in slips.GIVEN and function == f"{name}:{parameter}":
+            return slips.change_value(value, slips.GIVEN[slip])
+        return value
+
+    act.given = given
     act.acted = slip not in ("in-place", "remembered")
     return act
 
@@ -145,9 +171,10 @@ def slipping(number: str, codes: list[Code], act: Callable[..., Any]) -> Iterato
 class Map:
     """The slips of the exercises of one chapter."""
 
-    def __init__(self, chapter: str, everything: bool = False):
+    def __init__(self, chapter: str, everything: bool = False, wanted: Sequence[str] = slips.SLIPS):
         self.graders = Graders(TESTS / chapter, "solutions")
         self.everything = everything
+        self.slips = wanted
 
     def of(self, number: str) -> Iterator[Outcome]:
         """Try every slip behind every answer of an exercise."""
@@ -157,17 +184,17 @@ class Map:
         watch = self._watch(number, codes, own)
         cost = Counter({item: one.duration for item, one in self._last.items()})
         refusals: Counter[pytest.Item] = Counter()
-        for code, slip in itertools.product(codes, slips.SLIPS):
-            if slip not in OWN and (code.name, slip) not in watch.applies:
+        for code, slip, place in _places(codes, self.slips):
+            if slip not in OWN and (place, slip) not in watch.applies:
                 continue
-            items = own if slip in OWN else watch.shows.get((code.name, slip), [])
-            why = NO_GRAD if code.no_grad and slip in GRADIENTS else reason(number, slip, code.name)
+            items = own if slip in OWN else watch.shows.get((place, slip), [])
+            why = NO_GRAD if code.no_grad and slip in GRADIENTS else reason(number, slip, place)
             if why and not self.everything:
-                yield Outcome(number, code.name, slip, "equivalent", why)
+                yield Outcome(number, place, slip, "equivalent", why)
                 continue
             if slip != "remembered":  # what one grader leaves, a later one may see
                 items = sorted(items, key=lambda item: (-refusals[item], cost[item]))
-            yield from self._one(number, code, slip, items, refusals, why)
+            yield from self._one(number, code, slip, place, items, refusals, why)
 
     def _watch(self, number: str, codes: list[Code], own: list[pytest.Item]) -> Watch:
         watch = Watch()
@@ -181,11 +208,11 @@ class Map:
                     self._last[item] = _Timed(run.seconds)
         return watch
 
-    def _one(self, number, code, slip, items, refusals, why) -> Iterator[Outcome]:
+    def _one(self, number, code, slip, place, items, refusals, why) -> Iterator[Outcome]:
         bodies = code.with_code(slip) if slip in slips.CODE else [None]
         for body in bodies:
             status, words = "survived" if items else "unseen", ""
-            act = acting(code.name, slip)
+            act = acting(place, slip)
             changed = (
                 slipping(number, [code], act)
                 if body is None
@@ -203,7 +230,17 @@ class Map:
                 continue
             if why and status != "refused":
                 status, words = "equivalent", why
-            yield Outcome(number, code.name, slip, status, words)
+            yield Outcome(number, place, slip, status, words)
+
+
+def _places(codes: list[Code], wanted: Sequence[str]) -> Iterator[tuple[Code, str, str]]:
+    """(code, slip, place): a function, or "function:parameter" for what is given."""
+    for code, slip in itertools.product(codes, wanted):
+        if slip in slips.GIVEN:
+            for name in code.given:
+                yield code, slip, f"{code.name}:{name}"
+        else:
+            yield code, slip, code.name
 
 
 class _Timed(NamedTuple):
@@ -226,6 +263,7 @@ def main() -> int:
     """Print a table: exercise, function, slip, and what became of it; survivors last."""
     parser = argparse.ArgumentParser(prog="python -m tests.grading.mutants")
     parser.add_argument("--only", default="", help="chapters or exercises, as in 5,7.2")
+    parser.add_argument("--slips", default="", help="slips alone, as in 'squeeze,no cast'")
     parser.add_argument("--all", action="store_true", help="run known equivalents too")
     options = parser.parse_args()
     start, outcomes, maps = time.process_time(), [], {}
@@ -235,7 +273,8 @@ def main() -> int:
         chapter = mistakes.chapter_of(number)
         maps.setdefault(chapter, None)
         if maps[chapter] is None:
-            maps[chapter] = Map(chapter, options.all)
+            wanted = options.slips.split(",") if options.slips else slips.SLIPS
+            maps[chapter] = Map(chapter, options.all, wanted)
         own = list(maps[chapter].of(number))
         outcomes += own
         tqdm.write(row(number, own), file=sys.stdout)

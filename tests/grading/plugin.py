@@ -32,8 +32,8 @@ from . import (
     skip_rules,
 )
 from .progress_recorder import Hooks, Recorder
+from .replay import LARGE, RUN, graded
 from .replay import NUMBER as EXERCISE
-from .replay import RUN, graded
 
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = ROOT / "tests"
@@ -46,6 +46,8 @@ MARKERS = {
     "crosscheck": "compares with the transformers library",
     "timeout": "has a time limit of its own, where pytest-timeout is installed",
 }
+WITH_LARGE = 3
+"""How many graders of an exercise try large numbers."""
 RECORDER = pytest.StashKey[Recorder]()
 OFFENCES = pytest.StashKey[dict[str, str | None]]()
 
@@ -131,9 +133,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             recorder.expect(number, item, conditional=conditional)
             item.user_properties.append(("exercise", number))
         skip_rules.limit_time(item)
+    _choose_for_large_numbers([item for item in items if EXERCISE in item.stash])
     if left_out:
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
+
+
+def _choose_for_large_numbers(items: list[pytest.Item]) -> None:
+    """Let the first case of the first graders of each exercise try large numbers."""
+    tried: dict[str, set[object]] = {}
+    for item in items:
+        functions = tried.setdefault(item.stash[EXERCISE], set())
+        function = getattr(item, "function", item)
+        item.stash[LARGE] = function not in functions and len(functions) < WITH_LARGE
+        functions.add(function)
 
 
 def number_of(item: pytest.Item) -> str | None:

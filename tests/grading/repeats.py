@@ -1,7 +1,7 @@
 """Repeat a call in ways that leave its result, or its shape, the same.
 
 Copies of the arguments are given once more as they are, with strided memory, with each axis that
-the signature names cut to length 1, with NaN alone, close to 0, and in bfloat16.
+the signature names cut to length 1, with NaN alone, close to 0, in bfloat16, and above 1e9.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from .evidence import same
+from .large_numbers import Change, limits_of
 from .values import (
     bare,
     floats,
@@ -22,10 +23,12 @@ from .values import (
     is_float,
     mapped,
     modules,
-    parts,
+    numbers,
     scaled,
     strided,
     tensors,
+    weights,
+    with_weights,
 )
 
 TINY = 2.0**-26
@@ -53,6 +56,7 @@ class Repeats:
             "nan": self.nan,
             "tiny": self.tiny,
             "half": self.half,
+            "huge": self.huge,
         }
         for name, kind in kinds.items():
             if name not in spared:
@@ -147,15 +151,18 @@ class Repeats:
         was, now = ([x.dim() for x in tensors(one)] for one in (self.value, value))
         return len(was) == len(now) and was != now
 
-    @functools.cache
-    def _axes(self) -> dict[int, tuple[str, ...]]:
-        """Identity of a tensor in the arguments -> the names of its last axes."""
+    def _named(self) -> dict[str, Any]:
+        """Parameter -> argument."""
         args, kwargs = self.arguments
         code = self.function.__code__
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        given = dict(zip(names, args)) | kwargs
+        return dict(zip(names, args)) | kwargs
+
+    @functools.cache
+    def _axes(self) -> dict[int, tuple[str, ...]]:
+        """Identity of a tensor in the arguments -> the names of its last axes."""
         found: dict[int, tuple[str, ...]] = {}
-        for name, value in given.items():
+        for name, value in self._named().items():
             _name_axes(value, self.function.__annotations__.get(name), found)
         return found
 
@@ -189,12 +196,53 @@ class Repeats:
             return
         if "graph" not in self.spared and any(x.requires_grad for x in tensors(value)):
             yield "The result of {} asks for gradients, though no argument and no weight does."
-        pairs = zip(_numbers(value), _numbers(self.value))
+        pairs = zip(numbers(value), numbers(self.value))
         if any(was.any() and not now.any() for now, was in pairs):
             yield (
                 "The numbers in the arguments of {} are close to 0, and its result is exactly 0: "
                 "a small number must not count as 0."
             )
+
+    def huge(self) -> Iterator[str]:
+        """One argument above 1e9 after the other; the weights, where no argument has numbers."""
+        if not self.exact or not self._takes_names():
+            return
+        named = {name: x for name, x in self._named().items() if floats(x)}
+        for name, argument in named.items():
+            if f"huge={name}" not in self.spared:
+                run = functools.partial(self._with_larger, name)
+                yield from limits_of(run, argument, f"`{name}`", self.value)
+        parts = modules(self.arguments)
+        if parts and not named and not has_functions(self.arguments):
+            found = [x.detach() for part in parts for x in weights(part)]
+            run = functools.partial(self._with_larger, None)
+            yield from limits_of(run, found, "the weights", self.value)
+
+    def _takes_names(self) -> bool:
+        return len(self._named()) == len(self.arguments[0]) + len(self.arguments[1])
+
+    def _with_larger(self, name: str | None, change: Change) -> Any:
+        """Call the answer with one argument changed, or the weights."""
+
+        def copied(x: Any, change: Change) -> Any:
+            if isinstance(x, nn.Module):
+                return with_weights(x, change) if name is None else x
+            if not isinstance(x, Tensor):
+                return generator_copy(x)
+            return change(x.detach()) if is_float(x) else x.clone()
+
+        args, kwargs = self.arguments
+        names = list(self._named())
+        changes = [change if name in (one, None) else Tensor.clone for one in names]
+        changed = [
+            mapped(x, functools.partial(copied, change=one))
+            for x, one in zip([*args, *kwargs.values()], changes)
+        ]
+        state = torch.get_rng_state()
+        try:
+            return self.checked(*changed[: len(args)], **dict(zip(kwargs, changed[len(args) :])))
+        finally:
+            torch.set_rng_state(state)
 
     def half(self) -> Iterator[str]:
         """The arguments in bfloat16, against the same ones in float64."""
@@ -217,14 +265,6 @@ class Repeats:
             if "dtype" in text or "scalar type" in text:
                 text += ". Give each tensor that you create the dtype of an argument: .to(x)."
             yield f"{{}} raises {type(error).__name__} in bfloat16: {text}"
-
-
-def _numbers(value: Any) -> list[Tensor]:
-    """The floating point tensors and numbers of a value."""
-    if isinstance(value, float):
-        return [torch.tensor(value, dtype=torch.float64)]
-    inner = [x for part in parts(value) for x in _numbers(part)]
-    return inner + [x for x in [value] if isinstance(x, Tensor) and is_float(x)]
 
 
 def _name_axes(value: Any, hint: Any, found: dict[int, tuple[str, ...]]) -> None:

@@ -24,6 +24,8 @@ from .evidence import Run
 
 RUN = pytest.StashKey[Run]()
 NUMBER = pytest.StashKey[str]()
+LARGE = pytest.StashKey[bool]()
+"""Whether a grader repeats calls with large numbers."""
 # A second session prints nothing, keeps nothing, and does not end in a garbage collection.
 QUIET = ["-q", "-s", "--no-header", "--no-summary"]
 QUIET += "-p no:cacheprovider -p no:faulthandler -p no:logging".split()
@@ -36,6 +38,7 @@ def graded(item: pytest.Item) -> Iterator[None]:
     own = item.config.getoption("--own")
     evidence.SEEN.clear()
     contract.begin()
+    contract.with_large_numbers = item.stash.get(LARGE, True)
     exercise = import_hook.OWN_CODE_ONLY if own else item.stash[NUMBER]
     with import_hook.grading(exercise), skip_rules.offline(), _torch_as_before():
         yield

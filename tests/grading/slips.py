@@ -1,11 +1,13 @@
-"""Slips: small mistakes that can follow any answer, and when each of them shows.
+"""Slips: small mistakes that any answer can hold, and when each of them shows.
 
-A slip changes what a function returns (`squeeze`, `abs`), its arguments (`in-place`) or its code
-(`no raise`). `mutants.py` puts each one behind the reference's own answers.
+A slip changes what a function returns (`squeeze`, `abs`), what it is given (`given: clamp at 50`),
+its arguments in place (`in-place`) or its code (`no raise`). `mutants.py` puts each one into the
+reference's own answers.
 """
 
 import ast
 import dataclasses
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -14,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 SMALL = 1e-6
+MANY = 3
 
 
 def _of_floats(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -62,6 +65,23 @@ def _hanging(x: Tensor) -> Tensor:
     return x.clone().requires_grad_() if asks else x
 
 
+def _last_of_many_dropped(x: Any) -> Any:
+    """Drop the last item where there are more than three."""
+    if isinstance(x, Tensor):
+        return x[:-1] if x.dim() and len(x) > MANY else x
+    return x[:-1] if type(x) in (list, tuple) and len(x) > MANY else x
+
+
+def _duplicates_dropped(x: Any) -> Any:
+    """Keep each item once, in order."""
+    if isinstance(x, Tensor) and x.dim() == 1 and not x.is_floating_point():
+        return torch.tensor(list(dict.fromkeys(x.tolist())), dtype=x.dtype)
+    try:
+        return type(x)(dict.fromkeys(x)) if type(x) in (list, tuple) else x
+    except TypeError:  # items without a hash
+        return x
+
+
 VALUES: dict[str, Callable[[Any], Any]] = {
     "squeeze": _of_tensors(Tensor.squeeze),
     "nan_to_num": _of_floats(torch.nan_to_num),
@@ -72,6 +92,10 @@ VALUES: dict[str, Callable[[Any], Any]] = {
     "first for all": _of_tensors(lambda x: x[:1].expand_as(x).clone() if x.dim() else x),
     "clamp": _of_floats(lambda x: x.clamp(min=SMALL)),
     "small to zero": _of_floats(lambda x: torch.where(x.abs() < SMALL, 0.0, x)),
+    "clamp at 50": _of_floats(lambda x: x.clamp(-50, 50)),
+    "clamp at 1e4": _of_floats(lambda x: x.clamp(-1e4, 1e4)),
+    "rounded": _of_floats(lambda x: x.float().to(x.dtype)),
+    "last of many dropped": _last_of_many_dropped,
     "clone": _of_tensors(Tensor.clone),
     "off by one": _shifted,
     "hanging": _of_tensors(_hanging),
@@ -79,11 +103,33 @@ VALUES: dict[str, Callable[[Any], Any]] = {
     "tensor to number": lambda x: x.item() if isinstance(x, Tensor) and not x.dim() else x,
 }
 """Name of a slip -> the change of one tensor, number or list that an answer returns."""
+GIVEN: dict[str, Callable[[Any], Any]] = {
+    "given: clamp at 50": VALUES["clamp at 50"],
+    "given: clamp at 1e4": VALUES["clamp at 1e4"],
+    "given: rounded": VALUES["rounded"],
+    "given: abs": VALUES["abs"],
+    "given: first for all": VALUES["first for all"],
+    "given: last of many dropped": _last_of_many_dropped,
+    "given: duplicates dropped": _duplicates_dropped,
+}
+"""Name of a slip -> the change of one argument before the answer uses it."""
 ARGUMENTS = ("in-place", "global seed", "remembered", "no gradients afterwards")
 """Slips that leave the first value alone: they change an argument, or state."""
-CODE = ("0 is None", "seed for None", "no raise", "no list")
-"""Slips in the code: a falsy argument counts as absent, a default generator, no error, no copy."""
-SLIPS = (*VALUES, *ARGUMENTS, *CODE)
+CODE = (
+    "0 is None",
+    "seed for None",
+    "no raise",
+    "no list",
+    "default for all",
+    "more below the line",
+    "no clone",
+    "no cast",
+    "equality elsewhere",
+    "number raised",
+)
+"""Slips in the code: a falsy argument counts as absent, a default generator, no error, no copy, an
+argument that is ignored, 1e-9 added to a denominator, no clone, no cast, > for >=, 2 for 1."""
+SLIPS = (*VALUES, *GIVEN, *ARGUMENTS, *CODE)
 
 
 def _is_float(x: Any) -> bool:
@@ -108,6 +154,10 @@ APPLIES: dict[str, Callable[[Any], bool]] = {
     "first for all": _is_array,
     "clamp": _is_float,
     "small to zero": _is_float,
+    "clamp at 50": _is_float,
+    "clamp at 1e4": _is_float,
+    "rounded": _is_float,
+    "last of many dropped": lambda x: _is_array(x) or type(x) in (list, tuple),
     "clone": lambda x: isinstance(x, Tensor),
     "off by one": lambda x: _is_array(x) or type(x) in (list, range, int),
     "hanging": lambda x: isinstance(x, Tensor) and x.is_floating_point(),
@@ -226,6 +276,10 @@ class Code(NamedTuple):
     """Those that may be None, and may be 0 or empty."""
     generators: list[str]
     """Those that are random generators and may be None."""
+    given: list[str]
+    """Parameters, and names assigned above the mark, whose values the body computes with."""
+    defaults: dict[str, str]
+    """Parameter -> its default value as code."""
     no_grad: bool
     """Whether a decorator runs the function without gradients, and restores the mode."""
 
@@ -241,13 +295,22 @@ class Code(NamedTuple):
         generators = [name for name in absent if "Generator" in hints[name]]
         optional = [name for name in absent if FALSY.search(hints[name])]
         no_grad = "torch.no_grad()" in map(ast.unparse, function.decorator_list)
-        return cls(name, body, list(hints), optional, generators, no_grad)
+        ordered = [*given.posonlyargs, *given.args]
+        pairs = [*zip(reversed(ordered), reversed(given.defaults))]
+        pairs += zip(given.kwonlyargs, given.kw_defaults)
+        defaults = {one.arg: ast.unparse(value) for one, value in pairs if value is not None}
+        values = _computed_with(body, [*hints, *_assigned_above(function, body)])
+        return cls(name, body, list(hints), optional, generators, values, defaults, no_grad)
 
     def with_returns(self) -> str:
         """Pass each returned or yielded value, and the arguments, to `__slip__`."""
         seen = ", ".join(f"{name}={name}" for name in self.parameters)
         call = f"__slip__({self.name!r}, {{}}, __given__)"
-        tree = ast.parse(f"__given__ = dict({seen})\n{self.body}")  # a body may rebind them
+        changed = "\n".join(
+            f"{name} = __slip__.given({self.name!r}, {name!r}, {name})" for name in self.given
+        )
+        # a body may rebind its parameters
+        tree = ast.parse(f"__given__ = dict({seen})\n{changed}\n{self.body}")
         _Returns(call).visit(tree)
         if not isinstance(tree.body[-1], ast.Return | ast.Raise):
             tree.body += ast.parse(call.format("None")).body
@@ -269,6 +332,34 @@ class Code(NamedTuple):
             changed = _unparsed(self.body, _NoList(self.parameters))
             if changed != _unparsed(self.body, ast.NodeTransformer()):
                 yield changed
+        if slip == "default for all":
+            for name, value in self.defaults.items():
+                yield f"{name} = {value}\n{self.body}"
+        if slip in CHANGES:
+            changed = _unparsed(self.body, CHANGES[slip]())
+            if changed != _unparsed(self.body, ast.NodeTransformer()):
+                yield changed
+        if slip in PLACES:
+            yield from _at_each_place(self.body, PLACES[slip])
+
+
+ABOUT = ("dtype", "device", "shape", "ndim", "dim")
+"""What is read of a tensor besides its numbers."""
+
+
+def _assigned_above(function: Any, body: str) -> list[str]:
+    """Names that the lines above the mark assign."""
+    above = function.body[: len(function.body) - len(ast.parse(body).body)]
+    targets = [x for node in above if isinstance(node, ast.Assign) for x in node.targets]
+    return [x.id for one in targets for x in ast.walk(one) if isinstance(x, ast.Name)]
+
+
+def _computed_with(body: str, names: list[str]) -> list[str]:
+    """The names whose numbers a body uses, not only their shape or dtype."""
+    tree = ast.parse(body)
+    about = [n.value for n in ast.walk(tree) if isinstance(n, ast.Attribute) and n.attr in ABOUT]
+    used = [n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and n not in about]
+    return [name for name in dict.fromkeys(names) if name in used and name not in ("self", "ctx")]
 
 
 def _unparsed(body: str, change: ast.NodeTransformer) -> str:
@@ -310,3 +401,83 @@ class _NoList(ast.NodeTransformer):
         copies = isinstance(node.func, ast.Name) and node.func.id in ("list", "tuple")
         one = len(node.args) == 1 and isinstance(node.args[0], ast.Name)
         return node.args[0] if copies and one and node.args[0].id in self.parameters else node
+
+
+class _MoreBelow(ast.NodeTransformer):
+    """Adds 1e-9 to what is below the line of each fraction."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Div):
+            node.right = ast.BinOp(node.right, ast.Add(), ast.Constant(1e-9))
+        return node
+
+
+class _Without(ast.NodeTransformer):
+    """Takes the calls of some methods away: `x.clone()` becomes `x`."""
+
+    names: tuple[str, ...] = ()
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Attribute) and node.func.attr in self.names:
+            return node.func.value
+        return node
+
+
+class _NoClone(_Without):
+    names = ("clone",)
+
+
+class _NoCast(_Without):
+    """Takes casts away, functions such as `at_least_float32(x)` too."""
+
+    names = ("float", "double", "to", "type_as", "long", "int")
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        found = super().visit_Call(node)
+        if isinstance(node.func, ast.Name) and node.func.id in CASTS and len(node.args) == 1:
+            return node.args[0]
+        return found
+
+
+CASTS = ("at_least_float32",)
+CHANGES: dict[str, type[ast.NodeTransformer]] = {
+    "more below the line": _MoreBelow,
+    "no clone": _NoClone,
+    "no cast": _NoCast,
+}
+OTHERWISE = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt}
+
+
+def _with_equality_moved(node: ast.AST) -> bool:
+    """Turn > into >= and the like."""
+    if not isinstance(node, ast.Compare) or type(node.ops[0]) not in OTHERWISE:
+        return False
+    node.ops[0] = OTHERWISE[type(node.ops[0])]()
+    return True
+
+
+def _with_number_raised(node: ast.AST) -> bool:
+    """Add 1 to an integer."""
+    if not isinstance(node, ast.Constant) or type(node.value) is not int:
+        return False
+    node.value += 1
+    return True
+
+
+PLACES: dict[str, Callable[[ast.AST], bool]] = {
+    "equality elsewhere": _with_equality_moved,
+    "number raised": _with_number_raised,
+}
+
+
+def _at_each_place(body: str, change: Callable[[ast.AST], bool]) -> Iterator[str]:
+    """Bodies with one node changed, each another."""
+    for place in itertools.count():
+        tree = ast.parse(body)
+        nodes = list(ast.walk(tree))
+        if place == len(nodes):
+            return
+        if change(nodes[place]):
+            yield ast.unparse(tree)

@@ -78,6 +78,22 @@ def without_small(x: Rows, W: Rows) -> Means:
     return right(x, W).masked_fill(right(x, W).abs() < 1e-6, 0.0)
 
 
+def clamped(x: Rows, W: Rows) -> Means:
+    return right(x, W).clamp(-1e4, 1e4)
+
+
+def softly_capped(x: Rows, W: Rows) -> Means:
+    return 50 * (right(x, W) / 50).tanh()
+
+
+def of_clamped(x: Rows, W: Rows) -> Means:
+    return right(x.clamp(-50, 50), W)
+
+
+def of_capped(x: Rows, W: Rows) -> Means:
+    return right(x, W.clamp(max=1e4))
+
+
 def in_float32_or_64(x: Rows, W: Rows) -> Means:
     return torch.from_numpy(x.numpy() * W.numpy()).mean(dim=-1)
 
@@ -111,6 +127,10 @@ BREAKS = [
     (without_nan, "must not turn into a number"),
     (without_small, "must not count as 0"),
     (in_float32_or_64, "in bfloat16"),
+    (clamped, "Is something clamped?"),
+    (softly_capped, "Is something clamped?"),
+    (of_clamped, "The numbers in `x` are of the order of 1e9"),
+    (of_capped, "The positive numbers in `W` are of the order of 1e9"),
     (accumulated, "when it is called again"),
 ]
 
@@ -125,6 +145,13 @@ def test_a_broken_promise_is_noticed(function, words):
 
 def test_a_list_that_grows_is_noticed():
     assert "in place" in broken_by(edited_and_restored_list, [normal(2, 3, seed=1)])[0]
+
+
+def test_a_relu_of_large_negative_numbers_breaks_nothing():
+    def positive(x: Rows, W: Rows) -> Means:
+        return right(x.relu(), W)
+
+    assert not broken_by(positive, normal(2, 3, seed=1), normal(2, 3, seed=2))
 
 
 @pytest.mark.parametrize("asks", [False, True])

@@ -28,12 +28,17 @@ def strided(x: Tensor) -> Tensor:
     return memory[..., 0].permute(tuple(reversed(range(x.dim())))).copy_(x)
 
 
-def scaled(module: nn.Module, factor: float) -> nn.Module:
-    """Copy a module, with every parameter times the factor, and none that asks for gradients."""
+def with_weights(module: nn.Module, change: Callable[[Tensor], Tensor]) -> nn.Module:
+    """Copy a module, with every parameter changed, and none that asks for gradients."""
     copied = copy.deepcopy(module).requires_grad_(False)
     for parameter in copied.parameters():
-        parameter.mul_(factor)
+        parameter.copy_(change(parameter))
     return copied
+
+
+def scaled(module: nn.Module, factor: float) -> nn.Module:
+    """Copy a module, with every parameter times the factor, and none that asks for gradients."""
+    return with_weights(module, lambda x: x * factor)
 
 
 def generator_copy(x: Any) -> Any:
@@ -58,6 +63,14 @@ def tensors(value: Any) -> list[Tensor]:
     if isinstance(value, Tensor):
         return [value]
     return [x for part in parts(value) for x in tensors(part)]
+
+
+def numbers(value: Any) -> list[Tensor]:
+    """The floating point tensors and numbers of a value."""
+    if isinstance(value, float):
+        return [torch.tensor(value, dtype=torch.float64)]
+    inner = [x for part in parts(value) for x in numbers(part)]
+    return inner + [x for x in [value] if isinstance(x, Tensor) and is_float(x)]
 
 
 def containers(value: Any) -> list[Any]:

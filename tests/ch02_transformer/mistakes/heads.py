@@ -57,7 +57,17 @@ ATTENTION_APPLY_PATTERN = mistakes(
         "Every head moves the values of head 0.": AXES
         + "return einsum(pattern, v[:, :, :1].expand_as(v), axes)",
         "The values are averaged, without the pattern.": "return v.mean(dim=1, keepdim=True).expand(-1, pattern.shape[2], -1, -1)",
-        "The values are returned unchanged, without the pattern.": "return v[:, -pattern.shape[2] :]",
+        "The values are returned unchanged, without the pattern.": [
+            "return v[:, -pattern.shape[2] :]",
+            "return v[:, : pattern.shape[2]]",
+        ],
+        "Each query gets its own value alone, times its weight; it sums over all keys.": [
+            "n = pattern.shape[2]\n"
+            "own = pattern.diagonal(pattern.shape[3] - n, dim1=2, dim2=3).transpose(1, 2)\n"
+            "return own[..., None] * v[:, -n:]",
+            "n = min(pattern.shape[2:])\n"
+            "return pattern[:, :, :n, :n].diagonal(dim1=2, dim2=3).transpose(1, 2)[..., None] * v[:, :n]",
+        ],
         "They differ by rounding alone: is something computed in lower precision?": AXES
         + "return einsum(pattern.float(), v.float(), axes).to(v.dtype)",
     },
