@@ -70,6 +70,10 @@ def viewed(x: Rows, W: Rows) -> Means:
     return (x.view(-1) * W.view(-1)).view(len(x), -1).mean(dim=-1)
 
 
+def in_order_of_memory(x: Rows, W: Rows) -> Means:
+    return right(x.as_strided(x.shape, (x.shape[1], 1)), W)
+
+
 def without_nan(x: Rows, W: Rows) -> Means:
     return right(x, W).nan_to_num()
 
@@ -124,6 +128,7 @@ BREAKS = [
     (asking, "makes an argument ask for gradients"),
     (narrowed, "is in float32, narrower"),
     (viewed, "use reshape instead of view"),
+    (in_order_of_memory, "another result where the memory"),
     (without_nan, "must not turn into a number"),
     (without_small, "must not count as 0"),
     (in_float32_or_64, "in bfloat16"),
@@ -180,7 +185,7 @@ def test_a_second_call_that_fails_is_noticed():
     assert "raises AssertionError when it is called a second time" in found[0]
 
 
-def test_gradients_left_off_are_noticed_where_the_grader_has_them_off():
+def test_gradients_left_off_are_noticed_under_no_grad():
     with torch.no_grad():
         found = broken_by(switched_off, normal(2, 3, seed=1), normal(2, 3, seed=2))
     assert "switches gradients off for its caller" in found[0]
@@ -216,6 +221,10 @@ def hanging_by_itself(linear: Linear, x: Rows) -> Means:
     return right(x, linear.W).detach().requires_grad_()
 
 
+def with_a_graph_of_its_own(linear: Linear, x: Rows) -> Means:
+    return right(x, linear.W.detach().requires_grad_())
+
+
 class Pair(NamedTuple):
     mean: Means
     x: Rows
@@ -229,6 +238,7 @@ WITH_WEIGHTS = [
     (trained, "changes a weight of its model"),
     (without_nan_in_weights, "must not turn into a number"),
     (hanging_by_itself, "asks for gradients"),
+    (with_a_graph_of_its_own, "though no argument and no weight does"),
     (squeezed_in_a_record, "the axis batch has length 1"),
 ]
 
@@ -264,6 +274,21 @@ def test_a_new_leaf_is_noticed_in_a_single_call():
     found = broken_by(hanging_by_itself, Large(), normal(2, 3, seed=1))
     assert len(found) == 1 and "has no graph" in found[0], found
     assert not broken_by(mapped, Large(), normal(2, 3, seed=1))
+
+
+def test_a_parameter_may_be_the_result():
+    def parameter(linear: Linear, x: Rows) -> Means:
+        return nn.Parameter(right(x, linear.W).detach())
+
+    assert not broken_by(parameter, Large(), normal(2, 3, seed=1))
+
+
+def test_a_view_of_a_weight_may_be_the_result():
+    def view(linear: Linear, x: Rows) -> Float[Tensor, "1 d_model"]:
+        return linear.W[None]
+
+    with torch.no_grad():  # a view then asks for gradients, and has no graph
+        assert not broken_by(view, Large(), normal(2, 3, seed=1))
 
 
 class Summary(NamedTuple):
