@@ -36,7 +36,7 @@ QUIET = 0.3
 """Size of what an impostor writes, relative to the head that it copies."""
 
 
-def write_instance(name: str, seed: int, out: Path, *, impostors: bool = False) -> Path:
+def write_instance(name: str, seed: int, out: str | Path, *, impostors: bool = False) -> Path:
     """Derive a learner's model from a toy, and write a folder that `load_pretrained` opens.
 
     The weights are float64, so that rounding them adds no error: a model that is loaded with
@@ -44,6 +44,7 @@ def write_instance(name: str, seed: int, out: Path, *, impostors: bool = False) 
 
     Raises: ValueError for a toy whose parts this module does not know.
     """
+    out = Path(out)
     toy = load(name)
     weights = instance(toy.tensors, seed, impostors=impostors, words=toy.tokenizer is None)
     config = toy.config | {"n_heads": len(weights["blocks.0.attn.W_Q"])}
@@ -62,8 +63,11 @@ def instance(
 ) -> Weights:
     """Disguise weights; a permuted token t of the result is token `token_order(seed)[t]` before.
 
-    Raises: ValueError for weights whose parts this module does not know.
+    Raises: ValueError for weights whose parts this module does not know, or a seed that is no
+        whole number below 2^63.
     """
+    if not isinstance(seed, int) or abs(seed) >= 2**63:
+        raise ValueError(f"expected seed as a whole number below 2^63, got {seed!r:.40}")
     w = {name: weight.double() for name, weight in tensors.items()}
     n_layers = sum(name.endswith("attn.W_Q") for name in w)
     check_parts(w, n_layers)

@@ -105,8 +105,8 @@ def checksums_of(name: str, root: Path = ROOT) -> dict[str, str]:
     Raises: KeyError for an unknown name, listing the known ones, the nearest first.
     """
     known = checksums(root)
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=max(1, len(known)), cutoff=0)
+    if not isinstance(name, str) or name not in known:
+        near = difflib.get_close_matches(str(name), known, n=max(1, len(known)), cutoff=0)
         raise KeyError(f"no toy model {name!r}; there are: {', '.join(near)}")
     return known[name]
 

@@ -93,6 +93,9 @@ def test_a_seed_gives_the_same_weights_again():
 def test_other_models_are_refused():
     with pytest.raises(ValueError, match="expected a transformer with LayerNorm"):
         instance(toy_models.load("superposition_5").tensors, 0)
+    for seed in ("a", None, 1.5, 10**30):
+        with pytest.raises(ValueError, match="expected seed as a whole number"):
+            instance({}, seed)
 
 
 def test_an_instance_takes_no_training():

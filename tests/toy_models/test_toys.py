@@ -47,6 +47,9 @@ def test_an_unknown_name_lists_the_known_ones_nearest_first(root):
         toys.load("talkr", root=root)
     with pytest.raises(KeyError, match="there are: adder, talker, trained"):
         toys.load("ader", root=root)
+    for name in (3, None, ["adder"]):
+        with pytest.raises(KeyError, match="there are: "):
+            toys.load(name, root=root)
 
 
 def test_folder_names_the_toy_its_seeds_and_its_variants(root):
