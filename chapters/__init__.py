@@ -7,6 +7,13 @@ Importing this package installs the import hook, which merges your answers with 
 import os
 import sys
 
+_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+if sys.argv[0] == "-m" and sys.path[0] in ("", _ROOT):
+    # A random.py of a learner next to the course must not stand in for Python's own.
+    del sys.path[0]
+    _packages = [place for place, path in enumerate(sys.path) if "-packages" in path]
+    sys.path.insert((_packages or [len(sys.path)])[0], _ROOT)
+
 # With an older Python only __main__.py has to run: it prints what is missing.
 if sys.version_info >= (3, 11):  # noqa: UP036
     try:

@@ -37,6 +37,8 @@ CPU_SECONDS_OF = {"weights": 90.0, "slow": 1200.0}
 # The last two end every session in a garbage collection that takes longer than most graders.
 PLUGINS = ("cacheprovider", "faulthandler", "unraisableexception", "threadexception")
 PYTEST = ("--quiet", "--capture=sys", *(word for name in PLUGINS for word in ("-p", f"no:{name}")))
+#: Neither a pytest.ini of the learner's, nor a random.py of theirs before Python's own.
+SETTINGS = (f"--config-file={ROOT / 'pyproject.toml'}", "--override-ini=pythonpath=")
 MEMORY_SHARE, LEAST_MEMORY = 0.75, 4 << 30
 """What graders may use of the memory that is free when they start, and the least that they may."""
 LAST_RESORT = 60
@@ -59,7 +61,7 @@ def work(imports: Sequence[str]) -> None:
 
     while True:
         sender, output = _Sender(channel), io.StringIO()
-        words = [*PYTEST, f"--rootdir={ROOT}", *json.loads(lines.get())]
+        words = [*PYTEST, *SETTINGS, f"--rootdir={ROOT}", *json.loads(lines.get())]
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             code = pytest.main(words, plugins=[sender])
         sender.send("done", code=int(code), output=printable(output.getvalue()[-4000:].strip()))

@@ -173,6 +173,20 @@ def test_graders_that_cannot_run_name_what_is_missing(course):
     assert "2.1 cannot be graded here: needs the real model: `mi model`" in ended.stderr
 
 
+STRAY = ("random.py", "json.py", "queue.py", "copy.py", "token.py", "chapters/ch02_notes/x.py")
+
+
+def test_a_learners_own_files_change_no_grade(course):
+    for name in STRAY:
+        (course.root / name).parent.mkdir(exist_ok=True)
+        (course.root / name).write_text("raise SystemExit('a scratch file')\n")
+    (course.root / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
+    course.answer("2.1", "return 2 * number")
+    graded = course.mi("check", "2.1")
+    assert "2.1 is right: 1 point." in graded.stdout, graded.stdout + graded.stderr
+    assert "1 of 3 exercises" in course.mi().stdout
+
+
 def test_broken_python_is_reported_once_with_file_and_line(course):
     course.answer("2.1", "return (2 * number")
     failed = course.mi("check", "2").stdout
