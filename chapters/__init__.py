@@ -8,7 +8,7 @@ import os
 import sys
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-if sys.argv[0] == "-m" and sys.path[0] in ("", _ROOT):
+if sys.argv[:1] == ["-m"] and sys.path[:1] in ([""], [_ROOT]):
     # A random.py of a learner next to the course must not stand in for Python's own.
     del sys.path[0]
     _packages = [place for place, path in enumerate(sys.path) if "-packages" in path]
@@ -19,7 +19,7 @@ if sys.version_info >= (3, 11):  # noqa: UP036
     try:
         from .course import import_hook
     except KeyboardInterrupt:
-        if os.path.basename(sys.argv[0]) in ("-m", "mi"):
+        if os.path.basename("".join(sys.argv[:1])) in ("-m", "mi"):
             sys.exit(130)
         raise
 
