@@ -143,6 +143,16 @@ INTEGRATED = mistakes(
         "This is the sum over the steps. Divide by their number.": (
             path().replace(".mean(", ".sum(")
         ),
+        "Are the points of the path in float32? torch.linspace and arange need a dtype.": [
+            path().replace(
+                "[(k + 0.5) / steps for k in range(steps)]",
+                "torch.linspace(0.5 / steps, 1 - 0.5 / steps, steps).tolist()",
+            ),
+            path().replace(
+                "[(k + 0.5) / steps for k in range(steps)]",
+                "((torch.arange(steps) + 0.5) / steps).tolist()",
+            ),
+        ],
         "Is it divided by the batch size? Each review has its own score.": (
             path(factor="way / len(embedded)")
         ),

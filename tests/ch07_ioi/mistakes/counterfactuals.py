@@ -72,6 +72,15 @@ SIGNALS = mistakes(
             "own.flip(1)": "own.flip(0)"
         },
         "Does S2 have the name that occurs once?": {"at_s1, twice]": "at_s1, once]"},
+        "Does S2 keep its name where the token is inverted? It has the name that occurs twice.": {
+            "twice], dim=1))": 'prompts.s_token if token == "inverted" else twice], dim=1))'
+        },
+        "Is `position` ignored where the token is inverted?": {
+            'if position == "original"': 'if position == "original" or token == "inverted"'
+        },
+        "Is `position` ignored where the token is random?": {
+            'if position == "original"': 'if position == "original" or token == "random"'
+        },
         "Does S2 always keep its name?": {"twice], dim=1))": "prompts.s_token], dim=1))"},
         "Is the IO kept where the token is random? Both names are new.": {
             '"random": new': '"random": torch.stack([prompts.io_token, new[:, 0]], 1)'
