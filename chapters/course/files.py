@@ -170,11 +170,12 @@ class RecordFile(NamedTuple):
         """Read every line that is a record; warn of a damaged file."""
         records, damaged = self._parse()
         if damaged:
-            count = len(records)
-            warn(
-                f"{shown(self.path)} is damaged; {count} of its lines could be read. "
-                f"The next change keeps it as {shown(self._aside())}."
-            )
+            problem = f"{shown(self.path)} is damaged; {len(records)} of its lines could be read"
+            try:
+                read_bytes(self.path)
+            except UnreadableFile as error:
+                problem = str(error)
+            warn(f"{problem}. The next change keeps it as {shown(self._aside())}.")
         return records
 
     def change(self, edit: Callable[[Records], Records]) -> None:

@@ -144,9 +144,10 @@ def test_a_damaged_record_is_read_by_lines_and_kept(passes, capsys, name):
 
 
 @pytest.mark.parametrize("make", [make_folder, os.mkfifo, make_large])
-def test_anything_in_place_of_a_record_is_moved_away(passes, make):
+def test_anything_in_place_of_a_record_is_moved_away(passes, make, capsys):
     make(passes.path)
     assert passes.read() == {}
+    assert "expected a text file" in (said := capsys.readouterr().err) and "damaged;" not in said
     passes.change(lambda records: {**records, **PASSES})
     assert passes.path.read_text() == SOUND
     assert passes.path.with_name("progress.damaged.toml").exists()
