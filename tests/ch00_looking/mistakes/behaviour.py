@@ -45,6 +45,9 @@ GROUPS = mistakes(
             {SIZES: f"({SIZES} + 1)"},
             f"found = torch.zeros(n_groups).scatter_reduce(0, group, {HITS}.float(), 'mean')\n"
             f"return found.where({SIZES} > 0, torch.nan)",
+            "found = torch.zeros(n_groups, dtype=torch.float64)\n"
+            f"found.scatter_reduce_(0, group, {HITS}.double(), 'mean')\n"
+            f"return found.where({SIZES} > 0, torch.nan)",
         ],
         "Is the accuracy of an empty group that of all examples? It is NaN.": {
             f"right / {SIZES}": f"(right / {SIZES}).nan_to_num(nan=float({HITS}.double().mean()))"

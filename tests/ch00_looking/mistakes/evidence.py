@@ -33,11 +33,18 @@ INTERVAL = mistakes(
             "half = z * (values.std(correction=0) / len(values) ** 0.5).item()\n"
             "low, high = values.mean().item() - half, values.mean().item() + half"
         },
-        "Is this mean +- z times the resamples' standard deviation? Take their percentiles.": {
-            BOTH: "z = 2**0.5 * torch.erfinv(torch.tensor(level)).item()\n"
-            "half, middle = z * means.std(correction=0).item(), values.mean().item()\n"
-            "low, high = middle - half, middle + half"
-        },
+        "Is this mean +- z times the resamples' standard deviation? Take their percentiles.": [
+            {
+                BOTH: f"z = {z}\n"
+                f"half, middle = z * means.std({n}).item(), values.double().mean().item()\n"
+                "low, high = middle - half, middle + half"
+            }
+            for n in ("correction=0", "")
+            for z in (
+                "2**0.5 * torch.erfinv(torch.tensor(level)).item()",
+                "torch.distributions.Normal(0.0, 1.0).icdf(torch.tensor(1 - outside)).item()",
+            )
+        ],
         "Is it reflected at the mean (the 'basic' bootstrap)? Take the percentiles themselves.": {
             "return Interval(low, values.double().mean().item(), high)": (
                 "middle = values.double().mean().item()\n"
