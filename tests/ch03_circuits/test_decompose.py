@@ -95,6 +95,11 @@ def test_frozen_norm_divides_by_the_given_scale(decompose, norm):
     sizes = dict(component=4, batch=2, pos=3)
     skip = "sparse float32"  # a scale of 0, and a norm in another precision
     check_odd(decompose.apply_frozen_norm, frozen_by_loop, components, skip, **sizes)
+    with torch.no_grad():
+        for parameter in norm.parameters():
+            parameter.mul_(1e6)
+    expected, claim = frozen_by_loop(values, norm, scale), "A gain of a million is used as it is."
+    check(decompose.apply_frozen_norm, values, norm, scale, expected=expected, claim=claim)
 
 
 @exercise("3.2")
@@ -139,6 +144,18 @@ def test_contributions_sum_to_the_logit(decompose, build, family, against):
     claim = f"Contributions to a {of} of the {family} model are wrong."
     assert_close(actual.contributions, contributions, claim)
     assert_close(actual.contributions.sum(0), total, f"They must sum to the {of}.")
+
+
+@exercise("3.3")
+def test_large_contributions_are_returned_as_they_are(decompose, build):
+    model = build("parallel")
+    with torch.no_grad():
+        for weight in (model.embed.W_E, model.unembed.W_U, model.unembed.b_U, model.ln_final.b):
+            weight.mul_(1e6)
+    _, contributions, _ = attribution_by_parts(model, None)
+    actual = decompose.direct_logit_attribution(model, TOKENS, TOKEN).contributions
+    claim = "With embeddings, W_U and biases a million times larger, contributions are wrong."
+    assert_close(actual, contributions, claim, scale=1e6)
 
 
 def z_weights_direction(batch, pos, heads, d_head, d_model):

@@ -207,7 +207,8 @@ def test_matching_has_the_largest_sum_of_cosines(metrics, sizes, threshold):
     for seed in (10, 20, 30):
         W_dec, features = planted_rows(*sizes, seed)
         latent, cosines, recall, precision = best_assignment(W_dec, features, threshold)
-        actual = metrics.recover_features(W_dec, features, threshold)
+        size = 1e6 if seed == 30 else 1.0  # cosines stay
+        actual = metrics.recover_features(size * W_dec, size * features, threshold)
         expected = {
             "latent": latent,
             "cosine": float64(cosines),
@@ -259,6 +260,10 @@ def test_the_model_itself_recovers_all_and_the_ablation_nothing(metrics):
     claim = "Of a gap of 6 nearly nothing is recovered."
     near = {"tolerance": 1e-5, "scale": 0.0}
     check(metrics.loss_recovered, 2.0, 8.0 - 6e-9, 8.0, expected=1e-9, claim=claim, **near)
+    claim = "A loss far above that of the ablation has a large negative share."
+    check(metrics.loss_recovered, 2.0, 1e6, 3.0, expected=-999_997.0, claim=claim)
+    claim = "Large losses are compared as they are."
+    check(metrics.loss_recovered, 2e6, 3e6, 6e6, expected=0.75, claim=claim)
     claim = "A loss that is NaN has a share that is NaN."
     check(metrics.loss_recovered, 2.0, math.nan, 8.0, expected=math.nan, claim=claim)
 

@@ -115,6 +115,8 @@ def schedule(train):
 def test_small_rates_and_weights_are_kept(train):
     rate = train.learning_rate(3, train.SAETrainConfig(10, lr=2e-9))
     assert_close(rate, 2e-9, "A learning rate of 2e-9 without phases is constant.", scale=0.0)
+    rate = train.learning_rate(3, train.SAETrainConfig(10, lr=2e5))
+    assert_close(rate, 2e5, "A learning rate of 200,000 without phases is constant.")
     config = train.SAETrainConfig(10**10, lr=2.0, sparsity_warmup=10**9)
     claim = "After one step of a billion the sparsity weight is 1e-9."
     assert_close(train.sparsity_weight(1, config), 1e-9, claim, scale=0.0)

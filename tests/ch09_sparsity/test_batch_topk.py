@@ -59,7 +59,7 @@ def trained_like(batch_topk, seed=1, k=3):
 
 
 @exercise("9.7")
-@pytest.mark.parametrize("unit", [1.0, 1e-9])
+@pytest.mark.parametrize("unit", [1.0, 1e-9, 1e6])
 def test_the_threshold_is_a_mean_of_minima(batch_topk, unit):
     made = scaled(trained_like(batch_topk), unit)
     batches = [normal(16 - 4 * i, 4, seed=i) * (1 + i) for i in range(4)]
@@ -101,6 +101,7 @@ def test_fitting_restores_the_mode(batch_topk, training):
 @exercise("9.7")
 def test_in_use_a_token_does_not_depend_on_its_batch(batch_topk):
     made, x = trained_like(batch_topk), normal(30, 4, seed=9)
+    x[0] *= 1e6
     made.threshold.fill_(0.7)
     made.eval()
     pre_acts = made.pre_activations(x).detach()

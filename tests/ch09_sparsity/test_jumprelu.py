@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.grading import exercise
-from tests.grading.assertions import assert_close, normal
+from tests.grading.assertions import assert_close, check, normal
 from tests.grading.odd_inputs import check_odd
 
 
@@ -55,6 +55,10 @@ def test_gradients_of_jumprelu_on_odd_inputs(jumprelu, width):
 def test_gradients_of_the_step_on_odd_inputs(jumprelu, width):
     oracle = by_entry(width, lambda z, t: 0.0, lambda t: -1 / width)
     check_odd(gradients(jumprelu.Step, width), oracle, make, skip="nan close", batch=6, d_sae=8)
+    z, threshold, grad = make(6, 8)
+    large = (z + 1e6, threshold + 1e6, grad * 1e6)
+    claim = "With a threshold and a gradient of about a million the step's gradients are wrong."
+    check(gradients(jumprelu.Step, width), *large, expected=oracle(*large), claim=claim)
 
 
 def edges_are_outside(function):

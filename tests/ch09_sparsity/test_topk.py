@@ -115,9 +115,9 @@ def random_sae(kind, *sizes, seed=1, **settings):
 
 
 @exercise("9.3")
-@pytest.mark.parametrize("k", [1, 2, 5])
-def test_multi_topk_adds_the_error_of_four_k(topk, sae, k):
-    made, x = random_sae(topk.MultiTopKSAE, 3, 12, k), normal(6, 3, seed=4)
+@pytest.mark.parametrize("k, size", [(1, 1.0), (2, 1.0), (5, 1.0), (2, 1e6)])
+def test_multi_topk_adds_the_error_of_four_k(topk, sae, k, size):
+    made, x = random_sae(topk.MultiTopKSAE, 3, 12, k), size * normal(6, 3, seed=4)
     with torch.no_grad():
         narrow = sae.Reconstruction(*made(x)[:3])
         wide = made.decode(largest(narrow.pre_acts, min(4 * k, 12)))

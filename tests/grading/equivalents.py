@@ -145,6 +145,11 @@ EQUIVALENTS: list[tuple[str, str, str]] = [
         for place, numbers, reason in [
             ("", "2.9 2.17 2.18 4.1 4.2 4.3", "A probability is at most 1."),
             ("", "3.11 3.12 3.13", "A score is at most 1."),
+            ("", "5.11", "A probability, or a difference of two, is at most 1."),
+            ("", "8.6/firing_density 8.9 9.15", "A share or a cosine is at most 1."),
+            ("", "8.13/sparsity_weight", "The weight is at most 1."),
+            ("", "9.13", "A step is 0 or 1."),
+            ("given: ", "8.6 9.15", "What counts is whether a latent is active."),
             ("given: ", "2.18 4.1 4.2 4.3", "A probability is at most 1."),
             ("given: ", "2.23/translate:config", "No number of the config is translated."),
         ]

@@ -7,13 +7,24 @@ reference's own answers.
 
 import ast
 import dataclasses
-import itertools
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from .code_changes import (
+    CHANGES,
+    PLACES,
+    NoList,
+    NoRaise,
+    Returns,
+    assigned_above,
+    at_each_place,
+    computed_with,
+    unparsed,
+)
 
 SMALL = 1e-6
 MANY = 3
@@ -130,6 +141,15 @@ CODE = (
 """Slips in the code: a falsy argument counts as absent, a default generator, no error, no copy, an
 argument that is ignored, 1e-9 added to a denominator, no clone, no cast, > for >=, 2 for 1."""
 SLIPS = (*VALUES, *GIVEN, *ARGUMENTS, *CODE)
+OPEN = (
+    "clamp at 50",
+    "clamp at 1e4",
+    "rounded",
+    "last of many dropped",
+    *GIVEN,
+    *CODE[CODE.index("default for all") :],
+)
+"""Slips that the graders of some exercises do not refuse yet: only the map tries them."""
 
 
 def _is_float(x: Any) -> bool:
@@ -299,7 +319,7 @@ class Code(NamedTuple):
         pairs = [*zip(reversed(ordered), reversed(given.defaults))]
         pairs += zip(given.kwonlyargs, given.kw_defaults)
         defaults = {one.arg: ast.unparse(value) for one, value in pairs if value is not None}
-        values = _computed_with(body, [*hints, *_assigned_above(function, body)])
+        values = computed_with(body, [*hints, *assigned_above(function, body)])
         return cls(name, body, list(hints), optional, generators, values, defaults, no_grad)
 
     def with_returns(self) -> str:
@@ -311,7 +331,7 @@ class Code(NamedTuple):
         )
         # a body may rebind its parameters
         tree = ast.parse(f"__given__ = dict({seen})\n{changed}\n{self.body}")
-        _Returns(call).visit(tree)
+        Returns(call).visit(tree)
         if not isinstance(tree.body[-1], ast.Return | ast.Raise):
             tree.body += ast.parse(call.format("None")).body
         return ast.unparse(ast.fix_missing_locations(tree))
@@ -327,157 +347,17 @@ class Code(NamedTuple):
             seeded = "__import__('torch').Generator().manual_seed(0)"
             yield "\n".join(f"{n} = {n} or {seeded}" for n in self.generators) + f"\n{self.body}"
         if slip == "no raise" and "raise " in self.body:
-            yield _unparsed(self.body, _NoRaise())
+            yield unparsed(self.body, NoRaise())
         if slip == "no list":
-            changed = _unparsed(self.body, _NoList(self.parameters))
-            if changed != _unparsed(self.body, ast.NodeTransformer()):
+            changed = unparsed(self.body, NoList(self.parameters))
+            if changed != unparsed(self.body, ast.NodeTransformer()):
                 yield changed
         if slip == "default for all":
             for name, value in self.defaults.items():
                 yield f"{name} = {value}\n{self.body}"
         if slip in CHANGES:
-            changed = _unparsed(self.body, CHANGES[slip]())
-            if changed != _unparsed(self.body, ast.NodeTransformer()):
+            changed = unparsed(self.body, CHANGES[slip]())
+            if changed != unparsed(self.body, ast.NodeTransformer()):
                 yield changed
         if slip in PLACES:
-            yield from _at_each_place(self.body, PLACES[slip])
-
-
-ABOUT = ("dtype", "device", "shape", "ndim", "dim")
-"""What is read of a tensor besides its numbers."""
-
-
-def _assigned_above(function: Any, body: str) -> list[str]:
-    """Names that the lines above the mark assign."""
-    above = function.body[: len(function.body) - len(ast.parse(body).body)]
-    targets = [x for node in above if isinstance(node, ast.Assign) for x in node.targets]
-    return [x.id for one in targets for x in ast.walk(one) if isinstance(x, ast.Name)]
-
-
-def _computed_with(body: str, names: list[str]) -> list[str]:
-    """The names whose numbers a body uses, not only their shape or dtype."""
-    tree = ast.parse(body)
-    about = [n.value for n in ast.walk(tree) if isinstance(n, ast.Attribute) and n.attr in ABOUT]
-    used = [n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and n not in about]
-    return [name for name in dict.fromkeys(names) if name in used and name not in ("self", "ctx")]
-
-
-def _unparsed(body: str, change: ast.NodeTransformer) -> str:
-    return ast.unparse(ast.fix_missing_locations(change.visit(ast.parse(body))))
-
-
-class _Returns(ast.NodeTransformer):
-    """Wraps the values of a function; inner functions have returns of their own."""
-
-    def __init__(self, call: str):
-        self.call = call
-
-    def _leave(self, node: ast.AST) -> ast.AST:
-        return node
-
-    visit_FunctionDef = visit_Lambda = visit_ClassDef = _leave
-
-    def _wrapped(self, node: Any) -> Any:
-        value = ast.unparse(node.value) if node.value else "None"
-        node.value = ast.parse(self.call.format(value), mode="eval").body
-        return node
-
-    visit_Return = visit_Yield = _wrapped
-
-
-class _NoRaise(ast.NodeTransformer):
-    def visit_Raise(self, node: ast.Raise) -> ast.AST:
-        return ast.Pass()
-
-
-class _NoList(ast.NodeTransformer):
-    """Takes `list(x)` and `tuple(x)` of a parameter away, so that a generator is used up."""
-
-    def __init__(self, parameters: list[str]):
-        self.parameters = parameters
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        self.generic_visit(node)
-        copies = isinstance(node.func, ast.Name) and node.func.id in ("list", "tuple")
-        one = len(node.args) == 1 and isinstance(node.args[0], ast.Name)
-        return node.args[0] if copies and one and node.args[0].id in self.parameters else node
-
-
-class _MoreBelow(ast.NodeTransformer):
-    """Adds 1e-9 to what is below the line of each fraction."""
-
-    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        self.generic_visit(node)
-        if isinstance(node.op, ast.Div):
-            node.right = ast.BinOp(node.right, ast.Add(), ast.Constant(1e-9))
-        return node
-
-
-class _Without(ast.NodeTransformer):
-    """Takes the calls of some methods away: `x.clone()` becomes `x`."""
-
-    names: tuple[str, ...] = ()
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        self.generic_visit(node)
-        if isinstance(node.func, ast.Attribute) and node.func.attr in self.names:
-            return node.func.value
-        return node
-
-
-class _NoClone(_Without):
-    names = ("clone",)
-
-
-class _NoCast(_Without):
-    """Takes casts away, functions such as `at_least_float32(x)` too."""
-
-    names = ("float", "double", "to", "type_as", "long", "int")
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        found = super().visit_Call(node)
-        if isinstance(node.func, ast.Name) and node.func.id in CASTS and len(node.args) == 1:
-            return node.args[0]
-        return found
-
-
-CASTS = ("at_least_float32",)
-CHANGES: dict[str, type[ast.NodeTransformer]] = {
-    "more below the line": _MoreBelow,
-    "no clone": _NoClone,
-    "no cast": _NoCast,
-}
-OTHERWISE = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt}
-
-
-def _with_equality_moved(node: ast.AST) -> bool:
-    """Turn > into >= and the like."""
-    if not isinstance(node, ast.Compare) or type(node.ops[0]) not in OTHERWISE:
-        return False
-    node.ops[0] = OTHERWISE[type(node.ops[0])]()
-    return True
-
-
-def _with_number_raised(node: ast.AST) -> bool:
-    """Add 1 to an integer."""
-    if not isinstance(node, ast.Constant) or type(node.value) is not int:
-        return False
-    node.value += 1
-    return True
-
-
-PLACES: dict[str, Callable[[ast.AST], bool]] = {
-    "equality elsewhere": _with_equality_moved,
-    "number raised": _with_number_raised,
-}
-
-
-def _at_each_place(body: str, change: Callable[[ast.AST], bool]) -> Iterator[str]:
-    """Bodies with one node changed, each another."""
-    for place in itertools.count():
-        tree = ast.parse(body)
-        nodes = list(ast.walk(tree))
-        if place == len(nodes):
-            return
-        if change(nodes[place]):
-            yield ast.unparse(tree)
+            yield from at_each_place(self.body, PLACES[slip])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from . import mistakes, mutants
+from . import mistakes, mutants, slips
 from .equivalents import EQUIVALENTS, reason
 from .slips import SLIPS
 
@@ -14,7 +14,8 @@ def map_of():
 
     def map_of(chapter: str) -> mutants.Map:
         if chapter not in made:
-            made[chapter] = mutants.Map(chapter)
+            closed = [slip for slip in SLIPS if slip not in slips.OPEN]
+            made[chapter] = mutants.Map(chapter, wanted=closed)
         return made[chapter]
 
     yield map_of
