@@ -22,6 +22,7 @@ from .conftest import TEXT
         ([0, 0], 0.8, [0, 0]),
         ([5], 0.1, [1]),
         ([1e-9, 4e-9, 2e-9, 3e-9], 0.7, [0, 1, 0, 1]),
+        ([1e6, 4e6, 2e6, 3e6], 0.7, [0, 1, 0, 1]),
     ],
 )
 def test_fewest_items_with_a_share_of_the_sum(pruning, scores, share, expected):
