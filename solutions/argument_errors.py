@@ -88,7 +88,10 @@ def wrong_silently(
 ) -> str | None:
     """Say which tensor, number or string does not fit; other classes are not compared."""
     given = {**dict(zip(positional_names(function), args, strict=False)), **kwargs}
-    reason = first_mismatch(given, hints_of(function), strict=False)
+    try:
+        reason = first_mismatch(given, hints_of(function), strict=False)
+    except TypeError:  # an annotation that isinstance does not take
+        return None
     return None if reason is None else f"{shown_name(function)}: {reason}"
 
 

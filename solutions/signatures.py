@@ -8,6 +8,7 @@ classes where `strict` asks for it.
 import functools
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from types import FunctionType, NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -127,10 +128,19 @@ def is_instance(value: Any, hint: Any, strict: bool) -> bool:
         return kind is not tuple or isinstance(value, tuple) or not strict
     if kind is bool and not strict:
         return not isinstance(value, str | list | tuple | dict | NoneType)
-    if kind in (Sequence, Iterable, Mapping) or strict:
-        text = isinstance(value, str) and kind in (Sequence, Iterable)
-        return not text and (not isinstance(kind, type) or isinstance(value, kind))
-    return True
+    if kind in (Sequence, Iterable) and isinstance(value, str):
+        return False
+    if kind is Any or not isinstance(kind, type) or isinstance(value, kind):
+        return True
+    return not strict and kind not in (Sequence, Iterable, Mapping) and may_stand_for(value, kind)
+
+
+def may_stand_for(value: Any, kind: type) -> bool:
+    """Whether a value of another class can be meant: any object, but no number, string or list."""
+    if issubclass(kind, tuple | list):
+        return isinstance(value, Sequence) and not isinstance(value, str)
+    plain = isinstance(value, str | int | float | NoneType | list | tuple | dict)
+    return not plain or (kind is Path and isinstance(value, str))
 
 
 def array_mismatch(name: str, value: Any, hint: Any, sizes: Sizes, strict: bool) -> str | None:

@@ -3,10 +3,16 @@
 The graders load solutions/ in their own way, so the calls run in an interpreter of their own.
 """
 
+import argparse
 import json
+import math
 import re
 import subprocess
 import sys
+import types
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -25,6 +31,8 @@ from solutions.ch02_transformer.attention import causal_mask
 from solutions.ch02_transformer.sample import SampleConfig, generate, stream_tokens
 from solutions.ch03_circuits import ov_circuit
 from solutions.ch05_patching.interventions import apply_interventions
+from solutions.ch05_patching.rome import ValueSearch
+from solutions.ch08_saes.metrics import fraction_unexplained
 torch.manual_seed(0)
 model = HookedTransformer(TransformerConfig(2, 8, 2, 4, 16, 13, 10))
 t = torch.randint(13, (2, 5))
@@ -47,6 +55,10 @@ def stack_of(call):
 print(json.dumps({text: stack_of(eval("lambda: " + text)) for text in json.load(sys.stdin)}))
 """
 EXPECTED = {
+    "fraction_unexplained(zeros(4, 3), zeros(1, 3))": (
+        "fraction_unexplained: expected x_hat of shape [batch, d_in], got [1, 3]; batch is 4"
+    ),
+    "ValueSearch(steps='1')": "ValueSearch: expected steps as an integer, got '1'",
     "SampleConfig(temperature='1')": "SampleConfig: expected temperature as a number, got '1'",
     "score_of_answer(zeros(3, 4), zeros(3, 1).long())": (
         "score_of_answer: expected answer of shape [batch], got [3, 1]; batch is 3"
@@ -114,6 +126,33 @@ def test_a_failed_call_names_the_argument(messages, call):
 @pytest.mark.parametrize("call", AS_THEY_ARE)
 def test_errors_raised_on_purpose_or_by_the_caller_stay(messages, call):
     assert messages[call].startswith(AS_THEY_ARE[call])
+
+
+@pytest.mark.parametrize(
+    ("hint", "value", "fits"),
+    [
+        (tuple[int, ...], [1, 2], True),
+        (tuple[int, ...] | int, "12", False),
+        (list[int], range(3), True),
+        (Path, "a", True),
+        (Path, 3, False),
+        (Tensor, "a", False),
+        (int, torch.tensor(3), True),
+        (int, torch.tensor(3.0), False),
+        (float, math.nan, True),
+        (argparse.Namespace, types.SimpleNamespace(), True),
+        (argparse.Namespace, None, False),
+        (dict[str, Any], {"a": 1}, True),
+        (object, 1, True),
+        (Float[Tensor, "a b"], torch.zeros(2, 3).long(), True),
+        (Float[Tensor, "a b"], torch.zeros(2), False),
+        (Int[Tensor, " a"], torch.zeros(2).byte(), False),
+        (Sequence[int], (one for one in (1, 2)), False),
+    ],
+)
+def test_a_call_that_succeeds_is_compared_leniently(hint, value, fits):
+    reason = signatures.first_mismatch({"x": value}, {"x": hint}, strict=False)
+    assert (reason is None) == fits, reason
 
 
 @pytest.mark.parametrize(
