@@ -29,7 +29,7 @@ LARGEST = 2_000_000
 """Bytes of the largest file that is read."""
 OLD_PARTS = 3600.0
 """Seconds after which a part of an interrupted write is deleted."""
-RECORD = re.compile(r'\s*"([0-9]+\.[0-9]+)"\s*=\s*("?)(\w+)\2\s*')
+RECORD = re.compile(r'\s*"([0-9]{1,4}\.[0-9]{1,4})"\s*=\s*("?)(\w+)\2\s*')
 LOCK_SECONDS = 8.0
 """How long a change waits for another command's: less than a grader may wait (`grading.py`)."""
 

@@ -121,6 +121,7 @@ DAMAGED = {
     "Latin-1": ("# Pässe\n".encode("latin-1") + SOUND.encode(), {*PASSES}),
     "rubbish": (b"\x93\xff\x00", set()),
     "deep": (b"x = " + b"[" * 20_000, set()),
+    "a huge number": (SOUND.encode() + b'"' + b"9" * 5000 + b'.1" = "0123456789ab"\n', {*PASSES}),
 }
 
 
