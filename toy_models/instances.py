@@ -63,7 +63,7 @@ def instance(
 ) -> Weights:
     """Disguise weights; a permuted token t of the result is token `token_order(seed)[t]` before.
 
-        is not a whole number below 2^63.
+    Raises: ValueError for weights whose parts this module does not know, or a seed other than a
         whole number below 2^63.
     """
     if not isinstance(seed, int) or abs(seed) >= 2**63:
