@@ -100,7 +100,7 @@ def patching(bench: Bench) -> Iterator[Row]:
 
 
 def toy_sweeps(bench: Bench) -> Iterator[Row]:
-    """Time both sweeps on a toy, where what each patch costs besides computation weighs more."""
+    """Time both sweeps on a toy, where a patch costs little computation."""
     model, _ = load_pretrained(toy_models.folder("text_4l"))
     model = model.to(bench.device)
     prompts = draw(bench, model.config.d_vocab)
