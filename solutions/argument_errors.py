@@ -35,7 +35,7 @@ LEFT_AS_THEY_ARE = (OSError, MemoryError, torch.OutOfMemoryError, StopIteration)
 
 
 class ArgumentError(ValueError, TypeError):
-    """An argument that does not fit the signature, found after the call failed."""
+    """An argument that does not fit the signature of the called function."""
 
 
 _running = False
