@@ -82,7 +82,8 @@ def fill(model: HookedTransformer, weights: Weights, adapter: Adapter) -> None:
                 f"got {tuple(tensor.shape)} from {weights.folder}"
             )
         value = tensor.to(targets[name].dtype, copy=True)  # keeps the order in memory, so is fast
-        if value.dtype != tensor.dtype and not is_finite(value):
+        smaller_range = torch.finfo(value.dtype).max < torch.finfo(tensor.dtype).max
+        if smaller_range and not is_finite(value):
             raise ValueError(
                 f"expected numbers within {value.dtype} in {name} of {weights.folder}, got up to "
                 f"{tensor.abs().max().item():g}; load it with another dtype"
