@@ -170,13 +170,17 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def check_shard(where: str, shard: Any) -> None:
-    """Raise ValueError unless a manifest's entry names a file of this folder, its rows and hash."""
+    """Raise ValueError unless a manifest's entry gives a file, its rows and its hash.
+
+    The file may be that of another collection beside this one: "../smaller/00000.safetensors".
+    """
     fields = {"file": str, "rows": int, "sha256": str}
     if type(shard) is not dict or any(type(shard.get(n)) is not kind for n, kind in fields.items()):
         raise ValueError(f"{where}: expected file, rows and sha256, got {shard!r:.80}")
-    if Path(shard["file"]).name != shard["file"] or shard["rows"] < 1:
+    file = Path(shard["file"])
+    if not file.name or file.is_absolute() or shard["rows"] < 1:
         raise ValueError(
-            f"{where}: expected a file in the same folder with at least one row, got {shard!r:.80}"
+            f"{where}: expected a relative path and at least one row, got {shard!r:.80}"
         )
 
 

@@ -174,7 +174,8 @@ DAMAGED = [
     ({"shards": [3]}, r"shards\[0\]: expected file, rows and sha256, got 3"),
     ({"shards": [{"file": "a", "sha256": "b"}]}, "expected file, rows and sha256"),
     ({"shards": [{"file": "a", "rows": 2.0, "sha256": "b"}]}, "expected file, rows and sha256"),
-    ({"shards": [{"file": "../a", "rows": 2, "sha256": "b"}]}, "a file in the same folder"),
+    ({"shards": [{"file": "/a", "rows": 2, "sha256": "b"}]}, "expected a relative path"),
+    ({"shards": [{"file": "a", "rows": 0, "sha256": "b"}]}, "at least one row"),
     ({"shards": [{"file": "a", "rows": 0, "sha256": "b"}]}, "at least one row"),
 ]
 
