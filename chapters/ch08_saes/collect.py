@@ -165,7 +165,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def check_shard(where: str, shard: Any) -> None:
     """Raise ValueError unless a manifest's entry gives a file, its rows and its hash.
 
-    The file may be that of another collection beside this one: "../smaller/00000.safetensors".
+    The file may be that of another collection next to this one: "../smaller/00000.safetensors".
     """
     fields = {"file": str, "rows": int, "sha256": str}
     if type(shard) is not dict or any(type(shard.get(n)) is not kind for n, kind in fields.items()):
