@@ -1,7 +1,7 @@
 """Run another module as a program: `python -m chapters.course.module_runner docs._tour`.
 
-The module is imported only after this one, so that an error or Ctrl-C during its imports is one
-sentence as well. The command that started it says itself that it was interrupted.
+The module is imported only after this one, so that an error or Ctrl-C during its imports prints one
+sentence, not a traceback. After Ctrl-C the command that started the program prints that sentence.
 """
 
 import runpy

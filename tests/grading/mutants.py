@@ -30,10 +30,10 @@ from tqdm import tqdm
 from chapters.course.answers import functions_of
 
 from . import mistakes, slips
+from .code_changes import Code
 from .equivalents import reason
 from .mistakes import SOLUTIONS, TESTS, Variant, in_place, numbers_of
 from .replay import Graders
-from .slips import Code
 
 CALLS = 100
 """How many calls of an answer by one grader are compared with what slips make of them."""

@@ -1,30 +1,16 @@
 """Slips: small mistakes that any answer can hold, and when each of them shows.
 
 A slip changes what a function returns (`squeeze`, `abs`), what it is given (`given: clamp at 50`),
-its arguments in place (`in-place`) or its code (`no raise`). `mutants.py` puts each one into the
-reference's own answers.
+its arguments in place (`in-place`) or its code (`no raise`; see `code_changes.py`). `mutants.py`
+puts each one into the reference's own answers.
 """
 
-import ast
 import dataclasses
-import re
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-
-from .code_changes import (
-    CHANGES,
-    PLACES,
-    NoList,
-    NoRaise,
-    Returns,
-    assigned_above,
-    at_each_place,
-    computed_with,
-    unparsed,
-)
 
 SMALL = 1e-6
 MANY = 3
@@ -277,87 +263,3 @@ def is_told_by_gist(x: Any) -> bool:
     if isinstance(x, list | tuple):
         return all(map(is_told_by_gist, x))
     return isinstance(x, int | float | str | None)
-
-
-FALSY = re.compile(r"\b(int|float|list|tuple|dict|Sequence|Iterable|Mapping|Heads?|Sites?)\b")
-"""Types with a value that `not` takes for absent."""
-
-
-class Code(NamedTuple):
-    """A function's answer as code, and what its signature holds."""
-
-    name: str
-    """The function's qualname."""
-    body: str
-    """The text below the mark."""
-    parameters: list[str]
-    """Names of the parameters, in order."""
-    optional: list[str]
-    """Those that may be None, and may be 0 or empty."""
-    generators: list[str]
-    """Those that are random generators and may be None."""
-    given: list[str]
-    """Parameters, and names assigned above the mark, whose values the body computes with."""
-    defaults: dict[str, str]
-    """Parameter -> its default value as code."""
-    no_grad: bool
-    """Whether a decorator runs the function without gradients, and restores the mode."""
-
-    @classmethod
-    def of(cls, name: str, body: str, function: Any) -> "Code":
-        """Read the parameters of a parsed function."""
-        given = function.args
-        parameters = [*given.posonlyargs, *given.args, *given.kwonlyargs]
-        hints = {
-            one.arg: ast.unparse(one.annotation) if one.annotation else "" for one in parameters
-        }
-        absent = [name for name, hint in hints.items() if "None" in hint]
-        generators = [name for name in absent if "Generator" in hints[name]]
-        optional = [name for name in absent if FALSY.search(hints[name])]
-        no_grad = "torch.no_grad()" in map(ast.unparse, function.decorator_list)
-        ordered = [*given.posonlyargs, *given.args]
-        pairs = [*zip(reversed(ordered), reversed(given.defaults))]
-        pairs += zip(given.kwonlyargs, given.kw_defaults)
-        defaults = {one.arg: ast.unparse(value) for one, value in pairs if value is not None}
-        values = computed_with(body, [*hints, *assigned_above(function, body)])
-        return cls(name, body, list(hints), optional, generators, values, defaults, no_grad)
-
-    def with_returns(self) -> str:
-        """Pass each returned or yielded value, and the arguments, to `__slip__`."""
-        seen = ", ".join(f"{name}={name}" for name in self.parameters)
-        call = f"__slip__({self.name!r}, {{}}, __given__)"
-        changed = "\n".join(
-            f"{name} = __slip__.given({self.name!r}, {name!r}, {name})" for name in self.given
-        )
-        # a body may rebind its parameters
-        tree = ast.parse(f"__given__ = dict({seen})\n{changed}\n{self.body}")
-        Returns(call).visit(tree)
-        if not isinstance(tree.body[-1], ast.Return | ast.Raise):
-            tree.body += ast.parse(call.format("None")).body
-        return ast.unparse(ast.fix_missing_locations(tree))
-
-    def with_code(self, slip: str) -> Iterator[str]:
-        """The bodies that a slip of code makes; none where it does not apply."""
-        if slip == "0 is None" and self.optional:
-            zero = "isinstance({0}, (int, float, list, tuple, dict)) and not {0}"
-            yield "\n".join(f"if {zero.format(n)}: {n} = None" for n in self.optional) + (
-                f"\n{self.body}"
-            )
-        if slip == "seed for None" and self.generators:
-            seeded = "__import__('torch').Generator().manual_seed(0)"
-            yield "\n".join(f"{n} = {n} or {seeded}" for n in self.generators) + f"\n{self.body}"
-        if slip == "no raise" and "raise " in self.body:
-            yield unparsed(self.body, NoRaise())
-        if slip == "no list":
-            changed = unparsed(self.body, NoList(self.parameters))
-            if changed != unparsed(self.body, ast.NodeTransformer()):
-                yield changed
-        if slip == "default for all":
-            for name, value in self.defaults.items():
-                yield f"{name} = {value}\n{self.body}"
-        if slip in CHANGES:
-            changed = unparsed(self.body, CHANGES[slip]())
-            if changed != unparsed(self.body, ast.NodeTransformer()):
-                yield changed
-        if slip in PLACES:
-            yield from at_each_place(self.body, PLACES[slip])
