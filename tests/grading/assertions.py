@@ -101,7 +101,7 @@ def assert_close(
     words += named if len(named) <= MOST_NAMES else []
     if tolerance < FLOAT32 and _differ_by_rounding(actual, expected):
         words.append("They differ by rounding alone: is something computed in lower precision?")
-    raise Mismatch("\n".join(words))
+    raise Mismatch("\n".join(words), actual, expected)
 
 
 def _tells_apart(value: Any) -> bool:

@@ -30,10 +30,16 @@ class Run(NamedTuple):
     """The words of its error, "" if it was a value in `seen`; None if the end proves nothing."""
     seconds: float
     """How long it took."""
+    wrong: tuple[Any, Any] | None = None
+    """The value that was wrong and the expected one, where one ended it."""
 
 
 class Mismatch(AssertionError):
     """A judged value is not the expected one; its words say no more than `seen` does."""
+
+    def __init__(self, words: str, actual: Any = None, expected: Any = None):
+        super().__init__(words)
+        self.pair = actual, expected
 
 
 def judge(value: Any) -> None:

@@ -3,6 +3,7 @@
 After all tests have run, each known mistake of an exercise that failed runs in place of the
 learner's answer, under the exercise's graders again. Its words are printed when it does the same
 as the answer under all of them. One grader alone sees too little: it would name the wrong mistake.
+Where none is recognised, a fact about the wrong values is printed (`relations.py`).
 """
 
 import contextlib
@@ -33,8 +34,27 @@ def name_failures(session: pytest.Session) -> None:
     for number, items in ran.items():
         runs = {item: item.stash[replay.RUN] for item in items}
         reports = [item.stash[REPORT] for item in items if runs[item].outcome == "failed"]
-        if reports and all(run.end is not None for run in runs.values()):
-            _add(names(number, runs, session.config.getoption("--impl")), reports)
+        if not reports:
+            continue
+        found: list[str] = []
+        if all(run.end is not None for run in runs.values()):
+            found = names(number, runs, session.config.getoption("--impl"))
+        for report in reports:
+            report.mistakes = found
+        _add(found or facts(runs.values()), reports)
+
+
+def facts(runs: Iterable[Run]) -> list[str]:
+    """What the wrong values have to do with the expected ones, for a mistake that is not known."""
+    pairs = [run.wrong for run in runs if run.wrong is not None]
+    if not pairs:
+        return []
+    from .relations import relation  # needs torch, which a grader that judged a value has loaded
+
+    words = ""
+    with contextlib.suppress(Exception):  # a fact that cannot be found must not hide the failure
+        words = relation(pairs)
+    return [words] if words else []
 
 
 def _add(words: list[str], reports: list[pytest.TestReport]) -> None:
@@ -42,8 +62,6 @@ def _add(words: list[str], reports: list[pytest.TestReport]) -> None:
     new = [text for text in words if not any(text in one.longreprtext for one in reports)]
     if new:
         reports[0].longrepr = "\n".join([reports[0].longreprtext.rstrip("\n"), *new])
-    for report in reports:
-        report.mistakes = words
 
 
 def names(number: str, runs: dict[pytest.Item, Run], package: str) -> list[str]:

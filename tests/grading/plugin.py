@@ -209,7 +209,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     if call.when == "call" or not report.passed:
         result = "todo" if getattr(report, "todo", None) else report.outcome
         text = report.longreprtext if report.failed else ""
-        item.stash[RUN] = evidence.Run(result, text, list(evidence.SEEN), end, call.duration)
+        wrong = getattr(call.excinfo and call.excinfo.value, "pair", None)
+        seen = list(evidence.SEEN)
+        item.stash[RUN] = evidence.Run(result, text, seen, end, call.duration, wrong)
         item.stash[naming.REPORT] = report
     return report
 
