@@ -85,6 +85,20 @@ def test_the_timed_sweep_equals_single_patches(model):
     assert torch.allclose(sweep(model, prompts, sites)(), alone, rtol=1e-10, atol=1e-10)
 
 
+@torch.no_grad()
+def test_neither_a_sweep_nor_a_loop_counts_the_corrupted_run(model):
+    """What both leave out, both leave out: docs/compare.md says so."""
+    prompts = draw(short(TINY), model.config.d_vocab)
+    sites = head_sites(model, position=-1)
+    timed = sweep(model, prompts, sites), one_patch(model, prompts, sites[0])
+    read: list[torch.Tensor] = []
+    model.embed.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
+    for call in timed:
+        read.clear()
+        call()
+        assert read and not any(torch.equal(tokens, prompts.corrupted) for tokens in read)
+
+
 def test_sweeps_are_measured_and_a_missing_real_model_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("MI_CACHE", str(tmp_path))
     *rows, real = benchmarks.main(["--only", "patching"], TINY)
