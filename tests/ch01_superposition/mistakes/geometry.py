@@ -19,6 +19,19 @@ DIMENSIONS_PER_FEATURE = mistakes(
         "The sum runs over the instances too. Each has its own D*.": {
             SQUARES: "W.square().sum().expand(len(W))"
         },
+        "This is one number for all instances. Each has its own D*.": [
+            {SQUARES: "W.square().sum()"},
+            f"return (W.shape[1] / {SQUARES}).mean()",
+        ],
+        "Each instance has one number. Sum over d_hidden and over features.": [
+            {"dim=(1, 2)": "dim=1"},
+            {"dim=(1, 2)": "dim=2"},
+            {"dim=(1, 2)": "dim=0"},
+        ],
+        "The sum runs over the wrong axes. Sum over d_hidden and over features, axes 1 and 2.": [
+            {"dim=(1, 2)": "dim=(0, 1)"},
+            {"dim=(1, 2)": "dim=(0, 2)"},
+        ],
         "This is the mean over the instances. Each has its own D*.": (
             f"return (W.shape[1] / {SQUARES}).mean().expand(len(W))"
         ),
@@ -28,6 +41,18 @@ DIMENSIONS_PER_FEATURE = mistakes(
             SQUARES: "torch.full_like(W[:, 0, 0], W.shape[2])"
         },
         "Norms are summed. Squared norms count features.": {SQUARES: "W.norm(dim=1).sum(1)"},
+        "D* is clamped at 1. With short directions it is above 1.": (
+            f"return (W.shape[1] / {SQUARES}).clamp(max=1)"
+        ),
+        "D* is rounded. It is a fraction.": [
+            f"return W.shape[1] // {SQUARES}",
+            f"return (W.shape[1] / {SQUARES}).round()",
+        ],
+        "The sum of squares is rounded to a number of features.": {SQUARES: f"{SQUARES}.round()"},
+        "The rank of W stands for d_hidden.": {"W.shape[1]": "torch.linalg.matrix_rank(W)"},
+        "Weights of zero give 0. The quotient is infinite.": (
+            f"return (W.shape[1] / {SQUARES}).nan_to_num(posinf=0.0)"
+        ),
         "The norm is the largest singular value (ord=2). Use the Frobenius norm.": {
             SQUARES: "torch.linalg.matrix_norm(W, ord=2) ** 2"
         },
@@ -35,13 +60,12 @@ DIMENSIONS_PER_FEATURE = mistakes(
             SQUARES: f"({SQUARES} + 1e-8)"
         },
     },
-    unnamed={"wrong shape or type": {"dim=(1, 2)": "dim=1"}},
 )
 SHARED = "onto.square().sum(dim=-1)"
 ALONG = "units = unit_directions(W)\nalong = units.mT @ W\n"
 OTHER_UNIT = (
-    "In the denominator W_j is normalised (or the sum runs over the wrong axis). "
-    "Normalise W_i, and sum over j."
+    "In the denominator W_j is normalised (or the sum runs over the wrong axis, or all directions "
+    "are unit vectors). Normalise W_i only, and sum over j."
 )
 FEATURE_DIMENSIONALITY = mistakes(
     "1.7",
@@ -57,18 +81,62 @@ FEATURE_DIMENSIONALITY = mistakes(
         ],
         "In the denominator neither is normalised. What_i is. (Or the numerator is 1, which is "
         "equivalent: it is the squared norm of W_i.)": {SHARED: "(W.mT @ W).square().sum(dim=-1)"},
-        "The denominator is not squared. Sum SQUARES of What_i . W_j.": (
-            ALONG + "return (W.square().sum(dim=1) / along.sum(-1)).nan_to_num()"
-        ),
+        "The denominator is not squared. Sum SQUARES of What_i . W_j.": [
+            ALONG + "return (W.square().sum(dim=1) / along.sum(-1)).nan_to_num()",
+            {SHARED: "onto.sum(dim=-1)", "shared > 0": "shared != 0"},
+            {SHARED: "onto.sum(dim=-1)"},
+        ],
         "The denominator sums absolute values. Sum SQUARES of What_i . W_j.": {
             SHARED: "onto.abs().sum(dim=-1)"
         },
         "The denominator squares the sum. Sum the squares.": {SHARED: "onto.sum(dim=-1).square()"},
-        "The feature itself is missing in the denominator. The sum over j includes i.": {
-            SHARED: "(onto - torch.diag_embed(onto.diagonal(0, 1, 2))).square().sum(dim=-1)"
+        "The feature itself is missing in the denominator. The sum over j includes i.": [
+            {SHARED: "(onto - torch.diag_embed(onto.diagonal(0, 1, 2))).square().sum(dim=-1)"},
+            {SHARED: f"{SHARED} - W.square().sum(dim=1)"},
+            "return W.square().sum(dim=1) / interference(W)",
+        ],
+        "The denominator is the largest term. Sum over j.": {SHARED: "onto.square().amax(dim=-1)"},
+        "The denominator is one sum for all features. Each feature has its own.": {
+            SHARED: "onto.square().sum(dim=(-1, -2))[:, None]"
+        },
+        "Negative What_i . W_j are left out of the denominator. Their squares count too.": {
+            SHARED: "onto.relu().square().sum(dim=-1)"
+        },
+        "Only features with a norm above 1/2 count in the denominator. All do.": {
+            SHARED: "(onto.square() * (W.norm(dim=1) > 0.5)[:, None]).sum(dim=-1)"
+        },
+        "A feature with a norm below 1/2 gets 0. Only an absent one has no dimension.": {
+            "shared > 0": "W.norm(dim=1) > 0.5"
         },
         "The numerator is the norm. Use the SQUARED norm.": {
             "W.square().sum(dim=1) /": "W.norm(dim=1) /"
+        },
+        "Numerator and denominator are square roots. D_i is a quotient of squares.": {
+            SHARED: "onto.norm(dim=-1)",
+            "W.square().sum(dim=1) /": "W.norm(dim=1) /",
+        },
+        "The numerator sums over features. Sum over d_hidden (dim=1).": {
+            "W.square().sum(dim=1) /": "W.square().sum(dim=2) /"
+        },
+        "This is the number of features per dimension, the inverse.": {
+            "W.square().sum(dim=1) / shared": "shared / W.square().sum(dim=1)"
+        },
+        "The result is multiplied by d_hidden / n_features.": {
+            "W.square().sum(dim=1) / shared": (
+                "W.square().sum(dim=1) / shared * W.shape[1] / W.shape[2]"
+            )
+        },
+        "The D_i are scaled to sum to d_hidden. They do so only in a tight frame.": (
+            ALONG + "each = (W.square().sum(dim=1) / along.square().sum(-1)).nan_to_num()\n"
+            "return (W.shape[1] * each / each.sum(-1, keepdim=True)).nan_to_num()"
+        ),
+        "This is the dimensionality of the neurons, the rows of W. A feature is a column.": (
+            "units = torch.nn.functional.normalize(W, dim=2)\n"
+            "return (W.square().sum(dim=2) / (units @ W.mT).square().sum(dim=2)).nan_to_num()"
+        ),
+        "Every instance uses the first one's W.": {
+            "unit_directions(W), W,": "unit_directions(W[:1]).expand_as(W), W[:1].expand_as(W),",
+            "W.square().sum(dim=1) /": "W[:1].square().sum(dim=1) /",
         },
         "An absent feature has 1 dimension here. It has 0.": {"/ shared, 0.0": "/ shared, 1.0"},
         "Something is added to the denominator. That changes the dimensionality of short features: "
@@ -215,16 +283,5 @@ RIGHT_1_8 = right_answers(
             "partners": "own = torch.eye(W.shape[-1], dtype=torch.bool)\n"
             "return (cosines(W) ** 2 > threshold**2) * ~own",
         },
-    },
-)
-
-OWN_TERM = mistakes(
-    "1.8",
-    "interference",
-    {
-        "Is 1 subtracted for the feature itself? Its own term is its squared norm.": """
-            onto = einsum(unit_directions(W), W, "inst d this, inst d other -> inst this other")
-            return (onto.square().sum(dim=-1) - 1).clamp(min=0)
-            """
     },
 )

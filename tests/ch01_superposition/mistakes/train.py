@@ -17,6 +17,12 @@ TRAIN_STEP = mistakes(
         "This is the sum over instances. Return each instance's loss.": {
             "detach()": "detach().sum().expand(len(x))"
         },
+        "One number is returned. Return each instance's loss.": [
+            {"detach()": "sum().detach()"},
+            {"detach()": "sum().item()"},
+            {"detach()": "mean().detach()"},
+            {"detach()": "mean().item()"},
+        ],
         "This is the mean over instances. Return each instance's loss.": {
             "detach()": "detach().mean().expand(len(x))"
         },
@@ -27,6 +33,46 @@ TRAIN_STEP = mistakes(
         "Importance is applied twice.": {"importance)": "importance**2)"},
         "The step goes uphill.": {"losses.sum()": "(-losses.sum())"},
         "Only the first instance is updated. Sum the losses of all.": {".sum()": "[0]"},
+        "Only the last instance is updated. Sum the losses of all.": {".sum()": "[-1]"},
+        "The output is compared with |x|. Compare it with target.": {"target": "x.abs()"},
+        "Only the instance with the largest loss is updated. Sum the losses of all.": {
+            ".sum()": ".max()"
+        },
+        "backward() is called twice, so that the gradient is doubled.": {
+            "losses.sum().backward()": (
+                "losses.sum().backward(retain_graph=True)\nlosses.sum().backward()"
+            )
+        },
+        "This is the gradient of the logarithm of the losses. Sum the losses.": {
+            ".sum()": ".log().sum()"
+        },
+        "This is the gradient of the square roots of the losses. Sum the losses.": {
+            ".sum()": ".sqrt().sum()"
+        },
+        "The gradient is scaled to norm 1.": {
+            "optimizer.step()": "for p in model.parameters():\n    p.grad /= p.grad.norm()\n"
+            "optimizer.step()"
+        },
+        "Only the first example is used. Use the whole batch.": {
+            "model(x), target": "model(x[:, :1]), target[:, :1]"
+        },
+        "The importances are scaled to sum to 1. Use them as they are.": {
+            "importance)": "importance / importance.sum(-1, keepdim=True))"
+        },
+        "The importances are scaled to a mean of 1. Use them as they are.": {
+            "importance)": "importance / importance.mean(-1, keepdim=True))"
+        },
+        "The returned losses are divided by the number of instances.": {
+            "detach()": "detach() / len(losses)"
+        },
+        "This is the gradient of the plain mean squared error. Use reconstruction_loss.": {
+            "reconstruction_loss(model(x), target, importance)": (
+                "(model(x) - target).square().mean((1, 2))"
+            )
+        },
+        "The gradient is divided by the batch. The loss is already a mean over examples.": {
+            "losses.sum()": "(losses.sum() / x.shape[1])"
+        },
         "This is the gradient of the mean over features. reconstruction_loss sums over them.": {
             "losses.sum()": "(losses.sum() / x.shape[-1])"
         },
@@ -57,7 +103,7 @@ TRAIN_STEP = mistakes(
     },
     unnamed={
         "still have their graph": {".detach()": ""},
-        "wrong shape or type": {"detach()": "sum().item()"},
+        "wrong shape or type": {"detach()": "tolist()"},
         "switches gradients on or off": {"return": "torch.set_grad_enabled(False)\nreturn"},
         "one step updates all instances": """
             losses = reconstruction_loss(model(x), target, importance)
