@@ -4,23 +4,20 @@
 a later step fails, the others still run, and the table at the end shows what does not work.
 """
 
-import functools
 import os
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from http import HTTPStatus
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from .book_server import serve
 from .environment import COURSE, PROJECT, enter, inside, prepare, up_to_date
 from .exercise_commands import show_next
 from .files import ROOT, replace_file
 from .terminal import CourseError, Steps, StepSkipped, heading, run_visibly, say
 
 SITE = ROOT / "site"
-PORT = 8000
 ROOMS = ("chapters", "docs", "solutions", "tests", "toy_models")
 RUNNER = (sys.executable, "-m", "chapters.course.module_runner")
 MOST_WORKERS = 4
@@ -43,7 +40,7 @@ def course(no_serve: bool = False) -> int:
     if steps.failed():
         say("Run the same command again to repeat what failed; everything else works as it is.")
     if built and not no_serve:
-        serve()
+        serve(SITE)
     return 1 if steps.failed() else 0
 
 
@@ -202,7 +199,7 @@ def book(no_serve: bool = False) -> None:
     """Build the book, then serve it until Ctrl-C."""
     build()
     if not no_serve:
-        serve()
+        serve(SITE)
 
 
 def build(site: Path = SITE, strict: bool = False) -> None:
@@ -218,42 +215,6 @@ def build_strictly() -> None:
     """Build the book into a temporary folder; a warning is an error."""
     with tempfile.TemporaryDirectory() as folder:
         build(Path(folder) / "site", strict=True)
-
-
-def serve(site: Path = SITE) -> None:
-    """Serve the built pages to this machine until Ctrl-C."""
-    with server(site) as pages:
-        say(f"The book: http://127.0.0.1:{pages.server_port}  (Ctrl-C ends it)")
-        try:
-            pages.serve_forever()
-        except KeyboardInterrupt:
-            say()
-
-
-def server(site: Path, port: int = PORT) -> ThreadingHTTPServer:
-    """Open a server of one folder on a port, or on a free one if that port is in use."""
-    pages = functools.partial(_Pages, directory=str(site))
-    try:
-        return ThreadingHTTPServer(("127.0.0.1", port), pages)
-    except OSError:
-        return ThreadingHTTPServer(("127.0.0.1", 0), pages)
-
-
-class _Pages(SimpleHTTPRequestHandler):
-    # Windows may have registered another type for these, which browsers refuse.
-    extensions_map = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-
-    def version_string(self) -> str:
-        """Name no version in the answers' headers."""
-        return "mi book"
-
-    def list_directory(self, path: object) -> None:
-        """Show no list of files where a folder has no page of its own."""
-        del path
-        self.send_error(HTTPStatus.NOT_FOUND, "There is no such page")
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Print nothing for each request."""
 
 
 def run_tool(*words: str) -> None:

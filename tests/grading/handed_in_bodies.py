@@ -19,9 +19,9 @@ from typing import Any
 
 from chapters.course.answers import functions_of, parse
 from chapters.course.files import ROOT
-from chapters.course.grade.allowed import named
 from chapters.course.grade.guard import Guard, guarded
 from chapters.course.grade.names import DUNDERS, attributes
+from chapters.course.grade.scope import named
 from chapters.course.grade.submission import Original
 from chapters.course.grade.taken import take
 

@@ -13,7 +13,7 @@ from importlib import import_module
 
 import pytest
 
-from chapters.course import commands, course_commands
+from chapters.course import book_server, commands
 from chapters.course.check import Failure, _say_failures
 from chapters.course.reset import restore
 from chapters.course.terminal import CourseError
@@ -309,8 +309,8 @@ def _alive(pid):
 
 def test_book_is_served_on_loopback_and_a_free_port(tmp_path):
     (tmp_path / "index.html").write_text("the book")
-    first = course_commands.server(tmp_path, 0)
-    second = course_commands.server(tmp_path, first.server_port)
+    first = book_server.server(tmp_path, 0)
+    second = book_server.server(tmp_path, first.server_port)
     (tmp_path / "assets").mkdir()
     with first, second:
         threading.Thread(target=first.serve_forever, daemon=True).start()
@@ -326,4 +326,4 @@ def test_book_is_served_on_loopback_and_a_free_port(tmp_path):
         first.shutdown()
         assert first.server_address[0] == second.server_address[0] == "127.0.0.1"
         assert first.server_port != second.server_port
-        assert course_commands._Pages.extensions_map[".js"] == "text/javascript"
+        assert book_server._Pages.extensions_map[".js"] == "text/javascript"

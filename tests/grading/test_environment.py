@@ -244,7 +244,7 @@ def test_unreachable_model_stops_no_other_step(monkeypatch, capsys, no_serve):
     monkeypatch.setattr(course_commands, "fetch_model", unreachable)
     monkeypatch.setattr(course_commands, "tour", lambda: done.append("tour"))
     monkeypatch.setattr(course_commands, "build", lambda: done.append("book"))
-    monkeypatch.setattr(course_commands, "serve", lambda: done.append("serve"))
+    monkeypatch.setattr(course_commands, "serve", lambda _: done.append("serve"))
     assert course_commands.course(no_serve) == 1, "a failed step must change the exit status"
     assert done == ["start", "book"] + ["serve"] * (not no_serve)
     said = capsys.readouterr().out

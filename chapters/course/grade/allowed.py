@@ -15,13 +15,10 @@ import ast
 import functools
 import re
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
-from typing import NamedTuple
 
-from ..answers import Function, functions_of, parse
-from .imports import Refused, imports, is_import, is_later, lists
+from .imports import Refused, is_later, lists
 from .names import (
     BASES,
     BUILTINS,
@@ -33,8 +30,9 @@ from .names import (
     is_listed,
     names_of,
 )
+from .scope import Names, bound, is_dunder, module_alias, module_of, named, names_in, pristine
 from .submission import Original
-from .taken import Taken, bound_by, names_at_top
+from .taken import Taken, bound_by
 
 SHAPE = re.compile(r"[\w\s.*#=+-]*")
 """The strings that a jaxtyping annotation may hold: it evaluates calls in them."""
@@ -45,19 +43,6 @@ FORBIDDEN = {
     ast.AsyncFor: "`async`",
     ast.AsyncWith: "`async`",
 }
-
-
-class Names(NamedTuple):
-    """What the names of an answer refer to."""
-
-    modules: dict[str, str]
-    """Name -> the module that it is bound to, as F -> torch.nn.functional."""
-    own: set[str]
-    """Names that the answer binds."""
-    given: set[str]
-    """Names of the course's file and of allowed imports."""
-    axes: set[str]
-    """Names of jaxtyping's types, which evaluate what is written in their strings."""
 
 
 def refusal(taken: Taken, file: Original, number: str, chapters: Path) -> str:
@@ -75,29 +60,17 @@ def refusal(taken: Taken, file: Original, number: str, chapters: Path) -> str:
 
 
 def _check(taken: Taken, file: Original, number: str, chapters: Path) -> None:
-    name, original = file.name, file.text
-    pristine, functions = _pristine(original)
     nodes = [node for part in taken.statements for node in ast.walk(part)]
-    modules, given = imports(pristine.body, name, chapters)
-    inner = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
-    more, names = imports(inner, name, chapters, number)
-    modules |= more
-    imported = {name for node in pristine.body if is_import(node) for name in bound_by(node)}
-    given |= names | (names_at_top(original) - imported)
-    axes = set(_axes([*pristine.body, *nodes]))
-    own = {bound for qualname in taken.bodies for bound in _parameters(functions, qualname)}
-    own |= set(_bound(nodes)) | {helper.name for helper in taken.helpers}
+    scope = names_in(taken, nodes, file, number, chapters)
     parents = {child: node for node in nodes for child in ast.iter_child_nodes(node)}
-    _add_aliases(nodes, modules, own)
-    scope = Names(modules, own, given, axes)
     for node in nodes:
         if isinstance(node, ast.Name) and node.id in _later(file, number):
             raise Refused(node, f"{node.id} is a later exercise, so {number} may not use it")
     listed = attributes() | course_attributes(chapters) | UNDERSCORES | DUNDERS
-    listed |= _private_attributes(original) - denied()
+    listed |= _private_attributes(file.text) - denied()
     known = listed | set(named(nodes)) - denied()
     classes = {node.name for node in nodes if isinstance(node, ast.ClassDef)}
-    classes -= {name for name, count in Counter(_bound(nodes)).items() if count > 1}
+    classes -= {name for name, count in Counter(bound(nodes)).items() if count > 1}
     decorators = {one for node in nodes for top in _decorators(node) for one in ast.walk(top)}
     for node in nodes:
         _check_kind(node)
@@ -117,12 +90,6 @@ def _check(taken: Taken, file: Original, number: str, chapters: Path) -> None:
 
 
 @functools.lru_cache(maxsize=256)
-def _pristine(original: str) -> tuple[ast.Module, dict[str, Function]]:
-    tree = parse(original)
-    return tree, functions_of(tree)
-
-
-@functools.lru_cache(maxsize=256)
 def _private_attributes(original: str) -> frozenset[str]:
     return frozenset(re.findall(r"\.(_[a-z]\w*)", original))
 
@@ -131,7 +98,7 @@ def _private_attributes(original: str) -> frozenset[str]:
 def _later(file: Original, number: str) -> frozenset[str]:
     """Collect the functions of later exercises in a file that the reference's answer spares."""
     later = {one.qualname for one in file.answers if is_later(one.number, number)}
-    functions = _pristine(file.text)[1]
+    functions = pristine(file.text)[1]
     used = {
         node.id
         for one in file.answers
@@ -142,81 +109,6 @@ def _later(file: Original, number: str) -> frozenset[str]:
     return frozenset(later - used)
 
 
-def _add_aliases(nodes: list[ast.AST], modules: dict[str, str], own: set[str]) -> None:
-    """Treat `F = torch.nn.functional` as an import, if F is bound to nothing else."""
-    bound = Counter(_bound(nodes))
-    for node in nodes:
-        found = _alias(node, modules)
-        if found is not None and bound[found[0]] == 1 and found[0] not in modules:
-            modules[found[0]] = found[1]
-            own.discard(found[0])
-
-
-def _alias(node: ast.AST | None, modules: dict[str, str]) -> tuple[str, str] | None:
-    """Return the name and the module of a statement such as `F = torch.nn.functional`."""
-    if not (isinstance(node, ast.Assign) and len(node.targets) == 1):
-        return None
-    target, module = node.targets[0], _module(node.value, modules)
-    is_chain = isinstance(node.value, ast.Attribute)
-    return (target.id, module) if isinstance(target, ast.Name) and is_chain and module else None
-
-
-def _parameters(functions: dict[str, Function], qualname: str) -> Iterator[str]:
-    """Yield the names that a function binds outside of its answer, and those around it."""
-    parts = qualname.split(".<locals>.")
-    for end in range(1, len(parts) + 1):
-        around = functions.get(".<locals>.".join(parts[:end]))
-        if around is not None:
-            yield from _bound(list(ast.walk(around)))
-
-
-def _bound(nodes: list[ast.AST]) -> Iterator[str]:
-    """Yield every name that some code binds."""
-    for node in nodes:
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
-            yield node.id
-        elif isinstance(node, ast.arg):
-            yield node.arg
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
-            yield node.name
-        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
-            yield node.name
-        elif isinstance(node, ast.MatchMapping) and node.rest:
-            yield node.rest
-
-
-def _axes(nodes: list[ast.AST] | list[ast.stmt]) -> Iterator[str]:
-    """Yield the names that are imported from jaxtyping."""
-    for node in nodes:
-        if isinstance(node, ast.ImportFrom) and node.module == "jaxtyping":
-            yield from (alias.asname or alias.name for alias in node.names)
-
-
-def named(nodes: list[ast.AST]) -> Iterator[str]:
-    """Yield the attributes that an answer gives to classes and objects of its own.
-
-    They count for these alone, which only shows while it runs (`Guard.own`).
-    """
-    yield from (name for name in _named(nodes) if not _is_dunder(name))
-
-
-def _named(nodes: list[ast.AST]) -> Iterator[str]:
-    for node in nodes:
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-            yield node.attr
-        elif isinstance(node, ast.ClassDef):
-            yield from (name for statement in node.body for name in bound_by(statement))
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("namedtuple"):
-            for part in ast.walk(node):
-                if isinstance(part, ast.Constant) and isinstance(part.value, str):
-                    yield from re.findall(r"[A-Za-z]\w*", part.value)
-
-
-def _is_dunder(word: str) -> bool:
-    """Whether a name has a meaning to Python, and is not one of the few that answers need."""
-    return word.startswith("__") and word.strip("_") != "" and word not in DUNDERS
-
-
 def _check_kind(node: ast.AST) -> None:
     for kind, words in FORBIDDEN.items():
         if isinstance(node, kind):
@@ -224,11 +116,11 @@ def _check_kind(node: ast.AST) -> None:
     if isinstance(node, ast.alias) and node.asname in BASES | names_of("jaxtyping"):
         if node.name != node.asname:
             raise Refused(node, f"an answer may not import another thing as {node.asname}")
-    bound = [] if isinstance(node, ast.Name) else [*_bound([node])]
-    for word in [node.asname or node.name] if isinstance(node, ast.alias) else bound:
-        if _is_dunder(word):
+    names = [] if isinstance(node, ast.Name) else [*bound([node])]
+    for word in [node.asname or node.name] if isinstance(node, ast.alias) else names:
+        if is_dunder(word):
             raise Refused(node, f"an answer may not define {word}")
-    if isinstance(node, ast.keyword) and node.arg and _is_dunder(node.arg):
+    if isinstance(node, ast.keyword) and node.arg and is_dunder(node.arg):
         raise Refused(node.value, f"an answer may not use {node.arg}")
     if isinstance(node, ast.ImportFrom) and node.module == "jaxtyping":
         if any(alias.asname for alias in node.names):
@@ -252,12 +144,12 @@ def _check_dataclass(node: ast.AST, decorators: set[ast.AST]) -> None:
 
 def _check_name(node: ast.Name, scope: Names, parent: ast.AST | None) -> None:
     word = node.id
-    if _is_dunder(word):
+    if is_dunder(word):
         raise Refused(node, f"an answer may not use {word}")
     if word in scope.modules:
         if word in scope.own:
             raise Refused(node, f"{word} is a module here; call the variable something else")
-        if isinstance(node.ctx, ast.Store) and _alias(parent, scope.modules):
+        if isinstance(node.ctx, ast.Store) and module_alias(parent, scope.modules):
             return
         if not (isinstance(parent, ast.Attribute) and isinstance(parent.ctx, ast.Load)):
             raise Refused(node, f"the module {word} may only be used as in {word}.name")
@@ -285,7 +177,7 @@ def _check_attribute(
     if node.attr == "format":
         _check_format(node)
         return
-    module = _module(node.value, scope.modules)
+    module = module_of(node.value, scope.modules)
     if module is None:
         _check_word(node, node.attr, known)
         return
@@ -296,19 +188,8 @@ def _check_attribute(
     inside = is_listed(f"{module}.{node.attr}")
     if not inside and not lists(module, node.attr):
         raise Refused(node, f"an answer may not use {ast.unparse(node)}")
-    if inside and not (isinstance(parent, ast.Attribute) or _alias(parent, scope.modules)):
+    if inside and not (isinstance(parent, ast.Attribute) or module_alias(parent, scope.modules)):
         raise Refused(node, f"the module {ast.unparse(node)} may only be used with a name of it")
-
-
-def _module(node: ast.expr, modules: dict[str, str]) -> str | None:
-    """Return the module that an expression such as torch.nn stands for, or None."""
-    if isinstance(node, ast.Name):
-        return modules.get(node.id)
-    if isinstance(node, ast.Attribute):
-        around = _module(node.value, modules)
-        if around is not None and is_listed(f"{around}.{node.attr}"):
-            return f"{around}.{node.attr}"
-    return None
 
 
 def _check_word(node: ast.AST, word: str, known: frozenset[str] | set[str]) -> None:
@@ -333,7 +214,7 @@ def _check_class(node: ast.ClassDef, scope: Names) -> None:
         raise Refused(node, f"a class in an answer may be derived from {', '.join(sorted(BASES))}")
     for statement in node.body:
         for word in bound_by(statement):
-            if _is_dunder(word):
+            if is_dunder(word):
                 raise Refused(statement, f"an answer may not define {word}")
             if "NamedTuple" in names and word in DUNDERS - {"__slots__"}:
                 raise Refused(statement, f"a named tuple in an answer may not define {word}")
@@ -355,7 +236,7 @@ def _check_type(node: ast.expr, parent: ast.AST | None, is_own: bool) -> None:
 def _check_shape(node: ast.Subscript, scope: Names) -> None:
     """Allow only plain axes in the annotations of jaxtyping."""
     owner = node.value.value if isinstance(node.value, ast.Attribute) else None
-    module = _module(owner, scope.modules) if owner is not None else None
+    module = module_of(owner, scope.modules) if owner is not None else None
     word = ast.unparse(node.value).split(".")[-1]
     if word not in scope.axes and module != "jaxtyping":
         return
