@@ -120,6 +120,12 @@ def _sizes(hint: str, axes: dict[str, str]) -> str:
     return f" = [{','.join(sizes)}]" if sizes and all(size.isdigit() for size in sizes) else ""
 
 
+def passed_through_answer(error: BaseException, item: pytest.Item) -> bool:
+    """Whether an error came out of code of the graded package."""
+    failure = pytest.ExceptionInfo.from_exception(error)
+    return bool(_learners_line(failure, item))
+
+
 def _learners_line(failure: pytest.ExceptionInfo, item: pytest.Item) -> list[str]:
     """Return the last line of the graded package that was running, and its text."""
     package = item.config.getoption("--impl") + "."

@@ -186,8 +186,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item):
-    """Fail an answer that a grader accepts, and that breaks what every answer promises."""
-    result = yield
+    """Fail an answer that a grader accepts, and that breaks what every answer promises.
+
+    An answer cannot skip its grader: a skip that comes out of its code is a failure.
+    """
+    try:
+        result = yield
+    except pytest.skip.Exception as skip:
+        if EXERCISE in item.stash and failure_report.passed_through_answer(skip, item):
+            refusal = AssertionError("An answer may not skip its grader: remove the call.")
+            raise refusal.with_traceback(skip.__traceback__) from skip
+        raise
     if EXERCISE in item.stash and contract.broken:
         raise AssertionError(contract.broken[0])
     return result
