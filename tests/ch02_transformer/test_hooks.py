@@ -40,9 +40,12 @@ def point_with(hooks, *added, observers=()):
 
 @exercise("2.1")
 def test_without_hooks_the_tensor_itself_is_returned(hooks):
-    x = normal(2, 5, 3, seed=1)
-    for observers in ([], [only_read]):
+    x, seen = normal(2, 5, 3, seed=1), []
+    for observers in ([], [lambda tensor, point: seen.append(point)]):
         actual = point_with(hooks, observers=observers)(x)
+        assert len(seen) == len(observers), (
+            f"Expected {len(observers)} calls of observers without hooks, got {len(seen)}."
+        )
         assert_close(actual, x, "Without hooks a point is the identity.")
         assert actual.data_ptr() == x.data_ptr(), (
             f"With 0 hooks and {len(observers)} observers a point must return the tensor itself, "
@@ -116,18 +119,18 @@ def test_each_hook_gets_its_own_copy(hooks):
 def test_a_replacement_of_another_shape_fails(hooks, bad):
     x = normal(4, 3, seed=10)
     for added in ([bad], [twice, bad], [bad, lambda tensor, point: x]):
-        words = ""
+        words, got = "", "no error"
         try:
             point_with(hooks, *added)(x)
         except ValueError as error:
-            words = str(error)
-        except (TypeError, AttributeError):  # a wrong replacement that was let through
-            pass
+            words, got = str(error), "another ValueError"
+        except (TypeError, AttributeError) as error:  # a wrong replacement that was let through
+            got = f"a {type(error).__name__}"
         assert bad.__name__ in words and "layer.hook_x" in words, (
             f"The hook {bad.__name__!r} returned no tensor of the shape of x: expected the "
-            "ValueError of check_replacement with this hook and this point. Is check_replacement "
-            "called after each hook? Its arguments are new, old, hook, self; old is what the hook "
-            "was given."
+            f"ValueError of check_replacement with this hook and this point, got {got}. Is "
+            "check_replacement called after each hook? Its arguments are new, old, hook, self; old "
+            "is what the hook was given."
         )
 
 

@@ -175,9 +175,12 @@ def test_with_gradients_each_cached_tensor_collects_its_own(toy, seed):
     values = what_passes(toy, x)
     out, cache = toy.run_with_cache(x, gradients=True)
     for name in AXES:
-        assert stored(cache, name).requires_grad, (
-            f"With gradients=True the cached {name} must require a gradient. Is it detached, or "
-            "was requires_grad_() forgotten?"
+        kind = (
+            "the model's own tensor" if stored(cache, name) is toy.own[name] else "another tensor"
+        )
+        assert cache[name].requires_grad, (
+            f"With gradients=True the cached {name}, {kind}, must require a gradient. Is it "
+            "detached, or was requires_grad_() forgotten?"
         )
     out.backward()
     slopes = {TABLE: 2 * values[TABLE], HEADS: torch.zeros(BATCH, POS, HEAD, WIDTH).double()}
@@ -190,9 +193,10 @@ def test_with_gradients_each_cached_tensor_collects_its_own(toy, seed):
     slopes["hook_in"] = slopes[STREAM] * values["hook_in"].cos()
     for name, slope in slopes.items():
         grad = cache[name].grad
+        kind = "the model's own tensor" if cache[name] is toy.own[name] else "another tensor"
         assert grad is not None, (
-            f"After backward the .grad of the cached {name} is None: either retain_grad() was not "
-            "called, or a copy was cached, on which the output does not depend."
+            f"After backward the .grad of the cached {name}, {kind}, is None: either retain_grad() "
+            "was not called, or a copy was cached, on which the output does not depend."
         )
         assert (grad - slope).abs().max() < 1e-9, (
             f"The cached {name} has the wrong gradient. {difference(grad, slope)}"

@@ -63,7 +63,8 @@ def same(actual, expected, claim):
 def test_hooks_act_inside_the_block_and_not_after_it(toy):
     x = normal(2, 3, seed=1)
     with toy.hooks({FIRST: lambda tensor, point: 10 * tensor}):
-        inside = toy(x)
+        inside, names = toy(x), toy.hooked_names()
+    assert names == [FIRST], f"In the block expected a hook in the list of {FIRST}, got {names}."
     assert_close(inside, 10 * x + 1, "A hook must act while its block runs.")
     assert_close(toy(x), x + 1, "After the block the model must compute as before it.")
 
@@ -116,10 +117,14 @@ def test_the_block_gets_the_model(toy):
 def test_all_but_the_points_stays_as_it_is(toy):
     torch.manual_seed(7)
     state, a = torch.get_rng_state(), toy.letter("a")
+    observers = toy.first.hook_x.observers = [lambda x, point: None]
     given = {FIRST: [a], SECOND: a}
     with toy.hooks(given):
         toy.ran()
+        assert torch.is_grad_enabled(), "Gradients must stay on in the block."
+        assert toy.training, "The model must stay in its mode, training or evaluation."
     assert given == {FIRST: [a], SECOND: a}, "The dict of hooks must stay: the caller reuses it."
+    assert toy.first.hook_x.observers == observers != [], "The observers of a point must stay."
     assert torch.equal(torch.get_rng_state(), state), "Attaching hooks must not seed or draw."
     assert torch.is_grad_enabled(), "Attaching hooks must not switch gradients off."
 

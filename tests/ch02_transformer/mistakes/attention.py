@@ -11,7 +11,12 @@ CAUSAL_MASK = mistakes(
     "causal_mask",
     {
         "A query sees its own position too, not only those before it.": {">=": ">"},
-        "This is the other triangle: queries attend to later keys.": {">=": "<="},
+        "This is the other triangle: queries attend to later keys.": [
+            {">=": "<="},
+            """
+            return torch.ones(n_queries, n_keys, dtype=torch.bool).triu()
+            """,
+        ],
         "True marks the keys that a query sees, not the hidden ones.": {">=": "<"},
         "Every query sees every key here.": {">= torch.arange(n_keys)": ">= torch.zeros(n_keys)"},
         "This takes the queries for the first 2 positions.": {
@@ -23,6 +28,46 @@ CAUSAL_MASK = mistakes(
         "This takes the queries for one position later.": (
             "return torch.ones(n_queries, n_keys).tril(n_keys - n_queries + (n_keys > n_queries)) > 0"
         ),
+        "Each query sees one key too many, the next position.": """
+            return torch.ones(n_queries, n_keys, dtype=torch.bool).tril(diagonal=n_keys - n_queries + 1)
+            """,
+        "This takes the queries for positions before the first.": """
+            return torch.ones(n_queries, n_keys, dtype=torch.bool).tril(diagonal=n_queries - n_keys)
+            """,
+        "The table is of numbers. It must be of booleans, True for the visible keys.": [
+            """
+            return torch.ones(n_queries, n_keys).tril(diagonal=n_keys - n_queries)
+            """,
+            """
+            return torch.full((n_queries, n_keys), -torch.inf).triu(n_keys - n_queries + 1)
+            """,
+        ],
+        "The axes are exchanged: rows are queries, columns are keys.": [
+            {
+                "query[:, None] >= torch.arange(n_keys)": "(query[:, None] >= torch.arange(n_keys)).T"
+            },
+            {"query[:, None] >= torch.arange(n_keys)": "query >= torch.arange(n_keys)[:, None]"},
+        ],
+        "There are as many rows as keys. There is one row per query.": """
+            return torch.ones(n_keys, n_keys, dtype=torch.bool).tril()
+            """,
+        "There are as many columns as queries. There is one column per key.": """
+            return torch.ones(n_queries, n_queries, dtype=torch.bool).tril()
+            """,
+        "The table is of whole numbers. It must be of booleans.": """
+            return torch.ones(n_queries, n_keys, dtype=torch.int).tril(diagonal=n_keys - n_queries)
+            """,
+        "The cached keys, before the new ones, are hidden. Every query sees them.": """
+            mask = torch.zeros(n_queries, n_keys, dtype=torch.bool)
+            mask[:, n_keys - n_queries:] = torch.ones(n_queries, n_queries, dtype=torch.bool).tril()
+            return mask
+            """,
+        "The queries are in reverse order.": {
+            "torch.arange(n_keys - n_queries, n_keys)": "torch.arange(n_keys - 1, n_keys - n_queries - 1, -1)"
+        },
+        "A query sees its own position too. Only the first key is visible to itself here.": {
+            "return query[:, None] >= torch.arange(n_keys)": "mask = query[:, None] > torch.arange(n_keys)\nmask[:, 0] = True\nreturn mask"
+        },
     },
     unnamed={
         "Bool[Tensor": {
@@ -115,6 +160,51 @@ ATTENTION_PATTERN = mistakes(
         },
         "Is the mask reversed? True in `hidden` marks later keys.": {
             MASKED: "scores.masked_fill(~hidden, -torch.inf)"
+        },
+        "The scores are divided by sqrt(n_heads * d_head); it is sqrt(d_head).": {
+            "q / math.sqrt(q.shape[-1])": "q / math.sqrt(q.shape[-1] * q.shape[-2])"
+        },
+        "The scores are divided by the root of the number of queries; it is sqrt(d_head).": {
+            "q / math.sqrt(q.shape[-1])": "q / math.sqrt(q.shape[1])"
+        },
+        "The score of a hidden key is 0; it must be minus infinity.": {
+            "scores.masked_fill_(hidden, -torch.inf)": "scores.masked_fill_(hidden, 0.0)"
+        },
+        "The score of a hidden key is the smallest finite number; it must be minus infinity.": {
+            "scores.masked_fill_(hidden, -torch.inf)": "scores.masked_fill_(hidden, torch.finfo(scores.dtype).min)"
+        },
+        "The score of a hidden key is -10000; it must be minus infinity.": {
+            "scores.masked_fill_(hidden, -torch.inf)": "scores.masked_fill_(hidden, -10000.0)"
+        },
+        "The mask is applied after the softmax, and each row rescaled: hook_attn_scores must see it.": """
+            axes = "batch query head d_head, batch key head d_head -> batch head query key"
+            scores = self.hook_attn_scores(softcap(einsum(q / math.sqrt(q.shape[-1]), k, axes)))
+            pattern = at_least_float32(scores).softmax(dim=-1).masked_fill(hidden, 0.0)
+            pattern = pattern / pattern.sum(-1, keepdim=True)
+            return self.hook_pattern(pattern.to(q.dtype))
+            """,
+        "What hook_pattern returns is ignored.": {
+            "return self.hook_pattern(at_least_float32(scores).softmax(dim=-1).to(q.dtype))": "pattern = at_least_float32(scores).softmax(dim=-1).to(q.dtype)\nself.hook_pattern(pattern)\nreturn pattern"
+        },
+        "hook_attn_scores is left out.": {
+            "self.hook_attn_scores(scores.masked_fill_(hidden, -torch.inf))": "scores.masked_fill_(hidden, -torch.inf)"
+        },
+        ".to(q.dtype) is left out.": {".to(q.dtype)": ""},
+        "It is a sigmoid, and not a softmax.": {
+            "at_least_float32(scores).softmax(dim=-1)": "at_least_float32(scores).sigmoid()"
+        },
+        "It is a log-softmax, and not a softmax.": {"softmax(dim=-1)": "log_softmax(dim=-1)"},
+        "The head axis is after the query axis.": {
+            "-> batch head query key": "-> batch query head key"
+        },
+        "hook_pattern receives the pattern before .to(q.dtype), the last step before it.": {
+            "return self.hook_pattern(at_least_float32(scores).softmax(dim=-1).to(q.dtype))": "return self.hook_pattern(at_least_float32(scores).softmax(dim=-1)).to(q.dtype)"
+        },
+        "A NaN is replaced by 0 (nan_to_num): it must stay visible.": {
+            "softmax(dim=-1).to(q.dtype)": "softmax(dim=-1).nan_to_num(0.0).to(q.dtype)"
+        },
+        "Queries are divided by their length, as for a cosine.": {
+            "q / math.sqrt(q.shape[-1])": "q / q.norm(dim=-1, keepdim=True)"
         },
     },
     unnamed={

@@ -24,6 +24,18 @@ EMBED_FORWARD = mistakes(
         "Is it scaled by sqrt(d_model)? Here the row is taken as it is.": {
             ROWS: "self.W_E[tokens] * self.W_E.shape[1] ** 0.5"
         },
+        "Are columns of W_E taken? Each token has a row.": {
+            "return self.W_E[tokens]": "return self.W_E[:, tokens]"
+        },
+        "Is the lookup a product with float32 numbers? It fails for weights of another precision.": {
+            "return self.W_E[tokens]": "return torch.nn.functional.one_hot(tokens, len(self.W_E)).float() @ self.W_E"
+        },
+        "Does every position get the vector of the last token?": {
+            "return self.W_E[tokens]": "return self.W_E[tokens[:, -1:]].expand(-1, tokens.shape[1], -1)"
+        },
+        "Are batch and position one axis? The result is [batch, pos, d_model].": {
+            "return self.W_E[tokens]": "return self.W_E[tokens.flatten()]"
+        },
     },
     unnamed={
         "respect to W_E": [
@@ -56,6 +68,53 @@ LEARNEDPOSITIONS_FORWARD = mistakes(
         "Are positions counted from the end?": {"start : start + pos": "-pos:"},
         "Does the position depend on the sequence?": {
             POSITIONS: "self.W_pos[(start + torch.arange(batch)) % len(self.W_pos)][:, None].expand(-1, pos, -1)"
+        },
+        "Is `start` counted twice?": {"start : start + pos": "2 * start : 2 * start + pos"},
+        "Does the slice end at pos? It has pos rows: start : start + pos.": {
+            "start : start + pos": "start : pos"
+        },
+        "Do the positions begin at start + 1?": {
+            "start : start + pos": "start + 1 : start + pos + 1"
+        },
+        "Is there one position too many? The slice ends before start + pos.": {
+            "start : start + pos": "start : start + pos + 1"
+        },
+        "Is there one position too few? The slice ends before start + pos.": {
+            "start : start + pos": "start : start + pos - 1"
+        },
+        "Is the batch axis missing? The rows are repeated for each sequence.": {
+            "return self.W_pos[start : start + pos].expand(batch, -1, -1)": "return self.W_pos[start : start + pos]"
+        },
+        "Is the batch axis of size 1? The rows are repeated for each sequence.": {
+            "return self.W_pos[start : start + pos].expand(batch, -1, -1)": "return self.W_pos[start : start + pos][None]"
+        },
+        "Are the axes of batch and position exchanged?": [
+            {
+                "return self.W_pos[start : start + pos].expand(batch, -1, -1)": "return self.W_pos[start : start + pos][:, None].expand(-1, batch, -1)"
+            },
+            {
+                "return self.W_pos[start : start + pos].expand(batch, -1, -1)": "return self.W_pos[start : start + batch].expand(pos, -1, -1)"
+            },
+            {"return self.W_E[tokens]": "return self.W_E[tokens].transpose(0, 1)"},
+            {"return self.W_E[tokens]": "return self.W_E[tokens.T]"},
+        ],
+        "Is memory cut into other rows (view)? expand repeats the rows for each sequence.": {
+            "return self.W_pos[start : start + pos].expand(batch, -1, -1)": "return self.W_pos[start : start + pos].repeat(batch, 1).view(pos, batch, -1).transpose(0, 1)"
+        },
+        "Are the rows those of the tokens, moved by start? They are those of the positions.": {
+            "return self.W_pos[start : start + pos].expand(batch, -1, -1)": "return self.W_pos[tokens + start]"
+        },
+        "Are the numbers of the positions returned, and not the rows of W_pos?": {
+            "return self.W_pos[start : start + pos].expand(batch, -1, -1)": "p = torch.arange(start, start + pos)\nreturn self.W_pos[p].expand(batch, -1, -1) * 0 + p[None, :, None]"
+        },
+        "Do the positions begin again at 0 after `pos` (modulo)?": {
+            "return self.W_pos[start : start + pos].expand(batch, -1, -1)": "return self.W_pos[torch.arange(start, start + pos) % pos].expand(batch, -1, -1)"
+        },
+        "Is the weight detached? It gets no gradient then.": {
+            "return self.W_pos[start : start + pos].expand(batch, -1, -1)": "return self.W_pos.detach()[start : start + pos].expand(batch, -1, -1)"
+        },
+        "Are the positions in reverse order?": {
+            "return self.W_pos[start : start + pos].expand(batch, -1, -1)": "return self.W_pos[start : start + pos].expand(batch, -1, -1).flip(1)"
         },
     },
     unnamed={

@@ -31,6 +31,39 @@ REPEAT_KV_HEADS = mistakes(
         "The axes of positions and heads are confused in a reshape.": (
             "return x.repeat_interleave(group, 2).transpose(1, 2).reshape(*x.shape[:2], n_heads, x.shape[3])"
         ),
+        "The positions are repeated, and not the heads.": """
+            return x.repeat_interleave(group, dim=1)
+            """,
+        "The numbers of a head are repeated, and not the heads.": """
+            return x.repeat_interleave(group, dim=3)
+            """,
+        "Each key head is repeated n_heads times; it is `group` times.": """
+            return x.repeat_interleave(n_heads, dim=2)
+            """,
+        "Each key head is repeated as often as there are key heads; it is `group` times.": """
+            return x.repeat_interleave(x.shape[2], dim=2)
+            """,
+        "x is returned as it is.": """
+            return x
+            """,
+        "The texts are repeated, and not the heads.": """
+            return x.repeat_interleave(group, dim=0)
+            """,
+        "The copies are detached.": """
+            return x.detach().repeat_interleave(group, dim=2)
+            """,
+        "The axis of the group is left: kv_head and group become one axis.": """
+            return x[:, :, :, None].expand(-1, -1, -1, group, -1)
+            """,
+        "Head h gets key head h modulo the group; it is h // group.": """
+            index = torch.arange(n_heads) % group % x.shape[2]
+            return x[:, :, index]
+            """,
+        "The other heads of a group are zero; they are copies.": """
+            out = x.new_zeros(*x.shape[:2], n_heads, x.shape[3])
+            out[:, :, ::group] = x
+            return out
+            """,
     },
     unnamed={
         "wrong shape or type": [
@@ -70,6 +103,35 @@ ATTENTION_APPLY_PATTERN = mistakes(
         ],
         "They differ by rounding alone: is something computed in lower precision?": AXES
         + "return einsum(pattern.float(), v.float(), axes).to(v.dtype)",
+        "The sum runs over queries, and not over keys.": """
+            return einsum(pattern, v, "batch head query key, batch query head d_head -> batch key head d_head")
+            """,
+        "The axes are [batch, head, query, d_head]; they must be [batch, query, head, d_head].": """
+            return pattern @ v.transpose(1, 2)
+            """,
+        "The axes of the pattern are exchanged: each key is averaged over queries.": """
+            return (pattern.mT @ v.transpose(1, 2)).transpose(1, 2)
+            """,
+        "The sum runs over heads as well.": """
+            return einsum(pattern, v, "batch head query key, batch key head d_head -> batch query d_head")[:, :, None].expand(-1, -1, v.shape[2], -1)
+            """,
+        "A softmax is applied to the pattern again.": """
+            return einsum(pattern.softmax(-1), v, "batch head query key, batch key head d_head -> batch query head d_head")
+            """,
+        "Each row of the pattern is divided by its sum; the pattern is used as it is.": """
+            return einsum(pattern / pattern.sum(-1, keepdim=True), v, "batch head query key, batch key head d_head -> batch query head d_head")
+            """,
+        "The sum is divided by the number of keys; it is a sum.": """
+            return einsum(pattern, v, "batch head query key, batch key head d_head -> batch query head d_head") / v.shape[1]
+            """,
+        "The axes of z are cut anew (reshape); they must be exchanged (transpose).": """
+            z = pattern @ v.transpose(1, 2)
+            return z.reshape(z.shape[0], z.shape[2], z.shape[1], z.shape[3])
+            """,
+        "Only the value of the likeliest key is taken.": """
+            best = pattern.argmax(-1)
+            return torch.stack([torch.stack([v[b, best[b, h], h] for h in range(v.shape[2])], 1) for b in range(len(v))])
+            """,
     },
     unnamed={
         "z[query, head] = sum over keys": AXES
@@ -92,6 +154,30 @@ ATTENTION_OUTPUT_PROJECTION = mistakes(
             OUT: "z.transpose(2, 3).flatten(2) @ self.W_O.flatten(0, 1) + self.b_O"
         },
         "Every head writes through W_O[0].": {OUT: "z.sum(dim=2) @ self.W_O[0] + self.b_O"},
+        "b_O is divided by the number of heads; it is added once.": """
+            return z.flatten(2) @ self.W_O.flatten(0, 1) + self.b_O / z.shape[2]
+            """,
+        "W_O's axes head and d_head are confused.": """
+            return affine(z.flatten(2), self.W_O.transpose(0, 1).flatten(0, 1), self.b_O)
+            """,
+        "The sum over heads is left out.": """
+            return einsum(z, self.W_O, "batch pos head d_head, head d_head d_model -> batch pos head d_model") + self.b_O
+            """,
+        "z and W_O are summed over heads apart from each other.": """
+            return z.sum(2) @ self.W_O.sum(0) + self.b_O
+            """,
+        "b_O is subtracted.": """
+            return z.flatten(2) @ self.W_O.flatten(0, 1) - self.b_O
+            """,
+        "z's axes of heads and positions are confused.": """
+            return affine(z.transpose(1, 2).reshape(z.shape[0], z.shape[1], -1), self.W_O.flatten(0, 1), self.b_O)
+            """,
+        "The mean of b_O is added; it is b_O itself.": """
+            return (z.flatten(2) + 0) @ self.W_O.flatten(0, 1) + self.b_O.mean()
+            """,
+        "The last head is left out.": """
+            return affine(z[:, :, :-1].flatten(2), self.W_O[:-1].flatten(0, 1), self.b_O)
+            """,
     },
     unnamed={
         "wrong shape or type": {OUT: "(z[..., None] * self.W_O).sum(dim=3) + self.b_O"},

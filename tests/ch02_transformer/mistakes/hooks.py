@@ -23,7 +23,9 @@ HOOK_POINT = mistakes(
         "Is the return value tested for truth, as `or` does? A zero is false: compare with None.": {
             CHOSEN: "returned or copy"
         },
-        "Does the hook get x itself? It must get a copy (clone).": {"x.clone()": "x"},
+        "Does the hook get x itself, or a view of it? It must get a copy (clone).": {
+            "x.clone()": "x"
+        },
         "Do all hooks share one copy? Each must get its own.": [
             {f"{HOOKS}\n    copy = x.clone()": f"x = x.clone()\n{HOOKS}\n    copy = x"},
             {"copy = x.clone()": "copy = x if hook is not self.hooks[0] else x.clone()"},
@@ -48,12 +50,12 @@ HOOK_POINT = mistakes(
         },
         "Is None passed on as if it were a replacement?": {CHOSEN: "returned"},
         "Is x cloned although there is no hook?": {HOOKS: f"x = x.clone()\n{HOOKS}"},
-        "Is x cloned for the observers? They must get the tensor that is returned.": [
+        "Do the observers get another tensor (clone, detach)? They must get what is returned.": [
             {OBSERVERS: f"x = x.clone() if self.observers else x\n{OBSERVERS}"},
             {"observer(x, self)": "observer(x.clone(), self)"},
             {"return x": "return x.clone() if self.hooks else x"},
         ],
-        "Is the copy made without the graph (detach)? clone keeps the graph.": {
+        "Do the hooks run without the graph (detach, no_grad)? clone keeps the graph.": {
             "x.clone()": "x.detach().clone()"
         },
         "Are the observers never called?": {OBSERVERS: ""},
@@ -75,11 +77,83 @@ HOOK_POINT = mistakes(
         "Is a return value that is not a tensor ignored? It must fail in check_replacement.": {
             CHOSEN: "returned if torch.is_tensor(returned) else copy"
         },
+        "Do all hooks get the same copy of the first x? Copy inside the loop.": {
+            f"{HOOKS}\n    copy = x.clone()": f"copy = x.clone()\n{HOOKS}"
+        },
+        "Do the observers get the x from before the hooks?": {
+            HOOKS: f"first = x\n{HOOKS}",
+            "observer(x, self)": "observer(first, self)",
+        },
+        "Is check_replacement left out?": {f"    {CHECK}\n": ""},
+        "Are the arguments of check_replacement exchanged? The new tensor is first.": {
+            CHECK: "check_replacement(x, replacement, hook, self)"
+        },
+        "Is the hook called without its point? Call hook(copy, self).": {
+            "hook(copy, self)": "hook(copy)"
+        },
+        "Is the point given by keyword? Hooks may call it otherwise: hook(copy, self).": {
+            "hook(copy, self)": "hook(copy, point=self)"
+        },
+        "Are the hook's arguments exchanged? The tensor is first.": {
+            "hook(copy, self)": "hook(self, copy)"
+        },
+        "Does the hook get the name of the point? It must get the point, self.": {
+            "hook(copy, self)": "hook(copy, self.name)"
+        },
+        "Does only the first hook run (break)?": {"x = replacement": "x = replacement\n    break"},
+        "Is `return` inside the loop over the hooks?": {
+            "x = replacement": "x = replacement\n    return x"
+        },
+        "Does x become what an observer returns, or None?": {
+            "    observer(x, self)": "    x = observer(x, self)"
+        },
+        "Are the observers left out where there are no hooks?": {
+            HOOKS: f"if not self.hooks:\n    return x\n{HOOKS}"
+        },
+        "Are the hooks left out where there are no observers?": {
+            HOOKS: f"if not self.hooks or not self.observers:\n    return x\n{HOOKS}"
+        },
+        "Are the observers left out where there are hooks?": {
+            OBSERVERS: "for observer in self.observers if not self.hooks else []:\n    observer(x, self)"
+        },
+        "Does the hook get x, and the copy stay unused? The hook must edit the copy.": {
+            "hook(copy, self)": "hook(x, self)"
+        },
+        "Is x never set to the replacement?": {"    x = replacement\n": ""},
+        "Are observers run as hooks? They get x itself, and what they return is ignored.": {
+            HOOKS: "for hook in [*self.hooks, *self.observers]:",
+            OBSERVERS: "",
+        },
+        "Is the replacement added to x? It takes the place of x.": {
+            "x = replacement": "x = x + replacement"
+        },
+        "Is the replacement copied into x? That changes the caller's tensor.": {
+            "x = replacement": "x.copy_(replacement)"
+        },
+        "Are the observers called twice, before and after the hooks?": {
+            HOOKS: f"{OBSERVERS}\n{HOOKS}"
+        },
+        "Is x cloned on return?": {"return x": "return x.clone()"},
+        "Does the hook get x itself without its graph (detach)? It must get a copy (clone).": {
+            "x.clone()": "x.detach()"
+        },
+        "Is a hook that is attached twice run once (set)?": {
+            "in self.hooks:": "in dict.fromkeys(self.hooks):"
+        },
+        "Do the observers get the name of the point? They must get the point, self.": {
+            "observer(x, self)": "observer(x, self.name)"
+        },
+        "Are the observers called without the point? Call observer(x, self).": {
+            "observer(x, self)": "observer(x)"
+        },
+        "Does only the last hook run?": {"in self.hooks:": "in self.hooks[-1:]:"},
+        "Is the x from before the hooks returned?": {
+            HOOKS: f"first = x\n{HOOKS}",
+            "return x": "return first",
+        },
     },
     unnamed={
         "Is check_replacement called after each hook?": [
-            {f"    {CHECK}\n": ""},
-            {CHECK: "check_replacement(x, replacement, hook, self)"},
             {CHECK: "check_replacement(replacement, replacement, hook, self)"},
             {
                 HOOKS: f"old, hook = x, None\n{HOOKS}",
@@ -87,8 +161,6 @@ HOOK_POINT = mistakes(
                 OBSERVERS: f"if hook:\n    check_replacement(x, old, hook, self)\n{OBSERVERS}",
             },
         ],
-        "Expected the hook point as second argument": {"hook(copy, self)": "hook(copy, self.name)"},
-        "two positional arguments": {"hook(copy, self)": "hook(copy, point=self)"},
     },
 )
 RIGHT = right_answers(

@@ -88,6 +88,41 @@ GATED_MLP = mistakes(
         "Is the gate detached? Its weights have a gradient too.": {
             "activation(gate)": "activation(gate.detach())"
         },
+        "Is sigmoid written into the code? The config has the activation.": {
+            "self.activation(gate)": "gate.sigmoid()"
+        },
+        "Are W_gate and W_in exchanged, with their biases?": {
+            "self.W_gate, self.b_gate": "self.W_in, self.b_in",
+            "self.W_in, self.b_in": "self.W_gate, self.b_gate",
+        },
+        "Are all three biases forgotten?": {
+            "affine(x, self.W_gate, self.b_gate)": "x @ self.W_gate",
+            "affine(x, self.W_in, self.b_in)": "x @ self.W_in",
+            "affine(post, self.W_out, self.b_out)": "post @ self.W_out",
+        },
+        "Is the gate left out, as in a plain MLP?": """
+            pre = self.hook_pre(affine(x, self.W_in, self.b_in))
+            post = self.hook_post(self.activation(pre))
+            return affine(post, self.W_out, self.b_out)
+            """,
+        "Do both factors use W_gate? The linear factor uses W_in.": {
+            "affine(x, self.W_in, self.b_in)": "affine(x, self.W_gate, self.b_gate)"
+        },
+        "Is the gate multiplied by itself? The other factor is x W_in + b_in.": {
+            "self.activation(gate) * linear": "self.activation(gate) * gate"
+        },
+        "hook_pre_linear must see the linear factor with its bias, b_in.": {
+            "self.hook_pre_linear(affine(x, self.W_in, self.b_in))": "self.hook_pre_linear(x @ self.W_in) + self.b_in"
+        },
+        "Is b_out added twice?": {
+            "affine(post, self.W_out, self.b_out)": "affine(post, self.W_out, 2 * self.b_out)"
+        },
+        "Is the activation applied twice?": {
+            "self.activation(gate)": "self.activation(self.activation(gate))"
+        },
+        "Is the activation on the product, after hook_post? It belongs on the gate alone.": {
+            "self.hook_post(self.activation(gate) * linear)": "self.activation(self.hook_post(gate * linear))"
+        },
     },
     unnamed={"modified by an inplace operation": {POST: "self.activation(gate).mul_(linear)"}},
 )

@@ -68,7 +68,59 @@ LAYERNORM_FORWARD = mistakes(
                 MEAN: "wide.mean()",
                 VARIANCE: "centred.pow(2).mean()",
             },
+            {
+                "wide.mean(dim=-1, keepdim=True)": "wide.mean(dim=1, keepdim=True)",
+                "centred.pow(2).mean(dim=-1, keepdim=True)": "centred.pow(2).mean(dim=1, keepdim=True)",
+            },
+            {
+                "wide.mean(dim=-1, keepdim=True)": "wide.mean(dim=(-2,-1), keepdim=True)",
+                "centred.pow(2).mean(dim=-1, keepdim=True)": "centred.pow(2).mean(dim=(-2,-1), keepdim=True)",
+            },
         ],
+        "Is the mean taken over positions, and the variance over d_model? Both are over d_model.": {
+            "wide.mean(dim=-1, keepdim=True)": "wide.mean(dim=-2, keepdim=True)"
+        },
+        "Is it the sum of squares, and not their mean?": {
+            "centred.pow(2).mean": "centred.pow(2).sum"
+        },
+        "Is the gain 1 + w? Here it is w itself.": {"* self.w": "* (1 + self.w)"},
+        "Is the bias b subtracted? It is added.": {"+ self.b": "- self.b"},
+        "Is .to(x.dtype) left out?": {".to(x.dtype)": ""},
+        "Is x used in place of `wide`?": {"wide - wide.mean": "x - x.mean"},
+        "Does hook_scale receive the variance? It receives the divisor, after eps and the root.": {
+            "self.hook_scale((variance + self.eps).sqrt())": "(self.hook_scale(variance) + self.eps).sqrt()"
+        },
+        "Does hook_scale receive the divisor without its last axis? It is [batch, pos, 1].": {
+            "scale = self.hook_scale((variance + self.eps).sqrt())": "scale = self.hook_scale((variance + self.eps).sqrt().squeeze(-1)).unsqueeze(-1)"
+        },
+        "Is eps added twice, under the root and after it?": {
+            "(variance + self.eps).sqrt()": "(variance + self.eps).sqrt() + self.eps"
+        },
+        "Is the median subtracted? It is the mean.": {
+            "wide.mean(dim=-1, keepdim=True)": "wide.median(dim=-1, keepdim=True).values"
+        },
+        "Is the variance a difference of two means of squares? Rounding spoils it: square what is centred.": {
+            "variance = centred.pow(2).mean(dim=-1, keepdim=True)": "variance = wide.pow(2).mean(dim=-1, keepdim=True) - wide.mean(dim=-1, keepdim=True) ** 2"
+        },
+        "Is eps added outside the root, and the variance divided by d_model - 1 (torch.std)?": {
+            "(variance + self.eps).sqrt()": "wide.std(dim=-1, keepdim=True) + self.eps"
+        },
+        "Are the hook points left out? torch's layer_norm calls none.": """
+            return torch.nn.functional.layer_norm(wide, wide.shape[-1:], self.w, self.b, self.eps).to(x.dtype)
+            """,
+        "Is eps a lower limit (clamp)? It is added to the variance.": {
+            "(variance + self.eps).sqrt()": "variance.sqrt().clamp(min=self.eps)"
+        },
+        "Is it the mean of absolute values, not of squares?": {
+            "variance = centred.pow(2).mean(dim=-1, keepdim=True)": "variance = centred.abs().mean(dim=-1, keepdim=True) ** 2"
+        },
+        "Is eps squared?": {"variance + self.eps": "variance + self.eps ** 2"},
+        "Is it divided by the length of the vector? The root mean square is smaller by sqrt(d_model).": {
+            "(variance + self.eps).sqrt()": "centred.norm(dim=-1, keepdim=True) + self.eps"
+        },
+        "Is the divisor detached? Gradients go through it too.": {
+            "self.hook_scale((variance + self.eps).sqrt())": "self.hook_scale((variance + self.eps).sqrt()).detach()"
+        },
     },
     unnamed={
         "subtract the mean, then square": {

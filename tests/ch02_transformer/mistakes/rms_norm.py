@@ -29,9 +29,14 @@ RMSNORM_FORWARD = mistakes(
                 "self.hook_scale((wide.pow(2).mean(dim=-1, keepdim=True) + self.eps).sqrt())": "self.hook_scale(wide.pow(2).mean(dim=-1, keepdim=True) + self.eps).sqrt()"
             },
         ],
-        "Is it the mean of absolute values, not of squares?": {
-            "(wide.pow(2).mean(dim=-1, keepdim=True) + self.eps).sqrt()": "wide.abs().mean(dim=-1, keepdim=True)"
-        },
+        "Is it the mean of absolute values, not of squares?": [
+            {
+                "(wide.pow(2).mean(dim=-1, keepdim=True) + self.eps).sqrt()": "wide.abs().mean(dim=-1, keepdim=True)"
+            },
+            {
+                "(wide.pow(2).mean(dim=-1, keepdim=True) + self.eps).sqrt()": "wide.abs().mean(dim=-1, keepdim=True) + self.eps"
+            },
+        ],
         "Is it the variance? RMSNorm takes the squares of x itself, mean included.": {
             "wide.pow(2).mean(dim=-1, keepdim=True)": "wide.var(dim=-1, keepdim=True, correction=0)"
         },
@@ -59,7 +64,40 @@ RMSNORM_FORWARD = mistakes(
         "Are several vectors normalised together? Each is normalised alone: dim=-1.": [
             {"dim=-1": "dim=-2"},
             {"mean(dim=-1, keepdim=True)": "mean()"},
+            {"dim=-1": "dim=1"},
+            {"dim=-1": "dim=(1, -1)"},
         ],
+        "Is it the variance with d_model - 1 (torch.var)? RMSNorm takes the mean of x's own squares.": {
+            "wide.pow(2).mean(dim=-1, keepdim=True)": "wide.var(dim=-1, keepdim=True)"
+        },
+        "Is .to(x.dtype) left out?": {".to(x.dtype)": ""},
+        "Is the result converted before the gain? The gain is in float32 too.": {
+            "(self.hook_normalized(wide / scale) * self.w).to(x.dtype)": "self.hook_normalized(wide / scale).to(x.dtype) * self.w"
+        },
+        "Is x used in place of `wide`?": [
+            {"wide.pow(2)": "x.pow(2)", "wide / scale": "x / scale"},
+            {"wide.pow(2)": "x.pow(2)"},
+        ],
+        "Does the hook see 1 / divisor?": {
+            "scale = self.hook_scale((wide.pow(2).mean(dim=-1, keepdim=True) + self.eps).sqrt())": "scale = self.hook_scale((wide.pow(2).mean(dim=-1, keepdim=True) + self.eps).rsqrt())",
+            "wide / scale": "wide * scale",
+        },
+        "Does hook_scale receive the mean of squares? It receives the divisor, after eps and the root.": {
+            "scale = self.hook_scale((wide.pow(2).mean(dim=-1, keepdim=True) + self.eps).sqrt())": "scale = (self.hook_scale(wide.pow(2).mean(dim=-1, keepdim=True)) + self.eps).sqrt()"
+        },
+        "Is it divided by the length of the vector? The root mean square is smaller by sqrt(d_model).": {
+            "(wide.pow(2).mean(dim=-1, keepdim=True) + self.eps).sqrt()": "wide.norm(dim=-1, keepdim=True) + self.eps"
+        },
+        "Is the mean squared? It is the mean of the squares.": {
+            "wide.pow(2).mean(dim=-1, keepdim=True)": "wide.mean(dim=-1, keepdim=True).pow(2)"
+        },
+        "Are the hook points left out? torch's rms_norm calls none.": """
+            return torch.nn.functional.rms_norm(wide, wide.shape[-1:], self.w, self.eps).to(x.dtype)
+            """,
+        "Is it divided by d_model - 1? The mean of squares divides by d_model.": {
+            "wide.pow(2).mean(dim=-1, keepdim=True)": "wide.pow(2).sum(dim=-1, keepdim=True) / (wide.shape[-1] - 1)"
+        },
+        "Is x multiplied by the divisor?": {"wide / scale": "wide * scale"},
     },
     unnamed={
         "from `wide`, not from x": {"wide.pow": "x.pow"},

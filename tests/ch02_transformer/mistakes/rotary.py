@@ -54,6 +54,58 @@ ROTARY_FORWARD = mistakes(
             turned = [first * angle.cos() - second * angle.sin(), second * angle.cos() + first * angle.sin()]
             return torch.cat(turned, dim=-1).to(x.dtype)
             """,
+        "The sign of sin is wrong in the first half: (a, b) becomes (a cos - b sin, b cos + a sin).": {
+            "first * cos - second * sin": "first * cos + second * sin"
+        },
+        "The sign of sin is wrong in the second half: (a, b) becomes (a cos - b sin, b cos + a sin).": {
+            "second * cos + first * sin": "second * cos - first * sin"
+        },
+        "The exponent is divided by n/2; it must be -2i/n.": {
+            "pair / self.n": "pair / (self.n // 2)"
+        },
+        "The exponent is -i / (n/2 - 1); it must be -2i/n.": {
+            "frequency = self.base ** (-2 * pair / self.n)": "frequency = self.base ** (-pair / (self.n // 2 - 1))"
+        },
+        "The dimensions from n on are left out.": {", rest]": "]"},
+        "The dimensions from n on are set to 0; they are unchanged.": {", rest]": ", rest * 0]"},
+        ".to(x.dtype) is left out.": {".to(x.dtype)": ""},
+        "The second half is rotated from the first half's new value.": {
+            "turned = [first * cos - second * sin, second * cos + first * sin, rest]": "first = first * cos - second * sin\nsecond = second * cos + first * sin\nturned = [first, second, rest]"
+        },
+        "`start` is counted twice: `position` has it already.": {
+            "position[:, None] * frequency": "(position[:, None] + start) * frequency"
+        },
+        "The two halves are in the other order.": {
+            "turned = [first * cos - second * sin, second * cos + first * sin, rest]": "turned = [second * cos + first * sin, first * cos - second * sin, rest]"
+        },
+        "The angle is in degrees.": {
+            "frequency = self.base ** (-2 * pair / self.n)": "frequency = self.base ** (-2 * pair / self.n) * math.pi / 180"
+        },
+        "The angle is multiplied by 2 pi.": {
+            "frequency = self.base ** (-2 * pair / self.n)": "frequency = 2 * math.pi * self.base ** (-2 * pair / self.n)"
+        },
+        "The angles belong to heads, and not to positions: they lack an axis for heads.": {
+            "[:, None, :]  # [pos, 1, pair]": ""
+        },
+        "The frequencies are in reverse order: the first pair is the fastest.": {
+            "cos, sin = angle.cos(), angle.sin()": "angle = angle.flip(-1)\ncos, sin = angle.cos(), angle.sin()"
+        },
+        "The angle is divided by the number of positions.": {
+            "position[:, None] * frequency": "position[:, None] / len(position) * frequency"
+        },
+        "Every position gets the angle of `start`.": {
+            "position[:, None] * frequency": "(position[:, None] * 0 + start) * frequency"
+        },
+        "The last n dimensions are rotated; it is the first n.": """
+            frequency = self.base ** (-2 * pair / self.n)
+            angle = (position[:, None] * frequency)[:, None, :]
+            cos, sin = angle.cos(), angle.sin()
+            rest, first, second = wide.split([x.shape[-1] - self.n, self.n // 2, self.n // 2], dim=-1)
+            return torch.cat([rest, first * cos - second * sin, second * cos + first * sin], dim=-1).to(x.dtype)
+            """,
+        "Sines and cosines are added; they multiply.": {
+            "turned = [first * cos - second * sin, second * cos + first * sin, rest]": "turned = [first + cos, second + sin, rest]"
+        },
     },
     unnamed={
         "unit vector 2 of 4 is rotated towards": {"first * cos - second": "first * cos + second"},
