@@ -121,6 +121,7 @@ def test_copying_score_divides_by_the_sum_of_sizes(circuits, lead):
     check(circuits.copying_score, values, expected=expected, claim=claim)
     # conjugate views and strided memory occur in spectra
     check(circuits.copying_score, values.conj(), expected=expected, claim=claim)
+    check(circuits.copying_score, 1e-12 * values, expected=expected, claim=claim)
 
 
 @exercise("3.11")

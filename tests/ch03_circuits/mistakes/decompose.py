@@ -138,9 +138,10 @@ ATTRIBUTION = mistakes(
         "Is b_U of `against` not subtracted?": {
             " if against is None else b_U[token] - b_U[against]": ""
         },
-        "Are the last two entries exchanged? First the norm's bias, then b_U.": {
-            "[direction @ norm_bias, bias]": "[bias, direction @ norm_bias]"
-        },
+        "Are the last two entries exchanged? First the norm's bias, then b_U.": [
+            {"[direction @ norm_bias, bias]": "[bias, direction @ norm_bias]"},
+            {'"norm bias", "unembed bias"': '"unembed bias", "norm bias"'},
+        ],
         "Are the entries of the two biases missing?": {
             '[*components.names, "norm bias", "unembed bias"]': "components.names",
             "torch.cat([contributions, rest])": "contributions",

@@ -63,7 +63,10 @@ SVD = mistakes(
         "Is Vh multiplied by B? Multiply it by Q_B^T, which has orthonormal rows.": {
             "Q_B.mT": "self.B"
         },
-        "Is Vh on the wrong side of Q_B?": {"Vh @ Q_B": "Q_B @ Vh"},
+        "Is it Q_B @ Vh, or V in place of Vh? The rows of Vh @ Q_B^T are the vectors.": [
+            {"Vh @ Q_B.mT": "Q_B @ Vh"},
+            {"Vh @ Q_B.mT": "(Vh @ Q_B.mT).mT"},
+        ],
         "Is Vh of the core taken for V? Its rows are the vectors: Vh @ Q_B.mT.": [
             {"Vh @ Q_B.mT": "(Q_B @ Vh).mT"},
         ],
@@ -115,9 +118,13 @@ EIGENVALUES = mistakes(
         "These are real parts of the eigenvalues, stored as complex numbers.": (
             f"return torch.linalg.eigvals({BA}).real + 0j"
         ),
-        "These are real parts. Eigenvalues are complex.": (
-            f"return torch.linalg.eigvals({BA}).real"
-        ),
+        "Are these real numbers, such as real parts or sizes? Eigenvalues are complex.": [
+            f"return torch.linalg.eigvals({BA}).real",
+            f"return torch.linalg.eigvals({BA}).imag",
+            f"return torch.linalg.eigvals({BA}).abs()",
+            f"return torch.linalg.eigvalsh({BA})",
+            "return self.svd()[1]",
+        ],
         "R_A R_B^T has the product's singular values, but not its eigenvalues.": """
             _, R_A = torch.linalg.qr(self.A)
             _, R_B = torch.linalg.qr(self.B.mT)
