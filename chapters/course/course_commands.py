@@ -223,7 +223,13 @@ def run_tool(*words: str) -> None:
 
 
 def run_module(module: str, *words: str, error: str) -> None:
-    """Run `python -m module words` in the course's folder."""
+    """Run `python -m module words` in the course's folder.
+
+    Raises: CourseError for words that are not UTF-8, which no tokenizer reads.
+    """
+    for word in words:
+        if any("\udc80" <= letter <= "\udcff" for letter in word):
+            raise CourseError(f"expected text in UTF-8, got {os.fsencode(word)!r:.60}")
     run_visibly([*RUNNER, module, *words], error, cwd=ROOT)
 
 

@@ -13,7 +13,7 @@ from importlib import import_module
 
 import pytest
 
-from chapters.course import book_server, commands
+from chapters.course import book_server, commands, course_commands
 from chapters.course.check import Failure, _say_failures
 from chapters.course.reset import restore
 from chapters.course.terminal import CourseError
@@ -305,6 +305,12 @@ def _children(pid):
 
 def _alive(pid):
     return os.path.exists(f"/proc/{pid}")
+
+
+@pytest.mark.parametrize("command", ["look", "graph", "tour"])
+def test_a_prompt_that_is_not_text_is_refused(command):
+    with pytest.raises(CourseError, match=r"text in UTF-8, got b'caf.xe9'"):
+        getattr(course_commands, command)("caf\udce9")
 
 
 def test_book_is_served_on_loopback_and_a_free_port(tmp_path):
