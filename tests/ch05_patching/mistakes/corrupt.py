@@ -28,6 +28,32 @@ WHERE = mistakes(
         "Is only the first word of each subject corrupted?": AT.format(
             "(subject & (subject.cumsum(1) == 1))[..., None]"
         ),
+        "Is there noise after the subject too?": AT.format("(subject.cumsum(1) > 0)[..., None]"),
+        "Is there noise before the subject too?": AT.format(
+            "(subject.flip(1).cumsum(1).flip(1) > 0)[..., None]"
+        ),
+        "Is there noise on the first prompt alone? Each prompt has its own subject.": AT.format(
+            "subject[..., None] * (torch.arange(len(tokens)) == 0)[:, None, None]"
+        ),
+        "Does the noise replace the embedding? Add it.": (
+            STD + DRAW + "return torch.where(subject[..., None], std * noise, clean)"
+        ),
+        "Is the embedding multiplied by the noise? Add it.": (
+            STD + DRAW + "return clean * torch.where(subject[..., None], 1 + std * noise, 1.0)"
+        ),
+        "Does `subject` lack an axis? With [..., None] it lines up with d_model.": AT.format(
+            "subject"
+        ),
+        "Are samples the second axis? They are the first.": (
+            STD + DRAW + "return (clean + std * noise * subject[..., None]).transpose(0, 1)"
+        ),
+        "Is there one sample without an axis? The result is [sample, batch, pos, d_model].": [
+            STD + DRAW + "return (clean + std * noise * subject[..., None])[0]",
+            STD + DRAW + "return (clean + std * noise * subject[..., None]).mean(0)",
+        ],
+        "Are samples and prompts joined into one axis? Keep them apart.": (
+            STD + DRAW + "return (clean + std * noise * subject[..., None]).flatten(0, 1)"
+        ),
         "There is no noise.": "return clean.expand(n_samples, *clean.shape).clone()",
         "Is this the noise alone? Add it to the clean residual stream.": (
             STD + DRAW + "return std * noise * subject[..., None]"
@@ -64,6 +90,20 @@ SIZE = mistakes(
         "Is it the deviation over the prompts' embeddings? Take all of W_E.": (
             WITH.format("scale * model.embed.W_E[tokens].std()")
         ),
+        "Is it the mean size of the entries? Take their standard deviation.": (
+            WITH.format("scale * model.embed.W_E.abs().mean()")
+        ),
+        "Is the noise divided by sqrt(d_model)? The deviation is that of each entry.": (
+            WITH.format("scale * model.embed.W_E.std() / clean.shape[-1] ** 0.5")
+        ),
+        "Is `scale` divided by the deviation? Multiply.": WITH.format(
+            "scale / model.embed.W_E.std()"
+        ),
+        "Is it the root of the deviation?": WITH.format("scale * model.embed.W_E.std().sqrt()"),
+        "Is the noise of one sign? It has a mean of 0.": STD + DRAW + "noise = noise.abs()\n" + ADD,
+        "Is the noise of each vector divided by its norm? Its entries have a given deviation.": (
+            STD + DRAW + "noise = noise / noise.norm(dim=-1, keepdim=True)\n" + ADD
+        ),
         "Is it the deviation of W_U?": WITH.format("scale * model.unembed.W_U.std()"),
         "Is it the deviation of W_pos?": WITH.format("scale * model.pos_embed.W_pos.std()"),
         "Is std taken along an axis (dim=0)? Take one over all entries.": (
@@ -78,9 +118,10 @@ SIZE = mistakes(
         "Is the deviation each token's own? Take one over all entries.": (
             WITH.format("scale * model.embed.W_E.std(dim=1)[tokens][..., None]")
         ),
-        "Is it torch.rand? Gaussian noise is torch.randn.": (
-            UNIFORM + "noise = (noise - 0.5) * 12**0.5\n" + ADD
-        ),
+        "Is the noise bounded, as that of torch.rand? Gaussian noise is torch.randn.": [
+            UNIFORM + "noise = (noise - 0.5) * 12**0.5\n" + ADD,
+            STD + DRAW + "noise = noise.clamp(-2, 2)\n" + ADD,
+        ],
         "Is it torch.rand? The noise has a mean of 0.": UNIFORM + "noise = noise * 12**0.5\n" + ADD,
     },
 )
@@ -108,10 +149,18 @@ DRAWS = mistakes(
         "Do all entries of a vector have the same noise? Draw d_model numbers.": (
             SIZED.format("n_samples, *tokens.shape, 1")
         ),
-        "Is the generator not used?": (
-            STD + "noise = torch.randn(n_samples, *clean.shape).to(clean)\n" + ADD
-        ),
-        "Is the generator seeded inside?": "generator.manual_seed(0)\n" + STD + DRAW + ADD,
+        "Is the generator not used?": [
+            STD + "noise = torch.randn(n_samples, *clean.shape).to(clean)\n" + ADD,
+            STD + "noise = torch.randn_like(clean.expand(n_samples, *clean.shape))\n" + ADD,
+        ],
+        "Is a generator seeded inside? Draw from the one that is given, as it is.": [
+            STD + f"generator = {seeded}\n" + DRAW + ADD
+            for seeded in (
+                "generator.manual_seed(0)",
+                "torch.Generator().manual_seed(0)",
+                "torch.Generator().manual_seed(generator.initial_seed())",
+            )
+        ],
     },
 )
 RIGHT = right_answers(

@@ -5,6 +5,7 @@ from tests.grading.mistakes import mistakes, right_answers
 TAKE = "part = site.take(x, point, where - start)\n"
 APPLY = "part = OPERATIONS[intervention.action](part, new)\n"
 PUT = "return site.put(x, point, where - start, part)"
+SCALE = "if intervention.action == 'scale':\n    part = {}\nelse:\n    " + APPLY
 FROM_0 = TAKE.replace(" - start", "") + APPLY + PUT.replace(" - start", "")
 
 EDIT = mistakes(
@@ -54,8 +55,61 @@ EDIT = mistakes(
             TAKE + APPLY + "if site.direction is not None:\n"
             "    part, site = part @ site.basis(x), replace(site, direction=None)\n" + PUT
         ),
+        "x is changed, but nothing is returned. Return x.": (
+            TAKE + APPLY + PUT.removeprefix("return ")
+        ),
+        "The new part is written, but returned too. Return x.": (
+            TAKE + APPLY + PUT.removeprefix("return ") + "\nreturn part"
+        ),
+        "Is `start` subtracted in one of take and put alone? Both need where - start.": [
+            TAKE + APPLY + PUT.replace(" - start", ""),
+            TAKE.replace(" - start", "") + APPLY + PUT,
+        ],
+        "Is `start` added? Position `start` of the text is position 0 of x: subtract it.": (
+            (TAKE + APPLY + PUT).replace(" - start", " + start")
+        ),
+        "Is the operation applied to all of x, not to the part of the site alone?": [
+            "return OPERATIONS[intervention.action](x, new)",
+            "x = OPERATIONS[intervention.action](x, new)\n" + TAKE + PUT,
+            "edited = OPERATIONS[intervention.action](x.clone(), new)\n"
+            "return site.put(x, point, where - start, site.take(edited, point, where - start))",
+        ],
+        "Is `zero` left out? It makes the part 0.": (
+            TAKE + "if intervention.action != 'zero':\n    " + APPLY + PUT
+        ),
+        "Does `scale` multiply by 1 + the operand? It multiplies by the operand.": (
+            TAKE + SCALE.format("part * (1 + new)") + PUT
+        ),
+        "Is `scale` a division? It multiplies by the operand.": (
+            TAKE + SCALE.format("part / new") + PUT
+        ),
+        "Do all examples use the first one's positions? Each has its own.": (
+            "where = where[:1].expand_as(where)\n" + TAKE + APPLY + PUT
+        ),
+        "Is x indexed by positions alone? Let site.take and site.put select heads and directions.": [
+            "rows = torch.arange(len(x))[:, None]\npart = x[rows, where - start]\n"
+            + APPLY
+            + "x[rows, where - start] = part\nreturn x",
+            "part = x[:, where[0] - start]\n" + APPLY + "x[:, where[0] - start] = part\nreturn x",
+        ],
+        "Is the operand averaged over examples? Each has its own.": (
+            "new = new.mean(dim=0, keepdim=True) if new.ndim > 1 else new\n" + TAKE + APPLY + PUT
+        ),
+        "Do all examples get the first one's operand? Each has its own.": (
+            "new = new[:1] if new.ndim > 1 else new\n" + TAKE + APPLY + PUT
+        ),
+        "Is the new part added to the old one? Replace it.": (
+            TAKE + APPLY.replace("part = ", "part = part + ") + PUT
+        ),
+        "Is the part taken from the operand too? It is the operand already.": (
+            TAKE + "new = site.take(new, point, where - start)\n" + APPLY + PUT
+        ),
+        "Is the gradient cut off? Use neither detach nor no_grad.": [
+            TAKE + "part = part.detach()\n" + APPLY + PUT,
+            "x = x.detach()\n" + TAKE + APPLY + PUT,
+            "with torch.no_grad():\n    " + TAKE + "    " + APPLY + "    " + PUT,
+        ],
     },
-    unnamed={"got       None": TAKE + APPLY + PUT.removeprefix("return ")},
 )
 RIGHT = right_answers(
     "5.1",

@@ -1,10 +1,9 @@
-"""Mistakes in the metrics of 5.2 to 5.5, and right answers written another way."""
+"""Mistakes in the logit difference (5.2) and the rank (5.4), and right answers."""
 
 from tests.grading.mistakes import mistakes, right_answers
 
 BOTH = "return gather_answer({0}, answer) - gather_answer({0}, wrong)"
-LOGS = "p, q = clean.log_softmax(-1), patched.log_softmax(-1)\n"
-PROBABILITIES = "p, q = clean.softmax(-1), patched.softmax(-1)\n"
+EACH = BOTH.format("logits").replace("return", "each =") + "\n"
 ANSWER = "own = gather_answer(logits, answer)[..., None]\n"
 
 DIFFERENCE = mistakes(
@@ -46,6 +45,58 @@ DIFFERENCE = mistakes(
             BOTH.format("logits").replace("return", "each =")
             + "\nreturn torch.zeros_like(each) + each.mean()"
         ),
+        "Is it one number for all prompts? Each prompt has its own difference.": [
+            EACH + "return each.mean(-1)",
+            EACH + "return each.mean()",
+        ],
+        "Is every prompt paired with every answer? Each has its own: use gather_answer.": (
+            "return logits[..., answer] - logits[..., wrong]"
+        ),
+        "Is the first axis taken for the prompts? Patches may come before them.": (
+            "row = torch.arange(len(answer))\nreturn logits[row, answer] - logits[row, wrong]"
+        ),
+        "Is the largest logit subtracted? Subtract the wrong answer's.": (
+            "return gather_answer(logits, answer) - logits.amax(-1)"
+        ),
+        "Is the mean logit subtracted? Subtract the wrong answer's.": (
+            "return gather_answer(logits, answer) - logits.mean(-1)"
+        ),
+        "Are these probabilities among the two answers alone? Subtract logits.": [
+            EACH + "return each.sigmoid()",
+            EACH + "return (each / 2).tanh()",
+        ],
+        "This is a ratio of the two logits. Subtract them.": (
+            BOTH.format("logits").replace(" - ", " / ")
+        ),
+        "This is the sum of the two logits. Subtract them.": (
+            BOTH.format("logits").replace(" - ", " + ")
+        ),
+        "Is the difference halved? It is a plain difference of two logits.": EACH
+        + "return each / 2",
+        "Is the difference divided by the size of the logits? It is a plain difference.": [
+            EACH + "return each / (gather_answer(logits, answer) + gather_answer(logits, wrong))",
+            EACH + "return each / logits.std(-1)",
+            EACH + "return each / logits.norm(dim=-1)",
+        ],
+        "This is 0 everywhere. Is the answer's logit subtracted from itself?": (
+            EACH + "return 0 * each"
+        ),
+        "Is a softmax taken over another axis than the tokens? None is needed.": [
+            BOTH.format(f"logits.{name}({axis})")
+            for name in ("softmax", "log_softmax")
+            for axis in (0, -2)
+        ],
+        "Is the difference cut off at 0? Below 0 the wrong answer leads.": (
+            EACH + "return each.clamp(min=0)"
+        ),
+        "Is the mean over prompts subtracted? Return the difference of each prompt.": (
+            EACH + "return each - each.mean(-1, keepdim=True)"
+        ),
+        "Is the precision lower than that of the logits?": [
+            EACH + "return each.half()",
+            EACH + "return each.bfloat16()",
+        ],
+        "Is the difference squared? It may have any sign.": EACH + "return each**2",
         "This is the lead over the best other token. The wrong answer is an argument.": (
             "others = logits.scatter(-1, answer.expand(logits.shape[:-1])[..., None], -torch.inf)\n"
             "return gather_answer(logits, answer) - others.max(dim=-1).values"
@@ -53,61 +104,6 @@ DIFFERENCE = mistakes(
         "Is this the logit of the best token, and not of the answer?": (
             "return logits.amax(-1) - gather_answer(logits, wrong)"
         ),
-    },
-)
-DIVERGENCE = mistakes(
-    "5.3",
-    "kl_divergence",
-    {
-        "This is KL(patched || clean): the clean distribution gives the weights.": [
-            LOGS + "return (q.exp() * (q - p)).sum(dim=-1)",
-            "p, q = clean.log_softmax(-1).expand_as(patched), patched.softmax(-1)\n"
-            "return torch.nn.functional.kl_div(p, q, reduction='none').sum(-1)",
-        ],
-        "The log-ratio is right, but the patched distribution gives the weights.": (
-            LOGS + "return (q.exp() * (p - q)).sum(dim=-1)"
-        ),
-        "Is the sign flipped?": LOGS + "return (p.exp() * (q - p)).sum(dim=-1)",
-        "Are both directions averaged? Only the clean distribution gives weights.": (
-            LOGS + "return ((p.exp() - q.exp()) * (p - q)).sum(dim=-1) / 2"
-        ),
-        "Are both directions added? Only the clean distribution gives weights.": (
-            LOGS + "return ((p.exp() - q.exp()) * (p - q)).sum(dim=-1)"
-        ),
-        "This is the mean over tokens. A divergence is a sum over them.": (
-            LOGS + "return (p.exp() * (p - q)).mean(dim=-1)"
-        ),
-        "Is this in bits? Return nats.": (
-            LOGS + "return (p.exp() * (p - q)).sum(dim=-1) / 0.6931471805599453"
-        ),
-        "This is the cross-entropy. Subtract the entropy of the clean run.": (
-            LOGS + "return -(p.exp() * q).sum(dim=-1)"
-        ),
-        "Are the log-ratios summed without weights?": LOGS + "return (p - q).sum(dim=-1)",
-        "Are these logits instead of log-probabilities? A shift of all logits must cancel.": (
-            "return (clean.softmax(-1) * (clean - patched)).sum(dim=-1)"
-        ),
-        "Are these absolute or squared differences of probabilities?": [
-            PROBABILITIES + "return (p - q).pow(2).sum(dim=-1)",
-            PROBABILITIES + "return (p - q).abs().sum(dim=-1)",
-        ],
-        "Are the patches averaged? Each patch has its own divergence.": (
-            "if patched.ndim > clean.ndim:\n"
-            "    patched = patched.mean(dim=0, keepdim=True).expand_as(patched)\n"
-            + LOGS
-            + "return (p.exp() * (p - q)).sum(dim=-1)"
-        ),
-        "This is the mean over prompts. Each prompt has its own divergence.": (
-            LOGS + "each = (p.exp() * (p - q)).sum(-1)\nreturn 0 * each + each.mean()"
-        ),
-        "The logarithm of a probability that underflows is -inf: use log_softmax.": (
-            PROBABILITIES + "return (p * (p.log() - q.log())).sum(dim=-1)"
-        ),
-        "Is something added inside the logarithm? It cuts the divergence off: use log_softmax.": [
-            PROBABILITIES + "return (p * ((p + 1e-12) / (q + 1e-12)).log()).sum(dim=-1)",
-            PROBABILITIES + "return (p * ((p + 1e-9) / (q + 1e-9)).log()).sum(dim=-1)",
-            PROBABILITIES + "return (p * (p.clamp(min=1e-12) / q.clamp(min=1e-12)).log()).sum(-1)",
-        ],
     },
 )
 RANK = mistakes(
@@ -133,55 +129,48 @@ RANK = mistakes(
             "order = logits.argsort(dim=-1, descending=True, stable=True)\n"
             "return gather_answer(order, answer)"
         ),
+        "Do the ranks count from the lowest logit? Rank 0 is the highest.": [
+            "return gather_answer(logits.argsort(-1, stable=True).argsort(-1), answer)",
+            "return (logits.argsort(-1, stable=True) == answer[:, None]).int().argmax(-1)",
+        ],
+        "A rank is a whole number. Is it divided, or a float?": [
+            ANSWER + "return (logits > own).float().sum(-1)",
+            ANSWER + "return (logits > own).double().sum(-1)",
+        ],
+        "Is there one rank for all prompts? Each prompt has its own.": (
+            ANSWER + "return (logits > own).sum()"
+        ),
+        "Is the sum taken over prompts? Count tokens, the last axis.": (
+            ANSWER + "return (logits > own).sum(dim=-2)"
+        ),
+        "Does the answer's logit lack an axis? With [..., None] it lines up with all tokens.": (
+            "return (logits > gather_answer(logits, answer)).sum(dim=-1)"
+        ),
+        "Are logits compared with the number of the token? Compare them with its logit.": (
+            "return (logits > answer[:, None]).sum(dim=-1)"
+        ),
+        "Do tokens with equal logits count once? Each token counts.": (
+            ANSWER + "ordered = logits.sort(dim=-1).values\n"
+            "first = torch.ones_like(ordered, dtype=torch.bool)\n"
+            "first[..., 1:] = ordered[..., 1:] != ordered[..., :-1]\n"
+            "return (first & (ordered > own)).sum(-1)"
+        ),
+        "Are sizes compared without their signs?": (
+            ANSWER + "return (logits.abs() > own.abs()).sum(-1)"
+        ),
+        "Do all prompts use the first one's answer? Each has its own.": (
+            "return (logits > logits[..., answer[0], None]).sum(-1)"
+        ),
+        "Is the first axis taken for the prompts? Patches may come before them.": [
+            "return torch.stack([(row > row[a]).sum() for row, a in zip(logits, answer)])",
+            "own = logits[torch.arange(len(answer)), answer]\n"
+            "return (logits > own[..., None]).sum(-1)",
+        ],
         "argsort in ascending order gives the token at each place.": (
             "return gather_answer(logits.argsort(dim=-1, stable=True), answer)"
         ),
         "This is whether the answer is the best token, not its rank.": (
             "return (logits.argmax(-1) != answer).long()"
-        ),
-    },
-)
-SHARE = "(patched.mean(dim=-1) - corrupted.mean()) / span"
-RECOVERY = mistakes(
-    "5.5",
-    "normalized_recovery",
-    {
-        "This is the mean of ratios: average first, then divide.": (
-            "return ((patched - corrupted) / (clean - corrupted)).mean(dim=-1)"
-        ),
-        "This is the median of ratios: average first, then divide.": (
-            "return ((patched - corrupted) / (clean - corrupted)).median(dim=-1).values"
-        ),
-        "Are clean and corrupted exchanged? 1 is the clean run.": (
-            "return (clean.mean() - patched.mean(dim=-1)) / span"
-        ),
-        "Is the sign flipped? Is one of the two differences reversed?": f"return -{SHARE}",
-        "Is the corrupted score missing in the denominator? It is clean minus corrupted.": (
-            "return (patched.mean(dim=-1) - corrupted.mean()) / clean.mean()"
-        ),
-        "Is the corrupted score missing in the numerator?": "return patched.mean(dim=-1) / span",
-        "This is patched divided by clean. Subtract the corrupted score from both.": (
-            "return patched.mean(-1) / clean.mean()"
-        ),
-        "Is the share cut to 0..1? Below 0 and above 1 are possible.": (
-            f"return ({SHARE}).clamp(0, 1)"
-        ),
-        "Is the share cut at 1? More is possible.": f"return ({SHARE}).clamp(max=1)",
-        "Is the share cut at 0? Less is possible.": f"return ({SHARE}).clamp(min=0)",
-        "Is this an absolute value? A patch may lead away from the clean run.": (
-            f"return ({SHARE}).abs()"
-        ),
-        "Did the denominator lose its sign? With KL the clean score is below the corrupted one.": (
-            f"return {SHARE}.abs()"
-        ),
-        "Are the patched scores changed in place? The caller still uses them.": (
-            "patched -= corrupted\nreturn patched.mean(dim=-1) / span"
-        ),
-        "This is the gain itself, not a share of the gap.": (
-            "return patched.mean(dim=-1) - corrupted.mean()"
-        ),
-        "Is the mean taken over all axes? Prompts are the last one.": (
-            "return ((patched.mean() - corrupted.mean()) / span).expand(patched.shape[:-1])"
         ),
     },
 )
@@ -202,18 +191,6 @@ RIGHT = [
         },
     ),
     *right_answers(
-        "5.3",
-        "kl_divergence",
-        {
-            "by hand": LOGS + "return (p.exp() * (p - q)).sum(dim=-1)",
-            "kl_div": LOGS + "return torch.nn.functional.kl_div(\n"
-            "    q, p.expand_as(q), reduction='none', log_target=True\n).sum(-1)",
-            "cross-entropy minus entropy": (
-                LOGS + "weights = p.exp()\nreturn (weights * p).sum(-1) - (weights * q).sum(-1)"
-            ),
-        },
-    ),
-    *right_answers(
         "5.4",
         "rank_of_answer",
         {
@@ -223,14 +200,6 @@ RIGHT = [
                 "own = -gather_answer(logits, answer)[..., None].contiguous()\n"
                 "return torch.searchsorted(ordered, own)[..., 0]"
             ),
-        },
-    ),
-    *right_answers(
-        "5.5",
-        "normalized_recovery",
-        {
-            "sums": "return (patched - corrupted).sum(-1) / (clean - corrupted).sum(-1)",
-            "one minus the rest": "return 1 - (clean.mean() - patched.mean(dim=-1)) / span",
         },
     ),
 ]

@@ -15,9 +15,10 @@ SCRATCH = mistakes(
         "Do all heads of the receiver's layer get the new input? Only the receiver does.": {
             "x[:, :, receiver.head] = recorded[received][:, :, receiver.head]": "x = recorded[received]"
         },
-        "Is nothing corrupted? The sender's output comes from the corrupted prompts.": {
-            "run_with_cache(corrupted, names=names)": "run_with_cache(clean, names=names)"
-        },
+        "Is nothing corrupted? The sender's output comes from the corrupted prompts.": [
+            {"run_with_cache(corrupted, names=names)": "run_with_cache(clean, names=names)"},
+            {"theirs[sent][:, :, head]": "ours[sent][:, :, head]"},
+        ],
         "Are heads frozen in the last run too? Everything after the receiver is recomputed.": {
             "model.run_with_hooks(clean, hooks={received: put})": (
                 "model.run_with_hooks(clean, hooks={**frozen, received: put})"
@@ -30,13 +31,86 @@ SCRATCH = mistakes(
                 "frozen = dict.fromkeys([*names, *mlps], freeze)"
             )
         },
-        "Is the sender corrupted at the last position alone? It is at every position.": {
-            "z[:, :, head] = theirs[sent][:, :, head]": "z[:, -1, head] = theirs[sent][:, -1, head]"
-        },
+        "Is the sender or the receiver patched at the last position alone? Patch all positions.": [
+            {
+                "z[:, :, head] = theirs[sent][:, :, head]": (
+                    "z[:, -1, head] = theirs[sent][:, -1, head]"
+                )
+            },
+            {
+                "x[:, :, receiver.head] = recorded[received][:, :, receiver.head]": (
+                    "x[:, -1, receiver.head] = recorded[received][:, -1, receiver.head]"
+                )
+            },
+        ],
         "Is the receiver's input taken from the corrupted run?": {
             "with model.hooks(frozen):\n    _, recorded = model.run_with_cache(clean,": (
                 "with model.hooks({}):\n    _, recorded = model.run_with_cache(corrupted,"
             )
+        },
+        "Is the whole layer of the sender corrupted, and are no other heads frozen?": {
+            "frozen = dict.fromkeys(names, freeze)": "frozen = {sent: lambda x, p: theirs[sent]}"
+        },
+        "Is the metric itself returned? Subtract that of the clean prompts.": [
+            {
+                ".run_with_hooks(clean, hooks=frozen)[:, -1]) - before": (
+                    ".run_with_hooks(clean, hooks=frozen)[:, -1])"
+                ),
+                "hooks={received: put})[:, -1]) - before": "hooks={received: put})[:, -1])",
+            },
+        ],
+        "Is the sign flipped? It is patched minus clean.": {
+            "before = metric(logits[:, -1])": "flipped = metric\n"
+            "metric = lambda x: -flipped(x)\nbefore = metric(logits[:, -1])"
+        },
+        "Is the metric of the corrupted prompts subtracted? Subtract that of the clean ones.": {
+            "before = metric(logits[:, -1])": "before = metric(model(corrupted)[:, -1])"
+        },
+        "Is a receiver of None not handled? Then the paths lead to the logits.": {
+            "if receiver is None:": "if False:"
+        },
+        "Are other heads frozen at their corrupted outputs? They are clean.": {
+            "z = ours[point.name].clone()": "z = theirs[point.name].clone()"
+        },
+        "Is the sender's index used in every layer? Compare the layer too.": {
+            "if point.name == sent:\n        z[:, :, head] = theirs[sent][:, :, head]": (
+                "z[:, :, head] = theirs[point.name][:, :, head]"
+            )
+        },
+        "Is the patched receiver run on the corrupted prompts? Run the clean ones.": {
+            "model.run_with_hooks(clean, hooks={received: put})": (
+                "model.run_with_hooks(corrupted, hooks={received: put})"
+            )
+        },
+        "Is the receiver's side ignored? Patch the query, key or value that it names.": {
+            "attn.hook_{receiver.side}": "attn.hook_q"
+        },
+        "Are queries, keys and values of the receiver all patched? Only one of them is.": {
+            "x[:, :, receiver.head] = recorded[received][:, :, receiver.head]\n    return x\n": (
+                "x[:, :, receiver.head] = recorded[received][:, :, receiver.head]\n    return x\n\n"
+                "sides = [received[:-1] + side for side in 'qkv']\n"
+                "with model.hooks(frozen):\n"
+                "    _, recorded = model.run_with_cache(clean, names=sides)\n\n"
+                "def put(x, point):\n    x = x.clone()\n    n = receiver.head % x.shape[2]\n"
+                "    x[:, :, n] = recorded[point.name][:, :, n]\n    return x\n\n"
+                "return metric("
+                "model.run_with_hooks(clean, hooks=dict.fromkeys(sides, put))[:, -1]) - before\n"
+            )
+        },
+        "Is the sender's layer and head exchanged?": {
+            "sent, head = names[sender[0]], sender[1]": (
+                "sent, head = names[sender[1] % len(names)], sender[0]"
+            )
+        },
+        "Is the first position of the logits read? Read the last one.": {
+            "before = metric(logits[:, -1])": "before = metric(logits[:, 0])",
+            "hooks=frozen)[:, -1])": "hooks=frozen)[:, 0])",
+            "hooks={received: put})[:, -1])": "hooks={received: put})[:, 0])",
+        },
+        "Is this activation patching of the sender, with no head frozen and no receiver?": {
+            "if receiver is None:": "frozen = {sent: lambda x, p: "
+            "torch.cat([x[:, :, :head], theirs[sent][:, :, head : head + 1], x[:, :, head + 1 :]], 2)}"
+            "\nif True:"
         },
         "Are the clean and corrupted prompts exchanged?": {
             "run_with_cache(corrupted, names=names)": "run_with_cache(clean, names=names)",

@@ -8,6 +8,7 @@ SUFFIXES = (
 ENDS = "if name.endswith(suffixes)"
 PUT = "Intervention.put(site, inputs[sender])"
 REACHED = "if sender < len(inputs)"
+REACH = "if len(inputs)"
 PAIRS = "zip(receivers, recorded, strict=True)"
 
 FROZEN = mistakes(
@@ -41,6 +42,41 @@ FROZEN = mistakes(
             '"hook_mlp_out")': '"hook_mlp_out", "hook_resid_mid")'
         },
         "Are all hook points frozen?": {ENDS: ""},
+        "Is the MLP's hidden layer frozen? Freeze its output, hook_mlp_out.": [
+            {'"hook_mlp_out")': f'"{name}")'} for name in ("mlp.hook_post", "mlp.hook_pre")
+        ],
+        "Are the heads' inputs frozen? Freeze their outputs, attn.hook_z.": [
+            {ENDS: "if name.endswith((*suffixes, 'hook_q', 'hook_k', 'hook_v'))"},
+            {
+                '("attn.hook_z",)': "('attn.hook_q', 'attn.hook_k', 'attn.hook_v')",
+                '("attn.hook_z", "hook_mlp_out")': (
+                    "('attn.hook_q', 'attn.hook_k', 'attn.hook_v', 'hook_mlp_out')"
+                ),
+            },
+        ],
+        "Are patterns frozen beside z? z is enough.": {
+            ENDS: "if name.endswith((*suffixes, 'attn.hook_pattern'))"
+        },
+        "Is the attention output frozen beside z? It is a sum that includes the sender.": {
+            ENDS: "if name.endswith((*suffixes, 'hook_attn_out'))"
+        },
+        "Is the residual stream after each block frozen too? It includes the sender.": {
+            ENDS: "if name.endswith((*suffixes, 'hook_resid_post'))"
+        },
+        "Are these endings of names? Return full names, as in model.hook_points().": {
+            "return [name for name in model.hook_points() if name.endswith(suffixes)]": (
+                "return list(suffixes)"
+            )
+        },
+        "Is the last layer left out? Every layer is frozen.": {
+            ENDS: ENDS + " and f'blocks.{len(model.blocks) - 1}.' not in name"
+        },
+        "Is the first layer alone frozen? Every layer is.": {ENDS: ENDS + " and '.0.' in name"},
+        "Are the names those that are not frozen?": {ENDS: "if not name.endswith(suffixes)"},
+        "Is nothing frozen?": {ENDS: "if False"},
+        "Is each name without its layer? A full name is blocks.0.attn.hook_z.": {
+            "return [name for": "return [name.split('.', 2)[-1] for"
+        },
     },
 )
 RECEIVED = mistakes(
@@ -92,14 +128,54 @@ RECEIVED = mistakes(
         "Are the receivers in reverse order?": {
             PAIRS: "zip(receivers[::-1], recorded, strict=True)"
         },
-        "Is only the first receiver patched?": {PAIRS: "zip(receivers[:1], recorded[:1])"},
-    },
-    unnamed={
-        "index": [
+        "Is a receiver not skipped that has no entry for this sender?": [
             {REACHED: ""},
-            {REACHED: "if sender <= len(inputs)"},
             {REACHED: "if len(inputs)"},
         ],
+        "Is a receiver with exactly `sender` entries not skipped? The first sender is 0.": {
+            REACHED: "if sender <= len(inputs)"
+        },
+        "Is a receiver without an entry patched with another sender's input? Skip it.": [
+            {PUT: "Intervention.put(site, inputs[min(sender, len(inputs) - 1)])", REACHED: REACH},
+            {PUT: "Intervention.put(site, inputs[sender % len(inputs)])", REACHED: REACH},
+        ],
+        "Is a receiver without an entry set to zero? Skip it.": {
+            PUT: PUT + " if sender < len(inputs) else Intervention.zero(site)",
+            REACHED: "",
+        },
+        "Is the result empty when one receiver has no entry? Skip that receiver alone.": """
+            if any(sender >= len(inputs) for inputs in recorded):
+                return []
+            return [Intervention.put(s, x[sender]) for s, x in zip(receivers, recorded)]
+            """,
+        "Are receivers and senders exchanged? `recorded` is one tensor per receiver.": """
+            if sender >= len(recorded):
+                return []
+            return [Intervention.put(site, x) for site, x in zip(receivers, recorded[sender])]
+            """,
+        "Is the axis of senders kept with size 1? Use inputs[sender].": {
+            PUT: "Intervention.put(site, inputs[sender : sender + 1])"
+        },
+        "Is the sender taken from another axis than the first?": {
+            PUT: "Intervention.put(site, inputs[:, sender])"
+        },
+        "Is the first prompt's input put for all prompts? Each has its own.": {
+            PUT: "Intervention.put(site, inputs[sender][:1])"
+        },
+        "Is the input averaged over prompts? Each has its own.": {
+            PUT: "Intervention.put(site, inputs[sender].mean(dim=0, keepdim=True))"
+        },
+        "Is the input at the last position put at all of them? Each has its own.": {
+            PUT: "Intervention.put(site, inputs[sender][:, -1:])"
+        },
+        "Is only the last receiver patched?": {PAIRS: "zip(receivers[-1:], recorded[-1:])"},
+        "Is the input of another receiver put? Each receiver gets its own.": {
+            PAIRS: "zip(receivers, recorded[::-1])"
+        },
+        "Is the order of the conditions reversed? Skip the receivers without an entry.": {
+            REACHED: "if sender >= len(inputs)"
+        },
+        "Is only the first receiver patched?": {PAIRS: "zip(receivers[:1], recorded[:1])"},
     },
 )
 RIGHT_FROZEN = right_answers(

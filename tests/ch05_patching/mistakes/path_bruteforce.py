@@ -27,6 +27,23 @@ HEADS = mistakes(
         "Is the sender clean and every other head corrupted?": {
             SENDER: 'return "clean" if (layer, head) == self.sender else "corrupted"'
         },
+        "Are heads of lower layers than the sender's corrupted? Only the sender is.": {
+            "(layer, head) == self.sender": "(layer, head) <= self.sender"
+        },
+        "Is the sender clean and do other heads stay in the run?": {
+            SENDER: 'return "clean" if (layer, head) == self.sender else run'
+        },
+        "Is the sender in 'sender_patched' itself? Its output is that of the corrupted run.": {
+            SENDER: 'return run if (layer, head) == self.sender else "clean"'
+        },
+        "Do all heads stay in the run? In 'sender_patched' they do not.": {SENDER: "return run"},
+        "Are the sender's outputs corrupted in 'receivers_patched' instead of 'sender_patched'?": {
+            ONLY.splitlines()[0]: 'if run != "receivers_patched":'
+        },
+        "Are heads in 'sender_patched' read from 'receivers_patched'?": {
+            SENDER: SENDER.replace('"clean"', '"receivers_patched"')
+        },
+        "Are all heads clean, whatever the run?": {ONLY: "", SENDER: 'return "clean"'},
         "Is the sender corrupted in every run? Only in 'sender_patched'.": {
             'if run != "sender_patched":': (
                 'if run != "sender_patched" and (layer, head) != self.sender:'
@@ -56,6 +73,18 @@ MLPS = mistakes(
         "Are MLPs clean in 'receivers_patched'? Only in 'sender_patched'.": {
             MLP: 'return run if self.through_mlps or run == "corrupted" else "clean"'
         },
+        "Are MLPs corrupted if paths may go through them? They stay in 'sender_patched'.": {
+            MLP: 'if run != "sender_patched":\n    return run\n'
+            'return "corrupted" if self.through_mlps else "clean"'
+        },
+        "Are MLPs in 'receivers_patched' read from 'sender_patched'?": {
+            MLP: 'if run == "receivers_patched" and self.through_mlps:\n'
+            '    return "sender_patched"\n' + MLP
+        },
+        "Are MLPs corrupted in 'sender_patched'? They follow from what they read.": {
+            MLP: 'return "corrupted" if run == "sender_patched" else run'
+        },
+        "Are MLPs always clean? They are in 'sender_patched' alone.": {MLP: 'return "clean"'},
         "Are MLPs clean in every run? Only in 'sender_patched'.": {
             MLP: 'return run if self.through_mlps else "clean"'
         },
@@ -77,6 +106,22 @@ INPUTS = mistakes(
         },
         "Do receivers receive in every run? Only in 'receivers_patched'.": {
             RECEIVES: "receives = reader in self.receivers"
+        },
+        "Do receivers read the clean run? They read 'sender_patched'.": {
+            INPUT: INPUT.replace('"sender_patched"', '"clean"')
+        },
+        "Does every component but the receivers receive?": {
+            "reader in self.receivers": "reader not in self.receivers"
+        },
+        "Is only the side compared? Compare layer, index and side.": {
+            "reader in self.receivers": "reader[2] in {r[2] for r in self.receivers}"
+        },
+        "Do all components of a receiver's layer receive? Compare layer, index and side.": {
+            "reader in self.receivers": "reader[0] in {r[0] for r in self.receivers}"
+        },
+        "Do components that do not receive read the clean run in 'receivers_patched'?": {
+            INPUT: 'if receives:\n    return "sender_patched"\n'
+            'return "clean" if run == "receivers_patched" else run'
         },
         "Do all inputs of a receiving head receive? Compare layer, index and side.": {
             "reader in self.receivers": (

@@ -38,6 +38,39 @@ MOMENT = mistakes(
         "Is the ridge left out where there are enough keys? It is always added.": (
             MEAN + "if len(keys) >= len(moment):\n    return moment\n" + SCALED.format("1")
         ),
+        "Are these products of keys with keys, [n, n]? Average the outer products, keys.T @ keys.": (
+            "moment = keys @ keys.T / len(keys)\n"
+            "return moment + ridge * moment.diagonal().mean() * torch.eye(len(moment)).to(keys)"
+        ),
+        "This is the outer product of the mean key. Average the outer products.": (
+            "key = keys.mean(0)\nC = torch.outer(key, key)\n" + RIDGE
+        ),
+        "Does the ridge multiply the mean of all entries? Use the mean of the diagonal.": (
+            MEAN + "return moment + ridge * moment.mean() * eye"
+        ),
+        "Does the ridge multiply the largest entry of the diagonal? Use its mean.": (
+            MEAN + "return moment + ridge * moment.diagonal().max() * eye"
+        ),
+        "Is the ridge divided by the number of keys?": (
+            MEAN + "return moment + ridge * moment.diagonal().mean() * eye / len(keys)"
+        ),
+        "Is the moment shrunk by 1 - ridge? The ridge is only added.": (
+            MEAN + "return (1 - ridge) * moment + ridge * moment.diagonal().mean() * eye"
+        ),
+        "Is the ridge subtracted? Add it.": (
+            MEAN + "return moment - ridge * moment.diagonal().mean() * eye"
+        ),
+        "Are the keys divided by their norms? Use them as they are.": (
+            "keys = keys / keys.norm(dim=1, keepdim=True)\nC = keys.T @ keys / len(keys)\n" + RIDGE
+        ),
+        "This is the correlation of neurons. Keys are not centered or scaled.": (
+            "C = torch.corrcoef(keys.T)\n" + RIDGE
+        ),
+        "Is the matrix not symmetric?": MEAN + "moment = moment.triu()\n" + SCALED.format("1"),
+        "Is the ridge's diagonal taken of the keys? It is the mean diagonal of the moment.": [
+            MEAN + "return moment + ridge * keys.mean() * eye",
+            MEAN + "return moment + ridge * keys.diagonal().mean() * eye",
+        ],
         "Does the ridge multiply each diagonal entry? All get the same.": (
             MEAN + "return moment + ridge * moment.diagonal().diag()"
         ),
@@ -80,6 +113,30 @@ EDIT = mistakes(
         "Is the output that the key already has not subtracted from the value?": {MISSING: "value"},
         "Is the sign flipped? It is the value minus the key's present output.": {
             MISSING: "(key @ W - value)"
+        },
+        "Is the denominator the sum of C^-1 k? It is k C^-1 k.": {BELOW: "/ direction.sum()"},
+        "Is the denominator the root of k C^-1 k?": {BELOW: "/ (key @ direction).sqrt()"},
+        "Is a small number added to the denominator? Divide by k C^-1 k itself.": [
+            {BELOW: f"/ (key @ direction + {small})"} for small in ("1e-6", "1e-8", "1e-10")
+        ],
+        "Is a ridge added to C? second_moment has added it.": [
+            {SOLVE: f"torch.linalg.solve(C + {small} * torch.eye(len(C)).to(C), key)"}
+            for small in ("1e-3", "1e-4", "1e-5", "1e-6", "1e-8")
+        ],
+        "Is only the diagonal of C inverted?": {SOLVE: "key / C.diagonal()"},
+        "Are the entries of C inverted one by one? Solve C x = key.": {SOLVE: "(1 / C) @ key"},
+        "Is the change twice as large? It is divided by k C^-1 k once.": {
+            "torch.outer(": "2 * torch.outer("
+        },
+        "Is the change added to every row of W? It is an outer product with C^-1 k.": {
+            OUTER: "change"
+        },
+        "Is the key divided by its norm? Use it as it is.": {
+            "direction = ": "key = key / key.norm()\ndirection = "
+        },
+        "Does the change map the key to the value, beside what W does? Subtract key @ W.": {
+            MISSING: "(value - 0 * key @ W)",
+            BELOW: "/ (key @ key)",
         },
         "Are key and value exchanged?": {
             SOLVE: "torch.linalg.solve(C, value)",

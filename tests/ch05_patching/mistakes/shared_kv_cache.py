@@ -80,6 +80,47 @@ ATTEND = mistakes(
         "Is exp taken of the scores themselves? It overflows: use softmax.": {
             SOFTMAX: "pattern = scores.exp() / scores.exp().sum(-1, keepdim=True)"
         },
+        "Is the softmax taken over the past and the new tokens apart, each divided by 2?": {
+            SOFTMAX: "pattern = torch.cat([past_scores.softmax(-1), new_scores.softmax(-1)], -1) / 2"
+        },
+        "Is the mask applied to the past's scores? It belongs to those of the new tokens.": {
+            MASK: "past_scores = past_scores.masked_fill(future, -torch.inf)"
+        },
+        "Is there no softmax? The pattern sums to one.": {SOFTMAX: "pattern = scores"},
+        "Is the mask applied after the softmax? Then rows do not sum to one.": {
+            MASK: "pass",
+            SPLIT: SPLIT + "\nnew_pattern = new_pattern.masked_fill(future, 0.0)",
+        },
+        "Are masked scores +inf? They must be -inf.": {"-torch.inf": "torch.inf"},
+        "Are the allowed scores masked, and not the future?": {"(future,": "(~future,"},
+        "Is the pattern split at the number of new tokens? Past keys come first.": {
+            SPLIT: "past_pattern, new_pattern = "
+            "pattern[..., : pattern.shape[-1] - self.length], pattern[..., -self.length :]"
+        },
+        "Is the past not attended to?": {
+            JOIN: "scores = torch.cat([past_scores - torch.inf, new_scores], dim=-1)"
+        },
+        "Are the two results averaged? Add them: the pattern sums to one over both.": {
+            NEW: NEW.replace("z + ", "z / 2 + 0.5 * ")
+        },
+        "Are the new keys and values those of the first patch? Each row has its own.": {
+            QUERIES: "k, v = k[:1].expand_as(k), v[:1].expand_as(v)\n" + QUERIES
+        },
+        "Are the axes of the result in another order? It is [row, new, head, d_head].": {
+            "-> (patch batch) new (kv_head group) d_head": (
+                "-> (patch batch) (kv_head group) new d_head"
+            )
+        },
+        "Are the heads joined into one axis? The result is [row, new, head, d_head].": {
+            "-> (patch batch) new (kv_head group) d_head": (
+                "-> (patch batch) new (kv_head group d_head)"
+            )
+        },
+        "Are patches and prompts left apart? A row is (patch batch), one axis.": {
+            "-> (patch batch) new (kv_head group) d_head": (
+                "-> patch batch new (kv_head group) d_head"
+            )
+        },
         "Is the softmax computed in float32 for float64 scores?": {
             SOFTMAX: "pattern = scores.float().softmax(-1).to(q.dtype)"
         },

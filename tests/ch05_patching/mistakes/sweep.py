@@ -33,21 +33,62 @@ APPENDED = mistakes(
         "Do all patches start again? Running rows stay as they are.": {
             JOIN: "return clean.repeat(self.n_active(layer), 1, 1)"
         },
-        "Is at most one patch appended? Several may begin at one layer.": {
-            COUNT: COUNT.replace("= ", "= min(1, ") + ")"
-        },
+        "Is one copy of the prompts appended where several patches begin? Each has its own.": [
+            {COUNT: COUNT.replace("= ", "= min(1, ") + ")"},
+            {JOIN: "return torch.cat([resid, clean])"},
+        ],
         "Are all patches that are left appended? Only those that begin at this layer are.": {
             "self.n_active(layer)": "len(self.patches)"
         },
         "Does each patch have rows of the first prompt only?": {
             JOIN: "return torch.cat([resid, clean[:1].repeat(n_new * len(clean), 1, 1)])"
         },
+        "Do new rows begin at position 0? They begin at `start`.": {
+            CLEAN: "clean = self.prompt.resids[layer]"
+        },
+        "Do new rows have position `start` alone? They hold all positions from it on.": {
+            CLEAN: "clean = self.prompt.resids[layer][:, self.start : self.start + 1]"
+        },
+        "Do new rows begin one position late? They hold position `start` too.": {
+            CLEAN: "clean = self.prompt.resids[layer][:, self.start + 1 :]"
+        },
+        "Do new rows begin one position early? They begin at `start`.": {
+            CLEAN: "clean = self.prompt.resids[layer][:, max(self.start - 1, 0) :]"
+        },
+        "Are there n_active(layer) new rows? Subtract the patches that run already.": {
+            COUNT: "n_new = self.n_active(layer)"
+        },
+        "Are running rows counted as patches? There is one row per patch and prompt.": {
+            COUNT: "n_new = max(0, self.n_active(layer) - len(resid))"
+        },
+        "Is there one new row per patch? There is one per patch and prompt.": [
+            {
+                COUNT: "n_new = self.n_active(layer) - len(resid)",
+                JOIN: JOIN.replace("clean", "clean[:1]"),
+            },
+            {JOIN: JOIN.replace("clean", "clean[:1]")},
+        ],
+        "Are these the new rows alone? Return the running rows too.": {
+            JOIN: "return clean.repeat(n_new, 1, 1)"
+        },
+        "Is there an axis of patches? A row is (patch batch), one axis.": {
+            JOIN: "return torch.cat([resid, clean.repeat(n_new, 1, 1, 1)])"
+        },
+        "Are rows joined along another axis than the first?": {
+            JOIN: "return torch.cat([resid, clean.repeat(n_new, 1, 1)], dim=1)"
+        },
+        "Is this the residual stream after the last layer? Take the one before this layer.": {
+            "resids[layer]": "resids[-1]"
+        },
+        "Are these the embeddings? Take the residual stream before this layer.": {
+            "resids[layer]": "resids[0]"
+        },
+        "Are new rows zero? They start from the prompts' residual stream.": {
+            JOIN: "return torch.cat([resid, 0 * clean.repeat(n_new, 1, 1)])"
+        },
         "Is the number of prompts fixed to 3? Use self.prompt.batch.": {
             COUNT: "n_new = self.n_active(layer) - len(resid) // 3"
         },
-    },
-    unnamed={
-        "Sizes of tensors must match except": {CLEAN: "clean = self.prompt.resids[layer]"},
     },
 )
 PAST = mistakes(
@@ -77,6 +118,24 @@ PAST = mistakes(
         },
         "Are these the first layer's keys? Each layer has its own.": {
             SHARED: "cached = self.prompt.kv_cache.layers[0]\n" + SHARED
+        },
+        "Is the past cut along another axis? Positions are axis 1.": {
+            SHARED: "return SharedKVCache(cached.k[: self.start], cached.v[: self.start])"
+        },
+        "Are only the keys cut? Values are cut too.": {
+            SHARED: "return SharedKVCache(cached.k[:, : self.start], cached.v)"
+        },
+        "Are only the values cut? Keys are cut too.": {
+            SHARED: "return SharedKVCache(cached.k, cached.v[:, : self.start])"
+        },
+        "Are the keys returned twice?": {
+            SHARED: "return SharedKVCache(cached.k[:, : self.start], cached.k[:, : self.start])"
+        },
+        "Is this the past of the layer before? Each layer has its own.": {
+            SHARED: "cached = self.prompt.kv_cache.layers[max(layer - 1, 0)]\n" + SHARED
+        },
+        "Is this a tuple? Return a SharedKVCache.": {
+            SHARED: "return cached.k[:, : self.start], cached.v[:, : self.start]"
         },
         "Is a copy made for every patch? All patches share one past.": {
             SHARED: "k, v = (x[:, : self.start].repeat(len(self.patches), 1, 1, 1) "

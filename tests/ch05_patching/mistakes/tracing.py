@@ -1,4 +1,4 @@
-"""Mistakes in causal tracing (5.11), and right answers written another way."""
+"""Mistakes in restored runs (5.11), and right answers written another way."""
 
 from tests.grading.mistakes import mistakes, right_answers
 
@@ -29,6 +29,7 @@ for positions in position_sets:
     found.append(own.reshape(n_samples, batch).mean(0))
 return torch.stack(found)
 """
+HERE_ELSE = "torch.where(here, clean[point.name], apart)"
 RESID = "corrupted_resid.repeat(n_sets, 1, 1, 1)"
 MEAN = "return probability(apart, answers).mean(dim=1)"
 
@@ -56,6 +57,67 @@ RESTORED = mistakes(
         },
         "Is the noise repeated one by one? The rows are [set, sample, prompt].": {
             RESID: "corrupted_resid.repeat_interleave(n_sets, dim=0)"
+        },
+        "Is the clean state added to the noisy one? It replaces it.": [
+            {HERE_ELSE: "(apart + here * clean[point.name])"},
+            {HERE_ELSE: "torch.where(here, apart + clean[point.name], apart)"},
+        ],
+        "Are all other positions set to zero? They keep the noisy state.": {
+            HERE_ELSE: "(0 * apart + here * clean[point.name])"
+        },
+        "Are restored positions set to zero? They get the clean state.": {
+            HERE_ELSE: "torch.where(here, 0.0, apart)"
+        },
+        "Do all sets restore the first one's positions?": {
+            "here = position_sets[": "here = position_sets[:1]["
+        },
+        "Are all sets restored together in each run? Each set has a run of its own.": {
+            "here = position_sets[": "here = position_sets.any(0, keepdim=True)["
+        },
+        "Do all prompts get the first one's clean state?": {
+            "clean[point.name], apart": "clean[point.name][:1], apart"
+        },
+        "Are clean states averaged over prompts? Each prompt has its own.": {
+            "clean[point.name], apart": "clean[point.name].mean(0), apart"
+        },
+        "Is the first of the clean states restored at all hooks? Use point.name.": {
+            "clean[point.name]": "list(clean.values())[0]"
+        },
+        "Is the mean taken over sets or prompts? Average over samples.": [
+            {"mean(dim=1)": "mean(dim=0)"},
+            {"mean(dim=1)": "mean(dim=2)"},
+            {"mean(dim=1)": "mean(dim=(1, 2))"},
+            {"mean(dim=1)": "mean()"},
+            {"mean(dim=1)": "mean(dim=-1)"},
+        ],
+        "Is the mean over samples missing?": {".mean(dim=1)": ""},
+        "Are samples and sets exchanged when the rows are split? They are [set, sample, prompt].": {
+            "apart = logits.unflatten(0, (n_sets, n_samples, batch))": (
+                "apart = logits.unflatten(0, (n_samples, n_sets, batch)).transpose(0, 1)"
+            )
+        },
+        "Are samples and prompts exchanged when the rows are split?": {
+            "apart = logits.unflatten(0, (n_sets, n_samples, batch))": (
+                "apart = logits.unflatten(0, (n_sets, batch, n_samples)).transpose(1, 2)"
+            )
+        },
+        "Is the final norm left out? Use model.unembed_resid.": {
+            "model.unembed_resid(": "model.unembed("
+        },
+        "Is the first prompt's probability returned for all prompts?": {
+            MEAN: MEAN + "[:, :1].expand(-1, batch)"
+        },
+        "Is this whether the answer is the most likely token? Return its probability.": {
+            MEAN: "return (apart.argmax(-1) == answers).to(logits).mean(dim=1)"
+        },
+        "Are probabilities of all positions averaged? The last one predicts the answer.": {
+            "[:, -1]\napart": ".softmax(-1).mean(1).log()\napart"
+        },
+        "Is the position before the last read? The last one predicts the answer.": {
+            "[:, -1]": "[:, -2]"
+        },
+        "Is the clean run used where nothing is restored? It is the corrupted run.": {
+            RESID: "corrupted_resid.repeat(n_sets, 1, 1, 1) * 0 + next(iter(clean.values()), 0)"
         },
         "Is nothing restored? This is the corrupted run.": {"dict.fromkeys(clean, restore)": "{}"},
         "Does only the first sample count? Average over all of them.": [
@@ -95,65 +157,6 @@ RESTORED = mistakes(
     },
     unnamed={"Is there a loop left?": LOOP},
     base=HOOKED,
-)
-INDIRECT = mistakes(
-    "5.11",
-    "indirect_effect",
-    {
-        "Is this measured from the clean run? Subtract the corrupted probability.": (
-            "return trace.clean - trace.restored"
-        ),
-        "Is this restored minus clean? Subtract the corrupted probability.": (
-            "return trace.restored - trace.clean"
-        ),
-        "Is the sign flipped? It is restored minus corrupted.": (
-            "return trace.corrupted - trace.restored"
-        ),
-        "Is this the restored probability alone? Subtract the corrupted one.": (
-            "return trace.restored.clone()"
-        ),
-        "Is this a share of the total effect? An effect is a difference.": (
-            "return (trace.restored - trace.corrupted) / (trace.clean - trace.corrupted)"
-        ),
-        "Is this the mean over prompts? Each has its own effect.": (
-            "return (trace.restored - trace.corrupted).mean(-1, keepdim=True).expand_as("
-            "trace.restored)"
-        ),
-    },
-)
-TOTAL = mistakes(
-    "5.11",
-    "total_effect",
-    {
-        "Is the sign of the total effect flipped? It is clean minus corrupted.": (
-            "return trace.corrupted - trace.clean"
-        ),
-        "Is the total effect a share? It is a difference.": (
-            "return 1 - trace.corrupted / trace.clean"
-        ),
-    },
-)
-WINDOW = mistakes(
-    "5.11",
-    "window",
-    {
-        "Is the window not cut at the ends of the model?": (
-            "first = layer - width // 2\nreturn range(first, first + width)"
-        ),
-        "Is the window one layer too long? It has `width` layers.": {
-            "first + width)": "first + 2 * (width // 2) + 1)"
-        },
-        "Does the window begin at the layer? The layer is in the middle.": {
-            "layer - width // 2": "layer"
-        },
-        "Does the window end one layer early?": {"first + width)": "first + width - 1)"},
-        "Of an even width, is one more layer after the layer? It is before it.": {
-            "layer - width // 2": "layer - (width - 1) // 2"
-        },
-        "Is the window shifted at the ends, to keep its width? Cut it.": {
-            "layer - width // 2": "min(max(0, layer - width // 2), max(0, n_layers - width))"
-        },
-    },
 )
 RIGHT = right_answers(
     "5.11",
