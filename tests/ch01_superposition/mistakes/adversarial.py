@@ -55,6 +55,70 @@ ATTACK = mistakes(
         },
         "There is one step, whatever `steps` is.": {"range(steps)": "range(1)"},
         "One step is missing.": {"range(steps)": "range(1, steps)"},
+        "There is one step too many.": {"range(steps)": "range(steps + 1)"},
+        "Steps become shorter. Each is a quarter of the radius long.": [
+            {LOOP: "for k in range(steps):", "radius / 4": "radius / 4 / (k + 1)"},
+            {LOOP: "for k in range(steps):", "radius / 4": "radius / 4 * (1 - k / steps)"},
+        ],
+        "A step has half the length of the radius. Use a quarter of it.": {
+            "radius / 4": "radius / 2"
+        },
+        "The length is the largest entry. The ball is Euclidean.": {
+            LENGTH: "perturbation.abs().amax(dim=-1, keepdim=True)"
+        },
+        "The length is the sum of absolute values. The ball is Euclidean.": {
+            LENGTH: "perturbation.norm(p=1, dim=-1, keepdim=True)"
+        },
+        "The length is squared. Use the length itself.": {
+            LENGTH: "perturbation.square().sum(dim=-1, keepdim=True)"
+        },
+        "The ball is around zero. It is around x: take the perturbation's length.": [
+            {LENGTH: "(x + perturbation).norm(dim=-1, keepdim=True)"},
+            {
+                "return x + perturbation": "moved = x + perturbation\n"
+                "return moved * (radius / moved.norm(dim=-1, keepdim=True)).clamp(max=1)"
+            },
+        ],
+        "A step has an eighth of the radius. Use a quarter of it.": {"radius / 4": "radius / 8"},
+        "Negative perturbations are removed. The ball is the only bound.": {
+            "return x + perturbation": "return x + perturbation.relu()"
+        },
+        "Steps have momentum. Use each step's own gradient.": {
+            LOOP: "speed = 0\n" + LOOP,
+            UNIT: f"(speed := 0.9 * speed + {UNIT})",
+        },
+        "The target is zero. It is x.": {"x, importance)": "torch.zeros_like(x), importance)"},
+        "The radius of the ball is squared.": {"(radius / length)": "(radius**2 / length)"},
+        "The ball has the radius of a step. Its radius is `radius`.": {
+            "(radius / length)": "(radius / 4 / length)"
+        },
+        "Perturbations are enlarged: clamp(min=1). They are scaled down, clamp(max=1).": {
+            "clamp(max=1)": "clamp(min=1)"
+        },
+        "Perturbations are projected onto the sphere at the end. Inside the ball they stay.": {
+            "return x + perturbation": "return x + radius * F.normalize(perturbation, dim=-1)"
+        },
+        "Every step uses the gradient at x. Use that at x + perturbation.": [
+            {"model(x + perturbation), x": ("model(x + perturbation - perturbation.detach()), x")},
+            {
+                LOOP: "start = perturbation.clone().requires_grad_()\n"
+                "losses = reconstruction_loss(model(x + start), x, importance)\n"
+                "(slope,) = torch.autograd.grad(losses.sum(), start)\n" + LOOP,
+                "    losses = reconstruction_loss(model(x + perturbation), x, importance)\n": "",
+                f"    {SLOPE}\n": "",
+            },
+        ],
+        "Perturbation and target are exchanged: the model gets x, and the target moves.": {
+            "model(x + perturbation), x": "model(x), x + perturbation"
+        },
+        "The attack starts at random. It starts at the perturbation given.": {
+            LOOP: "seeded = torch.Generator().manual_seed(0)\n"
+            "perturbation = random_perturbation(torch.zeros_like(x), radius, seeded)\n" + LOOP
+        },
+        "Features below 0 are clamped to 0. The ball is the only bound.": {
+            "return x + perturbation": "return (x + perturbation).clamp(min=0)"
+        },
+        "Importance is squared.": {"x, importance)": "x, importance.square())"},
         "There are ten steps, whatever `steps` is.": {"range(steps)": "range(10)"},
         "The attack starts at x, not at the perturbation given.": {
             LOOP: "perturbation = perturbation * 0\n" + LOOP

@@ -16,7 +16,47 @@ COMPOSE_CONVOLUTIONS = mistakes(
             PADDING: "padding=(columns - 1, rows - 1)"
         },
         "The two channel axes are exchanged. The shape is [d_out, d_in, H, W].": {OUT: "whole"},
+        "The sum over middle channels is divided by the root of their number.": {
+            OUT: f"{OUT} / len(first) ** 0.5"
+        },
         "The middle channels are averaged. Sum over them.": {OUT: f"{OUT} / len(first)"},
+        "The padding is the same in both directions. Pad rows by h2 - 1 and columns by w2 - 1.": [
+            {PADDING: "padding=rows - 1"},
+            {PADDING: "padding=columns - 1"},
+        ],
+        "The padding keeps the size of the first kernel. Pad by h2 - 1 and w2 - 1.": [
+            {PADDING: "padding='same'"},
+            {PADDING: "padding=(rows // 2, columns // 2)"},
+            {PADDING: "padding=((rows - 1) // 2, (columns - 1) // 2)"},
+        ],
+        "The padding is that of the first kernel's size. Pad by h2 - 1 and w2 - 1.": {
+            "second.shape[2:]": "first.shape[2:]"
+        },
+        "The padding is h2 and w2, one too many on each side.": {
+            PADDING: "padding=(rows, columns)"
+        },
+        "Is the first kernel flipped too, or does it slide unflipped? Flip only the kernel that "
+        "slides.": {"rearrange(first,": "rearrange(first.flip(-2, -1),"},
+        "The middle channels are flipped too. Flip along rows and columns only.": [
+            {FLIP: "second.flip(1, 2, 3)"},
+            {FLIP: "second.flip(0, 1, 2, 3)"},
+            {FLIP: "second.flip(1, -2, -1)"},
+        ],
+        "The second kernel is transposed. Flip it along rows and columns.": [
+            {FLIP: "second.mT"},
+            {FLIP: "second.transpose(2, 3).flip(-2, -1)"},
+            {FLIP: "second.rot90(1, (-2, -1))"},
+        ],
+        "Negative weights of the first kernel are removed. There is no ReLU in between.": {
+            "rearrange(first,": "rearrange(first.relu(),"
+        },
+        "The input channels are summed. Each has its own kernel.": [
+            {OUT: OUT + ".sum(1, keepdim=True)"},
+            {OUT: OUT + ".sum(1, keepdim=True).expand(-1, first.shape[1], -1, -1)"},
+        ],
+        "The input channels are averaged. Each has its own kernel.": {
+            OUT: OUT + ".mean(1, keepdim=True).expand(-1, first.shape[1], -1, -1)"
+        },
         "Only the middle channel 0 is used. Sum over all of them.": {
             'd_in d_mid h w")': 'd_in d_mid h w")[:, :1]',
             FLIP: FLIP + "[:, :1]",
@@ -49,9 +89,7 @@ COMPOSE_CONVOLUTIONS = mistakes(
     },
     unnamed={
         "[d_out, d_in, h + h2 - 1": [
-            {PADDING: 'padding="same"'},
             {PADDING: "padding=(columns - 1, rows - 1)"},
-            {"columns = second.shape": "columns = first.shape"},
         ],
         "in place": {"rows, columns =": "first.mul_(1 + 1e-12)\nrows, columns ="},
     },

@@ -33,6 +33,59 @@ FEATURES_PER_NEURON = mistakes(
             below="(W**4).mean(-1)"
         ),
         "This counts weights that are not zero, however small.": "return (W != 0).sum(-1).to(W)",
+        "This counts weights above a threshold: (sum w^2)^2 / sum w^4.": [
+            "return (W.abs() > 0.5 * W.abs().amax(-1, keepdim=True)).sum(-1).to(W)",
+            "return (W.abs() > 0.1).sum(-1).to(W)",
+            "return (W.abs() > 0.5).sum(-1).to(W)",
+        ],
+        "Each square is squared before the sum, which leaves 1.": [
+            ratio("(W**2).square().sum(-1)"),
+            ratio("(W**4).sum(-1)"),
+        ],
+        "The denominator is the fourth power of a sum. Sum fourth powers.": [
+            ratio(below="W.sum(-1) ** 4"),
+            ratio(below="W.abs().sum(-1) ** 4"),
+        ],
+        "A neuron without weights gets 1. It has 0 features.": {"/ fourth, 0.0": "/ fourth, 1.0"},
+        "A neuron without weights is infinite here. It has 0 features.": (
+            "shares = torch.nn.functional.normalize(W, dim=-1).square()\n"
+            "return 1 / shares.square().sum(-1)"
+        ),
+        "Small weights count as zero. Scale does not matter: test whether the sum is above 0.": [
+            {"fourth > 0": "fourth > 1e-6"},
+            {"fourth > 0": "fourth > 1e-8"},
+            {"fourth > 0": "fourth > 1e-12"},
+        ],
+        "W is normalised over the neurons first. Use the weights as they are.": (
+            "W = torch.nn.functional.normalize(W, dim=1)\n" + ratio()
+        ),
+        "This is one number for all neurons of an instance. Each has its own.": (
+            "squares = W.square()\nwhole = squares.sum((1, 2)) ** 2 / squares.square().sum((1, 2))\n"
+            "return whole.nan_to_num()[:, None].expand(-1, W.shape[1])"
+        ),
+        "This is 1 - sum w^4 / (sum w^2)^2, another measure.": """
+            whole = W.square().sum(-1).square()
+            return torch.where(whole > 0, 1 - W.pow(4).sum(-1) / whole, 0.0)
+            """,
+        "The powers are 1 and 3. They are 2 and 4.": ratio(
+            "W.abs().sum(-1) ** 3", "(W.abs() ** 3).sum(-1)"
+        ),
+        "This compares with the largest weight: sum |w| / max |w|.": ratio(
+            "W.abs().sum(-1)", "W.abs().amax(-1)"
+        ),
+        "The shares are a softmax. They are w^2 / sum w^2.": (
+            "return 1 / W.softmax(-1).square().sum(-1)"
+        ),
+        "Every instance has the first one's neurons.": "W = W[:1].expand_as(W)\n" + ratio(),
+        "1 is subtracted. A single weight counts as 1 feature.": {
+            "/ fourth, 0.0": "/ fourth - 1, 0.0"
+        },
+        "The number is rounded. It is a fraction.": {
+            "squares.sum(dim=-1).square() / fourth": "(squares.sum(dim=-1).square() / fourth).round()"
+        },
+        "The mean weight is subtracted first. Use the weights as they are.": (
+            "W = W - W.mean(-1, keepdim=True)\n" + ratio()
+        ),
         "A square root is missing or extra: (sum w^2)^2 / sum w^4.": ratio(
             "(W**2).sum(-1)", "(W**4).sum(-1).sqrt()"
         ),

@@ -13,7 +13,7 @@ LINEAR_LOSS = mistakes(
         "The factor is p / 3, which is E[x^2]. The best bias removes the mean and leaves the "
         "variance, p / 3 - p^2 / 4.": {VARIANCE: "probability / 3"},
         "The factor is p. Use the variance, p / 3 - p^2 / 4.": {VARIANCE: "probability"},
-        "The factor is p / 12, the variance of a feature that is on. It is also on or off.": {
+        "The factor is p / 12: p is not squared in p / 3 - p^2 / 4, or a feature is never off.": {
             VARIANCE: "probability / 12"
         },
         "Density and sparsity are exchanged: p is the probability of being ON.": {
