@@ -109,6 +109,8 @@ def necessary() -> Iterator[Finding]:
     yield environment()
     yield version("torch")
     yield packages()
+    if hiding := hiding_files():
+        yield Finding("your files", False, "; ".join(hiding))
     free = shutil.disk_usage(ROOT).free / 1e9
     enough = free > NEEDED_GB or finished()
     yield Finding("disk", enough, f"{free:.0f} GB free; the course needs about {NEEDED_GB:.0f} GB")
@@ -149,6 +151,13 @@ def packages() -> Finding:
     remedy = "run `python -m chapters course`, or install them again"
     text = f"{', '.join(broken)}: {remedy}" if broken else f"all {len(names)} are complete"
     return Finding("packages", not broken, text)
+
+
+def hiding_files(folder: Path = ROOT) -> list[str]:
+    """List the files in the course's folder that Python imports instead of a library."""
+    installed = importlib.metadata.packages_distributions().keys() | sys.stdlib_module_names
+    names = [path.name for path in sorted(folder.glob("*.py")) if path.stem in installed]
+    return [f"{name} hides the library of that name: give the file another name" for name in names]
 
 
 def problem_of(package: str) -> str:

@@ -239,8 +239,12 @@ def could_not(output: str) -> str:
     )
     if not errors:
         return output
+    from .doctor import hiding_files
+
+    if hiding := hiding_files():
+        return f"{errors[-1].rstrip('.')}. {'; '.join(hiding)}."
     missing = re.match("ModuleNotFoundError|ImportError|OSError", errors[-1])
-    return f"{errors[-1]}. {INSTALL if missing else DOCTOR}"
+    return f"{errors[-1].rstrip('.')}. {INSTALL if missing else DOCTOR}"
 
 
 def arguments(numbers: Sequence[str], folders: Sequence[str]) -> list[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from chapters.course import doctor, files, old_names, progress
+from chapters.course import doctor, files, grading, old_names, progress
 from chapters.course.answers import find_answers, functions_of, make_stub
 from chapters.course.terminal import CourseError
 from chapters.course.workbook import expected_files
@@ -202,6 +202,18 @@ def test_doctor_finds_a_half_installed_package(monkeypatch):
     assert not found.ok and "einops (not installed), tqdm (1 missing file)" in found.text
     monkeypatch.setattr(doctor, "read_stamp", lambda venv: {"state": "unfinished"})
     assert not doctor.environment().ok
+
+
+def test_a_file_that_hides_a_library_is_named(tmp_path, monkeypatch):
+    for name in ("torch.py", "random.py", "notes.py", "numpy.txt"):
+        (tmp_path / name).touch()
+    assert not doctor.hiding_files()
+    hiding = doctor.hiding_files(tmp_path)
+    assert [line.split(" hides")[0] for line in hiding] == ["random.py", "torch.py"]
+    monkeypatch.setattr(doctor, "hiding_files", lambda: hiding)
+    assert any(not found.ok and "torch.py hides" in found.text for found in doctor.necessary())
+    said = grading.could_not("AttributeError: module 'torch' has no attribute 'Tensor'")
+    assert "torch.py hides the library of that name: give the file another name." in said
 
 
 def test_doctor_says_what_would_be_loaded(tmp_path, capsys):
