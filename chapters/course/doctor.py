@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from .endings import hiding_files
 from .environment import VENV, finished, inside, read_stamp
 from .files import ROOT, read_text
 from .old_names import changes_needed
@@ -151,13 +152,6 @@ def packages() -> Finding:
     remedy = "run `python -m chapters course`, or install them again"
     text = f"{', '.join(broken)}: {remedy}" if broken else f"all {len(names)} are complete"
     return Finding("packages", not broken, text)
-
-
-def hiding_files(folder: Path = ROOT) -> list[str]:
-    """List the files in the course's folder that Python imports instead of a library."""
-    installed = importlib.metadata.packages_distributions().keys() | sys.stdlib_module_names
-    names = [path.name for path in sorted(folder.glob("*.py")) if path.stem in installed]
-    return [f"{name} hides the library of that name: give the file another name" for name in names]
 
 
 def problem_of(package: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from .files import shown
+from .files import ROOT, shown
 from .terminal import CourseError, printable
 
 INTERRUPTED, READER_GONE = 130, 141
@@ -123,3 +123,12 @@ def _finish(stream: Any) -> int:
             os.close(null)
         return READER_GONE if getattr(error, "errno", 0) == errno.EPIPE else 1
     return 0
+
+
+def hiding_files(folder: Path = ROOT) -> list[str]:
+    """List the files in the course's folder that Python imports instead of a library."""
+    import importlib.metadata
+
+    installed = importlib.metadata.packages_distributions().keys() | sys.stdlib_module_names
+    names = [path.name for path in sorted(folder.glob("*.py")) if path.stem in installed]
+    return [f"{name} hides the library of that name: give the file another name" for name in names]

@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .endings import DOCTOR, INSTALL
+from .endings import DOCTOR, INSTALL, hiding_files
 from .exercise_pages import numeric
 from .exercises import Selection
 from .files import ROOT, read_bytes
@@ -239,8 +239,6 @@ def could_not(output: str) -> str:
     )
     if not errors:
         return output
-    from .doctor import hiding_files
-
     if hiding := hiding_files():
         return f"{errors[-1].rstrip('.')}. {'; '.join(hiding)}."
     missing = re.match("ModuleNotFoundError|ImportError|OSError", errors[-1])

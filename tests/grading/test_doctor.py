@@ -210,7 +210,8 @@ def test_a_file_that_hides_a_library_is_named(tmp_path, monkeypatch):
     assert not doctor.hiding_files()
     hiding = doctor.hiding_files(tmp_path)
     assert [line.split(" hides")[0] for line in hiding] == ["random.py", "torch.py"]
-    monkeypatch.setattr(doctor, "hiding_files", lambda: hiding)
+    for module in (doctor, grading):
+        monkeypatch.setattr(module, "hiding_files", lambda: hiding)
     assert any(not found.ok and "torch.py hides" in found.text for found in doctor.necessary())
     said = grading.could_not("AttributeError: module 'torch' has no attribute 'Tensor'")
     assert "torch.py hides the library of that name: give the file another name." in said
