@@ -8,6 +8,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 EXTRA_WORDS = ("Mary", "John", "Anna", "Paul", "Tom", ",", ".")
 """Words that the sentences of the tests need."""
+FEW = ["Mary", "John", "Tom", "Anna", "Paul", "Mark"]
+"""So few names that a prompt that may draw any name does draw its own, or one twice."""
 
 
 def word_tokenizer(sentences: Any) -> Tokenizer:
@@ -19,6 +21,11 @@ def word_tokenizer(sentences: Any) -> Tokenizer:
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="?"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     return tokenizer
+
+
+def amount(marks: torch.Tensor) -> str:
+    """How many of the prompts are marked, in a word."""
+    return "All" if marks.all() else "Some" if marks.any() else "No"
 
 
 def prompts_of_texts(

@@ -6,7 +6,7 @@ import torch
 from tests.grading import exercise
 from tests.grading.evidence import judge
 
-from .random_prompts import prompts_of_texts, random_prompts
+from .random_prompts import FEW, amount, prompts_of_texts, random_prompts
 
 KEPT = ("positions", "io_token", "s_token", "template", "abba")
 
@@ -22,16 +22,22 @@ def named_positions(drawn):
 
 def check_names(found, drawn, pool):
     """Check names [batch, n]: from the pool, different within a prompt, and not its own."""
-    foreign = int((~torch.isin(found, pool)).sum())
-    assert not foreign, f"{foreign} of {found.numel()} names are not from the pool."
-    own = torch.stack([drawn.io_token, drawn.s_token], dim=1)
-    n_own = int((found[..., None] == own[:, None]).sum())
-    assert not n_own, (
-        f"{n_own} of {found.numel()} names are the prompt's own IO or S: a name would still be "
-        "repeated, or the answer would occur."
-    )
-    twice = sum(len(set(row)) < len(row) for row in found.tolist())
-    assert not twice, f"In {twice} of {len(found)} prompts a name is drawn twice."
+    own = {"IO": drawn.io_token, "S": drawn.s_token}
+    drawn_own = {
+        role: amount((found == name[:, None]).any(1)[torch.isin(name, pool)])
+        for role, name in own.items()
+    }
+    n, size = found.shape[1], len(pool)
+    pairs = [amount(found[:, i] == found[:, j]) for i in range(n) for j in range(i)]
+    rows = len({tuple(row) for row in found.tolist()})
+    judge([drawn_own, pairs, amount(found < size), amount(found[:, 0] == pool[0]), rows == 1])
+    assert torch.isin(found, pool).all(), "These names are not from the pool, or not all of them."
+    for role, share in drawn_own.items():
+        assert share == "No", (
+            f"{share} prompts draw their own {role}: a name would still be repeated, or the "
+            "answer would occur."
+        )
+    assert set(pairs) <= {"No"}, "A prompt has one name twice. Its names have to be different."
 
 
 @exercise("7.2")
@@ -50,14 +56,18 @@ def test_fresh_names_are_uniform_and_independent(prompts, counterfactuals):
     own = [drawn.io_token[0].item(), drawn.s_token[0].item()]
     pool = torch.tensor([name for name in range(12) if name not in own][:5] + own)
     found = counterfactuals.fresh_names(drawn, pool, 3, seeded())
-    for place in range(3):
-        for name in pool[:5].tolist():
-            share = (found[:, place] == name).double().mean().item()
-            assert abs(share - 0.2) < 0.03, (
-                f"Expected each of 5 unused names in a fifth of the prompts, got {share:.0%} for "
-                f"one at index {place}. Does every prompt draw its own names at random?"
-            )
     triples = len({tuple(row) for row in found.tolist()})
+    uneven = [
+        place
+        for place in range(3)
+        for name in pool[:5].tolist()
+        if abs((found[:, place] == name).double().mean().item() - 0.2) >= 0.03
+    ]
+    judge([triples, sorted(set(uneven))])
+    assert not uneven, (
+        f"Expected each of 5 unused names in a fifth of the prompts, but at index {uneven[0]} some "
+        "are drawn more often. Does every prompt draw its own names at random?"
+    )
     assert triples == 60, (
         f"Expected all 60 ordered triples of 5 names in 6000 prompts, got {triples}. Are they "
         "neighbours in the pool? Draw each name at random."
@@ -68,12 +78,19 @@ def test_fresh_names_are_uniform_and_independent(prompts, counterfactuals):
 def test_prompts_do_not_share_their_names(counterfactuals, draw, names):
     drawn = draw(40, seed=1)
     found = counterfactuals.abc_corruption(drawn, names, seeded(1))
-    judge(found.tokens)
     triples = {tuple(row) for row in found.tokens.gather(1, named_positions(drawn)).tolist()}
+    judge(len(triples) == 1)
     assert len(triples) > 30, (
-        f"40 prompts got {len(triples)} different triples of names. Draw new names for each "
-        "prompt, or a mean over corruptions carries the names."
+        "Too few of 40 prompts have names of their own. Draw new names for each prompt, or a mean "
+        "over corruptions carries the names."
     )
+
+
+@exercise("7.2")
+def test_fresh_names_depend_on_the_generator(prompts, counterfactuals):
+    drawn, pool = random_prompts(prompts, 50, 9, 8, seed=4), torch.arange(8)
+    first, other = (counterfactuals.fresh_names(drawn, pool, 3, seeded(s)) for s in (5, 6))
+    assert not torch.equal(first, other), "Another seed must give other names in `fresh_names`."
 
 
 @exercise("7.2")
@@ -92,23 +109,26 @@ def test_names_depend_on_the_generator_alone(counterfactuals, draw, names):
 
 @exercise("7.2")
 @pytest.mark.parametrize("seed", [0, 1])
-def test_three_names_are_new_and_all_else_stays(counterfactuals, draw, names, seed):
-    drawn = draw(30, seed=seed)
+def test_three_names_are_new_and_all_else_stays(counterfactuals, tokenizer, draw, seed):
+    drawn = draw(200, seed=seed, names=FEW)
+    pool = torch.tensor([tokenizer.token_to_id(name) for name in FEW])
     before = drawn.tokens.clone()
-    found = counterfactuals.abc_corruption(drawn, names, seeded(seed))
+    found = counterfactuals.abc_corruption(drawn, pool, seeded(seed + 2))
     assert torch.equal(drawn.tokens, before), (
         "The source is changed in place. Its tokens must stay: scatter, not scatter_."
     )
+    changed = (found.tokens != before).scatter(1, named_positions(drawn), False)
+    judge([amount(changed.any(1)), amount(changed.gather(1, drawn.positions.s1_next[:, None]))])
+    judge(amount(changed[:, -1]))
+    kept = {}
     for role in ("io", "s1", "s2"):
         where = getattr(drawn.positions, role)[:, None]
-        left = int((found.tokens.gather(1, where) == before.gather(1, where)).sum())
-        assert not left, f"{left} of 30 prompts keep their source's name at {role.upper()}."
-    new = found.tokens.gather(1, named_positions(drawn))
-    twice = int((new[:, 1] == new[:, 2]).sum())
-    assert not twice, f"In {twice} of 30 prompts S1 and S2 are one name, so it is still repeated."
-    check_names(new, drawn, names)
-    elsewhere = int((found.tokens != before).scatter(1, named_positions(drawn), False).sum())
-    assert not elsewhere, f"{elsewhere} tokens change that are not at IO, S1 or S2."
+        kept[role] = amount(found.tokens.gather(1, where) == before.gather(1, where))
+    judge(kept)
+    for role, share in kept.items():
+        assert share == "No", f"{share} prompts keep their source's name at {role.upper()}."
+    check_names(found.tokens.gather(1, named_positions(drawn)), drawn, pool)
+    assert not changed.any(), "Tokens change that are not at IO, S1 or S2."
 
 
 @exercise("7.2")
@@ -137,4 +157,4 @@ def test_a_comma_after_a_name_stays(prompts, counterfactuals, tokenizer, names):
         "A comma is moved or removed. Replace names token by token, not in the text."
     )
     texts = found.texts(tokenizer)
-    assert all(" Tom " in text for text in texts), f"A third name must stay: {texts[0]!r}."
+    assert all(" Tom " in text for text in texts), "The name Tom is not IO, S1 or S2: it must stay."

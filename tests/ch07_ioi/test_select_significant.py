@@ -68,6 +68,28 @@ def test_large_and_certain_effects_are_selected(heads, share, z, expected):
 
 
 @exercise("7.6")
+@pytest.mark.parametrize("share, z", [(0.1, 3.0), (0.5, 1.5), (1.5, 6.0)])
+def test_the_limits_are_where_they_should_be(heads, share, z):
+    """Of senders from very small to very large, the number selected tells where the limit is."""
+    clean = 2 + 3 * normal(N, seed=20) + torch.arange(N) / 5
+    sizes = clean.mean().item() * 10.0 ** torch.linspace(-2, 3, 300, dtype=torch.float64)
+
+    def count(*arguments):
+        return len(heads.select_significant(*arguments))
+
+    certain = torch.stack([sender((-1) ** i * size, size / 50, i) for i, size in enumerate(sizes)])
+    expected = int((sizes > share * clean.mean()).sum())
+    claim = f"min_effect_share={share}: of 300 certain effects another number is selected."
+    check(count, certain, clean, share, z, expected=expected, claim=claim)
+    means = 2 * share * clean.mean() * torch.linspace(1, 2, 300) * torch.tensor([1, -1]).repeat(150)
+    large = [sender(mean, mean.abs() * size, i) for i, (mean, size) in enumerate(zip(means, sizes))]
+    large = torch.stack(large)
+    expected = int((1 > z * sizes).sum())
+    claim = f"min_z={z}: of 300 large effects another number is selected."
+    check(count, large, clean, share, z, expected=expected, claim=claim)
+
+
+@exercise("7.6")
 def test_a_negative_clean_metric_counts_by_its_size(heads):
     check_selected(heads, EFFECTS, -CLEAN, 0.1, 3.0, [3, 7, 5, 0, 6])
     check_selected(heads, EFFECTS.flip(0), -CLEAN, 0.1, 3.0, [5, 1, 3, 8, 2])

@@ -80,9 +80,10 @@ TOP_K = mistakes(
             "return torch.isin(logits.topk(k, dim=-1).indices, names).any(dim=-1).to(logits)"
         ),
         "Are 0 and 1 exchanged?": TOP.replace("==", "!=") + ".all(dim=-1).to(logits)",
-        "This is the mean over prompts. Each prompt has its own 0 or 1.": (
-            TOP + ".any(-1).to(logits).mean()"
-        ),
+        "This is one number for all prompts. Each prompt has its own 0 or 1.": [
+            TOP + ".any(-1).to(logits).mean()",
+            TOP + ".any(-1).to(logits).sum()",
+        ],
         "Are these Booleans? Convert to the logits' dtype.": TOP + ".any(-1)",
     },
 )
