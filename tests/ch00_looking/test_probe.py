@@ -29,11 +29,11 @@ class LinearClassifier(nn.Module):
         return torch.cat([self.W.detach().flatten(), self.b.detach()])
 
 
-def draw_data(seed):
+def draw_data(seed, batch=BATCH, size=1.0):
     """Activations, and labels of three classes."""
     generator = torch.Generator().manual_seed(seed)
-    labels = torch.randint(CLASSES, (BATCH,), generator=generator)
-    return normal(BATCH, WIDTH, seed=seed + 40), labels
+    labels = torch.randint(CLASSES, (batch,), generator=generator)
+    return size * normal(batch, WIDTH, seed=seed + 40), labels
 
 
 def loss_and_gradient(state, acts, labels):
@@ -72,9 +72,12 @@ def test_probe_ends_where_adamw_by_hand_ends(probe, seed, decay):
 
 
 @exercise("0.8")
-@pytest.mark.parametrize("seed, lr", [(0, 0.05), (1, 0.05), (2, 3.0)])
-def test_losses_are_those_before_each_step(probe, seed, lr):
-    fitted, data, decay = LinearClassifier(seed + 5), draw_data(seed + 5), 0.1
+@pytest.mark.parametrize(
+    "seed, lr, batch, size",
+    [(0, 0.05, 11, 1), (1, 0.05, 11, 1), (2, 3.0, 11, 1), (3, 0.5, 300, 20)],
+)
+def test_losses_are_those_before_each_step(probe, seed, lr, batch, size):
+    fitted, data, decay = LinearClassifier(seed + 5), draw_data(seed + 5, batch, size), 0.1
     _, expected = adamw(fitted.state(), data, lr, decay)
     actual = probe.fit_probe(fitted, *data, steps=STEPS, lr=lr, weight_decay=decay)
     assert len(actual) == STEPS, (

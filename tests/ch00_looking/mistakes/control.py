@@ -37,8 +37,20 @@ CONTROL = mistakes(
             KINDS + "picked = torch.randint(len(kinds), kinds.shape, generator=generator)\n"
             "return labels[picked][place]"
         ),
-        "Does each type keep its own label? It is drawn from all examples.": (
-            OWN + "return own[place]"
+        "Are the labels of the first examples shuffled over the types? Draw from all examples.": (
+            "order = torch.randperm(int(types.max()) + 1, generator=generator)\n"
+            "return labels[order[types]]"
+        ),
+        "Does each type keep its own label? It is drawn from all examples.": [
+            OWN + "return own[place]",
+            KINDS + "return torch.stack([labels[place == k][0] for k in range(len(kinds))])[place]",
+            KINDS + "own = [labels[place == k].mode().values for k in range(len(kinds))]\n"
+            "return torch.stack(own)[place]",
+        ],
+        "Is the label drawn among the type's own examples? Draw it from all examples.": (
+            "out = labels.clone()\nfor kind in types.unique():\n    own = labels[types == kind]\n"
+            "    at = torch.randint(len(own), (), generator=generator)\n"
+            "    out[types == kind] = own[at]\nreturn out"
         ),
         "Do all types get the same label? Draw one for each type.": [
             "one = torch.randint(len(labels), (1,), generator=generator)\n"
@@ -48,6 +60,43 @@ CONTROL = mistakes(
         "Is the label a fixed function of the type? Draw it with the generator.": (
             "found = labels.unique()\nreturn found[types % len(found)]"
         ),
+        "Are these indices of examples? Look up their labels.": [
+            f"return {DRAW}[types]",
+            f"return {DRAW}[types] % 2",
+        ],
+        "Is the type used as the index of an example? Draw an example for each type.": (
+            "return labels[types]"
+        ),
+        "Is one label too few drawn? Types go from 0 to types.max().": (
+            f"return labels[{DRAW}][types]".replace(" + 1", "")
+        ),
+        "Are as many labels drawn as types occur, and indexed by the type? Types may have gaps.": (
+            f"return labels[{DRAW}][types]".replace("int(types.max()) + 1", "len(types.unique())")
+        ),
+        "Is it a coin that is 1 as often as the mean label? Draw labels with their frequencies.": [
+            "drawn = torch.rand(int(types.max()) + 1, generator=generator)\n"
+            f"return (drawn {sign} labels.double().mean()).long()[types]"
+            for sign in ("<", ">")
+        ],
+        "Is each label kept or flipped by a coin? Draw a new label for each type.": (
+            f"return labels ^ ({DRAW} % 2)[types]".replace("len(labels)", "2")
+        ),
+        "Is the largest label never drawn? randint leaves out its upper limit.": (
+            f"return ({DRAW})[types]".replace("len(labels)", "int(labels.max())")
+        ),
+        "Is every label given to as many types? Use the frequencies of the task's labels.": (
+            "table = torch.arange(int(types.max()) + 1) % (int(labels.max()) + 1)\n"
+            "return table[torch.randperm(len(table), generator=generator)][types]"
+        ),
+        "Does each example get the label of its neighbour? Each type has one label.": [
+            "return labels.roll(1)",
+            "return labels.roll(-1)",
+        ],
+        "Is the order of the labels reversed? Draw one for each type.": "return labels.flip(0)",
+        "This is one label per type. Give each example the label of its type.": [
+            f"return labels[{DRAW}]",
+            KINDS + "return labels[torch.randint(len(labels), kinds.shape, generator=generator)]",
+        ],
         "Are labels drawn without replacement? Each type's label is drawn from all examples.": [
             "order = torch.randperm(len(labels), generator=generator)\n"
             "return labels[order[: int(types.max()) + 1]][types]",
@@ -58,9 +107,6 @@ CONTROL = mistakes(
     },
     unnamed={
         "global random state": f"return labels[{DRAW}][types]".replace(", generator=generator", ""),
-        "wrong shape or type": (
-            KINDS + "return labels[torch.randint(len(labels), kinds.shape, generator=generator)]"
-        ),
         "`labels` is edited in place": (
             f"picked = labels[{DRAW}][types]\nlabels.copy_(picked)\nreturn labels"
         ),

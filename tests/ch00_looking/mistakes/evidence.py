@@ -4,6 +4,12 @@ from tests.grading.mistakes import mistakes, right_answers
 
 MEANS = "means = values.double()[picked].mean(dim=1)"
 BOTH = "low, high = means.quantile(means.new_tensor([outside, 1 - outside])).tolist()"
+Z = (
+    "2**0.5 * torch.erfinv(torch.tensor(level)).item()",
+    "torch.distributions.Normal(0.0, 1.0).icdf(torch.tensor(1 - outside)).item()",
+    "1.96",
+)
+"""Ways to write how many standard deviations the level is from the mean."""
 INTERVAL = mistakes(
     "0.10",
     "bootstrap_interval",
@@ -17,8 +23,53 @@ INTERVAL = mistakes(
             {"mean(dim=1)": "mean(dim=0)"},
         ],
         "Do the resamples have n_resamples values? Each has as many as there are.": [
-            {"(n_resamples, len(values))": "(len(values), n_resamples)"}
+            {"(n_resamples, len(values))": "(len(values), n_resamples)"},
+            {"(n_resamples, len(values))": "(n_resamples, n_resamples)"},
         ],
+        "Has each resample one value too few? It has as many as there are.": [
+            {"(n_resamples, len(values))": "(n_resamples, len(values) - 1)"},
+            {"(n_resamples, len(values))": "(n_resamples, max(len(values) - 1, 1))"},
+        ],
+        "Is there only one resample, or the same one each time? Draw n_resamples of them.": [
+            {"(n_resamples, len(values))": "(1, len(values))"},
+            {"[picked]": "[picked[:1]].expand(n_resamples, -1)"},
+        ],
+        "Are the resamples drawn from a normal distribution? Draw them from the values.": {
+            MEANS: "noise = torch.randn(picked.shape, generator=generator, dtype=torch.float64)\n"
+            "means = (values.double().mean() + values.double().std() * noise).mean(dim=1)"
+        },
+        "Are these sums of the resamples? Take their means.": {"mean(dim=1)": "sum(dim=1)"},
+        "Is the level always .95? Use the argument.": [
+            {"(1 - level) / 2": "0.025"},
+        ],
+        "Is not the same share left out at each end? Leave out (1 - level) / 2 at each.": [
+            {"[outside, 1 - outside]": ends}
+            for ends in (
+                "[0.0, level]",
+                "[1 - level, 1.0]",
+                "[outside, level]",
+                "[1 - level, 1 - outside]",
+            )
+        ],
+        "Are these the smallest and the largest mean? Take the quantiles.": {
+            BOTH: "low, high = means.min().item(), means.max().item()"
+        },
+        "Are these distances from the mean? Return the ends of the interval.": {
+            "return Interval(low, values.double().mean().item(), high)": (
+                "middle = values.double().mean().item()\n"
+                "return Interval(middle - low, middle, high - middle)"
+            )
+        },
+        "Is the order of the Interval wrong? It is low, estimate, high.": [
+            {"Interval(low, values.double().mean().item(), high)": f"Interval({parts})"}
+            for parts in (
+                "values.double().mean().item(), low, high",
+                "low, high, values.double().mean().item()",
+            )
+        ],
+        "Is the estimate the median of the resamples? It is the mean of the original values.": {
+            "Interval(low, values.double().mean().item()": "Interval(low, means.median().item()"
+        },
         "Is the level one-sided? Leave out (1 - level) / 2 at each end.": {
             "(1 - level) / 2": "1 - level"
         },
@@ -28,11 +79,15 @@ INTERVAL = mistakes(
         "Are these quantiles of the values? Take those of the resamples' means.": {
             MEANS: "means = values"
         },
-        "Is this mean +- z times the standard error? Take percentiles of the resamples' means.": {
-            BOTH: "z = 2**0.5 * torch.erfinv(torch.tensor(level)).item()\n"
-            "half = z * (values.std(correction=0) / len(values) ** 0.5).item()\n"
-            "low, high = values.mean().item() - half, values.mean().item() + half"
-        },
+        "Is this mean +- z times the standard error? Take percentiles of the resamples' means.": [
+            {
+                BOTH: f"z = {z}\n"
+                f"half = z * (values.double().std({n}) / len(values) ** 0.5).item()\n"
+                "middle = values.double().mean().item()\nlow, high = middle - half, middle + half"
+            }
+            for n in ("correction=0", "")
+            for z in Z
+        ],
         "Is this mean +- z times the resamples' standard deviation? Take their percentiles.": [
             {
                 BOTH: f"z = {z}\n"
@@ -40,10 +95,7 @@ INTERVAL = mistakes(
                 "low, high = middle - half, middle + half"
             }
             for n in ("correction=0", "")
-            for z in (
-                "2**0.5 * torch.erfinv(torch.tensor(level)).item()",
-                "torch.distributions.Normal(0.0, 1.0).icdf(torch.tensor(1 - outside)).item()",
-            )
+            for z in Z
         ],
         "Is it reflected at the mean (the 'basic' bootstrap)? Take the percentiles themselves.": {
             "return Interval(low, values.double().mean().item(), high)": (

@@ -10,7 +10,9 @@ SHARED = {
     "Is the direction not normalised? Divide it by its norm.": (
         "return acts + ((NEW - acts) @ direction)[:, None] * direction"
     ),
-    "Is one of the factors not a unit vector?": (UNIT + GAP + "return acts + gap * direction"),
+    "Is it divided by the norm only once? The direction is a factor twice: use a unit vector.": (
+        UNIT + GAP + "return acts + gap * direction"
+    ),
     "Is the direction divided by the SQUARE of its norm, twice?": (
         UNIT.replace("norm()", "norm() ** 2") + GAP + "return acts + gap * unit"
     ),
@@ -39,6 +41,49 @@ SHARED = {
     "Does every example get the mean change?": (UNIT + GAP + "return acts + gap.mean() * unit"),
     "Is the change added to every entry? Multiply it by the unit direction.": (
         UNIT + GAP + "return acts + gap"
+    ),
+    "Is the direction divided by its largest entry? Divide by the norm.": (
+        UNIT.replace("norm()", "abs().max()") + GAP + "return acts + gap * unit"
+    ),
+    "Is a short direction left as it is (clamp)? Divide by the norm, however small.": (
+        UNIT.replace("norm()", "norm().clamp(min=1)") + GAP + "return acts + gap * unit"
+    ),
+    "Is the direction divided by the norm of the activations? Divide by its own norm.": (
+        UNIT.replace("/ direction", "/ acts") + GAP + "return acts + gap * unit"
+    ),
+    "Is only the target's coordinate divided by the norm? Divide both.": (
+        UNIT + "gap = torch.atleast_1d(NEW @ unit)[:, None] - (acts @ direction)[:, None]\n"
+        "return acts + gap * unit"
+    ),
+    "Is only the old coordinate divided by the norm? Divide both.": (
+        UNIT + "gap = torch.atleast_1d(NEW @ direction)[:, None] - (acts @ unit)[:, None]\n"
+        "return acts + gap * unit"
+    ),
+    "Is the difference multiplied entry by entry? Take its dot product with the direction.": (
+        UNIT + "return acts + (NEW - acts) * unit"
+    ),
+    "Is the difference multiplied by the squared direction, entry by entry? Take the dot product.": (
+        UNIT + "return acts + (NEW - acts) * unit**2"
+    ),
+    "Is the change the norm of the difference? Take the dot product with the direction.": (
+        UNIT + "return acts + (NEW - acts).norm(dim=-1, keepdim=True) * unit"
+    ),
+    "Is the change a cosine? Do not divide by the norm of the difference.": (
+        UNIT + GAP + "return acts + gap / (NEW - acts).norm(dim=-1, keepdim=True) * unit"
+    ),
+    "Is the absolute value of the change taken? Keep its sign.": (
+        UNIT + GAP + "return acts + gap.abs() * unit"
+    ),
+    "Is the change alone returned? Add it to the activations.": (UNIT + GAP + "return gap * unit"),
+    "Is the old coordinate subtracted twice?": (
+        OWN + "return acts + torch.atleast_1d(NEW @ unit)[:, None] * unit - 2 * own * unit"
+    ),
+    "Is only the largest entry of the direction changed? Change the whole component.": (
+        "place = direction.abs().argmax()\nout = acts.clone()\n"
+        "out[:, place] = NEW[..., place]\nreturn out"
+    ),
+    "Is the change multiplied entry by entry with the direction? Write gap[:, None] * unit.": (
+        UNIT + GAP + "return acts + gap[:, 0] * unit"
     ),
 }
 """Words -> body of the mistakes that both exercises share; NEW has the coordinates to put in."""
@@ -84,6 +129,9 @@ ABLATE = geometry("0.13", "ablate_direction", "mean") + mistakes(
         ),
         "Is the mean's coordinate subtracted?": (
             OWN + "return acts - own * unit - (mean @ unit) * unit"
+        ),
+        "Are the entries of the mean averaged first? Take the mean vector's coordinate.": (
+            OWN + "return acts - own * unit + mean.mean() * unit.sum() * unit"
         ),
         "Is this the mean of the batch? Use the argument `mean`.": (
             OWN + "return acts - own * unit + (acts.mean(0) @ unit) * unit"

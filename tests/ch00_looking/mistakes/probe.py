@@ -5,6 +5,7 @@ from tests.grading.mistakes import mistakes, right_answers
 ADAMW = "torch.optim.AdamW(probe.parameters(), lr=lr, weight_decay=weight_decay)"
 LOSS = "loss = F.cross_entropy(probe(acts), labels)"
 LOOP = f"{LOSS}; optimizer.zero_grad(); loss.backward(); optimizer.step()"
+ONE_HOT = "F.one_hot(labels, probe(acts).shape[-1]).to(acts)"
 BIAS = (
     "torch.optim.AdamW([{'params': [p for p in probe.parameters() if p.ndim > 1]},"
     " {'params': [p for p in probe.parameters() if p.ndim < 2], 'weight_decay': 0.0}],"
@@ -88,6 +89,98 @@ FIT = mistakes(
         "Does each step use every second example? It uses all.": (
             on_rows("torch.arange(len(acts))[step % 2 :: 2]")
         ),
+        "Is the bias not trained? Train every parameter.": answer(
+            optimizer=ADAMW.replace("probe.parameters()", "list(probe.parameters())[:1]")
+        ),
+        "Does each step use a part of the examples? It uses all.": [
+            on_rows("torch.arange(len(acts) // 2)"),
+            on_rows("torch.arange(min(len(acts), 32))"),
+            on_rows("[step % len(acts)]"),
+            on_rows("torch.arange(min(len(acts), 8))"),
+            on_rows("torch.arange(len(acts) - 1)"),
+        ],
+        "Is this the squared error? Use the cross-entropy.": [
+            answer(loop=LOOP.replace("F.cross_entropy(probe(acts), labels)", f"F.mse_loss({of})"))
+            for of in (
+                f"probe(acts), {ONE_HOT}",
+                f"probe(acts).softmax(-1), {ONE_HOT}",
+            )
+        ],
+        "Is this a binary cross-entropy for each class? Use the cross-entropy over classes.": (
+            answer(
+                loop=LOOP.replace(
+                    "F.cross_entropy(probe(acts), labels)",
+                    f"F.binary_cross_entropy_with_logits(probe(acts), {ONE_HOT})",
+                )
+            )
+        ),
+        "Are the labels smoothed? Use the labels as they are.": (
+            answer(loop=LOOP.replace("labels)", "labels, label_smoothing=0.1)"))
+        ),
+        "Is each class weighted by its frequency? Every example counts once.": (
+            answer(
+                loop=LOOP.replace(
+                    "labels)",
+                    "labels, weight=1 / torch.bincount(labels, "
+                    "minlength=probe(acts).shape[-1]).clamp(min=1).to(acts))",
+                )
+            )
+        ),
+        "Is the loss made larger? A step must lower it.": [
+            answer(loop=LOOP.replace("loss.backward()", "(-loss).backward()")),
+            answer(optimizer=ADAMW.replace("lr=lr", "lr=lr, maximize=True")),
+        ],
+        "Is step() called before backward()? Then each step lacks its own gradient.": [
+            answer(loop=f"{LOSS}; optimizer.step(); optimizer.zero_grad(); loss.backward()"),
+        ],
+        "Are lr and weight_decay exchanged?": (
+            answer(
+                optimizer=ADAMW.replace(
+                    "lr=lr, weight_decay=weight_decay", "lr=weight_decay, weight_decay=lr"
+                )
+            )
+        ),
+        "Is the decay a term of the loss? AdamW shrinks the weights itself.": [
+            answer(
+                optimizer=ADAMW.replace("weight_decay=weight_decay", f"weight_decay={rest}"),
+                loop=LOOP.replace(
+                    "labels)",
+                    f"labels) + {factor} * sum((p**2).sum() for p in probe.parameters())",
+                ),
+            )
+            for rest in ("0.0", "weight_decay")
+            for factor in ("weight_decay", "weight_decay / 2")
+        ],
+        "Does the learning rate change during training? Keep it at lr.": [
+            answer(
+                optimizer=f"{ADAMW}\nschedule = torch.optim.lr_scheduler.{schedule}",
+                loop=f"{LOOP}; schedule.step()",
+            )
+            for schedule in (
+                "LinearLR(optimizer, 1.0, 0.0, steps)",
+                "CosineAnnealingLR(optimizer, steps)",
+            )
+        ],
+        "Are the gradients clipped? Use them as they are.": answer(
+            loop=LOOP.replace(
+                "optimizer.step()",
+                "torch.nn.utils.clip_grad_norm_(probe.parameters(), 1.0); optimizer.step()",
+            )
+        ),
+        "Are these accuracies? Return the loss before each step.": (
+            answer(kept="(probe(acts).argmax(-1) == labels).double().mean().item()")
+        ),
+        "Is the mean loss kept, for every step?": (
+            answer(end="losses = [sum(losses) / len(losses)] * len(losses)")
+        ),
+        "Are the losses summed from the first step on? Each step has its own.": (
+            answer(end="losses = [sum(losses[: k + 1]) for k in range(steps)]")
+        ),
+        "Are the activations centred? Use them as they are.": [
+            answer(first="acts = acts.detach(); acts = acts - acts.mean(0)"),
+            answer(first="acts = acts.detach(); acts = (acts - acts.mean(0)) / acts.std()"),
+            answer(first="acts = acts.detach(); acts = (acts - acts.mean(0)) / acts.std(0)"),
+        ],
         "Is only the last layer trained? Train every parameter.": answer(
             optimizer=ADAMW.replace("probe.parameters()", "list(probe.parameters())[-2:]")
         ),

@@ -19,6 +19,68 @@ INPUT = mistakes(
         "Is it the gradient of the first score alone? Differentiate the sum.": (
             FRESH + ASK.format("score(embedded)[0]") + "return gradient"
         ),
+        "Is it the gradient of the last score alone? Differentiate the sum.": (
+            FRESH + ASK.format("score(embedded)[-1]") + "return gradient"
+        ),
+        "Is it multiplied by the score?": (
+            FRESH
+            + "s = score(embedded)\n"
+            + ASK.format("(s * s.detach()).sum()")
+            + "return gradient"
+        ),
+        "Is it the gradient of the absolute score?": (
+            FRESH + ASK.format("score(embedded).abs().sum()") + "return gradient"
+        ),
+        "Is it the gradient of the logarithm of the score?": (
+            FRESH + ASK.format("score(embedded).log().sum()") + "return gradient"
+        ),
+        "Is it the gradient of the sigmoid of the score?": (
+            FRESH + ASK.format("score(embedded).sigmoid().sum()") + "return gradient"
+        ),
+        "Is it multiplied by the batch size? The sum of the scores needs no correction.": (
+            GRADIENT + "return gradient * len(gradient)"
+        ),
+        "Is it counted twice? backward() adds to `.grad`.": GRADIENT + "return gradient * 2",
+        "Are negative gradients set to zero?": GRADIENT + "return gradient.relu()",
+        "Is it averaged over the positions? Each position has its own.": (
+            GRADIENT + "return gradient.mean(1, keepdim=True).expand_as(gradient)"
+        ),
+        "Is it averaged over all entries? Each entry has its own.": (
+            GRADIENT + "return gradient.mean().expand_as(gradient)"
+        ),
+        "Is the gradient taken at zero? Take it at the input.": (
+            GRADIENT.replace("embedded.detach()", "torch.zeros_like(embedded).detach()")
+            + "return gradient"
+        ),
+        "torch.autograd.grad needs one number: sum the scores.": (
+            FRESH + ASK.format("score(embedded)") + "return gradient"
+        ),
+        "Does the differentiated tensor not require gradients? detach() clears requires_grad.": [
+            "embedded = embedded.detach()\n"
+            + ASK.format("score(embedded).sum()")
+            + "return gradient",
+            "x = embedded.detach()\nreturn torch.autograd.grad(score(embedded).sum(), x)[0]",
+        ],
+        "Is the score computed under no_grad? Then it has no graph.": (
+            FRESH
+            + "with torch.no_grad():\n    total = score(embedded).sum()\n"
+            + ASK.format("total")
+            + "return gradient"
+        ),
+        "Is the score computed from another tensor than the one that is differentiated?": [
+            "x = embedded.detach().requires_grad_()\n"
+            "return torch.autograd.grad(score(embedded).sum(), x)[0]",
+            ASK.format("score(embedded.detach()).sum()") + "return gradient",
+            "x = embedded.detach().requires_grad_()\n"
+            + ASK.format("score(x).sum()")
+            + "return gradient",
+        ],
+        "torch.autograd.grad returns a tuple with one gradient per input: unpack it.": (
+            FRESH + "return torch.autograd.grad(score(embedded).sum(), embedded)"
+        ),
+        "The axis d_model is gone: each entry has its own gradient.": (
+            GRADIENT + "return gradient.sum(-1)"
+        ),
         "Is it the gradient of the squared score?": (
             FRESH + ASK.format("score(embedded).pow(2).sum()") + "return gradient"
         ),
@@ -52,7 +114,6 @@ INPUT = mistakes(
         ),
     },
     unnamed={
-        "wrong shape or type": GRADIENT + "return gradient.sum(-1)",
         "own weights hold a gradient": BACKWARD.format(
             "embedded.detach().clone().requires_grad_()"
         ),
@@ -79,6 +140,42 @@ TIMES = mistakes(
         "Is it multiplied by the norm of each token's vector? Multiply entry by entry.": {
             "* embedded.detach()": "* embedded.detach().norm(dim=-1, keepdim=True)"
         },
+        "Is it multiplied by the absolute value of the gradient? Keep its sign.": {
+            "embedded) *": "embedded).abs() *"
+        },
+        "Is it multiplied by the sign of the input alone?": {
+            "* embedded.detach()": "* embedded.detach().sign()"
+        },
+        "Is it multiplied by the input minus its mean? Multiply by it as it is.": [
+            {"* embedded.detach()": f"* (embedded - embedded.mean({axis}, keepdim=True)).detach()"}
+            for axis in (0, 1, 2)
+        ],
+        "Is it multiplied by the first example's input? Each example has its own.": {
+            "* embedded.detach()": "* embedded.detach()[0]"
+        },
+        "Is it divided by the input? Multiply by it.": {"* embedded": "/ embedded"},
+        "Is the gradient squared? Multiply it by the input.": {"* embedded.detach()": "** 2"},
+        "Is the sign of the product flipped?": {"return input_gradient": "return -input_gradient"},
+        "Is the gradient averaged over the batch? Each example has its own.": {
+            "embedded) *": "embedded).mean(0) *"
+        },
+        "Is it the gradient of a score of the product? Multiply after differentiating.": (
+            "x = embedded.detach()\nreturn input_gradient(lambda e: score(e * x), embedded)"
+        ),
+        "Is it summed over d_model and expanded? Every entry has its own product.": (
+            "x = embedded.detach()\n"
+            "return (input_gradient(score, x) * x).sum(-1, keepdim=True).expand_as(x)"
+        ),
+        "Is the product divided by the batch size?": (
+            "return input_gradient(score, embedded) * embedded.detach() / len(embedded)"
+        ),
+        "The axis d_model is gone: each entry has its own product. per_token sums them.": (
+            "return (input_gradient(score, embedded) * embedded).sum(-1).detach()"
+        ),
+        "Are gradient and input multiplied as matrices? Multiply entry by entry.": [
+            {"* embedded.detach()": "@ embedded.detach().mT"},
+            {"* embedded.detach()": "@ embedded.detach()"},
+        ],
         "Is it multiplied by the input twice?": {"* embedded.detach()": "* embedded.detach() ** 2"},
         "Is this the input without the gradient?": "return embedded.detach().clone()",
         "Is the input added? Multiply by it.": {"* embedded.detach()": "+ embedded.detach()"},
@@ -96,10 +193,10 @@ TIMES = mistakes(
             "return input_gradient": "import torch.nn.functional as F\nreturn input_gradient",
         },
     },
-    unnamed={
-        "wrong shape or type": "return (input_gradient(score, embedded) * embedded).sum(-1).detach()"
-    },
 )
+
+
+POINTS = "[(k + 0.5) / steps for k in range(steps)]"
 
 
 def path(points="(k + 0.5) / steps", start="baseline", way="embedded - baseline", factor="way"):
@@ -123,10 +220,14 @@ INTEGRATED = mistakes(
         ),
         "Is the baseline ignored?": path(start="0 * baseline", way="embedded", factor="embedded"),
         "Does the path start at zero? It starts at the baseline.": path(start="0", way="embedded"),
-        "Is the path baseline + alpha * embedded? Then it does not end at the input.": (
-            path(way="embedded")
-        ),
-        "Does the path start at the input, away from the baseline?": path(start="embedded"),
+        "Is the path baseline + alpha * embedded? Then it does not end at the input.": [
+            path(way="embedded"),
+            path(way="embedded", factor="embedded"),
+        ],
+        "Is the difference baseline - embedded? It is embedded - baseline in path and factor.": [
+            path(way="baseline - embedded", factor="-way"),
+            path(way="baseline - embedded"),
+        ],
         "Does the path end at embedded - baseline?": path(start="0"),
         "Is each gradient taken at the LEFT end of its interval? Take the middle.": (
             path("k / steps")
@@ -134,22 +235,93 @@ INTEGRATED = mistakes(
         "Is each gradient taken at the RIGHT end of its interval? Take the middle.": (
             path("(k + 1) / steps")
         ),
-        "Do the points include both ends, 0 and 1? Take the middles of the intervals.": (
-            path("k / max(steps - 1, 1)")
+        "Do the points include both ends, 0 and 1? Take the middles of the intervals.": [
+            path("k / max(steps - 1, 1)"),
+            path().replace(POINTS, "torch.linspace(0, 1, steps).tolist()"),
+            path().replace(POINTS, "torch.linspace(0, 1, steps, dtype=way.dtype).tolist()"),
+        ],
+        "Are there steps + 1 points, with both ends, 0 and 1? Take the middles of steps intervals.": [
+            path("k / steps").replace("(steps)]", "(steps + 1)]"),
+            path().replace(POINTS, "torch.linspace(0, 1, steps + 1).tolist()"),
+        ],
+        "Are the points k / (steps + 1)? Take the middles, (k + 1/2) / steps.": [
+            path("(k + 1) / (steps + 1)"),
+            path().replace(POINTS, "torch.linspace(0, 1, steps + 2)[1:-1].tolist()"),
+        ],
+        "Are brackets missing around k + 1/2?": [path("k / steps + 0.5"), path("k + 0.5 / steps")],
+        "Is k counted from 1 and 1/2 added? Count from 0, or subtract 1/2.": [
+            path("(k + 1.5) / steps")
+        ],
+        "Is k counted from 0 and 1/2 subtracted? Count from 1, or add 1/2.": [
+            path("(k - 0.5) / steps")
+        ],
+        "Is the first interval left out?": [
+            path().replace("range(steps)", "range(1, steps)"),
+            path().replace("range(steps)", "range(1, max(steps, 2))"),
+        ],
+        "Is the last interval left out?": [
+            path().replace("range(steps)", "range(steps - 1)"),
+            path().replace("range(steps)", "range(max(steps - 1, 1))"),
+        ],
+        "Is the gradient of the last step alone used? Average them all.": [
+            path().replace("torch.stack(slopes).mean(dim=0)", "slopes[-1]"),
+            path().replace("torch.stack(slopes).mean(dim=0)", "slopes[-1] / steps"),
+        ],
+        "Is the gradient averaged over its entries too? Average over the steps alone.": (
+            path().replace("mean(dim=0)", "mean()")
         ),
-        "Are the points k / (steps + 1)? Take the middles, (k + 1/2) / steps.": (
-            path("(k + 1) / (steps + 1)")
+        "Is the mean over the batch? The steps are axis 0 of the stacked gradients.": (
+            path().replace("mean(dim=0)", "mean(dim=1)")
+        ),
+        "This is the median over the steps. Take the mean.": (
+            path().replace("mean(dim=0)", "median(dim=0).values")
+        ),
+        "Is the absolute value of embedded - baseline taken? Keep its sign.": (
+            path(factor="way.abs()")
+        ),
+        "Is the absolute value of the gradients taken? Keep their sign.": (
+            path().replace("stack(slopes)", "stack(slopes).abs()")
+        ),
+        "Is the absolute value of the attribution taken? Keep its sign.": (
+            path().replace("(way))", "(way)).abs()")
+        ),
+        "Is it multiplied by embedded - baseline twice?": path(factor="way * way"),
+        "Is each gradient multiplied by its fraction of the path?": (
+            path().replace("+ a * (embedded - baseline))", "+ a * way) * a")
+        ),
+        "Is gradient times input averaged over the path? Average the gradient alone.": [
+            path(factor="1").replace("input_gradient(", "gradient_times_input("),
+            path().replace("input_gradient(", "gradient_times_input("),
+        ],
+        "Are the attributions scaled to the difference of the scores? Leave the rule's error.": (
+            path().replace("return (", "found = (")
+            + "\nscale = (score(embedded) - score(baseline)).detach() / found.sum((1, 2))\n"
+            "return found * scale[:, None, None]"
+        ),
+        "Does each step start from the point of the step before? Start from the baseline.": (
+            "way, total = (embedded - baseline).detach(), 0\npoint = baseline\n"
+            "for k in range(steps):\n    point = point + (k + 0.5) / steps * way\n"
+            "    total = total + input_gradient(score, point)\nreturn way * total / steps"
+        ),
+        "Are the points of all steps regrouped in the wrong order? The steps come first.": (
+            "way = (embedded - baseline).detach()\n"
+            "parts = ((torch.arange(steps) + 0.5) / steps).to(way)[:, None, None, None]\n"
+            "slopes = input_gradient(score, (baseline + parts * way).flatten(0, 1))\n"
+            "return way * slopes.unflatten(0, (len(way), steps)).mean(1)"
+        ),
+        "The axis d_model is gone: each entry has its own attribution. per_token sums them.": (
+            path().replace("(way))", "(way)).sum(-1)")
         ),
         "This is the sum over the steps. Divide by their number.": (
             path().replace(".mean(", ".sum(")
         ),
         "Are the points of the path in float32? torch.linspace and arange need a dtype.": [
             path().replace(
-                "[(k + 0.5) / steps for k in range(steps)]",
+                POINTS,
                 "torch.linspace(0.5 / steps, 1 - 0.5 / steps, steps).tolist()",
             ),
             path().replace(
-                "[(k + 0.5) / steps for k in range(steps)]",
+                POINTS,
                 "((torch.arange(steps) + 0.5) / steps).tolist()",
             ),
         ],

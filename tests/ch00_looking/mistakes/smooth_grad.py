@@ -27,6 +27,63 @@ SMOOTH = mistakes(
         "Is it divided by the batch? Differentiate the SUM of the scores.": (
             answer(end="/ n_samples / len(x)")
         ),
+        "Is it divided by the root of n_samples? Divide by n_samples.": answer(
+            end="/ n_samples**0.5"
+        ),
+        "Is the last gradient alone used? Average over all copies.": [
+            answer().replace("total = total +", "total ="),
+            answer(end="").replace("total = total +", "total ="),
+        ],
+        "Is one copy missing?": answer().replace("range(n_samples)", "range(n_samples - 1)"),
+        "Is the gradient without noise counted too? Average over the noisy copies alone.": [
+            answer(end=end).replace("0.0\n", "input_gradient(score, embedded)\n")
+            for end in ("/ n_samples", "/ (n_samples + 1)")
+        ],
+        "This is the median over the copies. Take their mean.": (
+            f"x, copies = embedded.detach(), [noise * {DRAW} for _ in range(n_samples)]\n"
+            "return torch.stack([input_gradient(score, x + c) for c in copies]).median(0).values"
+        ),
+        "Is the mean over the batch? The copies are axis 0 of the stacked gradients.": (
+            f"x, copies = embedded.detach(), [noise * {DRAW} for _ in range(n_samples)]\n"
+            "return torch.stack([input_gradient(score, x + c) for c in copies]).mean(1)"
+        ),
+        "Are the copies regrouped in the wrong order? The samples come first.": (
+            f"x, copies = embedded.detach(), [noise * {DRAW} for _ in range(n_samples)]\n"
+            "slopes = input_gradient(score, torch.cat([x + c for c in copies]))\n"
+            "return slopes.unflatten(0, (-1, n_samples)).mean(1)"
+        ),
+        "Is the gradient taken at the noise alone? Add the noise to the input.": (
+            answer(slope="input_gradient(score, added)")
+        ),
+        "Is the noise added to the gradient? Add it to the input.": (
+            answer(slope="input_gradient(score, x) + added")
+        ),
+        "Is each gradient multiplied by its noisy input? SmoothGrad averages plain gradients.": (
+            answer(slope="gradient_times_input(score, x + added)")
+        ),
+        "Is the noise scaled by the range of the input? `noise` is its standard deviation.": [
+            answer(f"noise * (x.max() - x.min()) * {DRAW}"),
+            answer(f"noise * (x.amax((1, 2)) - x.amin((1, 2)))[:, None, None] * {DRAW}"),
+        ],
+        "Is the noise scaled by the spread of the input? `noise` is its standard deviation.": (
+            answer(f"noise * x.std() * {DRAW}")
+        ),
+        "Is the noise divided by the root of d_model? `noise` is its standard deviation.": (
+            answer(f"noise * {DRAW} / x.shape[-1] ** 0.5")
+        ),
+        "Is the noise divided by n_samples, or by its root? `noise` is its standard deviation.": [
+            answer(f"noise / n_samples * {DRAW}"),
+            answer(f"noise / n_samples**0.5 * {DRAW}"),
+        ],
+        "Is one number drawn for all entries?": of_shape("()"),
+        "Is each noise used with both signs? Each copy has its own noise.": (
+            answer(
+                slope="(input_gradient(score, x + added) + input_gradient(score, x - added)) / 2"
+            )
+        ),
+        "Is the noise always positive (abs)? Draw it from a normal distribution.": (
+            answer(f"noise * {DRAW}.abs()")
+        ),
         "Is the noise not scaled by `noise`?": answer(DRAW),
         "Is the noise scaled by noise squared? `noise` is its standard deviation.": (
             answer(f"noise**2 * {DRAW}")
@@ -50,10 +107,11 @@ SMOOTH = mistakes(
         "Does every copy add noise to the copy before? Start from the input each time.": (
             answer(slope="input_gradient(score, x.add_(added))")
         ),
-        "Does every copy have the same noise? Draw again for each.": (
+        "Does every copy have the same noise? Draw again for each.": [
             f"x = embedded.detach() + noise * {DRAW}\n"
-            "return sum(input_gradient(score, x) for _ in range(n_samples)) / n_samples"
-        ),
+            "return sum(input_gradient(score, x) for _ in range(n_samples)) / n_samples",
+            answer().replace("    added =", "    generator.manual_seed(0)\n    added ="),
+        ],
         "Is this the gradient at the mean of the copies? Take a gradient at each copy.": (
             f"copies = [noise * {DRAW} for _ in range(n_samples)]\n"
             "return input_gradient(score, embedded + sum(copies) / n_samples)"
