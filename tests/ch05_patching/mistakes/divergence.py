@@ -93,6 +93,28 @@ DIVERGENCE = mistakes(
             LOGS.replace("(-1)", f"({axis})") + "return (p.exp() * (p - q)).sum(-1)"
             for axis in (0, -2)
         ],
+        "Are the weights logarithms or logits? They are probabilities.": [
+            LOGS + "return (p * (p - q)).sum(-1)",
+            LOGS + "return (clean * (p - q)).sum(-1)",
+        ],
+        "Is this a sigmoid? The probabilities of all tokens are a softmax.": (
+            PROBABILITIES.replace("softmax(-1)", "sigmoid()")
+            + "return (p * (p.log() - q.log())).sum(-1)"
+        ),
+        "Is this the log-ratio of the most likely token alone? Sum over all tokens.": (
+            LOGS + "return gather_answer(p - q, clean.argmax(-1))"
+        ),
+        "Is the root taken of the divergence?": (
+            LOGS + "return (p.exp() * (p - q)).sum(-1).clamp(min=0).sqrt()"
+        ),
+        "Is the precision lower than that of the logits?": [
+            LOGS + f"return (p.exp() * (p - q)).sum(-1).{name}()"
+            for name in ("float", "half", "bfloat16")
+        ],
+        "This is the difference of two entropies. Sum p * (log p - log q).": [
+            LOGS + "return (p.exp() * p).sum(-1) - (q.exp() * q).sum(-1)",
+            LOGS + "return (q.exp() * q).sum(-1) - (p.exp() * p).sum(-1)",
+        ],
         "Is this the largest term? Sum over all tokens.": (
             LOGS + "return (p.exp() * (p - q)).amax(-1)"
         ),

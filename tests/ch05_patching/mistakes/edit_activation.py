@@ -80,6 +80,22 @@ EDIT = mistakes(
         "Does `scale` multiply by 1 + the operand? It multiplies by the operand.": (
             TAKE + SCALE.format("part * (1 + new)") + PUT
         ),
+        "Is `scale` an addition? It multiplies by the operand.": (
+            TAKE + SCALE.format("part + new") + PUT
+        ),
+        "Is every operation but `replace` an addition? Use the one that the intervention names.": (
+            TAKE + "part = new if intervention.action == 'replace' else part + new\n" + PUT
+        ),
+        "Are the arguments in another order? They are x, point, positions, part.": [
+            TAKE.replace("point, where - start", "where - start, point") + APPLY + PUT,
+            TAKE + APPLY + PUT.replace("where - start, part", "part, where - start"),
+        ],
+        "Is the operand averaged over heads? Each has its own.": (
+            "new = new.mean(dim=2, keepdim=True) if new.ndim == 4 else new\n" + TAKE + APPLY + PUT
+        ),
+        "Is the part rounded to float32? Keep the precision of x.": (
+            TAKE + "part, new = part.float(), new.float()\n" + APPLY + PUT
+        ),
         "Is `scale` a division? It multiplies by the operand.": (
             TAKE + SCALE.format("part / new") + PUT
         ),

@@ -58,9 +58,23 @@ DIFFERENCE = mistakes(
         "Is the largest logit subtracted? Subtract the wrong answer's.": (
             "return gather_answer(logits, answer) - logits.amax(-1)"
         ),
-        "Is the mean logit subtracted? Subtract the wrong answer's.": (
-            "return gather_answer(logits, answer) - logits.mean(-1)"
+        "Is a mean over tokens subtracted? Subtract the wrong answer's logit.": [
+            "return gather_answer(logits, answer) - logits.mean(-1)",
+            "own = gather_answer(logits, answer)\n"
+            "return own - (logits.sum(-1) - own) / (logits.shape[-1] - 1)",
+        ],
+        "These are the log-odds of the answer. Subtract the logit of the wrong answer.": [
+            "return probability(logits, answer).logit()",
+            "own = probability(logits, answer)\nreturn (own / (1 - own)).log()",
+            "own = probability(logits, answer)\nreturn own.log() - (1 - own).log()",
+        ],
+        "Is this the logarithm of a difference of probabilities? Subtract logits.": (
+            "return (probability(logits, answer) - probability(logits, wrong)).log()"
         ),
+        "Is this a log-probability minus a logit? Subtract logits.": [
+            "return gather_answer(logits.log_softmax(-1), answer) - gather_answer(logits, wrong)",
+            "return gather_answer(logits, answer) - gather_answer(logits.log_softmax(-1), wrong)",
+        ],
         "Are these probabilities among the two answers alone? Subtract logits.": [
             EACH + "return each.sigmoid()",
             EACH + "return (each / 2).tanh()",
@@ -130,6 +144,8 @@ RANK = mistakes(
             "return gather_answer(order, answer)"
         ),
         "Do the ranks count from the lowest logit? Rank 0 is the highest.": [
+            ANSWER + "return logits.shape[-1] - (logits > own).sum(-1)",
+            ANSWER + "return logits.shape[-1] - 1 - (logits > own).sum(-1)",
             "return gather_answer(logits.argsort(-1, stable=True).argsort(-1), answer)",
             "return (logits.argsort(-1, stable=True) == answer[:, None]).int().argmax(-1)",
         ],
@@ -169,9 +185,21 @@ RANK = mistakes(
         "argsort in ascending order gives the token at each place.": (
             "return gather_answer(logits.argsort(dim=-1, stable=True), answer)"
         ),
-        "This is whether the answer is the best token, not its rank.": (
-            "return (logits.argmax(-1) != answer).long()"
-        ),
+        "This is whether the answer is the best token, not its rank.": [
+            "return (logits.argmax(-1) != answer).long()",
+            ANSWER + "return (logits.amax(-1, keepdim=True) > own).sum(-1)",
+            ANSWER + "return (logits > own).any(-1).long()",
+        ],
+        "Are only some of the best tokens searched (topk)? The rank may be larger.": [
+            f"top = logits.topk(min({k}, logits.shape[-1])).indices == answer[:, None]\n"
+            "return top.int().argmax(-1)"
+            for k in (5, 10)
+        ],
+        "Is a small difference taken for a tie?": [
+            ANSWER + "return ((logits > own) & ~torch.isclose(logits, own)).sum(-1)",
+            ANSWER + "return (logits > own + 1e-6).sum(-1)",
+            ANSWER + "return (logits - own > 1e-8).sum(-1)",
+        ],
     },
 )
 RIGHT = [

@@ -51,8 +51,23 @@ RECOVERY = mistakes(
         "Is the clean score subtracted in the numerator? Subtract the corrupted one.": (
             "return (patched.mean(-1) - clean.mean()) / span"
         ),
-        "Is the numerator a sum over prompts? It is a mean, as the denominator.": (
-            "return (patched.sum(dim=-1) - corrupted.sum(dim=-1)) / span"
+        "Is one of numerator and denominator a sum over prompts, and the other a mean?": [
+            "return (patched.sum(dim=-1) - corrupted.sum(dim=-1)) / span",
+            "return (patched.mean(-1) - corrupted.mean()) / (clean.sum() - corrupted.sum())",
+        ],
+        "Is this a change relative to the clean score? Divide by the gap.": [
+            "return (patched.mean(-1) - clean.mean()) / clean.mean()",
+            "return (clean.mean() - patched.mean(-1)) / clean.mean()",
+        ],
+        "Are these maxima over prompts? Take means.": (
+            "patched, clean, corrupted = (x.amax(-1) for x in (patched, clean, corrupted))\n"
+            "return (patched - corrupted) / (clean - corrupted)"
+        ),
+        "Is the corrupted score added in the numerator? Subtract it.": (
+            "return (patched.mean(-1) + corrupted.mean()) / span"
+        ),
+        "Is the corrupted score added in the denominator? Subtract it.": (
+            "return (patched.mean(-1) - corrupted.mean()) / (clean.mean() + corrupted.mean())"
         ),
         "Is a small number added to the denominator? Divide by the gap itself.": [
             f"return {SHARE} * span / ({gap.format(small)})"
