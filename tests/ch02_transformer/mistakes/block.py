@@ -64,6 +64,74 @@ SEQUENTIALBLOCK_FORWARD = mistakes(
         "That is mlp_out.": {
             "self.hook_resid_post(resid_mid + mlp_out)": "resid_mid + self.hook_resid_post(mlp_out)"
         },
+        "Is the norm applied after the addition (post-norm)?": """
+            resid_pre = self.hook_resid_pre(resid)
+            attn_out = self.hook_attn_out(self.attn(resid_pre, past))
+            resid_mid = self.hook_resid_mid(self.ln1(resid_pre + attn_out))
+            mlp_out = self.hook_mlp_out(self.mlp(resid_mid))
+            return self.hook_resid_post(self.ln2(resid_mid + mlp_out))
+            """,
+        "Is the norm applied to the outputs, and not to the inputs?": {
+            "self.attn(self.ln1(resid_pre), past)": "self.ln1(self.attn(resid_pre, past))",
+            "self.mlp(self.ln2(resid_mid))": "self.ln2(self.mlp(resid_mid))",
+        },
+        "Is the normalised input added, and not the residual stream?": """
+            resid_pre = self.hook_resid_pre(resid)
+            x = self.ln1(resid_pre)
+            resid_mid = self.hook_resid_mid(x + self.hook_attn_out(self.attn(x, past)))
+            y = self.ln2(resid_mid)
+            return self.hook_resid_post(y + self.hook_mlp_out(self.mlp(y)))
+            """,
+        "Is `past` not passed on?": {", past)": ")"},
+        "Does hook_mlp_out receive the sum, and not the output?": {
+            "mlp_out = self.hook_mlp_out(self.mlp(self.ln2(resid_mid)))": "mlp_out = self.mlp(self.ln2(resid_mid))",
+            "return self.hook_resid_post(resid_mid + mlp_out)": "return self.hook_resid_post(self.hook_mlp_out(resid_mid + mlp_out))",
+        },
+        "Does hook_resid_pre receive the normalised input?": """
+            attn_out = self.hook_attn_out(self.attn(self.hook_resid_pre(self.ln1(resid)), past))
+            resid_mid = self.hook_resid_mid(resid + attn_out)
+            mlp_out = self.hook_mlp_out(self.mlp(self.ln2(resid_mid)))
+            return self.hook_resid_post(resid_mid + mlp_out)
+            """,
+        "Does hook_resid_mid receive the normalised sum?": {
+            "resid_mid = self.hook_resid_mid(resid_pre + attn_out)": "resid_mid = resid_pre + attn_out",
+            "mlp_out = self.hook_mlp_out(self.mlp(self.ln2(resid_mid)))": "mlp_out = self.hook_mlp_out(self.mlp(self.hook_resid_mid(self.ln2(resid_mid))))",
+        },
+        "Is the residual stream edited in place (+=)?": {
+            "resid_mid = self.hook_resid_mid(resid_pre + attn_out)": "resid_pre += attn_out\nresid_mid = self.hook_resid_mid(resid_pre)"
+        },
+        "Is the residual stream edited in place at the end (+=)?": {
+            "return self.hook_resid_post(resid_mid + mlp_out)": "resid_mid += mlp_out\nreturn self.hook_resid_post(resid_mid)"
+        },
+        "Are the hook points of attention and MLP outputs exchanged?": {
+            "self.hook_attn_out": "self.hook_mlp_out",
+            "self.hook_mlp_out": "self.hook_attn_out",
+        },
+        "Is hook_resid_mid left out?": {
+            "self.hook_resid_mid(resid_pre + attn_out)": "resid_pre + attn_out"
+        },
+        "Is hook_resid_post left out?": {
+            "self.hook_resid_post(resid_mid + mlp_out)": "resid_mid + mlp_out"
+        },
+        "Is hook_resid_pre left out?": {"self.hook_resid_pre(resid)": "resid"},
+        "Are hook_resid_mid and hook_resid_post exchanged?": {
+            "self.hook_resid_mid": "self.hook_resid_post",
+            "self.hook_resid_post": "self.hook_resid_mid",
+        },
+        "Does the MLP come first?": """
+            resid_pre = self.hook_resid_pre(resid)
+            mlp_out = self.hook_mlp_out(self.mlp(self.ln2(resid_pre)))
+            resid_mid = self.hook_resid_mid(resid_pre + mlp_out)
+            attn_out = self.hook_attn_out(self.attn(self.ln1(resid_mid), past))
+            return self.hook_resid_post(resid_mid + attn_out)
+            """,
+        "Is the attention output subtracted?": {"resid_pre + attn_out": "resid_pre - attn_out"},
+        "Is the mean of both taken, and not the sum?": {
+            "resid_mid + mlp_out": "(resid_mid + mlp_out) / 2"
+        },
+        "Is `past` given to the MLP as well?": {
+            "self.ln2(resid_mid))": "self.ln2(resid_mid), past)"
+        },
     },
     unnamed={
         "must be given `past` itself": [

@@ -32,6 +32,39 @@ FOLD_AFFINE = mistakes(
         "Is the norm's bias subtracted? Add it.": {BIAS: "b - bias @ W"},
         "Is the norm's bias added as it is? Multiply it by W.": {BIAS: "b + bias"},
         "Is W transposed?": {BIAS: "b + W @ bias"},
+        "Is the old b multiplied by the gain? It stays as it is.": {
+            "return gain[:, None] * W, b + bias @ W": "return gain[:, None] * W, b * gain.mean() + bias @ W"
+        },
+        "Is the gain 1 + gain? It is used as it is.": {
+            "gain[:, None] * W": "(1 + gain[:, None]) * W"
+        },
+        "Is the norm's bias divided by the gain? Multiply it by the old W as it is.": {
+            "bias @ W": "(bias / gain) @ W"
+        },
+        "Is W changed in place?": {
+            "return gain[:, None] * W, b + bias @ W": "new_b = b + bias @ W\nW *= gain[:, None]\nreturn W, new_b"
+        },
+        "Is b changed in place?": {
+            "return gain[:, None] * W, b + bias @ W": "b += bias @ W\nreturn gain[:, None] * W, b"
+        },
+        "Is bias @ W summed over heads? Each head has its own b.": {
+            "return gain[:, None] * W, b + bias @ W": "shift = bias @ W\nreturn gain[:, None] * W, b + (shift.sum(0) if W.ndim == 3 else shift)"
+        },
+        "Is the mean of bias @ W over heads taken? Each head has its own b.": {
+            "return gain[:, None] * W, b + bias @ W": "shift = bias @ W\nreturn gain[:, None] * W, b + (shift.mean(0) if W.ndim == 3 else shift)"
+        },
+        "Are the bias and W summed apart? Multiply them, then sum over d_model.": {
+            "bias @ W": "bias.sum() * W.sum(-2)"
+        },
+        "Is it the mean over d_model? bias @ W is a sum.": {
+            "bias @ W": "(bias[:, None] * W).mean(-2)"
+        },
+        "Are W and b in the wrong order? Return W first.": {
+            "return gain[:, None] * W, b + bias @ W": "return b + bias @ W, gain[:, None] * W"
+        },
+        "Do all heads get the first head's bias @ W?": {
+            "return gain[:, None] * W, b + bias @ W": "shift = bias @ W\nreturn gain[:, None] * W, b + (shift[:1] if W.ndim == 3 else shift)"
+        },
     },
     unnamed={
         "argument 1 is changed in place": {
@@ -66,10 +99,34 @@ CENTER_OUTPUT = mistakes(
         "Are the means of rows subtracted from columns? Use keepdim=True.": {
             CENTRED: "weight - weight.mean(dim=-1)"
         },
-        "Is it divided by the standard deviation too? Only subtract the mean.": {
-            CENTRED: f"({CENTRED}) / weight.std(-1, keepdim=True)"
-        },
+        "Is it divided by the standard deviation too? Only subtract the mean.": [
+            {CENTRED: f"({CENTRED}) / weight.std(-1, keepdim=True)"},
+            {
+                "return weight - weight.mean(dim=-1, keepdim=True)": "centred = weight - weight.mean(dim=-1, keepdim=True)\nreturn centred / centred.pow(2).mean(dim=-1, keepdim=True).sqrt()"
+            },
+        ],
         "This is the mean. Subtract it.": {CENTRED: "weight.mean(-1, True).expand_as(weight)"},
+        "Is the sum of a row subtracted? Subtract its mean.": {
+            "return weight - weight.mean(dim=-1, keepdim=True)": "return weight - weight.sum(dim=-1, keepdim=True)"
+        },
+        "Is the mean of a row added? Subtract it.": {
+            "return weight - weight.mean(dim=-1, keepdim=True)": "return weight + weight.mean(dim=-1, keepdim=True)"
+        },
+        "Is the weight changed in place? Return a new one.": {
+            "return weight - weight.mean(dim=-1, keepdim=True)": "weight -= weight.mean(dim=-1, keepdim=True)\nreturn weight"
+        },
+        "Is the median of a row subtracted? Subtract its mean.": {
+            "return weight - weight.mean(dim=-1, keepdim=True)": "return weight - weight.median(dim=-1, keepdim=True).values"
+        },
+        "Is the mean over d_head, the last axis but one? Take it over d_model, the last axis.": {
+            "return weight - weight.mean(dim=-1, keepdim=True)": "return weight - weight.mean(dim=max(-2, -weight.ndim), keepdim=True)"
+        },
+        "Is the largest entry of a row subtracted? Subtract the mean.": {
+            "return weight - weight.mean(dim=-1, keepdim=True)": "return weight - weight.amax(dim=-1, keepdim=True)"
+        },
+        "Is the weight returned as it is?": {
+            "return weight - weight.mean(dim=-1, keepdim=True)": "return weight"
+        },
     },
     unnamed={
         "is changed in place": {CENTRED: "weight.sub_(weight.mean(-1, True))"},
@@ -89,6 +146,24 @@ CENTER_UNEMBED = mistakes(
             CENTRED_U: "W_U - W_U.mean()"
         },
         "Is nothing subtracted?": {CENTRED_U: "W_U"},
+        "Is the sum over tokens subtracted? Subtract the mean.": {
+            "return W_U - W_U.mean(dim=-1, keepdim=True)": "return W_U - W_U.sum(dim=-1, keepdim=True)"
+        },
+        "Is the mean over tokens added? Subtract it.": {
+            "return W_U - W_U.mean(dim=-1, keepdim=True)": "return W_U + W_U.mean(dim=-1, keepdim=True)"
+        },
+        "Is W_U changed in place? Return a new one.": {
+            "return W_U - W_U.mean(dim=-1, keepdim=True)": "W_U -= W_U.mean(dim=-1, keepdim=True)\nreturn W_U"
+        },
+        "Is the median over tokens subtracted? Subtract the mean.": {
+            "return W_U - W_U.mean(dim=-1, keepdim=True)": "return W_U - W_U.median(dim=-1, keepdim=True).values"
+        },
+        "Are both means of W_U subtracted? Subtract the mean over tokens alone.": {
+            "return W_U - W_U.mean(dim=-1, keepdim=True)": "return W_U - W_U.mean(dim=-1, keepdim=True) - W_U.mean(dim=0, keepdim=True)"
+        },
+        "Is the largest entry over tokens subtracted? Subtract the mean.": {
+            "return W_U - W_U.mean(dim=-1, keepdim=True)": "return W_U - W_U.amax(dim=-1, keepdim=True)"
+        },
     },
     unnamed={
         "loses": {CENTRED_U: f"center_output({CENTRED_U} - W_U.mean(0))"},
@@ -121,6 +196,31 @@ FOLD_VALUE_BIAS = mistakes(
         "Is one head per group summed? Every query head adds the bias.": {
             "return": "new = torch.cat([b_V[:1] * 0 + 1, b_V.diff(dim=0)]).any(dim=1)\nW_O = W_O * new[:, None, None]\nreturn"
         },
+        "Is the sum over heads missing?": {
+            'return b_O + einsum(b_V, W_O, "head d_head, head d_head d_model -> d_model")': 'return b_O + einsum(b_V, W_O, "head d_head, head d_head d_model -> head d_model")'
+        },
+        "Is every bias multiplied by the first head's W_O? Each head has its own.": {
+            'return b_O + einsum(b_V, W_O, "head d_head, head d_head d_model -> d_model")': "return b_O + b_V.sum(0) @ W_O[0]"
+        },
+        "Is it the mean over d_head? It is a sum.": {
+            'return b_O + einsum(b_V, W_O, "head d_head, head d_head d_model -> d_model")': "return b_O + (b_V[..., None] * W_O).mean(1).sum(0)"
+        },
+        "Are the axes head and d_head of b_V confused?": {
+            'return b_O + einsum(b_V, W_O, "head d_head, head d_head d_model -> d_model")': "return b_O + b_V.T.flatten() @ W_O.flatten(0, 1)"
+        },
+        "Are the heads of b_V in reverse order?": {
+            'return b_O + einsum(b_V, W_O, "head d_head, head d_head d_model -> d_model")': "return b_O + b_V.flip(0).flatten() @ W_O.flatten(0, 1)"
+        },
+        "Is b_O changed in place?": {
+            'return b_O + einsum(b_V, W_O, "head d_head, head d_head d_model -> d_model")': 'b_O += einsum(b_V, W_O, "head d_head, head d_head d_model -> d_model")\nreturn b_O'
+        },
+        "Is the whole result divided by the number of heads?": {
+            'return b_O + einsum(b_V, W_O, "head d_head, head d_head d_model -> d_model")': 'return (b_O + einsum(b_V, W_O, "head d_head, head d_head d_model -> d_model")) / len(W_O)'
+        },
+        "Is the last head left out?": {
+            'return b_O + einsum(b_V, W_O, "head d_head, head d_head d_model -> d_model")': 'return b_O + einsum(b_V[:-1], W_O[:-1], "head d_head, head d_head d_model -> d_model")'
+        },
+        "Is it multiplied by b_O? Add b_O.": {"b_O + ": "b_O * "},
     },
     unnamed={
         "its own W_O.": [

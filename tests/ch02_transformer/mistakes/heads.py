@@ -124,7 +124,7 @@ ATTENTION_APPLY_PATTERN = mistakes(
         "The sum is divided by the number of keys; it is a sum.": """
             return einsum(pattern, v, "batch head query key, batch key head d_head -> batch query head d_head") / v.shape[1]
             """,
-        "The axes of z are cut anew (reshape); they must be exchanged (transpose).": """
+        "The axes of z are reshaped; they must be exchanged (transpose).": """
             z = pattern @ v.transpose(1, 2)
             return z.reshape(z.shape[0], z.shape[2], z.shape[1], z.shape[3])
             """,

@@ -46,6 +46,36 @@ LAYERCACHE_EXTEND = mistakes(
             STORE: f"old = k[:, : self.length or None], v[:, : self.length or None]\n{STORE}",
             "return k, v": "return old",
         },
+        "Are they appended along the head axis? Tokens are axis 1.": {
+            "torch.cat([self.k, k], dim=1), torch.cat([self.v, v], dim=1)": "torch.cat([self.k, k], dim=2), torch.cat([self.v, v], dim=2)"
+        },
+        "Are they appended along the batch axis? Tokens are axis 1.": {
+            "torch.cat([self.k, k], dim=1), torch.cat([self.v, v], dim=1)": "torch.cat([self.k, k]), torch.cat([self.v, v])"
+        },
+        "Are they appended along the last axis? Tokens are axis 1.": {
+            "torch.cat([self.k, k], dim=1), torch.cat([self.v, v], dim=1)": "torch.cat([self.k, k], dim=-1), torch.cat([self.v, v], dim=-1)"
+        },
+        "Are the values not appended?": {", torch.cat([self.v, v], dim=1)": ", v"},
+        "Are the values appended to the keys?": {
+            "torch.cat([self.v, v], dim=1)": "torch.cat([self.k[:, : self.v.shape[1]], v], dim=1)"
+        },
+        "Is nothing returned?": {"return k, v": "return None"},
+        "Is the length the number of calls?": {
+            "LayerCache.extend": "if self.k is not None and self.v is not None:\n    k, v = torch.cat([self.k, k], dim=1), torch.cat([self.v, v], dim=1)\nself.k, self.v = k, v\nself.calls = getattr(self, 'calls', 0) + 1\nreturn k, v",
+            "LayerCache.length": "return getattr(self, 'calls', 0)",
+        },
+        "Are the keys added, and not appended?": {
+            "torch.cat([self.k, k], dim=1), torch.cat([self.v, v], dim=1)": "self.k + k, self.v + v"
+        },
+        "Is the truth of a tensor asked (if self.k)? Compare with None.": {
+            "if self.k is not None and self.v is not None": "if self.k"
+        },
+        "Do the fields hold the last chunk alone, and the result all? Both hold all.": """
+            self.parts = [*getattr(self, 'parts', []), (k, v)]
+            ks, vs = zip(*self.parts)
+            self.k, self.v = k, v
+            return torch.cat(ks, dim=1), torch.cat(vs, dim=1)
+            """,
     },
     unnamed={
         "After chunks of 2500": {STORE: "self.k, self.v = k[:, -1024:], v[:, -1024:]"},
@@ -74,6 +104,16 @@ LAYERCACHE_LENGTH = mistakes(
         "This is one too many: positions start at 0.": {"self.k.shape[1]": "self.k.shape[1] + 1"},
         "Are keys and values both counted? A token has one of each.": {
             "self.k.shape[1]": "2 * self.k.shape[1]"
+        },
+        "This is the width of a head.": {"self.k.shape[1]": "self.k.shape[-1]"},
+        "Is the length of an empty cache None? It is 0.": """
+            return None if self.k is None else self.k.shape[1]
+            """,
+        "Does the length of an empty cache fail?": """
+            return self.k.shape[1]
+            """,
+        "Is the length the number of texts times tokens?": {
+            "self.k.shape[1]": "self.k.shape[0] * self.k.shape[1]"
         },
     },
     unnamed={

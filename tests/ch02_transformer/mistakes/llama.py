@@ -15,6 +15,9 @@ TRANSLATE = mistakes(
             {'head.weight"].T': 'head.weight"]'},
             {'weights["model.embed_tokens.weight"]': 'weights["model.embed_tokens.weight"].T'},
             {'_proj.weight"].T': '_proj.weight"].T.T'},
+            {'{name}_proj.weight"].T': '{name}_proj.weight"]'},
+            {'weights["lm_head.weight"].T': 'weights["lm_head.weight"]'},
+            {'weights["model.embed_tokens.weight"]': 'weights["model.embed_tokens.weight"].T'},
         ],
         "Is the axis split as (d_head head)? It is (head d_head).": [
             {IN: "(d_head head) d_model -> head d_model d_head"},
@@ -23,10 +26,19 @@ TRANSLATE = mistakes(
         "Are d_model and d_head exchanged?": [
             {IN: "(head d_head) d_model -> head d_head d_model"},
             {OUT: "d_model (head d_head) -> head d_model d_head"},
+            {
+                'split = "(head d_head) d_model -> head d_model d_head"': 'split = "(head d_head) d_model -> head d_head d_model"'
+            },
+            {
+                'split = "d_model (head d_head) -> head d_head d_model"': 'split = "d_model (head d_head) -> head d_model d_head"'
+            },
         ],
-        "Are keys and values split into n_heads? They have n_kv_heads.": {
-            SPLIT: "rearrange(W, split, head=config.n_heads)"
-        },
+        "Are keys and values split into n_heads? They have n_kv_heads.": [
+            {SPLIT: "rearrange(W, split, head=config.n_heads)"},
+            {
+                "rearrange(W, split, d_head=config.d_head)": "rearrange(W, split, head=config.n_heads)"
+            },
+        ],
         "Are gate_proj and up_proj exchanged?": {
             '("W_gate", "gate"), ("W_in", "up")': '("W_gate", "up"), ("W_in", "gate")'
         },
@@ -35,9 +47,10 @@ TRANSLATE = mistakes(
             '.ln2.w", weights[f"{theirs}.post_attention': '.ln2.w", weights[f"{theirs}.input',
         },
         "Is input_layernorm used for both norms?": {"post_attention_layernorm": "input_layernorm"},
-        "Does every layer get the weights of layer 0?": {
-            'f"model.layers.{layer}"': '"model.layers.0"'
-        },
+        "Does every layer get the weights of layer 0?": [
+            {'f"model.layers.{layer}"': '"model.layers.0"'},
+            {'f"model.layers.{layer}"': '"model.layers.0"'},
+        ],
         "Are the layers in reverse order?": {
             'f"model.layers.{layer}"': 'f"model.layers.{config.n_layers - 1 - layer}"'
         },
@@ -48,8 +61,53 @@ TRANSLATE = mistakes(
         "Is it reshaped without exchanging axes? Split the first axis, then transpose.": {
             SPLIT: "W.reshape(-1, config.d_model, config.d_head)"
         },
-        "Is 1 added to the gain? It is used as it is.": {
-            '["model.norm.weight"]': '["model.norm.weight"] + 1'
+        "Is 1 added to the gain? It is used as it is.": [
+            {'["model.norm.weight"]': '["model.norm.weight"] + 1'},
+            {
+                'weights[f"{theirs}.input_layernorm.weight"]': '1 + weights[f"{theirs}.input_layernorm.weight"]'
+            },
+        ],
+        "Are up_proj and down_proj exchanged?": {
+            '(("W_gate", "gate"), ("W_in", "up"), ("W_out", "down"))': '(("W_gate", "gate"), ("W_in", "down"), ("W_out", "up"))'
+        },
+        "Is lm_head.weight read where the checkpoint lacks it? Ask first.": {
+            'if "lm_head.weight" in weights:\n    yield': "yield"
+        },
+        "Is lm_head.weight never read?": {
+            'if "lm_head.weight" in weights:\n    yield "unembed.W_U", weights["lm_head.weight"].T': ""
+        },
+        "Is the embedding given as W_U? Give W_U only if there is a lm_head.weight.": {
+            'if "lm_head.weight" in weights:\n    yield "unembed.W_U", weights["lm_head.weight"].T': 'yield "unembed.W_U", weights["model.embed_tokens.weight"].T'
+        },
+        "Is the final norm missing?": {'yield "ln_final.w", weights["model.norm.weight"]\n': ""},
+        "Is the last layer missing?": {"range(config.n_layers)": "range(config.n_layers - 1)"},
+        "Are the checkpoint's layers counted from 1? They count from 0.": {
+            'f"model.layers.{layer}"': 'f"model.layers.{layer + 1}"'
+        },
+        "Is W_O split along its first axis? Its heads are along the second.": {
+            'split = "d_model (head d_head) -> head d_head d_model"': 'split = "(head d_head) d_model -> head d_head d_model"'
+        },
+        "Are q, k and v split along their second axis? Their heads are along the first.": {
+            'split = "(head d_head) d_model -> head d_model d_head"': 'split = "d_model (head d_head) -> head d_model d_head"'
+        },
+        "Is n_heads given as d_head?": {
+            "W, split, d_head=config.d_head": "W, split, d_head=config.n_heads"
+        },
+        "Are W_K and W_V repeated for each query head? They have n_kv_heads.": {
+            "rearrange(W, split, d_head=config.d_head)": "rearrange(W, split, d_head=config.d_head).repeat_interleave(config.n_heads * config.d_head // len(W), dim=0)"
+        },
+        "Are biases given, too? Llama has none.": {
+            'yield "ln_final.w", weights["model.norm.weight"]': 'yield "ln_final.w", weights["model.norm.weight"]\nyield "ln_final.b", weights["model.norm.weight"] * 0'
+        },
+        "Is W_in called W_up? Use our names.": {'("W_in", "up")': '("W_up", "up")'},
+        "Is `model.` missing in front of the checkpoint's names?": {
+            'f"model.layers.{layer}"': 'f"layers.{layer}"'
+        },
+        "Is a dictionary given? Give pairs of a name and a tensor.": {
+            'yield "ln_final.w", weights["model.norm.weight"]': 'yield {"ln_final.w": weights["model.norm.weight"]}'
+        },
+        "Is W_Q divided by sqrt(d_head)? The pattern does this.": {
+            "rearrange(W, split, d_head=config.d_head)": 'rearrange(W, split, d_head=config.d_head) / (config.d_head**0.5 if letter == "Q" else 1)'
         },
     },
     unnamed={

@@ -42,6 +42,22 @@ HOOKEDTRANSFORMER_EMBED_TOKENS = mistakes(
         "Is the return value of self.hook_pos_embed(...) used?": {
             POS: "(self.hook_pos_embed(p := self.pos_embed(tokens, start)), p)[1]"
         },
+        "Is hook_embed left out?": {"self.hook_embed(self.embed(tokens))": "self.embed(tokens)"},
+        "Is hook_pos_embed left out?": """
+            return self.hook_embed(self.embed(tokens)) + self.pos_embed(tokens, start)
+            """,
+        "Are token and position vectors multiplied?": {
+            "(self.embed(tokens)) +": "(self.embed(tokens)) *"
+        },
+        "Is the sum multiplied by sqrt(d_model)?": {
+            "return self.hook_embed": "return self.config.d_model**0.5 * self.hook_embed"
+        },
+        "Is what both hooks return ignored?": """
+            embed, pos = self.embed(tokens), self.pos_embed(tokens, start)
+            self.hook_embed(embed)
+            self.hook_pos_embed(pos)
+            return embed + pos
+            """,
     },
     unnamed={
         "hook_embed must be called once": {
@@ -61,7 +77,7 @@ HOOKEDTRANSFORMER_FORWARD = mistakes(
         "Does it stop one block too late? Block stop_at_layer does not run.": {
             "stop=stop_at_layer": "stop=min(stop_at_layer + 1, len(self.blocks))"
         },
-        "These are the logits. Is stop_at_layer=0 treated as None?": [
+        "These are the logits. Is stop_at_layer ignored, or 0 treated as None?": [
             {"if stop_at_layer is not None:": "if stop_at_layer:"},
             {"stop_at_layer is not None": "False"},
         ],
@@ -75,6 +91,28 @@ HOOKEDTRANSFORMER_FORWARD = mistakes(
             WHOLE: "self.run_blocks(resid, past=past)"
         },
         "Does no block run?": {WHOLE: "self.unembed_resid(resid)"},
+        "Does block stop_at_layer itself run?": {"stop=stop_at_layer": "stop=stop_at_layer + 1"},
+        "Is `past` not passed on to the blocks?": """
+            resid = self.embed_tokens(tokens, start=0 if past is None else past.length)
+            if stop_at_layer is not None:
+                return self.run_blocks(resid, stop=stop_at_layer)
+            return self.unembed_resid(self.run_blocks(resid))
+            """,
+        "Is `past` not passed on where the run stops early?": {
+            "stop=stop_at_layer, past=past": "stop=stop_at_layer"
+        },
+        "Do positions begin at 0 with a cache as well?": {
+            "start=0 if past is None else past.length": "start=0"
+        },
+        "Do positions begin one too late with a cache?": {
+            "else past.length": "else past.length + 1"
+        },
+        "Do positions begin at the number of new tokens?": {
+            "else past.length": "else tokens.shape[1]"
+        },
+        "Are the blocks given as start, and not as stop?": {
+            "stop=stop_at_layer": "start=stop_at_layer"
+        },
     },
     unnamed={
         "from the length of the past": {"start=0 if past is None else past.length": "start=0"},
@@ -121,6 +159,23 @@ HOOKEDTRANSFORMER_RUN_BLOCKS = mistakes(
         "Does one block run? Is the return inside the loop?": {
             STEP: "return self.blocks[layer](resid, None if past is None else past.layers[layer])"
         },
+        "Do all blocks run, whatever start and stop are?": """
+            for layer, block in enumerate(self.blocks):
+                resid = block(resid, None if past is None else past.layers[layer])
+            return resid
+            """,
+        "Do the caches begin at layer 0 where the blocks begin at `start`?": """
+            for layer, block in enumerate(self.blocks[start:stop]):
+                resid = block(resid, None if past is None else past.layers[layer])
+            return resid
+            """,
+        "Do all blocks get the cache of layer 0?": {"past.layers[layer]": "past.layers[0]"},
+        "Do the blocks get the whole cache, and not that of their layer?": {
+            "None if past is None else past.layers[layer]": "past"
+        },
+        "Do the blocks get no cache?": {
+            "(resid, None if past is None else past.layers[layer])": "(resid)"
+        },
     },
     unnamed={
         "got NoneType": {"None if past is None else past.layers[layer]": "None"},
@@ -154,6 +209,21 @@ HOOKEDTRANSFORMER_UNEMBED_RESID = mistakes(
         },
         "They differ by rounding alone: is something computed in lower precision?": {
             UNEMBED: "self.unembed(self.ln_final(resid.float()))"
+        },
+        "Is the unembedding left out?": {
+            "self.unembed(self.ln_final(resid))": "self.ln_final(resid)"
+        },
+        "Is W_U used without its bias?": {
+            "self.unembed(self.ln_final(resid))": "self.ln_final(resid) @ self.unembed.W_U"
+        },
+        "Is the unembedding the transposed embedding, whatever the parts are?": {
+            "self.unembed(self.ln_final(resid))": "self.ln_final(resid) @ self.embed.W_E.T"
+        },
+        "Are only the logits of the last position returned?": {
+            "self.unembed(self.ln_final(resid))": "self.unembed(self.ln_final(resid[:, -1:]))"
+        },
+        "Is the norm the last block's, and not ln_final?": {
+            "self.ln_final(resid)": "self.blocks[-1].ln1(resid)"
         },
     },
     unnamed={

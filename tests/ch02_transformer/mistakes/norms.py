@@ -99,7 +99,7 @@ LAYERNORM_FORWARD = mistakes(
         "Is the median subtracted? It is the mean.": {
             "wide.mean(dim=-1, keepdim=True)": "wide.median(dim=-1, keepdim=True).values"
         },
-        "Is the variance a difference of two means of squares? Rounding spoils it: square what is centred.": {
+        "Is the variance a difference of two means of squares? It loses digits: square what is centred.": {
             "variance = centred.pow(2).mean(dim=-1, keepdim=True)": "variance = wide.pow(2).mean(dim=-1, keepdim=True) - wide.mean(dim=-1, keepdim=True) ** 2"
         },
         "Is eps added outside the root, and the variance divided by d_model - 1 (torch.std)?": {

@@ -72,6 +72,71 @@ SCRATCH = mistakes(
         "Is the softmax over queries? Each query's weights sum to one.": {
             ".softmax(dim=-1)": ".softmax(dim=-2).nan_to_num()"
         },
+        "Are the position vectors missing?": {' + weights["wpe.weight"][: tokens.shape[1]]': ""},
+        "Do the positions begin at 1? They begin at 0.": {
+            'weights["wpe.weight"][: tokens.shape[1]]': 'weights["wpe.weight"][1 : tokens.shape[1] + 1]'
+        },
+        "Are the matrices transposed? They are [in, out].": {
+            '@ weights[f"{name}.weight"]': '@ weights[f"{name}.weight"].T'
+        },
+        "Are the biases of the linear layers missing?": {
+            '@ weights[f"{name}.weight"] + weights[f"{name}.bias"]': '@ weights[f"{name}.weight"]'
+        },
+        "Is 1e-6 added to the variance? It is 1e-5.": {"1e-5": "1e-6"},
+        "Is 1e-5 missing under the root?": {" + 1e-5": ""},
+        "Is the mean not subtracted? GPT-2 has LayerNorm.": {
+            "centred = x - x.mean(dim=-1, keepdim=True)": "centred = x"
+        },
+        "Is the bias of the norms missing?": {
+            'centred / scale * weights[f"{name}.weight"] + weights[f"{name}.bias"]': 'centred / scale * weights[f"{name}.weight"]'
+        },
+        "Is the order of c_attn q, k, v?": {"q, k, v = qkv": "k, q, v = qkv"},
+        "Is v taken before k? The order is q, k, v.": {"q, k, v = qkv": "q, v, k = qkv"},
+        "Is the score divided by d_head? Divide by its root.": {
+            "q.shape[-1] ** 0.5": "q.shape[-1]"
+        },
+        "Is it divided by the root of the number of positions? Divide by that of d_head.": {
+            "q.shape[-1] ** 0.5": "q.shape[-2] ** 0.5"
+        },
+        "Is a query's own position masked, too? It sees itself.": {
+            "triu(diagonal=1)": "triu(diagonal=0)"
+        },
+        "Does each query see the next position? Mask it.": {"triu(diagonal=1)": "triu(diagonal=2)"},
+        "Is the mask left out?": {"scores.masked_fill(future, -torch.inf)": "scores"},
+        "Is the past masked? Mask the future.": {"triu(diagonal=1)": "tril(diagonal=-1)"},
+        "Is the output projection of attention left out?": {
+            'linear((pattern @ v).transpose(1, 2).flatten(2), f"{name}.c_proj")': "(pattern @ v).transpose(1, 2).flatten(2)"
+        },
+        "Is it ReLU? GPT-2 uses GELU.": {
+            'torch.nn.functional.gelu(pre, approximate="tanh")': "pre.relu()"
+        },
+        "Is the norm applied after the parts (post-norm)?": {
+            'x = x + attention(norm(x, f"h.{layer}.ln_1"), f"h.{layer}.attn")\n    x = x + mlp(norm(x, f"h.{layer}.ln_2"), f"h.{layer}.mlp")': 'x = norm(x + attention(x, f"h.{layer}.attn"), f"h.{layer}.ln_1")\n    x = norm(x + mlp(x, f"h.{layer}.mlp"), f"h.{layer}.ln_2")'
+        },
+        "Is attention's output not added to the residual stream?": {
+            "x = x + attention": "x = attention"
+        },
+        "Is the MLP's output not added to the residual stream?": {"x = x + mlp": "x = mlp"},
+        "Are ln_1 and ln_2 exchanged?": {
+            'norm(x, f"h.{layer}.ln_1"), f"h.{layer}.attn")\n    x = x + mlp(norm(x, f"h.{layer}.ln_2")': 'norm(x, f"h.{layer}.ln_2"), f"h.{layer}.attn")\n    x = x + mlp(norm(x, f"h.{layer}.ln_1")'
+        },
+        "Does only the first block run?": {"    layer += 1": "    layer += 1\n    break"},
+        "Are there always 12 blocks? Count them by the names.": {
+            'while f"h.{layer}.ln_1.weight" in weights:': "while layer < 12:"
+        },
+        "Are the logits divided by the root of d_model?": {
+            'return norm(x, "ln_f") @ weights["wte.weight"].T': 'return norm(x, "ln_f") @ weights["wte.weight"].T / x.shape[-1] ** 0.5'
+        },
+        "Is the embedding multiplied by the root of d_model?": {
+            'x = weights["wte.weight"][tokens] +': 'x = weights["wte.weight"].shape[1] ** 0.5 * weights["wte.weight"][tokens] +'
+        },
+        "Are log-probabilities returned? Return logits.": {
+            'return norm(x, "ln_f") @ weights["wte.weight"].T': 'return (norm(x, "ln_f") @ weights["wte.weight"].T).log_softmax(-1)'
+        },
+        "Are there logits of the last position alone?": {
+            'return norm(x, "ln_f") @ weights["wte.weight"].T': 'return (norm(x, "ln_f") @ weights["wte.weight"].T)[:, -1:]'
+        },
+        "Is the score of a hidden key 0? It is minus infinity.": {"-torch.inf": "0.0"},
     },
     unnamed={
         "is the mask causal?": {"scores.masked_fill(future, -torch.inf)": "scores"},

@@ -8,12 +8,17 @@ TOP_K_PROBABILITIES = mistakes(
     "2.17",
     "top_k_probabilities",
     {
-        "One token too few is kept per row.": {"topk(k,": "topk(k - 1,"},
+        "One token too few is kept per row.": [
+            {"topk(k,": "topk(k - 1,"},
+            {"logits.topk(k, dim=-1)": "logits.topk(max(1, k - 1), dim=-1)"},
+        ],
         "One token too many is kept per row.": {"topk(k,": "topk(k + 1,"},
         "Is it multiplied by the temperature? Divide the logits by it.": {
             "logits / temperature": "logits * temperature"
         },
-        "Is the temperature ignored?": {"logits / temperature": "logits"},
+        "Is the temperature ignored, or are probabilities divided by it? Divide the logits.": {
+            "logits / temperature": "logits"
+        },
         "Are the probabilities divided by the temperature? Divide the logits, before the softmax.": {
             "logits / temperature": "logits",
             END: f"{END} / temperature",
@@ -76,6 +81,57 @@ TOP_K_PROBABILITIES = mistakes(
         "Does exp overflow? softmax subtracts the maximum first.": {
             END: "return logits.exp() / logits.exp().sum(-1, keepdim=True)"
         },
+        "Are tokens that tie with the k-th left out?": {
+            "values, tokens = logits.topk(k, dim=-1)\n    logits = torch.full_like(logits, -torch.inf).scatter(-1, tokens, values)": "logits = logits.masked_fill(logits <= logits.topk(k, dim=-1).values[..., -1:], -torch.inf)"
+        },
+        "Is the threshold that of the first row for all rows?": {
+            "values, tokens = logits.topk(k, dim=-1)\n    logits = torch.full_like(logits, -torch.inf).scatter(-1, tokens, values)": "logits = logits.masked_fill(logits < logits.topk(k, dim=-1).values[0, -1], -torch.inf)"
+        },
+        "Are the k likeliest of all rows together kept?": {
+            "values, tokens = logits.topk(k, dim=-1)\n    logits = torch.full_like(logits, -torch.inf).scatter(-1, tokens, values)": "flat = logits.flatten()\n    values, tokens = flat.topk(k)\n    logits = torch.full_like(flat, -torch.inf).scatter(-1, tokens, values).view_as(logits)"
+        },
+        "Does k above the vocabulary fail in topk?": {
+            "if k is not None and k < logits.shape[-1]:": "if k is not None:"
+        },
+        "Is k ignored?": """
+            logits = logits / temperature
+            return logits.softmax(dim=-1)
+            """,
+        "Is k compared with the number of texts?": {"k < logits.shape[-1]": "k < logits.shape[0]"},
+        "Is the k-th largest chosen along the batch?": {
+            "logits.topk(k, dim=-1)": "logits.topk(min(k, len(logits)), dim=0)",
+            "scatter(-1,": "scatter(0,",
+        },
+        "Are logits returned, and not probabilities?": {
+            "return logits.softmax(dim=-1)": "return logits"
+        },
+        "Are log-probabilities returned?": {
+            "return logits.softmax(dim=-1)": "return logits.log_softmax(dim=-1)"
+        },
+        "Are only the k kept probabilities returned?": {
+            "values, tokens = logits.topk(k, dim=-1)\n    logits = torch.full_like(logits, -torch.inf).scatter(-1, tokens, values)": "logits = logits.topk(k, dim=-1).values"
+        },
+        "Is the logit of dropped tokens -10? Their probability is 0 at -inf.": {
+            "-torch.inf": "-10.0"
+        },
+        "Is the softmax taken twice?": {
+            "logits = logits / temperature": "logits = (logits / temperature).softmax(dim=-1)"
+        },
+        "Are the caller's logits divided in place?": {
+            "logits = logits / temperature": "logits /= temperature"
+        },
+        "Is a small number added to the temperature?": {"/ temperature": "/ (temperature + 1e-3)"},
+        "Are all but k tokens kept? k of them are kept.": {
+            "logits.topk(k, dim=-1)": "logits.topk(logits.shape[-1] - k, dim=-1)"
+        },
+        "Is a temperature below 1 taken for 1?": {"/ temperature": "/ max(temperature, 1.0)"},
+        "Is every kept token equally likely?": """
+            logits = logits / temperature
+            if k is not None and k < logits.shape[-1]:
+                values, tokens = logits.topk(k, dim=-1)
+                return torch.zeros_like(logits).scatter(-1, tokens, torch.full_like(values, 1 / k))
+            return logits.softmax(dim=-1)
+            """,
     },
     unnamed={
         "is -inf, not low": {"-torch.inf": "-20.0"},

@@ -50,6 +50,43 @@ KEEP_TOP_P = mistakes(
         "Is it compared with the last kept probability? That keeps all tokens equal to it.": {
             UNSORT: "last = ordered.where(kept > 0, 1.0).amin(dim=-1, keepdim=True)\nkept = probabilities.where(probabilities >= last, 0.0)\nreturn kept / kept.sum(dim=-1, keepdim=True)"
         },
+        "Is the first token kept, and the one that crosses p dropped? Without it p is not reached.": {
+            "before = ordered.cumsum(dim=-1) - ordered": "before = ordered.cumsum(dim=-1)",
+            "kept = ordered.where(before < p, 0.0)": "keep = before <= p\nkeep[..., 0] = True\nkept = ordered.where(keep, 0.0)",
+        },
+        "Are the tokens with a probability of at least p times the largest kept (min-p)?": """
+            kept = probabilities.where(probabilities >= p * probabilities.amax(-1, keepdim=True), 0.0)
+            return kept / kept.sum(dim=-1, keepdim=True)
+            """,
+        "Is it sorted over the batch? Sort over the vocabulary (dim=-1).": {
+            "sort(dim=-1,": "sort(dim=0,"
+        },
+        "Is the sum over the batch? Sum over the vocabulary (dim=-1).": {
+            "ordered.cumsum(dim=-1)": "ordered.cumsum(dim=0)"
+        },
+        "Is the order of the first row used for all rows?": {
+            "return torch.zeros_like(probabilities).scatter(-1, tokens, kept)": "return torch.zeros_like(probabilities).scatter(-1, tokens[:1].expand_as(tokens), kept)"
+        },
+        "Are the likeliest tokens dropped, and the rest kept?": {"before < p": "before >= p"},
+        "Is a softmax taken to rescale? Divide by the sum.": {
+            "kept = kept / kept.sum(dim=-1, keepdim=True)": "kept = kept.softmax(dim=-1)"
+        },
+        "Is a softmax taken of what is kept? Divide by the sum.": {
+            "kept = kept / kept.sum(dim=-1, keepdim=True)": "kept = kept.masked_fill(kept == 0, -torch.inf).softmax(dim=-1)"
+        },
+        "Is 1 - p used in place of p?": {"before < p": "before < 1 - p"},
+        "Is one token too many kept after the one that crosses p?": {
+            "kept = ordered.where(before < p, 0.0)": "keep = before < p\nkeep = torch.cat([torch.ones_like(keep[..., :1]), keep[..., :-1]], -1)\nkept = ordered.where(keep, 0.0)"
+        },
+        "Is it divided by p, and not by the sum of what is kept?": {
+            "kept = kept / kept.sum(dim=-1, keepdim=True)": "kept = kept / p"
+        },
+        "Are the caller's probabilities changed in place?": {
+            "return torch.zeros_like(probabilities).scatter(-1, tokens, kept)": "return probabilities.zero_().scatter_(-1, tokens, kept)"
+        },
+        "Is only the likeliest token kept?": {
+            "kept = ordered.where(before < p, 0.0)": "kept = ordered.where(ordered == ordered[..., :1], 0.0)"
+        },
     },
     unnamed={
         "the fewest that reach p": [

@@ -62,6 +62,46 @@ NEXT_TOKEN_LOSS = mistakes(
         "Is it the log of a softmax, where exp underflows to 0? Use log_softmax or cross_entropy.": (
             "return -logits.softmax(-1)[:, :-1].gather(-1, tokens[:, 1:, None]).log().mean()"
         ),
+        "Are both cut at the start? Logits at t predict tokens[t + 1].": {
+            "predicted, actual = logits[:, :-1], tokens[:, 1:]": "predicted, actual = logits[:, 1:], tokens[:, 1:]"
+        },
+        "Is the loss of each token returned, and not the mean?": {
+            "actual.flatten())": "actual.flatten(), reduction='none')"
+        },
+        "Is only the first text's loss taken?": {
+            "predicted, actual = logits[:, :-1], tokens[:, 1:]": "predicted, actual = logits[:1, :-1], tokens[:1, 1:]"
+        },
+        "Is it the mean of the probabilities? Take the mean of their logarithms.": {
+            "return F.cross_entropy(predicted.flatten(0, 1), actual.flatten())": "return -predicted.softmax(-1).gather(-1, actual[..., None]).mean()"
+        },
+        "Is it the logarithm of the mean probability?": {
+            "return F.cross_entropy(predicted.flatten(0, 1), actual.flatten())": "return -predicted.softmax(-1).gather(-1, actual[..., None]).mean().log()"
+        },
+        "Is a small number added inside the logarithm?": {
+            "return F.cross_entropy(predicted.flatten(0, 1), actual.flatten())": "return -(predicted.softmax(-1).gather(-1, actual[..., None]) + 1e-8).log().mean()"
+        },
+        "Is the softmax over positions?": {
+            "return F.cross_entropy(predicted.flatten(0, 1), actual.flatten())": "return -predicted.log_softmax(dim=1).gather(-1, actual[..., None]).mean()"
+        },
+        "Is the loss a float, without its graph?": {
+            "return F.cross_entropy(predicted.flatten(0, 1), actual.flatten())": "return F.cross_entropy(predicted.flatten(0, 1), actual.flatten()).item()"
+        },
+        "Is the loss detached?": {
+            "return F.cross_entropy(predicted.flatten(0, 1), actual.flatten())": "return F.cross_entropy(predicted.flatten(0, 1), actual.flatten()).detach()"
+        },
+        "Are the predictions in another order than the targets (transpose)?": {
+            "predicted.flatten(0, 1)": "predicted.transpose(0, 1).flatten(0, 1)"
+        },
+        "Is the mean over the vocabulary as well?": {
+            "return F.cross_entropy(predicted.flatten(0, 1), actual.flatten())": "return -(predicted.log_softmax(-1) * F.one_hot(actual, predicted.shape[-1])).mean()"
+        },
+        "Are the means of the texts added? Take the mean over all predicted tokens.": {
+            "return F.cross_entropy(predicted.flatten(0, 1), actual.flatten())": "return torch.stack([F.cross_entropy(p, a) for p, a in zip(predicted, actual)]).sum()"
+        },
+        "Are labels smoothed?": {"actual.flatten())": "actual.flatten(), label_smoothing=0.1)"},
+        "Is the median taken, and not the mean?": {
+            "return F.cross_entropy(predicted.flatten(0, 1), actual.flatten())": "return F.cross_entropy(predicted.flatten(0, 1), actual.flatten(), reduction='none').median()"
+        },
     },
     unnamed={
         "no gradient": {LOSS: f"{LOSS}.detach()"},

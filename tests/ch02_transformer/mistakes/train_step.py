@@ -51,6 +51,27 @@ TRAIN_STEP = mistakes(
                 "optimizer.step()": "for g in optimizer.param_groups:\n    for p in g['params']:\n        p.data -= g['lr'] * p.grad"
             },
         ],
+        "Is the loss itself clipped?": {
+            "loss.backward()\nnn.utils.clip_grad_norm_(model.parameters(), clip)": "loss.clamp(max=clip).backward()"
+        },
+        "Are the weights clipped, and not the gradient?": {
+            "nn.utils.clip_grad_norm_(model.parameters(), clip)": "with torch.no_grad():\n    for weight in model.parameters():\n        weight.clamp_(-clip, clip)"
+        },
+        "Is a tensor returned, and not a float?": [
+            {"return loss.item()": "return loss"},
+            {"return loss.item()": "return loss.detach()"},
+        ],
+        "Is nothing returned?": {"return loss.item()": "return None"},
+        "Is the step taken twice?": {"optimizer.step()\n": "optimizer.step()\noptimizer.step()\n"},
+        "Is the clipped norm returned?": {
+            "nn.utils.clip_grad_norm_(model.parameters(), clip)": "loss = nn.utils.clip_grad_norm_(model.parameters(), clip)"
+        },
+        "Is only the first text used?": {
+            "next_token_loss(model(tokens), tokens)": "next_token_loss(model(tokens[:1]), tokens[:1])"
+        },
+        "Is the norm a sum of absolute values, and not the root of squares?": {
+            ", clip)": ", clip, norm_type=1)"
+        },
     },
     unnamed={
         "return value of train.train_step": {"loss.item()": "loss"},
