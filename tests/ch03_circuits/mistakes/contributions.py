@@ -56,9 +56,11 @@ ATTRIBUTION = mistakes(
     "3.3",
     "direct_logit_attribution",
     {
-        "Do all positions use the last one's scale? Each has its own.": {
-            FROZEN_SCALE: FROZEN_SCALE + "[:, -1:]"
-        },
+        "Do all positions use one scale, such as the last one's? Each has its own.": [
+            {FROZEN_SCALE: FROZEN_SCALE + "[:, -1:]"},
+            {FROZEN_SCALE: FROZEN_SCALE + "[:, :1]"},
+            {FROZEN_SCALE: FROZEN_SCALE + ".mean(1, keepdim=True)"},
+        ],
         "Is the difference of b_U the wrong way round? Subtract that of `against`.": {
             "b_U[token] - b_U[against]": "b_U[against] - b_U[token]"
         },

@@ -200,9 +200,10 @@ DIVERGENCE = mistakes(
             LOGS + "kl_div = torch.nn.functional.kl_div\n"
             "return kl_div(g.exp(), f.exp(), reduction='none').sum(-1)"
         ),
-        "Is it a mean over positions? Each position has its own number.": [
+        "Is it one number, a mean or a sum over positions? Each position has its own.": [
             LOGS + "return (f.exp() * (f - g)).sum(-1).mean()",
             LOGS + f"return (f.exp() * {SAFE}).sum(-1).mean()",
+            LOGS + f"return (f.exp() * {SAFE}).sum()",
         ],
         "Is it a mean over positions, repeated? Each position has its own number.": (
             LOGS + f"own = (f.exp() * {SAFE}).sum(-1)\nreturn own.mean().expand_as(own)"

@@ -1,4 +1,4 @@
-"""More mistakes in 3.10 to 3.13: circuits, copying scores and composition."""
+"""More mistakes in 3.10 to 3.13: the circuits of heads, copying scores and composition."""
 
 from tests.grading.mistakes import mistakes
 
