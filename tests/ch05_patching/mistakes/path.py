@@ -54,10 +54,10 @@ FROZEN = mistakes(
                 ),
             },
         ],
-        "Are patterns frozen beside z? z is enough.": {
+        "Are patterns frozen next to z? z is enough.": {
             ENDS: "if name.endswith((*suffixes, 'attn.hook_pattern'))"
         },
-        "Is the attention output frozen beside z? It is a sum that includes the sender.": {
+        "Is the attention output frozen next to z? It is a sum that includes the sender.": {
             ENDS: "if name.endswith((*suffixes, 'hook_attn_out'))"
         },
         "Is the residual stream after each block frozen too? It includes the sender.": {
@@ -70,6 +70,13 @@ FROZEN = mistakes(
         },
         "Is the last layer left out? Every layer is frozen.": {
             ENDS: ENDS + " and f'blocks.{len(model.blocks) - 1}.' not in name"
+        },
+        "Are values frozen instead of z? The pattern still carries the sender's effect.": {
+            SUFFIXES: SUFFIXES.replace("attn.hook_z", "attn.hook_v")
+        },
+        "Are MLPs always frozen, and heads never?": {SUFFIXES: 'suffixes = ("hook_mlp_out",)'},
+        "Is only the last layer's MLP frozen? With 'frozen' every MLP is.": {
+            ENDS: ENDS + " and ('hook_z' in name or f'{len(model.blocks) - 1}.hook_mlp' in name)"
         },
         "Is the first layer alone frozen? Every layer is.": {ENDS: ENDS + " and '.0.' in name"},
         "Are the names those that are not frozen?": {ENDS: "if not name.endswith(suffixes)"},
@@ -167,6 +174,16 @@ RECEIVED = mistakes(
         },
         "Is the input at the last position put at all of them? Each has its own.": {
             PUT: "Intervention.put(site, inputs[sender][:, -1:])"
+        },
+        "Is the receiver patched from the corrupted run? Put its input of run C.": {
+            PUT: "Intervention.patch(site, 'corrupted')"
+        },
+        "Do senders count from the last one? Sender 0 is the first.": {
+            PUT: "Intervention.put(site, inputs[-1 - sender])"
+        },
+        "Is sender 0 left out? Senders count from 0.": {REACHED: "if 0 < sender < len(inputs)"},
+        "Is the input multiplied? It replaces the receiver's input.": {
+            PUT: "Intervention(site, 'scale', inputs[sender])"
         },
         "Is only the last receiver patched?": {PAIRS: "zip(receivers[-1:], recorded[-1:])"},
         "Is the input of another receiver put? Each receiver gets its own.": {

@@ -57,6 +57,20 @@ MOMENT = mistakes(
         "Is the moment shrunk by 1 - ridge? The ridge is only added.": (
             MEAN + "return (1 - ridge) * moment + ridge * moment.diagonal().mean() * eye"
         ),
+        "Does the ridge multiply the median of the diagonal? Use its mean.": (
+            MEAN + "return moment + ridge * moment.diagonal().median() * eye"
+        ),
+        "Is the ridge a lower bound of the diagonal? Add it.": (
+            MEAN + "moment.diagonal().clamp_(min=ridge * moment.diagonal().mean().item())\n"
+            "return moment"
+        ),
+        "Is the matrix diagonal? Products of different neurons count too.": [
+            MEAN + "return (1 + ridge) * moment.diagonal().diag()",
+            MEAN + "moment = moment.diagonal().diag()\n" + SCALED.format("1"),
+        ],
+        "Is it divided by the root of the number of keys? A mean divides by the number.": (
+            MEAN + SCALED.format("len(keys) ** 0.5")
+        ),
         "Is the ridge subtracted? Add it.": (
             MEAN + "return moment - ridge * moment.diagonal().mean() * eye"
         ),
@@ -115,6 +129,16 @@ EDIT = mistakes(
             MISSING: "(key @ W - value)"
         },
         "Is the denominator the sum of C^-1 k? It is k C^-1 k.": {BELOW: "/ direction.sum()"},
+        "Is the denominator the norm of the key? It is k C^-1 k.": {BELOW: "/ key.norm()"},
+        "Is the denominator a mean over neurons? It is the sum k C^-1 k.": {
+            BELOW: "/ (key * direction).mean()"
+        },
+        "Is the value divided by its norm? Use it as it is.": {
+            MISSING: "(value / value.norm() - key @ W)"
+        },
+        "Is W multiplied by C^-1 too? Only the key is.": {
+            "return W + ": "return torch.linalg.solve(C, W) + "
+        },
         "Is the denominator the root of k C^-1 k?": {BELOW: "/ (key @ direction).sqrt()"},
         "Is a small number added to the denominator? Divide by k C^-1 k itself.": [
             {BELOW: f"/ (key @ direction + {small})"} for small in ("1e-6", "1e-8", "1e-10")
@@ -133,10 +157,6 @@ EDIT = mistakes(
         },
         "Is the key divided by its norm? Use it as it is.": {
             "direction = ": "key = key / key.norm()\ndirection = "
-        },
-        "Does the change map the key to the value, beside what W does? Subtract key @ W.": {
-            MISSING: "(value - 0 * key @ W)",
-            BELOW: "/ (key @ key)",
         },
         "Are key and value exchanged?": {
             SOLVE: "torch.linalg.solve(C, value)",

@@ -62,9 +62,10 @@ ATTEND = mistakes(
         },
         "Are the past's values not summed?": {NEW: NEW.replace("z + ", "")},
         "Are the new values not summed?": {NEW: "pass"},
-        "Is the pattern not split in the order in which the scores are joined?": {
-            SPLIT: "new_pattern, past_pattern = pattern.split([n_new, self.length], dim=-1)"
-        },
+        "Is the pattern not split in the order in which the scores are joined?": [
+            {SPLIT: "new_pattern, past_pattern = pattern.split([n_new, self.length], dim=-1)"},
+            {JOIN: "scores = torch.cat([new_scores, past_scores], dim=-1)"},
+        ],
         "Is the softmax over queries? It is over keys.": {"softmax(dim=-1)": "softmax(dim=-2)"},
         "Are the rows ordered by prompt? A row is (patch batch), patch first.": {
             "-> (patch batch) new": "-> (batch patch) new"
@@ -87,6 +88,21 @@ ATTEND = mistakes(
             MASK: "past_scores = past_scores.masked_fill(future, -torch.inf)"
         },
         "Is there no softmax? The pattern sums to one.": {SOFTMAX: "pattern = scores"},
+        "Is 1 subtracted from masked scores? They must be -inf.": {
+            MASK: "new_scores = new_scores - future.to(new_scores)"
+        },
+        "Are scores divided by d_head? q is divided by its root already.": {
+            JOIN: JOIN + "\nscores = scores / q.shape[-1]"
+        },
+        "Is the softmax computed in half precision?": {
+            SOFTMAX: "pattern = scores.half().softmax(-1).to(q.dtype)"
+        },
+        "Is the softmax over another axis than keys, the last one?": [
+            {"softmax(dim=-1)": f"softmax(dim={axis})"} for axis in (0, 1, -3)
+        ],
+        "Do all patches use the first one's pattern?": {
+            SPLIT: "pattern = pattern[:1].expand_as(pattern)\n" + SPLIT
+        },
         "Is the mask applied after the softmax? Then rows do not sum to one.": {
             MASK: "pass",
             SPLIT: SPLIT + "\nnew_pattern = new_pattern.masked_fill(future, 0.0)",

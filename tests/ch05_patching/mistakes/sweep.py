@@ -43,6 +43,15 @@ APPENDED = mistakes(
         "Does each patch have rows of the first prompt only?": {
             JOIN: "return torch.cat([resid, clean[:1].repeat(n_new * len(clean), 1, 1)])"
         },
+        "Are patches appended only while no rows run? Append them at each layer.": {
+            COUNT: "n_new = 0 if len(resid) else self.n_active(layer)"
+        },
+        "Are these the last `start` positions? New rows begin at `start`.": {
+            CLEAN: "clean = self.prompt.resids[layer][:, -self.start :]"
+        },
+        "Is resid divided by the number of patches? It has one row per prompt of each patch.": {
+            COUNT: "n_new = self.n_active(layer) - len(resid) // len(self.patches)"
+        },
         "Do new rows begin at position 0? They begin at `start`.": {
             CLEAN: "clean = self.prompt.resids[layer]"
         },
@@ -121,6 +130,17 @@ PAST = mistakes(
         },
         "Is the past cut along another axis? Positions are axis 1.": {
             SHARED: "return SharedKVCache(cached.k[: self.start], cached.v[: self.start])"
+        },
+        "Are later keys set to zero? Cut them off: a zero key gets attention.": {
+            SHARED: "k, v = cached.k.clone(), cached.v.clone()\n"
+            "k[:, self.start :], v[:, self.start :] = 0, 0\nreturn SharedKVCache(k, v)"
+        },
+        "Do all prompts have the first one's past? Each has its own.": {
+            SHARED: "k, v = (x[:1, : self.start].expand(len(x), -1, -1, -1) "
+            "for x in (cached.k, cached.v))\nreturn SharedKVCache(k, v)"
+        },
+        "Is the past one position long? It has `start` positions.": {
+            SHARED: SHARED.replace("self.start", "1")
         },
         "Are only the keys cut? Values are cut too.": {
             SHARED: "return SharedKVCache(cached.k[:, : self.start], cached.v)"
