@@ -69,6 +69,17 @@ GROUPS = mistakes(
             f" - torch.bincount(group, label.double(), n_groups)).abs()\n"
             f"return 1 - hits / {SIZES}"
         ),
+        "Is this the accuracy over all OTHER groups?": BY_GROUP.replace("group ==", "group !="),
+        "Is this the accuracy over this group and all before it?": (
+            BY_GROUP.replace("group ==", "group <=")
+        ),
+        "Is each group divided by the size of the largest one? Divide by its own size.": {
+            f"right / {SIZES}": f"right / {SIZES}.max()"
+        },
+        "Are only predictions of 1 counted? Every example of the group counts.": (
+            "ones = predicted == 1\ngroup, label, predicted = group[ones], label[ones], "
+            f"predicted[ones]\nreturn {RIGHT_ONES} / {SIZES}"
+        ),
         "Is it in percent? It is a fraction from 0 to 1.": {"return right": "return 100 * right"},
         "Is the fraction upside down? Divide the correct predictions by the size.": {
             f"right / {SIZES}": f"{SIZES} / right"

@@ -37,6 +37,19 @@ P_VALUE = mistakes(
             LOTS + GAPS + FAR + P.replace("return ", "return 2 * "),
             LOTS + GAPS + FAR + P.replace("return ", DOUBLED) + ")",
         ],
+        "Are the means added? Take their difference.": (
+            LOTS + GAPS.replace("mean(dim=1) - x", "mean(dim=1) + x") + FAR + P
+        ),
+        "Are the permuted differences divided by their spread? `observed` is not.": (
+            LOTS + GAPS + FAR.replace("gaps.abs()", "(gaps / gaps.std()).abs()") + P
+        ),
+        "Is the fraction of the permutations used as their count?": (
+            LOTS + GAPS + FAR.replace(".sum()", ".double().mean()") + P
+        ),
+        "Is the 1 added twice?": [
+            LOTS + GAPS + FAR + P.replace("(1 + far)", "(2 + far)"),
+            LOTS + GAPS + FAR + P.replace("(1 + n_", "(2 + n_"),
+        ],
         "Is this 1 - p?": LOTS + GAPS + FAR + P.replace("return ", "return 1 - "),
         "Are brackets missing around the sums?": [
             LOTS + GAPS + FAR + "return 1 + far / (1 + n_permutations)",
@@ -169,6 +182,18 @@ SETS = mistakes(
         ],
         "Are these ranks of the items (argsort twice)? Sort once.": (
             DRAW + OUT + SORT.replace("argsort(dim=1)", "argsort(dim=1).argsort(dim=1)")
+        ),
+        "Is only the first of the excluded items left out?": (
+            DRAW + OUT.replace("excluded]", "excluded[:1]]") + SORT
+        ),
+        "Is the order of all items cut into parts, one set each? Draw each set by itself.": (
+            DRAW.replace("n_sets, ", "") + "lots[excluded] = torch.inf\n"
+            "order = lots.argsort()[: n_items - len(excluded)].repeat(n_sets)\n"
+            "return order[: n_sets * size].reshape(n_sets, size)"
+        ),
+        "Are the items of a set neighbours? Every allowed set is equally likely.": (
+            "start = torch.randint(n_items - size + 1, (n_sets, 1), generator=generator)\n"
+            "return start + torch.arange(size)"
         ),
         "Is the last item never drawn?": (DRAW.replace("n_items", "n_items - 1") + OUT + SORT),
         "Is there one item too many? The last one is n_items - 1.": [

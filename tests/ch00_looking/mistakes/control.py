@@ -92,6 +92,14 @@ CONTROL = mistakes(
             "return labels.roll(1)",
             "return labels.roll(-1)",
         ],
+        "Are the labels of the types sorted? Leave them as they are drawn.": (
+            f"return labels[{DRAW}].sort().values[types]"
+        ),
+        "Are the types shuffled over the examples? Each example keeps its type.": (
+            f"picked = {DRAW}\n"
+            "order = torch.randperm(len(types), generator=generator)\n"
+            "return labels[picked][types[order]]"
+        ),
         "Is the order of the labels reversed? Draw one for each type.": "return labels.flip(0)",
         "This is one label per type. Give each example the label of its type.": [
             f"return labels[{DRAW}]",

@@ -54,6 +54,29 @@ INTERVAL = mistakes(
         "Are these the smallest and the largest mean? Take the quantiles.": {
             BOTH: "low, high = means.min().item(), means.max().item()"
         },
+        "Is this the mean +- one standard deviation of the resamples? Take their quantiles.": [
+            {
+                BOTH: f"middle, half = values.double().mean().item(), means.std({n}).item()\n"
+                "low, high = middle - half, middle + half"
+            }
+            for n in ("", "correction=0")
+        ],
+        "Is the interval divided by the root of n? The spread of the means has it already.": {
+            "return Interval(low, values.double().mean().item(), high)": (
+                "middle, root = values.double().mean().item(), len(values) ** 0.5\n"
+                "return Interval(middle - (middle - low) / root, middle, "
+                "middle + (high - middle) / root)"
+            )
+        },
+        "Has each resample twice as many values as there are?": {
+            "(n_resamples, len(values))": "(n_resamples, 2 * len(values))"
+        },
+        "Are the values centred first? The interval lies around their mean.": {
+            "values.double()[picked]": "(values.double() - values.double().mean())[picked]"
+        },
+        "Is each value left out in turn (the jackknife)? Draw with replacement.": {
+            MEANS: "means = (values.double().sum() - values.double()) / max(len(values) - 1, 1)"
+        },
         "Are these distances from the mean? Return the ends of the interval.": {
             "return Interval(low, values.double().mean().item(), high)": (
                 "middle = values.double().mean().item()\n"

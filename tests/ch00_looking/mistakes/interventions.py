@@ -38,6 +38,25 @@ SHARED = {
     "Does every example get the change of the first one?": (
         UNIT + GAP + "return acts + gap[:1] * unit"
     ),
+    "Does every example get the change of the last one?": (
+        UNIT + GAP + "return acts + gap[-1:] * unit"
+    ),
+    "Does every example get the sum of the changes?": (
+        UNIT + GAP + "return acts + gap.sum() * unit"
+    ),
+    "Are negative changes set to zero? Keep them.": UNIT + GAP + "return acts + gap.relu() * unit",
+    "Is the mean of the products taken? A dot product is their sum.": (
+        UNIT + "return acts + ((NEW - acts) * unit).mean(-1, keepdim=True) * unit"
+    ),
+    "Is the direction divided by its number of entries? Divide by the norm.": (
+        UNIT.replace("direction.norm()", "len(direction)") + GAP + "return acts + gap * unit"
+    ),
+    "Is the direction divided entry by entry, to its signs? Divide by the norm of the vector.": (
+        UNIT.replace("norm()", "abs().clamp(min=1e-12)") + GAP + "return acts + gap * unit"
+    ),
+    "Is the activation reflected? Put in the target's coordinate.": (
+        OWN + "return acts - 2 * own * unit"
+    ),
     "Does every example get the mean change?": (UNIT + GAP + "return acts + gap.mean() * unit"),
     "Is the change added to every entry? Multiply it by the unit direction.": (
         UNIT + GAP + "return acts + gap"

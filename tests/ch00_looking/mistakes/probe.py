@@ -99,6 +99,23 @@ FIT = mistakes(
             on_rows("torch.arange(min(len(acts), 8))"),
             on_rows("torch.arange(len(acts) - 1)"),
         ],
+        "Are two steps taken for each loss? Take one.": (answer(loop=f"{LOOP}; optimizer.step()")),
+        "Is this RMSprop? Use AdamW.": [
+            answer(optimizer=ADAMW.replace("AdamW", "RMSprop")),
+            answer(optimizer="torch.optim.RMSprop(probe.parameters(), lr=lr)"),
+        ],
+        "Is this Adagrad? Use AdamW.": (answer(optimizer=ADAMW.replace("AdamW", "Adagrad"))),
+        "Is the learning rate divided by the number of examples? The loss is a mean already.": (
+            answer(optimizer=ADAMW.replace("lr=lr", "lr=lr / len(acts)"))
+        ),
+        "Is the loss divided by the number of examples? It is a mean already.": (
+            answer(loop=LOOP.replace("labels)", "labels) / len(labels)"))
+        ),
+        "Are the weights set to zero first? Train the probe from the weights that it has.": (
+            answer(
+                first="acts = acts.detach()\nfor weight in probe.parameters(): weight.data.zero_()"
+            )
+        ),
         "Is this the squared error? Use the cross-entropy.": [
             answer(loop=LOOP.replace("F.cross_entropy(probe(acts), labels)", f"F.mse_loss({of})"))
             for of in (

@@ -40,6 +40,20 @@ INPUT = mistakes(
         "Is it multiplied by the batch size? The sum of the scores needs no correction.": (
             GRADIENT + "return gradient * len(gradient)"
         ),
+        "Is it normalised over the whole batch? Keep the norm of the gradient.": [
+            GRADIENT + "return gradient / gradient.norm()",
+            GRADIENT + "return gradient / gradient.abs().max()",
+        ],
+        "Is it divided by d_model? The gradient is not averaged.": (
+            GRADIENT + "return gradient / gradient.shape[-1]"
+        ),
+        "Is it divided by the number of positions? The gradient is not averaged.": (
+            GRADIENT + "return gradient / gradient.shape[1]"
+        ),
+        "Is it the norm of each token's gradient? Every entry has its own gradient.": (
+            GRADIENT + "return gradient.norm(dim=-1, keepdim=True).expand_as(gradient)"
+        ),
+        "Is it the sign of the gradient alone?": GRADIENT + "return gradient.sign()",
         "Is it counted twice? backward() adds to `.grad`.": GRADIENT + "return gradient * 2",
         "Are negative gradients set to zero?": GRADIENT + "return gradient.relu()",
         "Is it averaged over the positions? Each position has its own.": (
@@ -153,6 +167,22 @@ TIMES = mistakes(
         "Is it multiplied by the first example's input? Each example has its own.": {
             "* embedded.detach()": "* embedded.detach()[0]"
         },
+        "Is the gradient taken at zero? Take it at the input.": {
+            "score, embedded)": "score, 0 * embedded)"
+        },
+        "Is the product divided by the number of positions, or by d_model?": [
+            "return input_gradient(score, embedded) * embedded.detach() / embedded.shape[1]",
+            "return input_gradient(score, embedded) * embedded.detach() / embedded.shape[2]",
+        ],
+        "Are negative products set to zero? Keep their sign.": (
+            "return (input_gradient(score, embedded) * embedded.detach()).relu()"
+        ),
+        "Is the product doubled?": (
+            "return input_gradient(score, embedded) * 2 * embedded.detach()"
+        ),
+        "The axis of positions is gone: each entry has its own product.": (
+            "return (input_gradient(score, embedded) * embedded.detach()).sum(1)"
+        ),
         "Is it divided by the input? Multiply by it.": {"* embedded": "/ embedded"},
         "Is the gradient squared? Multiply it by the input.": {"* embedded.detach()": "** 2"},
         "Is the sign of the product flipped?": {"return input_gradient": "return -input_gradient"},
@@ -325,6 +355,22 @@ INTEGRATED = mistakes(
                 "((torch.arange(steps) + 0.5) / steps).tolist()",
             ),
         ],
+        "Is it the mean of the gradients at both ends? Average along the path.": (
+            "way = (embedded - baseline).detach()\n"
+            "ends = input_gradient(score, embedded) + input_gradient(score, baseline)\n"
+            "return way * ends / 2"
+        ),
+        "Is it multiplied by embedded + baseline? Multiply by the difference.": (
+            path(factor="embedded + baseline")
+        ),
+        "Is the gradient of the first step alone used? Average them all.": [
+            path().replace("torch.stack(slopes).mean(dim=0)", "slopes[0]"),
+            path().replace("torch.stack(slopes).mean(dim=0)", "slopes[0] / steps"),
+        ],
+        "Is it divided by the number of steps twice?": path(factor="way / steps"),
+        "Is the mean baseline of the batch used? Each review has its own.": (
+            "baseline = baseline.mean(0, keepdim=True)\n" + path()
+        ),
         "Is it divided by the batch size? Each review has its own score.": (
             path(factor="way / len(embedded)")
         ),

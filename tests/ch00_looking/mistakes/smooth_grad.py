@@ -34,6 +34,21 @@ SMOOTH = mistakes(
             answer().replace("total = total +", "total ="),
             answer(end="").replace("total = total +", "total ="),
         ],
+        "Is there one copy too many?": answer().replace("range(n_samples)", "range(n_samples + 1)"),
+        "Is it divided by n_samples - 1? Divide by n_samples.": (
+            answer(end="/ max(n_samples - 1, 1)")
+        ),
+        "Is the sign of each gradient averaged? Average the gradients.": (
+            answer(slope="input_gradient(score, x + added).sign()")
+        ),
+        "Is the gradient averaged over the batch? Each example has its own.": (
+            answer().replace("return total", "return total.mean(0, keepdim=True).expand_as(x)")
+        ),
+        "Is the noise scaled by the norm of the input? `noise` is its standard deviation.": [
+            answer(f"noise * x.norm() * {DRAW}"),
+            answer(f"noise * x.norm(dim=-1, keepdim=True) * {DRAW}"),
+        ],
+        "Is the noise twice as large?": answer(f"2 * noise * {DRAW}"),
         "Is one copy missing?": answer().replace("range(n_samples)", "range(n_samples - 1)"),
         "Is the gradient without noise counted too? Average over the noisy copies alone.": [
             answer(end=end).replace("0.0\n", "input_gradient(score, embedded)\n")

@@ -10,6 +10,11 @@ MEAN = mistakes(
         "This is the mean over the batch (axis 0). Positions are axis 1.": {"dim=1": "dim=0"},
         "This is the mean over d_model (axis 2). Positions are axis 1.": {"dim=1": "dim=-1"},
         "This is the largest entry over the positions.": "return embedded.amax(dim=1)",
+        "This is the smallest entry over the positions.": "return embedded.amin(dim=1)",
+        "This is the middle position alone.": "return embedded[:, embedded.shape[1] // 2]",
+        "Is it divided by the number of positions twice?": (
+            "return embedded.mean(dim=1) / embedded.shape[1]"
+        ),
         "This is the median over the positions.": "return embedded.median(dim=1).values",
         "This is the last position alone.": "return embedded[:, -1]",
         "This is the first position alone.": "return embedded[:, 0]",
@@ -132,6 +137,10 @@ PER_HEAD = mistakes(
         "Every head uses the matrix of the first head.": (
             "return (x @ W[0])[:, :, None].repeat(1, 1, len(W), 1)"
         ),
+        "Are the heads averaged? Each has its own result.": [
+            "return (x @ W.mean(0))[:, :, None].repeat(1, 1, len(W), 1)",
+            HEAD.format("b p h d") + ".mean(2, keepdim=True)",
+        ],
         "Every head uses the matrix of the last head.": (
             "return (x @ W[-1])[:, :, None].repeat(1, 1, len(W), 1)"
         ),
@@ -240,6 +249,25 @@ SCORE = mistakes(
                 "(answer[:, None] == 0).long()",
             )
         ],
+        "This is minus the SMALLEST logit. Subtract the mean of the others.": (
+            OWN + "return own - logits.amin(-1)"
+        ),
+        "This is minus the SECOND largest logit. Subtract the mean of the others.": (
+            OWN + "return own - logits.topk(2, dim=-1).values[:, 1]"
+        ),
+        "Is the sign flipped, and the mean over ALL logits? Subtract the others from the answer.": (
+            OWN + "return logits.mean(-1) - own"
+        ),
+        "Is the answer's own logit added to the sum? Subtract it, then divide.": (
+            OWN + "return own - (logits.sum(-1) + own) / (logits.shape[-1] - 1)"
+        ),
+        "Are the others every logit but the first? The answer's own is left out.": [
+            OWN + "return own - logits[:, 1:].mean(-1)",
+            OWN + "return own - logits[:, :-1].mean(-1)",
+        ],
+        "Is the sum of the others always divided by 2? There are d_out - 1 others.": (
+            OWN + "return own - (logits.sum(-1) - own) / 2"
+        ),
         "This is the mean of the others alone. Subtract it from the logit of the answer.": (
             REST + "return rest"
         ),
