@@ -81,9 +81,12 @@ SIZE = mistakes(
         "Is it the norm of an embedding? Take the deviation of single entries.": (
             WITH.format("scale * model.embed.W_E.norm(dim=1).mean()")
         ),
-        "Is it the deviation of the residual stream? Take that of W_E alone.": (
-            WITH.format("scale * clean.std()")
-        ),
+        "Is it the deviation of the residual stream? Take that of W_E alone.": [
+            WITH.format("scale * clean.std()"),
+            WITH.format("scale * clean[subject].std()"),
+            WITH.format("scale * clean.std(dim=(1, 2), keepdim=True)"),
+            WITH.format("scale * clean.std(dim=-1, keepdim=True)"),
+        ],
         "Is it the deviation over the subjects' embeddings, as in the paper's code? Take all.": (
             WITH.format("scale * model.embed.W_E[tokens[subject]].std()")
         ),

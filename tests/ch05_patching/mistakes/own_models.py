@@ -48,7 +48,7 @@ SCRATCH = mistakes(
                 "with model.hooks({}):\n    _, recorded = model.run_with_cache(corrupted,"
             )
         },
-        "Is the whole layer of the sender corrupted, and are no other heads frozen?": {
+        "Is the whole layer of the sender corrupted, while other heads are not frozen?": {
             "frozen = dict.fromkeys(names, freeze)": "frozen = {sent: lambda x, p: theirs[sent]}"
         },
         "Is the metric itself returned? Subtract that of the clean prompts.": [
@@ -65,6 +65,17 @@ SCRATCH = mistakes(
         },
         "Is the metric of the corrupted prompts subtracted? Subtract that of the clean ones.": {
             "before = metric(logits[:, -1])": "before = metric(model(corrupted)[:, -1])"
+        },
+        "Is the change divided by the clean metric? It is a difference.": {
+            "before = metric(logits[:, -1])": "before = metric(logits[:, -1])\n"
+            "whole, unit = metric, before\n"
+            "metric, before = lambda x: whole(x) / unit, before / unit"
+        },
+        "Is the sender set to zero? Its output comes from the corrupted prompts.": {
+            "z[:, :, head] = theirs[sent][:, :, head]": "z[:, :, head] = 0"
+        },
+        "Is the sender's output averaged over prompts? Each prompt has its own.": {
+            "theirs[sent][:, :, head]": "theirs[sent][:, :, head].mean(0)"
         },
         "Is a receiver of None not handled? Then the paths lead to the logits.": {
             "if receiver is None:": "if False:"

@@ -44,6 +44,9 @@ HEADS = mistakes(
             SENDER: SENDER.replace('"clean"', '"receivers_patched"')
         },
         "Are all heads clean, whatever the run?": {ONLY: "", SENDER: 'return "clean"'},
+        "Do heads above the sender stay in the run? All heads but the sender are clean.": {
+            SENDER: "if layer > self.sender[0]:\n    return run\n" + SENDER
+        },
         "Is the sender corrupted in every run? Only in 'sender_patched'.": {
             'if run != "sender_patched":': (
                 'if run != "sender_patched" and (layer, head) != self.sender:'
@@ -85,6 +88,9 @@ MLPS = mistakes(
             MLP: 'return "corrupted" if run == "sender_patched" else run'
         },
         "Are MLPs always clean? They are in 'sender_patched' alone.": {MLP: 'return "clean"'},
+        "Are MLPs clean in 'corrupted' too? Only in 'sender_patched'.": {
+            MLP: 'return run if self.through_mlps or run == "receivers_patched" else "clean"'
+        },
         "Are MLPs clean in every run? Only in 'sender_patched'.": {
             MLP: 'return run if self.through_mlps else "clean"'
         },
@@ -109,6 +115,17 @@ INPUTS = mistakes(
         },
         "Do receivers read the clean run? They read 'sender_patched'.": {
             INPUT: INPUT.replace('"sender_patched"', '"clean"')
+        },
+        "Is the corrupted run read in 'sender_patched'? Read the run itself.": {
+            INPUT: 'return "corrupted" if run == "sender_patched" else ("sender_patched" '
+            "if receives else run)"
+        },
+        "Is the clean run read in 'sender_patched'? Read the run itself.": {
+            INPUT: 'return "clean" if run == "sender_patched" else ("sender_patched" '
+            "if receives else run)"
+        },
+        "Are only layer and side compared? Compare layer, index and side.": {
+            "reader in self.receivers": "reader[::2] in {r[::2] for r in self.receivers}"
         },
         "Does every component but the receivers receive?": {
             "reader in self.receivers": "reader not in self.receivers"

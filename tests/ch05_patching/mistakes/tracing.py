@@ -62,6 +62,21 @@ RESTORED = mistakes(
             {HERE_ELSE: "(apart + here * clean[point.name])"},
             {HERE_ELSE: "torch.where(here, apart + clean[point.name], apart)"},
         ],
+        "Are scales exchanged? Multiply by 0 at restored positions, and by 1 elsewhere.": {
+            HERE_ELSE: "(here * (apart + clean[point.name]))"
+        },
+        "Is the clean state added at all positions? Add it at restored ones.": {
+            HERE_ELSE: "torch.where(here, clean[point.name], apart + clean[point.name])"
+        },
+        "Are log-probabilities averaged over samples? Average probabilities.": {
+            MEAN: "return probability(apart, answers).log().mean(dim=1).exp()"
+        },
+        "Is this the probability of all other tokens? Take the answer's.": {
+            MEAN: MEAN.replace("return ", "return 1 - ")
+        },
+        "Is this the largest probability of the samples? Average them.": {
+            "mean(dim=1)": "amax(dim=1)"
+        },
         "Are all other positions set to zero? They keep the noisy state.": {
             HERE_ELSE: "(0 * apart + here * clean[point.name])"
         },

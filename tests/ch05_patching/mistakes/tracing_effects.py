@@ -30,6 +30,10 @@ INDIRECT = mistakes(
         "Is this the share that is missing to the clean run? It is restored minus corrupted.": (
             "return (trace.clean - trace.restored) / (trace.clean - trace.corrupted)"
         ),
+        "Is this a share of the clean or corrupted probability? An effect is a difference.": [
+            "return (trace.restored - trace.corrupted) / trace.clean",
+            "return (trace.restored - trace.corrupted) / trace.corrupted",
+        ],
         "Is this a ratio of probabilities? An effect is a difference.": [
             "return trace.restored / trace.corrupted",
             "return trace.restored / trace.clean",
@@ -97,8 +101,13 @@ WINDOW = mistakes(
         "Does the window end at the layer? The layer is in the middle.": {
             "layer - width // 2": "layer - width + 1"
         },
-        "Does the window have `width` layers on both sides?": (
-            "return range(max(0, layer - width), min(n_layers, layer + width + 1))"
+        "Does the window have `width` layers on both sides? It has `width` in all.": [
+            "return range(max(0, layer - width), min(n_layers, layer + width + 1))",
+            "return range(max(0, layer - width), min(n_layers, layer + width))",
+            "return range(max(0, layer - width + 1), min(n_layers, layer + width))",
+        ],
+        "Is a window of odd width one layer too short?": (
+            "half = width // 2\nreturn range(max(0, layer - half), min(n_layers, layer + half))"
         ),
         "Is the window the layer alone?": "return range(layer, layer + 1)",
         "Does the window have `width` layers although it begins before layer 0? Cut it.": (
