@@ -125,6 +125,23 @@ DIRECTIONS = mistakes(
             + SWEEPS
             + RETURN
         ),
+        "Is the first site patched in every run? Each run has its own site.": (
+            "patches = patches[:1] * len(patches)\n" + RUNS + SWEEPS + RETURN
+        ),
+        "Do all prompts get the first one's activation? Each has its own.": (
+            RUNS.replace("model, clean, ", "model, clean[:1].expand_as(clean), ").replace(
+                "model, corrupted, ", "model, corrupted[:1].expand_as(corrupted), "
+            )
+            + SWEEPS
+            + RETURN
+        ),
+        "Is every site patched at the last position? Each site has its own positions.": (
+            "from dataclasses import replace\n"
+            "patches = [[Intervention.patch(replace(s, position=-1), 'other')] for s in sites]\n"
+            + RUNS
+            + SWEEPS
+            + RETURN
+        ),
         "Are the sites in reverse order?": (
             RUNS + SWEEPS + RESULT.format("denoised.flip(0)", "noised.flip(0)")
         ),
@@ -134,8 +151,21 @@ DERANGEMENT = mistakes(
     "5.9",
     "derangement",
     {
-        "This is a plain random permutation, which often has fixed points.": (
-            "return torch.randperm(batch, generator=generator)"
+        "This is a plain random permutation, which often has fixed points.": [
+            "return torch.randperm(batch, generator=generator)",
+            "return torch.randperm(batch, generator=generator).argsort()",
+            "return torch.rand(batch, generator=generator).argsort()",
+        ],
+        "Is the order shifted once if it has fixed points? Then it may have others.": (
+            ORDER + "if (order == torch.arange(batch)).any():\n    order = order.roll(1)\n"
+            "return order"
+        ),
+        "Is each fixed point exchanged with the next entry, and a last one left?": (
+            ORDER + "for i in range(batch - 1):\n    if order[i] == i:\n"
+            "        order[[i, i + 1]] = order[[i + 1, i]]\nreturn order"
+        ),
+        "Is the circle shifted by two? Of two examples, each keeps its own activation.": (
+            ORDER + "source = torch.empty_like(order)\nsource[order] = order.roll(2)\nreturn source"
         ),
         "Is each source drawn on its own? Some are drawn twice, some not at all.": [
             "return torch.randint(batch, (batch,), generator=generator)",
@@ -185,6 +215,8 @@ DERANGEMENT = mistakes(
             ORDER.replace(", generator=generator", "") + "return order.roll(1)[order.argsort()]",
             "while True:\n    order = torch.randperm(batch)\n"
             "    if (order != torch.arange(batch)).all():\n        return order",
+            "import random\norder = torch.tensor(random.sample(range(batch), batch))\n"
+            "return order.roll(1)[order.argsort()]",
         ],
         "Is the generator replaced by one with a fixed seed?": (
             "generator = torch.Generator().manual_seed(0)\n"
