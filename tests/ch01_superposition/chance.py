@@ -40,8 +40,11 @@ def check_strengths(x: Tensor, name: str = "A feature that is on") -> None:
     assert strengths.unique().numel() > 2, (
         f"{name} always has strength {high:.3g}: its strength is random too, uniform on [0, 1]."
     )
+    cause = "Is randn used for rand?"
+    if -1 <= low < 0 and high <= 1:
+        cause = "Are they drawn from -1 to 1, or is their sign reversed?"
     assert low >= 0 and high <= 1, (
-        f"Strengths are between 0 and 1, got {low:.3g} to {high:.3g}. Is randn used for rand?"
+        f"Strengths are between 0 and 1, got {low:.3g} to {high:.3g}. {cause}"
     )
     wanted = torch.tensor([0.1, 0.25, 0.5, 0.75, 0.9], dtype=torch.float64)
     quantiles = strengths.quantile(wanted)

@@ -71,6 +71,19 @@ def test_each_feature_is_on_with_its_own_probability(data, seed):
 
 @exercise("1.1")
 @seeds
+def test_a_batch_of_one_example_has_the_same_probabilities(data, seed):
+    wide = PROBABILITY[:1].expand(BATCH, -1).contiguous()
+    actual = shares(draw(data, seed + 30, wide, batch=1)).mean(0)
+    assert not far(actual, PROBABILITY[0], BATCH).any(), (
+        f"In {BATCH} instances with one example each, features with the probabilities "
+        f"{PROBABILITY[0].tolist()} are on in the shares "
+        f"{[round(share, 2) for share in actual.tolist()]}. Is a fixed share of each batch on? "
+        "Draw for each example."
+    )
+
+
+@exercise("1.1")
+@seeds
 def test_a_feature_that_is_on_has_a_random_strength(data, seed):
     x = draw(data, seed + 2)
     assert x.any(), "No feature is ever on."

@@ -47,6 +47,14 @@ FORWARD = mistakes(
     "1.14",
     "AbsoluteToy.forward",
     {
+        "W_out reads x. It reads the neurons.": [
+            f"return (x @ self.W_out + {BIAS}).relu()",
+            f"return (x @ self.W_out.mT + {BIAS}).relu()",
+        ],
+        "b is [inst, n_features]. Add b[:, None] to [inst, batch, n_features].": [
+            output(bias=" + self.b"),
+            output(bias=" + self.b[:, :, None]"),
+        ],
         "The output is an absolute value. It has a ReLU.": output(end=".abs()"),
         "The neurons of -x are added. One call of `neurons` with x is enough.": output(
             "(self.neurons(x) + self.neurons(-x))"

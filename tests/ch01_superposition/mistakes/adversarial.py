@@ -138,7 +138,14 @@ ATTACK = mistakes(
         "Perturbations are projected at the end only. Project after each step.": {
             f"    perturbation = {PROJECTED}": f"perturbation = {PROJECTED}"
         },
-        "Only the first instance is attacked. Use the SUM of the losses.": {".sum()": "[0]"},
+        "Only one instance is attacked. Use the SUM of the losses.": [
+            {".sum()": "[0]"},
+            {".sum()": ".max()"},
+            {".sum()": "[-1]"},
+        ],
+        "An instance shares one ball. Each example has its own, with a length over the last axis.": {
+            LENGTH: "perturbation.norm(dim=(1, 2), keepdim=True)"
+        },
         "A step has the length of the radius over the number of steps. Use a quarter of it.": {
             "radius / 4": "radius / steps"
         },

@@ -47,6 +47,13 @@ COMPOSE_CONVOLUTIONS = mistakes(
             {FLIP: "second.transpose(2, 3).flip(-2, -1)"},
             {FLIP: "second.rot90(1, (-2, -1))"},
         ],
+        "The channel axes are flipped. Flip rows and columns.": {FLIP: "second.flip(0, 1)"},
+        "The input channels of `first` are not on the batch axis. Swap its first two axes.": {
+            'rearrange(first, "d_mid d_in h w -> d_in d_mid h w")': "first"
+        },
+        "The kernels are multiplied without a shift. The result has h + h2 - 1 rows.": (
+            "return torch.einsum('omhw,mihw->oihw', second, first)"
+        ),
         "Negative weights of the first kernel are removed. There is no ReLU in between.": {
             "rearrange(first,": "rearrange(first.relu(),"
         },

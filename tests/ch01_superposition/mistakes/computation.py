@@ -16,7 +16,15 @@ FEATURES_PER_NEURON = mistakes(
             ratio("W.abs().sum(-1) ** 2", "(W**2).sum(-1)"),
             "return W.abs().sum(-1) ** 2 / (W**2).sum(-1)",
         ],
-        "The sum of squares is not squared: (sum w^2)^2.": ratio("(W**2).sum(-1)"),
+        "The sum of squares is not squared: (sum w^2)^2.": [
+            ratio("(W**2).sum(-1)"),
+            "return (W**2).sum(-1) / (W**4).sum(-1)",
+            "return ((W**2).sum(-1) / (W**4).sum(-1)).nan_to_num()",
+        ],
+        "The denominator is clamped. That changes the result of small weights: use torch.where.": [
+            "return (W**2).sum(-1) ** 2 / (W**4).sum(-1).clamp(min=1e-8)",
+            "return (W**2).sum(-1) ** 2 / (W**4).sum(-1).clamp(min=1e-12)",
+        ],
         "Weights are summed with their signs. Square each.": ratio(
             "W.sum(-1) ** 2", "(W**2).sum(-1)"
         ),

@@ -41,7 +41,13 @@ SPARSE_FEATURES = mistakes(
         "in all examples or in none": features(ONE_EXAMPLE),
         "in the same examples of two instances": features(ONE_INSTANCE),
         "Is randn used": features(strength=RANDN),
-        "Strengths are between 0 and 1": features(strength=f"2 * {U} - 1"),
+        "Are they drawn from -1 to 1": [
+            features(strength=f"2 * {U} - 1"),
+            features(strength=f"-{U}"),
+        ],
+        "with one example each": (
+            f"mask = {U}.argsort(dim=1) < (batch * {P}).round()\nreturn torch.where(mask, {U}, 0.0)"
+        ),
         "of two features of an example": features(strength=ONE_FEATURE),
         "always has strength": features(strength=ONE_EXAMPLE),
         "of one instance and the next": features(strength=ONE_INSTANCE),

@@ -29,6 +29,12 @@ DIMENSIONS_PER_FEATURE = mistakes(
         "This sums all entries of W^T W. Its trace is the sum of squares.": {
             SQUARES: "(W.mT @ W).sum(dim=(1, 2))"
         },
+        "This is the mean of the D_i. Divide d_hidden by the squared norm.": (
+            "return feature_dimensionality(W).mean(-1)"
+        ),
+        "This is n_features / d_hidden.": (
+            "return torch.full_like(W[:, 0, 0], W.shape[2] / W.shape[1])"
+        ),
         "1 is subtracted. D* is the quotient itself.": f"return W.shape[1] / {SQUARES} - 1",
         "This is the mean of 1 / ||W_i||^2.": ("return (1 / W.square().sum(dim=1)).mean(dim=1)"),
         "d_hidden is squared.": {"W.shape[1]": "W.shape[1] ** 2"},
@@ -53,6 +59,11 @@ FEATURE_DIMENSIONALITY = mistakes(
     "1.7",
     "feature_dimensionality",
     {
+        "Overlaps are summed with their signs. Sum SQUARES of What_i . W_j.": [
+            "overlap = (W.mT @ W).sum(-1)\n"
+            "return torch.where(W.norm(dim=1) > 0, W.square().sum(1) / overlap, 0.0)",
+            "return (W.square().sum(1) / (W.mT @ W).sum(-1)).nan_to_num()",
+        ],
         "This is a participation ratio of the overlaps.": (
             "overlap = (W.mT @ W).square()\n"
             "return (overlap.sum(-1) ** 2 / overlap.square().sum(-1)).nan_to_num()"

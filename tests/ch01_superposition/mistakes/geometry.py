@@ -108,9 +108,10 @@ FEATURE_DIMENSIONALITY = mistakes(
         "A feature with a norm below 1/2 gets 0. Only an absent one has no dimension.": {
             "shared > 0": "W.norm(dim=1) > 0.5"
         },
-        "The numerator is the norm. Use the SQUARED norm.": {
-            "W.square().sum(dim=1) /": "W.norm(dim=1) /"
-        },
+        "The numerator is the norm. Use the SQUARED norm.": [
+            {"W.square().sum(dim=1) /": "W.norm(dim=1) /"},
+            ALONG + "return W.norm(dim=1) / (along.square().sum(-1) + 1e-12)",
+        ],
         "Numerator and denominator are square roots. D_i is a quotient of squares.": {
             SHARED: "onto.norm(dim=-1)",
             "W.square().sum(dim=1) /": "W.norm(dim=1) /",

@@ -11,6 +11,12 @@ INTERFERENCE = mistakes(
         "The norm is subtracted for the feature itself. Its own term is the SQUARED norm.": {
             MASKED: "onto.square().sum(dim=-1) - W.norm(dim=1)"
         },
+        "The feature's own term is set to 1. Set it to 0.": {
+            "masked_fill(themselves, 0.0)": "masked_fill(themselves, 1.0)"
+        },
+        "1 is subtracted from each feature's own cosine, and cosines stand for What_i . W_j.": {
+            MASKED: "(cosines(W) - themselves.to(W)).square().sum(dim=-1)"
+        },
         "What_i . W_j is not squared.": {MASKED: MASKED.replace(".square()", "")},
         "The sum is squared. Sum the squares.": [
             {MASKED: "onto.masked_fill(themselves, 0.0).sum(dim=-1).square()"},
@@ -91,6 +97,9 @@ PARTNERS = mistakes(
         },
         "Angles are compared with the threshold. Compare the |cosine|.": {
             FOUND: FOUND.replace("cosines(W).abs()", "cosines(W).arccos()")
+        },
+        "A feature is its own partner, and so is one at the threshold. Exclude the diagonal, use >.": {
+            FOUND: "cosines(W).abs() >= threshold"
         },
         "Only the feature itself is marked. Exclude the diagonal.": {FOUND: FOUND.replace("~", "")},
         "Only an angle of exactly 0 is excluded, by a comparison with 1. Exclude the diagonal.": {

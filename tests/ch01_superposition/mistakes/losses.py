@@ -18,6 +18,18 @@ LINEAR_LOSS = mistakes(
             "error.square()": "error.square().mul(1 - torch.eye(W.shape[-1]).to(W))"
         },
         "The errors are not squared.": {"error.square()": "error"},
+        "All errors are weighted by the summed importance. Each output has its own.": {
+            WEIGHTED: "error.square().sum((1, 2)) * importance.sum(1)"
+        },
+        "The factor is p (1 - p), the variance of being on. Use that of the feature.": {
+            VARIANCE: "probability * (1 - probability)"
+        },
+        "The reconstruction terms are not squared, I_i (1 - ||W_i||^2).": {
+            RESULT: f"{VARIANCE} * (weighted - {OWN} + {OWN.replace(' ** 2', '')})"
+        },
+        "The interference includes j = i. Sum over the other features.": {
+            RESULT: f"{VARIANCE} * (weighted + (importance * W.square().sum(1) ** 2).sum(1))"
+        },
         "The interference is not squared (absolute values).": {
             WEIGHTED: "(importance * ((W.mT @ W).abs().sum(2) - W.square().sum(1))).sum(1) + " + OWN
         },
@@ -78,6 +90,9 @@ ONE_SPARSE_LOSS = mistakes(
     "1.11",
     "one_sparse_loss",
     {
+        "The interference is not squared.": {
+            "(wanted - guess).square()": "torch.where(wanted > 0, (wanted - guess) ** 2, guess)"
+        },
         "The ReLU is applied to the error. Apply it to the output.": {
             f"({GUESS}).relu()": f"({GUESS})",
             "(wanted - guess)": "(wanted - guess).relu()",
@@ -166,7 +181,7 @@ EXPECTED_LOSS = mistakes(
     "1.12",
     "expected_loss",
     {
-        "Strength 0 stands last, and its probability first. Use one order in both lists.": {
+        "Strength 0 is last, and its probability first. Use one order in both lists.": {
             STRENGTHS: "torch.cat([on, on.new_zeros(1)])"
         },
         "The hidden overlaps have a ReLU. Only the output has one.": {
@@ -180,6 +195,12 @@ EXPECTED_LOSS = mistakes(
             {".prod(dim=-1)": "[..., -1]"},
             {".prod(dim=-1)": "[..., 0]"},
         ],
+        "This is the mean over the instances. Each has its own loss.": {
+            RETURN: f"{RETURN}.mean().expand(len(W))"
+        },
+        "The importances are scaled to sum to 1. Use them as they are.": {
+            RETURN: f"{RETURN} / importance.sum(-1)"
+        },
         "The loss is divided by the number of nodes. Their weights sum to 1.": {
             RETURN: RETURN + " / nodes"
         },

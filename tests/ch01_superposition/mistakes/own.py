@@ -38,6 +38,13 @@ SCRATCH = mistakes(
             {"starts = len(probability), 8": "starts = len(probability), 1"},
             {"losses(draw(5000)).argmin()": "losses(draw(5000)).argmax()"},
         ],
+        "Is the bias trained": {"Adam([W, b]": "Adam([W]"},
+        "are the data, the model, the loss": [
+            {"+ b[:, None]).relu()": "+ b[:, None])"},
+            {"lots < probability": "lots > probability"},
+            {"lots < probability": "lots[..., :1] < probability"},
+            {"lr=0.02": "lr=1e-3"},
+        ],
         "only feature 1 is important": {"@ importance).mean": "@ importance.sqrt() ** 0).mean"},
         "expected [0, 1]": {"lots < probability": "lots < 0.3 * probability"},
         "ten examples, is not": {"lots < probability": "lots < probability.mean()"},
