@@ -68,6 +68,14 @@ CAUSAL_MASK = mistakes(
         "A query sees its own position too. Only the first key is visible to itself here.": {
             "return query[:, None] >= torch.arange(n_keys)": "mask = query[:, None] > torch.arange(n_keys)\nmask[:, 0] = True\nreturn mask"
         },
+        "Only the last two keys are visible (a sliding window). All earlier ones are.": {
+            "query[:, None] >= torch.arange(n_keys)": "(query[:, None] >= torch.arange(n_keys)) & (query[:, None] - torch.arange(n_keys) < 2)"
+        },
+        "Each query sees its own position alone.": {">=": "=="},
+        "Each query sees all keys but its own.": {">=": "!="},
+        "A batch axis is in front. The table is [query, key].": {
+            "return query[:, None]": "return query[None, :, None]"
+        },
     },
     unnamed={
         "Bool[Tensor": {
@@ -205,6 +213,18 @@ ATTENTION_PATTERN = mistakes(
         },
         "Queries are divided by their length, as for a cosine.": {
             "q / math.sqrt(q.shape[-1])": "q / q.norm(dim=-1, keepdim=True)"
+        },
+        "Only the last query is masked.": {
+            "scores.masked_fill_(hidden, -torch.inf)": "scores.masked_fill_(hidden & (torch.arange(q.shape[1]) == q.shape[1] - 1)[:, None], -torch.inf)"
+        },
+        "All texts get the scores of the first.": {
+            "softcap(einsum(q / math.sqrt(q.shape[-1]), k, axes))": "softcap(einsum(q / math.sqrt(q.shape[-1]), k, axes)[:1].expand(len(q), -1, -1, -1).clone())"
+        },
+        "The scores of all heads are summed.": {
+            "softcap(einsum(q / math.sqrt(q.shape[-1]), k, axes))": "softcap(einsum(q / math.sqrt(q.shape[-1]), k, axes).sum(1, keepdim=True).expand(-1, q.shape[2], -1, -1).clone())"
+        },
+        "The absolute values of the scores are taken.": {
+            "softcap(einsum(q / math.sqrt(q.shape[-1]), k, axes))": "softcap(einsum(q / math.sqrt(q.shape[-1]), k, axes).abs())"
         },
     },
     unnamed={

@@ -132,6 +132,12 @@ SEQUENTIALBLOCK_FORWARD = mistakes(
         "Is `past` given to the MLP as well?": {
             "self.ln2(resid_mid))": "self.ln2(resid_mid), past)"
         },
+        "The MLP reads the attention output twice; resid_mid has it already.": {
+            "self.ln2(resid_mid)": "self.ln2(resid_mid + attn_out)"
+        },
+        "hook_resid_post is called at resid_mid as well.": {
+            "self.hook_resid_mid(resid_pre + attn_out)": "self.hook_resid_mid(self.hook_resid_post(resid_pre + attn_out))"
+        },
     },
     unnamed={
         "must be given `past` itself": [

@@ -36,6 +36,9 @@ EMBED_FORWARD = mistakes(
         "Are batch and position one axis? The result is [batch, pos, d_model].": {
             "return self.W_E[tokens]": "return self.W_E[tokens.flatten()]"
         },
+        "Are the token vectors divided by their length? The row is taken as it is.": {
+            "return self.W_E[tokens]": "return self.W_E[tokens] / self.W_E[tokens].norm(dim=-1, keepdim=True)"
+        },
     },
     unnamed={
         "respect to W_E": [
@@ -115,6 +118,15 @@ LEARNEDPOSITIONS_FORWARD = mistakes(
         },
         "Are the positions in reverse order?": {
             "return self.W_pos[start : start + pos].expand(batch, -1, -1)": "return self.W_pos[start : start + pos].expand(batch, -1, -1).flip(1)"
+        },
+        "Are the rows those before start? They are those from start on.": {
+            "self.W_pos[start : start + pos]": "self.W_pos[start - pos : start] if start >= pos else self.W_pos[start : start + pos]"
+        },
+        "Is every second row taken?": {
+            "self.W_pos[start : start + pos]": "self.W_pos[start :: 2][:pos]"
+        },
+        "Does each text go on where the one before ends? All texts have the same positions.": {
+            "return self.W_pos[start : start + pos].expand(batch, -1, -1)": "return self.W_pos[(start + torch.arange(batch * pos)) % len(self.W_pos)].view(batch, pos, -1)"
         },
     },
     unnamed={

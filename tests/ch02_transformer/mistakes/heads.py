@@ -64,6 +64,12 @@ REPEAT_KV_HEADS = mistakes(
             out[:, :, ::group] = x
             return out
             """,
+        "The missing heads are zeros; they are copies.": """
+            return torch.nn.functional.pad(x, (0, 0, 0, n_heads - x.shape[2]))
+            """,
+        "The missing heads are copies of the last; each head has a group.": """
+            return torch.cat([x, x[:, :, -1:].expand(-1, -1, n_heads - x.shape[2], -1)], dim=2)
+            """,
     },
     unnamed={
         "wrong shape or type": [
@@ -132,6 +138,15 @@ ATTENTION_APPLY_PATTERN = mistakes(
             best = pattern.argmax(-1)
             return torch.stack([torch.stack([v[b, best[b, h], h] for h in range(v.shape[2])], 1) for b in range(len(v))])
             """,
+        "z is divided by sqrt(d_head); only scores are.": """
+            return einsum(pattern, v, "batch head query key, batch key head d_head -> batch query head d_head") / v.shape[-1] ** 0.5
+            """,
+        "The values of the query's own position are added to z.": """
+            return v[:, -pattern.shape[2]:] + einsum(pattern, v, "batch head query key, batch key head d_head -> batch query head d_head")
+            """,
+        "All texts get the pattern of the first.": """
+            return einsum(pattern[0], v, "head query key, batch key head d_head -> batch query head d_head")
+            """,
     },
     unnamed={
         "z[query, head] = sum over keys": AXES
@@ -177,6 +192,12 @@ ATTENTION_OUTPUT_PROJECTION = mistakes(
             """,
         "The last head is left out.": """
             return affine(z[:, :, :-1].flatten(2), self.W_O[:-1].flatten(0, 1), self.b_O)
+            """,
+        "W_O's axes d_head and d_model are confused.": """
+            return einsum(z, self.W_O.mT.reshape(self.W_O.shape), "batch pos head d_head, head d_head d_model -> batch pos d_model") + self.b_O
+            """,
+        "The heads of W_O are in reverse order.": """
+            return affine(z.flatten(2), self.W_O.flip(0).flatten(0, 1), self.b_O)
             """,
     },
     unnamed={

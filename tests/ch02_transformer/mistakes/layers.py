@@ -123,6 +123,18 @@ GATED_MLP = mistakes(
         "Is the activation on the product, after hook_post? It belongs on the gate alone.": {
             "self.hook_post(self.activation(gate) * linear)": "self.activation(self.hook_post(gate * linear))"
         },
+        "Is the product multiplied by the gate again?": {
+            "return affine(post, self.W_out, self.b_out)": "return affine(post * self.activation(gate), self.W_out, self.b_out)"
+        },
+        "Is W_out.T used in place of W_gate?": {
+            "affine(x, self.W_gate, self.b_gate)": "affine(x, self.W_out.T, self.b_gate)"
+        },
+        "Is the gate a sigmoid, and the activation on the other factor? It belongs on the gate.": {
+            "self.activation(gate) * linear": "gate.sigmoid() * self.activation(linear)"
+        },
+        "Is the gate a softmax over neurons? It is the activation.": {
+            "self.activation(gate)": "gate.softmax(dim=-1)"
+        },
     },
     unnamed={"modified by an inplace operation": {POST: "self.activation(gate).mul_(linear)"}},
 )

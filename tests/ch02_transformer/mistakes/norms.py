@@ -121,6 +121,24 @@ LAYERNORM_FORWARD = mistakes(
         "Is the divisor detached? Gradients go through it too.": {
             "self.hook_scale((variance + self.eps).sqrt())": "self.hook_scale((variance + self.eps).sqrt()).detach()"
         },
+        "Is there one variance for all vectors? Each vector has its own.": {
+            "centred.pow(2).mean(dim=-1, keepdim=True)": "centred.pow(2).mean()"
+        },
+        "Is the bias multiplied by the gain? The normalised vector is.": {
+            "* self.w + self.b": "+ self.b * self.w"
+        },
+        "Is the bias divided by the divisor too?": {
+            "centred / scale * self.w + self.b": "(centred * self.w + self.b) / scale"
+        },
+        "Is x added? The block adds to the residual stream.": {
+            "self.hook_normalized(centred / scale * self.w + self.b)": "(wide + self.hook_normalized(centred / scale * self.w + self.b))"
+        },
+        "Does hook_normalized receive the vector before it is divided?": {
+            "self.hook_normalized(centred / scale * self.w + self.b)": "(self.hook_normalized(centred) / scale * self.w + self.b)"
+        },
+        "Is the variance squared?": {
+            "(variance + self.eps).sqrt()": "(variance.pow(2) + self.eps).sqrt()"
+        },
     },
     unnamed={
         "subtract the mean, then square": {

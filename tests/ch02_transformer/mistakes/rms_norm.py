@@ -98,6 +98,17 @@ RMSNORM_FORWARD = mistakes(
             "wide.pow(2).mean(dim=-1, keepdim=True)": "wide.pow(2).sum(dim=-1, keepdim=True) / (wide.shape[-1] - 1)"
         },
         "Is x multiplied by the divisor?": {"wide / scale": "wide * scale"},
+        "Is the mean added to the result?": {
+            "wide / scale": "wide / scale + wide.mean(dim=-1, keepdim=True)"
+        },
+        "Is the root taken twice?": {".sqrt()": ".sqrt().sqrt()"},
+        "Is it the largest entry? It is the root of the mean of squares.": {
+            "(wide.pow(2).mean(dim=-1, keepdim=True) + self.eps).sqrt()": "wide.abs().amax(dim=-1, keepdim=True) + self.eps"
+        },
+        "Is the gain applied twice?": {"* self.w": "* self.w * self.w"},
+        "Does hook_scale receive the divisor without its last axis? It is [batch, pos, 1].": {
+            "scale = self.hook_scale((wide.pow(2).mean(dim=-1, keepdim=True) + self.eps).sqrt())": "scale = self.hook_scale((wide.pow(2).mean(dim=-1) + self.eps).sqrt())[..., None]"
+        },
     },
     unnamed={
         "from `wide`, not from x": {"wide.pow": "x.pow"},

@@ -106,6 +106,19 @@ ROTARY_FORWARD = mistakes(
         "Sines and cosines are added; they multiply.": {
             "turned = [first * cos - second * sin, second * cos + first * sin, rest]": "turned = [first + cos, second + sin, rest]"
         },
+        "The frequencies come in pairs of equal ones; each of the n/2 pairs has its own.": {
+            "-2 * pair / self.n": "-2 * (pair // 2) / self.n"
+        },
+        "The frequency is base^(2i/n - 1); it must be base^(-2i/n).": {
+            "-2 * pair / self.n": "2 * pair / self.n - 1"
+        },
+        "The frequencies begin with pair 1; the first pair is 0.": {"-2 * pair": "-2 * (pair + 1)"},
+        "The second half begins at d_head/2; it begins at n/2.": {
+            "wide.split([self.n // 2, self.n // 2, x.shape[-1] - self.n], dim=-1)": "(wide[..., : self.n // 2], wide[..., x.shape[-1] // 2 : x.shape[-1] // 2 + self.n // 2], wide[..., self.n :])"
+        },
+        "x is added to the rotated x.": {
+            "return torch.cat(turned, dim=-1).to(x.dtype)": "return (wide + torch.cat(turned, dim=-1)).to(x.dtype)"
+        },
     },
     unnamed={
         "unit vector 2 of 4 is rotated towards": {"first * cos - second": "first * cos + second"},

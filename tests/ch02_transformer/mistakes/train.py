@@ -102,6 +102,18 @@ NEXT_TOKEN_LOSS = mistakes(
         "Is the median taken, and not the mean?": {
             "return F.cross_entropy(predicted.flatten(0, 1), actual.flatten())": "return F.cross_entropy(predicted.flatten(0, 1), actual.flatten(), reduction='none').median()"
         },
+        "Is the second token never a target? Only the first is not.": {
+            "predicted, actual = logits[:, :-1], tokens[:, 1:]": "predicted, actual = logits[:, 1:-1], tokens[:, 2:]"
+        },
+        "Is it the squared error of the probabilities? Take -log of the token's.": {
+            "return F.cross_entropy(predicted.flatten(0, 1), actual.flatten())": "return (predicted.softmax(-1) - F.one_hot(actual, predicted.shape[-1])).pow(2).mean()"
+        },
+        "Is it the share of wrong predictions? Take -log of the token's probability.": {
+            "return F.cross_entropy(predicted.flatten(0, 1), actual.flatten())": "return (predicted.argmax(-1) != actual).double().mean() + 0 * predicted.sum()"
+        },
+        "Is it the entropy of the predictions? Take -log of the token's probability.": {
+            "return F.cross_entropy(predicted.flatten(0, 1), actual.flatten())": "return -(predicted.softmax(-1) * predicted.log_softmax(-1)).sum(-1).mean()"
+        },
     },
     unnamed={
         "no gradient": {LOSS: f"{LOSS}.detach()"},

@@ -72,6 +72,16 @@ TRAIN_STEP = mistakes(
         "Is the norm a sum of absolute values, and not the root of squares?": {
             ", clip)": ", clip, norm_type=1)"
         },
+        "Is the gradient divided by clip?": {
+            "nn.utils.clip_grad_norm_(model.parameters(), clip)": "for weight in model.parameters():\n    weight.grad.div_(clip)"
+        },
+        "Is the loss divided by the number of texts? It is a mean already.": {
+            "loss.backward()": "(loss / len(tokens)).backward()"
+        },
+        "Is the loss multiplied by the number of tokens? It is a mean.": {
+            "loss.backward()": "(loss * tokens[:, 1:].numel()).backward()"
+        },
+        "Is the loss rounded?": {"return loss.item()": "return round(loss.item(), 2)"},
     },
     unnamed={
         "return value of train.train_step": {"loss.item()": "loss"},
