@@ -124,7 +124,7 @@ SCRATCH = mistakes(
             PART: PART.replace("-1)", "-2)")
         },
         "Are query and key exchanged in the score?": {"q @ k.mT": "k @ q.mT"},
-        "Do heads of one layer read each other? They all read what came before the layer.": {
+        "Do heads of one layer read each other? They all read the layer's input.": {
             f"    {ADD}": "    pass",
             'extended[(*path, f"{layer}.{head}")]': 'paths[(*path, f"{layer}.{head}")]',
             PATHS: PATHS.replace("paths.items()", "list(paths.items())"),

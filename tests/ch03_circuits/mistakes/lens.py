@@ -63,7 +63,7 @@ LENS = mistakes(
             "norm = torch.nn.functional.layer_norm\n"
             "return model.unembed(norm(stream, stream.shape[-2:]))"
         ),
-        "Is the stream divided by its standard deviation? The final norm is model.ln_final.": (
+        "Is the residual stream divided by its standard deviation? The final norm is model.ln_final.": (
             "return model.unembed(stream / stream.std(dim=-1, keepdim=True))"
         ),
         "Do later blocks run as well? Decode each entry without them.": """

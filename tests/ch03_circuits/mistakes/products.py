@@ -85,9 +85,10 @@ EIGENVALUES = mistakes(
             f"M = {BA}\nreturn torch.linalg.eigvals((M + M.mT) / 2)",
             f"M = {BA}\nreturn torch.linalg.eigvalsh((M + M.mT) / 2) + 0j",
         ],
-        "Are the first `rank` eigenvalues of AB kept? They may be zeros; use BA.": (
-            "return torch.linalg.eigvals(self.product())[..., : self.A.shape[-1]]"
-        ),
+        "Are the first or last `rank` eigenvalues of AB kept? They may be zeros; use BA.": [
+            "return torch.linalg.eigvals(self.product())[..., : self.A.shape[-1]]",
+            "return torch.linalg.eigvals(self.product())[..., -self.A.shape[-1] :]",
+        ],
         "These are entries of an eigenvector.": (
             f"return torch.linalg.eig({BA}).eigenvectors[..., 0]"
         ),

@@ -39,6 +39,10 @@ ATTRIBUTION = [
             "Is the norm's bias added before the division? It belongs to no component.": (
                 "return (values + norm.affine().bias) / scale * gain"
             ),
+            "Is the mean taken over texts and positions too? It is a mean over d_model.": {
+                "values.mean(dim=-1, keepdim=True)": "values.mean(dim=(1, 2, 3), keepdim=True)"
+            },
+            "Is the gain added? A norm multiplies by it.": {"/ scale * gain": "/ scale + gain"},
             "Do all positions use the largest scale? Each has its own.": {
                 "/ scale *": "/ scale.amax(dim=1, keepdim=True) *"
             },
@@ -70,6 +74,24 @@ ATTRIBUTION = [
             "Is it divided by the number of heads? Their contributions are a sum.": (
                 READ + "return (z * read).sum(-1) / z.shape[2]"
             ),
+            "Is the direction averaged over positions? Each has its own.": (
+                "direction = direction.mean(dim=1, keepdim=True).expand_as(direction)\n"
+                + READ
+                + "return (z * read).sum(-1)"
+            ),
+            "Do all texts use the direction of the last one? Each has its own.": (
+                "direction = direction[-1:].expand_as(direction)\n"
+                + READ
+                + "return (z * read).sum(-1)"
+            ),
+            "Are the directions of all texts added up? Each has its own.": (
+                "direction = direction.sum(dim=0, keepdim=True).expand_as(direction)\n"
+                + READ
+                + "return (z * read).sum(-1)"
+            ),
+            "Is it a mean over d_model? A dot product is a sum.": (
+                READ + "return (z * read).sum(-1) / direction.shape[-1]"
+            ),
             "Are lengths multiplied? A dot product depends on the angle.": (
                 READ + "return z.norm(dim=-1) * read.norm(dim=-1)"
             ),
@@ -83,7 +105,7 @@ ATTRIBUTION = [
         "logit_lens",
         {
             "These are the most likely tokens. Return logits.": f"return ({EACH}).argmax(-1)",
-            "Is the stream scaled to length 1? The final norm is model.ln_final.": (
+            "Is the residual stream scaled to length 1? The final norm is model.ln_final.": (
                 "return model.unembed(stream / stream.norm(dim=-1, keepdim=True))"
             ),
             "Is this the norm of the last block? The final one is model.ln_final.": (
@@ -189,6 +211,12 @@ CIRCUITS = [
         "3.11",
         "copying_score",
         {
+            "Is it one number for all heads? Sum over the last axis alone.": (
+                "return eigenvalues.sum().real / eigenvalues.abs().sum()"
+            ),
+            "Is a mean divided by the largest size? Divide sums.": (
+                "return eigenvalues.mean(dim=-1).real / eigenvalues.abs().amax(dim=-1)"
+            ),
             "Is the score moved to 0 to 1? It is -1 to 1.": (
                 "score = eigenvalues.sum(dim=-1).real / eigenvalues.abs().sum(dim=-1)\n"
                 "return (1 + score) / 2"
@@ -279,6 +307,10 @@ COMPOSITION = [
             "Are heads on a path pairs of numbers? A head is a string, such as 0.1.": [
                 {'f"{layer}.{head}"': "(layer, head)"},
                 {'f"{layer}.{head}"': "head"},
+            ],
+            "Is a head on a path named otherwise? Its name is such as 0.1.": [
+                {'f"{layer}.{head}"': 'f"head {layer}.{head}"'},
+                {'f"{layer}.{head}"': 'f"L{layer}H{head}"'},
             ],
             "Do earlier paths get lost at each layer? Paths past the layer go on.": {
                 "paths |= extended": "paths = extended"

@@ -46,14 +46,28 @@ CANCEL = mistakes(
 SCRATCH = mistakes(
     "4.14",
     "find_induction_heads",
-    {},
-    unnamed={
-        "no subset of the named heads needs it": {"found = []": "return candidates"},
-        "ablate a head while others": [
-            {"max(loss([head]) - whole, without_all - loss(others))": "loss([head]) - whole"}
+    {
+        "Are layer and head exchanged in the list? A head is (layer, head).": {
+            "found.append(head)": "found.append(head[::-1])"
+        },
+        "Is attention alone counted? Some heads attend there and change no prediction.": {
+            "found = []": "return candidates"
+        },
+        "Is attention not looked at? Other heads change the prediction of repeats too.": {
+            "(x > 0.3)": "(x > -1.0)"
+        },
+        "Is nothing found at all? Look at the token attended to, the limits and the ablation.": [
+            {"period - 1": "0"},
+            {"period - 1": "1"},
+            {"period - 1": "period - 2"},
+            {"(x > 0.3)": "(x > 3.0)"},
+            {"z[:, :, head] = 0.0": "z[:, :, head] * 0.0"},
         ],
-        "do not attend to tokens after": {"(x > 0.3)": "(x > -1.0)"},
-        "No head is found": {"period - 1": "1"},
+        "Is each head ablated alone? Equal heads back each other up; ablate others as well.": {
+            "max(loss([head]) - whole, without_all - loss(others))": "loss([head]) - whole"
+        },
+    },
+    unnamed={
         "global random state": {
             "torch.rand(32, model.config.d_vocab, generator=generator)": (
                 "torch.rand(32, model.config.d_vocab)"

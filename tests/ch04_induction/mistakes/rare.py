@@ -20,6 +20,9 @@ SCORES = [
             "Is it a mean over heads, for each text? Average over texts and queries.": (
                 ROWS + "return rows.mean(dim=(1, 2))"
             ),
+            "Does each query have a score of its own? Average over queries too.": (
+                ROWS + "return rows.mean(dim=0)"
+            ),
             "Is it divided by the number of all tokens? Divide by that of the queries.": (
                 ROWS + "return rows.sum(dim=(0, 2)) / len(text) / pattern.shape[-1]"
             ),
@@ -74,6 +77,15 @@ SCORES = [
         "4.4",
         "in_context_score",
         {
+            "Is all from `late` on compared with all before `early`? Use the two indices only.": (
+                "return losses[:, late:].mean() - losses[:, :early].mean()"
+            ),
+            "Are ratios averaged over texts? Subtract the losses.": (
+                "return (losses[:, late] / losses[:, early]).mean()"
+            ),
+            "Is only the last quarter compared with the first? Use the two indices only.": (
+                "n = losses.shape[1] // 4\nreturn losses[:, -n:].mean() - losses[:, :n].mean()"
+            ),
             "Are the differences squared?": (
                 "return (losses[:, late] - losses[:, early]).square().mean()"
             ),
