@@ -65,6 +65,9 @@ SCORES = [
             "Is it a sum over texts and queries? Take the mean.": {
                 QUERIES: QUERIES.replace("mean", "sum")
             },
+            "Is it a mean over all keys? The attention to the targets is summed.": {
+                "target.to(text)).sum(dim=-1)": "target.to(text)).mean(dim=-1)"
+            },
             "Do only the two nearest repeats count? All earlier repeats count.": {
                 "(back > 0)": "(back > 0) & (back <= 2 * period)"
             },
@@ -148,6 +151,10 @@ CURVES = [
             "Is the covariance a mean and the variance a sum? Use the same for both.": {
                 ABOVE: "(bands * centred).mean(dim=-1)"
             },
+            "Is the covariance a sum and the variance a mean? Use the same for both.": [
+                {"centred.square().sum(dim=-1)": "centred.var(dim=-1)"},
+                {"centred.square().sum(dim=-1)": "centred.square().mean(dim=-1)"},
+            ],
             "Is 1 / index used in place of its logarithm?": {
                 ".to(mean).log()": ".to(mean).reciprocal()"
             },
