@@ -153,6 +153,9 @@ RANK = mistakes(
             ANSWER + "return (logits > own).float().sum(-1)",
             ANSWER + "return (logits > own).double().sum(-1)",
         ],
+        "Is the axis of tokens kept with size 1? Drop it.": (
+            ANSWER + "return (logits > own).sum(-1, keepdim=True)"
+        ),
         "Is there one rank for all prompts? Each prompt has its own.": (
             ANSWER + "return (logits > own).sum()"
         ),

@@ -74,6 +74,9 @@ FROZEN = mistakes(
         "Are values frozen instead of z? The pattern still carries the sender's effect.": {
             SUFFIXES: SUFFIXES.replace("attn.hook_z", "attn.hook_v")
         },
+        "Are all hook points of the MLP frozen? Freeze its output alone.": {
+            ENDS: "if 'hook_z' in name or ('mlp' in name and mlps == 'frozen')"
+        },
         "Are MLPs always frozen, and heads never?": {SUFFIXES: 'suffixes = ("hook_mlp_out",)'},
         "Is only the last layer's MLP frozen? With 'frozen' every MLP is.": {
             ENDS: ENDS + " and ('hook_z' in name or f'{len(model.blocks) - 1}.hook_mlp' in name)"

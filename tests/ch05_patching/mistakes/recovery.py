@@ -7,9 +7,10 @@ RECOVERY = mistakes(
     "5.5",
     "normalized_recovery",
     {
-        "This is the mean of ratios: average first, then divide.": (
-            "return ((patched - corrupted) / (clean - corrupted)).mean(dim=-1)"
-        ),
+        "This is the mean of ratios: average first, then divide.": [
+            f"return ((patched - corrupted) / (clean - corrupted{small})).mean(dim=-1)"
+            for small in ("", " + 1e-6", " + 1e-8", " + 1e-9", " + 1e-12")
+        ],
         "This is the median of ratios: average first, then divide.": (
             "return ((patched - corrupted) / (clean - corrupted)).median(dim=-1).values"
         ),
