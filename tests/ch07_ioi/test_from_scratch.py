@@ -34,6 +34,27 @@ def test_name_movers_of_a_known_model_are_found(from_scratch, counterfactuals, o
 
 
 @exercise("7.14")
+def test_the_largest_effect_is_first(from_scratch, counterfactuals, own_names):
+    """The name movers write alike, so a factor on what each of them writes sets their order."""
+    trial = Names(own_names, 5)
+    parts = direct_effects(trial)
+    movers = sorted(head for head, (gap, seen) in parts.items() if gap > 0.05 and seen > 0.3)
+    first, second, third = movers
+    logits = slice(own_names.LOGIT, own_names.LOGIT + own_names.N_NAMES)
+    for factor, (layer, head) in zip((2, 3, 1), movers, strict=True):
+        trial.model.blocks[layer].attn.W_O[head, :, logits] *= factor
+    found = find(
+        from_scratch, counterfactuals, trial.model, trial.prompts, torch.arange(own_names.N_NAMES)
+    )
+    assert sorted(found) == movers, f"Found {shown(found) or 'none'}, expected {shown(movers)}."
+    expected = [second, first, third]
+    assert found == expected, (
+        f"Found the name movers {found} in this order, expected {expected}: the one with the "
+        "largest effect first."
+    )
+
+
+@exercise("7.14")
 def test_an_effect_that_varies_over_prompts_does_not_count(
     from_scratch, counterfactuals, own_names
 ):

@@ -26,6 +26,22 @@ MEANS = mistakes(
         "Is the sum divided by the root of the number of prompts?": (
             WEIGHTS + "w = same / same.sum(1, keepdim=True).sqrt()\n" + MEAN
         ),
+        "Are all templates of one order averaged? Each frame is a template of its own.": (
+            WEIGHTS.replace("template", "(template % 2)") + MEAN
+        ),
+        "Is the number of a template used as a row of its means? Numbers may have gaps.": [
+            "means = torch.stack([acts[template == t].mean(0) for t in template.unique()])\n"
+            "return means[template]",
+            "means = torch.stack([acts[template == t].mean(0) for t in template.unique()])\n"
+            "return means[template % len(means)]",
+        ],
+        "Is this the root of the mean square? Take the mean.": (
+            "return torch.stack([acts[template == t].square().mean(0).sqrt() for t in template])"
+        ),
+        "Is the mean taken over the last axis too? Average over prompts only.": (
+            WEIGHTS + MEAN.replace("return ", "out = ") + "\n"
+            "return out.mean(-1, keepdim=True).expand_as(out) if acts.ndim > 1 else out"
+        ),
         "Is this the template's median? Take the mean.": (
             "return torch.stack([acts[template == t].median(0).values for t in template])"
         ),
@@ -194,6 +210,31 @@ MASK = mistakes(
             return mask
             """,
         "Is everything kept? Only the nodes are.": "return torch.ones_like(mask)",
+        "Are nodes at END left out?": {"head] = True": 'head] = role != "end"'},
+        "Do all prompts use the smallest or largest position? Each has its own.": [
+            {BATCH_ROLE: ":, positions[role].min()"},
+            {BATCH_ROLE: ":, positions[role].max()"},
+        ],
+        "Is each head kept at all five roles? A node has one.": """
+            for layer, head, _ in nodes:
+                for position in positions.values():
+                    mask[layer, torch.arange(batch), position, head] = True
+            return mask
+            """,
+        "Does an entry have to belong to ALL nodes? It is kept if it belongs to one.": """
+            mask = ~mask
+            for layer, head, role in nodes:
+                one = torch.zeros_like(mask)
+                one[layer, torch.arange(batch), positions[role], head] = True
+                mask &= one
+            return mask
+            """,
+        "Are layer and head marked one after the other? Set them together.": """
+            for layer, head, role in nodes:
+                mask[layer, torch.arange(batch), positions[role]] = True
+                mask[:, torch.arange(batch), positions[role], head] = True
+            return mask
+            """,
     },
 )
 FAITHFULNESS = mistakes(
@@ -260,5 +301,16 @@ FAITHFULNESS = mistakes(
             "return circuit.mean() / full_model.mean() - 1"
         ),
         "Is this F(C) alone? Divide it by F(M).": "return circuit.mean()",
+        "Is this F(M) alone? Divide F(C) by it.": "return full_model.mean()",
+        "Are the scores multiplied? Divide F(C) by F(M).": (
+            "return circuit.mean() * full_model.mean()"
+        ),
+        "Is this the last prompt alone? Take means over all.": "return circuit[-1] / full_model[-1]",
+        "Is this a mean of ratios in which prompts with a small score are left out?": [
+            "ok = full_model > 0\nreturn (circuit[ok] / full_model[ok]).mean()",
+        ],
+        "Is it divided by F(C) + F(M)? Divide by F(M).": (
+            "return circuit.mean() / (circuit.mean() + full_model.mean())"
+        ),
     },
 )
