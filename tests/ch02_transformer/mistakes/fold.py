@@ -65,6 +65,10 @@ FOLD_AFFINE = mistakes(
         "Do all heads get the first head's bias @ W?": {
             "return gain[:, None] * W, b + bias @ W": "shift = bias @ W\nreturn gain[:, None] * W, b + (shift[:1] if W.ndim == 3 else shift)"
         },
+        "Is the old b counted twice?": {"b + bias @ W": "2 * b + bias @ W"},
+        "Is the gain added to the bias before it is multiplied by W?": {
+            "b + bias @ W": "b + (bias + gain) @ W"
+        },
     },
     unnamed={
         "argument 1 is changed in place": {
@@ -221,6 +225,7 @@ FOLD_VALUE_BIAS = mistakes(
             'return b_O + einsum(b_V, W_O, "head d_head, head d_head d_model -> d_model")': 'return b_O + einsum(b_V[:-1], W_O[:-1], "head d_head, head d_head d_model -> d_model")'
         },
         "Is it multiplied by b_O? Add b_O.": {"b_O + ": "b_O * "},
+        "Is b_O counted twice?": {"b_O + ": "2 * b_O + "},
     },
     unnamed={
         "its own W_O.": [

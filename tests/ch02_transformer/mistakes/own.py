@@ -137,6 +137,17 @@ SCRATCH = mistakes(
             'return norm(x, "ln_f") @ weights["wte.weight"].T': 'return (norm(x, "ln_f") @ weights["wte.weight"].T)[:, -1:]'
         },
         "Is the score of a hidden key 0? It is minus infinity.": {"-torch.inf": "0.0"},
+        "Are the positions counted from the end of wpe?": {
+            'weights["wpe.weight"][: tokens.shape[1]]': 'weights["wpe.weight"][-tokens.shape[1] :]'
+        },
+        "Are the outputs of attention and MLP not added to the residual stream?": {
+            "x = x + attention": "x = attention",
+            "x = x + mlp": "x = mlp",
+        },
+        "Is the pattern divided by sqrt(d_head), and not the scores?": {
+            " / q.shape[-1] ** 0.5": "",
+            ".softmax(dim=-1)": ".softmax(dim=-1) / q.shape[-1] ** 0.5",
+        },
     },
     unnamed={
         "is the mask causal?": {"scores.masked_fill(future, -torch.inf)": "scores"},

@@ -132,6 +132,10 @@ TOP_K_PROBABILITIES = mistakes(
                 return torch.zeros_like(logits).scatter(-1, tokens, torch.full_like(values, 1 / k))
             return logits.softmax(dim=-1)
             """,
+        "Is it exp of the logits? Divide by their sum: a softmax.": {
+            "return logits.softmax(dim=-1)": "return logits.exp()"
+        },
+        "Is it divided by the temperature squared?": {"/ temperature": "/ temperature**2"},
     },
     unnamed={
         "is -inf, not low": {"-torch.inf": "-20.0"},
