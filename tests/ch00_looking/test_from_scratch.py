@@ -55,6 +55,19 @@ def test_accuracies_are_of_the_second_half(from_scratch):
 
 
 @exercise("0.18")
+def test_the_first_half_is_fitted_and_the_second_judged(from_scratch):
+    """The second half has one label only: fitted to it, a probe always predicts this label."""
+    acts = normal(BATCH, D_MODEL, seed=12)
+    acts[BATCH // 2 :, 0] = acts[BATCH // 2 :, 0].abs() + 0.5
+    labels = (acts[:, 0] > 0).long()
+    accuracy = report(from_scratch, acts, labels, torch.arange(BATCH) % 7).accuracy
+    assert accuracy > 0.85, (
+        f"Fitted on the first half, a probe is right on the second; accuracy {accuracy:.2f}. "
+        "Are the halves exchanged?"
+    )
+
+
+@exercise("0.18")
 def test_control_labels_belong_to_types(from_scratch):
     """Types are separable, so a probe memorises one label per type, and none per example."""
     acts, types = draw(7)

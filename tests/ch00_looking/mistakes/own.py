@@ -43,6 +43,13 @@ SCRATCH = mistakes(
                 )
             },
         ],
+        "Are the halves exchanged?": {
+            "logits = x[:half] @ w": "logits = x[half:] @ w",
+            "logits, y[:half]": "logits, y[half:]",
+            "right = (x[half:] @ w.detach() > 0) == (y[half:] > 0.5)": (
+                "right = (x[:half] @ w.detach() > 0) == (y[:half] > 0.5)"
+            ),
+        },
         "does each type get one label?": {
             "labels[picked][types]": "labels[torch.randint(len(labels), (len(labels),), generator=generator)]"
         },
