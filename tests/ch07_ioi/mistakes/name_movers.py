@@ -6,9 +6,11 @@ SORTED = "return sorted(effect, key=effect.__getitem__, reverse=True)"
 PATTERN = "[rows, head, end, prompts.positions.io]"
 SENT = "z[rows, end, sender[1]] = theirs[point.name][rows, end, sender[1]]"
 THEIRS = "theirs[point.name][rows, end, sender[1]]"
+FROZEN = "frozen = dict.fromkeys(outputs, freeze)"
 LARGE = "lost.mean() >= 0.02 * clean.mean()"
 CERTAIN = "lost.mean() >= 3 * lost.std() / len(rows) ** 0.5"
 GAP = "last[rows, prompts.io_token] - last[rows, prompts.s_token]"
+LAST = "last = logits[rows, end]"
 
 MOVERS = mistakes(
     "7.14",
@@ -27,6 +29,22 @@ MOVERS = mistakes(
         "Is it the attention from S2? A name mover attends from END.": {
             PATTERN: "[rows, head, prompts.positions.s2, prompts.positions.io]"
         },
+        "No head passes: is a position or a run another one (END, IO, `corrupted`)?": [
+            {PATTERN: PATTERN.replace("io]", "s1]")},
+            {PATTERN: "[rows, head, prompts.positions.io, end]"},
+            {THEIRS: THEIRS.replace("theirs", "ours")},
+            {LAST: "last = logits[rows, end - 1]"},
+        ],
+        "Are some of the other heads not frozen? Freeze all at their clean outputs.": [
+            {FROZEN: "frozen = {outputs[layer]: freeze}", "z = ours[point.name]": "z = _"},
+            {"z = ours[point.name]": "z = _"},
+            {FROZEN: "frozen = {outputs[layer]: freeze}"},
+            {FROZEN: "frozen = dict.fromkeys(outputs[: layer + 1], freeze)"},
+        ],
+        "Is the standard error left out, or divided by n instead of its root?": [
+            {f"if large and {CERTAIN}": "if large"},
+            {" ** 0.5:": ":"},
+        ],
         "Does a head count by the SIZE of its effect? One that works against it does not.": {
             LARGE: "lost.mean().abs() >= 0.02 * clean.mean()",
             CERTAIN: CERTAIN.replace("lost.mean()", "lost.mean().abs()"),
