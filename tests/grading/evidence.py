@@ -4,9 +4,11 @@ Two answers behave alike under a grader when all values and the end are the same
 failure is traced to a known mistake (`naming.py`). Needs no torch, as long as no tensor was judged.
 """
 
+import contextlib
 import math
 import re
 import sys
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -42,9 +44,34 @@ class Mismatch(AssertionError):
         self.pair = actual, expected
 
 
+class Differs(BaseException):
+    """A value is not the one that another run judged: the rest of the grader need not run."""
+
+
 def judge(value: Any) -> None:
-    """Note a value that a grader is about to judge."""
+    """Note a value that a grader is about to judge.
+
+    Raises: Differs where `compared_with` waits for another value.
+    """
     SEEN.append(_digest(value))
+    if _expected is not None:
+        place = len(SEEN) - 1
+        if place >= len(_expected) or not same(SEEN[place], _expected[place]):
+            raise Differs
+
+
+_expected: list[Any] | None = None
+
+
+@contextlib.contextmanager
+def compared_with(seen: list[Any]) -> Iterator[None]:
+    """End a grader at the first value that another run did not judge."""
+    global _expected
+    _expected = seen
+    try:
+        yield
+    finally:
+        _expected = None
 
 
 def end_of(error: BaseException, words: str) -> str | None:

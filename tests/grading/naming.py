@@ -15,7 +15,7 @@ from collections.abc import Iterable
 import pytest
 
 from . import mistakes, replay
-from .evidence import Run, alike
+from .evidence import Run, alike, compared_with
 from .mistakes import Mistake
 
 REPORT = pytest.StashKey[pytest.TestReport]()
@@ -101,8 +101,9 @@ def known(number: str) -> list[Mistake]:
 
 def _does_the_same(runs: dict[pytest.Item, Run], order: Iterable[pytest.Item]) -> bool:
     for item in order:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            again = replay.run(item)
+        with compared_with(runs[item].seen), contextlib.redirect_stdout(io.StringIO()):
+            with contextlib.redirect_stderr(io.StringIO()):
+                again = replay.run(item)
         if not alike(again, runs[item]):
             return False
     return True

@@ -7,7 +7,7 @@ import torch
 
 from . import mistakes as records
 from .assertions import assert_close, check, is_close, normal
-from .evidence import SEEN, Mismatch, Run, alike, end_of, same
+from .evidence import SEEN, Differs, Mismatch, Run, alike, compared_with, end_of, same
 from .mistakes import SOLUTIONS, Mistake, Variant, edited, in_place, mistakes
 from .odd_inputs import KINDS, check_odd
 
@@ -104,6 +104,18 @@ def test_runs_are_alike_up_to_rounding():
     assert not alike(run(end="got 0.3"), run(end="got 0.4"))
     assert not alike(run(end=None), run(end=None)), "a time limit proves nothing"
     assert not same(torch.ones(2), torch.ones(2).double()) and same(math.nan, math.nan)
+
+
+def test_a_grader_ends_at_the_first_value_that_another_run_did_not_judge():
+    SEEN.clear()
+    with compared_with([1.0, 2.0]):
+        assert_close(1.0, 1.0, "")
+        with pytest.raises(Differs):
+            assert_close(3.0, 3.0, "")
+        SEEN[1:] = [2.0]
+        with pytest.raises(Differs):
+            assert_close(4.0, 4.0, "One more than the other run judged.")
+    assert_close(5.0, 5.0, "")
 
 
 def test_a_judged_value_is_kept_as_it_was():
