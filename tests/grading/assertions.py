@@ -5,13 +5,14 @@ nothing it does to them reaches another test. `assert_close` judges a value that
 Both note what they judge, which is how a failure is traced to a known mistake (`naming.py`).
 """
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .evidence import Mismatch, judge
+from .evidence import Comparison, Mismatch, judge
 
 FLOAT32 = 1e-5
 """Relative difference that a longer computation in float32 may make."""
@@ -34,7 +35,12 @@ def check(
     """
     copies, named = copy_of(arguments), copy_of(keywords)
     actual = function(*copies, **named)
-    assert_close(actual, expected, claim, tolerance=tolerance, scale=scale)
+    try:
+        assert_close(actual, expected, claim, tolerance=tolerance, scale=scale)
+    except Mismatch as wrong:
+        given = inspect.signature(function).bind(*arguments, **keywords).arguments
+        wrong.comparison = Comparison(actual, expected, given)
+        raise
     pairs = [(f"argument {place}", *pair) for place, pair in enumerate(zip(arguments, copies), 1)]
     pairs += [(f"argument `{name}`", keywords[name], named[name]) for name in keywords]
     for name, before, after in pairs:

@@ -32,8 +32,19 @@ class Run(NamedTuple):
     """The words of its error, "" if it was a value in `seen`; None if the end proves nothing."""
     seconds: float
     """How long it took."""
-    wrong: tuple[Any, Any] | None = None
-    """The value that was wrong and the expected one, where one ended it."""
+    wrong: "Comparison | None" = None
+    """The comparison that ended it, if one did."""
+
+
+class Comparison(NamedTuple):
+    """A wrong value, and what it was compared with."""
+
+    actual: Any
+    """The value that was judged."""
+    expected: Any
+    """The right one."""
+    arguments: dict[str, Any] = {}
+    """Arguments of the answer, where the grader called it through `check`."""
 
 
 class Mismatch(AssertionError):
@@ -41,7 +52,7 @@ class Mismatch(AssertionError):
 
     def __init__(self, words: str, actual: Any = None, expected: Any = None):
         super().__init__(words)
-        self.pair = actual, expected
+        self.comparison = Comparison(actual, expected)
 
 
 class Differs(BaseException):

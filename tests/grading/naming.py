@@ -46,14 +46,14 @@ def name_failures(session: pytest.Session) -> None:
 
 def facts(runs: Iterable[Run]) -> list[str]:
     """What the wrong values have to do with the expected ones, for a mistake that is not known."""
-    pairs = [run.wrong for run in runs if run.wrong is not None]
-    if not pairs:
+    found = [run.wrong for run in runs if run.wrong is not None]
+    if not found:
         return []
     from .relations import relation  # needs torch, which a grader that judged a value has loaded
 
     words = ""
     with contextlib.suppress(Exception):  # a fact that cannot be found must not hide the failure
-        words = relation(pairs)
+        words = relation(found)
     return [words] if words else []
 
 

@@ -218,7 +218,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     if call.when == "call" or not report.passed:
         result = "todo" if getattr(report, "todo", None) else report.outcome
         text = report.longreprtext if report.failed else ""
-        wrong = getattr(call.excinfo and call.excinfo.value, "pair", None)
+        wrong = getattr(call.excinfo and call.excinfo.value, "comparison", None)
         seen = list(evidence.SEEN)
         item.stash[RUN] = evidence.Run(result, text, seen, end, call.duration, wrong)
         item.stash[naming.REPORT] = report

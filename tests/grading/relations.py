@@ -5,17 +5,22 @@ the expected value". A fact is stated only if it holds for every comparison that
 some of them have enough different numbers to rule out chance.
 """
 
+import contextlib
 import math
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+
+from .evidence import Comparison
 
 TELLING = 3
 """Different numbers of a value that make its relation to another one no accident."""
 MOST = 0.5
 """Share of the entries elsewhere that are wrong, where only some places are called right."""
+SMALL = 1e-3
+"""Difference, next to the largest number, of a value that is nearly right."""
 SHOWN = 4
 """Most factors that a sentence lists."""
 NEAR = 1e-5
@@ -31,40 +36,49 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "the expected one with 0 for its negative numbers": torch.relu,
 }
 
-Relation = Callable[[Tensor, Tensor], Iterator[str]]
+
+class Part(NamedTuple):
+    """A tensor that is wrong, and the expected one, both in float64."""
+
+    actual: Tensor
+    expected: Tensor
+    arguments: dict[str, Tensor]
+    """Numbers among the answer's arguments, by name."""
 
 
-def relation(pairs: Iterable[tuple[Any, Any]]) -> str:
-    """What all the wrong values have to do with the expected ones, as a sentence; "" if nothing.
+Relation = Callable[[Part], Iterator[str]]
 
-    pairs: each wrong value with the expected one: tensors, numbers, or containers of them.
-    """
-    parts = [part for pair in pairs for part in _parts(*pair)]
-    telling = next((part for part in parts if part is not None and _tells(part[1])), None)
-    if telling is None or None in parts:
+
+def relation(comparisons: Iterable[Comparison]) -> str:
+    """What all the wrong values have to do with the expected ones, as a sentence; "" if nothing."""
+    parts = [part for one in comparisons for part in _parts(*one)]
+    if None in parts:
+        return ""
+    wrong = [part for part in parts if part is not None]
+    telling = next((part for part in wrong if _tells(part.expected)), None)
+    if telling is None:
         return ""
     for find in RELATIONS:
-        for words in find(*telling):
-            if all(words in find(*part) for part in parts):
+        for words in find(telling):
+            if all(words in find(part) for part in wrong):
                 return f"In each comparison that failed, your value is {words}."
-    return _multiple(parts)
+        if find is _factors and (words := _multiple(wrong)):
+            return f"In each comparison that failed, your value is {words}."
+    return ""
 
 
-def _multiple(parts: list[tuple[Tensor, Tensor]]) -> str:
+def _multiple(parts: list[Part]) -> str:
     """The factors by which the values differ from the expected ones, where each has one factor."""
-    found = [_factor(*part) for part in parts]
+    found = [_factor(part) for part in parts]
     if None in found:
         return ""
     shown = list(dict.fromkeys(f"{factor:.4g}" for factor in found))
     more = ", ..." if len(shown) > SHOWN else ""
-    listed = ", ".join(shown[:SHOWN]) + more
-    return (
-        f"In each comparison that failed, your value is a multiple of the expected one: {listed}."
-    )
+    return f"a multiple of the expected one: {', '.join(shown[:SHOWN])}{more}"
 
 
-def _parts(actual: Any, expected: Any) -> Iterator[tuple[Tensor, Tensor] | None]:
-    """The tensors of a value that are wrong, each with the expected one; None for other kinds."""
+def _parts(actual: Any, expected: Any, arguments: dict[str, Any]) -> Iterator[Part | None]:
+    """The tensors of a value that are wrong; None for other kinds of values."""
     for kind in (dict, list | tuple):
         if isinstance(actual, kind) and isinstance(expected, kind):
             if not isinstance(actual, dict):
@@ -73,20 +87,24 @@ def _parts(actual: Any, expected: Any) -> Iterator[tuple[Tensor, Tensor] | None]
                 yield None
                 return
             for key in actual:
-                yield from _parts(actual[key], expected[key])
+                yield from _parts(actual[key], expected[key], {})
             return
-    numbers = Tensor | int | float
-    if not (isinstance(actual, numbers) and isinstance(expected, numbers)):
-        if actual != expected:
+    left, right = _wide(actual), _wide(expected)
+    if left is None or right is None:
+        is_array = isinstance(actual, Tensor) or isinstance(expected, Tensor)
+        if is_array or actual != expected:
             yield None
-        return
-    left, right = (torch.as_tensor(x).detach() for x in (actual, expected))
-    if left.is_complex() or right.is_complex():
-        yield None
-        return
-    left, right = left.to("cpu", torch.float64), right.to("cpu", torch.float64)
-    if not _close(left, right):
-        yield left, right
+    elif not _close(left, right):
+        given = {name: _wide(value) for name, value in arguments.items()}
+        yield Part(left, right, {name: x for name, x in given.items() if x is not None})
+
+
+def _wide(value: Any) -> Tensor | None:
+    """A number or tensor in float64; None for anything else, complex numbers too."""
+    if not isinstance(value, Tensor | int | float):
+        return None
+    x = torch.as_tensor(value).detach()
+    return None if x.is_complex() else x.to("cpu", torch.float64)
 
 
 def _tells(expected: Tensor) -> bool:
@@ -105,8 +123,29 @@ def _close(left: Tensor, right: Tensor) -> bool:
     return left.shape == right.shape and bool(_equal(left, right).all())
 
 
-def _factor(actual: Tensor, expected: Tensor) -> float | None:
+def _of_arguments(part: Part) -> Iterator[str]:
+    """An argument as it is, or the expected value with an argument added, or as a factor."""
+    actual, expected, arguments = part
+    for name, x in arguments.items():
+        if actual.shape == x.shape and _tells(x) and _close(actual, x):
+            yield f"the argument `{name}` as it was given"
+        if actual.shape != expected.shape or x.dim() > expected.dim() or not x.any():
+            continue
+        with contextlib.suppress(RuntimeError):  # the shapes cannot be broadcast
+            changed = {
+                "plus": expected + x,
+                "minus": expected - x,
+                "times": expected * x,
+                "divided by": expected / x,
+            }
+            for word, value in changed.items():
+                if _close(actual, value):
+                    yield f"the expected one {word} the argument `{name}`"
+
+
+def _factor(part: Part) -> float | None:
     """The number by which every entry is multiplied, if one is."""
+    actual, expected, _ = part
     if actual.shape != expected.shape or not expected.isfinite().any():
         return None
     place = expected.nan_to_num(0, 0, 0).abs().argmax()
@@ -115,9 +154,10 @@ def _factor(actual: Tensor, expected: Tensor) -> float | None:
     return factor if usable and _close(actual / factor, expected) else None
 
 
-def _factors(actual: Tensor, expected: Tensor) -> Iterator[str]:
+def _factors(part: Part) -> Iterator[str]:
     """One factor for all entries, or one number that is added to all."""
-    factor = _factor(actual, expected)
+    actual, expected, _ = part
+    factor = _factor(part)
     if factor is not None:
         words = f"{factor:.4g} times the expected one"
         yield "the expected one with the other sign" if words.startswith("-1 ") else words
@@ -128,14 +168,15 @@ def _factors(actual: Tensor, expected: Tensor) -> Iterator[str]:
             yield f"the expected one plus {added.item():.4g}"
 
 
-def _functions(actual: Tensor, expected: Tensor) -> Iterator[str]:
+def _functions(part: Part) -> Iterator[str]:
     for words, function in FUNCTIONS.items():
-        if _close(actual, function(expected)):
+        if _close(part.actual, function(part.expected)):
             yield words
 
 
-def _orders(actual: Tensor, expected: Tensor) -> Iterator[str]:
-    """Two axes exchanged; an axis in reverse, or shifted by one place."""
+def _orders(part: Part) -> Iterator[str]:
+    """Two axes exchanged; an axis in reverse, or shifted by one place; numbers in other places."""
+    actual, expected, _ = part
     axes = range(expected.dim())
     for one in axes:
         for other in range(one):
@@ -154,10 +195,16 @@ def _orders(actual: Tensor, expected: Tensor) -> Iterator[str]:
         for word, (left, right) in {"late": late, "early": early}.items():
             if _tells(right) and _close(left, right):
                 yield f"the expected one, one place too {word} along axis {axis}"
+    for axis in axes:
+        if _close(actual.sort(axis).values, expected.sort(axis).values):
+            yield f"the expected numbers in another order along axis {axis}"
+    if _close(actual.flatten().sort().values, expected.flatten().sort().values):
+        yield "the expected numbers, but in other places"
 
 
-def _copies(actual: Tensor, expected: Tensor) -> Iterator[str]:
+def _copies(part: Part) -> Iterator[str]:
     """One value for all places along an axis."""
+    actual, expected, _ = part
     if actual.shape != expected.shape:
         return
     for axis in range(expected.dim()):
@@ -176,28 +223,27 @@ def _copies(actual: Tensor, expected: Tensor) -> Iterator[str]:
             yield f"the same everywhere along axis {axis}, where the expected ones differ"
 
 
-def _places(actual: Tensor, expected: Tensor) -> Iterator[str]:
+def _places(part: Part) -> Iterator[str]:
     """Right at some places only, or wrong at some only."""
+    actual, expected, _ = part
     if actual.shape != expected.shape:
         return
-    for where, inside in _regions(expected):
+    wrong = ~_equal(actual, expected)
+    for where, inside in _regions(actual, expected):
         if not inside.any() or inside.all():
             continue
-        wrong = ~_equal(actual, expected)
         if not wrong[~inside].any():
-            yield f"right except {where}"
-        elif (
-            not wrong[inside].any()
-            and _tells(expected[inside])
-            and wrong[~inside].float().mean() > MOST
-        ):
-            yield f"right only {where}"
+            yield f"wrong only {where}"
+        elif not wrong[inside].any() and _tells(expected[inside]):
+            if wrong[~inside].float().mean() > MOST:
+                yield f"right only {where}"
 
 
-def _regions(expected: Tensor) -> Iterator[tuple[str, Tensor]]:
+def _regions(actual: Tensor, expected: Tensor) -> Iterator[tuple[str, Tensor]]:
     """Places of a tensor in words, with a mask of them."""
     yield "where the expected one is NaN", expected.isnan()
     yield "where the expected one is 0", expected == 0
+    yield "where the expected one is infinite", expected.isinf()
     for axis in range(expected.dim()):
         for word, index in {"first": 0, "last": expected.shape[axis] - 1}.items():
             mask = torch.zeros_like(expected, dtype=torch.bool)
@@ -208,6 +254,51 @@ def _regions(expected: Tensor) -> Iterator[tuple[str, Tensor]]:
         yield "on the diagonal of the last two axes", ones.tril() & ones.triu()
         yield "above the diagonal of the last two axes", ones.triu(1)
         yield "below the diagonal of the last two axes", ones.tril(-1)
+    yield "where it is 0", actual == 0
+    yield "where it is NaN", actual.isnan()
+    yield "where it is infinite", actual.isinf()
+    yield "where the expected one is negative", expected < 0
+    yield "where the expected one is positive", expected > 0
 
 
-RELATIONS: list[Relation] = [_factors, _functions, _orders, _copies, _places]
+def _along_axes(part: Part) -> Iterator[str]:
+    """A factor or a number to add that depends on the place along one axis only."""
+    actual, expected, _ = part
+    if actual.shape != expected.shape or expected.dim() < 2 or not expected.isfinite().all():
+        return
+    narrow, wide = [], []
+    for axis in range(expected.dim()):
+        left, right = (x.movedim(axis, 0).flatten(1) for x in (actual, expected))
+        narrow.append((left, right, f"each place along axis {axis}"))
+        wide.append((left.T, right.T, f"each place along the axes other than {axis}"))
+    for left, right, words in [*narrow, *wide]:
+        if right.shape[1] < TELLING or len(right) < 2:
+            continue
+        place = right.abs().argmax(dim=1, keepdim=True)
+        factor = left.gather(1, place) / right.gather(1, place)
+        if _close(left, right * factor.nan_to_num()):
+            yield f"the expected one, multiplied by another number at {words}"
+        if _close(left, right + (left - right)[:, :1]):
+            yield f"the expected one plus another number at {words}"
+
+
+def _sizes(part: Part) -> Iterator[str]:
+    """Right but for signs; or nearly right."""
+    actual, expected, _ = part
+    if _close(actual.abs(), expected.abs()):
+        yield "right except for some signs"
+    if actual.shape == expected.shape and expected.isfinite().all():
+        if (actual - expected).abs().max() < SMALL * expected.abs().max():
+            yield "nearly right: is something small added, cut off or rounded?"
+
+
+RELATIONS: list[Relation] = [
+    _of_arguments,
+    _factors,
+    _functions,
+    _orders,
+    _copies,
+    _places,
+    _along_axes,
+    _sizes,
+]

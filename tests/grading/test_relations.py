@@ -5,8 +5,9 @@ import torch
 
 from . import mistakes, naming
 from .assertions import normal
+from .evidence import Comparison
 from .mistakes import TESTS, Variant, in_place
-from .relations import relation
+from .relations import relation as of_comparisons
 from .replay import Graders
 
 SIZES = (2, 4, 5), (3, 5, 5), (2, 6, 4)
@@ -27,14 +28,36 @@ FACTS = {
     "the same everywhere along axis 2, where the expected ones differ": (
         lambda x: x.amax(2, keepdim=True).expand_as(x)
     ),
-    "right except at the last place along axis 1": (
+    "wrong only at the last place along axis 1": (
         lambda x: torch.cat([x[:, :-1], 2 * x[:, -1:] ** 2], 1)
     ),
     "right only at the first place along axis 2": (
         lambda x: torch.cat([x[..., :1], x[..., 1:] ** 2], 2)
     ),
-    "right except where the expected one is 0": lambda x: torch.where(x == 0, 1.0, x),
+    "wrong only where the expected one is 0": lambda x: torch.where(x == 0, 1.0, x),
+    "wrong only where it is 0": lambda x: x.where(x.flatten().argsort().view_as(x) % 3 > 0, 0),
+    "wrong only where the expected one is negative": lambda x: x.where(x > 0, 7 * x**2 + 1),
+    "the expected numbers in another order along axis 1": lambda x: x.roll(2, 1),
+    "the expected numbers, but in other places": (lambda x: x.flatten().roll(7).view_as(x)),
+    "the expected one, multiplied by another number at each place along axis 2": (
+        lambda x: x * torch.arange(2.0, 2 + x.shape[2])
+    ),
+    "the expected one, multiplied by another number at each place along the axes other than 1": (
+        lambda x: x / x.norm(dim=1, keepdim=True)
+    ),
+    "the expected one plus another number at each place along axis 1": (
+        lambda x: x + torch.arange(2.0, 2 + x.shape[1])[:, None]
+    ),
+    "the expected one plus another number at each place along the axes other than 2": (
+        lambda x: x - x.mean(dim=2, keepdim=True)
+    ),
+    "right except for some signs": (lambda x: x * (2 * (x.flatten().argsort().view_as(x) % 2) - 1)),
+    "nearly right: is something small added, cut off or rounded?": lambda x: x + 1e-4 * x.cos(),
 }
+
+
+def relation(pairs):
+    return of_comparisons([Comparison(*pair) for pair in pairs])
 
 
 def values(sizes=SIZES):
