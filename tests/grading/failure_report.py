@@ -121,7 +121,7 @@ def _sizes(hint: str, axes: dict[str, str]) -> str:
 
 
 def passed_through_answer(error: BaseException, item: pytest.Item) -> bool:
-    """Whether an error came out of code of the graded package."""
+    """Whether an error was raised by code of the graded package."""
     failure = pytest.ExceptionInfo.from_exception(error)
     return bool(_learners_line(failure, item))
 

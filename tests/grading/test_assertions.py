@@ -106,7 +106,7 @@ def test_runs_are_alike_up_to_rounding():
     assert not same(torch.ones(2), torch.ones(2).double()) and same(math.nan, math.nan)
 
 
-def test_a_grader_ends_at_the_first_value_that_another_run_did_not_judge():
+def test_a_grader_ends_at_the_first_value_that_differs():
     SEEN.clear()
     with compared_with([1.0, 2.0]):
         assert_close(1.0, 1.0, "")
