@@ -112,6 +112,25 @@ def test_a_head_that_acts_through_another_does_not_count(from_scratch, counterfa
 
 
 @exercise("7.14")
+def test_a_head_that_raises_all_names_does_not_count(from_scratch, counterfactuals, own_names):
+    """It attends to IO, and names that the corrupted prompts lack raise all logits alike."""
+    trial = Names(own_names, 1)
+    parts = direct_effects(trial)
+    idle = next(h for h, (gap, seen) in sorted(parts.items()) if abs(gap) < 1e-6 and seen > 0.9)
+    size, logit = own_names.N_NAMES, own_names.LOGIT
+    shared = trial.model.blocks[idle[0]].attn.W_O[idle[1]]
+    shared[size // 2 : size, logit : logit + size] = 3.0
+    others = torch.arange(size // 2)
+    found = find(from_scratch, counterfactuals, trial.model, trial.prompts, others)
+    assert idle not in found, (
+        f"{shown([idle])} is found, but raises the logits of IO and S alike. The effect is on "
+        "their difference."
+    )
+    expected = [one for one in parts if parts[one][0] > 0.05 and parts[one][1] > 0.3]
+    assert sorted(found) == sorted(expected), f"Found {shown(found)}, expected {shown(expected)}."
+
+
+@exercise("7.14")
 def test_an_effect_through_an_mlp_counts(from_scratch, counterfactuals, own_names, impl):
     """A head that attends to IO writes what only an MLP of the last block reads."""
     trial = Names(own_names, 1)

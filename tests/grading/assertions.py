@@ -106,7 +106,7 @@ def assert_close(
     named = [text for text, value in given if is_close(actual, value, tolerance, scale)]
     words += named if len(named) <= MOST_NAMES else []
     if tolerance < FLOAT32 and _differ_by_rounding(actual, expected):
-        words.append("They differ by rounding alone: is something computed in lower precision?")
+        words.append("They agree to five digits: is a precision lower, or a small number added?")
     raise Mismatch("\n".join(words), actual, expected)
 
 
@@ -169,7 +169,7 @@ def _different_part(actual: Any, expected: Any, tolerance: float) -> str:
 
 
 def _differ_by_rounding(actual: Any, expected: Any) -> bool:
-    """Whether every entry agrees to the digits of float32, which no formula gives by accident."""
+    """Whether every entry agrees to about five digits."""
     if isinstance(actual, list | tuple) and isinstance(expected, list | tuple):
         alike = all(_differ_by_rounding(*pair) for pair in zip(actual, expected))
         return len(actual) == len(expected) and alike

@@ -174,6 +174,10 @@ SWAP = geometry("0.14", "swap_direction", "source") + mistakes(
     "0.14",
     "swap_direction",
     {
+        "Is every entry of the direction divided by its own size? Divide by the norm.": (
+            "unit = torch.sign(direction) / len(direction) ** 0.5\n"
+            "return acts + ((source - acts) @ unit)[:, None] * unit"
+        ),
         "Is the source's coordinate not put in?": OWN + "return acts - own * unit",
         "Is the whole source added? Add only its coordinate along the direction.": (
             OWN + "return acts - own * unit + source"

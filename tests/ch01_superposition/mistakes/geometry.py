@@ -185,9 +185,10 @@ INTERFERENCE = mistakes(
         "Absolute values are summed. Sum SQUARES.": {MASKED: MASKED.replace("square", "abs")},
         "This is a mean over the features. Sum.": {MASKED: MASKED.replace("sum", "mean")},
         "This is the largest of the others. Sum.": {MASKED: MASKED.replace("sum", "amax")},
-        "1 is subtracted for the feature itself. Its own term of the sum is ||W_i||^2.": {
-            MASKED: SHARED + " - 1"
-        },
+        "1 is subtracted for the feature itself. Its own term of the sum is ||W_i||^2.": [
+            {MASKED: SHARED + " - 1"},
+            {MASKED: SHARED + " - unit_directions(W).square().sum(dim=1)"},
+        ],
         "1 is subtracted from the feature's own entry. That entry is its norm: set it to 0.": {
             MASKED: "(onto - themselves.to(onto)).square().sum(dim=-1)"
         },

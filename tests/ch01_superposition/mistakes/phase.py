@@ -25,9 +25,10 @@ LINEAR_LOSS = mistakes(
         "Interference is missing. Only the reconstruction terms are counted.": {
             RESULT: f"{VARIANCE} * {OWN}"
         },
-        "Each pair is counted from one side. i interferes with j, and j with i.": {
-            "error.square()": "error.square().triu()"
-        },
+        "Each pair is counted from one side. i interferes with j, and j with i.": [
+            {"error.square()": "error.square().triu()"},
+            {"error.square()": "error.square().tril()"},
+        ],
         "Importance is squared. It weights the squared error.": {
             "importance,": "importance.square(),"
         },

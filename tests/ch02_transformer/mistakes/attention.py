@@ -150,7 +150,7 @@ ATTENTION_PATTERN = mistakes(
         "The scores are divided by the root of the number of keys.": {
             SCALED: "q / math.sqrt(k.shape[1])"
         },
-        "They differ by rounding alone: is something computed in lower precision?": {
+        "They agree to five digits: is a precision lower, or a small number added?": {
             "at_least_float32(scores)": "scores.float()"
         },
         "Does the softmax run over queries? It runs over keys.": {

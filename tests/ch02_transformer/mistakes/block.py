@@ -36,6 +36,9 @@ SEQUENTIALBLOCK_FORWARD = mistakes(
         "The output of ln1 is added, not the residual stream itself.": {
             "self.hook_attn_out(self.attn(self.ln1(resid_pre), past))": "self.hook_attn_out(self.attn(resid_pre := self.ln1(resid_pre), past))"
         },
+        "Attention reads what hook_resid_pre received; it reads what it returned.": {
+            "self.ln1(resid_pre)": "self.ln1(resid)"
+        },
         "What the hook returned is lost: use what self.hook_resid_pre(...) returns.": {
             "resid_pre = self.hook_resid_pre(resid)": "self.hook_resid_pre(resid); resid_pre = resid"
         },

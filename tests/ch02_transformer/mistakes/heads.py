@@ -107,7 +107,7 @@ ATTENTION_APPLY_PATTERN = mistakes(
             "n = min(pattern.shape[2:])\n"
             "return pattern[:, :, :n, :n].diagonal(dim1=2, dim2=3).transpose(1, 2)[..., None] * v[:, :n]",
         ],
-        "They differ by rounding alone: is something computed in lower precision?": AXES
+        "They agree to five digits: is a precision lower, or a small number added?": AXES
         + "return einsum(pattern.float(), v.float(), axes).to(v.dtype)",
         "The sum runs over queries, and not over keys.": """
             return einsum(pattern, v, "batch head query key, batch query head d_head -> batch key head d_head")

@@ -207,7 +207,7 @@ HOOKEDTRANSFORMER_UNEMBED_RESID = mistakes(
         "This is the log softmax of the logits. Return the logits.": {
             UNEMBED: f"{UNEMBED}.log_softmax(dim=-1)"
         },
-        "They differ by rounding alone: is something computed in lower precision?": {
+        "They agree to five digits: is a precision lower, or a small number added?": {
             UNEMBED: "self.unembed(self.ln_final(resid.float()))"
         },
         "Is the unembedding left out?": {

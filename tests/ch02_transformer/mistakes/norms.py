@@ -44,7 +44,7 @@ LAYERNORM_FORWARD = mistakes(
         "Are the squares taken of x itself, before its mean is subtracted?": {
             VARIANCE: "wide.pow(2).mean(dim=-1, keepdim=True)"
         },
-        "They differ by rounding alone: is something computed in lower precision?": {
+        "They agree to five digits: is a precision lower, or a small number added?": {
             "centred = wide": "wide = wide.float()\ncentred = wide"
         },
         "Does the hook see 1 / divisor?": {

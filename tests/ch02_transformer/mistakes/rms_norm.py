@@ -46,7 +46,7 @@ RMSNORM_FORWARD = mistakes(
             " * self.w": "",
             "scale = ": "wide = wide * self.w\nscale = ",
         },
-        "They differ by rounding alone: is something computed in lower precision?": {
+        "They agree to five digits: is a precision lower, or a small number added?": {
             "scale = ": "wide = wide.float()\nscale = "
         },
         "That is after the gain, as in LayerNorm.": {

@@ -27,7 +27,7 @@ ROTARY_FORWARD = mistakes(
         "`start` is ignored: the first position is number `start`.": {
             "position[:, None]": "(position - start)[:, None]"
         },
-        "They differ by rounding alone: is something computed in lower precision?": {
+        "They agree to five digits: is a precision lower, or a small number added?": {
             "angle.cos(), angle.sin()": "angle.float().cos(), angle.float().sin()"
         },
         "Nothing is rotated.": {ROTATED: "[first, second, rest]"},

@@ -16,6 +16,10 @@ RESULTS = mistakes(
             batch, pos, heads, d_head = z.shape
             return z.reshape(heads, batch, pos, d_head) @ W_O[:, None]
             """,
+        "Are batch and head exchanged by reshape? Permute the axes.": (
+            "out = z.transpose(1, 2) @ W_O\n"
+            "return out.reshape(out.shape[1], out.shape[0], *out.shape[2:])"
+        ),
         "Is it divided by the number of heads? Their outputs are a sum.": OUT + " / z.shape[2]",
         "Are batch and position exchanged?": OUT.replace("h b p m", "h p b m"),
         "Is z averaged over positions? Each position has its own.": (

@@ -190,7 +190,9 @@ OFFSET = mistakes(
         "Is it divided by the number of repeats? The attention is summed over them.": {
             SPENT: SPENT + " / (pos // period)"
         },
-        "Is the shift applied to the queries' start too?": {END: "spent[:, :, period - shift :]"},
+        "Does the average start `shift` queries early? It starts with the second repeat.": {
+            END: "spent[:, :, period - shift :]"
+        },
     },
 )
 EARLY, LATE = "losses[:, early].mean()", "losses[:, late].mean()"

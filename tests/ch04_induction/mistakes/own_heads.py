@@ -50,7 +50,7 @@ SCRATCH = mistakes(
         "Are layer and head exchanged in the list? A head is (layer, head).": {
             "found.append(head)": "found.append(head[::-1])"
         },
-        "Is attention alone counted? Some heads attend there and change no prediction.": {
+        "Does every head that attends there count? Some change no prediction.": {
             "found = []": "return candidates"
         },
         "Is attention not looked at? Other heads change the prediction of repeats too.": {

@@ -19,11 +19,24 @@ SCRATCH = mistakes(
             {"run_with_cache(corrupted, names=names)": "run_with_cache(clean, names=names)"},
             {"theirs[sent][:, :, head]": "ours[sent][:, :, head]"},
         ],
-        "Are heads frozen in the last run too? Everything after the receiver is recomputed.": {
-            "model.run_with_hooks(clean, hooks={received: put})": (
-                "model.run_with_hooks(clean, hooks={**frozen, received: put})"
-            )
-        },
+        "Are heads frozen in the last run too? Everything after the receiver is recomputed.": [
+            {
+                "model.run_with_hooks(clean, hooks={received: put})": (
+                    "model.run_with_hooks(clean, hooks={**frozen, received: put})"
+                )
+            },
+            {
+                "return metric(model.run_with_hooks(clean, hooks={received: put})": (
+                    "def keep(z, point):\n"
+                    "    kept = ours[point.name].clone()\n"
+                    "    if point.name == names[receiver.layer]:\n"
+                    "        kept[:, :, receiver.head] = z[:, :, receiver.head]\n"
+                    "    return kept\n"
+                    "last = {**dict.fromkeys(names, keep), received: put}\n"
+                    "return metric(model.run_with_hooks(clean, hooks=last)"
+                )
+            },
+        ],
         "Are the MLPs frozen as well? The effect passes through them.": {
             "frozen = dict.fromkeys(names, freeze)": (
                 "mlps = [name for name in model.hook_points() if name.endswith('hook_mlp_out')]\n"

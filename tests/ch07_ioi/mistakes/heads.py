@@ -72,7 +72,8 @@ TOP_K = mistakes(
             "return (logits.topk(5).indices == names[:, None]).any(-1).to(logits)"
         ),
         "Is it the highest logit only?": "return (logits.argmax(-1) == names).to(logits)",
-        "Is it one too many?": OWN + "return ((logits > own).sum(dim=-1) <= k).to(logits)",
+        "Does a name with exactly k higher logits count? It is the k + 1st.": OWN
+        + "return ((logits > own).sum(dim=-1) <= k).to(logits)",
         "Is it one too few? The name may be the k-th itself.": (
             OWN + "return ((logits >= own).sum(dim=-1) < k).to(logits)"
         ),

@@ -19,6 +19,10 @@ MOVERS = mistakes(
         "Are the heads in the order of the layers? The largest effect comes first.": {
             SORTED: "return list(effect)"
         },
+        "Is the effect on the logit of IO alone? Subtract that of S.": [
+            {GAP: "last[rows, prompts.io_token]"},
+            {GAP: "last.gather(1, prompts.io_token[:, None])[:, 0]"},
+        ],
         "Is the smallest effect first? The largest must be.": {", reverse=True": ""},
         "Is the attention not tested? A name mover attends to IO.": {
             "attention.mean() < 0.3": "False"

@@ -108,7 +108,7 @@ DETECTOR = mistakes(
             "2 * recall * precision / (recall + precision).clamp(min=1e-12)": "recall * precision"
         },
         "Are weak activations left out? Every one above zero counts.": {"acts > 0": "acts > 0.1"},
-        "They differ by rounding alone: is something computed in lower precision?": {
+        "They agree to five digits: is a precision lower, or a small number added?": {
             "(active & present[:, None]).sum(dim=0).double()": (
                 "(active & present[:, None]).sum(dim=0)"
             )
