@@ -217,6 +217,8 @@ def restore(before: list[tuple[str, Any, dict[str, Any]]]) -> list[str]:
     changed = []
     for name, place, functions in before:
         now = vars(place)
+        if dict(now) == functions:  # fast: what is the same object needs no comparison
+            continue
         for key, value in functions.items():
             unchanged = now.get(key) is value or is_wrapped_by_torch(now.get(key), value)
             if callable(value) and not unchanged:

@@ -28,14 +28,14 @@ each_chapter = pytest.mark.parametrize("chapter", CHAPTERS)
 
 
 def each(kind: type[Variant]) -> pytest.MarkDecorator:
-    """One test a record."""
-    cases = [
-        pytest.param(
-            chapter, one, id=str(one), marks=[pytest.mark.thorough] * getattr(one, "slow", 0)
-        )
-        for chapter in CHAPTERS
-        for one in mistakes.gather(chapter, kind)
-    ]
+    """One test a record; of several with the same words, all but the first are thorough."""
+    cases, said = [], set()
+    for chapter in CHAPTERS:
+        for one in mistakes.gather(chapter, kind):
+            again = getattr(one, "named", False) and (one.number, one.words) in said
+            said.add((one.number, one.words))
+            marks = [pytest.mark.thorough] * (again or getattr(one, "slow", False))
+            cases.append(pytest.param(chapter, one, id=str(one), marks=marks))
     return pytest.mark.parametrize("chapter, record", cases)
 
 

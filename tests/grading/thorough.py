@@ -1,8 +1,8 @@
 """The option --thorough: proofs about the graders that the tests of every day leave out.
 
-`thorough` tests run only with it: the records of mistakes in `slow={...}`. A grader marked `heavy`
-always grades an answer, but `test_meta.py` runs it again, on other answers, only with the option.
-`.ci/run` gives it.
+`thorough` tests run only with it: the records of mistakes in `slow={...}`, and other code for a
+mistake that has a record already. A grader marked `heavy` always grades an answer, but
+`test_meta.py` runs it again, on other answers, only with the option. `.ci/run` gives it.
 """
 
 from collections.abc import Iterable
