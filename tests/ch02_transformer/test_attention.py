@@ -21,14 +21,14 @@ def test_a_query_sees_itself_and_all_earlier_keys(attention):
 
 @exercise("2.8")
 def test_queries_are_the_last_positions(attention):
-    seen = torch.tensor([[1, 1, 1, 1, 0], [1, 1, 1, 1, 1]]).bool()
-    claim = "With 2 queries and 5 keys, the queries are positions 3 and 4 of 5."
-    assert_close(attention.causal_mask(2, 5), seen, claim)
+    seen = torch.tensor([[1, 1, 1, 0, 0], [1, 1, 1, 1, 0], [1, 1, 1, 1, 1]]).bool()
+    claim = "With 3 queries and 5 keys, the queries are positions 2, 3 and 4 of 5."
+    assert_close(attention.causal_mask(3, 5), seen, claim)
 
 
 @exercise("2.8")
 def test_mask_is_right_for_every_number_of_queries_and_keys(attention):
-    for queries, keys in [(1, 1), (1, 6), (2, 3), (4, 4), (5, 9), (7, 7), (2, 3000)]:
+    for queries, keys in [(1, 1), (1, 6), (3, 4), (4, 4), (5, 9), (7, 7), (2, 3000)]:
         seen = [[key - (keys - queries) <= i for key in range(keys)] for i in range(queries)]
         claim = (
             f"With {queries} queries and {keys} keys, query i is position {keys - queries} + i "

@@ -25,6 +25,10 @@ CAUSAL_MASK = mistakes(
         "This takes the queries for one position earlier.": (
             "return torch.ones(n_queries, n_keys).tril(n_keys - n_queries - (n_keys > n_queries)) > 0"
         ),
+        "Do new queries see every key where there are earlier ones? Not those after themselves.": [
+            "more = n_keys > n_queries\n"
+            "return torch.ones(n_queries, n_keys).tril(n_keys if more else 0) > 0",
+        ],
         "This takes the queries for one position later.": (
             "return torch.ones(n_queries, n_keys).tril(n_keys - n_queries + (n_keys > n_queries)) > 0"
         ),
@@ -81,10 +85,10 @@ CAUSAL_MASK = mistakes(
         "Bool[Tensor": {
             "query[:, None] >= torch.arange(n_keys)": "(query[:, None] >= torch.arange(n_keys)).float()"
         },
-        "queries are positions 3 and 4": (
+        "queries are positions 2, 3 and 4": (
             "return torch.ones(n_queries, n_keys).bool().tril(n_queries - n_keys)"
         ),
-        "Expected shape [2, 5]": [
+        "Expected shape [3, 5]": [
             "return torch.ones(n_keys, n_keys).bool().tril()",
             "return torch.ones(n_keys, n_queries).bool().tril()",
         ],

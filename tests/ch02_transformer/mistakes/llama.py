@@ -84,9 +84,14 @@ TRANSLATE = mistakes(
         "Are the checkpoint's layers counted from 1? They count from 0.": {
             'f"model.layers.{layer}"': 'f"model.layers.{layer + 1}"'
         },
-        "Is W_O split along its first axis? Its heads are along the second.": {
-            'split = "d_model (head d_head) -> head d_head d_model"': 'split = "(head d_head) d_model -> head d_head d_model"'
-        },
+        "Is W_O split along its first axis? Its heads are along the second.": [
+            {OUT: "(head d_head) d_model -> head d_head d_model"},
+            {
+                "rearrange(W_O, split, d_head=config.d_head)": (
+                    "W_O.reshape(-1, config.d_head, config.d_model)"
+                )
+            },
+        ],
         "Are q, k and v split along their second axis? Their heads are along the first.": {
             'split = "(head d_head) d_model -> head d_model d_head"': 'split = "d_model (head d_head) -> head d_model d_head"'
         },

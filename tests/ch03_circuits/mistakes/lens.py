@@ -8,7 +8,8 @@ LENS = mistakes(
     "logit_lens",
     {
         "Is the final norm missing?": "return model.unembed(stream)",
-        "Is every layer divided by the last one's scale? Each has its own.": """
+        "Is every layer divided by the last one's scale? Each has its own.": [
+            """
             seen = []
             point = model.ln_final.hook_scale
             point.observers.append(lambda s, p: seen.append(s))
@@ -18,6 +19,16 @@ LENS = mistakes(
             gain, bias = model.ln_final.affine()
             return model.unembed((own - bias) * seen[1] / seen[0] + bias)
             """,
+            """
+            last, centered = stream[-1], stream
+            if model.ln_final.centers:
+                last = last - last.mean(dim=-1, keepdim=True)
+                centered = stream - stream.mean(dim=-1, keepdim=True)
+            scale = (last.square().mean(dim=-1, keepdim=True) + model.ln_final.eps).sqrt()
+            gain, bias = model.ln_final.affine()
+            return model.unembed(centered / scale * gain + bias)
+            """,
+        ],
         "Is this the norm of a block? The final one is model.ln_final.": (
             "return model.unembed(model.blocks[0].ln1(stream))"
         ),
