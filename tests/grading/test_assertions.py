@@ -78,14 +78,14 @@ def test_a_difference_is_shown_where_it_is_largest():
     "got, rounded",
     [([1 / 3 + 1e-8, 2.0], True), ([0.3, 2.0], False), ([1 / 3, 2.001], False), ([3e-6, 2], False)],
 )
-def test_rounding_is_blamed_only_for_differences_of_float32(got, rounded):
+def test_five_digits_are_said_to_agree_only_where_they_do(got, rounded):
     expected = torch.tensor([1 / 3, 2], dtype=torch.float64)
     with pytest.raises(Mismatch) as failure:
         assert_close(torch.tensor(got, dtype=torch.float64), expected, "Thirds.")
-    assert ("rounding" in str(failure.value)) == rounded
+    assert ("five digits" in str(failure.value)) == rounded
     with pytest.raises(Mismatch) as failure:
         assert_close(got, expected.tolist(), "Thirds, as a list.")
-    assert ("rounding" in str(failure.value)) == rounded
+    assert ("five digits" in str(failure.value)) == rounded
 
 
 def test_containers_are_compared_part_by_part():

@@ -40,7 +40,7 @@ def test_the_output_that_pages_show_is_what_2_8_prints():
     shown = re.search(r"```text\n(2\.8  .+?)\n\n", README, re.DOTALL)[1]
     assert shown in (ROOT / "docs/how_to_work.md").read_text("utf-8")
     title, claim, mistake, more = (line.strip() for line in shown.split("\n"))
-    (wrong,) = (one for one in known("2.8") if one.words == mistake)
+    wrong = next(one for one in known("2.8") if one.words == mistake)
     graders = Graders(TESTS / chapter_of("2.8"), "solutions")
     with in_place("solutions", [wrong]):
         runs = list(graders.run(graders.of("2.8")))

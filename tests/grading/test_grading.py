@@ -36,7 +36,10 @@ ENDINGS = {
         "Odd: its message cannot be shown, because of ZeroDivisionError",
     ),
     "pytest broken": ("import _pytest.runner as r; r.TestReport = None", "broke pytest, which"),
-    "too much memory": ("return [bytearray(1 << 26) for _ in range(100)]", "MemoryError"),
+    "too much memory": (  # never written to, which would take CPU time
+        "import numpy; return [numpy.empty(1 << 30, 'u1') for _ in range(200)]",
+        "MemoryError",
+    ),
     "loop": ("while True: pass", "Stopped after 1 s of CPU time: does a loop never end?"),
     "loop in C": ("return sum(iter(int, 1))", "Stopped after 1 s of CPU time: does a loop"),
     "wait": ("import time; time.sleep(999)", "does it wait for something?"),

@@ -101,9 +101,9 @@ GATED_MLP = mistakes(
             "affine(post, self.W_out, self.b_out)": "post @ self.W_out",
         },
         "Is the gate left out, as in a plain MLP?": """
-            pre = self.hook_pre(affine(x, self.W_in, self.b_in))
-            post = self.hook_post(self.activation(pre))
-            return affine(post, self.W_out, self.b_out)
+            inner = self.hook_pre(affine(x, self.W_in, self.b_in))
+            inner = self.hook_post(self.activation(inner))
+            return affine(inner, self.W_out, self.b_out)
             """,
         "Do both factors use W_gate? The linear factor uses W_in.": {
             "affine(x, self.W_in, self.b_in)": "affine(x, self.W_gate, self.b_gate)"
