@@ -39,7 +39,8 @@ def check(
         assert_close(actual, expected, claim, tolerance=tolerance, scale=scale)
     except Mismatch as wrong:
         given = inspect.signature(function).bind(*arguments, **keywords).arguments
-        wrong.comparison = Comparison(actual, expected, given)
+        name = getattr(function, "__name__", "")
+        wrong.comparison = Comparison(actual, expected, given, name)
         raise
     pairs = [(f"argument {place}", *pair) for place, pair in enumerate(zip(arguments, copies), 1)]
     pairs += [(f"argument `{name}`", keywords[name], named[name]) for name in keywords]

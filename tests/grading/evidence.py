@@ -45,6 +45,8 @@ class Comparison(NamedTuple):
     """The right one."""
     arguments: dict[str, Any] = {}
     """Arguments of the answer, where the grader called it through `check`."""
+    function: str = ""
+    """Its name, likewise."""
 
 
 class Mismatch(AssertionError):

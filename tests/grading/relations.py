@@ -50,8 +50,21 @@ Relation = Callable[[Part], Iterator[str]]
 
 
 def relation(comparisons: Iterable[Comparison]) -> str:
-    """What all the wrong values have to do with the expected ones, as a sentence; "" if nothing."""
-    parts = [part for one in comparisons for part in _parts(*one)]
+    """What all the wrong values have to do with the expected ones, as a sentence; "" if nothing.
+
+    If nothing holds for all, the values of one function alone are tried.
+    """
+    found = list(comparisons)
+    if words := _relation(found):
+        return f"In each comparison that failed, your value is {words}."
+    for name in dict.fromkeys(one.function for one in found if one.function):
+        if words := _relation([one for one in found if one.function == name]):
+            return f"In each comparison of `{name}` that failed, your value is {words}."
+    return ""
+
+
+def _relation(comparisons: list[Comparison]) -> str:
+    parts = [part for one in comparisons for part in _parts(*one[:3])]
     if None in parts:
         return ""
     wrong = [part for part in parts if part is not None]
@@ -61,9 +74,9 @@ def relation(comparisons: Iterable[Comparison]) -> str:
     for find in RELATIONS:
         for words in find(telling):
             if all(words in find(part) for part in wrong):
-                return f"In each comparison that failed, your value is {words}."
+                return words
         if find is _factors and (words := _multiple(wrong)):
-            return f"In each comparison that failed, your value is {words}."
+            return words
     return ""
 
 

@@ -96,6 +96,14 @@ def test_chance_gives_no_words(pairs):
     assert relation(pairs) == ""
 
 
+def test_a_fact_may_hold_for_one_function_alone():
+    x, y = normal(4, 5, seed=1), normal(4, 5, seed=2)
+    found = [Comparison(2 * x, x, {}, "first"), Comparison(y.cos(), y, {}, "second")]
+    words = "In each comparison of `first` that failed, your value is 2 times the expected one."
+    assert of_comparisons(found) == words
+    assert of_comparisons([*found, Comparison(3 * x.cos(), x, {}, "first")]) == ""
+
+
 def test_an_unknown_mistake_is_described():
     """A factor that no record of 5.3 has; the numbers come through the graders."""
     number = "5.3"
