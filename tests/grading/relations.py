@@ -302,7 +302,7 @@ def _sizes(part: Part) -> Iterator[str]:
         yield "right except for some signs"
     if actual.shape == expected.shape and expected.isfinite().all():
         if (actual - expected).abs().max() < SMALL * expected.abs().max():
-            yield "nearly right: is something small added, cut off or rounded?"
+            yield "nearly right, so something small is added, cut off or rounded"
 
 
 RELATIONS: list[Relation] = [

@@ -52,7 +52,7 @@ FACTS = {
         lambda x: x - x.mean(dim=2, keepdim=True)
     ),
     "right except for some signs": (lambda x: x * (2 * (x.flatten().argsort().view_as(x) % 2) - 1)),
-    "nearly right: is something small added, cut off or rounded?": lambda x: x + 1e-4 * x.cos(),
+    "nearly right, so something small is added, cut off or rounded": lambda x: x + 1e-4 * x.cos(),
 }
 
 
