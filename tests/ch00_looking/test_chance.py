@@ -97,8 +97,11 @@ def draw_sets(evidence, n_items, size, n_sets, seed, exclude=None):
     return sets
 
 
+CASES = [(7, 3, None), (9, 4, [0, 5]), (6, 6, None), (8, 4, [3])]
+
+
 @exercise("0.12")
-@pytest.mark.parametrize("n_items, size, exclude", [(7, 3, None), (9, 4, [0, 5]), (6, 6, None)])
+@pytest.mark.parametrize("n_items, size, exclude", CASES)
 def test_members_exist_are_distinct_and_not_excluded(evidence, n_items, size, exclude):
     sets = draw_sets(evidence, n_items, size, 200, seed=1, exclude=exclude)
     missing = set(range(n_items)) - set(exclude or []) - {item for row in sets for item in row}
