@@ -87,7 +87,7 @@ def test_the_timed_sweep_equals_single_patches(model):
 
 @torch.no_grad()
 def test_neither_a_sweep_nor_a_loop_counts_the_corrupted_run(model):
-    """What both leave out, both leave out: docs/compare.md says so."""
+    """docs/compare.md compares a sweep with a loop; neither includes that run."""
     prompts = draw(short(TINY), model.config.d_vocab)
     sites = head_sites(model, position=-1)
     timed = sweep(model, prompts, sites), one_patch(model, prompts, sites[0])

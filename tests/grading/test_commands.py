@@ -1,19 +1,17 @@
 """The `mi` commands, as a learner runs them, in a small course of three exercises."""
 
 import argparse
-import http.client
 import inspect
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from importlib import import_module
 
 import pytest
 
-from chapters.course import book_server, commands, course_commands
+from chapters.course import commands, course_commands
 from chapters.course.check import Failure, _say_failures
 from chapters.course.reset import restore
 from chapters.course.terminal import CourseError
@@ -311,25 +309,3 @@ def _alive(pid):
 def test_a_prompt_that_is_not_text_is_refused(command):
     with pytest.raises(CourseError, match=r"text in UTF-8, got b'caf.xe9'"):
         getattr(course_commands, command)("caf\udce9")
-
-
-def test_book_is_served_on_loopback_and_a_free_port(tmp_path):
-    (tmp_path / "index.html").write_text("the book")
-    first = book_server.server(tmp_path, 0)
-    second = book_server.server(tmp_path, first.server_port)
-    (tmp_path / "assets").mkdir()
-    with first, second:
-        threading.Thread(target=first.serve_forever, daemon=True).start()
-        asked = http.client.HTTPConnection("127.0.0.1", first.server_port)
-        for path, status in (("/", 200), ("/../", 200), ("/assets/", 404), ("/none", 404)):
-            asked.request("GET", path)
-            answer = asked.getresponse()
-            body = answer.read().decode()
-            assert (answer.status, answer.headers["Server"]) == (status, "mi book"), path
-            assert "Directory listing" not in body and "Python" not in body
-            assert status == 404 or body == "the book", "nothing outside of the folder is served"
-        asked.close()
-        first.shutdown()
-        assert first.server_address[0] == second.server_address[0] == "127.0.0.1"
-        assert first.server_port != second.server_port
-        assert book_server._Pages.extensions_map[".js"] == "text/javascript"
