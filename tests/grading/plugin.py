@@ -11,6 +11,7 @@
 import functools
 import re
 import sys
+import unittest
 from importlib import import_module
 from pathlib import Path
 
@@ -46,6 +47,8 @@ MARKERS = {
     "crosscheck": "compares with the transformers library",
     "timeout": "has a time limit of its own, where pytest-timeout is installed",
 }
+SKIPS = (pytest.skip.Exception, pytest.xfail.Exception, unittest.SkipTest)
+"""What pytest reports as skipped when it is raised."""
 WITH_LARGE = 3
 """How many graders of an exercise try large numbers."""
 RECORDER = pytest.StashKey[Recorder]()
@@ -192,7 +195,7 @@ def pytest_runtest_call(item: pytest.Item):
     """
     try:
         result = yield
-    except pytest.skip.Exception as skip:
+    except SKIPS as skip:
         if EXERCISE in item.stash and failure_report.passed_through_answer(skip, item):
             refusal = AssertionError("An answer may not skip its grader: remove the call.")
             raise refusal.with_traceback(skip.__traceback__) from skip

@@ -19,7 +19,7 @@ MOVERS = mistakes(
         "Are the heads in the order of the layers? The largest effect comes first.": {
             SORTED: "return list(effect)"
         },
-        "Is the effect on the logit of IO alone? Subtract that of S.": [
+        "Is the logit of S not subtracted? The effect is on logit(IO) - logit(S).": [
             {GAP: "last[rows, prompts.io_token]"},
             {GAP: "last.gather(1, prompts.io_token[:, None])[:, 0]"},
         ],
